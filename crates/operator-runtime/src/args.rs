@@ -1,0 +1,136 @@
+//! Flags that every controller has.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+
+use clap::{Args, ValueEnum};
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// `key=value` pairs.
+    #[default]
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Flags of `run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Namespaces to work in, separated by commas; all of them if empty
+    #[arg(long, env = "NAMESPACES", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+
+    /// Use Prometheus Operator's resources where they exist
+    #[arg(
+        long = "feature-gate.enable-prometheus-operator-crds",
+        env = "ENABLE_PROMETHEUS_OPERATOR_CRDS",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub prometheus_operator: bool,
+
+    /// Hold a lease, so that of several replicas one works at a time
+    #[arg(
+        long,
+        env = "LEADER_ELECT",
+        default_value_t = false,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub leader_elect: bool,
+
+    /// Namespace of the lease; the pod's own unless given
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub lease_namespace: String,
+
+    /// Name of this process in the lease and in events
+    #[arg(long, env = "POD_NAME", default_value = "")]
+    pub identity: String,
+
+    /// Where /livez and /readyz are served
+    #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
+    pub health_address: SocketAddr,
+
+    /// Where /metrics is served
+    #[arg(long, env = "METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub metrics_address: SocketAddr,
+
+    /// error, warn, info, debug or trace
+    #[arg(long = "log.level", env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: tracing::Level,
+
+    /// Format of log lines
+    #[arg(
+        long = "log.format",
+        env = "LOG_FORMAT",
+        value_enum,
+        default_value = "logfmt"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The command line, with the spelling of Go's flag package for the feature gate accepted as well:
+/// published manifests write `-feature-gate.enable-prometheus-operator-crds=true`.
+pub fn normalized(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    args.into_iter()
+        .map(|arg| match arg.to_str() {
+            Some(text) if text.starts_with("-feature-gate.") => format!("-{text}").into(),
+            _ => arg,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn gate(args: &[&str]) -> bool {
+        let args = std::iter::once("x")
+            .chain(args.iter().copied())
+            .map(OsString::from);
+        Cli::try_parse_from(normalized(args))
+            .unwrap()
+            .run
+            .prometheus_operator
+    }
+
+    #[test]
+    fn both_spellings_of_the_gate() {
+        assert!(gate(&[]));
+        for dashes in ["-", "--"] {
+            let flag = format!("{dashes}feature-gate.enable-prometheus-operator-crds");
+            assert!(gate(&[&flag]));
+            assert!(gate(&[&format!("{flag}=true")]));
+            assert!(!gate(&[&format!("{flag}=false")]));
+        }
+    }
+
+    #[test]
+    fn namespaces_are_a_list() {
+        let cli = Cli::try_parse_from(["x", "--namespaces", "a,b"]).unwrap();
+        assert_eq!(cli.run.namespaces, ["a", "b"]);
+        assert!(
+            Cli::try_parse_from(["x"])
+                .unwrap()
+                .run
+                .namespaces
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! What a controller must say of itself. Everything here is synchronous: only the runtime does IO.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource;
+use kube::core::ApiResource;
+use kube::core::object::HasStatus;
+use promop_compat::caps::{Caps, Kind};
+use promop_compat::detect::Need;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Invalid;
+use crate::ledger::Workload;
+use crate::plan::{ObjectKey, Plan};
+use crate::related::Related;
+
+/// A kind that a controller creates objects of.
+#[derive(Clone, Debug)]
+pub struct OwnedKind {
+    /// Where it is served.
+    pub resource: ApiResource,
+    /// The Prometheus Operator kind it is, if it is one: only used while that is `Present`.
+    pub capability: Option<Kind>,
+}
+
+impl OwnedKind {
+    /// A kind that every cluster has.
+    #[must_use]
+    pub fn builtin<K: Resource<DynamicType = ()>>() -> Self {
+        Self {
+            resource: ApiResource::erase::<K>(&()),
+            capability: None,
+        }
+    }
+
+    /// A kind of Prometheus Operator.
+    #[must_use]
+    pub fn optional(kind: Kind) -> Self {
+        Self {
+            resource: kind.api_resource(),
+            capability: Some(kind),
+        }
+    }
+}
+
+/// What a controller's status must offer to the runtime.
+pub trait Status:
+    Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + Sync + 'static
+{
+    /// `status.appliedHash`.
+    fn applied_hash(&self) -> Option<&str>;
+    /// `status.conditions`.
+    fn conditions(&self) -> &[Condition];
+}
+
+/// One controller.
+pub trait Component: Send + Sync + Sized + 'static {
+    /// The custom resource.
+    type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + HasStatus<Status = Self::Status>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + 'static;
+    /// Its status.
+    type Status: Status;
+    /// Views of all related kinds.
+    type Views: Default + Send + Sync + 'static;
+    /// Everything that a plan depends on.
+    type Observed: Send;
+
+    /// Field manager, lease, event reporter, metric label, name of the binary.
+    const NAME: &'static str;
+    /// The label that every owned object carries, with `NAME` as value.
+    const LABEL: &'static str;
+    /// Conditions whose turning `False` is told by a Warning event, and whose change of reason is
+    /// told by a Normal one.
+    const EVENT_CONDITIONS: &'static [&'static str];
+
+    /// Every kind that a plan may contain. Drives watches, pruning and RBAC.
+    fn owned_kinds() -> Vec<OwnedKind>;
+    /// The Prometheus Operator kinds in use, with the verbs they need.
+    fn needs() -> Vec<Need>;
+    /// Every kind that a decision reads, with how it gets into the views.
+    fn related() -> Vec<Related<Self>>;
+    /// Reads the views.
+    fn observe(&self, views: &Self::Views, caps: Caps, it: &Arc<Self::Resource>) -> Self::Observed;
+    /// Decides what should exist.
+    ///
+    /// # Errors
+    /// Input that the user must change. Nothing is applied or removed then.
+    fn plan(&self, seen: &Self::Observed) -> Result<Plan, Invalid>;
+    /// Tells the user. Called on every outcome.
+    fn status(
+        &self,
+        seen: &Self::Observed,
+        outcome: &Outcome,
+        previous: &Self::Status,
+    ) -> Self::Status;
+    /// `spec.paused`.
+    fn paused(it: &Self::Resource) -> bool;
+}
+
+/// How a pass went, up to the status.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Digest over what was applied; see `Ledger::applied_hash`.
+    pub applied_hash: Option<String>,
+    /// The counts of every workload of the custom resource.
+    pub workloads: BTreeMap<ObjectKey, Workload>,
+}
+
+impl Outcome {
+    /// The counts of a Deployment or StatefulSet by name.
+    #[must_use]
+    pub fn workload(&self, name: &str) -> Option<&Workload> {
+        let mut all = self.workloads.iter();
+        all.find(|(key, _)| key.name == name).map(|(_, w)| w)
+    }
+}
+
+/// The verdict of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is as planned.
+    Applied,
+    /// Nothing was looked at: `spec.paused`.
+    Paused,
+    /// The user must change something.
+    Invalid(Invalid),
+    /// The API server refuses an object for what it says.
+    Rejected {
+        /// The object.
+        object: ObjectKey,
+        /// What to change.
+        message: String,
+        /// An immutable field of an existing object was to change.
+        immutable: bool,
+    },
+    /// An object of this name belongs to someone else.
+    NameTaken {
+        /// The object.
+        object: ObjectKey,
+        /// Whose it is.
+        holder: String,
+    },
+    /// The API failed; it is tried again.
+    Failed {
+        /// The object, if one is concerned.
+        object: ObjectKey,
+        /// What happened.
+        message: String,
+    },
+}

@@ -1,0 +1,303 @@
+//! Conditions: one per question, always written, with a transition time that moves only with the
+//! status.
+
+use k8s_controller::conditions::{ConditionStatus, DesiredCondition};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::component::{Outcome, Verdict};
+use crate::ledger::Workload;
+
+/// Did the last pass succeed.
+pub const RECONCILED: &str = "Reconciled";
+/// Are enough pods ready.
+pub const AVAILABLE: &str = "Available";
+/// The sum of both, for tools that wait on one condition.
+pub const READY: &str = "Ready";
+
+/// The conditions of one status under way.
+#[derive(Debug)]
+pub struct Conditions {
+    list: Vec<Condition>,
+    set: Vec<String>,
+    generation: Option<i64>,
+}
+
+/// A workload that must run, and how many pods of it.
+#[derive(Clone, Debug)]
+pub struct Required<'a> {
+    /// Name of the Deployment or StatefulSet.
+    pub name: &'a str,
+    /// Pods wanted.
+    pub replicas: i32,
+}
+
+impl Conditions {
+    /// Starts from what stands in the status; `generation` is that of the spec that was read.
+    #[must_use]
+    pub fn new(previous: &[Condition], generation: Option<i64>) -> Self {
+        Self {
+            list: previous.to_vec(),
+            set: Vec::new(),
+            generation,
+        }
+    }
+
+    /// Answers a question. `None` is `Unknown`.
+    pub fn set(
+        &mut self,
+        type_: &str,
+        status: Option<bool>,
+        reason: &str,
+        message: impl Into<String>,
+    ) {
+        let status = match status {
+            Some(true) => ConditionStatus::True,
+            Some(false) => ConditionStatus::False,
+            None => ConditionStatus::Unknown,
+        };
+        let mut message: String = message.into();
+        if let Some((cut, _)) = message.char_indices().nth(MESSAGE_CHARS) {
+            message.truncate(cut);
+            message.push('…');
+        }
+        let desired = DesiredCondition::new(type_, status, reason, message)
+            .observed_generation(self.generation);
+        // The status is compared as a whole before it is written.
+        let _ = k8s_controller::conditions::set(&mut self.list, desired);
+        self.set.push(type_.to_owned());
+    }
+
+    /// Sets `Reconciled`, `Available` and `Ready`.
+    pub fn set_standard(&mut self, outcome: &Outcome, required: &[Required<'_>]) {
+        let (reconciled, reason, message) = reconciled(&outcome.verdict);
+        self.set(RECONCILED, reconciled, reason, message);
+
+        let pods: Vec<Pods> = required
+            .iter()
+            .map(|r| Pods::of(r, outcome.workload(r.name)))
+            .collect();
+        let told = |select: fn(&Pods) -> bool| {
+            let mut texts: Vec<&str> = pods
+                .iter()
+                .filter(|p| select(p))
+                .map(|p| p.text.as_str())
+                .collect();
+            texts.sort_unstable();
+            texts.join(", ")
+        };
+        if pods.iter().any(|p| p.none) {
+            self.set(
+                AVAILABLE,
+                Some(false),
+                "NoReplicaAvailable",
+                told(|p| p.none),
+            );
+        } else if pods.iter().any(|p| !p.all) {
+            self.set(
+                AVAILABLE,
+                Some(true),
+                "SomeReplicasUnavailable",
+                told(|p| !p.all),
+            );
+        } else {
+            self.set(
+                AVAILABLE,
+                Some(true),
+                "AllReplicasAvailable",
+                told(|_| true),
+            );
+        }
+
+        if reconciled != Some(true) {
+            self.set(
+                READY,
+                Some(false),
+                reason,
+                "the last pass did not succeed, see Reconciled",
+            );
+        } else if pods.iter().all(|p| p.all) {
+            self.set(READY, Some(true), "Ready", "");
+        } else {
+            self.set(READY, Some(false), "Progressing", told(|p| !p.all));
+        }
+    }
+
+    /// The conditions, without those that nobody set.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Condition> {
+        self.list.retain(|c| self.set.contains(&c.type_));
+        self.list
+    }
+}
+
+/// A condition's message is read in `kubectl describe`; what is longer belongs elsewhere.
+const MESSAGE_CHARS: usize = 1024;
+
+struct Pods {
+    none: bool,
+    all: bool,
+    text: String,
+}
+
+impl Pods {
+    fn of(required: &Required<'_>, workload: Option<&Workload>) -> Self {
+        let Workload { counts, current } = workload.cloned().unwrap_or_default();
+        let wanted = required.replicas;
+        Self {
+            none: counts.available_replicas == 0 && wanted > 0,
+            all: current
+                && counts.available_replicas >= wanted
+                && counts.updated_replicas >= wanted
+                && counts.replicas == counts.updated_replicas,
+            text: format!("{} {}/{wanted}", required.name, counts.available_replicas),
+        }
+    }
+}
+
+fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
+    match verdict {
+        Verdict::Applied => (Some(true), "Applied", String::new()),
+        Verdict::Paused => (
+            None,
+            "Paused",
+            "spec.paused is true, nothing is changed".to_owned(),
+        ),
+        Verdict::Invalid(why) => (Some(false), "InvalidSpec", why.to_string()),
+        Verdict::Rejected {
+            object,
+            message,
+            immutable,
+        } => (
+            Some(false),
+            if *immutable {
+                "ImmutableField"
+            } else {
+                "ApplyFailed"
+            },
+            format!("{object}: {message}"),
+        ),
+        Verdict::NameTaken { object, holder } => (
+            Some(false),
+            "NameTaken",
+            format!(
+                "{object} belongs to someone else ({holder}): delete or rename it, or rename this resource"
+            ),
+        ),
+        Verdict::Failed { message, .. } => (Some(false), "ApplyFailed", message.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Counts;
+    use crate::plan::ObjectKey;
+
+    fn outcome(verdict: Verdict, available: i32, updated: i32, current: bool) -> Outcome {
+        let key = ObjectKey {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            name: "q".into(),
+        };
+        let counts = Counts {
+            replicas: 2,
+            available_replicas: available,
+            updated_replicas: updated,
+            ..Default::default()
+        };
+        Outcome {
+            verdict,
+            applied_hash: None,
+            workloads: [(key, Workload { counts, current })].into(),
+        }
+    }
+
+    fn states(outcome: &Outcome) -> Vec<(String, String)> {
+        let mut conditions = Conditions::new(&[], Some(3));
+        conditions.set_standard(
+            outcome,
+            &[Required {
+                name: "q",
+                replicas: 2,
+            }],
+        );
+        let all = conditions.finish();
+        assert!(all.iter().all(|c| c.observed_generation == Some(3)));
+        all.into_iter().map(|c| (c.status, c.reason)).collect()
+    }
+
+    fn pairs(expected: [(&str, &str); 3]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(s, r)| ((*s).to_owned(), (*r).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn ready_needs_every_current_pod() {
+        assert_eq!(
+            states(&outcome(Verdict::Applied, 2, 2, true)),
+            pairs([
+                ("True", "Applied"),
+                ("True", "AllReplicasAvailable"),
+                ("True", "Ready")
+            ])
+        );
+        for unfinished in [
+            outcome(Verdict::Applied, 1, 2, true),
+            outcome(Verdict::Applied, 2, 1, true),
+            outcome(Verdict::Applied, 2, 2, false),
+        ] {
+            assert_eq!(
+                states(&unfinished),
+                pairs([
+                    ("True", "Applied"),
+                    ("True", "SomeReplicasUnavailable"),
+                    ("False", "Progressing")
+                ])
+            );
+        }
+        assert_eq!(
+            states(&outcome(Verdict::Applied, 0, 2, true)),
+            pairs([
+                ("True", "Applied"),
+                ("False", "NoReplicaAvailable"),
+                ("False", "Progressing")
+            ])
+        );
+    }
+
+    #[test]
+    fn a_bad_spec_leaves_availability_as_it_is() {
+        let invalid = Verdict::Invalid(crate::Invalid::new("spec.x", "must be y"));
+        assert_eq!(
+            states(&outcome(invalid, 2, 2, true)),
+            pairs([
+                ("False", "InvalidSpec"),
+                ("True", "AllReplicasAvailable"),
+                ("False", "InvalidSpec")
+            ])
+        );
+        assert_eq!(
+            states(&outcome(Verdict::Paused, 2, 2, true)),
+            pairs([
+                ("Unknown", "Paused"),
+                ("True", "AllReplicasAvailable"),
+                ("False", "Paused")
+            ])
+        );
+    }
+
+    #[test]
+    fn conditions_that_nobody_sets_any_more_go() {
+        let mut first = Conditions::new(&[], None);
+        first.set("Old", Some(true), "Because", "");
+        let old = first.finish();
+        let mut second = Conditions::new(&old, None);
+        second.set("New", None, "Because", "x".repeat(5000));
+        let new = second.finish();
+        assert_eq!(new.len(), 1);
+        assert_eq!(new[0].type_, "New");
+        assert!(new[0].message.chars().count() <= MESSAGE_CHARS + 1);
+    }
+}

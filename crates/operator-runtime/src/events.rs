@@ -1,0 +1,118 @@
+//! Events: what changed for the user, on the custom resource it changed for.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+
+/// Longest note that the API server takes, in bytes.
+const NOTE_BYTES: usize = 1024;
+
+/// Publishes events. A failure to publish is logged and forgotten.
+#[derive(Clone)]
+pub struct Events(Recorder);
+
+impl Events {
+    /// Events by `controller`, in this process (`instance`, the pod name).
+    #[must_use]
+    pub fn new(client: Client, controller: &str, instance: &str) -> Self {
+        let reporter = Reporter {
+            controller: controller.to_owned(),
+            instance: Some(instance.to_owned()),
+        };
+        Self(Recorder::new(client, reporter))
+    }
+
+    /// A Warning.
+    pub async fn warn(&self, about: &ObjectReference, reason: &str, note: &str) {
+        self.publish(about, EventType::Warning, reason, note).await;
+    }
+
+    /// A condition that turned.
+    pub async fn condition(&self, about: &ObjectReference, condition: &Condition) {
+        let kind = match condition.status.as_str() {
+            "False" => EventType::Warning,
+            _ => EventType::Normal,
+        };
+        let note = match condition.message.as_str() {
+            "" => format!("{} is {}", condition.type_, condition.status),
+            message => message.to_owned(),
+        };
+        self.publish(about, kind, &condition.reason, &note).await;
+    }
+
+    async fn publish(&self, about: &ObjectReference, type_: EventType, reason: &str, note: &str) {
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(cut(note, NOTE_BYTES).to_owned()),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.0.publish(&event, about).await {
+            tracing::debug!(%error, reason, "event not published");
+        }
+    }
+}
+
+/// The conditions of `types` that the user should hear of: those that are `False` for a new reason,
+/// and those that came back to `True`.
+pub(crate) fn turned<'a>(
+    previous: &'a [Condition],
+    next: &'a [Condition],
+    types: &'a [&str],
+) -> impl Iterator<Item = &'a Condition> {
+    next.iter().filter(move |new| {
+        if !types.contains(&new.type_.as_str()) {
+            return false;
+        }
+        let old = previous.iter().find(|c| c.type_ == new.type_);
+        match old {
+            None => new.status == "False",
+            Some(old) if old.status == new.status => {
+                new.status == "False" && old.reason != new.reason
+            }
+            Some(_) => true,
+        }
+    })
+}
+
+/// The longest start of `text` of at most `bytes` bytes that ends between characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_cut_between_characters() {
+        assert_eq!(cut("häh", 2), "h");
+        assert_eq!(cut("häh", 3), "hä");
+        assert_eq!(cut("x", 9), "x");
+    }
+
+    #[test]
+    fn only_news_are_told() {
+        let condition = |type_: &str, status: &str, reason: &str| Condition {
+            type_: type_.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: serde_json::from_value("1970-01-01T00:00:00Z".into()).unwrap(),
+        };
+        let told = |old: &[Condition], new: &[Condition]| turned(old, new, &["A"]).count();
+        let good = [condition("A", "True", "Fine")];
+        let bad = [condition("A", "False", "Broken")];
+        assert_eq!(told(&[], &good), 0, "all well from the start is no news");
+        assert_eq!(told(&[], &bad), 1);
+        assert_eq!(told(&good, &bad), 1);
+        assert_eq!(told(&bad, &bad), 0);
+        assert_eq!(told(&bad, &[condition("A", "False", "Other")]), 1);
+        assert_eq!(told(&bad, &good), 1);
+        assert_eq!(told(&good, &[condition("A", "True", "Better")]), 0);
+        assert_eq!(told(&[], &[condition("B", "False", "Broken")]), 0);
+    }
+}

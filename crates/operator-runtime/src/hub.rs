@@ -1,0 +1,224 @@
+//! The hub: the state that watches fill and passes read, and the queue of custom resources that
+//! must be looked at again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
+use promop_compat::caps::{Caps, Kind};
+use promop_compat::model::Key;
+use tokio::sync::{Notify, watch};
+
+use crate::component::Component;
+use crate::feed::WatchId;
+use crate::ledger::{Ledger, Owner};
+use crate::related::{Spec, key_of};
+use crate::view::{Change, View};
+
+/// A custom resource that may not fit its own schema: one bad object must not stop the watch.
+pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
+
+/// What passes read.
+pub struct State<C: Component> {
+    /// Related objects.
+    pub views: C::Views,
+    /// Owned objects.
+    pub ledger: Ledger,
+    /// Capabilities in effect: `Present` only once the watches of the kind have listed.
+    pub caps: Caps,
+    /// The statuses that were written and have not come back by the watch yet.
+    pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
+}
+
+/// A status that was written.
+pub(crate) struct Written<S> {
+    /// Resource version of the answer.
+    pub version: u64,
+    /// What was written.
+    pub status: S,
+}
+
+/// Shared by watches and passes.
+pub struct Hub<C: Component> {
+    state: Mutex<State<C>>,
+    writer: Mutex<Writer<Guarded<C>>>,
+    store: Store<Guarded<C>>,
+    queue: Mutex<Option<UnboundedSender<ObjectRef<Guarded<C>>>>>,
+    unsynced: watch::Sender<BTreeSet<WatchId>>,
+    /// What detection says, which is ahead of what is in effect.
+    pub(crate) detected: watch::Receiver<Caps>,
+    /// Notified by whoever meets a 403 or a missing kind.
+    pub(crate) doubt: Arc<Notify>,
+}
+
+impl<C: Component> Hub<C> {
+    /// An empty hub.
+    pub fn new(detected: watch::Receiver<Caps>, doubt: Arc<Notify>) -> Self {
+        let (store, mut writer) = kube::runtime::reflector::store();
+        // The store counts as listed from the start: whether lists are complete is known by
+        // `unsynced`, for all watches together.
+        writer.apply_watcher_event(&Event::Init);
+        writer.apply_watcher_event(&Event::InitDone);
+        Self {
+            state: Mutex::new(State {
+                views: C::Views::default(),
+                ledger: Ledger::default(),
+                caps: Caps::default(),
+                written: BTreeMap::new(),
+            }),
+            writer: Mutex::new(writer),
+            store,
+            queue: Mutex::new(None),
+            unsynced: watch::Sender::new(BTreeSet::new()),
+            detected,
+            doubt,
+        }
+    }
+
+    /// The state. Held only across synchronous code.
+    pub fn state(&self) -> MutexGuard<'_, State<C>> {
+        lock(&self.state)
+    }
+
+    /// The custom resources.
+    pub fn store(&self) -> &Store<Guarded<C>> {
+        &self.store
+    }
+
+    /// Starts the queue: everything is looked at once.
+    pub fn open_queue(&self) -> UnboundedReceiver<ObjectRef<Guarded<C>>> {
+        let (sender, receiver) = unbounded();
+        *lock(&self.queue) = Some(sender);
+        self.wake_all();
+        receiver
+    }
+
+    /// Queues one custom resource.
+    pub fn wake(&self, key: &Key) {
+        if let Some(queue) = lock(&self.queue).as_ref() {
+            let target = ObjectRef::new(&key.name).within(&key.namespace);
+            // Fails only after the controller has stopped.
+            let _ = queue.unbounded_send(target);
+        }
+    }
+
+    /// Queues the owner of a changed object.
+    pub fn wake_owner(&self, owner: &Owner) {
+        self.wake(&Key::new(&owner.namespace, &owner.name));
+    }
+
+    /// Queues every custom resource.
+    pub fn wake_all(&self) {
+        for it in self.store.state() {
+            self.wake(&key_of(it.meta()));
+        }
+    }
+
+    /// Takes in changes of one view, and queues whom they concern.
+    pub(crate) fn take_in<F: PartialEq>(
+        &self,
+        spec: &Spec<C, F>,
+        apply: impl FnOnce(&mut View<F>) -> Vec<Change<F>>,
+    ) {
+        let mut state = self.state();
+        let changes = apply((spec.view_mut)(&mut state.views));
+        if changes.is_empty() {
+            return;
+        }
+        let resources = self.store.state();
+        let views = &state.views;
+        let concerned: Vec<Key> = resources
+            .iter()
+            .filter_map(|it| it.0.as_ref().ok())
+            .filter(|it| {
+                changes.iter().any(|Change { key, old }| {
+                    let new = (spec.view)(views).items().get(key);
+                    (spec.affects)(views, it, key, old.as_ref(), new)
+                })
+            })
+            .map(|it| key_of(it.meta()))
+            .collect();
+        drop(state);
+        concerned.iter().for_each(|key| self.wake(key));
+    }
+
+    /// Takes in a custom resource. Its own status coming back wakes nobody.
+    pub(crate) fn take_in_resource(&self, it: Guarded<C>) {
+        let key = key_of(it.meta());
+        let known = self.store.get(&ObjectRef::from_obj(&it));
+        let version = version(&it);
+        if let Some(known) = &known
+            && self::version(&**known) > version
+            && known.uid() == it.uid()
+        {
+            return;
+        }
+        let owner = owner(&it);
+        let written = self.state().written.get(&owner).map(|w| w.version);
+        let echo = written == Some(version);
+        if written.is_some_and(|w| w <= version) {
+            self.state().written.remove(&owner);
+        }
+        lock(&self.writer).apply_watcher_event(&Event::Apply(it));
+        if !echo {
+            self.wake(&key);
+        }
+    }
+
+    /// Forgets a custom resource. Its children go by garbage collection.
+    pub(crate) fn forget_resource(&self, it: Guarded<C>) {
+        self.state().written.remove(&owner(&it));
+        lock(&self.writer).apply_watcher_event(&Event::Delete(it));
+    }
+
+    pub(crate) fn expect_sync(&self, watch: WatchId) {
+        self.unsynced.send_modify(|open| {
+            open.insert(watch);
+        });
+    }
+
+    pub(crate) fn synced(&self, watch: &WatchId) {
+        self.unsynced.send_if_modified(|open| open.remove(watch));
+    }
+
+    pub(crate) fn is_synced(&self, capability: Option<Kind>) -> bool {
+        let open = self.unsynced.borrow();
+        !open.iter().any(|w| w.capability == capability)
+    }
+
+    /// The watches of a kind have stopped, so their lists are not waited for.
+    pub(crate) fn forget_watches(&self, kind: Kind) {
+        self.unsynced
+            .send_modify(|open| open.retain(|w| w.capability != Some(kind)));
+    }
+
+    /// Changes with every watch that completes its list.
+    pub(crate) fn sync_progress(&self) -> watch::Receiver<BTreeSet<WatchId>> {
+        self.unsynced.subscribe()
+    }
+}
+
+/// Who owns the children of a custom resource.
+pub(crate) fn owner<K: Resource>(it: &K) -> Owner {
+    Owner {
+        namespace: it.namespace().unwrap_or_default(),
+        name: it.name_any(),
+        uid: it.uid().unwrap_or_default(),
+    }
+}
+
+/// The resource version as a number.
+pub(crate) fn version<K: Resource>(it: &K) -> u64 {
+    let version = it.resource_version();
+    version.and_then(|v| v.parse().ok()).unwrap_or_default()
+}
+
+/// A poisoned lock means that a task panicked while holding it; the maps inside are still whole,
+/// since nothing is left half-way between two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

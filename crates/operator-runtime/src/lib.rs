@@ -1,0 +1,32 @@
+//! The loop that every controller runs: observe, plan, apply, prune, status. Knows no Thanos kind.
+
+mod apply;
+pub mod args;
+mod backoff;
+mod client;
+pub mod component;
+pub mod conditions;
+mod digest;
+pub mod error;
+mod events;
+pub mod feed;
+pub mod hub;
+pub mod ledger;
+mod logging;
+pub mod metrics;
+mod pass;
+pub mod plan;
+pub mod related;
+pub mod render;
+mod run;
+mod server;
+mod supervise;
+pub mod view;
+
+pub use component::{Component, Outcome, OwnedKind, Status, Verdict};
+pub use conditions::{Conditions, Required};
+pub use error::Invalid;
+pub use plan::{ObjectKey, Plan, Planned};
+pub use related::{Related, Spec};
+pub use run::run;
+pub use view::View;

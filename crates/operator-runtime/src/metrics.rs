@@ -1,0 +1,293 @@
+//! Metrics, named as controller-runtime names them, so that existing dashboards work.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
+};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use promop_compat::caps::{Capability, Caps, Kind};
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PassResult {
+    /// As planned.
+    Success,
+    /// Tried again soon, without being a failure.
+    Requeue,
+    /// The user must change something.
+    Invalid,
+    /// The API failed.
+    Error,
+}
+
+impl EncodeLabelValue for PassResult {
+    fn encode(
+        &self,
+        encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        encoder.write_str(match self {
+            Self::Success => "success",
+            Self::Requeue => "requeue",
+            Self::Invalid => "invalid",
+            Self::Error => "error",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    controller: &'static str,
+    result: PassResult,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ControllerLabels {
+    controller: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LeaseLabels {
+    name: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CapabilityLabels {
+    kind: &'static str,
+    state: &'static str,
+}
+
+/// The metrics of one controller.
+#[derive(Clone)]
+pub struct Metrics {
+    controller: &'static str,
+    registry: Arc<Registry>,
+    passes: Family<ResultLabels, Counter>,
+    errors: Family<ControllerLabels, Counter>,
+    time: Histogram,
+    requests: Family<RequestLabels, Counter>,
+    leader: Family<LeaseLabels, Gauge>,
+    capabilities: Family<CapabilityLabels, Gauge>,
+}
+
+impl Metrics {
+    /// All metrics of `controller`, at zero.
+    #[must_use]
+    pub fn new(controller: &'static str) -> Self {
+        let mut registry = Registry::default();
+        let metrics = Self {
+            controller,
+            registry: Arc::default(),
+            passes: Family::default(),
+            errors: Family::default(),
+            time: Histogram::new([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0]),
+            requests: Family::default(),
+            leader: Family::default(),
+            capabilities: Family::default(),
+        };
+        let passes = "controller_runtime_reconcile";
+        registry.register(passes, "Passes by result", metrics.passes.clone());
+        let errors = "controller_runtime_reconcile_errors";
+        registry.register(errors, "Passes that failed", metrics.errors.clone());
+        let time = "controller_runtime_reconcile_time";
+        registry.register_with_unit(
+            time,
+            "Length of a pass",
+            Unit::Seconds,
+            metrics.time.clone(),
+        );
+        let requests = "rest_client_requests";
+        registry.register(
+            requests,
+            "Requests to the API server",
+            metrics.requests.clone(),
+        );
+        let leader = "leader_election_master_status";
+        registry.register(
+            leader,
+            "1 while this process holds the lease",
+            metrics.leader.clone(),
+        );
+        let capability = "prometheus_operator_capability";
+        let help = "1 for the state that a kind of Prometheus Operator is in";
+        registry.register(capability, help, metrics.capabilities.clone());
+        registry.register_collector(Box::new(Process));
+        for result in [
+            PassResult::Success,
+            PassResult::Requeue,
+            PassResult::Invalid,
+            PassResult::Error,
+        ] {
+            metrics
+                .passes
+                .get_or_create(&ResultLabels { controller, result })
+                .inc_by(0);
+        }
+        metrics
+            .errors
+            .get_or_create(&ControllerLabels { controller })
+            .inc_by(0);
+        metrics.lead(false);
+        Self {
+            registry: Arc::new(registry),
+            ..metrics
+        }
+    }
+
+    /// Counts a pass.
+    pub fn passed(&self, result: PassResult, time: Duration) {
+        let controller = self.controller;
+        self.passes
+            .get_or_create(&ResultLabels { controller, result })
+            .inc();
+        if result == PassResult::Error {
+            self.errors
+                .get_or_create(&ControllerLabels { controller })
+                .inc();
+        }
+        self.time.observe(time.as_secs_f64());
+    }
+
+    /// Counts a request to the API server.
+    pub fn requested(&self, method: &str, code: &str) {
+        let labels = RequestLabels {
+            method: method.to_owned(),
+            code: code.to_owned(),
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// Says whether this process holds the lease.
+    pub fn lead(&self, leading: bool) {
+        let labels = LeaseLabels {
+            name: self.controller,
+        };
+        self.leader.get_or_create(&labels).set(leading.into());
+    }
+
+    /// Says what the cluster offers of the kinds in use.
+    pub fn capabilities(&self, kinds: &[Kind], caps: Caps) {
+        for kind in kinds {
+            for (capability, state) in [
+                (Capability::Absent, "Absent"),
+                (Capability::NotEstablished, "NotEstablished"),
+                (Capability::Forbidden, "Forbidden"),
+                (Capability::Present, "Present"),
+            ] {
+                let labels = CapabilityLabels {
+                    kind: kind.name(),
+                    state,
+                };
+                let gauge = self.capabilities.get_or_create(&labels);
+                gauge.set((caps.get(*kind) == capability).into());
+            }
+        }
+    }
+
+    /// The metrics in OpenMetrics text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// The metrics that every Prometheus client library has for its own process, from /proc.
+#[derive(Debug)]
+struct Process;
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(usage) = Usage::read() else {
+            return Ok(());
+        };
+        let memory = ConstGauge::new(usage.resident_bytes);
+        let help = "Resident memory";
+        let metric = encoder.encode_descriptor(
+            "process_resident_memory",
+            help,
+            Some(&Unit::Bytes),
+            memory.metric_type(),
+        )?;
+        memory.encode(metric)?;
+        let cpu = ConstCounter::new(usage.cpu_seconds);
+        let help = "User and system CPU time";
+        let metric = encoder.encode_descriptor(
+            "process_cpu",
+            help,
+            Some(&Unit::Seconds),
+            cpu.metric_type(),
+        )?;
+        cpu.encode(metric)
+    }
+}
+
+struct Usage {
+    resident_bytes: i64,
+    cpu_seconds: f64,
+}
+
+impl Usage {
+    /// `None` where there is no /proc.
+    fn read() -> Option<Self> {
+        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // The second field is the command in brackets, and may itself contain blanks.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: f64 =
+            fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes: i64 = resident.split_whitespace().next()?.parse().ok()?;
+        // Linux reports CPU time in units of 1/100 s on every architecture.
+        Some(Self {
+            resident_bytes: kibibytes * 1024,
+            cpu_seconds: ticks / 100.0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_controller_runtime() {
+        let metrics = Metrics::new("x");
+        metrics.passed(PassResult::Error, Duration::from_millis(3));
+        metrics.requested("PATCH", "200");
+        metrics.lead(true);
+        metrics.capabilities(&[Kind::Prometheus], Caps::default());
+        let text = metrics.encode();
+        for line in [
+            "controller_runtime_reconcile_total{controller=\"x\",result=\"error\"} 1",
+            "controller_runtime_reconcile_total{controller=\"x\",result=\"success\"} 0",
+            "controller_runtime_reconcile_errors_total{controller=\"x\"} 1",
+            "controller_runtime_reconcile_time_seconds_count 1",
+            "rest_client_requests_total{method=\"PATCH\",code=\"200\"} 1",
+            "leader_election_master_status{name=\"x\"} 1",
+            "prometheus_operator_capability{kind=\"Prometheus\",state=\"Absent\"} 1",
+            "prometheus_operator_capability{kind=\"Prometheus\",state=\"Present\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        assert!(text.contains("process_resident_memory_bytes "));
+        assert!(text.contains("process_cpu_seconds_total "));
+    }
+}

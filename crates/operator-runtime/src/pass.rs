@@ -1,0 +1,258 @@
+//! One pass over one custom resource: observe, plan, apply, prune, status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::object::HasStatus;
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::runtime::controller::Action;
+use kube::{Client, Resource};
+use serde_json::json;
+
+use crate::apply::{Refusal, Writer};
+use crate::backoff::Backoff;
+use crate::component::{Component, Outcome, Status, Verdict};
+use crate::error::Error;
+use crate::events::Events;
+use crate::hub::{Guarded, Hub, Written, owner, version};
+use crate::ledger::Owner;
+use crate::metrics::{Metrics, PassResult};
+use crate::plan::Plan;
+
+/// How long until a name that is taken is tried again: no watch of ours sees the holder go.
+const TAKEN_RETRY: Duration = Duration::from_secs(60);
+
+/// What every pass needs.
+pub struct Cx<C: Component> {
+    /// The controller.
+    pub component: C,
+    /// Client.
+    pub client: Client,
+    /// State.
+    pub hub: Arc<Hub<C>>,
+    /// Delays after failures.
+    pub backoff: Backoff,
+    /// Events.
+    pub events: Events,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+/// Looks at one custom resource. Never fails: a failure is a result with a delay.
+pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
+    let started = tokio::time::Instant::now();
+    let meta = it.meta();
+    let uid = meta.uid.clone().unwrap_or_default();
+    if meta.deletion_timestamp.is_some() {
+        // The children go by garbage collection.
+        cx.backoff.forget(&uid);
+        return Action::await_change();
+    }
+    let (action, result) = match &it.0 {
+        Ok(resource) => run(&cx, resource, meta).await,
+        Err(invalid) => {
+            tracing::warn!(name = meta.name, error = %invalid, "stored resource does not fit its schema");
+            let reference = reference::<C>(meta);
+            cx.events
+                .warn(&reference, "InvalidSpec", &invalid.to_string())
+                .await;
+            (Action::await_change(), PassResult::Invalid)
+        }
+    };
+    cx.metrics.passed(result, started.elapsed());
+    action
+}
+
+async fn run<C: Component>(
+    cx: &Cx<C>,
+    resource: &C::Resource,
+    meta: &ObjectMeta,
+) -> (Action, PassResult) {
+    let owner = owner(resource);
+    let it = Arc::new(resource.clone());
+    let (seen, previous) = {
+        let mut state = cx.hub.state();
+        let caps = state.caps;
+        let seen = cx.component.observe(&state.views, caps, &it);
+        let written = state
+            .written
+            .get(&owner)
+            .filter(|w| w.version > version(resource));
+        let previous = match written {
+            Some(written) => written.status.clone(),
+            None => resource.status().cloned().unwrap_or_default(),
+        };
+        if written_is_old(&state.written, &owner, resource) {
+            state.written.remove(&owner);
+        }
+        (seen, previous)
+    };
+
+    let (verdict, plan, failure) = if C::paused(resource) {
+        (Verdict::Paused, None, None)
+    } else {
+        match cx.component.plan(&seen) {
+            Err(invalid) => (Verdict::Invalid(invalid), None, None),
+            Ok(plan) => {
+                let (verdict, failure) = converge(cx, &owner, &plan, previous.applied_hash()).await;
+                (verdict, Some(plan), failure)
+            }
+        }
+    };
+    let outcome = {
+        let state = cx.hub.state();
+        let hash = plan.filter(|_| verdict == Verdict::Applied);
+        Outcome {
+            applied_hash: match &hash {
+                Some(plan) => state.ledger.applied_hash(&owner, plan),
+                None => previous.applied_hash().map(str::to_owned),
+            },
+            workloads: state.ledger.counts(&owner),
+            verdict,
+        }
+    };
+    let next = cx.component.status(&seen, &outcome, &previous);
+    let failure = match write_status(cx, &owner, meta, &previous, next).await {
+        Ok(()) => failure,
+        Err(error) => failure.or(Some(error)),
+    };
+    conclude(cx, &owner, &outcome.verdict, failure)
+}
+
+fn written_is_old<S, K: Resource>(
+    written: &std::collections::BTreeMap<Owner, Written<S>>,
+    owner: &Owner,
+    resource: &K,
+) -> bool {
+    written
+        .get(owner)
+        .is_some_and(|w| w.version <= version(resource))
+}
+
+/// Applies what differs, in order, then deletes what is not wanted any more. Nothing is deleted
+/// unless everything was applied.
+async fn converge<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    plan: &Plan,
+    applied: Option<&str>,
+) -> (Verdict, Option<Error>) {
+    let writer = Writer {
+        client: &cx.client,
+        manager: C::NAME,
+        owner,
+    };
+    let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
+    for (object, digest, uid) in unsent {
+        match writer.apply(object, uid.as_deref()).await {
+            Ok(answer) => {
+                let mut state = cx.hub.state();
+                state
+                    .ledger
+                    .enter_applied(&object.key, &answer, C::NAME, digest);
+            }
+            Err(Refusal::Verdict(verdict)) => return (verdict, None),
+            Err(Refusal::Error(error)) => return failed(&object.key, error),
+        }
+    }
+    let surplus = cx.hub.state().ledger.surplus(owner, plan);
+    for object in surplus {
+        let kinds = C::owned_kinds();
+        let kind = kinds
+            .iter()
+            .find(|k| k.resource.kind == object.key.kind && k.resource.group == object.key.group);
+        if let Some(kind) = kind
+            && let Err(error) = writer.delete(&kind.resource, &object).await
+        {
+            return failed(&object.key, error);
+        }
+    }
+    (Verdict::Applied, None)
+}
+
+fn failed(object: &crate::plan::ObjectKey, error: Error) -> (Verdict, Option<Error>) {
+    let verdict = Verdict::Failed {
+        object: object.clone(),
+        message: error.line(),
+    };
+    (verdict, Some(error))
+}
+
+/// Writes the status if it differs, and tells of conditions that turned.
+async fn write_status<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    meta: &ObjectMeta,
+    previous: &C::Status,
+    next: C::Status,
+) -> Result<(), Error> {
+    if next == *previous {
+        return Ok(());
+    }
+    let api: Api<PartialObjectMeta<C::Resource>> =
+        Api::namespaced(cx.client.clone(), &owner.namespace);
+    let body = json!({
+        "apiVersion": C::Resource::api_version(&()),
+        "kind": C::Resource::kind(&()),
+        "metadata": {"name": owner.name, "uid": owner.uid},
+        "status": next,
+    });
+    let params = PatchParams::apply(C::NAME).force();
+    let answer = api
+        .patch_status(&owner.name, &params, &Patch::Apply(&body))
+        .await
+        .map_err(|source| Error::Status {
+            source: Box::new(source),
+        })?;
+    let reference = reference::<C>(meta);
+    let told = C::EVENT_CONDITIONS;
+    let turned = crate::events::turned(previous.conditions(), next.conditions(), told);
+    let turned: Vec<_> = turned.cloned().collect();
+    let written = Written {
+        version: version(&answer),
+        status: next,
+    };
+    cx.hub.state().written.insert(owner.clone(), written);
+    for condition in &turned {
+        cx.events.condition(&reference, condition).await;
+    }
+    Ok(())
+}
+
+fn conclude<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    verdict: &Verdict,
+    failure: Option<Error>,
+) -> (Action, PassResult) {
+    if let Some(error) = failure {
+        let delay = cx.backoff.next(&owner.uid);
+        let (namespace, name) = (&owner.namespace, &owner.name);
+        if error.is_transient() {
+            tracing::debug!(namespace, name, error = error.line(), ?delay, "tried again");
+            return (Action::requeue(delay), PassResult::Requeue);
+        }
+        tracing::warn!(namespace, name, error = error.line(), ?delay, "pass failed");
+        return (Action::requeue(delay), PassResult::Error);
+    }
+    cx.backoff.forget(&owner.uid);
+    match verdict {
+        Verdict::NameTaken { .. } => (Action::requeue(TAKEN_RETRY), PassResult::Invalid),
+        Verdict::Invalid(_) | Verdict::Rejected { .. } => {
+            (Action::await_change(), PassResult::Invalid)
+        }
+        _ => (Action::await_change(), PassResult::Success),
+    }
+}
+
+fn reference<C: Component>(meta: &ObjectMeta) -> k8s_openapi::api::core::v1::ObjectReference {
+    k8s_openapi::api::core::v1::ObjectReference {
+        api_version: Some(C::Resource::api_version(&()).into_owned()),
+        kind: Some(C::Resource::kind(&()).into_owned()),
+        name: meta.name.clone(),
+        namespace: meta.namespace.clone(),
+        uid: meta.uid.clone(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,134 @@
+//! A plan: the ordered list of objects that a custom resource should own.
+//!
+//! In: typed Kubernetes objects. Out: type-erased bodies, stamped with the owner reference and the
+//! label by which the controller finds its objects again. Does no IO.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::core::ApiResource;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Identifies an object within a namespace: API group, kind and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Kind, as in `Deployment`.
+    pub kind: String,
+    /// Object name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// One object that should exist, ready to be sent as a server-side apply.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Where the API server serves this kind.
+    pub resource: ApiResource,
+    /// Group, kind and name.
+    pub key: ObjectKey,
+    /// The complete body. Keys are sorted, so equal plans are equal bytes.
+    pub body: Value,
+}
+
+/// The objects of one custom resource, in the order in which they are applied.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    namespace: String,
+    owner: OwnerReference,
+    stamp: BTreeMap<&'static str, &'static str>,
+    objects: Vec<Planned>,
+}
+
+impl Plan {
+    /// An empty plan for the children of `owner`; every object pushed gets `label` set to `value`.
+    pub fn new<K: Resource<DynamicType = ()>>(
+        owner: &K,
+        label: &'static str,
+        value: &'static str,
+    ) -> Self {
+        Self {
+            namespace: owner.namespace().unwrap_or_default(),
+            owner: OwnerReference {
+                api_version: K::api_version(&()).into_owned(),
+                kind: K::kind(&()).into_owned(),
+                name: owner.name_any(),
+                uid: owner.uid().unwrap_or_default(),
+                controller: Some(true),
+                block_owner_deletion: Some(true),
+            },
+            stamp: BTreeMap::from([(label, value)]),
+            objects: Vec::new(),
+        }
+    }
+
+    /// Adds an object. Namespace, owner reference and the controller's label are set here, so no
+    /// builder can forget them.
+    pub fn push<T>(&mut self, object: T)
+    where
+        T: Resource<DynamicType = ()> + Serialize,
+    {
+        let resource = ApiResource::erase::<T>(&());
+        let name = object.name_any();
+        let mut body =
+            serde_json::to_value(object).expect("Kubernetes objects have string keys only");
+        body["apiVersion"] = json!(resource.api_version);
+        body["kind"] = json!(resource.kind);
+        let meta = &mut body["metadata"];
+        meta["namespace"] = json!(self.namespace);
+        meta["ownerReferences"] = json!([self.owner]);
+        for (label, value) in &self.stamp {
+            meta["labels"][*label] = json!(value);
+        }
+        drop_nulls(&mut body);
+        self.objects.push(Planned {
+            key: ObjectKey {
+                group: resource.group.clone(),
+                kind: resource.kind.clone(),
+                name,
+            },
+            resource,
+            body,
+        });
+    }
+
+    /// The objects in apply order.
+    #[must_use]
+    pub fn objects(&self) -> &[Planned] {
+        &self.objects
+    }
+
+    /// The namespace of every object of this plan.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Finds an object by kind and name.
+    #[must_use]
+    pub fn find(&self, kind: &str, name: &str) -> Option<&Planned> {
+        self.objects
+            .iter()
+            .find(|o| o.key.kind == kind && o.key.name == name)
+    }
+}
+
+/// A null in a server-side apply claims the field with the value null; leaving it out does not.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}

@@ -1,0 +1,215 @@
+//! How a related kind gets into the views: the same way from a watch and from a file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{ApiResource, DynamicResourceScope};
+use promop_compat::caps::Kind;
+use promop_compat::model::Key;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::component::Component;
+use crate::feed;
+use crate::hub::Hub;
+use crate::view::View;
+
+/// An object as it came, without `managedFields`. Foreign objects are read leniently, so nothing
+/// in them can stop a watch.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// Standard metadata.
+    pub metadata: ObjectMeta,
+    /// The whole object.
+    pub body: Value,
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(Value::deserialize(deserializer)?))
+    }
+}
+
+impl From<Value> for Raw {
+    fn from(mut body: Value) -> Self {
+        if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        let text = |field: &str| {
+            let value = body.get("metadata").and_then(|m| m.get(field));
+            value.and_then(Value::as_str).map(str::to_owned)
+        };
+        Self {
+            metadata: ObjectMeta {
+                name: text("name"),
+                namespace: text("namespace"),
+                resource_version: text("resourceVersion"),
+                uid: text("uid"),
+                ..Default::default()
+            },
+            body,
+        }
+    }
+}
+
+impl kube::Resource for Raw {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+        dt.kind.as_str().into()
+    }
+    fn group(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+        dt.group.as_str().into()
+    }
+    fn version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+        dt.version.as_str().into()
+    }
+    fn api_version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+        dt.api_version.as_str().into()
+    }
+    fn plural(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+        dt.plural.as_str().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// Namespace and name of an object.
+pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
+    Key::new(
+        metadata.namespace.clone().unwrap_or_default(),
+        metadata.name.clone().unwrap_or_default(),
+    )
+}
+
+/// The typed part of a related kind.
+pub struct Spec<C: Component, F> {
+    /// Finds the view.
+    pub view: fn(&C::Views) -> &View<F>,
+    /// Finds the view, to change it.
+    pub view_mut: fn(&mut C::Views) -> &mut View<F>,
+    /// Reads the facts of an object.
+    pub extract: fn(&Value) -> F,
+    /// Whether a custom resource must look again, given the facts before and after.
+    pub affects: fn(&C::Views, &C::Resource, &Key, Option<&F>, Option<&F>) -> bool,
+}
+
+/// A related kind.
+pub struct Related<C: Component> {
+    /// Where it is served.
+    pub resource: ApiResource,
+    /// The Prometheus Operator kind it is, if it is one.
+    pub capability: Option<Kind>,
+    /// Only objects with these labels are watched.
+    pub labels: Option<&'static str>,
+    /// It has no namespace.
+    pub cluster_scoped: bool,
+    source: Box<dyn Source<C>>,
+}
+
+impl<C: Component> Related<C> {
+    /// A kind that every cluster has.
+    pub fn new<F>(resource: ApiResource, spec: Spec<C, F>) -> Self
+    where
+        F: PartialEq + Send + Sync + 'static,
+    {
+        Self {
+            resource,
+            capability: None,
+            labels: None,
+            cluster_scoped: false,
+            source: Box::new(Arc::new(spec)),
+        }
+    }
+
+    /// A kind of Prometheus Operator.
+    pub fn optional<F>(kind: Kind, spec: Spec<C, F>) -> Self
+    where
+        F: PartialEq + Send + Sync + 'static,
+    {
+        Self {
+            capability: Some(kind),
+            ..Self::new(kind.api_resource(), spec)
+        }
+    }
+
+    /// Limits the watch to objects with these labels.
+    #[must_use]
+    pub fn labelled(mut self, selector: &'static str) -> Self {
+        self.labels = Some(selector);
+        self
+    }
+
+    /// Marks a kind without namespaces.
+    #[must_use]
+    pub fn cluster_scoped(mut self) -> Self {
+        self.cluster_scoped = true;
+        self
+    }
+
+    /// Enters an object that was read from a file, if it is of this kind.
+    pub fn load(&self, views: &mut C::Views, object: &Value) -> bool {
+        let ours = object["kind"] == self.resource.kind.as_str()
+            && object["apiVersion"] == self.resource.api_version.as_str();
+        if ours && self.matches_labels(object) {
+            self.source.load(views, object);
+        }
+        ours
+    }
+
+    fn matches_labels(&self, object: &Value) -> bool {
+        let labels = &object["metadata"]["labels"];
+        let Some(selector) = self.labels else {
+            return true;
+        };
+        selector.split(',').all(|term| match term.split_once('=') {
+            Some((key, value)) => labels[key] == value,
+            None => labels.get(term).is_some(),
+        })
+    }
+
+    pub(crate) fn freeze(&self, views: &mut C::Views) {
+        self.source.freeze(views);
+    }
+
+    pub(crate) fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
+        self.source.feed(hub, watch)
+    }
+}
+
+/// Hides the type of the facts.
+trait Source<C: Component>: Send + Sync {
+    fn load(&self, views: &mut C::Views, object: &Value);
+    fn freeze(&self, views: &mut C::Views);
+    fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
+}
+
+impl<C, F> Source<C> for Arc<Spec<C, F>>
+where
+    C: Component,
+    F: PartialEq + Send + Sync + 'static,
+{
+    fn load(&self, views: &mut C::Views, object: &Value) {
+        let raw = Raw::from(object.clone());
+        let facts = (self.extract)(&raw.body);
+        (self.view_mut)(views).change(&key_of(&raw.metadata), Some(facts));
+    }
+
+    fn freeze(&self, views: &mut C::Views) {
+        (self.view_mut)(views).freeze(jiff::Timestamp::now());
+    }
+
+    fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
+        Box::pin(feed::related(hub, self.clone(), watch))
+    }
+}
+
+/// A list under way.
+pub(crate) type Listing<F> = BTreeMap<Key, F>;

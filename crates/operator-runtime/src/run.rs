@@ -1,0 +1,279 @@
+//! `run`: everything around the passes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use k8s_controller::LeaderElection;
+use kube::runtime::Controller;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::watcher;
+use kube::{Client, Resource};
+use promop_compat::detect::Detector;
+use tokio::sync::watch;
+
+use crate::args::RunArgs;
+use crate::backoff::Backoff;
+use crate::component::Component;
+use crate::events::Events;
+use crate::hub::{Guarded, Hub};
+use crate::metrics::Metrics;
+use crate::pass::{Cx, pass};
+use crate::supervise::Supervisor;
+use crate::{client, logging, server};
+
+/// Passes at a time. Each needs a connection, and each connection needs memory.
+const CONCURRENCY: u16 = 16;
+
+/// How often the API server is asked for our own definition while it is missing, and for a first
+/// answer to discovery.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The first minor version of Kubernetes that streams lists by default.
+const STREAMING_LISTS: u32 = 34;
+
+/// Runs a controller until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What makes it impossible to start, and the loss of the lease.
+pub async fn run<C: Component>(component: C, args: RunArgs) -> anyhow::Result<()> {
+    logging::init(args.log_level, args.log_format);
+    let metrics = Metrics::new(C::NAME);
+    let (readiness, ready) = watch::channel(Some("starting"));
+    server::serve(
+        args.health_address,
+        args.metrics_address,
+        ready,
+        metrics.clone(),
+    )
+    .await?;
+    let client = client::connect(C::NAME, metrics.clone()).await?;
+    let stop = stop_signal()?;
+    let working = work(component, &args, client, metrics, readiness, stop.clone());
+    tokio::select! {
+        result = working => result,
+        () = stopped_early(stop) => Ok(()),
+    }
+}
+
+/// Ends some time after the signal, for a process that is not at work yet. A leader ends by itself,
+/// after its passes.
+async fn stopped_early(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the process.
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(GRACE).await;
+}
+
+/// How long running passes may take after the signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+async fn work<C: Component>(
+    component: C,
+    args: &RunArgs,
+    client: Client,
+    metrics: Metrics,
+    readiness: watch::Sender<Option<&'static str>>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let ready_to_lead = tokio::select! {
+        cx = prepare(component, args, client, metrics, &readiness) => cx?,
+        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+    };
+    let (cx, supervisor) = ready_to_lead;
+    readiness.send_replace(None);
+    let detected = cx.hub.detected.clone();
+    let watches = tokio::spawn(supervisor.follow(detected));
+    let result = lead(args, &cx, stop).await;
+    watches.abort();
+    result
+}
+
+/// Waits for our definition, asks for capabilities, and lets every watch list.
+async fn prepare<C: Component>(
+    component: C,
+    args: &RunArgs,
+    client: Client,
+    metrics: Metrics,
+    readiness: &watch::Sender<Option<&'static str>>,
+) -> anyhow::Result<(Arc<Cx<C>>, Supervisor<C>)> {
+    readiness.send_replace(Some("waiting for our own CustomResourceDefinition"));
+    wait_for_definition::<C>(&client).await;
+    readiness.send_replace(Some("waiting for the first lists"));
+
+    let namespaces: Vec<Option<String>> = match args.namespaces.as_slice() {
+        [] => vec![None],
+        some => some.iter().cloned().map(Some).collect(),
+    };
+    let needs = if args.prometheus_operator {
+        C::needs()
+    } else {
+        Vec::new()
+    };
+    let detector = Detector::new(client.clone(), needs, namespaces.clone());
+    let doubt = detector.doubt();
+    let first = loop {
+        match detector.probe().await {
+            Ok(caps) => break caps,
+            Err(error) => tracing::warn!(%error, "discovery gives no answer yet"),
+        }
+        tokio::time::sleep(RETRY).await;
+    };
+    let (sender, detected) = watch::channel(first);
+    tokio::spawn(detector.run(sender));
+
+    let hub = Arc::new(Hub::<C>::new(detected, doubt));
+    let mut supervisor = Supervisor {
+        hub: hub.clone(),
+        client: client.clone(),
+        namespaces,
+        lists: lists(&client).await,
+        metrics: metrics.clone(),
+        running: Default::default(),
+        always: Vec::new(),
+    };
+    let mut progress = hub.sync_progress();
+    supervisor.start();
+    supervisor.adjust(first);
+    progress.wait_for(|open| open.is_empty()).await?;
+    supervisor.adjust(first);
+    let identity = identity(args);
+    let cx = Cx {
+        component,
+        events: Events::new(client.clone(), C::NAME, &identity),
+        client,
+        hub,
+        backoff: Backoff::default(),
+        metrics,
+    };
+    Ok((Arc::new(cx), supervisor))
+}
+
+/// Works, under the lease if there is one. Ends with `stop`, or with the loss of the lease.
+async fn lead<C: Component>(
+    args: &RunArgs,
+    cx: &Arc<Cx<C>>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let leading = watch::Sender::new(false);
+    let stopping = stop.clone();
+    let work = async {
+        tracing::info!(controller = C::NAME, "working");
+        cx.metrics.lead(true);
+        leading.send_replace(true);
+        drive(cx.clone(), stopping).await;
+        cx.metrics.lead(false);
+    };
+    if !args.leader_elect {
+        work.await;
+        return Ok(());
+    }
+    let election = LeaderElection::new(
+        cx.client.clone(),
+        &args.lease_namespace,
+        C::NAME,
+        &identity(args),
+    )
+    // The jitter of the default would break a hand-over within two seconds.
+    .with_retry_period(Duration::from_secs(1));
+    let mut led = leading.subscribe();
+    tokio::select! {
+        done = election.with_lease(work) => done.context("the lease was lost"),
+        () = async {
+            let _ = stop.wait_for(|stop| *stop).await;
+            if *led.borrow_and_update() {
+                // The work ends by itself, and the lease is released after it.
+                std::future::pending::<()>().await;
+            }
+        } => Ok(()),
+    }
+}
+
+/// The passes.
+async fn drive<C: Component>(cx: Arc<Cx<C>>, mut stop: watch::Receiver<bool>) {
+    let queue = cx.hub.open_queue();
+    let store = cx.hub.store().clone();
+    // The store is filled by our own feeds: one watch a namespace, which `Controller` cannot do.
+    let no_trigger = futures::stream::pending::<Result<Guarded<C>, watcher::Error>>();
+    Controller::for_stream(no_trigger, store)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(queue)
+        .graceful_shutdown_on(async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        })
+        .run(
+            |it, cx| async { Ok::<_, Infallible>(pass(it, cx).await) },
+            |_, _, _| Action::await_change(),
+            cx,
+        )
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                // An object that is gone before its turn comes is no news.
+                tracing::debug!(%error, "not looked at");
+            }
+        })
+        .await;
+}
+
+async fn wait_for_definition<C: Component>(client: &Client) {
+    let version = C::Resource::api_version(&()).into_owned();
+    let plural = C::Resource::plural(&());
+    let mut said = false;
+    loop {
+        match client.list_api_group_resources(&version).await {
+            Ok(list) if list.resources.iter().any(|r| r.name == *plural) => return,
+            Ok(_) | Err(kube::Error::Api(_)) if !said => {
+                tracing::warn!(%plural, version, "our own CustomResourceDefinition is missing, waiting for it");
+                said = true;
+            }
+            Ok(_) | Err(kube::Error::Api(_)) => {}
+            Err(error) => tracing::warn!(%error, "the API server gives no answer"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Streamed lists need the least memory; before Kubernetes had them, small pages do.
+async fn lists(client: &Client) -> watcher::Config {
+    let version = client.apiserver_version().await;
+    let minor = version.ok().and_then(|v| {
+        v.minor
+            .trim_end_matches(|c: char| !c.is_ascii_digit())
+            .parse::<u32>()
+            .ok()
+    });
+    match minor {
+        Some(minor) if minor >= STREAMING_LISTS => watcher::Config::default().streaming_lists(),
+        _ => watcher::Config::default().page_size(50),
+    }
+}
+
+fn identity(args: &RunArgs) -> String {
+    match args.identity.as_str() {
+        "" => format!(
+            "{}-{}",
+            std::env::var("HOSTNAME").unwrap_or_default(),
+            std::process::id()
+        ),
+        name => name.to_owned(),
+    }
+}
+
+/// Becomes true with SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        sender.send_replace(true);
+        sender.closed().await;
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,179 @@
+//! Starts and stops watches as capabilities come and go. Passes never stop for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::Client;
+use kube::core::ApiResource;
+use kube::runtime::watcher;
+use promop_compat::caps::{Capability, Caps, Kind};
+use tokio::sync::watch;
+
+use crate::component::Component;
+use crate::feed::{self, Running, Watch, WatchId};
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+
+/// Runs the watches of one controller.
+pub(crate) struct Supervisor<C: Component> {
+    pub hub: Arc<Hub<C>>,
+    pub client: Client,
+    /// `None` for all namespaces.
+    pub namespaces: Vec<Option<String>>,
+    /// How lists are made.
+    pub lists: watcher::Config,
+    pub metrics: Metrics,
+    pub running: BTreeMap<Kind, Vec<Running>>,
+    pub always: Vec<Running>,
+}
+
+impl<C: Component> Supervisor<C> {
+    /// Starts the watches that need no optional kind.
+    pub fn start(&mut self) {
+        self.always = self.spawn(None);
+    }
+
+    /// Follows `detected` until it closes.
+    pub async fn follow(mut self, mut detected: watch::Receiver<Caps>) {
+        let mut progress = self.hub.sync_progress();
+        loop {
+            let caps = *detected.borrow_and_update();
+            progress.borrow_and_update();
+            self.adjust(caps);
+            tokio::select! {
+                changed = detected.changed() => if changed.is_err() { return },
+                changed = progress.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Brings watches and the capabilities in effect in line with what was detected.
+    pub fn adjust(&mut self, detected: Caps) {
+        let kinds: Vec<Kind> = C::needs().iter().map(|n| n.kind).collect();
+        let mut effective = self.hub.state().caps;
+        let before = effective;
+        for kind in &kinds {
+            let present = detected.has(*kind);
+            if present && !self.running.contains_key(kind) {
+                let watches = self.spawn(Some(*kind));
+                self.running.insert(*kind, watches);
+            }
+            if !present && self.running.remove(kind).is_some() {
+                self.detach(*kind);
+            }
+            if !present || self.hub.is_synced(Some(*kind)) {
+                effective.set(*kind, detected.get(*kind));
+            }
+        }
+        if effective == before {
+            return;
+        }
+        self.hub.state().caps = effective;
+        self.metrics.capabilities(&kinds, effective);
+        for kind in kinds {
+            let (was, is) = (before.get(kind), effective.get(kind));
+            if was != is {
+                announce(kind, was, is);
+            }
+        }
+        self.hub.wake_all();
+    }
+
+    /// Stops what depends on a kind that is gone: its objects stay in the views as they were, and
+    /// leave the ledger, since nothing can own them now.
+    fn detach(&self, kind: Kind) {
+        let mut state = self.hub.state();
+        for related in C::related() {
+            if related.capability == Some(kind) {
+                related.freeze(&mut state.views);
+            }
+        }
+        for owned in C::owned_kinds() {
+            if owned.capability == Some(kind) {
+                let resource = &owned.resource;
+                let nothing = BTreeSet::new();
+                state
+                    .ledger
+                    .retain(&resource.group, &resource.kind, None, &nothing);
+            }
+        }
+        drop(state);
+        self.hub.forget_watches(kind);
+    }
+
+    /// Spawns every watch that depends on `capability`.
+    fn spawn(&self, capability: Option<Kind>) -> Vec<Running> {
+        let mut watches: Vec<BoxFuture<'static, ()>> = Vec::new();
+        for namespace in &self.namespaces {
+            if capability.is_none() {
+                let resource = ApiResource::erase::<C::Resource>(&());
+                let watch = self.watch("resource", capability, &resource, namespace.clone());
+                watches.push(feed::resources(self.hub.clone(), watch).boxed());
+            }
+            for kind in C::owned_kinds() {
+                if kind.capability == capability {
+                    let mut watch =
+                        self.watch("owned", capability, &kind.resource, namespace.clone());
+                    let label = format!("{}={}", C::LABEL, C::NAME);
+                    watch.config = watch.config.labels(&label);
+                    watches.push(feed::owned(self.hub.clone(), kind, watch).boxed());
+                }
+            }
+        }
+        for related in C::related() {
+            if related.capability != capability {
+                continue;
+            }
+            let everywhere = [None];
+            let namespaces: &[Option<String>] = if related.cluster_scoped {
+                &everywhere
+            } else {
+                &self.namespaces
+            };
+            for namespace in namespaces {
+                let mut watch =
+                    self.watch("related", capability, &related.resource, namespace.clone());
+                watch.cluster_scoped = related.cluster_scoped;
+                if let Some(labels) = related.labels {
+                    watch.config = watch.config.labels(labels);
+                }
+                watches.push(related.feed(self.hub.clone(), watch));
+            }
+        }
+        watches
+            .into_iter()
+            .map(|w| Running(tokio::spawn(w)))
+            .collect()
+    }
+
+    fn watch(
+        &self,
+        purpose: &'static str,
+        capability: Option<Kind>,
+        resource: &ApiResource,
+        namespace: Option<String>,
+    ) -> Watch {
+        let id = WatchId {
+            capability,
+            purpose,
+            kind: resource.kind.clone(),
+            namespace,
+        };
+        self.hub.expect_sync(id.clone());
+        Watch {
+            id,
+            client: self.client.clone(),
+            resource: resource.clone(),
+            cluster_scoped: false,
+            config: self.lists.clone(),
+        }
+    }
+}
+
+/// One line for each transition.
+fn announce(kind: Kind, was: Capability, is: Capability) {
+    let kind = kind.name();
+    tracing::info!(kind, %was, %is, "prometheus-operator capability changed");
+}

@@ -1,0 +1,137 @@
+//! Views: what decisions need to know of related objects, as maps of extracted facts.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use promop_compat::model::Key;
+
+/// The facts of every object of one kind.
+#[derive(Debug)]
+pub struct View<F> {
+    items: BTreeMap<Key, F>,
+    frozen: Option<Timestamp>,
+}
+
+impl<F> Default for View<F> {
+    fn default() -> Self {
+        Self {
+            items: BTreeMap::new(),
+            frozen: None,
+        }
+    }
+}
+
+impl<F: PartialEq> View<F> {
+    /// All facts, by namespace and name.
+    #[must_use]
+    pub fn items(&self) -> &BTreeMap<Key, F> {
+        &self.items
+    }
+
+    /// Since when the content stands still because its kind is gone from the API server.
+    #[must_use]
+    pub fn frozen_since(&self) -> Option<Timestamp> {
+        self.frozen
+    }
+
+    /// Keeps the content as it is, if there is any.
+    pub fn freeze(&mut self, now: Timestamp) {
+        if !self.items.is_empty() && self.frozen.is_none() {
+            self.frozen = Some(now);
+        }
+    }
+
+    /// Takes in one object, or its removal. Returns the facts before, if they differ.
+    pub fn change(&mut self, key: &Key, facts: Option<F>) -> Option<Change<F>> {
+        self.frozen = None;
+        let old = match facts {
+            Some(facts) if self.items.get(key) == Some(&facts) => return None,
+            Some(facts) => self.items.insert(key.clone(), facts),
+            None => Some(self.items.remove(key)?),
+        };
+        Some(Change {
+            key: key.clone(),
+            old,
+        })
+    }
+
+    /// Takes in a complete list of one namespace, or of all. Returns what differs.
+    pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Vec<Change<F>> {
+        self.frozen = None;
+        let gone: Vec<Key> = self
+            .items
+            .keys()
+            .filter(|k| namespace.is_none_or(|n| n == k.namespace) && !listed.contains_key(*k))
+            .cloned()
+            .collect();
+        let mut changes: Vec<_> = gone
+            .iter()
+            .filter_map(|key| self.change(key, None))
+            .collect();
+        changes.extend(
+            listed
+                .into_iter()
+                .filter_map(|(key, facts)| self.change(&key, Some(facts))),
+        );
+        changes
+    }
+}
+
+/// A difference that a view took in. The new facts are in the view.
+#[derive(Debug)]
+pub struct Change<F> {
+    /// Which object.
+    pub key: Key,
+    /// Its facts before; `None` if it is new.
+    pub old: Option<F>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(namespace: &str, name: &str) -> Key {
+        Key::new(namespace, name)
+    }
+
+    #[test]
+    fn equal_facts_are_no_change() {
+        let mut view = View::default();
+        assert!(view.change(&key("a", "x"), Some(1)).is_some());
+        assert!(view.change(&key("a", "x"), Some(1)).is_none());
+        assert_eq!(view.change(&key("a", "x"), Some(2)).unwrap().old, Some(1));
+        assert_eq!(view.change(&key("a", "x"), None).unwrap().old, Some(2));
+        assert!(view.change(&key("a", "x"), None).is_none());
+    }
+
+    #[test]
+    fn a_list_of_one_namespace_leaves_the_others() {
+        let mut view = View::default();
+        view.replace(
+            Some("a"),
+            BTreeMap::from([(key("a", "x"), 1), (key("a", "y"), 1)]),
+        );
+        view.replace(Some("b"), BTreeMap::from([(key("b", "x"), 1)]));
+        let changes = view.replace(Some("a"), BTreeMap::from([(key("a", "y"), 2)]));
+        assert_eq!(changes.len(), 2);
+        assert_eq!(
+            view.items().keys().collect::<Vec<_>>(),
+            [&key("a", "y"), &key("b", "x")]
+        );
+        assert_eq!(view.replace(None, BTreeMap::new()).len(), 2);
+    }
+
+    #[test]
+    fn only_content_freezes_and_any_news_thaw() {
+        let now = Timestamp::from_second(1).unwrap();
+        let mut view = View::<i32>::default();
+        view.freeze(now);
+        assert_eq!(view.frozen_since(), None);
+        view.change(&key("a", "x"), Some(1));
+        view.freeze(now);
+        view.freeze(Timestamp::from_second(2).unwrap());
+        assert_eq!(view.frozen_since(), Some(now));
+        view.change(&key("a", "x"), Some(1));
+        assert_eq!(view.frozen_since(), None);
+    }
+}
