@@ -78,15 +78,21 @@ pub struct RunArgs {
     pub log_format: LogFormat,
 }
 
-/// The command line, with the spelling of Go's flag package for the feature gate accepted as well:
-/// published manifests write `-feature-gate.enable-prometheus-operator-crds=true`.
+/// The command line as it is parsed: `run` is the default subcommand, and the feature gate may be
+/// spelled as Go's flag package does (`-feature-gate.…`), since published manifests write it so.
 pub fn normalized(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    args.into_iter()
+    let mut args: Vec<OsString> = args
+        .into_iter()
         .map(|arg| match arg.to_str() {
             Some(text) if text.starts_with("-feature-gate.") => format!("-{text}").into(),
             _ => arg,
         })
-        .collect()
+        .collect();
+    let flag = args.get(1).and_then(|a| a.to_str()).unwrap_or("-");
+    if flag.starts_with('-') && !["-h", "--help", "-V", "--version"].contains(&flag) {
+        args.insert(1.min(args.len()), "run".into());
+    }
+    args
 }
 
 #[cfg(test)]
@@ -95,19 +101,20 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        run: RunArgs,
+    enum Cli {
+        Run(RunArgs),
     }
 
-    fn gate(args: &[&str]) -> bool {
+    fn parse(args: &[&str]) -> RunArgs {
         let args = std::iter::once("x")
             .chain(args.iter().copied())
             .map(OsString::from);
-        Cli::try_parse_from(normalized(args))
-            .unwrap()
-            .run
-            .prometheus_operator
+        let Cli::Run(args) = Cli::try_parse_from(normalized(args)).unwrap();
+        args
+    }
+
+    fn gate(args: &[&str]) -> bool {
+        parse(args).prometheus_operator
     }
 
     #[test]
@@ -122,15 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_are_a_list() {
-        let cli = Cli::try_parse_from(["x", "--namespaces", "a,b"]).unwrap();
-        assert_eq!(cli.run.namespaces, ["a", "b"]);
-        assert!(
-            Cli::try_parse_from(["x"])
-                .unwrap()
-                .run
-                .namespaces
-                .is_empty()
-        );
+    fn run_is_the_default() {
+        assert_eq!(parse(&["run", "--namespaces=a"]).namespaces, ["a"]);
+        assert_eq!(parse(&["--namespaces", "a,b"]).namespaces, ["a", "b"]);
+        assert!(parse(&[]).namespaces.is_empty());
+        assert!(!parse(&[]).leader_elect);
+        assert!(parse(&["--leader-elect"]).leader_elect);
     }
 }

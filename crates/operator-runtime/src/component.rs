@@ -81,6 +81,8 @@ pub trait Component: Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// The label that every owned object carries, with `NAME` as value.
     const LABEL: &'static str;
+    /// The annotation that is set on pods when a file they mount changes.
+    const REFRESH: &'static str;
     /// Conditions whose turning `False` is told by a Warning event, and whose change of reason is
     /// told by a Normal one.
     const EVENT_CONDITIONS: &'static [&'static str];
@@ -107,6 +109,11 @@ pub trait Component: Send + Sync + Sized + 'static {
     ) -> Self::Status;
     /// `spec.paused`.
     fn paused(it: &Self::Resource) -> bool;
+    /// The names of the running pods that mount `object`. When it changes, their annotation
+    /// `REFRESH` is set, which makes the kubelet refresh the files at once, not within 90 s.
+    fn pods_mounting(&self, _: &Self::Views, _: &Self::Resource, _: &ObjectKey) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// How a pass went, up to the status.

@@ -86,39 +86,22 @@ impl Conditions {
             texts.join(", ")
         };
         if pods.iter().any(|p| p.none) {
-            self.set(
-                AVAILABLE,
-                Some(false),
-                "NoReplicaAvailable",
-                told(|p| p.none),
-            );
+            self.set(AVAILABLE, Some(false), "NoPodReady", told(|p| p.none));
         } else if pods.iter().any(|p| !p.all) {
-            self.set(
-                AVAILABLE,
-                Some(true),
-                "SomeReplicasUnavailable",
-                told(|p| !p.all),
-            );
+            self.set(AVAILABLE, Some(true), "SomePodsNotReady", told(|p| !p.all));
         } else {
-            self.set(
-                AVAILABLE,
-                Some(true),
-                "AllReplicasAvailable",
-                told(|_| true),
-            );
+            self.set(AVAILABLE, Some(true), "PodsReady", told(|_| true));
         }
 
         if reconciled != Some(true) {
-            self.set(
-                READY,
-                Some(false),
-                reason,
-                "the last pass did not succeed, see Reconciled",
-            );
+            let message = format!("{reason}, see the condition {RECONCILED}");
+            self.set(READY, Some(false), "NotReconciled", message);
         } else if pods.iter().all(|p| p.all) {
             self.set(READY, Some(true), "Ready", "");
+        } else if pods.iter().any(|p| p.none) {
+            self.set(READY, Some(false), "NotAvailable", told(|p| p.none));
         } else {
-            self.set(READY, Some(false), "Progressing", told(|p| !p.all));
+            self.set(READY, Some(false), "RollingOut", told(|p| !p.all));
         }
     }
 
@@ -239,7 +222,7 @@ mod tests {
             states(&outcome(Verdict::Applied, 2, 2, true)),
             pairs([
                 ("True", "Applied"),
-                ("True", "AllReplicasAvailable"),
+                ("True", "PodsReady"),
                 ("True", "Ready")
             ])
         );
@@ -252,8 +235,8 @@ mod tests {
                 states(&unfinished),
                 pairs([
                     ("True", "Applied"),
-                    ("True", "SomeReplicasUnavailable"),
-                    ("False", "Progressing")
+                    ("True", "SomePodsNotReady"),
+                    ("False", "RollingOut")
                 ])
             );
         }
@@ -261,8 +244,8 @@ mod tests {
             states(&outcome(Verdict::Applied, 0, 2, true)),
             pairs([
                 ("True", "Applied"),
-                ("False", "NoReplicaAvailable"),
-                ("False", "Progressing")
+                ("False", "NoPodReady"),
+                ("False", "NotAvailable")
             ])
         );
     }
@@ -274,16 +257,16 @@ mod tests {
             states(&outcome(invalid, 2, 2, true)),
             pairs([
                 ("False", "InvalidSpec"),
-                ("True", "AllReplicasAvailable"),
-                ("False", "InvalidSpec")
+                ("True", "PodsReady"),
+                ("False", "NotReconciled")
             ])
         );
         assert_eq!(
             states(&outcome(Verdict::Paused, 2, 2, true)),
             pairs([
                 ("Unknown", "Paused"),
-                ("True", "AllReplicasAvailable"),
-                ("False", "Paused")
+                ("True", "PodsReady"),
+                ("False", "NotReconciled")
             ])
         );
     }

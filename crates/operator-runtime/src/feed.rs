@@ -29,6 +29,9 @@ pub const HOLD: Duration = Duration::from_secs(5);
 /// How long an empty list of a kind that came back leaves the frozen content as it is.
 pub const THAW: Duration = Duration::from_secs(600);
 
+/// How long until a dispensable kind that may not be read is tried again.
+const DENIED: Duration = Duration::from_secs(600);
+
 /// Names a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchId {
@@ -38,6 +41,8 @@ pub struct WatchId {
     pub purpose: &'static str,
     /// Kind.
     pub kind: String,
+    /// The labels it is limited to.
+    pub labels: Option<&'static str>,
     /// Namespace; `None` for all.
     pub namespace: Option<String>,
 }
@@ -53,6 +58,8 @@ pub struct Watch {
     pub resource: ApiResource,
     /// The kind has no namespaces.
     pub cluster_scoped: bool,
+    /// Decisions can do without the kind where it may not be read.
+    pub dispensable: bool,
     /// Selector and list strategy.
     pub config: watcher::Config,
 }
@@ -241,6 +248,15 @@ where
                 } else {
                     change(&mut |view| view.change(&key, None).into_iter().collect());
                 }
+            }
+            Some(Err(error)) if watch.dispensable && is_forbidden(&error) => {
+                tracing::info!(
+                    kind = watch.id.kind,
+                    "may not be listed, it is done without"
+                );
+                (spec.view_mut)(&mut hub.state().views).deny();
+                hub.synced(&watch.id);
+                tokio::time::sleep(DENIED).await;
             }
             Some(Err(error)) => watch.interrupted(&hub, &error),
         }

@@ -16,6 +16,8 @@ mod logging;
 pub mod metrics;
 mod pass;
 pub mod plan;
+pub mod rbac;
+mod refresh;
 pub mod related;
 pub mod render;
 mod run;

@@ -111,6 +111,8 @@ pub struct Related<C: Component> {
     pub labels: Option<&'static str>,
     /// It has no namespace.
     pub cluster_scoped: bool,
+    /// Decisions can do without it where it may not be read.
+    pub dispensable: bool,
     source: Box<dyn Source<C>>,
 }
 
@@ -125,6 +127,7 @@ impl<C: Component> Related<C> {
             capability: None,
             labels: None,
             cluster_scoped: false,
+            dispensable: false,
             source: Box::new(Arc::new(spec)),
         }
     }
@@ -151,6 +154,13 @@ impl<C: Component> Related<C> {
     #[must_use]
     pub fn cluster_scoped(mut self) -> Self {
         self.cluster_scoped = true;
+        self
+    }
+
+    /// Marks a kind that a namespaced installation may not read. Its view says so then.
+    #[must_use]
+    pub fn dispensable(mut self) -> Self {
+        self.dispensable = true;
         self
     }
 

@@ -21,6 +21,7 @@ use crate::events::Events;
 use crate::hub::{Guarded, Hub};
 use crate::metrics::Metrics;
 use crate::pass::{Cx, pass};
+use crate::refresh::Refresher;
 use crate::supervise::Supervisor;
 use crate::{client, logging, server};
 
@@ -141,6 +142,7 @@ async fn prepare<C: Component>(
     let identity = identity(args);
     let cx = Cx {
         component,
+        refresher: Refresher::new(client.clone(), C::REFRESH),
         events: Events::new(client.clone(), C::NAME, &identity),
         client,
         hub,

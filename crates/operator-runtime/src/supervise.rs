@@ -106,16 +106,17 @@ impl<C: Component> Supervisor<C> {
     /// Spawns every watch that depends on `capability`.
     fn spawn(&self, capability: Option<Kind>) -> Vec<Running> {
         let mut watches: Vec<BoxFuture<'static, ()>> = Vec::new();
+        let all = [None];
         for namespace in &self.namespaces {
             if capability.is_none() {
                 let resource = ApiResource::erase::<C::Resource>(&());
-                let watch = self.watch("resource", capability, &resource, namespace.clone());
+                let watch = self.watch("resource", capability, &resource, None, namespace);
                 watches.push(feed::resources(self.hub.clone(), watch).boxed());
             }
             for kind in C::owned_kinds() {
                 if kind.capability == capability {
-                    let mut watch =
-                        self.watch("owned", capability, &kind.resource, namespace.clone());
+                    let resource = &kind.resource;
+                    let mut watch = self.watch("owned", capability, resource, None, namespace);
                     let label = format!("{}={}", C::LABEL, C::NAME);
                     watch.config = watch.config.labels(&label);
                     watches.push(feed::owned(self.hub.clone(), kind, watch).boxed());
@@ -126,17 +127,18 @@ impl<C: Component> Supervisor<C> {
             if related.capability != capability {
                 continue;
             }
-            let everywhere = [None];
-            let namespaces: &[Option<String>] = if related.cluster_scoped {
-                &everywhere
+            let everywhere = related.cluster_scoped;
+            for namespace in if everywhere {
+                &all[..]
             } else {
                 &self.namespaces
-            };
-            for namespace in namespaces {
-                let mut watch =
-                    self.watch("related", capability, &related.resource, namespace.clone());
-                watch.cluster_scoped = related.cluster_scoped;
-                if let Some(labels) = related.labels {
+            } {
+                let resource = &related.resource;
+                let labels = related.labels;
+                let mut watch = self.watch("related", capability, resource, labels, namespace);
+                watch.cluster_scoped = everywhere;
+                watch.dispensable = related.dispensable;
+                if let Some(labels) = labels {
                     watch.config = watch.config.labels(labels);
                 }
                 watches.push(related.feed(self.hub.clone(), watch));
@@ -153,13 +155,15 @@ impl<C: Component> Supervisor<C> {
         purpose: &'static str,
         capability: Option<Kind>,
         resource: &ApiResource,
-        namespace: Option<String>,
+        labels: Option<&'static str>,
+        namespace: &Option<String>,
     ) -> Watch {
         let id = WatchId {
             capability,
             purpose,
             kind: resource.kind.clone(),
-            namespace,
+            labels,
+            namespace: namespace.clone(),
         };
         self.hub.expect_sync(id.clone());
         Watch {
@@ -167,6 +171,7 @@ impl<C: Component> Supervisor<C> {
             client: self.client.clone(),
             resource: resource.clone(),
             cluster_scoped: false,
+            dispensable: false,
             config: self.lists.clone(),
         }
     }

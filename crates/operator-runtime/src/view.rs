@@ -10,6 +10,7 @@ use promop_compat::model::Key;
 pub struct View<F> {
     items: BTreeMap<Key, F>,
     frozen: Option<Timestamp>,
+    denied: bool,
 }
 
 impl<F> Default for View<F> {
@@ -17,6 +18,7 @@ impl<F> Default for View<F> {
         Self {
             items: BTreeMap::new(),
             frozen: None,
+            denied: false,
         }
     }
 }
@@ -26,6 +28,17 @@ impl<F: PartialEq> View<F> {
     #[must_use]
     pub fn items(&self) -> &BTreeMap<Key, F> {
         &self.items
+    }
+
+    /// All facts, unless the kind may not be read.
+    #[must_use]
+    pub fn readable(&self) -> Option<&BTreeMap<Key, F>> {
+        (!self.denied).then_some(&self.items)
+    }
+
+    /// The kind may not be read.
+    pub fn deny(&mut self) {
+        self.denied = true;
     }
 
     /// Since when the content stands still because its kind is gone from the API server.
@@ -58,6 +71,7 @@ impl<F: PartialEq> View<F> {
     /// Takes in a complete list of one namespace, or of all. Returns what differs.
     pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Vec<Change<F>> {
         self.frozen = None;
+        self.denied = false;
         let gone: Vec<Key> = self
             .items
             .keys()

@@ -19,6 +19,7 @@ use crate::hub::{Guarded, Hub, Written, owner, version};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
 use crate::plan::Plan;
+use crate::refresh::Refresher;
 
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
 const TAKEN_RETRY: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ pub struct Cx<C: Component> {
     pub hub: Arc<Hub<C>>,
     /// Delays after failures.
     pub backoff: Backoff,
+    /// Makes kubelets refresh mounted files.
+    pub refresher: Refresher,
     /// Events.
     pub events: Events,
     /// Metrics.
@@ -95,7 +98,8 @@ async fn run<C: Component>(
         match cx.component.plan(&seen) {
             Err(invalid) => (Verdict::Invalid(invalid), None, None),
             Ok(plan) => {
-                let (verdict, failure) = converge(cx, &owner, &plan, previous.applied_hash()).await;
+                let applied = previous.applied_hash();
+                let (verdict, failure) = converge(cx, resource, &owner, &plan, applied).await;
                 (verdict, Some(plan), failure)
             }
         }
@@ -134,6 +138,7 @@ fn written_is_old<S, K: Resource>(
 /// unless everything was applied.
 async fn converge<C: Component>(
     cx: &Cx<C>,
+    it: &C::Resource,
     owner: &Owner,
     plan: &Plan,
     applied: Option<&str>,
@@ -147,10 +152,18 @@ async fn converge<C: Component>(
     for (object, digest, uid) in unsent {
         match writer.apply(object, uid.as_deref()).await {
             Ok(answer) => {
-                let mut state = cx.hub.state();
-                state
-                    .ledger
-                    .enter_applied(&object.key, &answer, C::NAME, digest);
+                let mounting = {
+                    let mut state = cx.hub.state();
+                    let ledger = &mut state.ledger;
+                    ledger.enter_applied(&object.key, &answer, C::NAME, digest);
+                    match &uid {
+                        Some(_) => cx.component.pods_mounting(&state.views, it, &object.key),
+                        None => Vec::new(),
+                    }
+                };
+                for pod in mounting {
+                    cx.refresher.refresh(&owner.namespace, &pod, digest).await;
+                }
             }
             Err(Refusal::Verdict(verdict)) => return (verdict, None),
             Err(Refusal::Error(error)) => return failed(&object.key, error),
@@ -256,3 +269,8 @@ fn reference<C: Component>(meta: &ObjectMeta) -> k8s_openapi::api::core::v1::Obj
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,468 @@
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::core::{ApiResource, DeserializeGuard};
+use kube::{CustomResource, Resource};
+use promop_compat::caps::Caps;
+use promop_compat::detect::Need;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::fake::Fake;
+use super::*;
+use crate::component::OwnedKind;
+use crate::conditions::Conditions;
+use crate::error::Invalid;
+use crate::ledger::Owned;
+use crate::plan::ObjectKey;
+use crate::related::Related;
+
+/// Wants a ConfigMap for each name.
+#[derive(CustomResource, Clone, Debug, Serialize, Deserialize)]
+#[kube(
+    group = "example.com",
+    version = "v1",
+    kind = "Toy",
+    namespaced,
+    status = "ToyStatus",
+    schema = "disabled"
+)]
+pub struct ToySpec {
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    paused: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToyStatus {
+    #[serde(default)]
+    hash: Option<String>,
+    #[serde(default)]
+    conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
+}
+
+impl Status for ToyStatus {
+    fn applied_hash(&self) -> Option<&str> {
+        self.hash.as_deref()
+    }
+    fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
+        &self.conditions
+    }
+}
+
+struct ToyController;
+
+impl Component for ToyController {
+    type Resource = Toy;
+    type Status = ToyStatus;
+    type Views = ();
+    type Observed = Arc<Toy>;
+    const NAME: &'static str = "toy";
+    const LABEL: &'static str = "example.com/controller";
+    const REFRESH: &'static str = "example.com/refresh";
+    const EVENT_CONDITIONS: &'static [&'static str] = &["Reconciled"];
+
+    fn owned_kinds() -> Vec<OwnedKind> {
+        vec![OwnedKind::builtin::<ConfigMap>()]
+    }
+    fn needs() -> Vec<Need> {
+        Vec::new()
+    }
+    fn related() -> Vec<Related<Self>> {
+        Vec::new()
+    }
+    fn observe(&self, (): &(), _: Caps, it: &Arc<Toy>) -> Arc<Toy> {
+        it.clone()
+    }
+    fn plan(&self, it: &Arc<Toy>) -> Result<Plan, Invalid> {
+        if it.spec.names.iter().any(String::is_empty) {
+            return Err(Invalid::new("spec.names", "must not be empty"));
+        }
+        let mut plan = Plan::new(&**it, Self::LABEL, Self::NAME);
+        for name in &it.spec.names {
+            plan.push(ConfigMap {
+                metadata: kube::core::ObjectMeta {
+                    name: Some(name.clone()),
+                    ..Default::default()
+                },
+                ..Default::default()
+            });
+        }
+        Ok(plan)
+    }
+    fn status(&self, it: &Arc<Toy>, outcome: &Outcome, previous: &ToyStatus) -> ToyStatus {
+        let mut conditions = Conditions::new(&previous.conditions, it.metadata.generation);
+        conditions.set_standard(outcome, &[]);
+        ToyStatus {
+            hash: outcome.applied_hash.clone(),
+            conditions: conditions.finish(),
+        }
+    }
+    fn paused(it: &Toy) -> bool {
+        it.spec.paused
+    }
+    fn pods_mounting(&self, (): &(), it: &Toy, object: &ObjectKey) -> Vec<String> {
+        vec![format!(
+            "pod-of-{}-{}",
+            it.metadata.name.as_deref().unwrap_or_default(),
+            object.name
+        )]
+    }
+}
+
+struct Bench {
+    fake: Fake,
+    cx: Arc<Cx<ToyController>>,
+    generation: i64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let fake = Fake::default();
+        let client = fake.client();
+        let (_, caps) = tokio::sync::watch::channel(Caps::default());
+        let cx = Cx {
+            component: ToyController,
+            hub: Arc::new(Hub::new(caps, Arc::default())),
+            backoff: Backoff::default(),
+            refresher: Refresher::new(client.clone(), ToyController::REFRESH),
+            events: Events::new(client.clone(), "toy", "test"),
+            metrics: Metrics::new("toy"),
+            client,
+        };
+        Self {
+            fake,
+            cx: Arc::new(cx),
+            generation: 0,
+        }
+    }
+
+    /// A new spec comes by the watch.
+    fn toy(&mut self, spec: Value) -> Arc<Guarded<ToyController>> {
+        self.generation += 1;
+        let toy: Toy = serde_json::from_value(json!({
+            "apiVersion": "example.com/v1", "kind": "Toy", "spec": spec,
+            "metadata": {"name": "x", "namespace": "ns", "uid": "toy-uid", "generation": self.generation, "resourceVersion": "0"},
+        }))
+        .unwrap();
+        Arc::new(DeserializeGuard(Ok(toy)))
+    }
+
+    async fn pass(&self, toy: &Arc<Guarded<ToyController>>) -> (Vec<String>, Action) {
+        let action = pass(toy.clone(), self.cx.clone()).await;
+        (self.fake.requests(), action)
+    }
+
+    fn reason(&self) -> (String, String) {
+        let state = self.cx.hub.state();
+        let written = state.written.values().next().expect("a status was written");
+        let all = written.status.conditions();
+        let it = all
+            .iter()
+            .find(|c| c.type_ == "Reconciled")
+            .expect("always present");
+        (it.reason.clone(), it.message.clone())
+    }
+}
+
+fn map(name: &str) -> String {
+    format!("/api/v1/namespaces/ns/configmaps/{name}")
+}
+
+const STATUS: &str = "PATCH toys/x/status";
+
+#[tokio::test]
+async fn creates_then_is_silent() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a", "b"]}));
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(
+        requests,
+        ["PATCH configmaps/a", "PATCH configmaps/b", STATUS]
+    );
+    assert_eq!(action, Action::await_change());
+    assert_eq!(bench.reason().0, "Applied");
+    let (requests, _) = bench.pass(&toy).await;
+    assert!(requests.is_empty(), "{requests:?}");
+    let stored = bench.fake.get(&map("a")).unwrap();
+    assert_eq!(
+        stored["metadata"]["labels"]["example.com/controller"],
+        "toy"
+    );
+    assert_eq!(stored["metadata"]["ownerReferences"][0]["uid"], "toy-uid");
+}
+
+#[tokio::test]
+async fn prunes_after_everything_was_applied() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a", "b"]}));
+    bench.pass(&toy).await;
+    let toy = bench.toy(json!({"names": ["b", "c"]}));
+    bench.fake.fail(
+        "PATCH configmaps/c",
+        500,
+        json!({"code": 500, "message": "no"}),
+    );
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[..2],
+        ["PATCH configmaps/c", STATUS],
+        "nothing is deleted after a failure"
+    );
+    assert_eq!(action, Action::requeue(std::time::Duration::from_secs(1)));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[..3],
+        ["PATCH configmaps/c", "DELETE configmaps/a", STATUS]
+    );
+}
+
+#[tokio::test]
+async fn status_tells_every_refusal_and_the_next_pass_recovers() {
+    let refusals = [
+        (
+            500,
+            json!({"code": 500, "message": "etcd is away"}),
+            "ApplyFailed",
+            "etcd is away",
+            true,
+        ),
+        (
+            409,
+            json!({"code": 409, "message": "Precondition failed"}),
+            "ApplyFailed",
+            "Precondition",
+            true,
+        ),
+        (
+            422,
+            json!({"code": 422, "details": {"causes": [{"field": "data", "message": "Invalid value", "reason": "FieldValueInvalid"}]}}),
+            "ApplyFailed",
+            "ConfigMap a: data: Invalid value",
+            false,
+        ),
+        (
+            422,
+            json!({"code": 422, "details": {"causes": [{"field": "data", "message": "field is immutable", "reason": "FieldValueInvalid"}]}}),
+            "ImmutableField",
+            "immutable",
+            false,
+        ),
+        (
+            500,
+            json!({"code": 500, "message": "failed to create typed patch object (ns/a; v1): duplicate entries"}),
+            "ApplyFailed",
+            "duplicate entries",
+            false,
+        ),
+    ];
+    for (code, status, reason, text, retried) in refusals {
+        let mut bench = Bench::new();
+        let toy = bench.toy(json!({"names": ["a"]}));
+        bench.pass(&toy).await;
+        // A known object: otherwise a conflict would mean that the name is taken.
+        bench.cx.hub.state().ledger.enter(
+            ObjectKey {
+                group: String::new(),
+                kind: "ConfigMap".into(),
+                name: "a".into(),
+            },
+            &drifted(),
+            "toy",
+        );
+        bench.fake.fail("PATCH configmaps/a", code, status);
+        let (requests, action) = bench.pass(&toy).await;
+        assert_eq!(requests[..2], ["PATCH configmaps/a", STATUS]);
+        let told = bench.reason();
+        assert_eq!(told.0, reason);
+        assert!(told.1.contains(text), "{}", told.1);
+        assert_eq!(action != Action::await_change(), retried, "{code} {reason}");
+        let (requests, _) = bench.pass(&toy).await;
+        assert_eq!(requests[0], "PATCH configmaps/a");
+        assert_eq!(bench.reason().0, "Applied");
+    }
+}
+
+/// The object `a` after somebody took a field of ours.
+fn drifted() -> Owned {
+    serde_json::from_value(json!({"metadata": {
+        "name": "a", "namespace": "ns", "uid": format!("uid-of-{}", map("a")), "resourceVersion": "99",
+        "ownerReferences": [{"apiVersion": "example.com/v1", "kind": "Toy", "name": "x", "uid": "toy-uid", "controller": true}],
+    }}))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_status_write_is_tried_again() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": []}));
+    bench
+        .fake
+        .fail(STATUS, 500, json!({"code": 500, "message": "no"}));
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(requests, [STATUS]);
+    assert_eq!(action, Action::requeue(std::time::Duration::from_secs(1)));
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(requests, [STATUS]);
+    assert_eq!(action, Action::await_change());
+}
+
+#[tokio::test]
+async fn bad_input_changes_nothing_that_runs() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    bench.pass(&toy).await;
+    let toy = bench.toy(json!({"names": ["b", ""]}));
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(requests[0], STATUS);
+    assert!(
+        requests[1..].iter().all(|r| r.starts_with("POST ")),
+        "an event at most: {requests:?}"
+    );
+    assert_eq!(
+        bench.reason(),
+        ("InvalidSpec".into(), "spec.names: must not be empty".into())
+    );
+    assert_eq!(action, Action::await_change());
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[0], STATUS,
+        "back to the old spec: no object is touched"
+    );
+}
+
+#[tokio::test]
+async fn paused_changes_nothing_but_the_status() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"], "paused": true}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(requests, [STATUS]);
+    assert_eq!(bench.reason().0, "Paused");
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(requests[..2], ["PATCH configmaps/a", STATUS]);
+    assert_eq!(bench.reason().0, "Applied");
+}
+
+#[tokio::test]
+async fn what_is_being_deleted_is_left_alone() {
+    let mut bench = Bench::new();
+    let mut toy = bench.toy(json!({"names": ["a"]}));
+    let it = Arc::get_mut(&mut toy).unwrap();
+    it.meta_mut().deletion_timestamp =
+        Some(serde_json::from_value(json!("2020-01-01T00:00:00Z")).unwrap());
+    let (requests, _) = bench.pass(&toy).await;
+    assert!(requests.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_told_and_left_alone() {
+    let mut bench = Bench::new();
+    let theirs = json!({"metadata": {"name": "a", "namespace": "ns", "uid": "theirs",
+        "managedFields": [{"manager": "kubectl-create", "operation": "Update"}]}, "data": {"k": "v"}});
+    bench.fake.put(&map("a"), theirs.clone());
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[..3],
+        ["PATCH configmaps/a", "GET configmaps/a", STATUS]
+    );
+    assert_eq!(bench.reason().0, "NameTaken");
+    assert!(bench.reason().1.contains("kubectl-create"));
+    assert_eq!(bench.fake.get(&map("a")), Some(theirs));
+    assert_eq!(action, Action::requeue(std::time::Duration::from_secs(60)));
+}
+
+#[tokio::test]
+async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
+    let mut bench = Bench::new();
+    bench.fake.put(&map("a"), json!({"metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "5",
+        "ownerReferences": [{"apiVersion": "example.com/v1", "kind": "Toy", "name": "x", "uid": "toy-uid", "controller": true}],
+        "managedFields": [{"manager": "manager", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {}}}]}}));
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests,
+        [
+            "PATCH configmaps/a",
+            "GET configmaps/a",
+            "PATCH configmaps/a",
+            "PATCH configmaps/a",
+            STATUS
+        ]
+    );
+    assert_eq!(bench.reason().0, "Applied");
+}
+
+#[tokio::test]
+async fn pods_are_refreshed_when_a_file_changes_and_refusals_are_remembered() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert!(
+        !requests.iter().any(|r| r.contains("pods/")),
+        "a new file is mounted by new pods"
+    );
+    let drift = |bench: &Bench, version: &str| {
+        let mut object = drifted();
+        object.metadata.resource_version = Some(version.into());
+        let key = ObjectKey {
+            group: String::new(),
+            kind: "ConfigMap".into(),
+            name: "a".into(),
+        };
+        bench.cx.hub.state().ledger.enter(key, &object, "toy");
+    };
+    drift(&bench, "90");
+    bench.fake.fail(
+        "PATCH pods/",
+        403,
+        json!({"code": 403, "message": "forbidden"}),
+    );
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[..2],
+        ["PATCH configmaps/a", "PATCH pods/pod-of-x-a"]
+    );
+    drift(&bench, "91");
+    let (requests, _) = bench.pass(&toy).await;
+    assert!(
+        !requests.iter().any(|r| r.contains("pods/")),
+        "{requests:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_restart_writes_nothing() {
+    let mut before = Bench::new();
+    let toy = before.toy(json!({"names": ["a", "b"]}));
+    before.pass(&toy).await;
+    let status = {
+        let state = before.cx.hub.state();
+        state.written.values().next().unwrap().status.clone()
+    };
+    let after = Bench {
+        generation: 0,
+        fake: before.fake.clone(),
+        ..Bench::new()
+    };
+    let resource = ApiResource::erase::<ConfigMap>(&());
+    for name in ["a", "b"] {
+        let stored = before.fake.get(&map(name)).unwrap();
+        let object: Owned = serde_json::from_value(stored).unwrap();
+        let key = ObjectKey {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+            name: name.into(),
+        };
+        after.cx.hub.state().ledger.enter(key, &object, "toy");
+    }
+    let Ok(mut stored) = (*toy).clone().0 else {
+        unreachable!()
+    };
+    stored.status = Some(status);
+    let (requests, _) = after.pass(&Arc::new(DeserializeGuard(Ok(stored)))).await;
+    assert!(requests.is_empty(), "{requests:?}");
+}

@@ -1,0 +1,211 @@
+//! Every label, annotation, condition and reason that leaves the process.
+
+/// API group of the resources.
+pub const GROUP: &str = "monitoring.thanos.io";
+
+/// Labels and their values.
+pub mod label {
+    /// What program this is. Pods and workloads carry the component (`thanos-query`); exactly one
+    /// Service per workload carries [`NAME_SCRAPED`].
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// The value of [`NAME`] on the one Service per workload whose port `http` is to be scraped.
+    pub const NAME_SCRAPED: &str = "thanos";
+    /// The role of a component within Thanos.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// The name of the workload.
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
+    /// What this belongs to: always [`PART_OF_VALUE`].
+    pub const PART_OF: &str = "app.kubernetes.io/part-of";
+    /// The value of [`PART_OF`].
+    pub const PART_OF_VALUE: &str = "thanos";
+    /// What manages this: always [`MANAGED_BY_VALUE`], which the Go operator uses as well, so that
+    /// selectors of existing workloads stay valid.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// The value of [`MANAGED_BY`].
+    pub const MANAGED_BY_VALUE: &str = "thanos-operator";
+    /// The name of the custom resource that an object belongs to.
+    pub const OWNER: &str = "operator.thanos.io/owner";
+    /// The controller that applies an object, by which it finds its objects again.
+    pub const CONTROLLER: &str = "operator.thanos.io/controller";
+    /// On a Service: the port `grpc` serves the StoreAPI; queriers pick it up.
+    pub const STORE_API: &str = "operator.thanos.io/store-api";
+    /// On a Service: the port `http` serves the Query API; rulers and frontends pick it up.
+    pub const QUERY_API: &str = "operator.thanos.io/query-api";
+    /// On a Service: the port `remote-write` takes samples; stateless rulers pick it up.
+    pub const REMOTE_WRITE_API: &str = "operator.thanos.io/remote-write-api";
+    /// The value of the three labels above.
+    pub const TRUE: &str = "true";
+    /// On a StoreAPI Service: one endpoint per pod (as without any of these four labels).
+    pub const ENDPOINT: &str = "operator.thanos.io/endpoint";
+    /// On a StoreAPI Service: always queried, even while its health check fails.
+    pub const ENDPOINT_STRICT: &str = "operator.thanos.io/endpoint-strict";
+    /// On a StoreAPI Service: its pods hold the same data, one of them answers each query.
+    pub const ENDPOINT_GROUP: &str = "operator.thanos.io/endpoint-group";
+    /// On a StoreAPI Service: [`ENDPOINT_GROUP`] and [`ENDPOINT_STRICT`] together.
+    pub const ENDPOINT_GROUP_STRICT: &str = "operator.thanos.io/endpoint-group-strict";
+    /// Kubernetes sets it on every namespace to the namespace's own name.
+    pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+}
+
+/// Annotations.
+pub mod annotation {
+    /// On a pod: hash of the files it mounts. It is patched onto running pods, so that the kubelet
+    /// refreshes mounted files at once; it never restarts anything.
+    pub const FILES_HASH: &str = "operator.thanos.io/files-hash";
+    /// On a ThanosQuery and the like: copied to the pod template, so changing it restarts the pods
+    /// one after another.
+    pub const RESTART: &str = "operator.thanos.io/restarted-at";
+    /// On a bridge: the Prometheus pod it serves, as `namespace/name`.
+    pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
+}
+
+/// Makes an enum whose variants are strings of the API.
+macro_rules! api_strings {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The string that the API shows.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+api_strings! {
+    /// Condition types. Each answers one question and is always present.
+    Condition {
+        /// Did the last pass succeed? (Worded as Prometheus Operator words it.)
+        Reconciled = "Reconciled",
+        /// Do enough pods run? (Worded as Prometheus Operator words it.)
+        Available = "Available",
+        /// The sum for tools that know one condition only: reconciled, rolled out and available.
+        Ready = "Ready",
+        /// Are Prometheus Operator's resources used?
+        PrometheusOperatorIntegration = "PrometheusOperatorIntegration",
+        /// Did the selectors lead to StoreAPI endpoints?
+        EndpointsResolved = "EndpointsResolved",
+        /// Does a Prometheus scrape what runs here?
+        Monitored = "Monitored",
+        /// Are inputs held as they were because their API is going away?
+        Frozen = "Frozen",
+    }
+}
+
+api_strings! {
+    /// Reasons of conditions, and of the events that tell the same. Which condition uses which is
+    /// said at each.
+    Reason {
+        /// `Reconciled`: the objects are as they should be.
+        Applied = "Applied",
+        /// `Reconciled`: a field of the spec must be changed; the message names it.
+        InvalidSpec = "InvalidSpec",
+        /// `Reconciled`: the spec names an object that does not exist.
+        ReferenceMissing = "ReferenceMissing",
+        /// `Reconciled`: the API server refused an object, or could not be reached.
+        ApplyFailed = "ApplyFailed",
+        /// `Reconciled`: an object has to be deleted before this change can be made.
+        ImmutableField = "ImmutableField",
+        /// `Reconciled`: an object of this name belongs to someone else.
+        NameTaken = "NameTaken",
+        /// `Reconciled`: `spec.paused` is set; nothing is changed.
+        Paused = "Paused",
+        /// `Available`: every pod is ready.
+        PodsReady = "PodsReady",
+        /// `Available`: some pods are not ready, queries are answered.
+        SomePodsNotReady = "SomePodsNotReady",
+        /// `Available`: no pod is ready.
+        NoPodReady = "NoPodReady",
+        /// `Ready`: reconciled, rolled out and available.
+        Ready = "Ready",
+        /// `Ready`: see `Reconciled`.
+        NotReconciled = "NotReconciled",
+        /// `Ready`: see `Available`.
+        NotAvailable = "NotAvailable",
+        /// `Ready`: new pods replace old ones.
+        RollingOut = "RollingOut",
+        /// `PrometheusOperatorIntegration`: used.
+        Enabled = "Enabled",
+        /// `PrometheusOperatorIntegration`: the controller was started with the gate off.
+        DisabledByOperator = "DisabledByOperator",
+        /// `PrometheusOperatorIntegration`, `Monitored`: this resource turns it off.
+        DisabledByResource = "DisabledByResource",
+        /// `PrometheusOperatorIntegration`, `Monitored`: the cluster does not have the resources.
+        CrdsAbsent = "CRDsAbsent",
+        /// `PrometheusOperatorIntegration`: the controller may not read or write them.
+        Forbidden = "Forbidden",
+        /// `EndpointsResolved`: every selected object led to an endpoint.
+        Resolved = "Resolved",
+        /// `EndpointsResolved`: some led nowhere; `status.skipped` says why.
+        SomeSkipped = "SomeSkipped",
+        /// `EndpointsResolved`: nothing is selected that leads to an endpoint.
+        NoEndpoints = "NoEndpoints",
+        /// `EndpointsResolved`: a selector matches nothing; the message names the nearest
+        /// candidates.
+        SelectorMatchesNothing = "SelectorMatchesNothing",
+        /// `EndpointsResolved`: matches exist, in namespaces that are not selected.
+        MatchesInOtherNamespaces = "MatchesInOtherNamespaces",
+        /// `EndpointsResolved`: a NetworkPolicy blocks the way to an endpoint.
+        BlockedByNetworkPolicy = "BlockedByNetworkPolicy",
+        /// `EndpointsResolved`: a namespace selector cannot be evaluated without permission to
+        /// list namespaces.
+        NamespacesForbidden = "NamespacesForbidden",
+        /// `Monitored`: a Prometheus selects the ServiceMonitor and may read its targets.
+        Selected = "Selected",
+        /// `Monitored`: no Prometheus selects the ServiceMonitor; the message names the missing
+        /// labels.
+        NotSelected = "NotSelected",
+        /// `Monitored`: the Prometheus that selects it may not list pods, Services and
+        /// EndpointSlices here.
+        PrometheusNotPermitted = "PrometheusNotPermitted",
+        /// `Frozen`: inputs are live.
+        Live = "Live",
+        /// `Frozen`: a resource definition was deleted; its last objects stay in effect.
+        CrdRemoved = "CRDRemoved",
+    }
+}
+
+api_strings! {
+    /// Reasons of events that no condition tells.
+    EventReason {
+        /// Objects of another operator were taken over.
+        Adopted = "Adopted",
+        /// A learned replica label restarts the queriers.
+        ReplicaLabelLearned = "ReplicaLabelLearned",
+        /// A value was set explicitly that is known to be harmful.
+        HarmfulValue = "HarmfulValue",
+        /// Prometheus Operator's resources appeared or went away.
+        IntegrationChanged = "IntegrationChanged",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_camel_case_and_distinct() {
+        let mut seen = std::collections::BTreeSet::new();
+        for text in Reason::ALL.iter().map(|r| r.as_str()) {
+            assert!(
+                text.chars().all(|c| c.is_ascii_alphanumeric())
+                    && text.starts_with(|c: char| c.is_ascii_uppercase()),
+                "{text}"
+            );
+            assert!(seen.insert(text), "{text} twice");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Pieces of schema: embedded Kubernetes types, and strings with a rule.
+//!
+//! Rules are CEL instead of patterns because a pattern's message shows a regular expression, while
+//! a rule's message says what to write. Whatever a rule walks is bounded, since the API server
+//! refuses a definition whose rules could cost too much.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// Schema of a Kubernetes type as the API server needs it in a definition: without descriptions
+/// (they are ten times the size of the rest), with the map keys and defaults that the real type
+/// has, without which a server-side apply of our resource fails.
+pub(crate) fn embedded<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = inlined::<T>(generator);
+    schema["nullable"] = json!(true);
+    schema_from(schema)
+}
+
+/// Schema of a list of a Kubernetes type; see [`embedded`].
+pub(crate) fn list_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let items = inlined::<T>(generator);
+    json_schema!({"type": "array", "nullable": true, "items": items})
+}
+
+/// Schema of an optional enum. Not nullable: a null among the values would show up, twice, in the
+/// message that lists them.
+pub(crate) fn choice<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = generator.subschema_for::<T>();
+    schema.remove("description");
+    schema
+}
+
+fn inlined<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    let mut value = generator.subschema_for::<T>().to_value();
+    clean(&mut value);
+    value
+}
+
+fn schema_from(value: Value) -> Schema {
+    Schema::try_from(value).unwrap_or_default()
+}
+
+/// Lists that are maps in the real type: the property, and the keys of its items.
+const MAP_LISTS: [(&str, &[&str]); 5] = [
+    ("claims", &["name"]),
+    ("env", &["name"]),
+    ("ports", &["containerPort", "protocol"]),
+    ("volumeDevices", &["devicePath"]),
+    ("volumeMounts", &["mountPath"]),
+];
+
+fn clean(schema: &mut Value) {
+    let Value::Object(schema) = schema else {
+        return;
+    };
+    schema.remove("description");
+    for nested in ["items", "additionalProperties"] {
+        if let Some(child) = schema.get_mut(nested) {
+            clean(child);
+        }
+    }
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    properties.values_mut().for_each(clean);
+    for (name, keys) in MAP_LISTS {
+        if let Some(list) = properties.get_mut(name)
+            && list["items"]["properties"].get(keys[0]).is_some()
+        {
+            list["x-kubernetes-list-type"] = json!("map");
+            list["x-kubernetes-list-map-keys"] = json!(keys);
+        }
+    }
+    let is_port = ["containerPort", "targetPort"]
+        .iter()
+        .any(|key| properties.contains_key(*key));
+    if is_port && let Some(protocol) = properties.get_mut("protocol") {
+        protocol["default"] = json!("TCP");
+    }
+    let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
+    let atomic = is_reference(&keys) || is_atomic(&keys);
+    // The name of a reference is not required in the real types, for reasons of history.
+    if is_reference(&keys) {
+        properties["name"]["default"] = json!("");
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|field| field != "name");
+        }
+        if schema.get("required") == Some(&json!([])) {
+            schema.remove("required");
+        }
+    }
+    if atomic {
+        schema.insert("x-kubernetes-map-type".into(), json!("atomic"));
+    }
+}
+
+/// References to a ConfigMap, Secret, or a key of one, told by their fields.
+fn is_reference(keys: &[&str]) -> bool {
+    matches!(
+        keys,
+        ["name"]
+            | ["name", "optional"]
+            | ["key", "name", "optional"]
+            | ["items", "name", "optional"]
+            | ["defaultMode", "items", "name", "optional"]
+    )
+}
+
+/// Selectors are replaced as a whole, never merged field by field.
+fn is_atomic(keys: &[&str]) -> bool {
+    matches!(
+        keys,
+        ["matchExpressions", "matchLabels"]
+            | ["matchExpressions", "matchFields"]
+            | ["apiVersion", "fieldPath"]
+            | ["containerName", "divisor", "resource"]
+            | ["apiGroup", "kind", "name"]
+            | ["nodeSelectorTerms"]
+    )
+}
+
+/// A label selector whose operators and values are checked when it is written.
+pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "nullable": true,
+        "x-kubernetes-map-type": "atomic",
+        "properties": {
+            "matchLabels": {
+                "type": "object",
+                "maxProperties": 64,
+                "additionalProperties": {"type": "string", "maxLength": 63},
+            },
+            "matchExpressions": {
+                "type": "array",
+                "maxItems": 32,
+                "items": {
+                    "type": "object",
+                    "required": ["key", "operator"],
+                    "properties": {
+                        "key": {"type": "string", "minLength": 1, "maxLength": 317},
+                        "operator": {
+                            "type": "string",
+                            "enum": ["In", "NotIn", "Exists", "DoesNotExist"],
+                        },
+                        "values": {
+                            "type": "array",
+                            "maxItems": 64,
+                            "items": {"type": "string", "maxLength": 63},
+                        },
+                    },
+                    "x-kubernetes-validations": [
+                        {
+                            "rule": "!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)",
+                            "message": "the operators In and NotIn need values; give at least one, or use Exists or DoesNotExist",
+                        },
+                        {
+                            "rule": "!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) || size(self.values) == 0",
+                            "message": "the operators Exists and DoesNotExist take no values; remove them, or use In or NotIn",
+                        },
+                    ],
+                },
+            },
+        },
+    })
+}
+
+/// A string with one rule. `rule` is the CEL expression, `message` says what to write.
+fn ruled(max: u32, rule: &str, message: &str) -> Value {
+    json!({
+        "type": "string",
+        "maxLength": max,
+        "x-kubernetes-validations": [{"rule": rule, "message": message}],
+    })
+}
+
+fn optional(mut schema: Value) -> Schema {
+    schema["nullable"] = json!(true);
+    schema_from(schema)
+}
+
+fn list(max: u32, items: Value) -> Schema {
+    json_schema!({"type": "array", "nullable": true, "maxItems": max, "items": items})
+}
+
+/// A duration that both of Thanos' parsers accept: whole numbers, units in descending order. The
+/// digits are bounded so that no value overflows.
+pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        40,
+        "self.matches('^(0|([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,10}ms)?)$') && self != ''",
+        "must be a duration of whole numbers with the units w, d, h, m, s, ms in this order, such as 90s or 1h30m",
+    ))
+}
+
+/// An amount of bytes, as a quantity.
+pub(crate) fn size(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        32,
+        "self.matches('^[+]?[0-9]+([.][0-9]*)?(([kMGTPE]|[KMGTPE]i)|[eE][+-]?[0-9]+)?$')",
+        "must be an amount of bytes such as 512Mi or 1G",
+    ))
+}
+
+/// Label names, as Prometheus knows them.
+pub(crate) fn label_names(_: &mut SchemaGenerator) -> Schema {
+    list(
+        64,
+        ruled(
+            128,
+            "self.matches('^[a-zA-Z_][a-zA-Z0-9_]*$')",
+            "must be a Prometheus label name: letters, digits and underscores, not starting with a digit",
+        ),
+    )
+}
+
+/// Command line arguments.
+pub(crate) fn args(_: &mut SchemaGenerator) -> Schema {
+    list(
+        128,
+        ruled(
+            16384,
+            "self.startsWith('--') && size(self) > 2",
+            "must start with two dashes; write a flag and its value as one item: --flag=value",
+        ),
+    )
+}
+
+/// Bucket boundaries of a histogram.
+pub(crate) fn quantiles(_: &mut SchemaGenerator) -> Schema {
+    list(
+        64,
+        ruled(
+            32,
+            "self.matches('^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$')",
+            "must be a number in a string, such as \"0.5\"",
+        ),
+    )
+}
+
+/// Names of ConfigMaps or Secrets.
+pub(crate) fn object_names(_: &mut SchemaGenerator) -> Schema {
+    list(
+        64,
+        ruled(
+            253,
+            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "must be the name of an object in this namespace",
+        ),
+    )
+}
+
+/// A container image without its tag, or with tag or digest.
+pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        512,
+        "self.matches('^([a-zA-Z0-9][a-zA-Z0-9._:/@-]*)?$')",
+        "must be an image such as quay.io/thanos/thanos, registry.local:5000/thanos or name@sha256:…, without spaces",
+    ))
+}
+
+/// The tag or digest of an image.
+pub(crate) fn version(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        192,
+        "self.matches('^([a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}|sha256:[a-f0-9]{64})?$')",
+        "must be an image tag such as v0.42.4 or a digest sha256:…",
+    ))
+}
+
+/// A path prefix under which an API is served.
+pub(crate) fn path_prefix(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        256,
+        "self.matches('^(/[a-zA-Z0-9._~/-]*)?$')",
+        "must be a path that starts with a slash, such as /thanos",
+    ))
+}
+
+/// A path or URL that reverse proxies serve the API under.
+pub(crate) fn external_prefix(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        512,
+        "self.matches('^(https?://[a-zA-Z0-9.:_-]+)?(/[a-zA-Z0-9._~/-]*)?$')",
+        "must be a path that starts with a slash, or an http(s) URL without a query",
+    ))
+}
+
+/// The name of an HTTP header.
+pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        128,
+        "self.matches('^[a-zA-Z0-9-]*$')",
+        "must be the name of an HTTP header, such as X-Forwarded-Prefix",
+    ))
+}

@@ -1,0 +1,88 @@
+//! The query frontend section of a ThanosQuery.
+
+use k8s_openapi::api::core::v1::SecretKeySelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::common::{Additional, CommonFields};
+use crate::schema;
+
+/// A query frontend: splits, retries and caches queries before they reach the queriers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryFrontendSpec {
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonFields,
+    /// Number of pods. Unset: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub replicas: Option<i32>,
+    /// Whether responses are compressed. Unset: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compress_responses: Option<bool>,
+    /// Which Query API the frontend asks: a Service of this namespace with the label
+    /// operator.thanos.io/query-api=true and these labels. The queriers of this resource come
+    /// first if they match, then the first by name. Unset: the queriers of this resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_selector")]
+    pub query_label_selector: Option<LabelSelector>,
+    /// Queries that take longer are logged. Unset: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub log_queries_longer_than: Option<String>,
+    /// Cache for the results of range and label queries. Unset: no cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_range_response_cache_config: Option<CacheConfig>,
+    /// Range queries are split by this interval. Unset: 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub query_range_split_interval: Option<String>,
+    /// Label queries are split by this interval. Unset: 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub labels_split_interval: Option<String>,
+    /// How often a part of a range query is retried. Unset: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub query_range_max_retries: Option<i32>,
+    /// How often a part of a label query is retried. Unset: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub labels_max_retries: Option<i32>,
+    /// Time range of label queries that give none. Unset: 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub labels_default_time_range: Option<String>,
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub additional: Additional,
+}
+
+/// A response cache. With both kinds given, the external one is used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CacheConfig {
+    /// A cache in the memory of each frontend pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_memory_cache_config: Option<InMemoryCacheConfig>,
+    /// The key of a Secret that holds a Thanos cache configuration, for Memcached or Redis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::embedded::<SecretKeySelector>")]
+    pub external_cache_config: Option<SecretKeySelector>,
+}
+
+/// Size of an in-memory cache.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InMemoryCacheConfig {
+    /// Memory of the cache. Unset: 250Mi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub max_size: Option<String>,
+    /// The largest item. It is handed to Thanos, whose frontend cache does not enforce it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub max_item_size: Option<String>,
+}

@@ -1,0 +1,28 @@
+//! Version `v1alpha1`: a superset of the schema of the Go thanos-operator, so that its manifests
+//! apply unchanged.
+//!
+//! Fields are optional and carry no schema default unless said otherwise: what is unset is decided
+//! when the plan is made, and what is set always wins.
+
+mod common;
+mod frontend;
+mod integration;
+mod query;
+mod status;
+
+pub use common::{
+    Additional, CommonFields, ImagePullPolicy, LogFormat, LogLevel, PodDisruptionBudgetConfig,
+};
+pub use frontend::{CacheConfig, InMemoryCacheConfig, QueryFrontendSpec};
+pub use integration::{
+    FeatureGates, Integration, NetworkPolicyConfig, OpenDiscovered, RelabelAction, RelabelConfig,
+    ServiceMonitorConfig,
+};
+pub use query::{
+    BridgeSpec, GrpcProxyStrategy, PrometheusServiceMonitors, PromqlEngine, ServiceDiscovery,
+    TelemetryQuantiles, ThanosQuery, ThanosQuerySpec, WebConfig, WithoutSidecar,
+};
+pub use status::{
+    DeploymentStatus, EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS,
+    MAX_SKIPPED, PrometheusOperatorStatus, SkippedStatus, ThanosQueryStatus,
+};

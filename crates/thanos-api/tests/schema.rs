@@ -1,0 +1,205 @@
+//! The schema as the API server gets it.
+
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+use thanos_api::v1alpha1::ThanosQuery;
+
+fn schema() -> Value {
+    let crd = serde_json::to_value(ThanosQuery::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+/// Finds `spec.a[].b{}` in a schema.
+fn find<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut at = schema;
+    for step in path.split('.') {
+        let name = step.trim_end_matches("[]").trim_end_matches("{}");
+        at = at.get("properties")?.get(name)?;
+        if step.ends_with("[]") {
+            at = at.get("items")?;
+        } else if step.ends_with("{}") {
+            at = at.get("additionalProperties")?;
+        }
+    }
+    Some(at)
+}
+
+#[test]
+fn every_field_of_the_go_operator_exists() {
+    let schema = schema();
+    for line in include_str!("data/thanosquery-fields.tsv").lines() {
+        let (path, kind, constraints) = {
+            let mut columns = line.split('\t');
+            (
+                columns.next().unwrap(),
+                columns.next().unwrap(),
+                columns.next().unwrap_or_default(),
+            )
+        };
+        let ours = find(&schema, path).unwrap_or_else(|| panic!("{path} is missing"));
+        let wanted = kind.split(' ').next().unwrap();
+        assert_eq!(ours["type"], json!(wanted), "{path}");
+        for constraint in constraints.split("; ") {
+            if let Some(values) = constraint.strip_prefix("enum=") {
+                assert_eq!(ours.get("nullable"), None, "{path}: null among the values");
+                for value in values.split('|') {
+                    let ours = ours["enum"].as_array().unwrap();
+                    assert!(ours.contains(&json!(value)), "{path} refuses {value}");
+                }
+            } else if let Some(minimum) = constraint.strip_prefix("minimum=") {
+                let minimum: f64 = minimum.parse().unwrap();
+                assert!(ours["minimum"].as_f64().is_some_and(|m| m <= minimum), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_required_in_the_spec() {
+    let schema = schema();
+    let spec = &schema["properties"]["spec"];
+    assert_eq!(spec.get("required"), None);
+    assert_eq!(spec["default"], json!({}));
+    let query: ThanosQuery = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1",
+        "kind": "ThanosQuery",
+        "metadata": {"name": "x"},
+        "spec": {},
+    }))
+    .unwrap();
+    assert_eq!(query.spec, thanos_api::v1alpha1::ThanosQuerySpec::default());
+}
+
+/// Only `replicas` may have a default: any other would hide from the plan what was left unset.
+#[test]
+fn defaults_are_few() {
+    let schema = schema();
+    let spec = schema["properties"]["spec"]["properties"].as_object().unwrap();
+    let with_default: Vec<&String> = spec
+        .iter()
+        .filter(|(_, field)| field.get("default").is_some())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(with_default, ["replicas"]);
+}
+
+/// Calls `check` with every schema of the definition and its path.
+fn walk(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
+    check(path, schema);
+    for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+        walk(&format!("{path}.{name}"), child, check);
+    }
+    for nested in ["items", "additionalProperties"] {
+        if let Some(child) = schema.get(nested) {
+            walk(&format!("{path}[]"), child, check);
+        }
+    }
+}
+
+#[test]
+fn schema_is_structural() {
+    walk("", &schema(), &mut |path, schema| {
+        let any = schema.get("x-kubernetes-int-or-string") == Some(&json!(true));
+        assert!(any || schema.get("type").is_some(), "{path} has no type: {schema}");
+        for combinator in ["anyOf", "oneOf", "allOf", "not", "$ref"] {
+            assert_eq!(schema.get(combinator), None, "{path}");
+        }
+        let keys = schema.get("x-kubernetes-list-map-keys");
+        for key in keys.and_then(Value::as_array).into_iter().flatten() {
+            let items = &schema["items"];
+            let key = key.as_str().unwrap();
+            let required = items["required"].as_array();
+            assert!(
+                required.is_some_and(|r| r.contains(&json!(key)))
+                    || items["properties"][key].get("default").is_some(),
+                "{path}: the map key {key} must be required or have a default"
+            );
+        }
+    });
+}
+
+#[test]
+fn what_a_rule_sees_is_bounded() {
+    walk("", &schema(), &mut |path, schema| {
+        if schema.get("x-kubernetes-validations").is_none() {
+            return;
+        }
+        if schema["type"] == json!("string") {
+            assert!(schema.get("maxLength").is_some(), "{path}");
+        }
+    });
+}
+
+#[test]
+fn embedded_types_carry_no_descriptions() {
+    let schema = schema();
+    for path in [
+        "spec.additionalContainers[].image",
+        "spec.affinity.nodeAffinity",
+        "spec.queryFrontend.additionalVolumes[].emptyDir.sizeLimit",
+    ] {
+        let field = find(&schema, path).unwrap();
+        assert_eq!(field.get("description"), None, "{path}");
+    }
+}
+
+#[test]
+fn ports_of_containers_are_maps_with_a_default_protocol() {
+    let schema = schema();
+    let ports = find(&schema, "spec.additionalContainers[].ports").or_else(|| {
+        find(&schema, "spec.additionalContainers[]").and_then(|c| c["properties"].get("ports"))
+    });
+    let ports = ports.unwrap();
+    assert_eq!(
+        ports["x-kubernetes-list-map-keys"],
+        json!(["containerPort", "protocol"])
+    );
+    assert_eq!(ports["items"]["properties"]["protocol"]["default"], json!("TCP"));
+}
+
+#[test]
+fn definition_leaves_room_for_annotations() {
+    let bytes = serde_json::to_vec(&ThanosQuery::crd()).unwrap().len();
+    assert!(bytes < 200 * 1024, "{bytes}");
+}
+
+#[test]
+fn numeric_quantities_are_read() {
+    let query: ThanosQuery = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1",
+        "kind": "ThanosQuery",
+        "metadata": {"name": "x"},
+        "spec": {
+            "resourceRequirements": {"limits": {"cpu": 2, "memory": "1Gi"}, "requests": {"cpu": 0.5}},
+            "additionalContainers": [{"name": "c", "resources": {"limits": {"cpu": 1}}}],
+            "additionalVolumes": [{"name": "v", "emptyDir": {"sizeLimit": 1000000}}],
+            "additionalEnv": [{"name": "E", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": 1}}}],
+            "queryFrontend": {"resourceRequirements": {"limits": {"cpu": 3}}},
+            "bridge": {"resourceRequirements": {"limits": {"cpu": 4}}},
+        },
+    }))
+    .unwrap();
+    let spec = serde_json::to_value(&query.spec).unwrap();
+    assert_eq!(spec["resourceRequirements"]["limits"]["cpu"], json!("2"));
+    assert_eq!(spec["resourceRequirements"]["requests"]["cpu"], json!("0.5"));
+    assert_eq!(spec["additionalContainers"][0]["resources"]["limits"]["cpu"], json!("1"));
+    assert_eq!(spec["additionalVolumes"][0]["emptyDir"]["sizeLimit"], json!("1000000"));
+    assert_eq!(spec["queryFrontend"]["resourceRequirements"]["limits"]["cpu"], json!("3"));
+    assert_eq!(spec["bridge"]["resourceRequirements"]["limits"]["cpu"], json!("4"));
+}
+
+/// What is written is what was read: nothing that a user sets is lost on the way to a plan.
+#[test]
+fn spec_survives_a_round_trip() {
+    let spec = json!({
+        "replicas": 3,
+        "featureGates": {"enablePrometheusOperatorCRDs": false},
+        "webConfig": {"disableCORS": true},
+        "serviceMonitor": {"relabelings": [{"action": "hashmod", "modulus": 7}]},
+        "serviceDiscovery": {"prometheusServiceMonitors": {"enabled": true, "withoutSidecar": "Report"}},
+        "networkPolicy": {"enabled": true, "openDiscovered": "SameNamespace"},
+        "queryFrontend": {"queryRangeResponseCacheConfig": {"inMemoryCacheConfig": {"maxSize": "1Gi"}}},
+    });
+    let typed: thanos_api::v1alpha1::ThanosQuerySpec = serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), spec);
+}

@@ -1,0 +1,134 @@
+//! The API server's audit log: what was really requested, and by whom.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// One finished request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// `get`, `list`, `watch`, `create`, `patch`, …
+    pub verb: String,
+    /// Path and query.
+    #[serde(rename = "requestURI")]
+    pub uri: String,
+    /// Who.
+    pub user: User,
+    /// `User-Agent`.
+    #[serde(default)]
+    pub user_agent: String,
+    /// What it was about.
+    #[serde(default)]
+    pub object_ref: ObjectRef,
+    /// The answer.
+    #[serde(default)]
+    pub response_status: ResponseStatus,
+    /// `ResponseStarted` or `ResponseComplete`.
+    pub stage: String,
+    /// When the request came, RFC 3339 with microseconds.
+    pub request_received_timestamp: String,
+    /// When this stage was reached.
+    pub stage_timestamp: String,
+}
+
+/// Who requested.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct User {
+    /// `system:serviceaccount:<namespace>:<name>`, for one.
+    #[serde(default)]
+    pub username: String,
+}
+
+/// The object of a request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ObjectRef {
+    /// Plural.
+    pub resource: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `status`, for one.
+    pub subresource: String,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ResponseStatus {
+    /// HTTP status code.
+    pub code: u16,
+}
+
+impl Entry {
+    /// Whether it changes something. A lease is renewed for ever, and a review changes nothing.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self.verb.as_str(),
+            "create" | "update" | "patch" | "delete" | "deletecollection"
+        ) && !self.object_ref.resource.ends_with("reviews")
+            && self.object_ref.resource != "leases"
+    }
+
+    /// Whether it reads, once.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self.verb.as_str(), "get" | "list") && self.object_ref.resource != "leases"
+    }
+
+    /// Verb, plural, subresource, namespace and name: enough to read in a failed assertion.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let o = &self.object_ref;
+        let sub = if o.subresource.is_empty() { "" } else { "/" };
+        format!(
+            "{} {}{sub}{} {}/{} {}",
+            self.verb, o.resource, o.subresource, o.namespace, o.name, self.response_status.code
+        )
+    }
+}
+
+/// A place in the audit log. What comes after it is read.
+pub struct Mark {
+    path: PathBuf,
+    offset: u64,
+}
+
+impl Mark {
+    /// The end of the log as it is now.
+    ///
+    /// # Panics
+    /// There is no audit log.
+    #[must_use]
+    pub fn now() -> Self {
+        let path = std::env::var("THANOS_CLUSTER_AUDIT_LOG")
+            .expect("THANOS_CLUSTER_AUDIT_LOG is not set: run hack/test.sh");
+        let path = PathBuf::from(path);
+        let offset = path.metadata().expect("the audit log exists").len();
+        Self { path, offset }
+    }
+
+    /// The finished requests of `user` since then, watches by their start.
+    ///
+    /// # Panics
+    /// The log cannot be read.
+    #[must_use]
+    pub fn requests(&self, user: &str) -> Vec<Entry> {
+        let mut file = File::open(&self.path).expect("the audit log can be read");
+        file.seek(SeekFrom::Start(self.offset))
+            .expect("the audit log is not rotated");
+        BufReader::new(file)
+            .lines()
+            .map_while(Result::ok)
+            // The last line may be half written.
+            .filter_map(|line| serde_json::from_str::<Entry>(&line).ok())
+            .filter(|entry| entry.user.username == user)
+            .filter(|entry| (entry.verb == "watch") == (entry.stage == "ResponseStarted"))
+            .collect()
+    }
+}

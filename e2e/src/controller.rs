@@ -1,0 +1,252 @@
+//! The controller under test: the real binary, as the service account of its manifests.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::wait::eventually;
+
+/// The user that the controller is to the API server.
+pub const USER: &str = "system:serviceaccount:thanos-system:thanos-query-controller";
+
+/// A running controller. Ended when dropped.
+pub struct Controller {
+    child: Child,
+    /// Where it serves health and metrics.
+    pub address: String,
+    /// Its log.
+    pub log: PathBuf,
+}
+
+impl Controller {
+    /// Starts the controller for one namespace, and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn start(cluster: &Cluster, flags: &[&str]) -> Self {
+        let namespaces = format!("--namespaces={}", cluster.namespace);
+        let flags: Vec<&str> = std::iter::once(namespaces.as_str())
+            .chain(flags.iter().copied())
+            .collect();
+        Self::start_with(cluster, &flags).await
+    }
+
+    /// Starts the controller with these flags only, and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn start_with(cluster: &Cluster, flags: &[&str]) -> Self {
+        let mut controller = Self::spawn(cluster, flags).await;
+        let client = controller.address.clone();
+        let ready = async || match http_get(&client, "/readyz").await {
+            Ok((200, _)) => Ok(()),
+            Ok((code, body)) => Err(format!("{code} {body}")),
+            Err(error) => Err(error.to_string()),
+        };
+        let waiting = eventually("the controller is ready", Duration::from_secs(30), ready);
+        tokio::pin!(waiting);
+        loop {
+            tokio::select! {
+                () = &mut waiting => return controller,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    assert!(controller.is_running(), "the controller ended:\n{}", controller.logs());
+                }
+            }
+        }
+    }
+
+    /// Starts the controller without waiting.
+    ///
+    /// # Panics
+    /// The binary is missing.
+    pub async fn spawn(cluster: &Cluster, flags: &[&str]) -> Self {
+        let port = free_port();
+        let address = format!("127.0.0.1:{port}");
+        let folder = std::env::temp_dir().join(format!("e2e-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the controller");
+        let kubeconfig = folder.join("kubeconfig");
+        std::fs::write(&kubeconfig, kubeconfig_of(cluster).await).expect("kubeconfig");
+        let log = folder.join("log");
+        let output = std::fs::File::create(&log).expect("log");
+        let child = Command::new(binary())
+            .args([
+                "run",
+                "--health-address",
+                &address,
+                "--metrics-address",
+                &address,
+            ])
+            .args(flags)
+            .env("KUBECONFIG", &kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .expect("the controller starts");
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Everything it logged.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its metrics.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn metrics(&self) -> String {
+        http_get(&self.address, "/metrics")
+            .await
+            .expect("metrics")
+            .1
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop, and waits; returns how long it took.
+    ///
+    /// # Panics
+    /// It does not stop.
+    pub async fn stop(&mut self) -> Duration {
+        let start = Instant::now();
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill");
+        assert!(status.success());
+        let child = &mut self.child;
+        let ended = async || match child.try_wait() {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        };
+        eventually("the controller stops", Duration::from_secs(15), ended).await;
+        start.elapsed()
+    }
+
+    /// Panics if it logged a warning or an error that no line of `expected` is part of.
+    ///
+    /// # Panics
+    /// It did.
+    pub fn assert_quiet(&self, expected: &[&str]) {
+        let logs = self.logs();
+        let unexpected: Vec<&str> = logs
+            .lines()
+            .filter(|l| l.contains("level=warn") || l.contains("level=error"))
+            .filter(|l| !expected.iter().any(|e| l.contains(e)))
+            .collect();
+        assert!(
+            unexpected.is_empty(),
+            "unexpected in the log:\n{}",
+            unexpected.join("\n")
+        );
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- log of the controller ---\n{}", self.logs());
+        }
+    }
+}
+
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("THANOS_QUERY_CONTROLLER") {
+        return path.into();
+    }
+    let target = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/debug/thanos-query-controller"
+    );
+    PathBuf::from(target)
+}
+
+/// A port that nobody listens on. It is free again when this returns, so a clash is possible, and
+/// would show as a controller that ends at once.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// A kubeconfig with a token of the controller's service account.
+async fn kubeconfig_of(cluster: &Cluster) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), "thanos-system");
+    let request = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: Vec::new(),
+            expiration_seconds: Some(7200),
+            bound_object_ref: None,
+        },
+        ..Default::default()
+    };
+    let token = accounts
+        .create_token_request("thanos-query-controller", &PostParams::default(), &request)
+        .await
+        .expect("a token for the controller: are its manifests applied?");
+    let token = token.status.expect("a token").token;
+    let admin = kube::config::Kubeconfig::read().expect("the administrator's kubeconfig");
+    let mut cluster = admin.clusters.first().expect("a cluster").clone();
+    if let Some(inner) = &mut cluster.cluster
+        && let Some(file) = inner.certificate_authority.take()
+    {
+        inner.certificate_authority = Some(
+            std::fs::canonicalize(file)
+                .expect("CA")
+                .display()
+                .to_string(),
+        );
+    }
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [cluster],
+        "contexts": [{"name": "c", "context": {"cluster": cluster.name, "user": "u"}}],
+        "users": [{"name": "u", "user": {"token": token}}],
+    });
+    config.to_string()
+}
+
+/// A plain HTTP GET on loopback; status and body.
+///
+/// # Errors
+/// No answer.
+pub async fn http_get(address: &str, path: &str) -> anyhow::Result<(u16, String)> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let code = head.split_whitespace().nth(1).unwrap_or_default().parse()?;
+    Ok((code, body.to_owned()))
+}

@@ -1,0 +1,53 @@
+//! Generates committed files. `--check` writes nothing and fails if a file is not up to date.
+
+mod crds;
+mod yaml;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+    /// Compare with the committed files instead of writing them.
+    #[arg(long, global = true)]
+    check: bool,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// deploy/crds: the resource definitions.
+    Crds,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let files = match args.task {
+        Task::Crds => crds::files()?,
+    };
+    let mut stale = Vec::new();
+    for (path, content) in files {
+        let file = root.join(&path);
+        if std::fs::read_to_string(&file).is_ok_and(|on_disk| on_disk == content) {
+            continue;
+        }
+        if args.check {
+            stale.push(path);
+            continue;
+        }
+        std::fs::create_dir_all(file.parent().context("a file has a folder")?)?;
+        std::fs::write(&file, content).with_context(|| format!("writing {path}"))?;
+        println!("wrote {path}");
+    }
+    if !stale.is_empty() {
+        bail!(
+            "not up to date: {}; run `cargo run -p xtask -- crds`",
+            stale.join(", ")
+        );
+    }
+    Ok(())
+}
