@@ -180,7 +180,9 @@ impl Drop for Controller {
     }
 }
 
-fn binary() -> PathBuf {
+/// The binary under test.
+#[must_use]
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("THANOS_QUERY_CONTROLLER") {
         return path.into();
     }

@@ -48,16 +48,6 @@ impl OwnedKind {
     }
 }
 
-/// What a controller's status must offer to the runtime.
-pub trait Status:
-    Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + Sync + 'static
-{
-    /// `status.appliedHash`.
-    fn applied_hash(&self) -> Option<&str>;
-    /// `status.conditions`.
-    fn conditions(&self) -> &[Condition];
-}
-
 /// One controller.
 pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
@@ -71,7 +61,15 @@ pub trait Component: Send + Sync + Sized + 'static {
         + Sync
         + 'static;
     /// Its status.
-    type Status: Status;
+    type Status: Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+        + Default
+        + PartialEq
+        + Send
+        + Sync
+        + 'static;
     /// Views of all related kinds.
     type Views: Default + Send + Sync + 'static;
     /// Everything that a plan depends on.
@@ -107,6 +105,10 @@ pub trait Component: Send + Sync + Sized + 'static {
         outcome: &Outcome,
         previous: &Self::Status,
     ) -> Self::Status;
+    /// `status.appliedHash`.
+    fn applied_hash(status: &Self::Status) -> Option<&str>;
+    /// `status.conditions`.
+    fn conditions(status: &Self::Status) -> &[Condition];
     /// `spec.paused`.
     fn paused(it: &Self::Resource) -> bool;
     /// The names of the running pods that mount `object`. When it changes, their annotation

@@ -200,7 +200,10 @@ impl Detector {
                     .boxed(),
             );
         }
-        Some(Definitions { streams, seen: BTreeMap::new() })
+        Some(Definitions {
+            streams,
+            seen: BTreeMap::new(),
+        })
     }
 
     /// Takes in an event of a definition; returns whether capabilities may have changed.
@@ -278,10 +281,7 @@ async fn sleep_to(due: Option<Instant>) {
 ///
 /// # Errors
 /// Any failure to get an answer.
-pub async fn allowed(
-    client: &Client,
-    attributes: ResourceAttributes,
-) -> Result<bool, kube::Error> {
+pub async fn allowed(client: &Client, attributes: ResourceAttributes) -> Result<bool, kube::Error> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(attributes),

@@ -45,8 +45,21 @@ fn durations() {
     for good in ["0", "15m", "1h30m", "90s", "1w2d", "500ms", "100ms"] {
         accepted(json!({"queryTimeout": good}));
     }
-    for bad in ["", "5", "1.5h", "1y", "-5m", "5m1h", "5 m", "2024-01-01T00:00:00Z"] {
-        refused(json!({"queryTimeout": bad}), "queryTimeout", "whole numbers");
+    for bad in [
+        "",
+        "5",
+        "1.5h",
+        "1y",
+        "-5m",
+        "5m1h",
+        "5 m",
+        "2024-01-01T00:00:00Z",
+    ] {
+        refused(
+            json!({"queryTimeout": bad}),
+            "queryTimeout",
+            "whole numbers",
+        );
     }
     refused(
         json!({"queryFrontend": {"labelsSplitInterval": "soon"}}),
@@ -67,9 +80,21 @@ fn selectors() {
     accepted(selector("In", json!(["a"])));
     accepted(selector("Exists", Value::Null));
     accepted(selector("DoesNotExist", json!([])));
-    refused(selector("In", Value::Null), "serviceMonitorSelector", "need values");
-    refused(selector("NotIn", json!([])), "serviceMonitorSelector", "need values");
-    refused(selector("Exists", json!(["a"])), "serviceMonitorSelector", "no values");
+    refused(
+        selector("In", Value::Null),
+        "serviceMonitorSelector",
+        "need values",
+    );
+    refused(
+        selector("NotIn", json!([])),
+        "serviceMonitorSelector",
+        "need values",
+    );
+    refused(
+        selector("Exists", json!(["a"])),
+        "serviceMonitorSelector",
+        "no values",
+    );
 }
 
 #[test]
@@ -83,7 +108,11 @@ fn images() {
     ] {
         accepted(json!({"baseImage": good}));
     }
-    refused(json!({"baseImage": "quay.io/thanos thanos"}), "baseImage", "image");
+    refused(
+        json!({"baseImage": "quay.io/thanos thanos"}),
+        "baseImage",
+        "image",
+    );
     accepted(json!({"version": "v0.42.4"}));
     refused(json!({"version": ":v0.42.4"}), "version", "tag");
 }
@@ -92,20 +121,50 @@ fn images() {
 fn arguments() {
     accepted(json!({"additionalArgs": ["--query.timeout=1m", "--web.disable-cors"]}));
     for bad in ["query.timeout=1m", "-x", "", "--"] {
-        refused(json!({"additionalArgs": [bad]}), "additionalArgs", "two dashes");
-        refused(json!({"queryFrontend": {"additionalArgs": [bad]}}), "additionalArgs", "two dashes");
-        refused(json!({"bridge": {"additionalArgs": [bad]}}), "additionalArgs", "two dashes");
+        refused(
+            json!({"additionalArgs": [bad]}),
+            "additionalArgs",
+            "two dashes",
+        );
+        refused(
+            json!({"queryFrontend": {"additionalArgs": [bad]}}),
+            "additionalArgs",
+            "two dashes",
+        );
+        refused(
+            json!({"bridge": {"additionalArgs": [bad]}}),
+            "additionalArgs",
+            "two dashes",
+        );
     }
 }
 
 #[test]
 fn names_prefixes_sizes_and_numbers() {
     accepted(json!({"replicaLabels": ["replica", "_a1"]}));
-    refused(json!({"replicaLabels": ["a-b"]}), "replicaLabels", "label name");
-    accepted(json!({"webConfig": {"routePrefix": "/thanos", "externalPrefix": "https://a.b:1/c", "prefixHeader": "X-P"}}));
-    refused(json!({"webConfig": {"routePrefix": "thanos"}}), "routePrefix", "slash");
-    refused(json!({"webConfig": {"externalPrefix": "ftp://x"}}), "externalPrefix", "http");
-    refused(json!({"webConfig": {"prefixHeader": "a b"}}), "prefixHeader", "header");
+    refused(
+        json!({"replicaLabels": ["a-b"]}),
+        "replicaLabels",
+        "label name",
+    );
+    accepted(
+        json!({"webConfig": {"routePrefix": "/thanos", "externalPrefix": "https://a.b:1/c", "prefixHeader": "X-P"}}),
+    );
+    refused(
+        json!({"webConfig": {"routePrefix": "thanos"}}),
+        "routePrefix",
+        "slash",
+    );
+    refused(
+        json!({"webConfig": {"externalPrefix": "ftp://x"}}),
+        "externalPrefix",
+        "http",
+    );
+    refused(
+        json!({"webConfig": {"prefixHeader": "a b"}}),
+        "prefixHeader",
+        "header",
+    );
     let cache = |size: &str| json!({"queryFrontend": {"queryRangeResponseCacheConfig": {"inMemoryCacheConfig": {"maxSize": size}}}});
     for good in ["1Gi", "500M", "1e9", "1.5Gi", "1000"] {
         accepted(cache(good));
@@ -113,12 +172,24 @@ fn names_prefixes_sizes_and_numbers() {
     refused(cache("lots"), "maxSize", "amount of bytes");
     refused(cache("-1Gi"), "maxSize", "amount of bytes");
     accepted(json!({"telemetryQuantiles": {"duration": ["0.1", "10", "1e3"]}}));
-    refused(json!({"telemetryQuantiles": {"samples": ["many"]}}), "samples", "number");
-    refused(json!({"secrets": ["Not_A_Name"]}), "secrets", "name of an object");
+    refused(
+        json!({"telemetryQuantiles": {"samples": ["many"]}}),
+        "samples",
+        "number",
+    );
+    refused(
+        json!({"secrets": ["Not_A_Name"]}),
+        "secrets",
+        "name of an object",
+    );
 }
 
 #[test]
 fn scrape_timeout_needs_an_interval() {
     accepted(json!({"serviceMonitor": {"interval": "30s", "scrapeTimeout": "10s"}}));
-    refused(json!({"serviceMonitor": {"scrapeTimeout": "10s"}}), "serviceMonitor", "interval");
+    refused(
+        json!({"serviceMonitor": {"scrapeTimeout": "10s"}}),
+        "serviceMonitor",
+        "interval",
+    );
 }

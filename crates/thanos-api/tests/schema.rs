@@ -48,7 +48,10 @@ fn every_field_of_the_go_operator_exists() {
                 }
             } else if let Some(minimum) = constraint.strip_prefix("minimum=") {
                 let minimum: f64 = minimum.parse().unwrap();
-                assert!(ours["minimum"].as_f64().is_some_and(|m| m <= minimum), "{path}");
+                assert!(
+                    ours["minimum"].as_f64().is_some_and(|m| m <= minimum),
+                    "{path}"
+                );
             }
         }
     }
@@ -74,7 +77,9 @@ fn nothing_is_required_in_the_spec() {
 #[test]
 fn defaults_are_few() {
     let schema = schema();
-    let spec = schema["properties"]["spec"]["properties"].as_object().unwrap();
+    let spec = schema["properties"]["spec"]["properties"]
+        .as_object()
+        .unwrap();
     let with_default: Vec<&String> = spec
         .iter()
         .filter(|(_, field)| field.get("default").is_some())
@@ -100,7 +105,10 @@ fn walk(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
 fn schema_is_structural() {
     walk("", &schema(), &mut |path, schema| {
         let any = schema.get("x-kubernetes-int-or-string") == Some(&json!(true));
-        assert!(any || schema.get("type").is_some(), "{path} has no type: {schema}");
+        assert!(
+            any || schema.get("type").is_some(),
+            "{path} has no type: {schema}"
+        );
         for combinator in ["anyOf", "oneOf", "allOf", "not", "$ref"] {
             assert_eq!(schema.get(combinator), None, "{path}");
         }
@@ -154,7 +162,10 @@ fn ports_of_containers_are_maps_with_a_default_protocol() {
         ports["x-kubernetes-list-map-keys"],
         json!(["containerPort", "protocol"])
     );
-    assert_eq!(ports["items"]["properties"]["protocol"]["default"], json!("TCP"));
+    assert_eq!(
+        ports["items"]["properties"]["protocol"]["default"],
+        json!("TCP")
+    );
 }
 
 #[test]
@@ -181,11 +192,26 @@ fn numeric_quantities_are_read() {
     .unwrap();
     let spec = serde_json::to_value(&query.spec).unwrap();
     assert_eq!(spec["resourceRequirements"]["limits"]["cpu"], json!("2"));
-    assert_eq!(spec["resourceRequirements"]["requests"]["cpu"], json!("0.5"));
-    assert_eq!(spec["additionalContainers"][0]["resources"]["limits"]["cpu"], json!("1"));
-    assert_eq!(spec["additionalVolumes"][0]["emptyDir"]["sizeLimit"], json!("1000000"));
-    assert_eq!(spec["queryFrontend"]["resourceRequirements"]["limits"]["cpu"], json!("3"));
-    assert_eq!(spec["bridge"]["resourceRequirements"]["limits"]["cpu"], json!("4"));
+    assert_eq!(
+        spec["resourceRequirements"]["requests"]["cpu"],
+        json!("0.5")
+    );
+    assert_eq!(
+        spec["additionalContainers"][0]["resources"]["limits"]["cpu"],
+        json!("1")
+    );
+    assert_eq!(
+        spec["additionalVolumes"][0]["emptyDir"]["sizeLimit"],
+        json!("1000000")
+    );
+    assert_eq!(
+        spec["queryFrontend"]["resourceRequirements"]["limits"]["cpu"],
+        json!("3")
+    );
+    assert_eq!(
+        spec["bridge"]["resourceRequirements"]["limits"]["cpu"],
+        json!("4")
+    );
 }
 
 /// What is written is what was read: nothing that a user sets is lost on the way to a plan.
@@ -200,6 +226,7 @@ fn spec_survives_a_round_trip() {
         "networkPolicy": {"enabled": true, "openDiscovered": "SameNamespace"},
         "queryFrontend": {"queryRangeResponseCacheConfig": {"inMemoryCacheConfig": {"maxSize": "1Gi"}}},
     });
-    let typed: thanos_api::v1alpha1::ThanosQuerySpec = serde_json::from_value(spec.clone()).unwrap();
+    let typed: thanos_api::v1alpha1::ThanosQuerySpec =
+        serde_json::from_value(spec.clone()).unwrap();
     assert_eq!(serde_json::to_value(typed).unwrap(), spec);
 }

@@ -90,6 +90,10 @@ mod tests {
             "nested": {"deep": [{"very": {"long": "key ".repeat(30), "n": "no"}}]},
         });
         let text = document(&value);
-        assert_eq!(value, serde_saphyr::from_str::<Value>(&text).unwrap(), "{text}");
+        assert_eq!(
+            value,
+            serde_saphyr::from_str::<Value>(&text).unwrap(),
+            "{text}"
+        );
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::apply::{Refusal, Writer};
 use crate::backoff::Backoff;
-use crate::component::{Component, Outcome, Status, Verdict};
+use crate::component::{Component, Outcome, Verdict};
 use crate::error::Error;
 use crate::events::Events;
 use crate::hub::{Guarded, Hub, Written, owner, version};
@@ -98,7 +98,7 @@ async fn run<C: Component>(
         match cx.component.plan(&seen) {
             Err(invalid) => (Verdict::Invalid(invalid), None, None),
             Ok(plan) => {
-                let applied = previous.applied_hash();
+                let applied = C::applied_hash(&previous);
                 let (verdict, failure) = converge(cx, resource, &owner, &plan, applied).await;
                 (verdict, Some(plan), failure)
             }
@@ -110,7 +110,7 @@ async fn run<C: Component>(
         Outcome {
             applied_hash: match &hash {
                 Some(plan) => state.ledger.applied_hash(&owner, plan),
-                None => previous.applied_hash().map(str::to_owned),
+                None => C::applied_hash(&previous).map(str::to_owned),
             },
             workloads: state.ledger.counts(&owner),
             verdict,
@@ -220,7 +220,7 @@ async fn write_status<C: Component>(
         })?;
     let reference = reference::<C>(meta);
     let told = C::EVENT_CONDITIONS;
-    let turned = crate::events::turned(previous.conditions(), next.conditions(), told);
+    let turned = crate::events::turned(C::conditions(previous), C::conditions(&next), told);
     let turned: Vec<_> = turned.cloned().collect();
     let written = Written {
         version: version(&answer),

@@ -42,15 +42,6 @@ pub struct ToyStatus {
     conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
 }
 
-impl Status for ToyStatus {
-    fn applied_hash(&self) -> Option<&str> {
-        self.hash.as_deref()
-    }
-    fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
-        &self.conditions
-    }
-}
-
 struct ToyController;
 
 impl Component for ToyController {
@@ -98,6 +89,14 @@ impl Component for ToyController {
             hash: outcome.applied_hash.clone(),
             conditions: conditions.finish(),
         }
+    }
+    fn applied_hash(status: &ToyStatus) -> Option<&str> {
+        status.hash.as_deref()
+    }
+    fn conditions(
+        status: &ToyStatus,
+    ) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
+        &status.conditions
     }
     fn paused(it: &Toy) -> bool {
         it.spec.paused
@@ -157,7 +156,7 @@ impl Bench {
     fn reason(&self) -> (String, String) {
         let state = self.cx.hub.state();
         let written = state.written.values().next().expect("a status was written");
-        let all = written.status.conditions();
+        let all = ToyController::conditions(&written.status);
         let it = all
             .iter()
             .find(|c| c.type_ == "Reconciled")

@@ -89,6 +89,7 @@ pub struct RelabelConfig {
     pub regex: Option<String>,
     /// For the action hashmod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub modulus: Option<i64>,
     /// Unset: the first group of the regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +116,26 @@ pub enum RelabelAction {
     Uppercase,
     KeepEqual,
     DropEqual,
+}
+
+impl RelabelAction {
+    /// As Prometheus spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Keep => "keep",
+            Self::Drop => "drop",
+            Self::HashMod => "hashmod",
+            Self::LabelMap => "labelmap",
+            Self::LabelDrop => "labeldrop",
+            Self::LabelKeep => "labelkeep",
+            Self::Lowercase => "lowercase",
+            Self::Uppercase => "uppercase",
+            Self::KeepEqual => "keepequal",
+            Self::DropEqual => "dropequal",
+        }
+    }
 }
 
 /// NetworkPolicies.

@@ -30,11 +30,31 @@ use crate::{lenient, schema};
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
-    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.readyReplicas"),
-    printcolumn(name = "Endpoints", type_ = "integer", json_path = ".status.endpointsTotal"),
-    printcolumn(name = "Prometheus-Operator", type_ = "string", json_path = ".status.conditions[?(@.type=='PrometheusOperatorIntegration')].reason"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Replicas",
+        type_ = "integer",
+        json_path = ".status.readyReplicas"
+    ),
+    printcolumn(
+        name = "Endpoints",
+        type_ = "integer",
+        json_path = ".status.endpointsTotal"
+    ),
+    printcolumn(
+        name = "Prometheus-Operator",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='PrometheusOperatorIntegration')].reason"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 // A resource without a spec is one with an empty spec.

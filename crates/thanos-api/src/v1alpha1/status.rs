@@ -50,9 +50,13 @@ pub struct ThanosQueryStatus {
     /// The number of skipped objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_total: Option<i32>,
-    /// Replica labels of the queriers: those of the spec and those learned. None is ever dropped.
+    /// Replica labels of the queriers: those of the spec and those learned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica_labels: Vec<String>,
+    /// Replica labels that were learned from what was discovered. None is ever dropped, since old
+    /// data would show twice without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned_replica_labels: Vec<String>,
     /// Digest of what was applied last; lets a restarted controller know that nothing has to be
     /// written.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,115 @@
+//! NetworkPolicies.
+
+use super::selector::{Selector, optional, required};
+use crate::lenient::{Present, Shape, lenient};
+use crate::model::Labels;
+use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
+
+lenient! {
+    /// What is read of a NetworkPolicy.
+    pub struct PolicySpec {
+        pod_selector: Selector,
+        policy_types: Vec<String>,
+        ingress: Vec<Rule>,
+        egress: Vec<Rule>,
+    }
+    struct Rule {
+        from: Vec<Peer>,
+        to: Vec<Peer>,
+        ports: Vec<Port>,
+    }
+    struct Peer {
+        pod_selector: Selector,
+        namespace_selector: Selector,
+        ip_block: Present,
+    }
+    struct Port {
+        protocol: String,
+        port: NumberOrName,
+        end_port: i64,
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum NumberOrName {
+    Number(i64),
+    Name(String),
+}
+
+impl Shape<'_> for NumberOrName {
+    fn from_integer(number: i64) -> Option<Self> {
+        Some(Self::Number(number))
+    }
+
+    fn from_text(name: &str) -> Option<Self> {
+        Some(Self::Name(name.to_owned()))
+    }
+}
+
+impl PolicySpec {
+    pub(super) fn into_facts(self, _: Labels) -> PolicyFacts {
+        let types = self.policy_types.or_default();
+        let names = |kind: &str| types.iter().any(|t| t == kind);
+        let ingress = self.ingress.or_default();
+        let egress = self.egress.or_default();
+        // Unset, the types follow from the rules: ingress always, egress if there are any.
+        let (governs_ingress, governs_egress) = match types.is_empty() {
+            true => (true, !egress.is_empty()),
+            false => (names("Ingress"), names("Egress")),
+        };
+        let rules = |rules: Vec<Rule>| rules.into_iter().map(Rule::into_facts).collect();
+        PolicyFacts {
+            pods: required(self.pod_selector),
+            ingress: governs_ingress.then(|| rules(ingress)),
+            egress: governs_egress.then(|| rules(egress)),
+        }
+    }
+}
+
+impl Rule {
+    fn into_facts(self) -> PolicyRule {
+        let mut peers = self.from.or_default();
+        peers.extend(self.to.or_default());
+        let ports = self.ports.get().filter(|ports| !ports.is_empty());
+        PolicyRule {
+            peers: peers.into_iter().map(Peer::into_facts).collect(),
+            ports: ports.map(|ports| ports.into_iter().filter_map(Port::into_facts).collect()),
+        }
+    }
+}
+
+impl Peer {
+    fn into_facts(self) -> PolicyPeer {
+        match self.ip_block.get() {
+            Some(Present) => PolicyPeer::Addresses,
+            None => PolicyPeer::Pods {
+                namespaces: optional(self.namespace_selector),
+                pods: optional(self.pod_selector),
+            },
+        }
+    }
+}
+
+impl Port {
+    /// The ports meant, if they are TCP ports.
+    fn into_facts(self) -> Option<PortMatch> {
+        if self
+            .protocol
+            .get()
+            .is_some_and(|protocol| protocol != "TCP")
+        {
+            return None;
+        }
+        Some(match self.port.get() {
+            None => PortMatch::Any,
+            Some(NumberOrName::Name(name)) => PortMatch::Named(name),
+            Some(NumberOrName::Number(first)) => {
+                let last = self.end_port.get().unwrap_or(first);
+                PortMatch::Numbers {
+                    first: u16::try_from(first).ok()?,
+                    last: u16::try_from(last).ok()?,
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,339 @@
+use serde_json::{from_str, json};
+
+use super::*;
+use crate::model::{PortFacts, SidecarFacts, TargetNamespaces};
+use crate::testing::{labels, selector};
+
+fn port(name: Option<&str>, port: u16) -> PortFacts {
+    PortFacts {
+        name: name.map(str::to_owned),
+        port,
+    }
+}
+
+#[test]
+fn defaults_of_a_prometheus_are_those_of_prometheus_operator() {
+    let expected = PrometheusFacts {
+        replicas: 1,
+        shards: 1,
+        route_prefix: "/".to_owned(),
+        replica_label: Some("prometheus_replica".to_owned()),
+        has_external_labels: true,
+        service_account: "default".to_owned(),
+        port_name: "web".to_owned(),
+        ..Default::default()
+    };
+    for object in [
+        json!({"spec": {}}),
+        json!({}),
+        json!({"spec": null}),
+        json!("odd"),
+    ] {
+        assert_eq!(PrometheusFacts::from_object(&object), expected);
+    }
+    let replicas = |spec| {
+        let facts = PrometheusFacts::from_object(&json!({"spec": spec}));
+        (facts.replicas, facts.shards)
+    };
+    assert_eq!(replicas(json!({"replicas": 0, "shards": 0})), (0, 1));
+    assert_eq!(replicas(json!({"replicas": -1, "shards": -1})), (1, 1));
+    assert_eq!(replicas(json!({"replicas": 3, "shards": 2})), (3, 2));
+    assert_eq!(
+        replicas(json!({"replicas": 9_999_999_999_i64})),
+        (u32::MAX, 1)
+    );
+}
+
+#[test]
+fn every_field_of_a_prometheus() {
+    let facts = PrometheusFacts::from_object(&json!({
+        "metadata": {"name": "k8s", "labels": {"a": "b"}},
+        "spec": {
+            "replicas": 2, "shards": 3, "serviceName": "mine", "listenLocal": true,
+            "routePrefix": "prom/", "portName": "api", "serviceAccountName": "sa",
+            "thanos": {"grpcListenLocal": true, "grpcServerTlsConfig": {"certFile": "/c"}},
+            "web": {"tlsConfig": {"clientAuthType": "RequireAndVerifyClientCert"}},
+            "replicaExternalLabelName": "replica", "externalLabels": {"cluster": "x"},
+            "serviceMonitorSelector": {},
+            "serviceMonitorNamespaceSelector": {"matchLabels": {"team": "x"}},
+            "podMetadata": {"labels": {"c": "d"}},
+        },
+    }));
+    assert_eq!(
+        facts,
+        PrometheusFacts {
+            labels: labels(&[("a", "b")]),
+            replicas: 2,
+            shards: 3,
+            service_name: Some("mine".to_owned()),
+            sidecar: Some(SidecarFacts {
+                grpc_port: 10901,
+                listen_local: true,
+                tls: true
+            }),
+            listen_local: true,
+            web_tls: true,
+            web_client_cert: true,
+            route_prefix: "/prom".to_owned(),
+            replica_label: Some("replica".to_owned()),
+            has_external_labels: true,
+            service_monitor_selector: Some(Default::default()),
+            service_monitor_namespace_selector: Some(selector(&[("team", "x")])),
+            service_account: "sa".to_owned(),
+            port_name: "api".to_owned(),
+            pod_labels: labels(&[("c", "d")]),
+        }
+    );
+}
+
+#[test]
+fn the_sidecar_and_the_tls_of_a_prometheus() {
+    let of = |spec| PrometheusFacts::from_object(&json!({"spec": spec}));
+    let sidecar = |thanos| of(json!({"thanos": thanos})).sidecar;
+    let plain = SidecarFacts {
+        grpc_port: 10901,
+        ..Default::default()
+    };
+    assert_eq!(sidecar(json!({})), Some(plain.clone()));
+    assert_eq!(sidecar(json!(null)), None);
+    assert_eq!(
+        sidecar(json!({"httpListenLocal": true, "grpcServerTlsConfig": {}})),
+        Some(plain.clone())
+    );
+    assert_eq!(
+        sidecar(json!({"listenLocal": true})),
+        Some(SidecarFacts {
+            listen_local: true,
+            ..plain
+        })
+    );
+
+    let web = |web| {
+        let facts = of(json!({"web": web}));
+        (facts.web_tls, facts.web_client_cert)
+    };
+    assert_eq!(web(json!({"pageTitle": "x"})), (false, false));
+    assert_eq!(web(json!({"tlsConfig": {}})), (true, false));
+    for (auth, demanded) in [
+        ("NoClientCert", false),
+        ("RequestClientCert", false),
+        ("VerifyClientCertIfGiven", false),
+        ("RequireAnyClientCert", true),
+        ("RequireAndVerifyClientCert", true),
+    ] {
+        assert_eq!(
+            web(json!({"tlsConfig": {"clientAuthType": auth}})),
+            (true, demanded)
+        );
+    }
+}
+
+#[test]
+fn external_labels_can_be_switched_off_one_by_one() {
+    for (prometheus, replica, external, expected) in [
+        (json!(""), json!(""), json!({}), (None, false)),
+        (json!(""), json!(""), json!({"a": "b"}), (None, true)),
+        (json!("p"), json!(""), json!({}), (None, true)),
+        (json!(null), json!(""), json!({}), (None, true)),
+        (json!(""), json!("r"), json!({}), (Some("r"), true)),
+        (
+            json!(""),
+            json!(null),
+            json!({}),
+            (Some("prometheus_replica"), true),
+        ),
+    ] {
+        let facts = PrometheusFacts::from_object(&json!({"spec": {
+            "prometheusExternalLabelName": prometheus,
+            "replicaExternalLabelName": replica,
+            "externalLabels": external,
+        }}));
+        assert_eq!(
+            (facts.replica_label.as_deref(), facts.has_external_labels),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_null_selector_is_none_and_an_empty_one_is_not() {
+    for (given, expected) in [
+        (json!(null), None),
+        (json!({}), Some(Default::default())),
+        (
+            json!({"matchLabels": {"a": "b"}}),
+            Some(selector(&[("a", "b")])),
+        ),
+    ] {
+        let spec = json!({"spec": {"serviceMonitorSelector": given}});
+        assert_eq!(
+            PrometheusFacts::from_object(&spec).service_monitor_selector,
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_selector_that_cannot_be_read_selects_nothing() {
+    for odd in [
+        json!({"matchLabels": {"a": 1}}),
+        json!({"matchExpressions": ["x"]}),
+        json!({"matchExpressions": [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": 1}]}),
+    ] {
+        let facts = ServiceMonitorFacts::from_object(&json!({"spec": {"selector": odd}}));
+        assert!(crate::selector::validate(&facts.selector).is_err(), "{odd}");
+        assert!(
+            !crate::selector::matches(&facts.selector, &labels(&[("a", "1")])),
+            "{odd}"
+        );
+    }
+}
+
+#[test]
+fn service_monitors() {
+    let of = |wanted| {
+        let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "namespaceSelector": wanted});
+        ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": {"l": "v"}}, "spec": spec}))
+    };
+    let names = || vec!["x".to_owned()];
+    for (given, expected) in [
+        (json!(null), TargetNamespaces::Own),
+        (json!({}), TargetNamespaces::Own),
+        (json!({"matchNames": []}), TargetNamespaces::Own),
+        (
+            json!({"matchNames": ["x"]}),
+            TargetNamespaces::Names(names()),
+        ),
+        (
+            json!({"any": false, "matchNames": ["x"]}),
+            TargetNamespaces::Names(names()),
+        ),
+        (
+            json!({"any": true, "matchNames": ["x"]}),
+            TargetNamespaces::Any,
+        ),
+    ] {
+        assert_eq!(
+            of(given),
+            ServiceMonitorFacts {
+                labels: labels(&[("l", "v")]),
+                selector: selector(&[("a", "b")]),
+                namespaces: expected,
+            }
+        );
+    }
+}
+
+#[test]
+fn services() {
+    let facts = ServiceFacts::from_object(&json!({
+        "metadata": {"labels": {"l": "v"}},
+        "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [
+            {"name": "grpc", "port": 10901, "targetPort": "grpc"},
+            {"port": 80, "protocol": "TCP", "name": ""},
+            {"name": "dns", "port": 53, "protocol": "UDP"},
+            {"name": "huge", "port": 70000},
+            {"name": "none"},
+        ]},
+    }));
+    assert_eq!(
+        facts,
+        ServiceFacts {
+            labels: labels(&[("l", "v")]),
+            selector: labels(&[("a", "b")]),
+            ports: vec![port(Some("grpc"), 10901), port(None, 80)],
+            headless: true,
+        }
+    );
+    let alias = ServiceFacts::from_object(&json!({"spec": {
+        "type": "ExternalName", "externalName": "x.io", "ports": [{"name": "grpc", "port": 10901}],
+    }}));
+    assert_eq!(alias, ServiceFacts::default());
+    assert!(!ServiceFacts::from_object(&json!({"spec": {"clusterIP": "10.0.0.1"}})).headless);
+}
+
+#[test]
+fn pods() {
+    let facts = PodFacts::from_object(&json!({
+        "metadata": {"name": "p", "labels": {"l": "v"}},
+        "spec": {"hostname": "p", "subdomain": "s", "containers": [
+            {"name": "prometheus", "ports": [{"name": "web", "containerPort": 9090}, {"containerPort": 1}]},
+            {"name": "thanos-sidecar", "args": ["sidecar", "--grpc-address=:10901"],
+             "ports": [{"name": "http", "containerPort": 10902}, {"name": "grpc", "containerPort": 11901}]},
+        ]},
+    }));
+    assert_eq!(
+        facts,
+        PodFacts {
+            labels: labels(&[("l", "v")]),
+            hostname: Some("p".to_owned()),
+            subdomain: Some("s".to_owned()),
+            sidecar: Some(SidecarFacts {
+                grpc_port: 11901,
+                ..Default::default()
+            }),
+            ports: vec![
+                port(Some("web"), 9090),
+                port(Some("http"), 10902),
+                port(Some("grpc"), 11901)
+            ],
+        }
+    );
+    let without =
+        json!({"spec": {"containers": [{"name": "prometheus", "args": ["--grpc-address=:1"]}]}});
+    assert_eq!(PodFacts::from_object(&without).sidecar, None);
+}
+
+#[test]
+fn the_flags_of_a_sidecar() {
+    for (args, listen_local, tls) in [
+        (&["sidecar"][..], false, false),
+        (&["--grpc-address=:10901"], false, false),
+        (&["--grpc-address=0.0.0.0:10901"], false, false),
+        (&["--grpc-address=10.0.0.1:10901"], false, false),
+        (&["--grpc-address=127.0.0.1:10901"], true, false),
+        (&["--grpc-address=127.0.0.2:10901"], true, false),
+        (&["--grpc-address=localhost:10901"], true, false),
+        (&["--grpc-address=[::1]:10901"], true, false),
+        (&["--grpc-address=[::]:10901"], false, false),
+        (&["--grpc-address", "127.0.0.1:10901"], true, false),
+        (&["--grpc-address"], false, false),
+        (
+            &["--grpc-address-x=127.0.0.1:1", "--grpc-address=:1"],
+            false,
+            false,
+        ),
+        (&["--http-address=127.0.0.1:10902"], false, false),
+        (
+            &["--grpc-server-tls-cert=/c", "--grpc-server-tls-key=/k"],
+            false,
+            true,
+        ),
+        (&["--grpc-server-tls-cert="], false, false),
+        (&["--grpc-server-tls-cert", "/c"], false, true),
+    ] {
+        let pod = json!({"spec": {"containers": [{"name": "thanos-sidecar", "args": args}]}});
+        let expected = SidecarFacts {
+            grpc_port: 10901,
+            listen_local,
+            tls,
+        };
+        assert_eq!(
+            PodFacts::from_object(&pod).sidecar,
+            Some(expected),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn namespaces_and_metadata() {
+    let object = json!({"metadata": {"name": "n", "labels": {"a": "b", "odd": 1}}, "spec": {"finalizers": []}});
+    assert_eq!(
+        NamespaceFacts::from_object(&object).labels,
+        labels(&[("a", "b")])
+    );
+    let thin: Thin<NamespaceSpec> = from_str(&object.to_string()).unwrap();
+    assert_eq!(thin.metadata().key(), crate::model::Key::new("", "n"));
+    assert_eq!(NamespaceFacts::from(thin).labels, labels(&[("a", "b")]));
+}

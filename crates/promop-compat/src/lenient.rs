@@ -1,0 +1,287 @@
+//! Lenient reading: a field of an unexpected type is unset, and never an error.
+//!
+//! Foreign objects come from other people's schemas. One odd field of one object must neither stop
+//! a watch nor hide the rest of the object. Nothing is buffered: what is not wanted is skipped
+//! while it is read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A field: its value, if it is set and of the expected type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lenient<T>(Option<T>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Lenient<T> {
+    /// The value, if there is one.
+    pub fn get(self) -> Option<T> {
+        self.0
+    }
+}
+
+impl<T: Default> Lenient<T> {
+    /// The value, or the default of its type.
+    pub fn or_default(self) -> T {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(PhantomData)).map(Self)
+    }
+}
+
+/// A type that takes the JSON shapes that suit it, and is unset by the others.
+pub trait Shape<'de>: Sized {
+    /// From `true` or `false`.
+    fn from_bool(_: bool) -> Option<Self> {
+        None
+    }
+
+    /// From a whole number.
+    fn from_integer(_: i64) -> Option<Self> {
+        None
+    }
+
+    /// From a string.
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    /// From a list.
+    ///
+    /// # Errors
+    /// Only those of the source: text that is not JSON.
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    /// From an object.
+    ///
+    /// # Errors
+    /// Only those of the source: text that is not JSON.
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+struct Any<T>(PhantomData<T>);
+
+impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(T::from_bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(T::from_integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(i64::try_from(value).ok().and_then(T::from_integer))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(T::from_text(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        T::from_list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
+        T::from_object(object)
+    }
+}
+
+impl Shape<'_> for bool {
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl Shape<'_> for i64 {
+    fn from_integer(value: i64) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl Shape<'_> for String {
+    fn from_text(value: &str) -> Option<Self> {
+        Some(value.to_owned())
+    }
+}
+
+/// The elements of the expected type; the others are left out.
+impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        let mut found = Self::new();
+        while let Some(Lenient(element)) = list.next_element()? {
+            found.extend(element);
+        }
+        Ok(Some(found))
+    }
+}
+
+/// The entries of the expected type; the others are left out.
+impl<'de, T: Shape<'de>> Shape<'de> for BTreeMap<String, T> {
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        let mut found = Self::new();
+        while let Some((key, Lenient(value))) = object.next_entry()? {
+            found.extend(value.map(|value| (key, value)));
+        }
+        Ok(Some(found))
+    }
+}
+
+/// Only whether there is an object, whatever is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present;
+
+impl<'de> Shape<'de> for Present {
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Some(Self))
+    }
+}
+
+/// Reads an object into a struct whose fields are [`Lenient`].
+///
+/// # Errors
+/// Only those of the source: text that is not JSON, or a field that stands there twice.
+pub fn read_struct<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    object: A,
+) -> Result<Option<T>, A::Error> {
+    T::deserialize(MapAccessDeserializer::new(object)).map(Some)
+}
+
+/// Declares structs of [`Lenient`] fields, named as in JSON (camel case) unless renamed.
+macro_rules! lenient {
+    ($($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+    })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        $vis struct $name {
+            $($(#[$field_meta])* $field: $crate::lenient::Lenient<$type>,)*
+        }
+
+        impl<'de> $crate::lenient::Shape<'de> for $name {
+            fn from_object<A: serde::de::MapAccess<'de>>(
+                object: A,
+            ) -> Result<Option<Self>, A::Error> {
+                $crate::lenient::read_struct(object)
+            }
+        }
+    )*};
+}
+pub(crate) use lenient;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    lenient! {
+        struct Sample {
+            flag: bool,
+            number: i64,
+            some_text: String,
+            texts: Vec<String>,
+            map: BTreeMap<String, String>,
+            inner: Present,
+            nested: Nested,
+        }
+        struct Nested {
+            number: i64,
+        }
+    }
+
+    #[test]
+    fn expected_types_are_read() {
+        let json = r#"{"flag": true, "number": -1, "someText": "a", "texts": ["b"], "extra": [1, {}],
+            "map": {"k": "v"}, "inner": {"x": [1]}, "nested": {"number": 7, "extra": 1}}"#;
+        let expected = Sample {
+            flag: Lenient(Some(true)),
+            number: Lenient(Some(-1)),
+            some_text: Lenient(Some("a".to_owned())),
+            texts: Lenient(Some(vec!["b".to_owned()])),
+            map: Lenient(Some(BTreeMap::from([("k".to_owned(), "v".to_owned())]))),
+            inner: Lenient(Some(Present)),
+            nested: Lenient(Some(Nested {
+                number: Lenient(Some(7)),
+            })),
+        };
+        assert_eq!(serde_json::from_str::<Sample>(json).unwrap(), expected);
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(Sample::deserialize(&value).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_other_type_is_unset() {
+        let values = [
+            "null",
+            "true",
+            "1",
+            "-1",
+            "1.5",
+            "99999999999999999999",
+            r#""x""#,
+            "[]",
+            "[1, [2]]",
+            "{}",
+            r#"{"a": {"b": 1}}"#,
+        ];
+        let fields = [
+            "flag", "number", "someText", "texts", "map", "inner", "nested",
+        ];
+        for field in fields {
+            let set = values.iter().filter(|value| {
+                let json = format!(r#"{{"{field}": {value}}}"#);
+                serde_json::from_str::<Sample>(&json).unwrap() != Sample::default()
+            });
+            let expected = match field {
+                "number" | "texts" | "map" | "inner" | "nested" => 2,
+                _ => 1,
+            };
+            assert_eq!(set.count(), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn odd_elements_and_entries_are_left_out() {
+        let json = r#"{"texts": ["a", 1, null, ["x"], "b"], "map": {"k": 1, "l": "v", "m": {}}}"#;
+        let found: Sample = serde_json::from_str(json).unwrap();
+        assert_eq!(found.texts.or_default(), ["a", "b"]);
+        assert_eq!(
+            found.map.or_default().into_iter().collect::<Vec<_>>(),
+            [("l".to_owned(), "v".to_owned())]
+        );
+        assert_eq!((found.flag.get(), found.number.or_default()), (None, 0));
+    }
+}

@@ -1,0 +1,19 @@
+//! Prometheus Operator compatibility: the fields of its resources that are read or written here,
+//! selection as Prometheus Operator does it, and the resolution of ServiceMonitors to StoreAPIs.
+//!
+//! Pure, except for the feature `detect`.
+
+pub mod caps;
+#[cfg(feature = "detect")]
+pub mod detect;
+pub mod extract;
+pub mod lenient;
+pub mod model;
+pub mod names;
+pub mod namespaces;
+pub mod policy;
+pub mod resolve;
+pub mod selector;
+pub mod service_monitor;
+#[cfg(test)]
+mod testing;

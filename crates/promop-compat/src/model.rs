@@ -1,0 +1,150 @@
+//! Extracted facts: the few fields of foreign objects that decisions depend on. Two objects with
+//! equal facts are the same to every decision, so an event that changes none of them wakes nobody.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+/// Label and annotation maps.
+pub type Labels = BTreeMap<String, String>;
+
+/// Namespace and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl Key {
+    /// A key of both parts.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A ServiceMonitor: its own labels, and what it selects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceMonitorFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.selector`, over Service labels.
+    pub selector: LabelSelector,
+    /// `spec.namespaceSelector`.
+    pub namespaces: TargetNamespaces,
+}
+
+/// The namespaces whose Services a ServiceMonitor selects (`spec.namespaceSelector`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TargetNamespaces {
+    /// Neither `any` nor `matchNames`: the ServiceMonitor's own namespace.
+    #[default]
+    Own,
+    /// `any: true`.
+    Any,
+    /// `matchNames`.
+    Names(Vec<String>),
+}
+
+/// A Service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.selector`; empty for a Service without one.
+    pub selector: Labels,
+    /// `spec.ports`, TCP ones.
+    pub ports: Vec<PortFacts>,
+    /// `spec.clusterIP: None`.
+    pub headless: bool,
+}
+
+/// A Service port or a container port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortFacts {
+    /// Name, if it has one.
+    pub name: Option<String>,
+    /// Number.
+    pub port: u16,
+}
+
+/// A pod that Prometheus Operator manages.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.hostname`.
+    pub hostname: Option<String>,
+    /// `spec.subdomain`.
+    pub subdomain: Option<String>,
+    /// The container `thanos-sidecar`, if there is one.
+    pub sidecar: Option<SidecarFacts>,
+    /// Named container ports, for NetworkPolicies that name a port.
+    pub ports: Vec<PortFacts>,
+}
+
+/// The Thanos sidecar container of a Prometheus pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SidecarFacts {
+    /// The StoreAPI port as declared by the container (10901 unless it says otherwise).
+    pub grpc_port: u16,
+    /// `--grpc-address` is a loopback address: not reachable from other pods.
+    pub listen_local: bool,
+    /// `--grpc-server-tls-cert` is set.
+    pub tls: bool,
+}
+
+/// A Prometheus resource (`monitoring.coreos.com/v1`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrometheusFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.replicas` (1 if unset).
+    pub replicas: u32,
+    /// `spec.shards` (1 if unset).
+    pub shards: u32,
+    /// `spec.serviceName`: the governing Service, if it is not `prometheus-operated`.
+    pub service_name: Option<String>,
+    /// `spec.thanos`, if sidecars are switched on.
+    pub sidecar: Option<SidecarFacts>,
+    /// `spec.listenLocal`: only loopback reaches the API.
+    pub listen_local: bool,
+    /// `spec.web.tlsConfig` is set: the API is served by HTTPS.
+    pub web_tls: bool,
+    /// `spec.web.tlsConfig.clientAuthType` demands a client certificate.
+    pub web_client_cert: bool,
+    /// `spec.routePrefix` (`/` if unset).
+    pub route_prefix: String,
+    /// The label that tells replicas apart: `spec.replicaExternalLabelName`, `prometheus_replica`
+    /// if unset, none if set to the empty string.
+    pub replica_label: Option<String>,
+    /// Whether its series have any external label at all.
+    pub has_external_labels: bool,
+    /// `spec.serviceMonitorSelector`; `None` selects nothing.
+    pub service_monitor_selector: Option<LabelSelector>,
+    /// `spec.serviceMonitorNamespaceSelector`; `None` is its own namespace.
+    pub service_monitor_namespace_selector: Option<LabelSelector>,
+    /// `spec.serviceAccountName` (`default` if unset).
+    pub service_account: String,
+    /// `spec.portName`: the name of the container port of the API (`web` if unset).
+    pub port_name: String,
+    /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
+    pub pod_labels: Labels,
+}
+
+/// A Namespace. Its key has an empty namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+}

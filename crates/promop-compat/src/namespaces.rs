@@ -1,0 +1,216 @@
+//! Namespace scopes: in which namespaces a selector looks. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::model::{Key, NamespaceFacts};
+use crate::selector;
+
+/// The label that the API server puts on every namespace: its name.
+pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// Where a selector looks for objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum NamespaceScope {
+    /// In the namespace of the object that holds the selector.
+    #[default]
+    Own,
+    /// In all namespaces.
+    All,
+    /// In the namespaces with these labels.
+    Matching(LabelSelector),
+}
+
+impl NamespaceScope {
+    /// The scope that a namespace selector means to Prometheus Operator: none is the object's own
+    /// namespace, an empty one is all.
+    #[must_use]
+    pub fn from_selector(selector: Option<&LabelSelector>) -> Self {
+        match selector {
+            None => Self::Own,
+            Some(selector) if selector::requirements(selector).next().is_none() => Self::All,
+            Some(selector) => Self::Matching(selector.clone()),
+        }
+    }
+}
+
+/// Whether a namespace is in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is.
+    In,
+    /// It is not.
+    Out,
+    /// The labels of namespaces are needed and may not be read. Never guessed; to be reported.
+    Unevaluable,
+}
+
+/// What is known of the cluster's namespaces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Namespaces<'a> {
+    /// All namespaces (by a key whose namespace is empty); `None` where they may not be listed.
+    pub listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
+    /// The namespaces that this process is limited to (`--namespaces`); `None` for no limit.
+    pub watched: Option<&'a BTreeSet<String>>,
+}
+
+impl Namespaces<'_> {
+    /// Whether `namespace` is in `scope` for an object that lives in `own`.
+    #[must_use]
+    pub fn membership(&self, scope: &NamespaceScope, own: &str, namespace: &str) -> Membership {
+        let inside = match scope {
+            _ if self
+                .watched
+                .is_some_and(|watched| !watched.contains(namespace)) =>
+            {
+                false
+            }
+            NamespaceScope::Own => namespace == own,
+            NamespaceScope::All => true,
+            NamespaceScope::Matching(wanted) => match self.listed {
+                Some(listed) => listed
+                    .get(&Key::new("", namespace))
+                    .is_some_and(|facts| selector::matches(wanted, &facts.labels)),
+                None if is_by_name(wanted) => selector::matches_by(wanted, |_| Some(namespace)),
+                None => return Membership::Unevaluable,
+            },
+        };
+        if inside {
+            Membership::In
+        } else {
+            Membership::Out
+        }
+    }
+
+    /// Whether `scope` can be evaluated at all.
+    #[must_use]
+    pub fn can_evaluate(&self, scope: &NamespaceScope) -> bool {
+        match scope {
+            NamespaceScope::Own | NamespaceScope::All => true,
+            NamespaceScope::Matching(wanted) => self.listed.is_some() || is_by_name(wanted),
+        }
+    }
+}
+
+/// Whether the selector asks for nothing but names, which are known without reading namespaces.
+fn is_by_name(selector: &LabelSelector) -> bool {
+    let expressions = selector.match_expressions.iter().flatten().map(|r| &r.key);
+    let mut keys = selector
+        .match_labels
+        .iter()
+        .flat_map(BTreeMap::keys)
+        .chain(expressions);
+    keys.all(|key| key == NAME_LABEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{namespaces, parse, selector};
+
+    fn scope(yaml: &str) -> NamespaceScope {
+        NamespaceScope::from_selector(Some(&parse(yaml)))
+    }
+
+    #[test]
+    fn none_is_own_and_empty_is_all() {
+        assert_eq!(NamespaceScope::from_selector(None), NamespaceScope::Own);
+        assert_eq!(scope("{}"), NamespaceScope::All);
+        assert_eq!(
+            scope(r#"{"matchLabels": {}, "matchExpressions": []}"#),
+            NamespaceScope::All
+        );
+        let named = selector(&[("a", "b")]);
+        assert_eq!(
+            NamespaceScope::from_selector(Some(&named)),
+            NamespaceScope::Matching(named)
+        );
+    }
+
+    #[test]
+    fn own_all_and_matching() {
+        let listed = namespaces(&[("a", &[("team", "x")]), ("b", &[])]);
+        let known = Namespaces {
+            listed: Some(&listed),
+            watched: None,
+        };
+        let matching = NamespaceScope::Matching(selector(&[("team", "x")]));
+        for (scope, namespace, expected) in [
+            (&NamespaceScope::Own, "a", Membership::In),
+            (&NamespaceScope::Own, "b", Membership::Out),
+            (&NamespaceScope::All, "b", Membership::In),
+            (&NamespaceScope::All, "unheard-of", Membership::In),
+            (&matching, "a", Membership::In),
+            (&matching, "b", Membership::Out),
+            (&matching, "unheard-of", Membership::Out),
+        ] {
+            assert_eq!(
+                known.membership(scope, "a", namespace),
+                expected,
+                "{scope:?} {namespace}"
+            );
+            assert!(known.can_evaluate(scope));
+        }
+    }
+
+    #[test]
+    fn the_watched_namespaces_bound_every_scope() {
+        let listed = namespaces(&[("a", &[("team", "x")]), ("b", &[("team", "x")])]);
+        let watched = BTreeSet::from(["a".to_owned()]);
+        let known = Namespaces {
+            listed: Some(&listed),
+            watched: Some(&watched),
+        };
+        let matching = NamespaceScope::Matching(selector(&[("team", "x")]));
+        for scope in [&NamespaceScope::All, &matching] {
+            assert_eq!(known.membership(scope, "a", "a"), Membership::In);
+            assert_eq!(known.membership(scope, "a", "b"), Membership::Out);
+        }
+        assert_eq!(
+            known.membership(&NamespaceScope::Own, "b", "b"),
+            Membership::Out
+        );
+    }
+
+    #[test]
+    fn without_a_list_only_names_can_be_evaluated() {
+        let unknown = Namespaces::default();
+        let by_name = scope(&format!(
+            r#"{{"matchExpressions": [{{"key": "{NAME_LABEL}", "operator": "In", "values": ["a", "b"]}}]}}"#
+        ));
+        assert!(unknown.can_evaluate(&by_name));
+        assert_eq!(unknown.membership(&by_name, "z", "b"), Membership::In);
+        assert_eq!(unknown.membership(&by_name, "z", "c"), Membership::Out);
+        for mixed in [
+            NamespaceScope::Matching(selector(&[(NAME_LABEL, "a"), ("team", "x")])),
+            scope(r#"{"matchExpressions": [{"key": "team", "operator": "Exists"}]}"#),
+        ] {
+            assert!(!unknown.can_evaluate(&mixed));
+            assert_eq!(
+                unknown.membership(&mixed, "a", "a"),
+                Membership::Unevaluable
+            );
+        }
+        assert!(unknown.can_evaluate(&NamespaceScope::Own));
+        assert_eq!(
+            unknown.membership(&NamespaceScope::All, "a", "b"),
+            Membership::In
+        );
+    }
+
+    #[test]
+    fn a_namespace_outside_the_limit_is_out_even_if_its_labels_are_unknown() {
+        let watched = BTreeSet::from(["a".to_owned()]);
+        let unknown = Namespaces {
+            listed: None,
+            watched: Some(&watched),
+        };
+        let matching = NamespaceScope::Matching(selector(&[("team", "x")]));
+        assert_eq!(unknown.membership(&matching, "a", "b"), Membership::Out);
+        assert_eq!(
+            unknown.membership(&matching, "a", "a"),
+            Membership::Unevaluable
+        );
+    }
+}

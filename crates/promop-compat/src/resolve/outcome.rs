@@ -1,0 +1,201 @@
+//! What one replica or Service gives: an endpoint, or the reason why not.
+
+use super::replicas::{Owner, Replica};
+use super::report::{Finding, Reason, Subject};
+use super::{BridgeTarget, Chain, Endpoint, Via, WithoutSidecar, World};
+use crate::model::{Key, PrometheusFacts, SidecarFacts};
+use crate::names;
+
+/// What a replica gives.
+pub(super) enum Outcome {
+    /// An endpoint: by a bridge if there is one, else by the sidecar at `address`.
+    Endpoint {
+        address: String,
+        bridge: Option<BridgeTarget>,
+        note: Option<Finding>,
+    },
+    /// Nothing.
+    Skipped(Finding),
+}
+
+/// What `replica` gives.
+pub(super) fn of(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outcome {
+    match with_sidecar(replica) {
+        Some(sidecar) => through_sidecar(replica, sidecar),
+        None => through_bridge(replica, without_sidecar),
+    }
+}
+
+/// The sidecar of a pod that exists, or the one that an absent pod will have.
+fn with_sidecar<'a>(replica: &Replica<'a>) -> Option<&'a SidecarFacts> {
+    match replica.found {
+        Some(pod) => pod.sidecar.as_ref(),
+        None => replica
+            .owner
+            .resource()
+            .and_then(|(_, facts)| facts.sidecar.as_ref()),
+    }
+}
+
+fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
+    if sidecar.listen_local {
+        return skipped(
+            Reason::SidecarListenLocal,
+            pod(replica),
+            "its Thanos sidecar listens on loopback only; set spec.thanos.grpcListenLocal and \
+             spec.thanos.listenLocal of the Prometheus to false",
+        );
+    }
+    if sidecar.tls {
+        return skipped(
+            Reason::SidecarTls,
+            pod(replica),
+            "its Thanos sidecar serves the StoreAPI by TLS, which is not supported yet; remove \
+             spec.thanos.grpcServerTlsConfig of the Prometheus",
+        );
+    }
+    let unlabelled = replica
+        .owner
+        .resource()
+        .filter(|(_, facts)| !facts.has_external_labels);
+    Outcome::Endpoint {
+        address: format!("dns+{}:{}", host(replica), sidecar.grpc_port),
+        bridge: None,
+        note: unlabelled.map(|(key, _)| no_external_labels(key)),
+    }
+}
+
+fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outcome {
+    let (key, facts) = match replica.owner {
+        Owner::Prometheus(key, facts) => (key, facts),
+        Owner::Unreadable => {
+            return skipped(
+                Reason::PrometheusUnreadable,
+                pod(replica),
+                "it has no Thanos sidecar, and its Prometheus resource cannot be read to bridge \
+                 it; permit reading Prometheus resources",
+            );
+        }
+        Owner::Gone | Owner::Agent => {
+            return skipped(
+                Reason::PrometheusGone,
+                pod(replica),
+                "it has no Thanos sidecar, and its Prometheus resource is gone; create the \
+                 resource again or delete the pod",
+            );
+        }
+    };
+    let prometheus = || Subject::Prometheus(key.clone());
+    if without_sidecar == WithoutSidecar::Report {
+        return skipped(
+            Reason::NoSidecar,
+            pod(replica),
+            "it has no Thanos sidecar; set spec.thanos of the Prometheus, or allow bridges",
+        );
+    }
+    if facts.listen_local {
+        return skipped(
+            Reason::ListenLocal,
+            prometheus(),
+            "it listens on loopback only, so no bridge can reach it; set spec.listenLocal to \
+             false or switch on spec.thanos",
+        );
+    }
+    if facts.web_client_cert {
+        return skipped(
+            Reason::ClientCertificateRequired,
+            prometheus(),
+            "its API demands a client certificate, which a bridge does not have; relax \
+             spec.web.tlsConfig.clientAuthType or switch on spec.thanos",
+        );
+    }
+    if !facts.has_external_labels {
+        return Outcome::Skipped(no_external_labels(key));
+    }
+    Outcome::Endpoint {
+        address: String::new(),
+        bridge: Some(BridgeTarget {
+            url: url(replica, facts),
+            tls: facts.web_tls,
+        }),
+        note: None,
+    }
+}
+
+/// The endpoint of a Service that exposes the StoreAPI itself.
+pub(super) fn service_endpoint(
+    world: &World<'_>,
+    service: &Key,
+    address: &str,
+    chain: Chain,
+) -> (Endpoint, Option<Finding>) {
+    let endpoint = Endpoint {
+        address: address.to_owned(),
+        via: Via::Service,
+        chain,
+        pod: None,
+        bridge: None,
+    };
+    let headless = world
+        .services
+        .get(service)
+        .is_some_and(|facts| facts.headless);
+    let note = (!headless).then(|| Finding {
+        reason: Reason::NotHeadless,
+        subject: Subject::Service(service.clone()),
+        message: "it is not headless, so only one of its pods answers each query; if it has \
+                  several, select a headless Service (clusterIP: None) instead"
+            .to_owned(),
+    });
+    (endpoint, note)
+}
+
+/// The API of a replica.
+fn url(replica: &Replica<'_>, facts: &PrometheusFacts) -> String {
+    let name = match facts.port_name.as_str() {
+        "" => names::WEB_PORT_NAME,
+        name => name,
+    };
+    let ports = replica.found.map_or(&[][..], |pod| &pod.ports);
+    let declared = ports.iter().find(|port| port.name.as_deref() == Some(name));
+    let port = declared.map_or(names::WEB_PORT, |port| port.port);
+    let scheme = if facts.web_tls { "https" } else { "http" };
+    format!("{scheme}://{}:{port}{}", host(replica), facts.route_prefix)
+}
+
+/// The DNS name of the pod of a replica, as resolvable in every namespace.
+fn host(replica: &Replica<'_>) -> String {
+    let resource = replica.owner.resource().map(|(_, facts)| facts);
+    let governing = resource.and_then(|facts| facts.service_name.as_deref());
+    let hostname = replica.found.and_then(|pod| pod.hostname.as_deref());
+    let subdomain = replica.found.and_then(|pod| pod.subdomain.as_deref());
+    format!(
+        "{}.{}.{}.svc",
+        hostname.unwrap_or(&replica.pod.name),
+        subdomain.or(governing).unwrap_or(names::GOVERNING_SERVICE),
+        replica.pod.namespace,
+    )
+}
+
+fn pod(replica: &Replica<'_>) -> Subject {
+    Subject::Pod(replica.pod.clone().into_owned())
+}
+
+fn skipped(reason: Reason, subject: Subject, message: &str) -> Outcome {
+    Outcome::Skipped(Finding {
+        reason,
+        subject,
+        message: message.to_owned(),
+    })
+}
+
+fn no_external_labels(prometheus: &Key) -> Finding {
+    Finding {
+        reason: Reason::NoExternalLabels,
+        subject: Subject::Prometheus(prometheus.clone()),
+        message: "its series carry no external label, without which no Thanos sidecar becomes \
+                  ready; set spec.externalLabels, or remove the empty \
+                  spec.prometheusExternalLabelName or spec.replicaExternalLabelName"
+            .to_owned(),
+    }
+}

@@ -1,0 +1,197 @@
+//! The replicas of all Prometheuses: the pods there are, and the pods there should be.
+//!
+//! A replica whose pod is absent right now counts as its resource says, so a restart changes no
+//! endpoint.
+
+use std::borrow::Cow;
+
+use super::World;
+use super::report::{Finding, Reason, Subject};
+use super::select::in_namespace;
+use crate::model::{Key, Labels, PodFacts, PrometheusFacts};
+use crate::{names, selector};
+
+/// How many absent pods are expected of one Prometheus at most: its resource may claim billions.
+const EXPECTED_MAX: u32 = 1000;
+
+/// One replica.
+pub(super) struct Replica<'a> {
+    /// The pod.
+    pub(super) pod: Cow<'a, Key>,
+    labels: Cow<'a, Labels>,
+    /// What the pod says of itself; `None` while it is absent.
+    pub(super) found: Option<&'a PodFacts>,
+    /// The resource it belongs to.
+    pub(super) owner: Owner<'a>,
+}
+
+/// The resource that a replica belongs to.
+#[derive(Clone, Copy)]
+pub(super) enum Owner<'a> {
+    /// This Prometheus.
+    Prometheus(&'a Key, &'a PrometheusFacts),
+    /// A Prometheus that is gone.
+    Gone,
+    /// Some Prometheus; the kind cannot be read.
+    Unreadable,
+    /// Some PrometheusAgent.
+    Agent,
+}
+
+impl<'a> Owner<'a> {
+    /// The Prometheus resource, if there is one.
+    pub(super) fn resource(self) -> Option<(&'a Key, &'a PrometheusFacts)> {
+        match self {
+            Self::Prometheus(key, facts) => Some((key, facts)),
+            Self::Gone | Self::Unreadable | Self::Agent => None,
+        }
+    }
+}
+
+/// All replicas, by pod.
+pub(super) struct Replicas<'a>(Vec<Replica<'a>>);
+
+impl<'a> Replicas<'a> {
+    /// The replicas in all namespaces.
+    pub(super) fn of(world: &World<'a>) -> Self {
+        let existing = world
+            .pods
+            .iter()
+            .filter_map(|(key, pod)| existing(world, key, pod));
+        let prometheuses = world.prometheuses.into_iter().flatten();
+        let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
+        Self::sorted(existing.chain(expected).collect())
+    }
+
+    /// The replicas in one namespace.
+    pub(super) fn within(world: &World<'a>, namespace: &str) -> Self {
+        let pods = in_namespace(world.pods, namespace);
+        let existing = pods.filter_map(|(key, pod)| existing(world, key, pod));
+        let prometheuses = world.prometheuses.map(|all| in_namespace(all, namespace));
+        let prometheuses = prometheuses.into_iter().flatten();
+        let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
+        Self::sorted(existing.chain(expected).collect())
+    }
+
+    fn sorted(mut replicas: Vec<Replica<'a>>) -> Self {
+        replicas.sort_by(|a, b| a.pod.cmp(&b.pod));
+        Self(replicas)
+    }
+
+    pub(super) fn get(&self, i: usize) -> &Replica<'a> {
+        &self.0[i]
+    }
+
+    /// The replicas that a Service with this selector leads to, by index.
+    pub(super) fn behind(&self, namespace: &str, selector: &Labels) -> Vec<usize> {
+        let replicas = self.in_namespace(namespace);
+        replicas
+            .filter(|(_, replica)| selector::service_selects(selector, &replica.labels))
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    /// The replicas of one Prometheus, with their index.
+    pub(super) fn of_prometheus<'s>(
+        &'s self,
+        prometheus: &'s Key,
+    ) -> impl Iterator<Item = (usize, &'s Replica<'a>)> {
+        self.in_namespace(&prometheus.namespace)
+            .filter(move |(_, r)| r.owner.resource().is_some_and(|(key, _)| key == prometheus))
+    }
+
+    /// The finding about a replica that is an agent's.
+    pub(super) fn agent(&self, i: usize) -> Option<Finding> {
+        let replica = self.get(i);
+        matches!(replica.owner, Owner::Agent).then(|| Finding {
+            reason: Reason::PrometheusAgent,
+            subject: Subject::Pod(replica.pod.clone().into_owned()),
+            message: "a PrometheusAgent forwards its samples and keeps none to query; select the \
+                      ServiceMonitor of what receives them"
+                .to_owned(),
+        })
+    }
+
+    fn in_namespace<'s>(
+        &'s self,
+        namespace: &str,
+    ) -> impl Iterator<Item = (usize, &'s Replica<'a>)> {
+        let start = self
+            .0
+            .partition_point(|r| r.pod.namespace.as_str() < namespace);
+        let end = self
+            .0
+            .partition_point(|r| r.pod.namespace.as_str() <= namespace);
+        (start..end).zip(&self.0[start..end])
+    }
+}
+
+/// What the pods of Prometheus Operator run, as far as it matters here.
+enum Role {
+    Prometheus,
+    Agent,
+}
+
+fn role(pod: &PodFacts) -> Option<Role> {
+    let label = |name: &str| pod.labels.get(name).map(String::as_str);
+    if label(names::MANAGED_BY) != Some(names::PROMETHEUS_OPERATOR) {
+        return None;
+    }
+    match label(names::NAME) {
+        Some(names::PROMETHEUS) => Some(Role::Prometheus),
+        Some(names::PROMETHEUS_AGENT) => Some(Role::Agent),
+        _ => None,
+    }
+}
+
+/// Whether a pod is a replica of a Prometheus or of a PrometheusAgent.
+pub(super) fn is_replica(pod: &PodFacts) -> bool {
+    role(pod).is_some()
+}
+
+/// The replica that a pod is, if it is one at all.
+fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Replica<'a>> {
+    let owner = match (role(pod)?, world.prometheuses) {
+        (Role::Agent, _) => Owner::Agent,
+        (Role::Prometheus, None) => Owner::Unreadable,
+        (Role::Prometheus, Some(prometheuses)) => {
+            let named = pod
+                .labels
+                .get(names::RESOURCE)
+                .or(pod.labels.get(names::INSTANCE));
+            let name = named.map_or("", String::as_str);
+            match prometheuses.get_key_value(&Key::new(key.namespace.as_str(), name)) {
+                Some((key, facts)) => Owner::Prometheus(key, facts),
+                None => Owner::Gone,
+            }
+        }
+    };
+    Some(Replica {
+        pod: Cow::Borrowed(key),
+        labels: Cow::Borrowed(&pod.labels),
+        found: Some(pod),
+        owner,
+    })
+}
+
+/// The replicas of a Prometheus whose pods are absent.
+fn expected<'a>(
+    world: &World<'a>,
+    key: &'a Key,
+    facts: &'a PrometheusFacts,
+) -> impl Iterator<Item = Replica<'a>> {
+    let places = (0..facts.shards).flat_map(|shard| (0..facts.replicas).map(move |i| (shard, i)));
+    let pods = world.pods;
+    places
+        .take(EXPECTED_MAX as usize)
+        .filter_map(move |(shard, ordinal)| {
+            let name = names::pod_name(&key.name, shard, ordinal);
+            let pod = Key::new(key.namespace.as_str(), name);
+            (!pods.contains_key(&pod)).then(|| Replica {
+                pod: Cow::Owned(pod),
+                labels: Cow::Owned(names::pod_labels(key, facts, shard, ordinal)),
+                found: None,
+                owner: Owner::Prometheus(key, facts),
+            })
+        })
+}

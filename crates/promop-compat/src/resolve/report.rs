@@ -1,0 +1,135 @@
+//! What is reported besides endpoints: a reason for programs, a subject, and a sentence for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::Key;
+
+/// Why something that was selected gives no endpoint, or is worth a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A selector is malformed and selects nothing.
+    InvalidSelector,
+    /// A namespace selector needs the labels of namespaces, which may not be read.
+    UnevaluableNamespaceSelector,
+    /// The sidecar listens on loopback only.
+    SidecarListenLocal,
+    /// The sidecar serves the StoreAPI by TLS.
+    SidecarTls,
+    /// Prometheus listens on loopback only, so it cannot be bridged.
+    ListenLocal,
+    /// The Prometheus API demands a client certificate, so it cannot be bridged.
+    ClientCertificateRequired,
+    /// The series of the Prometheus carry no external label; no sidecar starts beside it.
+    NoExternalLabels,
+    /// There is no sidecar, and bridges are not wanted.
+    NoSidecar,
+    /// There is no Prometheus resource (any more) behind a Service or a pod.
+    PrometheusGone,
+    /// A PrometheusAgent forwards its data and holds none.
+    PrometheusAgent,
+    /// No Prometheus scrapes by this ServiceMonitor.
+    NotScraped,
+    /// The kind Prometheus is absent or may not be read.
+    PrometheusUnreadable,
+    /// A StoreAPI Service that is not headless: only one of its pods answers each query.
+    NotHeadless,
+}
+
+impl Reason {
+    /// The reason as status writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSelector => "InvalidSelector",
+            Self::UnevaluableNamespaceSelector => "UnevaluableNamespaceSelector",
+            Self::SidecarListenLocal => "SidecarListenLocal",
+            Self::SidecarTls => "SidecarTLS",
+            Self::ListenLocal => "ListenLocal",
+            Self::ClientCertificateRequired => "ClientCertificateRequired",
+            Self::NoExternalLabels => "NoExternalLabels",
+            Self::NoSidecar => "NoSidecar",
+            Self::PrometheusGone => "PrometheusGone",
+            Self::PrometheusAgent => "PrometheusAgent",
+            Self::NotScraped => "NotScraped",
+            Self::PrometheusUnreadable => "PrometheusUnreadable",
+            Self::NotHeadless => "NotHeadless",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The selection of the request with this index.
+    Selection(usize),
+    /// A ServiceMonitor.
+    ServiceMonitor(Key),
+    /// A Service.
+    Service(Key),
+    /// A Prometheus resource.
+    Prometheus(Key),
+    /// A pod.
+    Pod(Key),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Selection(i) => write!(f, "selection {i}"),
+            Self::ServiceMonitor(key) => write!(f, "ServiceMonitor {key}"),
+            Self::Service(key) => write!(f, "Service {key}"),
+            Self::Prometheus(key) => write!(f, "Prometheus {key}"),
+            Self::Pod(key) => write!(f, "Pod {key}"),
+        }
+    }
+}
+
+/// One thing to report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Why.
+    pub reason: Reason,
+    /// About what.
+    pub subject: Subject,
+    /// What is the matter and the way out, in one sentence.
+    pub message: String,
+}
+
+/// Findings, each once.
+#[derive(Default)]
+pub(super) struct Findings(BTreeMap<(Reason, Subject), String>);
+
+impl Findings {
+    pub(super) fn insert(&mut self, finding: Finding) {
+        self.add(finding.reason, finding.subject, || finding.message);
+    }
+
+    /// Adds a finding, unless it is there already.
+    pub(super) fn add(
+        &mut self,
+        reason: Reason,
+        subject: Subject,
+        message: impl FnOnce() -> String,
+    ) {
+        self.0.entry((reason, subject)).or_insert_with(message);
+    }
+
+    /// All findings, by reason and subject.
+    pub(super) fn into_sorted(self) -> Vec<Finding> {
+        self.0
+            .into_iter()
+            .map(|((reason, subject), message)| Finding {
+                reason,
+                subject,
+                message,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,238 @@
+//! Label selectors, evaluated as apimachinery evaluates them. Pure.
+//!
+//! Evaluation works on the API type itself, so that facts need no second form of it, and it does
+//! not allocate: one event is held against every selector of every custom resource.
+
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+
+use crate::model::Labels;
+
+/// Whether an optional selector selects `labels`: none selects nothing, an empty one everything.
+#[must_use]
+pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
+    selector.is_some_and(|selector| matches(selector, labels))
+}
+
+/// Whether `selector` selects `labels`.
+///
+/// A requirement that [`validate`] refuses for its shape (operator and values) is met by nothing.
+#[must_use]
+pub fn matches(selector: &LabelSelector, labels: &Labels) -> bool {
+    matches_by(selector, |key| labels.get(key).map(String::as_str))
+}
+
+/// As [`matches()`], over labels that are not in a map.
+pub fn matches_by<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let equal = selector.match_labels.iter().flatten();
+    let expressions = selector.match_expressions.iter().flatten();
+    equal
+        .into_iter()
+        .all(|(key, value)| label(key) == Some(value))
+        && expressions.into_iter().all(|r| is_met(r, label(&r.key)))
+}
+
+/// Whether the selector of a Service (a plain map) selects `labels`. An empty one selects nothing:
+/// the endpoints of such a Service are managed by hand.
+#[must_use]
+pub fn service_selects(selector: &Labels, labels: &Labels) -> bool {
+    !selector.is_empty()
+        && selector
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// The number of requirements of `selector` that `labels` do not meet.
+#[must_use]
+pub fn count_missing(selector: &LabelSelector, labels: &Labels) -> usize {
+    requirements(selector).filter(|r| !r.is_met(labels)).count()
+}
+
+/// The requirements of a selector, one by one: first `matchLabels`, then `matchExpressions`.
+pub fn requirements(selector: &LabelSelector) -> impl Iterator<Item = Requirement<'_>> {
+    let equal = selector.match_labels.iter().flatten();
+    let expressions = selector.match_expressions.iter().flatten();
+    equal
+        .map(|(key, value)| Requirement::Label(key, value))
+        .chain(expressions.map(Requirement::Expression))
+}
+
+/// One requirement of a selector. Its `Display` is the notation of `kubectl --selector`.
+#[derive(Clone, Copy, Debug)]
+pub enum Requirement<'a> {
+    /// An entry of `matchLabels`: key and value.
+    Label(&'a str, &'a str),
+    /// An entry of `matchExpressions`.
+    Expression(&'a LabelSelectorRequirement),
+}
+
+impl Requirement<'_> {
+    /// Whether `labels` meet it.
+    #[must_use]
+    pub fn is_met(&self, labels: &Labels) -> bool {
+        match self {
+            Self::Label(key, value) => labels.get(*key).is_some_and(|found| found == value),
+            Self::Expression(r) => is_met(r, labels.get(&r.key).map(String::as_str)),
+        }
+    }
+}
+
+impl fmt::Display for Requirement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, operator, values) = match self {
+            Self::Label(key, value) => return write!(f, "{key}={value}"),
+            Self::Expression(r) => (&r.key, r.operator.as_str(), r.values.as_deref()),
+        };
+        let values = values.unwrap_or_default().join(",");
+        match operator {
+            "Exists" => f.write_str(key),
+            "DoesNotExist" => write!(f, "!{key}"),
+            "In" => write!(f, "{key} in ({values})"),
+            "NotIn" => write!(f, "{key} notin ({values})"),
+            other => write!(f, "{key} {other} ({values})"),
+        }
+    }
+}
+
+fn is_met(requirement: &LabelSelectorRequirement, found: Option<&str>) -> bool {
+    let values = requirement.values.as_deref().unwrap_or_default();
+    let listed = |found| values.iter().any(|value| value == found);
+    match (requirement.operator.as_str(), values.is_empty()) {
+        ("In", false) => found.is_some_and(listed),
+        ("NotIn", false) => !found.is_some_and(listed),
+        ("Exists", true) => found.is_some(),
+        ("DoesNotExist", true) => found.is_none(),
+        _ => false,
+    }
+}
+
+/// What is wrong with a selector, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectorError {
+    /// The field, relative to the selector: `matchExpressions[0].operator`.
+    pub field: String,
+    /// What is wrong, and what to write instead.
+    pub problem: String,
+}
+
+impl fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for SelectorError {}
+
+/// Checks what the schema of a custom resource cannot: the rules by which apimachinery refuses a
+/// selector as a whole.
+///
+/// # Errors
+/// The first field that is wrong, `matchLabels` before `matchExpressions`.
+pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
+    for (key, value) in selector.match_labels.iter().flatten() {
+        let field = || format!("matchLabels[{key}]");
+        check_key(key, field)?;
+        check_value(value, field)?;
+    }
+    for (i, r) in selector.match_expressions.iter().flatten().enumerate() {
+        let at = |field: &str| format!("matchExpressions[{i}].{field}");
+        let values = r.values.as_deref().unwrap_or_default();
+        check_key(&r.key, || at("key"))?;
+        match (r.operator.as_str(), values.is_empty()) {
+            ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
+            ("In" | "NotIn", true) => {
+                let problem = format!(
+                    "{} needs at least one value; to ask for the key alone use Exists or DoesNotExist",
+                    r.operator
+                );
+                return Err(SelectorError {
+                    field: at("values"),
+                    problem,
+                });
+            }
+            ("Exists" | "DoesNotExist", false) => {
+                let problem = format!(
+                    "{} takes no values; remove them, or use In or NotIn",
+                    r.operator
+                );
+                return Err(SelectorError {
+                    field: at("values"),
+                    problem,
+                });
+            }
+            (other, _) => {
+                let problem =
+                    format!("{other:?} is not an operator; use In, NotIn, Exists or DoesNotExist");
+                return Err(SelectorError {
+                    field: at("operator"),
+                    problem,
+                });
+            }
+        }
+        for (j, value) in values.iter().enumerate() {
+            check_value(value, || at(&format!("values[{j}]")))?;
+        }
+    }
+    Ok(())
+}
+
+/// The longest name part of a key, and the longest value.
+const NAME_MAX: usize = 63;
+/// The longest prefix of a key: a DNS subdomain.
+const PREFIX_MAX: usize = 253;
+
+fn check_key(key: &str, field: impl FnOnce() -> String) -> Result<(), SelectorError> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if is_label_name(name) && prefix.is_none_or(is_dns_subdomain) {
+        return Ok(());
+    }
+    Err(SelectorError {
+        field: field(),
+        problem: format!(
+            "{key:?} is not a label key; write an optional DNS name and a slash, then at most \
+             {NAME_MAX} letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
+        ),
+    })
+}
+
+fn check_value(value: &str, field: impl FnOnce() -> String) -> Result<(), SelectorError> {
+    if value.is_empty() || is_label_name(value) {
+        return Ok(());
+    }
+    Err(SelectorError {
+        field: field(),
+        problem: format!(
+            "{value:?} is not a label value; write at most {NAME_MAX} letters, digits, '-', '_' or \
+             '.', beginning and ending with a letter or digit"
+        ),
+    })
+}
+
+fn is_label_name(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    name.len() <= NAME_MAX
+        && ends_are(name, |b| b.is_ascii_alphanumeric())
+        && name.bytes().all(inner)
+}
+
+fn is_dns_subdomain(name: &str) -> bool {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    name.len() <= PREFIX_MAX
+        && name.split('.').all(|label| {
+            ends_are(label, alphanumeric) && label.bytes().all(|b| alphanumeric(b) || b == b'-')
+        })
+}
+
+/// Whether the first and the last byte are what `is` asks for; an empty text has neither.
+fn ends_are(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    matches!(text.as_bytes(), [first, .., last] if is(*first) && is(*last))
+        || matches!(text.as_bytes(), [only] if is(*only))
+}
+
+#[cfg(test)]
+#[path = "selector_tests.rs"]
+mod tests;

@@ -1,0 +1,47 @@
+//! Short forms for tests.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::model::{Key, Labels, NamespaceFacts};
+
+/// Reads JSON.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).unwrap()
+}
+
+/// A label map.
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+/// A selector with `matchLabels` alone.
+pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(labels(pairs)),
+        ..Default::default()
+    }
+}
+
+/// A key.
+pub(crate) fn key(namespace: &str, name: &str) -> Key {
+    Key::new(namespace, name)
+}
+
+/// The view of namespaces.
+pub(crate) fn namespaces(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<Key, NamespaceFacts> {
+    of.iter()
+        .map(|(name, pairs)| {
+            (
+                key("", name),
+                NamespaceFacts {
+                    labels: labels(pairs),
+                },
+            )
+        })
+        .collect()
+}

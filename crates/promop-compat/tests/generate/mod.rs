@@ -1,0 +1,403 @@
+//! Small random worlds. Vocabularies are small, so that things meet often.
+
+#![allow(dead_code)] // Each test file uses a part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use promop_compat::model::{
+    Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, SidecarFacts, TargetNamespaces,
+};
+use promop_compat::namespaces::{NamespaceScope, Namespaces};
+use promop_compat::resolve::{Request, Selection, WithoutSidecar, World};
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option::{self, weighted};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
+
+pub const OWN_LABEL: &str = "operator.thanos.io/owner";
+const NAMESPACES: [&str; 3] = ["a", "b", "c"];
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// A world that owns its views, and a request.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
+    pub services: BTreeMap<Key, ServiceFacts>,
+    pub pods: BTreeMap<Key, PodFacts>,
+    pub prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
+    pub namespaces: Option<BTreeMap<Key, NamespaceFacts>>,
+    pub watched: Option<BTreeSet<String>>,
+    pub namespace: String,
+    pub selections: Vec<Selection>,
+    pub report: bool,
+}
+
+impl Case {
+    pub fn world(&self) -> World<'_> {
+        World {
+            service_monitors: &self.service_monitors,
+            services: &self.services,
+            pods: &self.pods,
+            prometheuses: self.prometheuses.as_ref(),
+            namespaces: self.known(),
+            own_label: OWN_LABEL,
+        }
+    }
+
+    pub fn known(&self) -> Namespaces<'_> {
+        Namespaces {
+            listed: self.namespaces.as_ref(),
+            watched: self.watched.as_ref(),
+        }
+    }
+
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            namespace: &self.namespace,
+            selections: &self.selections,
+            without_sidecar: match self.report {
+                true => WithoutSidecar::Report,
+                false => WithoutSidecar::Bridge,
+            },
+        }
+    }
+}
+
+/// True once in `n` times.
+fn rarely(n: u32) -> impl Strategy<Value = bool> + Clone {
+    (0..n).prop_map(|i| i == 1)
+}
+
+fn owned(text: &'static str) -> String {
+    text.to_owned()
+}
+
+fn pairs(of: &[(&str, &str)]) -> Labels {
+    of.iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+/// Labels of a small vocabulary.
+pub fn labels() -> impl Strategy<Value = Labels> {
+    let key = select(vec!["app", "team"]).prop_map(owned);
+    btree_map(key, select(vec!["x", "y"]).prop_map(owned), 0..3)
+}
+
+/// Selectors over that vocabulary; a few are malformed.
+pub fn selectors() -> impl Strategy<Value = LabelSelector> {
+    let keys = || select(vec!["app", "team"]).prop_map(owned);
+    let values = || vec(select(vec!["x", "y"]).prop_map(owned), 1..3);
+    let shapes = prop_oneof![
+        6 => (select(vec!["In", "NotIn"]), values().prop_map(Some)),
+        6 => (select(vec!["Exists", "DoesNotExist"]), select(vec![None, Some(Vec::new())])),
+        1 => (select(vec!["In", "Exists", "NotIn", "Gt"]), option::of(vec(Just(owned("x")), 0..2))),
+    ];
+    let expression =
+        (keys(), shapes).prop_map(|(key, (operator, values))| LabelSelectorRequirement {
+            key,
+            operator: operator.to_owned(),
+            values,
+        });
+    (
+        weighted(0.6, labels()),
+        weighted(0.3, vec(expression, 0..3)),
+    )
+        .prop_map(|(match_labels, match_expressions)| LabelSelector {
+            match_labels,
+            match_expressions,
+        })
+}
+
+/// Selectors over namespaces, a third of them by name.
+fn namespace_selectors() -> impl Strategy<Value = LabelSelector> {
+    let by_name = vec(select(NAMESPACES.to_vec()).prop_map(owned), 1..3).prop_map(|values| {
+        let by_name = LabelSelectorRequirement {
+            key: NAME_LABEL.to_owned(),
+            operator: "In".to_owned(),
+            values: Some(values),
+        };
+        LabelSelector {
+            match_expressions: Some(vec![by_name]),
+            ..Default::default()
+        }
+    });
+    prop_oneof![2 => selectors(), 1 => by_name, 1 => Just(LabelSelector::default())]
+}
+
+fn scopes() -> impl Strategy<Value = NamespaceScope> {
+    prop_oneof![
+        1 => Just(NamespaceScope::Own),
+        2 => Just(NamespaceScope::All),
+        2 => namespace_selectors().prop_map(NamespaceScope::Matching),
+    ]
+}
+
+pub fn namespaces() -> impl Strategy<Value = BTreeMap<Key, NamespaceFacts>> {
+    vec(labels(), NAMESPACES.len()).prop_map(|all| {
+        NAMESPACES
+            .iter()
+            .zip(all)
+            .map(|(name, mut labels)| {
+                labels.insert(NAME_LABEL.to_owned(), (*name).to_owned());
+                (Key::new("", *name), NamespaceFacts { labels })
+            })
+            .collect()
+    })
+}
+
+fn keyed<T>(
+    names: &[&'static str],
+    of: impl Strategy<Value = T>,
+    count: std::ops::Range<usize>,
+) -> impl Strategy<Value = BTreeMap<Key, T>>
+where
+    T: std::fmt::Debug,
+{
+    let key = (select(NAMESPACES.to_vec()), select(names.to_vec()));
+    btree_map(key.prop_map(|(ns, name)| Key::new(ns, name)), of, count)
+}
+
+fn service_monitor() -> impl Strategy<Value = ServiceMonitorFacts> {
+    let namespaces = prop_oneof![
+        4 => Just(TargetNamespaces::Own),
+        1 => Just(TargetNamespaces::Any),
+        1 => vec(select(NAMESPACES.to_vec()).prop_map(owned), 1..4).prop_map(TargetNamespaces::Names),
+    ];
+    (labels(), selectors(), namespaces).prop_map(|(labels, selector, namespaces)| {
+        ServiceMonitorFacts {
+            labels,
+            selector,
+            namespaces,
+        }
+    })
+}
+
+fn service() -> impl Strategy<Value = ServiceFacts> {
+    let selector = select(vec![
+        pairs(&[]),
+        pairs(&[("app", "x")]),
+        pairs(&[("app.kubernetes.io/name", "prometheus")]),
+        pairs(&[
+            ("app.kubernetes.io/name", "prometheus"),
+            ("app.kubernetes.io/instance", "p"),
+        ]),
+        pairs(&[("app.kubernetes.io/instance", "q")]),
+        pairs(&[
+            ("operator.prometheus.io/name", "p"),
+            ("operator.prometheus.io/shard", "1"),
+        ]),
+        pairs(&[("operator.prometheus.io/shard", "0")]),
+        pairs(&[("app.kubernetes.io/managed-by", "prometheus-operator")]),
+        pairs(&[("app.kubernetes.io/name", "prometheus-agent")]),
+        pairs(&[("prometheus", "q"), ("team", "x")]),
+        pairs(&[("statefulset.kubernetes.io/pod-name", "prometheus-p-0")]),
+        pairs(&[("apps.kubernetes.io/pod-index", "1"), ("prometheus", "p")]),
+    ]);
+    let port = select(vec![
+        PortFacts {
+            name: Some(owned("web")),
+            port: 9090,
+        },
+        PortFacts {
+            name: Some(owned("grpc")),
+            port: 10901,
+        },
+        PortFacts {
+            name: Some(owned("grpc")),
+            port: 9095,
+        },
+        PortFacts {
+            name: Some(owned("store")),
+            port: 10901,
+        },
+        PortFacts {
+            name: None,
+            port: 10901,
+        },
+        PortFacts {
+            name: None,
+            port: 80,
+        },
+    ]);
+    (
+        labels(),
+        selector,
+        vec(port, 0..3),
+        any::<bool>(),
+        rarely(8),
+        rarely(8),
+    )
+        .prop_map(|(mut labels, selector, ports, headless, ours, operated)| {
+            if ours {
+                labels.insert(OWN_LABEL.to_owned(), owned("query"));
+            }
+            if operated {
+                labels.insert(owned("operated-prometheus"), owned("true"));
+            }
+            ServiceFacts {
+                labels,
+                selector,
+                ports,
+                headless,
+            }
+        })
+}
+
+fn sidecar() -> impl Strategy<Value = SidecarFacts> {
+    (select(vec![10901, 10901, 11901]), rarely(8), rarely(8)).prop_map(
+        |(grpc_port, listen_local, tls)| SidecarFacts {
+            grpc_port,
+            listen_local,
+            tls,
+        },
+    )
+}
+
+fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
+    let size = (0..3_u32, 1..3_u32);
+    let flags = (rarely(8), rarely(4), rarely(8), rarely(8));
+    let texts = (
+        weighted(0.3, Just(owned("mine"))),
+        select(vec!["/", "/prom"]),
+        option::of(select(vec!["replica", "prometheus_replica"]).prop_map(owned)),
+        select(vec!["", "web", "api"]),
+    );
+    let selectors = (
+        weighted(0.8, selectors()),
+        weighted(0.7, namespace_selectors()),
+        labels(),
+    );
+    (size, flags, texts, selectors, option::of(sidecar())).prop_map(
+        |(size, flags, texts, selectors, sidecar)| PrometheusFacts {
+            replicas: size.0,
+            shards: size.1,
+            service_name: texts.0,
+            sidecar,
+            listen_local: flags.0,
+            web_tls: flags.1,
+            web_client_cert: flags.2,
+            route_prefix: texts.1.to_owned(),
+            replica_label: texts.2,
+            has_external_labels: !flags.3,
+            service_monitor_selector: selectors.0,
+            service_monitor_namespace_selector: selectors.1,
+            port_name: texts.3.to_owned(),
+            pod_labels: selectors.2,
+            ..Default::default()
+        },
+    )
+}
+
+/// A pod of `name`: whether there is one at all, and what it says. It may belong to a resource that
+/// is gone, be of an older form than the resource, or be one that was scaled away.
+fn pod() -> impl Strategy<Value = PodFacts> {
+    let ports = vec(
+        select(vec![
+            PortFacts {
+                name: Some(owned("web")),
+                port: 9090,
+            },
+            PortFacts {
+                name: Some(owned("api")),
+                port: 9999,
+            },
+        ]),
+        0..3,
+    );
+    (
+        labels(),
+        option::of(sidecar()),
+        ports,
+        rarely(6),
+        rarely(6),
+        rarely(8),
+    )
+        .prop_map(|(mut labels, sidecar, ports, bare, foreign, unnamed)| {
+            if !foreign {
+                labels.insert(
+                    owned("app.kubernetes.io/managed-by"),
+                    owned("prometheus-operator"),
+                );
+            }
+            PodFacts {
+                labels,
+                hostname: (!unnamed).then(|| owned("hostname")),
+                subdomain: (!bare).then(|| owned("subdomain")),
+                sidecar,
+                ports,
+            }
+        })
+}
+
+fn pods() -> impl Strategy<Value = BTreeMap<Key, PodFacts>> {
+    let place = (
+        select(NAMESPACES.to_vec()),
+        select(vec!["p", "q"]),
+        0..2_u32,
+        0..3_u32,
+    );
+    btree_map((place, rarely(8)), pod(), 0..12).prop_map(|all| {
+        all.into_iter()
+            .map(|(((namespace, name, shard, ordinal), agent), mut facts)| {
+                let prefix = if agent { "prom-agent" } else { "prometheus" };
+                let set = match shard {
+                    0 => format!("{prefix}-{name}"),
+                    _ => format!("{prefix}-{name}-shard-{shard}"),
+                };
+                let pod = format!("{set}-{ordinal}");
+                let app = if agent {
+                    "prometheus-agent"
+                } else {
+                    "prometheus"
+                };
+                for (label, value) in [
+                    ("app.kubernetes.io/name", app),
+                    ("app.kubernetes.io/instance", name),
+                    ("operator.prometheus.io/name", name),
+                    ("operator.prometheus.io/shard", &shard.to_string()),
+                    ("prometheus", name),
+                    ("statefulset.kubernetes.io/pod-name", &pod),
+                    ("apps.kubernetes.io/pod-index", &ordinal.to_string()),
+                ] {
+                    facts.labels.insert(label.to_owned(), value.to_owned());
+                }
+                facts.hostname = facts.hostname.map(|_| pod.clone());
+                facts.subdomain = facts.subdomain.map(|_| owned("prometheus-operated"));
+                (Key::new(namespace, pod), facts)
+            })
+            .collect()
+    })
+}
+
+pub fn cases() -> impl Strategy<Value = Case> {
+    let prometheuses = weighted(0.9, keyed(&["p", "q"], prometheus(), 0..4));
+    let selection =
+        (selectors(), scopes()).prop_map(|(selector, scope)| Selection { selector, scope });
+    let watched = weighted(
+        0.1,
+        btree_set(select(NAMESPACES.to_vec()).prop_map(owned), 1..3),
+    );
+    let objects = (
+        keyed(&["m1", "m2", "m3", "m4"], service_monitor(), 0..8),
+        keyed(&["s1", "s2", "s3", "s4"], service(), 0..9),
+        pods(),
+        prometheuses,
+    );
+    let request = (select(NAMESPACES.to_vec()), vec(selection, 1..3), rarely(5));
+    (objects, weighted(0.8, namespaces()), watched, request).prop_map(
+        |(objects, namespaces, watched, request)| Case {
+            service_monitors: objects.0,
+            services: objects.1,
+            pods: objects.2,
+            prometheuses: objects.3,
+            namespaces,
+            watched,
+            namespace: request.0.to_owned(),
+            selections: request.1,
+            report: request.2,
+        },
+    )
+}

@@ -1,0 +1,248 @@
+//! Resolution against the oracle, over random worlds.
+
+mod generate;
+mod oracle;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use generate::{Case, cases};
+use oracle::resolution::{Behind, Expected};
+use promop_compat::model::Key;
+use promop_compat::resolve::{
+    Endpoint, Finding, Reason, Subject, Via, affects, affects_pods, affects_services, resolve,
+};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+const CASES: u32 = 5_000;
+
+/// Always the same cases, so that what they cover can be asserted.
+fn runner() -> TestRunner {
+    let config = Config {
+        failure_persistence: None,
+        ..Config::with_cases(CASES)
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+#[test]
+fn resolution_is_what_the_definitions_say() {
+    let covered = RefCell::new(BTreeMap::<String, u32>::new());
+    runner()
+        .run(&cases(), |case| {
+            let found = resolve(&case.world(), &case.request());
+            let expected = oracle::resolution::resolve(&case.world(), &case.request());
+
+            assert_eq!(found.selected, expected.selected.len());
+            assert_eq!(subjects(&found.skipped), expected.skipped);
+            assert_eq!(subjects(&found.notes), expected.notes);
+            assert_eq!(found.prometheuses, expected.prometheuses);
+            assert_eq!(found.replica_labels, expected.replica_labels);
+            let nearest: Vec<&Key> = found.nearest.iter().map(|c| &c.key).collect();
+            assert_eq!(nearest, expected.nearest.iter().collect::<Vec<_>>());
+
+            let keys: Vec<Behind> = found.endpoints.iter().map(behind).collect();
+            assert_eq!(keys, expected.endpoints.keys().cloned().collect::<Vec<_>>());
+            for endpoint in &found.endpoints {
+                check(endpoint, &expected.endpoints[&behind(endpoint)]);
+            }
+            count(&case, &found, &expected, &mut covered.borrow_mut());
+            Ok(())
+        })
+        .unwrap();
+    assert_covered(&covered.into_inner());
+}
+
+/// Taking an object away, or putting it back, changes a resolution only if the predicates say that
+/// it may.
+#[test]
+fn what_affects_nobody_changes_nothing() {
+    let quiet = RefCell::new([0_u32; 3]);
+    runner()
+        .run(&cases(), |case| {
+            let before = resolve(&case.world(), &case.request());
+            for (key, facts) in &case.service_monitors {
+                let may = before.selected == 0
+                    || affects(&case.known(), &case.request(), key, Some(facts), None);
+                let mut without = case.clone();
+                without.service_monitors.remove(key);
+                if !may {
+                    quiet.borrow_mut()[0] += 1;
+                    assert_eq!(resolve(&without.world(), &without.request()), before);
+                }
+            }
+            for (key, facts) in &case.services {
+                let mut without = case.clone();
+                without.services.remove(key);
+                if !affects_services(&without.world(), key, Some(facts), None) {
+                    quiet.borrow_mut()[1] += 1;
+                    assert_eq!(resolve(&without.world(), &without.request()), before);
+                }
+            }
+            for (key, facts) in &case.pods {
+                let mut without = case.clone();
+                without.pods.remove(key);
+                if !affects_pods(Some(facts), None) && !is_expected(&case, key) {
+                    quiet.borrow_mut()[2] += 1;
+                    assert_eq!(resolve(&without.world(), &without.request()), before);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(quiet.borrow().iter().all(|n| *n > 500), "{quiet:?}");
+}
+
+/// Whether a pod's name is one that a Prometheus claims; a foreign pod of that name is in its way.
+fn is_expected(case: &Case, pod: &Key) -> bool {
+    let mut all = case.prometheuses.iter().flatten();
+    all.any(|(key, _)| {
+        key.namespace == pod.namespace && pod.name.starts_with(&format!("prometheus-{}", key.name))
+    })
+}
+
+fn subjects(findings: &[Finding]) -> BTreeSet<(Reason, Subject)> {
+    let subjects: BTreeSet<_> = findings
+        .iter()
+        .map(|f| (f.reason, f.subject.clone()))
+        .collect();
+    assert_eq!(
+        subjects.len(),
+        findings.len(),
+        "a finding is there twice: {findings:?}"
+    );
+    subjects
+}
+
+fn behind(endpoint: &Endpoint) -> Behind {
+    match &endpoint.pod {
+        Some(pod) => Behind::Pod(pod.clone()),
+        None => Behind::Service(endpoint.chain.service.clone().unwrap()),
+    }
+}
+
+fn check(found: &Endpoint, expected: &Expected) {
+    assert_eq!(found.via, expected.via);
+    assert_eq!(found.address, expected.address);
+    let bridge = found.bridge.as_ref().map(|b| (b.url.clone(), b.tls));
+    assert_eq!(bridge, expected.url);
+    let chain = &found.chain;
+    assert_eq!(chain.prometheus, expected.prometheus);
+    let named = (chain.service_monitor.clone(), chain.service.clone());
+    assert_eq!(Some(&named), expected.chains.first());
+    let monitors: BTreeSet<_> = expected.chains.iter().map(|(monitor, _)| monitor).collect();
+    assert_eq!(chain.others, monitors.len() - 1);
+}
+
+/// Counts the interesting things that a case has.
+fn count(
+    case: &Case,
+    found: &promop_compat::resolve::Resolution,
+    expected: &oracle::resolution::Resolution,
+    covered: &mut BTreeMap<String, u32>,
+) {
+    let mut saw = |what: String| *covered.entry(what).or_default() += 1;
+    for finding in found.skipped.iter().chain(&found.notes) {
+        saw(format!("reason {}", finding.reason));
+    }
+    for (behind, endpoint) in &expected.endpoints {
+        let by_scraper = endpoint.chains.iter().any(|(_, service)| service.is_none());
+        let by_service = endpoint.chains.iter().any(|(_, service)| service.is_some());
+        saw(format!("{:?}", endpoint.via));
+        if by_scraper && by_service {
+            saw("reached by scraper and by Service".to_owned());
+        }
+        if endpoint.chains.len() > 1 {
+            saw("several chains".to_owned());
+        }
+        if let Behind::Pod(pod) = behind {
+            saw(format!(
+                "{:?} of a pod that is {}",
+                endpoint.via,
+                match case.pods.contains_key(pod) {
+                    true => "there",
+                    false => "absent",
+                }
+            ));
+            if pod.name.contains("shard-1") {
+                saw("shard 1".to_owned());
+            }
+            if endpoint.prometheus.is_none() {
+                saw("sidecar without a resource".to_owned());
+            }
+        }
+    }
+    let mut by_namespace = BTreeMap::<&str, u32>::new();
+    for key in &found.prometheuses {
+        *by_namespace.entry(&key.namespace).or_default() += 1;
+    }
+    if by_namespace.values().any(|n| *n > 1) {
+        saw("two Prometheuses in one namespace".to_owned());
+    }
+    let scrapers: BTreeSet<_> = found
+        .endpoints
+        .iter()
+        .filter(|e| e.chain.service.is_none() && e.via != Via::Service)
+        .map(|e| &e.chain.prometheus)
+        .collect();
+    saw(format!("scraped by {}", scrapers.len()));
+    if !found.nearest.is_empty() {
+        saw("nearest".to_owned());
+        if found.nearest[0].would_match_elsewhere {
+            saw("would match elsewhere".to_owned());
+        }
+    }
+    if case.selections.len() == 2 && found.selected > 0 {
+        saw("two selections".to_owned());
+    }
+}
+
+fn assert_covered(covered: &BTreeMap<String, u32>) {
+    println!("{covered:#?}");
+    let reasons = [
+        Reason::InvalidSelector,
+        Reason::UnevaluableNamespaceSelector,
+        Reason::SidecarListenLocal,
+        Reason::SidecarTls,
+        Reason::ListenLocal,
+        Reason::ClientCertificateRequired,
+        Reason::NoExternalLabels,
+        Reason::NoSidecar,
+        Reason::PrometheusGone,
+        Reason::PrometheusAgent,
+        Reason::NotScraped,
+        Reason::PrometheusUnreadable,
+        Reason::NotHeadless,
+    ];
+    let others = [
+        "Sidecar",
+        "Bridge",
+        "Service",
+        "Sidecar of a pod that is there",
+        "Sidecar of a pod that is absent",
+        "Bridge of a pod that is there",
+        "Bridge of a pod that is absent",
+        "reached by scraper and by Service",
+        "several chains",
+        "shard 1",
+        "sidecar without a resource",
+        "two Prometheuses in one namespace",
+        "scraped by 0",
+        "scraped by 1",
+        "scraped by 2",
+        "nearest",
+        "would match elsewhere",
+        "two selections",
+    ];
+    let all = reasons
+        .iter()
+        .map(|r| format!("reason {r}"))
+        .chain(others.map(str::to_owned));
+    for what in all {
+        let times = covered.get(&what).copied().unwrap_or_default();
+        assert!(
+            times >= 30,
+            "{what} occurs only {times} times in {CASES} cases"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Thanos components that announce themselves by labels on their Services. Pure.
+
+use std::collections::BTreeMap;
+
+use promop_compat::model::{Key, Labels, ServiceFacts};
+use promop_compat::namespaces::{Membership, NamespaceScope, Namespaces};
+use promop_compat::selector;
+use thanos_api::names::label;
+use thanos_api::v1alpha1::ThanosQuery;
+
+use crate::request::namespace;
+
+/// The name of the port that serves the StoreAPI.
+pub const GRPC_PORT: &str = "grpc";
+
+/// A Service of a Thanos component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// It serves the StoreAPI.
+    Endpoint {
+        /// The Service.
+        service: Key,
+        /// Address as Thanos takes it.
+        address: String,
+        /// Its pods hold the same data, one of them answers each query.
+        group: bool,
+        /// It was to be queried even while its health check fails, which Thanos refuses for
+        /// addresses that are looked up.
+        strict: bool,
+    },
+    /// It has the labels, and no port of that name.
+    WithoutPort {
+        /// The Service.
+        service: Key,
+    },
+}
+
+/// Whether a Service may be a component at all.
+#[must_use]
+pub fn is_component(labels: &Labels) -> bool {
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
+    has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
+}
+
+/// The components that `query` selects, by namespace and name.
+#[must_use]
+pub fn components(
+    query: &ThanosQuery,
+    services: &BTreeMap<Key, ServiceFacts>,
+    namespaces: &Namespaces<'_>,
+) -> Vec<Component> {
+    let own = namespace(query);
+    let scope = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    let candidates: Box<dyn Iterator<Item = (&Key, &ServiceFacts)>> = match scope {
+        // Most ThanosQuery look at home, where few Services are.
+        NamespaceScope::Own => Box::new(
+            services
+                .range(Key::new(own.as_str(), "")..)
+                .take_while(|(key, _)| key.namespace == own),
+        ),
+        _ => Box::new(services.iter()),
+    };
+    let custom = query.spec.custom_store_label_selector.as_ref();
+    candidates
+        .filter(|(_, facts)| is_component(&facts.labels))
+        .filter(|(_, facts)| custom.is_none_or(|s| selector::matches(s, &facts.labels)))
+        .filter(|(key, _)| namespaces.membership(&scope, &own, &key.namespace) == Membership::In)
+        .map(|(key, facts)| component(key, facts))
+        .collect()
+}
+
+fn component(key: &Key, facts: &ServiceFacts) -> Component {
+    let service = key.clone();
+    let mut ports = facts.ports.iter();
+    let Some(port) = ports.find(|p| p.name.as_deref() == Some(GRPC_PORT)) else {
+        return Component::WithoutPort { service };
+    };
+    let host = format!("{}.{}.svc", key.name, key.namespace);
+    let has = |key: &str| facts.labels.contains_key(key);
+    let strict = has(label::ENDPOINT_STRICT) || has(label::ENDPOINT_GROUP_STRICT);
+    if has(label::ENDPOINT_GROUP) || has(label::ENDPOINT_GROUP_STRICT) {
+        // Without a prefix, a group is one name to one connection: nothing is balanced.
+        let address = format!("dns+{host}:{}", port.port);
+        return Component::Endpoint {
+            service,
+            address,
+            group: true,
+            strict,
+        };
+    }
+    let address = format!("dnssrv+_{GRPC_PORT}._tcp.{host}");
+    Component::Endpoint {
+        service,
+        address,
+        group: false,
+        strict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promop_compat::model::PortFacts;
+    use serde_json::json;
+
+    fn query(spec: serde_json::Value) -> ThanosQuery {
+        serde_json::from_value(json!({
+            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+            "metadata": {"name": "q", "namespace": "here"}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn service(
+        namespace: &str,
+        name: &str,
+        port: Option<&str>,
+        more: &[&str],
+    ) -> (Key, ServiceFacts) {
+        let mut labels = Labels::from([
+            (label::STORE_API.to_owned(), "true".to_owned()),
+            (label::PART_OF.to_owned(), "thanos".to_owned()),
+        ]);
+        labels.extend(more.iter().map(|l| ((*l).to_owned(), "true".to_owned())));
+        let facts = ServiceFacts {
+            labels,
+            ports: vec![PortFacts {
+                name: port.map(str::to_owned),
+                port: 10901,
+            }],
+            headless: true,
+            ..Default::default()
+        };
+        (Key::new(namespace, name), facts)
+    }
+
+    fn addresses(spec: serde_json::Value, services: &BTreeMap<Key, ServiceFacts>) -> Vec<String> {
+        let found = components(&query(spec), services, &Namespaces::default());
+        found
+            .into_iter()
+            .map(|c| match c {
+                Component::Endpoint {
+                    address,
+                    group,
+                    strict,
+                    ..
+                } => {
+                    format!("{address} {group} {strict}")
+                }
+                Component::WithoutPort { service } => format!("{service} without port"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn labels_decide_how_a_service_is_queried() {
+        let services = BTreeMap::from([
+            service("here", "a", Some("grpc"), &[]),
+            service("here", "b", Some("grpc"), &[label::ENDPOINT_GROUP]),
+            service("here", "c", Some("grpc"), &[label::ENDPOINT_STRICT]),
+            service("here", "d", Some("http"), &[]),
+            service("here", "e", None, &[]),
+            service("there", "a", Some("grpc"), &[]),
+        ]);
+        assert_eq!(
+            addresses(json!({}), &services),
+            [
+                "dnssrv+_grpc._tcp.a.here.svc false false",
+                "dns+b.here.svc:10901 true false",
+                "dnssrv+_grpc._tcp.c.here.svc false true",
+                "here/d without port",
+                "here/e without port",
+            ]
+        );
+    }
+
+    #[test]
+    fn selectors_narrow_and_widen() {
+        let services = BTreeMap::from([
+            service("here", "a", Some("grpc"), &["tier"]),
+            service("here", "b", Some("grpc"), &[]),
+            service("there", "a", Some("grpc"), &["tier"]),
+        ]);
+        let custom = json!({"customStoreLabelSelector": {"matchLabels": {"tier": "true"}}});
+        assert_eq!(addresses(custom, &services).len(), 1);
+        assert_eq!(
+            addresses(json!({"storeNamespaceSelector": {}}), &services).len(),
+            3
+        );
+        let expressions = json!({"customStoreLabelSelector":
+            {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}});
+        assert_eq!(
+            addresses(expressions, &services),
+            ["dnssrv+_grpc._tcp.b.here.svc false false"]
+        );
+    }
+
+    #[test]
+    fn both_labels_are_needed() {
+        let (key, mut facts) = service("here", "a", Some("grpc"), &[]);
+        facts.labels.remove(label::PART_OF);
+        assert!(addresses(json!({}), &BTreeMap::from([(key, facts)])).is_empty());
+    }
+}

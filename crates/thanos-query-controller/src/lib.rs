@@ -1,0 +1,147 @@
+//! The controller of ThanosQuery: queriers over what Prometheus Operator and Thanos components
+//! offer, without a restart when that changes.
+
+pub mod cli;
+pub mod components;
+mod network;
+mod observe;
+pub mod observed;
+pub mod plan;
+pub mod report;
+pub mod request;
+mod status;
+pub mod views;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use operator_runtime::{Component, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Related};
+use promop_compat::caps::{Caps, Kind};
+use promop_compat::detect::Need;
+use thanos_api::names::{annotation, label};
+use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
+
+use crate::observed::{Observed, Settings};
+use crate::report::Report;
+use crate::views::Views;
+
+/// The controller.
+pub struct QueryController {
+    settings: Settings,
+    operator_gate: bool,
+    watched: Option<BTreeSet<String>>,
+}
+
+/// What a pass observed: what the plan is made of, and what the status tells.
+pub struct Seen {
+    /// For the plan.
+    pub observed: Observed,
+    /// For the status.
+    pub report: Report,
+}
+
+impl QueryController {
+    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits
+    /// what is looked at, if it is not empty.
+    #[must_use]
+    pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
+        let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
+        Self {
+            settings,
+            operator_gate,
+            watched,
+        }
+    }
+}
+
+impl Component for QueryController {
+    type Resource = ThanosQuery;
+    type Status = ThanosQueryStatus;
+    type Views = Views;
+    type Observed = Seen;
+
+    const NAME: &'static str = "thanos-query-controller";
+    const LABEL: &'static str = label::CONTROLLER;
+    const REFRESH: &'static str = annotation::FILES_HASH;
+    const EVENT_CONDITIONS: &'static [&'static str] = &[
+        "Reconciled",
+        "EndpointsResolved",
+        "PrometheusOperatorIntegration",
+        "Frozen",
+    ];
+
+    fn owned_kinds() -> Vec<OwnedKind> {
+        vec![
+            OwnedKind::builtin::<ServiceAccount>(),
+            OwnedKind::builtin::<ConfigMap>(),
+            OwnedKind::builtin::<Service>(),
+            OwnedKind::builtin::<Deployment>(),
+            OwnedKind::builtin::<PodDisruptionBudget>(),
+            OwnedKind::builtin::<NetworkPolicy>(),
+            OwnedKind::optional(Kind::ServiceMonitor),
+        ]
+    }
+
+    fn needs() -> Vec<Need> {
+        vec![
+            Need {
+                kind: Kind::ServiceMonitor,
+                verbs: &["list", "watch", "create", "patch", "delete"],
+            },
+            Need {
+                kind: Kind::Prometheus,
+                verbs: &["list", "watch"],
+            },
+        ]
+    }
+
+    fn related() -> Vec<Related<Self>> {
+        views::related()
+    }
+
+    fn observe(&self, views: &Views, caps: Caps, it: &Arc<ThanosQuery>) -> Seen {
+        observe::observe(self, views, caps, it)
+    }
+
+    fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
+        plan::plan(&seen.observed)
+    }
+
+    fn status(
+        &self,
+        seen: &Seen,
+        outcome: &Outcome,
+        previous: &ThanosQueryStatus,
+    ) -> ThanosQueryStatus {
+        status::status(seen, outcome, previous)
+    }
+
+    fn applied_hash(status: &ThanosQueryStatus) -> Option<&str> {
+        status.applied_hash.as_deref()
+    }
+
+    fn conditions(status: &ThanosQueryStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn paused(it: &ThanosQuery) -> bool {
+        it.spec.paused.unwrap_or_default()
+    }
+
+    fn pods_mounting(&self, views: &Views, it: &ThanosQuery, object: &ObjectKey) -> Vec<String> {
+        if object.kind != "ConfigMap" {
+            return Vec::new();
+        }
+        let own = request::namespace(it);
+        let queriers = views.queriers.items().iter();
+        let ours = queriers.filter(|(key, query)| {
+            key.namespace == own && Some(query.as_str()) == it.metadata.name.as_deref()
+        });
+        ours.map(|(key, _)| key.name.clone()).collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! NetworkPolicies on the way from our pods to the Prometheus pods they read from. Pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt;
+use promop_compat::model::{Key, Labels, PodFacts};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
+use promop_compat::resolve::{Endpoint, Via};
+use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
+use thanos_workload::names::child_of_many;
+
+use crate::plan::{bridge_labels, querier_labels};
+use crate::report::Blocked;
+use crate::request::namespace;
+use crate::views::Views;
+
+/// Labels of a Prometheus pod that stay the same across versions and replicas.
+const STABLE: [&str; 3] = [
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+];
+
+/// The policies as one ThanosQuery meets them.
+pub(crate) struct Network<'a> {
+    query: &'a ThanosQuery,
+    own: String,
+    pods: &'a BTreeMap<Key, PodFacts>,
+    policies: &'a BTreeMap<Key, PolicyFacts>,
+    /// Without those that we made to open a way: whether one is needed must not depend on it.
+    foreign: BTreeMap<Key, PolicyFacts>,
+    namespaces: &'a Namespaces<'a>,
+    open: bool,
+    querier: Labels,
+    bridge: Labels,
+}
+
+/// A connection that must work.
+struct Way<'a> {
+    from: &'a Labels,
+    to: &'a PodFacts,
+    pod: &'a Key,
+    port: u16,
+}
+
+impl<'a> Network<'a> {
+    pub fn new(query: &'a ThanosQuery, views: &'a Views, namespaces: &'a Namespaces<'a>) -> Self {
+        let network = query.spec.integration.network_policy.as_ref();
+        let open = network.and_then(|n| n.open_discovered) == Some(OpenDiscovered::SameNamespace);
+        let own = namespace(query);
+        let policies = views.policies.items();
+        let prefix = child_prefix(query);
+        let is_ours = |key: &Key| key.namespace == own && key.name.starts_with(&prefix);
+        let foreign = match open {
+            true => policies
+                .iter()
+                .filter(|(key, _)| !is_ours(key))
+                .map(|(k, p)| (k.clone(), p.clone()))
+                .collect(),
+            false => BTreeMap::new(),
+        };
+        Self {
+            query,
+            pods: views.pods.items(),
+            policies,
+            foreign,
+            namespaces,
+            open,
+            querier: querier_labels(query),
+            bridge: bridge_labels(query),
+            own,
+        }
+    }
+
+    /// The way to an endpoint; `None` if its pod is not there at this moment.
+    fn way<'w>(&'w self, endpoint: &'w Endpoint) -> Option<Way<'w>> {
+        let pod = endpoint.pod.as_ref()?;
+        let to = self.pods.get(pod)?;
+        let (from, port) = match endpoint.via {
+            Via::Sidecar => (&self.querier, to.sidecar.as_ref()?.grpc_port),
+            Via::Bridge => (&self.bridge, port_of(&endpoint.bridge.as_ref()?.url)?),
+            Via::Service => return None,
+        };
+        Some(Way {
+            from,
+            to,
+            pod,
+            port,
+        })
+    }
+
+    fn verdict(&self, policies: &BTreeMap<Key, PolicyFacts>, way: &Way<'_>) -> Verdict {
+        let from = Peer {
+            namespace: &self.own,
+            labels: way.from,
+            ports: &[],
+        };
+        let to = Peer {
+            namespace: &way.pod.namespace,
+            labels: &way.to.labels,
+            ports: &way.to.ports,
+        };
+        verdict(policies, self.namespaces, &from, &to, way.port)
+    }
+
+    /// What blocks the way to an endpoint, if anything does.
+    pub fn blocked(&self, endpoint: &Endpoint) -> Option<Blocked> {
+        let way = self.way(endpoint)?;
+        let Verdict::Blocked {
+            ingress_by,
+            egress_by,
+        } = self.verdict(self.policies, &way)
+        else {
+            return None;
+        };
+        let here = way.pod.namespace == self.own;
+        let program = way.from.get(STABLE[0]).map_or("", String::as_str);
+        let mut open_with = Vec::new();
+        if !ingress_by.is_empty() {
+            let by_us = match here {
+                true => ", or set spec.networkPolicy.openDiscovered: SameNamespace",
+                false => "",
+            };
+            open_with.push(format!(
+                "in namespace {}, admit pods with {}={program} of namespace {} to port {}{by_us}",
+                way.pod.namespace, STABLE[0], self.own, way.port
+            ));
+        }
+        if !egress_by.is_empty() {
+            open_with.push(format!(
+                "in namespace {}, let pods with {}={program} out to port {} of namespace {}",
+                self.own, STABLE[0], way.port, way.pod.namespace
+            ));
+        }
+        Some(Blocked {
+            by: ingress_by.into_iter().chain(egress_by).collect(),
+            open_with: open_with.join("; "),
+        })
+    }
+
+    /// The policy that opens the way, where that is wanted, needed, and possible from here.
+    pub fn opening(&self, endpoint: &Endpoint) -> Option<NetworkPolicy> {
+        let way = self.way(endpoint)?;
+        if !self.open || way.pod.namespace != self.own {
+            return None;
+        }
+        match self.verdict(&self.foreign, &way) {
+            Verdict::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
+            _ => return None,
+        }
+        let labels: Labels = STABLE
+            .iter()
+            .filter_map(|key| way.to.labels.get_key_value(*key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        // One for all replicas of a Prometheus: they share these labels.
+        let identity = format!("{labels:?} {}", way.port);
+        let name = child_of_many(&[&child_prefix(self.query)], &identity);
+        let from = Peer {
+            namespace: &self.own,
+            labels: way.from,
+            ports: &[],
+        };
+        let to = Peer {
+            namespace: &self.own,
+            labels: &labels,
+            ports: &[],
+        };
+        Some(opening_policy(&name, &from, &to, way.port))
+    }
+}
+
+/// How the names of our opening policies start.
+fn child_prefix(query: &ThanosQuery) -> String {
+    thanos_workload::names::child(&["thanos-query", &query.name_any(), "open"])
+}
+
+/// The port of a URL.
+fn port_of(url: &str) -> Option<u16> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    host.rsplit_once(':')?.1.parse().ok()
+}

@@ -1,0 +1,57 @@
+//! Everything that the plan of a ThanosQuery depends on. Facts only: no clock, no client.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use promop_compat::model::Labels;
+use promop_compat::resolve::Endpoint;
+use thanos_api::v1alpha1::ThanosQuery;
+
+/// What the controller was started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Image of Thanos for resources that name none.
+    pub thanos_image: String,
+}
+
+/// What one pass saw.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The custom resource.
+    pub query: Arc<ThanosQuery>,
+    /// What the controller was started with.
+    pub settings: Settings,
+    /// Whether ServiceMonitors may be written: both gates are open and the kind is there.
+    pub service_monitors: bool,
+    /// What the selected ServiceMonitors resolve to.
+    pub endpoints: Vec<Endpoint>,
+    /// StoreAPIs of Thanos components.
+    pub stores: Vec<StoreAddress>,
+    /// Services of this namespace that serve the Query API, those of this resource included as far
+    /// as they exist.
+    pub query_apis: Vec<QueryApi>,
+    /// Replica labels learned from what is discovered, with those that the status already lists.
+    pub learned_replica_labels: Vec<String>,
+    /// Policies that would open the way to discovered pods of this namespace.
+    pub openings: Vec<NetworkPolicy>,
+}
+
+/// The StoreAPI of a Thanos component.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoreAddress {
+    /// Address, as Thanos takes it.
+    pub address: String,
+    /// Its pods hold the same data, one of them answers each query.
+    pub group: bool,
+}
+
+/// A Service that serves the Query API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryApi {
+    /// Name of the Service.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Number of its port `http`.
+    pub port: u16,
+}

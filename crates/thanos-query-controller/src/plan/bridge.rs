@@ -1,0 +1,259 @@
+//! Bridges: for each Prometheus replica without a sidecar, a Thanos sidecar in a pod of its own.
+//!
+//! Each bridge has a Service with one virtual address, so that it is one endpoint to the queriers
+//! at any time: while a new pod replaces the old one, both run, but connections go to one of them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use promop_compat::model::Key;
+use promop_compat::resolve::{BridgeTarget, Endpoint, Via};
+use thanos_api::names::{annotation, label};
+use thanos_api::v1alpha1::{Additional, BridgeSpec, CommonFields, ThanosQuery};
+use thanos_workload::flags::{Flags, Rules};
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::pod::{self, Pod};
+use thanos_workload::{
+    FieldError, monitor, names as names_of, ports, probes, service, volumes, workload,
+};
+
+use super::{Objects, gate_open, guarded, monitored, names, policy, querier};
+use crate::observed::Observed;
+
+/// Name of the program and of its container; dashboards for Thanos look for it in the job.
+const PROGRAM: &str = "thanos-sidecar";
+const COMPONENT: &str = "prometheus-bridge";
+/// The volume, folder and file that say how to reach an HTTPS Prometheus.
+const CLIENT_VOLUME: &str = "http-client";
+const CLIENT_FOLDER: &str = "/etc/thanos/http-client";
+const CLIENT_FILE: &str = "config.yaml";
+
+/// Flags without which a bridge is none.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "grpc-address",
+        "the Service leads to it; remove the argument",
+    ),
+    ("http-address", "the probes lead to it; remove the argument"),
+    (
+        "prometheus.url",
+        "it comes from the Prometheus that is bridged; remove the argument",
+    ),
+];
+
+/// The address of the bridge that serves `endpoint` for `query`; `None` if it is not bridged.
+///
+/// The Service's virtual address is looked up again and again, so a Service that was made anew is
+/// found.
+#[must_use]
+pub fn address(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
+    let (pod, _) = target(endpoint)?;
+    let name = names::bridge(&query.name_any(), pod);
+    let namespace = query.namespace().unwrap_or_default();
+    Some(format!("dns+{name}.{namespace}.svc:{}", ports::GRPC_NUMBER))
+}
+
+fn target(endpoint: &Endpoint) -> Option<(&Key, &BridgeTarget)> {
+    match endpoint.via {
+        Via::Bridge => endpoint.pod.as_ref().zip(endpoint.bridge.as_ref()),
+        Via::Sidecar | Via::Service => None,
+    }
+}
+
+pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
+    let mut objects = Objects::default();
+    if !gate_open(seen) {
+        return Ok(objects);
+    }
+    // By pod, so that a pod that several ways lead to has one bridge.
+    let targets: BTreeMap<&Key, &BridgeTarget> = seen.endpoints.iter().filter_map(target).collect();
+    if targets.is_empty() {
+        return Ok(objects);
+    }
+    let common = common(seen);
+    let cr = seen.query.name_any();
+    for (pod, target) in targets {
+        let identity = identity(&cr, pod);
+        add(seen, &common, &identity, pod, target, &mut objects)?;
+    }
+    shared(seen, &common, &cr, &mut objects);
+    Ok(objects)
+}
+
+/// Who the bridge for a Prometheus pod is.
+pub(super) fn identity(cr: &str, pod: &Key) -> Identity {
+    Identity {
+        name: names::bridge(cr, pod),
+        program: PROGRAM,
+        component: COMPONENT,
+        owner: cr.to_owned(),
+        extra: None,
+    }
+}
+
+/// Bridges look and run like queriers, apart from resources and affinity.
+fn common(seen: &Observed) -> CommonFields {
+    let spec = &seen.query.spec;
+    CommonFields {
+        resource_requirements: bridge_spec(seen).and_then(|b| b.resource_requirements.clone()),
+        affinity: None,
+        topology_spread_constraints: None,
+        pod_disruption_budget_config: None,
+        ..spec.common.clone()
+    }
+}
+
+fn bridge_spec(seen: &Observed) -> Option<&BridgeSpec> {
+    seen.query.spec.bridge.as_ref()
+}
+
+fn add(
+    seen: &Observed,
+    common: &CommonFields,
+    identity: &Identity,
+    prometheus: &Key,
+    target: &BridgeTarget,
+    objects: &mut Objects,
+) -> Result<(), FieldError> {
+    let mut metadata = workload::metadata(identity, common, &identity.name);
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.insert(annotation::BRIDGE_FOR.to_owned(), prometheus.to_string());
+
+    let additional = Additional::default();
+    let mut pod = Pod {
+        field: "spec",
+        identity,
+        common,
+        additional: &additional,
+        service_account: names::bridges(&identity.owner),
+        container: PROGRAM,
+        image: super::image(common, &seen.settings),
+        args: args(seen, common, target)?,
+        ports: vec![
+            pod::port(ports::GRPC, ports::GRPC_NUMBER),
+            pod::port(ports::HTTP, ports::HTTP_NUMBER_STORE),
+        ],
+        resources: common.resource_requirements.clone(),
+        volumes: Vec::new(),
+        mounts: Vec::new(),
+        annotations: querier::restarted(&seen.query),
+        startup: None,
+        readiness: probes::readiness(),
+        liveness: probes::liveness(),
+        // A bridge goes away when a sidecar takes over, and queriers learn that from the endpoint
+        // file within seconds; until then it answers.
+        drain_seconds: 30,
+        grace_seconds: 90,
+    };
+    if target.tls {
+        pod.volumes
+            .push(volumes::config_map(CLIENT_VOLUME, &identity.name));
+        pod.mounts
+            .push(volumes::mount(CLIENT_VOLUME, CLIENT_FOLDER));
+        objects.config_maps.push(client_config(metadata.clone()));
+    }
+    let mut deployment = workload::deployment(identity, common, 1, pod.template()?);
+    deployment
+        .metadata
+        .annotations
+        .clone_from(&metadata.annotations);
+    objects.deployments.push(deployment);
+
+    // One job for all bridges of a resource.
+    let mut service = workload::scraped(metadata);
+    let labels = service.labels.get_or_insert_default();
+    labels.insert(
+        label::INSTANCE.to_owned(),
+        names_of::label_value(&names::bridges(&identity.owner)),
+    );
+    let ports = vec![
+        service::port(ports::GRPC, ports::GRPC_NUMBER),
+        service::port(ports::HTTP, ports::HTTP_NUMBER_STORE),
+    ];
+    objects
+        .services
+        .push(service::cluster_ip(identity, service, ports));
+    Ok(())
+}
+
+/// How to reach a Prometheus by HTTPS. Its certificate is usually not for the name of a pod, and
+/// often signed by nobody we know; the traffic stays inside the cluster.
+fn client_config(
+    metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+) -> ConfigMap {
+    ConfigMap {
+        metadata,
+        data: Some(BTreeMap::from([(
+            CLIENT_FILE.to_owned(),
+            "tls_config:\n  insecure_skip_verify: true\n".to_owned(),
+        )])),
+        ..Default::default()
+    }
+}
+
+fn args(
+    seen: &Observed,
+    common: &CommonFields,
+    target: &BridgeTarget,
+) -> Result<Vec<String>, FieldError> {
+    let client = target.tls.then(|| format!("{CLIENT_FOLDER}/{CLIENT_FILE}"));
+    let limited = pod::has_memory_limit(common.resource_requirements.as_ref());
+    super::logging(Flags::new("sidecar"), common)
+        .set("http-address", format!(":{}", ports::HTTP_NUMBER_STORE))
+        .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
+        .set("prometheus.url", &target.url)
+        // The external labels come with the configuration, also after a restart of Prometheus.
+        .set("prometheus.get_config_interval", "5s")
+        .maybe("prometheus.http-client-file", client)
+        .switch("enable-auto-gomemlimit", limited)
+        .merge(
+            bridge_spec(seen).and_then(|b| b.additional_args.as_deref()),
+            &Rules {
+                repeatable: &["enable-feature", "grpc-server-tls-curves"],
+                reserved: RESERVED,
+            },
+            "spec.bridge.additionalArgs",
+        )
+}
+
+/// The labels that all bridges of a resource share.
+pub(super) fn shared_labels(cr: &str) -> Map {
+    let mut labels = all(cr).selector_labels();
+    labels.remove(label::INSTANCE);
+    labels
+}
+
+/// All bridges of a resource.
+fn all(cr: &str) -> Identity {
+    Identity {
+        name: names::bridges(cr),
+        program: PROGRAM,
+        component: COMPONENT,
+        owner: cr.to_owned(),
+        extra: None,
+    }
+}
+
+/// What all bridges of a resource share.
+fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Objects) {
+    let all = all(cr);
+    let metadata = workload::metadata(&all, common, &all.name);
+    objects
+        .accounts
+        .push(workload::service_account(metadata.clone()));
+    let select = shared_labels(cr);
+    if guarded(seen) {
+        objects.policies.push(policy::admit_queriers(
+            metadata.clone(),
+            select.clone(),
+            querier::identity(cr).selector_labels(),
+        ));
+    }
+    if monitored(seen) {
+        let config = seen.query.spec.integration.service_monitor.as_ref();
+        objects
+            .monitors
+            .push(monitor::service_monitor(metadata, select, config));
+    }
+}

@@ -1,0 +1,71 @@
+//! The endpoint file. Queriers read it again by themselves, so a change of endpoints restarts
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::resolve::Via;
+use thanos_api::names::label;
+
+use super::{bridge, gate_open, names};
+use crate::observed::Observed;
+
+/// Name of the file, and its key in the ConfigMap.
+pub const FILE: &str = "endpoints.yaml";
+
+/// The ConfigMap of the endpoint file.
+pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> ConfigMap {
+    metadata.name = Some(names::endpoints(cr));
+    // Selected by nothing: it is no Service of the Query API.
+    if let Some(labels) = &mut metadata.labels {
+        labels.remove(label::QUERY_API);
+    }
+    ConfigMap {
+        metadata,
+        data: Some(BTreeMap::from([(FILE.to_owned(), file(seen))])),
+        ..Default::default()
+    }
+}
+
+/// The endpoints by address: whether each is a group. An address that two ways lead to is one
+/// endpoint.
+fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
+    let mut endpoints = BTreeMap::new();
+    for store in &seen.stores {
+        endpoints.insert(store.address.clone(), store.group);
+    }
+    if gate_open(seen) {
+        for endpoint in &seen.endpoints {
+            let address = match endpoint.via {
+                Via::Bridge => bridge::address(&seen.query, endpoint),
+                Via::Sidecar | Via::Service => Some(endpoint.address.clone()),
+            };
+            if let Some(address) = address {
+                endpoints.entry(address).or_insert(false);
+            }
+        }
+    }
+    endpoints
+}
+
+/// The file. `strict` is never written: Thanos refuses the whole file if a strict endpoint has an
+/// address that is looked up, and all of ours are.
+fn file(seen: &Observed) -> String {
+    let endpoints = endpoints(seen);
+    if endpoints.is_empty() {
+        return "endpoints: []\n".to_owned();
+    }
+    let mut file = "endpoints:\n".to_owned();
+    for (address, group) in endpoints {
+        // JSON strings are YAML strings.
+        file.push_str(&format!(
+            "- address: {}\n",
+            serde_json::Value::from(address)
+        ));
+        if group {
+            file.push_str("  group: true\n");
+        }
+    }
+    file
+}

@@ -1,0 +1,218 @@
+//! The query frontend.
+
+use kube::ResourceExt;
+use promop_compat::selector;
+use thanos_api::v1alpha1::QueryFrontendSpec;
+use thanos_workload::flags::{Flags, Rules};
+use thanos_workload::labels::Identity;
+use thanos_workload::pod::{self, Pod};
+use thanos_workload::{FieldError, monitor, pdb, ports, probes, service, workload};
+
+use super::cache::Cache;
+use super::{Objects, guarded, monitored, names, policy, positive, querier};
+use crate::observed::Observed;
+
+/// Name of the program and of its container.
+const PROGRAM: &str = "thanos-query-frontend";
+const FIELD: &str = "spec.queryFrontend";
+
+/// Flags of the frontend that may be given several times.
+const REPEATABLE: &[&str] = &["query-frontend.forward-header"];
+
+/// Flags without which the frontend is not before the queriers, or not reached.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "http-address",
+        "the Service and the probes lead to it; remove the argument",
+    ),
+    (
+        "query-frontend.downstream-url",
+        "choose the Query API with spec.queryFrontend.queryLabelSelector",
+    ),
+];
+
+/// Most connections to one address are kept only if this is raised: with two, the default, a
+/// frontend reconnects all the time.
+const TRIPPER: &str = "max_idle_conns_per_host: 100";
+
+pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
+    let cr = seen.query.name_any();
+    let identity = Identity {
+        name: names::frontend(&cr),
+        program: PROGRAM,
+        component: "query-frontend",
+        owner: cr,
+        extra: None,
+    };
+    let replicas = super::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
+    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let template = pod(seen, spec, &identity)?.template()?;
+    let ports = service::with_additional(
+        vec![service::port(ports::HTTP, ports::HTTP_NUMBER)],
+        spec.additional.additional_service_ports.as_deref(),
+        "spec.queryFrontend.additionalServicePorts",
+    )?;
+    let config = seen.query.spec.integration.service_monitor.as_ref();
+    let budget = spec.common.pod_disruption_budget_config.as_ref();
+    Ok(Objects {
+        accounts: vec![workload::service_account(metadata.clone())],
+        services: vec![service::cluster_ip(
+            &identity,
+            workload::scraped(metadata.clone()),
+            ports,
+        )],
+        config_maps: Vec::new(),
+        policies: guarded(seen)
+            .then(|| policy::admit(&identity, metadata.clone(), &template))
+            .into_iter()
+            .collect(),
+        budgets: pdb::budget(&identity, metadata.clone(), replicas, budget)
+            .into_iter()
+            .collect(),
+        deployments: vec![workload::deployment(
+            &identity,
+            &spec.common,
+            replicas,
+            template,
+        )],
+        monitors: monitored(seen)
+            .then(|| monitor::service_monitor(metadata, identity.selector_labels(), config))
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn pod<'a>(
+    seen: &Observed,
+    spec: &'a QueryFrontendSpec,
+    identity: &'a Identity,
+) -> Result<Pod<'a>, FieldError> {
+    let cache = Cache::of(spec.query_range_response_cache_config.as_ref())?;
+    Ok(Pod {
+        field: FIELD,
+        identity,
+        common: &spec.common,
+        additional: &spec.additional,
+        service_account: identity.name.clone(),
+        container: PROGRAM,
+        image: super::image(&spec.common, &seen.settings),
+        args: args(seen, spec, &cache)?,
+        ports: vec![pod::port(ports::HTTP, ports::HTTP_NUMBER)],
+        resources: spec.common.resource_requirements.clone(),
+        volumes: cache.volumes,
+        mounts: cache.mounts,
+        annotations: querier::restarted(&seen.query),
+        startup: None,
+        readiness: probes::readiness(),
+        liveness: probes::liveness(),
+        drain_seconds: 10,
+        grace_seconds: 150,
+    })
+}
+
+fn args(
+    seen: &Observed,
+    spec: &QueryFrontendSpec,
+    cache: &Cache,
+) -> Result<Vec<String>, FieldError> {
+    let resources = spec.common.resource_requirements.as_ref();
+    let range_split = split(
+        spec.query_range_split_interval.as_deref(),
+        "queryRangeSplitInterval",
+        cache,
+    )?;
+    let labels_split = split(
+        spec.labels_split_interval.as_deref(),
+        "labelsSplitInterval",
+        cache,
+    )?;
+    let range = spec.labels_default_time_range.as_deref().unwrap_or("24h");
+    positive(range, "spec.queryFrontend.labelsDefaultTimeRange")?;
+    let log = spec.log_queries_longer_than.as_deref();
+    if let Some(log) = log {
+        super::milliseconds(log, "spec.queryFrontend.logQueriesLongerThan")?;
+    }
+    // The frontend asks for partial responses by itself, whatever the queriers' default is.
+    let whole = seen.query.spec.partial_response == Some(false);
+    let flags = super::logging(Flags::new("query-frontend"), &spec.common)
+        .set("http-address", format!(":{}", ports::HTTP_NUMBER))
+        .set("query-frontend.downstream-url", downstream(seen, spec)?)
+        .set("query-frontend.downstream-tripper-config", TRIPPER)
+        .switch(
+            "query-frontend.compress-responses",
+            spec.compress_responses.unwrap_or(true),
+        )
+        .maybe("query-frontend.log-queries-longer-than", log)
+        .maybe("query-range.split-interval", range_split)
+        .maybe("labels.split-interval", labels_split)
+        .set(
+            "query-range.max-retries-per-request",
+            spec.query_range_max_retries.unwrap_or(5),
+        )
+        .set(
+            "labels.max-retries-per-request",
+            spec.labels_max_retries.unwrap_or(5),
+        )
+        .set("labels.default-time-range", range)
+        .set("cache-compression-type", "snappy")
+        .switch("no-query-range.partial-response", whole)
+        .switch("no-labels.partial-response", whole)
+        .switch("enable-auto-gomemlimit", pod::has_memory_limit(resources));
+    cache.flags(flags).merge(
+        spec.additional.additional_args.as_deref(),
+        &Rules {
+            repeatable: REPEATABLE,
+            reserved: RESERVED,
+        },
+        "spec.queryFrontend.additionalArgs",
+    )
+}
+
+/// An interval for splitting. Thanos does not start with a cache and no interval.
+fn split<'a>(
+    interval: Option<&'a str>,
+    name: &str,
+    cache: &Cache,
+) -> Result<Option<&'a str>, FieldError> {
+    let Some(interval) = interval else {
+        return Ok(None);
+    };
+    let field = format!("{FIELD}.{name}");
+    if super::milliseconds(interval, &field)? == 0 && cache.is_on() {
+        return Err(FieldError::new(
+            field,
+            "must be longer than zero when responses are cached; set it, or remove queryRangeResponseCacheConfig",
+        ));
+    }
+    Ok(Some(if interval == "0" { "0s" } else { interval }))
+}
+
+/// The Query API: without a path, since the frontend appends its own for the readiness check.
+fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, FieldError> {
+    let namespace = seen.query.namespace().unwrap_or_default();
+    let cr = seen.query.name_any();
+    let url = |service: &str, port: u16| format!("http://{service}.{namespace}.svc:{port}");
+    let own = || url(&names::client_service(&cr), ports::HTTP_NUMBER as u16);
+    let Some(wanted) = &spec.query_label_selector else {
+        return Ok(own());
+    };
+    // The labels of our own Service are known before it exists.
+    let identity = querier::identity(&cr);
+    let labels = identity.labels(seen.query.spec.common.labels.as_ref());
+    if selector::matches(wanted, &labels) {
+        return Ok(own());
+    }
+    let others = seen
+        .query_apis
+        .iter()
+        .filter(|api| api.name != identity.name && selector::matches(wanted, &api.labels));
+    match others.min_by(|a, b| a.name.cmp(&b.name)) {
+        Some(api) => Ok(url(&api.name, api.port)),
+        None => Err(FieldError::new(
+            format!("{FIELD}.queryLabelSelector"),
+            format!(
+                "matches no Service of the namespace {namespace} with the label operator.thanos.io/query-api=true and a port http; label one, or remove the selector to ask the queriers of this resource"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,77 @@
+//! NetworkPolicies for our own pods. They admit; what pods may reach is left to others.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::ports;
+
+/// Admits everyone to the ports that the pods declare, the user's included, and nobody to others.
+pub(super) fn admit(
+    identity: &Identity,
+    metadata: ObjectMeta,
+    template: &PodTemplateSpec,
+) -> NetworkPolicy {
+    let containers = template.spec.iter().flat_map(|s| &s.containers);
+    let ports = containers.flat_map(|c| c.ports.iter().flatten());
+    let ports = ports
+        .map(|p| port(p.container_port, p.protocol.as_deref()))
+        .collect();
+    let rule = NetworkPolicyIngressRule {
+        from: None,
+        ports: Some(ports),
+    };
+    policy(metadata, identity.selector_labels(), vec![rule])
+}
+
+/// Admits the queriers to the StoreAPI of the bridges, which is all that the bridged Prometheus
+/// knows, and everyone to their metrics.
+pub(super) fn admit_queriers(metadata: ObjectMeta, bridges: Map, queriers: Map) -> NetworkPolicy {
+    let store = NetworkPolicyIngressRule {
+        from: Some(vec![NetworkPolicyPeer {
+            pod_selector: Some(labels(queriers)),
+            ..Default::default()
+        }]),
+        ports: Some(vec![port(ports::GRPC_NUMBER, None)]),
+    };
+    let metrics = NetworkPolicyIngressRule {
+        from: None,
+        ports: Some(vec![port(ports::HTTP_NUMBER_STORE, None)]),
+    };
+    policy(metadata, bridges, vec![store, metrics])
+}
+
+fn policy(
+    metadata: ObjectMeta,
+    pods: Map,
+    ingress: Vec<NetworkPolicyIngressRule>,
+) -> NetworkPolicy {
+    NetworkPolicy {
+        metadata,
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(labels(pods)),
+            ingress: Some(ingress),
+            policy_types: Some(vec!["Ingress".to_owned()]),
+            ..Default::default()
+        }),
+    }
+}
+
+fn port(number: i32, protocol: Option<&str>) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number)),
+        protocol: Some(protocol.unwrap_or("TCP").to_owned()),
+        ..Default::default()
+    }
+}
+
+fn labels(labels: Map) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(labels),
+        ..Default::default()
+    }
+}

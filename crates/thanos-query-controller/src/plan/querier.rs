@@ -1,0 +1,290 @@
+//! The queriers.
+
+use kube::ResourceExt;
+use thanos_api::names::{annotation, label};
+use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
+use thanos_workload::flags::{Flags, Rules};
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::pod::{self, Pod};
+use thanos_workload::{FieldError, monitor, pdb, ports, probes, service, volumes, workload};
+
+use super::{Objects, endpoints, guarded, monitored, names, policy, positive, replica_labels};
+use crate::observed::Observed;
+
+/// Name of the program and of its container.
+const PROGRAM: &str = "thanos-query";
+/// Where the endpoint file is.
+const ENDPOINTS_FOLDER: &str = "/etc/thanos/endpoints";
+/// The volume of the endpoint file.
+const ENDPOINTS_VOLUME: &str = "endpoints";
+
+/// Flags of the querier that may be given several times.
+const REPEATABLE: &[&str] = &[
+    "endpoint",
+    "endpoint-group",
+    "endpoint-group-strict",
+    "endpoint-strict",
+    "enable-feature",
+    "grpc-server-tls-curves",
+    "query.conn-metric.label",
+    "query.partition-label",
+    "query.replica-label",
+    "query.telemetry.request-duration-seconds-quantiles",
+    "query.telemetry.request-samples-quantiles",
+    "query.telemetry.request-series-seconds-quantiles",
+    "selector-label",
+    "store.sd-files",
+];
+
+/// Flags without which discovery and Services do not work.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "endpoint.sd-config",
+        "give Services of StoreAPIs the labels operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
+    ),
+    (
+        "endpoint.sd-config-file",
+        "give Services of StoreAPIs the labels operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
+    ),
+    (
+        "grpc-address",
+        "the Services lead to it; remove the argument",
+    ),
+    (
+        "http-address",
+        "the Services and probes lead to it; remove the argument",
+    ),
+];
+
+/// Who the queriers of a ThanosQuery are.
+pub(super) fn identity(cr: &str) -> Identity {
+    Identity {
+        name: names::querier(cr),
+        program: PROGRAM,
+        component: "query-layer",
+        owner: cr.to_owned(),
+        extra: Some((label::QUERY_API, label::TRUE)),
+    }
+}
+
+pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
+    let query = &seen.query;
+    let spec = &query.spec;
+    let cr = query.name_any();
+    let identity = identity(&cr);
+    let replicas = super::replicas(spec.replicas, "spec.replicas")?;
+    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let template = pod(seen, &identity)?.template()?;
+    let ports = service::with_additional(
+        vec![
+            service::port(ports::GRPC, ports::GRPC_NUMBER),
+            service::port(ports::HTTP, ports::HTTP_NUMBER),
+        ],
+        spec.additional.additional_service_ports.as_deref(),
+        "spec.additionalServicePorts",
+    )?;
+    // Rulers find queriers by the label of the Query API and take every address behind it, so only
+    // the headless Service carries it.
+    let mut client = workload::scraped(metadata.clone());
+    client.name = Some(names::client_service(&cr));
+    if let Some(labels) = &mut client.labels {
+        labels.remove(label::QUERY_API);
+    }
+    let config = spec.integration.service_monitor.as_ref();
+    let budget = spec.common.pod_disruption_budget_config.as_ref();
+    Ok(Objects {
+        accounts: vec![workload::service_account(metadata.clone())],
+        services: vec![
+            service::headless(&identity, metadata.clone(), ports.clone()),
+            service::cluster_ip(&identity, client, ports),
+        ],
+        config_maps: vec![endpoints::config_map(seen, &cr, metadata.clone())],
+        policies: guarded(seen)
+            .then(|| policy::admit(&identity, metadata.clone(), &template))
+            .into_iter()
+            .collect(),
+        budgets: pdb::budget(&identity, metadata.clone(), replicas, budget)
+            .into_iter()
+            .collect(),
+        deployments: vec![workload::deployment(
+            &identity,
+            &spec.common,
+            replicas,
+            template,
+        )],
+        monitors: monitored(seen)
+            .then(|| {
+                let mut select = identity.selector_labels();
+                select.remove(label::QUERY_API);
+                monitor::service_monitor(metadata, select, config)
+            })
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldError> {
+    let spec = &seen.query.spec;
+    Ok(Pod {
+        field: "spec",
+        identity,
+        common: &spec.common,
+        additional: &spec.additional,
+        service_account: identity.name.clone(),
+        container: PROGRAM,
+        image: super::image(&spec.common, &seen.settings),
+        args: args(seen)?,
+        ports: vec![
+            pod::port(ports::GRPC, ports::GRPC_NUMBER),
+            pod::port(ports::HTTP, ports::HTTP_NUMBER),
+        ],
+        resources: spec.common.resource_requirements.clone(),
+        volumes: vec![volumes::config_map(
+            ENDPOINTS_VOLUME,
+            &names::endpoints(&identity.owner),
+        )],
+        mounts: vec![volumes::mount(ENDPOINTS_VOLUME, ENDPOINTS_FOLDER)],
+        annotations: restarted(&seen.query),
+        startup: None,
+        readiness: probes::readiness(),
+        liveness: probes::liveness(),
+        drain_seconds: 10,
+        grace_seconds: 150,
+    })
+}
+
+/// The user's wish for a restart, as an annotation of the pods.
+pub(super) fn restarted(query: &ThanosQuery) -> Map {
+    query
+        .annotations()
+        .get(annotation::RESTART)
+        .map(|at| (annotation::RESTART.to_owned(), at.clone()))
+        .into_iter()
+        .collect()
+}
+
+fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {
+    let spec = &seen.query.spec;
+    let common = &spec.common;
+    let resources = common.resource_requirements.as_ref();
+    let flags = super::logging(Flags::new("query"), common)
+        .set("http-address", format!(":{}", ports::HTTP_NUMBER))
+        .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
+        .set(
+            "endpoint.sd-config-file",
+            format!("{ENDPOINTS_FOLDER}/{}", endpoints::FILE),
+        )
+        .set("endpoint.sd-config-reload-interval", "5s")
+        .set("store.sd-dns-interval", "10s")
+        .each(
+            "query.replica-label",
+            replica_labels::effective(spec, &seen.learned_replica_labels),
+        )
+        .switch("query.auto-downsampling", true)
+        .switch("enable-auto-gomemlimit", pod::has_memory_limit(resources));
+    let flags = telemetry(web(behaviour(flags, spec)?, spec), spec)?;
+    flags.merge(
+        spec.additional.additional_args.as_deref(),
+        &Rules {
+            repeatable: REPEATABLE,
+            reserved: RESERVED,
+        },
+        "spec.additionalArgs",
+    )
+}
+
+/// How queries are answered.
+fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> {
+    let timeout = spec.query_timeout.as_deref().unwrap_or("15m");
+    positive(timeout, "spec.queryTimeout")?;
+    let lookback = spec.lookback_delta.as_deref().unwrap_or("5m");
+    positive(lookback, "spec.lookbackDelta")?;
+    let partial = spec.partial_response.unwrap_or(true);
+    let store_timeout = match spec.store_response_timeout.as_deref() {
+        Some(timeout) => {
+            super::milliseconds(timeout, "spec.storeResponseTimeout")?;
+            timeout
+        }
+        // Leaving a silent endpoint out of the answer is right only where that is wanted.
+        None if partial => "30s",
+        None => "0s",
+    };
+    // A bare zero is a duration to one of Thanos' two parsers only.
+    let store_timeout = if store_timeout == "0" {
+        "0s"
+    } else {
+        store_timeout
+    };
+    let partial = if partial {
+        "query.partial-response"
+    } else {
+        "no-query.partial-response"
+    };
+    Ok(flags
+        .set("query.timeout", timeout)
+        .set("query.lookback-delta", lookback)
+        .set("query.max-concurrent", spec.max_concurrent.unwrap_or(20))
+        .maybe("query.max-concurrent-select", spec.max_concurrent_select)
+        .set(
+            "query.promql-engine",
+            spec.promql_engine.unwrap_or_default().as_str(),
+        )
+        .switch(partial, true)
+        .set("store.response-timeout", store_timeout)
+        .maybe(
+            "grpc.proxy-strategy",
+            spec.grpc_proxy_strategy.map(|s| s.as_str()),
+        ))
+}
+
+fn web(flags: Flags, spec: &ThanosQuerySpec) -> Flags {
+    let Some(web) = &spec.web_config else {
+        return flags;
+    };
+    let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+    flags
+        .maybe("web.route-prefix", given(&web.route_prefix))
+        .maybe("web.external-prefix", given(&web.external_prefix))
+        .maybe("web.prefix-header", given(&web.prefix_header))
+        .switch("web.disable-cors", web.disable_cors.unwrap_or(false))
+}
+
+fn telemetry(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> {
+    let Some(quantiles) = &spec.telemetry_quantiles else {
+        return Ok(flags);
+    };
+    let buckets = |values: &Option<Vec<String>>, name: &str| {
+        buckets(
+            values.as_deref().unwrap_or_default(),
+            &format!("spec.telemetryQuantiles.{name}"),
+        )
+    };
+    Ok(flags
+        .each(
+            "query.telemetry.request-duration-seconds-quantiles",
+            buckets(&quantiles.duration, "duration")?,
+        )
+        .each(
+            "query.telemetry.request-samples-quantiles",
+            buckets(&quantiles.samples, "samples")?,
+        )
+        .each(
+            "query.telemetry.request-series-seconds-quantiles",
+            buckets(&quantiles.series, "series")?,
+        ))
+}
+
+/// Bucket boundaries in order and once each: Thanos panics on any others.
+fn buckets(values: &[String], field: &str) -> Result<Vec<String>, FieldError> {
+    let mut numbers = Vec::new();
+    for (i, text) in values.iter().enumerate() {
+        let number = text.parse::<f64>().ok().filter(|n| n.is_finite());
+        let number = number.ok_or_else(|| {
+            FieldError::new(format!("{field}[{i}]"), format!("`{text}` is not a number"))
+        })?;
+        numbers.push((number, text.clone()));
+    }
+    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    numbers.dedup_by(|a, b| a.0 == b.0);
+    Ok(numbers.into_iter().map(|(_, text)| text).collect())
+}

@@ -1,0 +1,323 @@
+//! What the status tells about discovery: counts, reasons and names. Pure.
+
+use promop_compat::caps::{Gate, Kind};
+use promop_compat::model::Key;
+use promop_compat::resolve::{Finding, Reason as Why, Resolution, Via};
+use thanos_api::names::Reason;
+use thanos_api::v1alpha1::{
+    EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS, MAX_SKIPPED,
+    PrometheusOperatorStatus, SkippedStatus,
+};
+
+use crate::components::Component;
+
+/// A way that NetworkPolicies block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blocked {
+    /// The policies.
+    pub by: Vec<Key>,
+    /// What would open the way, or who does.
+    pub open_with: String,
+}
+
+/// What discovery found for one ThanosQuery.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The gate of each kind in use.
+    pub gates: Vec<(Kind, Gate)>,
+    /// How many selections of ServiceMonitors the spec holds.
+    pub selections: usize,
+    /// What they resolve to.
+    pub resolution: Resolution,
+    /// For each endpoint of the resolution, its address as queriers use it.
+    pub addresses: Vec<String>,
+    /// For each endpoint of the resolution, what blocks the way to it.
+    pub blocked: Vec<Option<Blocked>>,
+    /// Labelled Thanos components.
+    pub components: Vec<Component>,
+    /// A selector of namespaces cannot be evaluated here.
+    pub unevaluable_stores: bool,
+    /// Since when inputs stand still.
+    pub frozen_since: Option<jiff::Timestamp>,
+    /// Labels by which queriers deduplicate.
+    pub replica_labels: Vec<String>,
+    /// Those of them that were learned, now or earlier.
+    pub learned_labels: Vec<String>,
+    /// Labels that Prometheuses use for replicas and that are not learned, since they tell targets
+    /// apart.
+    pub refused_labels: Vec<String>,
+}
+
+/// Reason and message of a condition, and whether it holds.
+pub type Verdict = (bool, Reason, String);
+
+impl Report {
+    /// `status.prometheusOperator`.
+    #[must_use]
+    pub fn integration(&self) -> PrometheusOperatorStatus {
+        let by_us = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
+        let kind = |(kind, gate): &(Kind, Gate)| IntegrationKindStatus {
+            kind: kind.name().to_owned(),
+            effective: gate.is_open(),
+            reason: gate.reason().to_owned(),
+        };
+        PrometheusOperatorStatus {
+            enabled: !self.gates.iter().any(|(_, gate)| by_us(*gate)),
+            kinds: self.gates.iter().map(kind).collect(),
+        }
+    }
+
+    /// The condition `PrometheusOperatorIntegration`: of all kinds, the first that is not used
+    /// decides.
+    #[must_use]
+    pub fn integration_verdict(&self) -> Verdict {
+        let closed: Vec<&(Kind, Gate)> = self.gates.iter().filter(|(_, g)| !g.is_open()).collect();
+        let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name()).collect();
+        let names = names.join(", ");
+        match closed.first().map(|(_, gate)| *gate) {
+            None => (true, Reason::Enabled, String::new()),
+            Some(Gate::DisabledByOperator) => (
+                false,
+                Reason::DisabledByOperator,
+                "the controller runs with --feature-gate.enable-prometheus-operator-crds=false"
+                    .to_owned(),
+            ),
+            Some(Gate::DisabledByResource) => (
+                false,
+                Reason::DisabledByResource,
+                "spec.featureGates.enablePrometheusOperatorCRDs is false".to_owned(),
+            ),
+            Some(Gate::Forbidden) => (
+                false,
+                Reason::Forbidden,
+                format!("not permitted: {names}; apply the controller's ClusterRole"),
+            ),
+            Some(Gate::CrdsAbsent | Gate::Enabled) => (
+                false,
+                Reason::CrdsAbsent,
+                format!("not in this cluster: {names}; they are used as soon as they are"),
+            ),
+        }
+    }
+
+    /// The condition `EndpointsResolved`.
+    #[must_use]
+    pub fn endpoints_verdict(&self) -> Verdict {
+        let total = self.total();
+        if self.selections > 0 && self.is_discovering() && self.resolution.selected == 0 {
+            if let Some(refused) = self.skipped_for(Why::UnevaluableNamespaceSelector) {
+                return (false, Reason::NamespacesForbidden, refused.message.clone());
+            }
+            return self.nothing_selected();
+        }
+        let blocked: Vec<&Blocked> = self.blocked.iter().flatten().collect();
+        if let Some(first) = blocked.first() {
+            let policies: Vec<String> = first.by.iter().map(Key::to_string).collect();
+            let message = format!(
+                "{} of {total} endpoints cannot be reached: NetworkPolicy {} keeps them out; {}",
+                blocked.len(),
+                policies.join(", "),
+                first.open_with
+            );
+            return (false, Reason::BlockedByNetworkPolicy, message);
+        }
+        if self.unevaluable_stores {
+            let message = "spec.storeNamespaceSelector needs the labels of namespaces, which may \
+                           not be read: select by kubernetes.io/metadata.name, or permit it";
+            return (false, Reason::NamespacesForbidden, message.to_owned());
+        }
+        let skipped = self.skipped_total();
+        match (total, skipped) {
+            (0, 0) => (
+                false,
+                Reason::NoEndpoints,
+                "nothing is selected; set spec.serviceMonitorSelector, or label a Service \
+                 operator.thanos.io/store-api=true"
+                    .to_owned(),
+            ),
+            (0, _) => (false, Reason::NoEndpoints, self.first_skipped()),
+            (_, 0) => (true, Reason::Resolved, format!("{total} endpoints")),
+            _ => {
+                let message = format!(
+                    "{total} endpoints; {skipped} skipped: {}",
+                    self.first_skipped()
+                );
+                (true, Reason::SomeSkipped, message)
+            }
+        }
+    }
+
+    /// Whether ServiceMonitors are looked at, now or frozen.
+    fn is_discovering(&self) -> bool {
+        let gate = self
+            .gates
+            .iter()
+            .find(|(kind, _)| *kind == Kind::ServiceMonitor);
+        gate.is_some_and(|(_, gate)| gate.is_open()) || self.frozen_since.is_some()
+    }
+
+    fn nothing_selected(&self) -> Verdict {
+        let nearest = &self.resolution.nearest;
+        let elsewhere: Vec<String> = nearest
+            .iter()
+            .filter(|c| c.would_match_elsewhere)
+            .map(|c| c.key.to_string())
+            .collect();
+        if !elsewhere.is_empty() {
+            let message = format!(
+                "no ServiceMonitor in the selected namespaces matches, but {} would: widen the \
+                 namespace selector",
+                elsewhere.join(", ")
+            );
+            return (false, Reason::MatchesInOtherNamespaces, message);
+        }
+        let near: Vec<String> = nearest
+            .iter()
+            .map(|c| {
+                let labels: Vec<String> =
+                    c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                format!(
+                    "{} has {}, misses {}",
+                    c.key,
+                    labels.join(","),
+                    c.missing.join(",")
+                )
+            })
+            .collect();
+        let message = match near.is_empty() {
+            true => {
+                "no ServiceMonitor matches, and there is none in the selected namespaces".to_owned()
+            }
+            false => format!("no ServiceMonitor matches; nearest: {}", near.join("; ")),
+        };
+        (false, Reason::SelectorMatchesNothing, message)
+    }
+
+    fn skipped_for(&self, why: Why) -> Option<&Finding> {
+        self.resolution.skipped.iter().find(|f| f.reason == why)
+    }
+
+    fn first_skipped(&self) -> String {
+        let first = self.skipped().into_iter().next();
+        first.map_or_else(String::new, |s| format!("{}: {}", s.subject, s.message))
+    }
+
+    /// The number of endpoints.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        let announced = |c: &&Component| matches!(c, Component::Endpoint { .. });
+        self.resolution.endpoints.len() + self.components.iter().filter(announced).count()
+    }
+
+    /// The number of skipped objects.
+    #[must_use]
+    pub fn skipped_total(&self) -> usize {
+        let silent = |c: &&Component| matches!(c, Component::WithoutPort { .. });
+        self.resolution.skipped.len() + self.components.iter().filter(silent).count()
+    }
+
+    /// `status.endpoints`, the first of them.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<EndpointStatus> {
+        let text = |key: &Key| key.to_string();
+        let resolved = self
+            .resolution
+            .endpoints
+            .iter()
+            .enumerate()
+            .map(|(i, endpoint)| {
+                let blocked = self.blocked.get(i).cloned().flatten().unwrap_or_default();
+                EndpointStatus {
+                    address: self.addresses.get(i).cloned().unwrap_or_default(),
+                    via: match endpoint.via {
+                        Via::Sidecar => EndpointVia::Sidecar,
+                        Via::Bridge => EndpointVia::Bridge,
+                        Via::Service => EndpointVia::Service,
+                    },
+                    service_monitor: Some(text(&endpoint.chain.service_monitor)),
+                    service: endpoint.chain.service.as_ref().map(text),
+                    prometheus: endpoint.chain.prometheus.as_ref().map(text),
+                    pod: endpoint.pod.as_ref().map(text),
+                    others: match endpoint.chain.others {
+                        0 => None,
+                        n => Some(count(n)),
+                    },
+                    blocked_by: blocked.by.iter().take(10).map(text).collect(),
+                    open_with: Some(blocked.open_with).filter(|o| !o.is_empty()),
+                }
+            });
+        let announced = self
+            .components
+            .iter()
+            .filter_map(|component| match component {
+                Component::Endpoint {
+                    service, address, ..
+                } => Some(EndpointStatus {
+                    address: address.clone(),
+                    via: EndpointVia::StoreAPI,
+                    service: Some(service.to_string()),
+                    ..Default::default()
+                }),
+                Component::WithoutPort { .. } => None,
+            });
+        resolved.chain(announced).take(MAX_ENDPOINTS).collect()
+    }
+
+    /// `status.skipped`, the first of them. Notes on endpoints that are listed come last.
+    #[must_use]
+    pub fn skipped(&self) -> Vec<SkippedStatus> {
+        let finding = |f: &Finding| SkippedStatus {
+            subject: f.subject.to_string(),
+            reason: f.reason.as_str().to_owned(),
+            message: f.message.clone(),
+        };
+        let silent = self
+            .components
+            .iter()
+            .filter_map(|component| match component {
+                Component::WithoutPort { service } => Some(SkippedStatus {
+                    subject: format!("Service {service}"),
+                    reason: "NoGrpcPort".to_owned(),
+                    message:
+                        "it is labelled as a StoreAPI and has no port named grpc; name the port"
+                            .to_owned(),
+                }),
+                Component::Endpoint { .. } => None,
+            });
+        let strict =
+            self.components
+                .iter()
+                .filter_map(|component| {
+                    match component {
+            Component::Endpoint { service, strict: true, .. } => Some(SkippedStatus {
+                subject: format!("Service {service}"),
+                reason: "StrictNotPossible".to_owned(),
+                message: "it is listed, but not as strict: Thanos refuses strict endpoints whose \
+                          address is looked up; remove the label"
+                    .to_owned(),
+            }),
+            _ => None,
+        }
+                });
+        let refused = self.refused_labels.iter().map(|label| SkippedStatus {
+            subject: format!("label {label}"),
+            reason: "TargetLabel".to_owned(),
+            message: "a Prometheus uses it for replicas, but it tells targets apart and is not \
+                      learned; add it to spec.replicaLabels if that is meant"
+                .to_owned(),
+        });
+        let all = self.resolution.skipped.iter().map(finding);
+        all.chain(silent)
+            .chain(self.resolution.notes.iter().map(finding))
+            .chain(strict)
+            .chain(refused)
+            .take(MAX_SKIPPED)
+            .collect()
+    }
+}
+
+/// A count as the API writes it.
+#[must_use]
+pub fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,92 @@
+//! The status of a ThanosQuery. Pure.
+
+use operator_runtime::ledger::Workload;
+use operator_runtime::{Conditions, Outcome, Required, Verdict};
+use promop_compat::model::Labels;
+use thanos_api::names::{Condition, Reason};
+use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
+
+use crate::Seen;
+use crate::plan::{frontend_name, querier_labels, querier_name};
+use crate::report::count;
+
+/// The status after a pass.
+#[must_use]
+pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> ThanosQueryStatus {
+    let query = &seen.observed.query;
+    let report = &seen.report;
+    let querier = querier_name(query);
+    let frontend = query
+        .spec
+        .query_frontend
+        .as_ref()
+        .map(|f| (frontend_name(query), f));
+
+    let mut required = vec![Required {
+        name: &querier,
+        replicas: query.spec.replicas,
+    }];
+    if let Some((name, frontend)) = &frontend {
+        required.push(Required {
+            name,
+            replicas: frontend.replicas.unwrap_or(1),
+        });
+    }
+    let mut conditions = Conditions::new(&previous.conditions, query.metadata.generation);
+    conditions.set_standard(outcome, &required);
+    let mut set = |type_: Condition, (holds, reason, message): (bool, Reason, String)| {
+        conditions.set(type_.as_str(), Some(holds), reason.as_str(), message);
+    };
+    set(
+        Condition::PrometheusOperatorIntegration,
+        report.integration_verdict(),
+    );
+    set(Condition::EndpointsResolved, report.endpoints_verdict());
+    let frozen = match report.frozen_since {
+        None => (false, Reason::Live, String::new()),
+        Some(since) => {
+            let message = format!(
+                "the definitions of Prometheus Operator are gone; what they led to at {since:.0} stays"
+            );
+            (true, Reason::CrdRemoved, message)
+        }
+    };
+    set(Condition::Frozen, frozen);
+
+    let pods = outcome.workload(&querier);
+    ThanosQueryStatus {
+        observed_generation: query.metadata.generation,
+        replicas: Some(pods.map_or(0, |w| w.counts.replicas)),
+        ready_replicas: Some(pods.map_or(0, |w| w.counts.ready_replicas)),
+        selector: Some(selector(&querier_labels(query))),
+        conditions: conditions.finish(),
+        paused: (outcome.verdict == Verdict::Paused).then_some(true),
+        prometheus_operator: Some(report.integration()),
+        endpoints: report.endpoints(),
+        endpoints_total: Some(count(report.total())),
+        skipped: report.skipped(),
+        skipped_total: Some(count(report.skipped_total())),
+        replica_labels: report.replica_labels.clone(),
+        learned_replica_labels: report.learned_labels.clone(),
+        applied_hash: outcome.applied_hash.clone(),
+        querier_status: pods.map(counts),
+        query_frontend_status: frontend.and_then(|(name, _)| outcome.workload(&name).map(counts)),
+    }
+}
+
+/// A label selector as text.
+fn selector(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    pairs.join(",")
+}
+
+fn counts(workload: &Workload) -> DeploymentStatus {
+    let counts = &workload.counts;
+    DeploymentStatus {
+        replicas: counts.replicas,
+        updated_replicas: counts.updated_replicas,
+        available_replicas: counts.available_replicas,
+        unavailable_replicas: counts.unavailable_replicas,
+        ready_replicas: counts.ready_replicas,
+    }
+}

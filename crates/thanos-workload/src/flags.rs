@@ -1,0 +1,192 @@
+//! Command lines: an ordered list of flags in which a later one of the same name replaces an
+//! earlier one, as users expect of their additional arguments.
+
+use std::fmt::Display;
+
+use crate::FieldError;
+
+/// A command line under construction.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Flags {
+    command: &'static str,
+    flags: Vec<Flag>,
+}
+
+#[derive(Clone, Debug)]
+struct Flag {
+    /// Without dashes and without the `no-` of a switch.
+    name: String,
+    text: String,
+}
+
+/// What additional arguments may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Flags that the program accepts several times: additional ones are added, not replaced.
+    pub repeatable: &'static [&'static str],
+    /// Flags that may not be given, with what to do instead.
+    pub reserved: &'static [(&'static str, &'static str)],
+}
+
+impl Flags {
+    /// The command line of a subcommand.
+    pub const fn new(command: &'static str) -> Self {
+        Self {
+            command,
+            flags: Vec::new(),
+        }
+    }
+
+    /// Adds `--name=value`.
+    pub fn set(mut self, name: &str, value: impl Display) -> Self {
+        self.push(name, format!("--{name}={value}"));
+        self
+    }
+
+    /// Adds `--name=value` for each value, in the given order.
+    pub fn each<T: Display>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
+        values.into_iter().fold(self, |flags, v| flags.set(name, v))
+    }
+
+    /// Adds `--name=value` if there is a value.
+    pub fn maybe(self, name: &str, value: Option<impl Display>) -> Self {
+        self.each(name, value)
+    }
+
+    /// Adds `--name` if `on`.
+    pub fn switch(mut self, name: &str, on: bool) -> Self {
+        if on {
+            self.push(name, format!("--{name}"));
+        }
+        self
+    }
+
+    fn push(&mut self, name: &str, text: String) {
+        self.flags.push(Flag {
+            name: name.to_owned(),
+            text,
+        });
+    }
+
+    /// The arguments, with the user's merged in: each replaces the flags of its name in their
+    /// place, or is added if the flag is repeatable or new.
+    ///
+    /// # Errors
+    /// An argument that is not a flag, or a reserved one; `field` is the path of the list.
+    pub fn merge(
+        mut self,
+        additional: Option<&[String]>,
+        rules: &Rules,
+        field: &str,
+    ) -> Result<Vec<String>, FieldError> {
+        let additional = additional.unwrap_or_default();
+        for (i, text) in additional.iter().enumerate() {
+            let at = || format!("{field}[{i}]");
+            let name = name(text).ok_or_else(|| {
+                FieldError::new(
+                    at(),
+                    format!("`{text}` is not a flag; write --flag=value as one item"),
+                )
+            })?;
+            if let Some((flag, instead)) = rules.reserved.iter().find(|(flag, _)| *flag == name) {
+                return Err(FieldError::new(
+                    at(),
+                    format!("--{flag} is set by the operator and cannot be changed; {instead}"),
+                ));
+            }
+            let flag = Flag {
+                name: name.to_owned(),
+                text: text.clone(),
+            };
+            let known = self.flags.iter().rposition(|f| f.name == name);
+            match known {
+                Some(last) if rules.repeatable.contains(&name) => {
+                    self.flags.insert(last + 1, flag);
+                }
+                Some(last) => self.flags[last] = flag,
+                None => self.flags.push(flag),
+            }
+        }
+        let flags = self.flags.into_iter().map(|flag| flag.text);
+        Ok(std::iter::once(self.command.to_owned())
+            .chain(flags)
+            .collect())
+    }
+}
+
+/// The name of a flag: `--query.timeout=1m` and `--no-query.timeout` are both `query.timeout`.
+fn name(text: &str) -> Option<&str> {
+    let flag = text.strip_prefix("--")?;
+    let name = flag.split_once('=').map_or(flag, |(name, _)| name);
+    let name = name.strip_prefix("no-").unwrap_or(name);
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules {
+        repeatable: &["label"],
+        reserved: &[("http-address", "the Services rely on it")],
+    };
+
+    fn flags() -> Flags {
+        Flags::new("query")
+            .set("a", 1)
+            .each("label", ["x", "y"])
+            .switch("on", true)
+            .switch("off", false)
+            .maybe("none", None::<u8>)
+    }
+
+    fn merged(additional: &[&str]) -> Vec<String> {
+        let additional: Vec<String> = additional.iter().map(|s| (*s).to_owned()).collect();
+        flags().merge(Some(&additional), &RULES, "f").unwrap()
+    }
+
+    #[test]
+    fn order_is_kept() {
+        assert_eq!(
+            merged(&[]),
+            ["query", "--a=1", "--label=x", "--label=y", "--on"]
+        );
+    }
+
+    #[test]
+    fn a_repeated_flag_is_replaced_in_its_place() {
+        assert_eq!(
+            merged(&["--a=2", "--new", "--a=3"]),
+            ["query", "--a=3", "--label=x", "--label=y", "--on", "--new"]
+        );
+    }
+
+    #[test]
+    fn a_negated_switch_replaces_the_switch() {
+        assert_eq!(merged(&["--no-on"])[4], "--no-on");
+    }
+
+    #[test]
+    fn a_repeatable_flag_is_added() {
+        assert_eq!(
+            merged(&["--label=z", "--label=w"])[2..6],
+            ["--label=x", "--label=y", "--label=z", "--label=w"]
+        );
+    }
+
+    #[test]
+    fn reserved_flags_and_words_are_refused_with_their_place() {
+        let refuse = |text: &str| {
+            let additional = ["--ok".to_owned(), text.to_owned()];
+            flags()
+                .merge(Some(&additional), &RULES, "spec.additionalArgs")
+                .unwrap_err()
+        };
+        let error = refuse("--http-address=:1");
+        assert_eq!(error.field, "spec.additionalArgs[1]");
+        assert!(error.message.contains("the Services rely on it"));
+        assert!(refuse("value").message.contains("not a flag"));
+        assert!(refuse("--").message.contains("not a flag"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Labels. Selector labels are immutable once a workload exists and are equal to those of the Go
+//! operator, so that its workloads can be taken over in place. Display labels may change.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use thanos_api::names::label;
+
+use crate::names;
+
+/// A map of labels or annotations.
+pub type Map = BTreeMap<String, String>;
+
+/// Who a workload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the workload and of its objects.
+    pub name: String,
+    /// `app.kubernetes.io/name`: the program, as in `thanos-query`.
+    pub program: &'static str,
+    /// `app.kubernetes.io/component`.
+    pub component: &'static str,
+    /// Name of the custom resource.
+    pub owner: String,
+    /// A label of the selectors that only this kind of workload has.
+    pub extra: Option<(&'static str, &'static str)>,
+}
+
+impl Identity {
+    /// The labels by which the workload, its Services and its budget find the pods. **Never change
+    /// them**: they are immutable in existing workloads.
+    #[must_use]
+    pub fn selector_labels(&self) -> Map {
+        let mut labels = Map::from(
+            [
+                (label::NAME, self.program),
+                (label::COMPONENT, self.component),
+                (label::PART_OF, label::PART_OF_VALUE),
+                (label::MANAGED_BY, label::MANAGED_BY_VALUE),
+                (label::INSTANCE, &names::label_value(&self.name)),
+                (label::OWNER, &names::label_value(&self.owner)),
+            ]
+            .map(|(k, v)| (k.to_owned(), v.to_owned())),
+        );
+        if let Some((key, value)) = self.extra {
+            labels.insert(key.to_owned(), value.to_owned());
+        }
+        labels
+    }
+
+    /// A selector over [`Self::selector_labels`].
+    #[must_use]
+    pub fn selector(&self) -> LabelSelector {
+        LabelSelector {
+            match_labels: Some(self.selector_labels()),
+            ..Default::default()
+        }
+    }
+
+    /// The labels of the objects and pods: the user's, then ours, which win.
+    #[must_use]
+    pub fn labels(&self, user: Option<&Map>) -> Map {
+        let mut labels = user.cloned().unwrap_or_default();
+        labels.extend(self.selector_labels());
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The label sets of workloads that exist in clusters. If this test fails, the change breaks
+    /// every installation.
+    #[test]
+    fn selector_labels_never_change() {
+        let identity = Identity {
+            name: "thanos-query-main".into(),
+            program: "thanos-query",
+            component: "query-layer",
+            owner: "main".into(),
+            extra: Some((label::QUERY_API, label::TRUE)),
+        };
+        let labels: Vec<String> = identity
+            .selector_labels()
+            .into_iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        assert_eq!(
+            labels,
+            [
+                "app.kubernetes.io/component=query-layer",
+                "app.kubernetes.io/instance=thanos-query-main",
+                "app.kubernetes.io/managed-by=thanos-operator",
+                "app.kubernetes.io/name=thanos-query",
+                "app.kubernetes.io/part-of=thanos",
+                "operator.thanos.io/owner=main",
+                "operator.thanos.io/query-api=true",
+            ]
+        );
+        let user = Map::from([
+            (label::NAME.to_owned(), "mine".to_owned()),
+            ("team".to_owned(), "a".to_owned()),
+        ]);
+        let labels = identity.labels(Some(&user));
+        assert_eq!(labels[label::NAME], "thanos-query", "ours win");
+        assert_eq!(labels["team"], "a");
+    }
+}

@@ -1,0 +1,52 @@
+//! What every Thanos workload has in common: flags, names, labels, pods, Services, budgets,
+//! monitors. Pure: typed Kubernetes objects come out, nothing is read or written.
+
+pub mod duration;
+pub mod flags;
+pub mod image;
+pub mod labels;
+pub mod monitor;
+pub mod names;
+pub mod pdb;
+pub mod pod;
+pub mod probes;
+pub mod quantity;
+pub mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod unique;
+pub mod volumes;
+pub mod workload;
+
+/// Names and numbers of the ports of Thanos.
+pub mod ports {
+    /// Name of the port that serves the HTTP API, the UI, probes and metrics.
+    pub const HTTP: &str = "http";
+    /// Its number on queriers, query frontends and rulers.
+    pub const HTTP_NUMBER: i32 = 9090;
+    /// Its number on stores, receivers and bridges.
+    pub const HTTP_NUMBER_STORE: i32 = 10902;
+    /// Name of the port that serves the StoreAPI and its siblings.
+    pub const GRPC: &str = "grpc";
+    /// Its number.
+    pub const GRPC_NUMBER: i32 = 10901;
+}
+
+/// A field of a spec that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Path of the field, as in `spec.additionalArgs[1]`.
+    pub field: String,
+    /// What is wrong and what to do, as one sentence.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error at `field` that is told by `message`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Names of children and label values made from names.
+//!
+//! Both are the plain text where that is valid, so that the children of ordinary resources have
+//! the names that the Go operator gives them. Anything else gets a hash of the whole text, so that
+//! two resources never share a child by being cut alike.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Longest DNS label and longest label value.
+const MAX: usize = 63;
+
+/// The name of a child: the parts joined by dashes, as a DNS label, since most of them become
+/// Services.
+#[must_use]
+pub fn child(parts: &[&str]) -> String {
+    let plain = parts.join("-");
+    if is_dns_label(&plain) {
+        return plain;
+    }
+    let readable: String = plain
+        .chars()
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    with_hash(&readable, &plain)
+}
+
+/// The name of a child that several children could share if the parts were only joined, with the
+/// hash of `identity` at its end.
+#[must_use]
+pub fn child_of_many(parts: &[&str], identity: &str) -> String {
+    let readable: String = parts
+        .join("-")
+        .chars()
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    with_hash(&readable, identity)
+}
+
+/// A text as a label value.
+#[must_use]
+pub fn label_value(text: &str) -> String {
+    if is_label_value(text) {
+        return text.to_owned();
+    }
+    let readable: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    with_hash(&readable, text)
+}
+
+fn with_hash(readable: &str, whole: &str) -> String {
+    // Eight digits: the names of one namespace do not collide by chance.
+    let hash = format!("{:08x}", xxh3_64(whole.as_bytes()) as u32);
+    let room = MAX - hash.len() - 1;
+    let cut = &readable[..readable.len().min(room)];
+    format!("{}-{hash}", cut.trim_matches('-'))
+}
+
+/// Whether a text may be the name of a Service.
+#[must_use]
+pub fn is_dns_label(text: &str) -> bool {
+    text.len() <= MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Whether a text may be a label value.
+#[must_use]
+pub fn is_label_value(text: &str) -> bool {
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    text.is_empty()
+        || text.len() <= MAX
+            && text.starts_with(edge)
+            && text.ends_with(edge)
+            && text.chars().all(|c| edge(c) || "-_.".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_are_plain() {
+        assert_eq!(child(&["thanos-query", "main"]), "thanos-query-main");
+        assert_eq!(
+            child(&["thanos-query-frontend", "a-1"]),
+            "thanos-query-frontend-a-1"
+        );
+        assert_eq!(label_value("a.b_c"), "a.b_c");
+    }
+
+    #[test]
+    fn odd_names_are_valid_and_distinct() {
+        let long = "x".repeat(100);
+        let names = [
+            child(&["thanos-query", "a.b"]),
+            child(&["thanos-query", "a-b"]),
+            child(&["thanos-query", &long]),
+            child(&["thanos-query", &format!("{long}y")]),
+            child_of_many(&["thanos-sidecar", "a", "b.c"], "a/b.c"),
+            child_of_many(&["thanos-sidecar", "a", &long], "x"),
+        ];
+        for (i, name) in names.iter().enumerate() {
+            assert!(is_dns_label(name), "{name}");
+            assert!(!names[..i].contains(name), "{name}");
+        }
+        assert!(is_label_value(&label_value(&long)));
+        assert!(is_label_value(&label_value("a/b")));
+    }
+
+    /// A name must not change between versions: objects would be made anew.
+    #[test]
+    fn hashes_are_stable() {
+        assert_eq!(child(&["thanos-query", "a.b"]), "thanos-query-a-b-51f112fb");
+    }
+}

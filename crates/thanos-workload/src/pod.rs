@@ -1,0 +1,330 @@
+//! Pods of Thanos, as Pod Security "restricted" wants them.
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, Container, ContainerPort, Lifecycle, LifecycleHandler, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, SleepAction, Volume, VolumeMount, WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use thanos_api::v1alpha1::{Additional, CommonFields};
+
+use crate::FieldError;
+use crate::labels::{Identity, Map};
+use crate::service::protocol;
+use crate::{unique, volumes};
+
+/// The user and group of the Thanos image.
+const USER: i64 = 1001;
+
+/// A pod of one Thanos container, before the user's additions.
+#[derive(Clone, Debug)]
+pub struct Pod<'a> {
+    /// Path of the section of the spec that describes it, as in `spec.queryFrontend`.
+    pub field: &'a str,
+    /// Who it is.
+    pub identity: &'a Identity,
+    /// How the user wants it to look and where to run.
+    pub common: &'a CommonFields,
+    /// What the user adds to it.
+    pub additional: &'a Additional,
+    /// Name of its ServiceAccount.
+    pub service_account: String,
+    /// Name of the Thanos container.
+    pub container: &'static str,
+    /// Its image.
+    pub image: String,
+    /// Its command line.
+    pub args: Vec<String>,
+    /// Its ports.
+    pub ports: Vec<ContainerPort>,
+    /// Its CPU and memory.
+    pub resources: Option<ResourceRequirements>,
+    /// Volumes that the operator needs.
+    pub volumes: Vec<Volume>,
+    /// Their mounts.
+    pub mounts: Vec<VolumeMount>,
+    /// Annotations that the operator needs.
+    pub annotations: Map,
+    /// Startup probe, for programs that read a lot before they are ready.
+    pub startup: Option<Probe>,
+    /// Readiness probe.
+    pub readiness: Probe,
+    /// Liveness probe.
+    pub liveness: Probe,
+    /// Seconds that the pod goes on answering after it was taken out of its Services, since
+    /// clients learn that late.
+    pub drain_seconds: i64,
+    /// Seconds from the order to stop until it is killed, the above included.
+    pub grace_seconds: i64,
+}
+
+impl Pod<'_> {
+    /// The pod template.
+    ///
+    /// # Errors
+    /// An addition that clashes with the operator's own or with another one.
+    pub fn template(self) -> Result<PodTemplateSpec, FieldError> {
+        let at = |name: &str| format!("{}.{name}", self.field);
+        let more = self.additional;
+        let (user_volumes, user_mounts) =
+            volumes::user_files(more.config_maps.as_deref(), more.secrets.as_deref());
+
+        let mut volumes = self.volumes;
+        volumes.extend(user_volumes);
+        let field = at("additionalVolumes");
+        let additional = more.additional_volumes.as_deref();
+        unique::append(&mut volumes, additional, &field, "name", |v| v.name.clone())?;
+        no_twice(&at("configMaps"), more.config_maps.as_deref())?;
+        no_twice(&at("secrets"), more.secrets.as_deref())?;
+
+        let mut mounts = self.mounts;
+        mounts.extend(user_mounts);
+        let field = at("additionalVolumeMounts");
+        let additional = more.additional_volume_mounts.as_deref();
+        unique::append(&mut mounts, additional, &field, "mountPath", |m| {
+            m.mount_path.clone()
+        })?;
+        for (i, mount) in additional.unwrap_or_default().iter().enumerate() {
+            if !volumes.iter().any(|v| v.name == mount.name) {
+                return Err(FieldError::new(
+                    format!("{field}[{i}].name"),
+                    format!(
+                        "there is no volume `{}`; add it to additionalVolumes",
+                        mount.name
+                    ),
+                ));
+            }
+        }
+
+        let mut env = Vec::new();
+        let field = at("additionalEnv");
+        let additional = more.additional_env.as_deref();
+        unique::append(&mut env, additional, &field, "name", |e| e.name.clone())?;
+
+        let main = Container {
+            name: self.container.to_owned(),
+            image: Some(self.image),
+            image_pull_policy: Some(
+                self.common
+                    .image_pull_policy
+                    .map_or("IfNotPresent", |policy| policy.as_str())
+                    .to_owned(),
+            ),
+            args: Some(self.args),
+            ports: Some(container_ports(
+                self.ports,
+                more.additional_ports.as_deref(),
+                &at("additionalPorts"),
+            )?),
+            env: (!env.is_empty()).then_some(env),
+            resources: self.resources,
+            volume_mounts: (!mounts.is_empty()).then_some(mounts),
+            startup_probe: self.startup,
+            readiness_probe: Some(self.readiness),
+            liveness_probe: Some(self.liveness),
+            lifecycle: Some(Lifecycle {
+                pre_stop: Some(LifecycleHandler {
+                    sleep: Some(SleepAction {
+                        seconds: self.drain_seconds,
+                    }),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            security_context: Some(container_security()),
+            termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+            ..Default::default()
+        };
+        let mut containers = vec![main];
+        let field = at("additionalContainers");
+        let additional = more.additional_containers.as_deref();
+        unique::append(&mut containers, additional, &field, "name", |c| {
+            c.name.clone()
+        })?;
+        for (i, container) in additional.unwrap_or_default().iter().enumerate() {
+            no_duplicates_within(container, &format!("{field}[{i}]"))?;
+        }
+
+        let common = self.common;
+        let mut annotations = common.annotations.clone().unwrap_or_default();
+        annotations.extend(self.annotations);
+        Ok(PodTemplateSpec {
+            metadata: Some(ObjectMeta {
+                labels: Some(self.identity.labels(common.labels.as_ref())),
+                annotations: (!annotations.is_empty()).then_some(annotations),
+                ..Default::default()
+            }),
+            spec: Some(PodSpec {
+                service_account_name: Some(self.service_account),
+                automount_service_account_token: Some(false),
+                security_context: Some(pod_security(common.security_context.as_ref())),
+                containers,
+                volumes: (!volumes.is_empty()).then_some(volumes),
+                image_pull_secrets: common.image_pull_secrets.clone(),
+                node_selector: common.node_selector.clone(),
+                affinity: Some(match &common.affinity {
+                    Some(affinity) => affinity.clone(),
+                    None => different_nodes(self.identity),
+                }),
+                tolerations: common.tolerations.clone(),
+                topology_spread_constraints: common.topology_spread_constraints.clone(),
+                termination_grace_period_seconds: Some(self.grace_seconds),
+                ..Default::default()
+            }),
+        })
+    }
+}
+
+/// A TCP port of a container.
+#[must_use]
+pub fn port(name: &str, number: i32) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: number,
+        protocol: Some("TCP".to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Whether Go's garbage collector can be told of a memory limit.
+#[must_use]
+pub fn has_memory_limit(resources: Option<&ResourceRequirements>) -> bool {
+    resources
+        .and_then(|r| r.limits.as_ref())
+        .is_some_and(|limits| limits.contains_key("memory"))
+}
+
+fn container_ports(
+    ports: Vec<ContainerPort>,
+    additional: Option<&[ContainerPort]>,
+    field: &str,
+) -> Result<Vec<ContainerPort>, FieldError> {
+    // Name and number are keys of their own; an unnamed port takes none.
+    let named: Vec<ContainerPort> = additional
+        .unwrap_or_default()
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(i, port)| ContainerPort {
+            name: Some(
+                port.name
+                    .filter(|n| !n.is_empty())
+                    .unwrap_or(format!("unnamed {i}")),
+            ),
+            ..port
+        })
+        .collect();
+    unique::append(&mut ports.clone(), Some(&named), field, "name", |port| {
+        port.name.clone().unwrap_or_default()
+    })?;
+    let additional: Vec<ContainerPort> = additional
+        .unwrap_or_default()
+        .iter()
+        .map(|port| ContainerPort {
+            protocol: Some(protocol(port.protocol.as_deref()).to_owned()),
+            ..port.clone()
+        })
+        .collect();
+    let mut all = ports;
+    unique::append(
+        &mut all,
+        Some(&additional),
+        field,
+        "containerPort",
+        port_key,
+    )?;
+    Ok(all)
+}
+
+fn port_key(port: &ContainerPort) -> String {
+    let protocol = protocol(port.protocol.as_deref());
+    format!("{}/{protocol}", port.container_port)
+}
+
+fn no_twice(field: &str, names: Option<&[String]>) -> Result<(), FieldError> {
+    unique::append(&mut Vec::new(), names, field, "", Clone::clone).map_err(|error| FieldError {
+        field: error.field.trim_end_matches('.').to_owned(),
+        ..error
+    })
+}
+
+/// The API server checks this in stored resources; `render` reads files.
+fn no_duplicates_within(container: &Container, field: &str) -> Result<(), FieldError> {
+    let at = |name: &str| format!("{field}.{name}");
+    unique::append(
+        &mut Vec::new(),
+        container.env.as_deref(),
+        &at("env"),
+        "name",
+        |e| e.name.clone(),
+    )?;
+    let ports = container.ports.as_deref();
+    unique::append(
+        &mut Vec::new(),
+        ports,
+        &at("ports"),
+        "containerPort",
+        port_key,
+    )?;
+    let mounts = container.volume_mounts.as_deref();
+    unique::append(
+        &mut Vec::new(),
+        mounts,
+        &at("volumeMounts"),
+        "mountPath",
+        |m| m.mount_path.clone(),
+    )
+}
+
+/// The user's security context with what "restricted" needs in the places left open.
+fn pod_security(user: Option<&PodSecurityContext>) -> PodSecurityContext {
+    let mut context = user.cloned().unwrap_or_default();
+    context.run_as_non_root.get_or_insert(true);
+    context.run_as_user.get_or_insert(USER);
+    context.run_as_group.get_or_insert(USER);
+    context.fs_group.get_or_insert(USER);
+    context
+        .fs_group_change_policy
+        .get_or_insert_with(|| "OnRootMismatch".to_owned());
+    context
+        .seccomp_profile
+        .get_or_insert_with(|| SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..Default::default()
+        });
+    context
+}
+
+/// Users and seccomp are set for the pod, where the user's wish counts; a container's would
+/// override it.
+fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Pods of one workload prefer different nodes.
+fn different_nodes(identity: &Identity) -> Affinity {
+    Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![
+                WeightedPodAffinityTerm {
+                    weight: 100,
+                    pod_affinity_term: PodAffinityTerm {
+                        label_selector: Some(identity.selector()),
+                        topology_key: "kubernetes.io/hostname".to_owned(),
+                        ..Default::default()
+                    },
+                },
+            ]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,132 @@
+//! Relation checks: what must hold between the objects of any plan. A golden file can record a
+//! mistake faithfully; these find it.
+
+mod pods;
+mod refs;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::names::is_dns_label;
+
+/// What a plan may refer to without containing it.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// ConfigMaps and Secrets that the user named.
+    pub names: BTreeSet<String>,
+    /// Whether the user set a security context: then "restricted" is their business.
+    pub own_security: bool,
+    /// Whether the user set an affinity.
+    pub own_affinity: bool,
+}
+
+/// Everything that is wrong with a plan: one sentence each, with the object. `objects` are the
+/// bodies in apply order.
+#[must_use]
+pub fn problems(objects: &[Value], owner_uid: &str, given: &Given) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        let name = label_of(object);
+        if !seen.insert(name.clone()) {
+            problems.push(format!("{name} is planned twice"));
+        }
+        let mut found = Vec::new();
+        metadata(object, owner_uid, &mut found);
+        refs::check(object, objects, given, &mut found);
+        if let Some(template) = object.pointer("/spec/template") {
+            pods::check(object, template, objects, given, &mut found);
+        }
+        problems.extend(
+            found
+                .into_iter()
+                .map(|problem| format!("{name}: {problem}")),
+        );
+    }
+    order(objects, &mut problems);
+    problems
+}
+
+fn label_of(object: &Value) -> String {
+    format!(
+        "{} {}",
+        text(object, "/kind"),
+        text(object, "/metadata/name")
+    )
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String, Value>> {
+    value.pointer(pointer).and_then(Value::as_object)
+}
+
+fn kind<'a>(objects: &'a [Value], wanted: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |o| text(o, "/kind") == wanted)
+}
+
+/// Whether the labels contain the selector.
+fn selects(selector: Option<&Map<String, Value>>, labels: Option<&Map<String, Value>>) -> bool {
+    let (Some(selector), Some(labels)) = (selector, labels) else {
+        return false;
+    };
+    !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
+fn metadata(object: &Value, owner_uid: &str, problems: &mut Vec<String>) {
+    if !is_dns_label(text(object, "/metadata/name")) {
+        problems.push("the name is no DNS label".to_owned());
+    }
+    if text(object, "/metadata/namespace").is_empty() {
+        problems.push("no namespace".to_owned());
+    }
+    if text(object, "/metadata/ownerReferences/0/uid") != owner_uid {
+        problems.push("the owner is not set".to_owned());
+    }
+    for (key, value) in map(object, "/metadata/labels").into_iter().flatten() {
+        if !value.as_str().is_some_and(crate::names::is_label_value) {
+            problems.push(format!("the label {key}={value} is not valid"));
+        }
+    }
+}
+
+/// What is referred to comes first.
+fn order(objects: &[Value], problems: &mut Vec<String>) {
+    const ORDER: [&str; 7] = [
+        "ServiceAccount",
+        "Service",
+        "ConfigMap",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Deployment",
+        "ServiceMonitor",
+    ];
+    let ranks: Vec<Option<usize>> = objects
+        .iter()
+        .map(|o| ORDER.iter().position(|kind| *kind == text(o, "/kind")))
+        .collect();
+    for (object, rank) in objects.iter().zip(&ranks) {
+        if rank.is_none() {
+            problems.push(format!(
+                "{}: a kind without a place in the order",
+                label_of(object)
+            ));
+        }
+    }
+    if !ranks.is_sorted() {
+        problems.push("the objects are not in order".to_owned());
+    }
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Runs the tests.
+#
+#   hack/test.sh quick   format, lints, unit and golden tests, drift of generated files
+#   hack/test.sh api     against a real API server
+#   hack/test.sh node    against a whole node with Thanos, Prometheus Operator and Prometheus
+#   hack/test.sh         all of them
+#
+# It starts the cluster that it needs and stops it afterwards. If a test fails, a dump of the cluster
+# is left behind and its place is printed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+suite=${1:-all}
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+# Goldens are compared, never rewritten; see CONTRIBUTING.md for how to rewrite them.
+export INSTA_UPDATE=${INSTA_UPDATE:-no}
+
+started=$SECONDS
+step() { printf '==> [%4ds] %s\n' $((SECONDS - started)) "$*"; }
+
+quick() {
+  step "format"
+  cargo fmt --all --check
+  step "lints"
+  cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+  step "pure crates build alone"
+  hack/check-pure.sh
+  step "generated files"
+  cargo run --quiet -p xtask -- --check all
+  step "scripts"
+  hack/check-scripts.sh
+  step "unit, golden and property tests"
+  cargo test --workspace --all-targets
+}
+
+# Starts a cluster, runs one suite of the crate e2e against it, stops it.
+with_cluster() {
+  local name=$1 features=$2
+  shift 2
+  step "build the controllers"
+  cargo build --quiet -p thanos-query-controller
+  step "cluster $name up $*"
+  hack/cluster.sh up --name "$name" "$@"
+  cluster=$name
+  eval "$(hack/cluster.sh env --name "$name")"
+  "prepare_$features"
+  step "$features tests"
+  local failed=0
+  cargo test -p e2e --features "$features" --test "$features" -- --test-threads="${TEST_THREADS:-2}" --nocapture || failed=$?
+  if [ "$failed" -ne 0 ]; then
+    local dump
+    dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$features-XXXXXX")
+    hack/cluster.sh dump "$dump" --name "$name" || true
+    echo "$features tests failed; a dump of the cluster is in $dump" >&2
+    exit "$failed"
+  fi
+  step "cluster $name down"
+  hack/cluster.sh down --name "$name"
+  cluster=
+}
+
+# A test cluster must not outlive the tests, however they end.
+cluster=
+stop_cluster() {
+  if [ -n "$cluster" ]; then hack/cluster.sh down --name "$cluster"; fi
+}
+trap stop_cluster EXIT
+trap 'exit 130' INT TERM
+
+prepare_api() {
+  kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
+}
+
+prepare_node() {
+  hack/demo.sh --test-fixtures
+}
+
+case $suite in
+  quick) quick ;;
+  api) with_cluster test-api api --control-plane-only ;;
+  node) with_cluster test-node node ;;
+  all)
+    quick
+    with_cluster test-api api --control-plane-only
+    with_cluster test-node node
+    ;;
+  -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" ;;
+  *)
+    echo "unknown suite $suite: quick, api, node or all" >&2
+    exit 2
+    ;;
+esac
+step "passed"
