@@ -48,6 +48,17 @@ impl OwnedKind {
     }
 }
 
+/// A condition whose turning is told by an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Its type.
+    pub condition: &'static str,
+    /// The status that is as it should be. Anything else is a Warning.
+    pub good: &'static str,
+    /// Whether it is told even if it is not good from the start.
+    pub at_first: bool,
+}
+
 /// One controller.
 pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
@@ -81,9 +92,8 @@ pub trait Component: Send + Sync + Sized + 'static {
     const LABEL: &'static str;
     /// The annotation that is set on pods when a file they mount changes.
     const REFRESH: &'static str;
-    /// Conditions whose turning `False` is told by a Warning event, and whose change of reason is
-    /// told by a Normal one.
-    const EVENT_CONDITIONS: &'static [&'static str];
+    /// The conditions whose turning is told by an event.
+    const TOLD: &'static [Told];
 
     /// Every kind that a plan may contain. Drives watches, pruning and RBAC.
     fn owned_kinds() -> Vec<OwnedKind>;

@@ -5,8 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
+use crate::component::Told;
+
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
+
+/// The status of a condition whose question nobody can answer, such as those of a paused resource.
+const UNKNOWN: &str = "Unknown";
 
 /// Publishes events. A failure to publish is logged and forgotten.
 #[derive(Clone)]
@@ -29,10 +34,11 @@ impl Events {
     }
 
     /// A condition that turned.
-    pub async fn condition(&self, about: &ObjectReference, condition: &Condition) {
+    pub async fn condition(&self, about: &ObjectReference, condition: &Condition, good: &str) {
         let kind = match condition.status.as_str() {
-            "False" => EventType::Warning,
-            _ => EventType::Normal,
+            status if status == good => EventType::Normal,
+            UNKNOWN => EventType::Normal,
+            _ => EventType::Warning,
         };
         let note = match condition.message.as_str() {
             "" => format!("{} is {}", condition.type_, condition.status),
@@ -55,25 +61,21 @@ impl Events {
     }
 }
 
-/// The conditions of `types` that the user should hear of: those that are `False` for a new reason,
-/// and those that came back to `True`.
+/// The conditions that the user should hear of, each with its good status: those that are not good
+/// for a new reason, and those that are good again.
 pub(crate) fn turned<'a>(
     previous: &'a [Condition],
     next: &'a [Condition],
-    types: &'a [&str],
-) -> impl Iterator<Item = &'a Condition> {
-    next.iter().filter(move |new| {
-        if !types.contains(&new.type_.as_str()) {
-            return false;
-        }
-        let old = previous.iter().find(|c| c.type_ == new.type_);
-        match old {
-            None => new.status == "False",
-            Some(old) if old.status == new.status => {
-                new.status == "False" && old.reason != new.reason
-            }
-            Some(_) => true,
-        }
+    told: &'a [Told],
+) -> impl Iterator<Item = (&'a Condition, &'static str)> {
+    next.iter().filter_map(move |new| {
+        let told = told.iter().find(|t| t.condition == new.type_)?;
+        let bad = new.status != told.good;
+        let news = match previous.iter().find(|c| c.type_ == new.type_) {
+            None => bad && told.at_first && new.status != UNKNOWN,
+            Some(old) => old.status != new.status || (bad && old.reason != new.reason),
+        };
+        news.then_some((new, told.good))
     })
 }
 
@@ -103,7 +105,12 @@ mod tests {
             observed_generation: None,
             last_transition_time: serde_json::from_value("1970-01-01T00:00:00Z".into()).unwrap(),
         };
-        let told = |old: &[Condition], new: &[Condition]| turned(old, new, &["A"]).count();
+        let a = |at_first| Told {
+            condition: "A",
+            good: "True",
+            at_first,
+        };
+        let told = |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
         let good = [condition("A", "True", "Fine")];
         let bad = [condition("A", "False", "Broken")];
         assert_eq!(told(&[], &good), 0, "all well from the start is no news");
@@ -114,5 +121,6 @@ mod tests {
         assert_eq!(told(&bad, &good), 1);
         assert_eq!(told(&good, &[condition("A", "True", "Better")]), 0);
         assert_eq!(told(&[], &[condition("B", "False", "Broken")]), 0);
+        assert_eq!(turned(&[], &bad, &[a(false)]).count(), 0);
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::component::{Component, OwnedKind};
 use crate::hub::{Guarded, Hub};
-use crate::ledger::Owned;
+use crate::ledger::{Owned, Wake};
 use crate::plan::ObjectKey;
 use crate::related::{Listing, Raw, Spec, key_of};
 use crate::view::View;
@@ -31,6 +31,10 @@ pub const THAW: Duration = Duration::from_secs(600);
 
 /// How long until a dispensable kind that may not be read is tried again.
 const DENIED: Duration = Duration::from_secs(600);
+
+/// How long counts of pods are gathered before the status tells them: a rollout changes them
+/// several times in a moment, and each would be a write.
+const GATHER: Duration = Duration::from_millis(300);
 
 /// Names a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,14 +167,25 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
                 None
             }
             Ok(Event::Apply(object)) => hub.state().ledger.enter(key(&object), &object, C::NAME),
-            Ok(Event::Delete(object)) => hub.state().ledger.remove(&key(&object), &object),
+            Ok(Event::Delete(object)) => {
+                let owner = hub.state().ledger.remove(&key(&object), &object);
+                owner.map(Wake::Now)
+            }
             Err(error) => {
                 watch.interrupted(&hub, &error);
                 None
             }
         };
-        if let Some(owner) = touched {
-            hub.wake_owner(&owner);
+        match touched {
+            Some(Wake::Now(owner)) => hub.wake_owner(&owner),
+            Some(Wake::Soon(owner)) => {
+                let hub = hub.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(GATHER).await;
+                    hub.wake_owner(&owner);
+                });
+            }
+            None => {}
         }
     }
 }

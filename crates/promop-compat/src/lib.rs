@@ -6,6 +6,7 @@
 pub mod caps;
 #[cfg(feature = "detect")]
 pub mod detect;
+pub mod digest;
 pub mod extract;
 pub mod lenient;
 pub mod model;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use crate::digest::LabelDigest;
+
 /// Label and annotation maps.
 pub type Labels = BTreeMap<String, String>;
 
@@ -42,6 +44,9 @@ pub struct ServiceMonitorFacts {
     pub selector: LabelSelector,
     /// `spec.namespaceSelector`.
     pub namespaces: TargetNamespaces,
+    /// The digest of `labels`, by which most ServiceMonitors are ruled out; the default one is
+    /// always right, only slower.
+    pub digest: LabelDigest,
 }
 
 /// The namespaces whose Services a ServiceMonitor selects (`spec.namespaceSelector`).

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{Key, NamespaceFacts};
+use crate::model::{Key, Labels, NamespaceFacts};
 use crate::selector;
 
 /// The label that the API server puts on every namespace: its name.
@@ -55,32 +55,28 @@ pub struct Namespaces<'a> {
     pub watched: Option<&'a BTreeSet<String>>,
 }
 
-impl Namespaces<'_> {
+impl<'a> Namespaces<'a> {
+    /// What is known of one namespace. To hold several scopes against it, look it up once.
+    #[must_use]
+    pub fn place<'n>(&self, namespace: &'n str) -> Place<'n>
+    where
+        'a: 'n,
+    {
+        Place {
+            name: namespace,
+            watched: self.watched.is_none_or(|all| all.contains(namespace)),
+            labels: match self.listed.map(|all| all.get(&Key::new("", namespace))) {
+                Some(Some(facts)) => PlaceLabels::Known(&facts.labels),
+                Some(None) => PlaceLabels::NoSuchNamespace,
+                None => PlaceLabels::Unknown,
+            },
+        }
+    }
+
     /// Whether `namespace` is in `scope` for an object that lives in `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str, namespace: &str) -> Membership {
-        let inside = match scope {
-            _ if self
-                .watched
-                .is_some_and(|watched| !watched.contains(namespace)) =>
-            {
-                false
-            }
-            NamespaceScope::Own => namespace == own,
-            NamespaceScope::All => true,
-            NamespaceScope::Matching(wanted) => match self.listed {
-                Some(listed) => listed
-                    .get(&Key::new("", namespace))
-                    .is_some_and(|facts| selector::matches(wanted, &facts.labels)),
-                None if is_by_name(wanted) => selector::matches_by(wanted, |_| Some(namespace)),
-                None => return Membership::Unevaluable,
-            },
-        };
-        if inside {
-            Membership::In
-        } else {
-            Membership::Out
-        }
+        self.place(namespace).membership(scope, own)
     }
 
     /// Whether `scope` can be evaluated at all.
@@ -89,6 +85,46 @@ impl Namespaces<'_> {
         match scope {
             NamespaceScope::Own | NamespaceScope::All => true,
             NamespaceScope::Matching(wanted) => self.listed.is_some() || is_by_name(wanted),
+        }
+    }
+}
+
+/// What is known of one namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    name: &'a str,
+    watched: bool,
+    labels: PlaceLabels<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PlaceLabels<'a> {
+    Known(&'a Labels),
+    NoSuchNamespace,
+    Unknown,
+}
+
+impl Place<'_> {
+    /// Whether it is in `scope` for an object that lives in `own`.
+    #[must_use]
+    pub fn membership(&self, scope: &NamespaceScope, own: &str) -> Membership {
+        let inside = match (scope, self.labels) {
+            _ if !self.watched => false,
+            (NamespaceScope::Own, _) => self.name == own,
+            (NamespaceScope::All, _) => true,
+            (NamespaceScope::Matching(wanted), PlaceLabels::Known(labels)) => {
+                selector::matches(wanted, labels)
+            }
+            (NamespaceScope::Matching(_), PlaceLabels::NoSuchNamespace) => false,
+            (NamespaceScope::Matching(wanted), PlaceLabels::Unknown) if is_by_name(wanted) => {
+                selector::matches_by(wanted, |_| Some(self.name))
+            }
+            (NamespaceScope::Matching(_), PlaceLabels::Unknown) => return Membership::Unevaluable,
+        };
+        if inside {
+            Membership::In
+        } else {
+            Membership::Out
         }
     }
 }

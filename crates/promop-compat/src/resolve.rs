@@ -164,7 +164,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
 
     let replicas = Replicas::of(world);
     let candidates = Candidates::of(world, &replicas);
-    let mut scrapers = scraped::Scrapers::of(world);
+    let scrapers = scraped::Scrapers::of(world, &replicas);
     let mut reached = Reached::default();
     for (key, monitor) in &selected {
         let (key, monitor) = (*key, *monitor);
@@ -184,11 +184,9 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
             &mut reached,
             &mut findings,
         ) {
-            for prometheus in scrapers.of_monitor(key, monitor, &mut findings) {
-                for (i, _) in replicas.of_prometheus(prometheus) {
-                    reached.pods.entry(i).or_default().add(key, None);
-                }
-            }
+            scrapers.of_monitor(key, monitor, &mut findings, &mut |i| {
+                reached.pods.entry(i).or_default().add(key, None);
+            });
         }
     }
     conclude(

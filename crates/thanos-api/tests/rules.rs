@@ -1,5 +1,8 @@
 //! The rules of the schema: what is refused, and with which words.
 
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
 

@@ -1,5 +1,8 @@
 //! The schema as the API server gets it.
 
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;

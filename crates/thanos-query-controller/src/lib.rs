@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use operator_runtime::{Component, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Related};
+use operator_runtime::{Component, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Related, Told};
 use promop_compat::caps::{Caps, Kind};
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
@@ -59,6 +59,14 @@ impl QueryController {
     }
 }
 
+const fn told(condition: &'static str, good: &'static str, at_first: bool) -> Told {
+    Told {
+        condition,
+        good,
+        at_first,
+    }
+}
+
 impl Component for QueryController {
     type Resource = ThanosQuery;
     type Status = ThanosQueryStatus;
@@ -68,11 +76,12 @@ impl Component for QueryController {
     const NAME: &'static str = "thanos-query-controller";
     const LABEL: &'static str = label::CONTROLLER;
     const REFRESH: &'static str = annotation::FILES_HASH;
-    const EVENT_CONDITIONS: &'static [&'static str] = &[
-        "Reconciled",
-        "EndpointsResolved",
-        "PrometheusOperatorIntegration",
-        "Frozen",
+    const TOLD: &'static [Told] = &[
+        told("Reconciled", "True", true),
+        told("EndpointsResolved", "True", true),
+        // Without Prometheus Operator from the start is a way to run, not a fault.
+        told("PrometheusOperatorIntegration", "True", false),
+        told("Frozen", "False", true),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {

@@ -69,8 +69,11 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         replica_labels: report.replica_labels.clone(),
         learned_replica_labels: report.learned_labels.clone(),
         applied_hash: outcome.applied_hash.clone(),
-        querier_status: pods.map(counts),
-        query_frontend_status: frontend.and_then(|(name, _)| outcome.workload(&name).map(counts)),
+        querier_status: pods.map(|w| counts(w, query.spec.replicas)),
+        query_frontend_status: frontend.and_then(|(name, frontend)| {
+            let pods = outcome.workload(&name)?;
+            Some(counts(pods, frontend.replicas.unwrap_or(1)))
+        }),
     }
 }
 
@@ -80,13 +83,14 @@ fn selector(labels: &Labels) -> String {
     pairs.join(",")
 }
 
-fn counts(workload: &Workload) -> DeploymentStatus {
+fn counts(workload: &Workload, wanted: i32) -> DeploymentStatus {
     let counts = &workload.counts;
     DeploymentStatus {
         replicas: counts.replicas,
         updated_replicas: counts.updated_replicas,
         available_replicas: counts.available_replicas,
-        unavailable_replicas: counts.unavailable_replicas,
+        // By the spec, which is ahead of what the Deployment's own status says.
+        unavailable_replicas: (wanted - counts.available_replicas).max(0),
         ready_replicas: counts.ready_replicas,
     }
 }

@@ -11,6 +11,8 @@ pub mod pdb;
 pub mod pod;
 pub mod probes;
 pub mod quantity;
+mod scheduling;
+mod security;
 pub mod service;
 #[cfg(feature = "testing")]
 pub mod testing;

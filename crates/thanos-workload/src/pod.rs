@@ -1,9 +1,8 @@
 //! Pods of Thanos, as Pod Security "restricted" wants them.
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, ContainerPort, Lifecycle, LifecycleHandler, PodAffinityTerm,
-    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecurityContext, SleepAction, Volume, VolumeMount, WeightedPodAffinityTerm,
+    Container, ContainerPort, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SleepAction, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use thanos_api::v1alpha1::{Additional, CommonFields};
@@ -11,10 +10,7 @@ use thanos_api::v1alpha1::{Additional, CommonFields};
 use crate::FieldError;
 use crate::labels::{Identity, Map};
 use crate::service::protocol;
-use crate::{unique, volumes};
-
-/// The user and group of the Thanos image.
-const USER: i64 = 1001;
+use crate::{scheduling, security, unique, volumes};
 
 /// A pod of one Thanos container, before the user's additions.
 #[derive(Clone, Debug)]
@@ -131,7 +127,7 @@ impl Pod<'_> {
                 }),
                 ..Default::default()
             }),
-            security_context: Some(container_security()),
+            security_context: Some(security::of_container()),
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
             ..Default::default()
         };
@@ -157,17 +153,23 @@ impl Pod<'_> {
             spec: Some(PodSpec {
                 service_account_name: Some(self.service_account),
                 automount_service_account_token: Some(false),
-                security_context: Some(pod_security(common.security_context.as_ref())),
+                security_context: Some(security::of_pod(common.security_context.as_ref())),
                 containers,
                 volumes: (!volumes.is_empty()).then_some(volumes),
                 image_pull_secrets: common.image_pull_secrets.clone(),
                 node_selector: common.node_selector.clone(),
                 affinity: Some(match &common.affinity {
                     Some(affinity) => affinity.clone(),
-                    None => different_nodes(self.identity),
+                    None => scheduling::different_nodes(self.identity),
                 }),
                 tolerations: common.tolerations.clone(),
-                topology_spread_constraints: common.topology_spread_constraints.clone(),
+                topology_spread_constraints: common.topology_spread_constraints.as_ref().map(
+                    |all| {
+                        all.iter()
+                            .map(|c| scheduling::over_own_pods(c, self.identity))
+                            .collect()
+                    },
+                ),
                 termination_grace_period_seconds: Some(self.grace_seconds),
                 ..Default::default()
             }),
@@ -274,57 +276,4 @@ fn no_duplicates_within(container: &Container, field: &str) -> Result<(), FieldE
         "mountPath",
         |m| m.mount_path.clone(),
     )
-}
-
-/// The user's security context with what "restricted" needs in the places left open.
-fn pod_security(user: Option<&PodSecurityContext>) -> PodSecurityContext {
-    let mut context = user.cloned().unwrap_or_default();
-    context.run_as_non_root.get_or_insert(true);
-    context.run_as_user.get_or_insert(USER);
-    context.run_as_group.get_or_insert(USER);
-    context.fs_group.get_or_insert(USER);
-    context
-        .fs_group_change_policy
-        .get_or_insert_with(|| "OnRootMismatch".to_owned());
-    context
-        .seccomp_profile
-        .get_or_insert_with(|| SeccompProfile {
-            type_: "RuntimeDefault".to_owned(),
-            ..Default::default()
-        });
-    context
-}
-
-/// Users and seccomp are set for the pod, where the user's wish counts; a container's would
-/// override it.
-fn container_security() -> SecurityContext {
-    SecurityContext {
-        allow_privilege_escalation: Some(false),
-        read_only_root_filesystem: Some(true),
-        capabilities: Some(Capabilities {
-            drop: Some(vec!["ALL".to_owned()]),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-/// Pods of one workload prefer different nodes.
-fn different_nodes(identity: &Identity) -> Affinity {
-    Affinity {
-        pod_anti_affinity: Some(PodAntiAffinity {
-            preferred_during_scheduling_ignored_during_execution: Some(vec![
-                WeightedPodAffinityTerm {
-                    weight: 100,
-                    pod_affinity_term: PodAffinityTerm {
-                        label_selector: Some(identity.selector()),
-                        topology_key: "kubernetes.io/hostname".to_owned(),
-                        ..Default::default()
-                    },
-                },
-            ]),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
 }

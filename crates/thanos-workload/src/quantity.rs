@@ -13,7 +13,6 @@ pub fn bytes(quantity: &str) -> Option<u64> {
     let binary = |power: i32| 1024f64.powi(power);
     let factor = match suffix {
         "" => 1.0,
-        "m" => 1e-3,
         "k" => 1e3,
         "M" => 1e6,
         "G" => 1e9,
@@ -42,8 +41,8 @@ mod tests {
         assert_eq!(bytes("1.5Gi"), Some(1_610_612_736));
         assert_eq!(bytes("+1G"), Some(1_000_000_000));
         assert_eq!(bytes("1e3"), Some(1000));
-        assert_eq!(bytes("1500m"), Some(2));
-        for bad in ["", "0", "-1", "x", "1Zi", "1e99", "1.2.3"] {
+        // Thousandths of a byte are a mistake for megabytes.
+        for bad in ["", "0", "-1", "x", "100m", "1Zi", "1e99", "1.2.3"] {
             assert_eq!(bytes(bad), None, "{bad}");
         }
     }

@@ -54,13 +54,18 @@ pub async fn install(cluster: &Cluster, plural: &str) {
 pub async fn uninstall(cluster: &Cluster, plural: &str) {
     let name = format!("{plural}.monitoring.coreos.com");
     let definition = "apiextensions.k8s.io/v1";
-    cluster.delete(definition, "CustomResourceDefinition", &name).await;
+    cluster
+        .delete(definition, "CustomResourceDefinition", &name)
+        .await;
     let look = async || check(!served(cluster, plural).await, || "still served".into());
     eventually(&format!("{plural} is not served"), SOON, look).await;
 }
 
 pub async fn served(cluster: &Cluster, plural: &str) -> bool {
-    let list = cluster.client.list_api_group_resources("monitoring.coreos.com/v1").await;
+    let list = cluster
+        .client
+        .list_api_group_resources("monitoring.coreos.com/v1")
+        .await;
     list.is_ok_and(|list| list.resources.iter().any(|r| r.name == plural))
 }
 
@@ -87,7 +92,9 @@ pub fn prometheus(name: &str, spec: Value) -> Value {
         "replicas": 2, "serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {},
         "podMetadata": {"labels": {"app.kubernetes.io/part-of": "kube-prometheus"}},
     });
-    all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    all.as_object_mut()
+        .unwrap()
+        .extend(spec.as_object().unwrap().clone());
     json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
         "metadata": {"name": name}, "spec": all,
@@ -128,10 +135,16 @@ pub async fn endpoints_within(
 ) {
     let look = async || {
         let file = endpoint_file(cluster, query).await;
-        let holds = with.iter().all(|w| file.contains(w)) && !without.iter().any(|w| file.contains(w));
+        let holds =
+            with.iter().all(|w| file.contains(w)) && !without.iter().any(|w| file.contains(w));
         check(holds, || file)
     };
-    eventually(&format!("endpoints of {query}: {with:?}, not {without:?}"), limit, look).await;
+    eventually(
+        &format!("endpoints of {query}: {with:?}, not {without:?}"),
+        limit,
+        look,
+    )
+    .await;
 }
 
 /// Every kind that the controller owns.
@@ -150,10 +163,13 @@ pub async fn owned(cluster: &Cluster, uid: &str) -> Vec<DynamicObject> {
     let mut all = Vec::new();
     for (api_version, kind) in OWNED {
         let api = cluster.api(&json!({"apiVersion": api_version, "kind": kind}));
-        let Ok(list) = api.list(&Default::default()).await else { continue };
-        let mine = list.items.into_iter().filter(|o| {
-            o.owner_references().iter().any(|r| r.uid == uid)
-        });
+        let Ok(list) = api.list(&Default::default()).await else {
+            continue;
+        };
+        let mine = list
+            .items
+            .into_iter()
+            .filter(|o| o.owner_references().iter().any(|r| r.uid == uid));
         all.extend(mine.map(|mut o| {
             o.types = Some(kube::api::TypeMeta {
                 api_version: (*api_version).to_owned(),
@@ -165,21 +181,31 @@ pub async fn owned(cluster: &Cluster, uid: &str) -> Vec<DynamicObject> {
     all
 }
 
-/// Plays the part of the kubelets: every Deployment of the namespace has all its pods.
+/// Plays the part of the kubelets: every pod of every Deployment of the namespace is ready.
 pub async fn all_pods_ready(cluster: &Cluster) {
-    let api = cluster.api(&json!({"apiVersion": "apps/v1", "kind": "Deployment"}));
-    for deployment in api.list(&Default::default()).await.unwrap().items {
-        let wanted = deployment.data["spec"]["replicas"].clone();
-        let body = json!({"status": {
-            "observedGeneration": deployment.metadata.generation,
-            "replicas": wanted, "updatedReplicas": wanted, "readyReplicas": wanted,
-            "availableReplicas": wanted, "unavailableReplicas": 0,
-        }});
-        let api: &Api<DynamicObject> = &api;
-        api.patch_status(&deployment.name_any(), &PatchParams::default(), &Patch::Merge(body))
-            .await
-            .unwrap();
-    }
+    let deployments = cluster.api(&json!({"apiVersion": "apps/v1", "kind": "Deployment"}));
+    let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
+    let ready = json!({"status": {"phase": "Running", "conditions": [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    ]}});
+    let look = async || {
+        for pod in pods.list(&Default::default()).await.unwrap().items {
+            if pod.data["status"]["phase"] != "Running" {
+                let body = Patch::Merge(&ready);
+                pods.patch_status(&pod.name_any(), &PatchParams::default(), &body)
+                    .await
+                    .unwrap();
+            }
+        }
+        let all = deployments.list(&Default::default()).await.unwrap().items;
+        let waiting: Vec<String> = all
+            .iter()
+            .filter(|d| d.data["status"]["availableReplicas"] != d.data["spec"]["replicas"])
+            .map(ResourceExt::name_any)
+            .collect();
+        check(waiting.is_empty(), || format!("{waiting:?}"))
+    };
+    eventually("all pods are ready", SOON, look).await;
 }
 
 /// What `render` makes of everything in the namespace: the plan, and the status at the end.
@@ -205,7 +231,8 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
     }
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
     for namespace in namespaces.list(&Default::default()).await.unwrap() {
-        items.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace.metadata}));
+        items
+            .push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace.metadata}));
     }
     let file = std::env::temp_dir().join(format!("{}.json", cluster.namespace));
     std::fs::write(&file, json!({"items": items}).to_string()).unwrap();
@@ -214,7 +241,11 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
         .arg(&file)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap()
 }
 
@@ -226,7 +257,10 @@ pub async fn assert_rendered_is_applied(cluster: &Cluster) {
             continue;
         }
         let name = planned["metadata"]["name"].as_str().unwrap();
-        let (version, kind) = (planned["apiVersion"].as_str().unwrap(), planned["kind"].as_str().unwrap());
+        let (version, kind) = (
+            planned["apiVersion"].as_str().unwrap(),
+            planned["kind"].as_str().unwrap(),
+        );
         let stored = cluster.get(version, kind, name).await;
         let stored = stored.unwrap_or_else(|| panic!("{kind} {name} is planned and not there"));
         assert_within(&planned, &stored, &format!("{kind} {name}"));

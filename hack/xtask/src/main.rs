@@ -1,6 +1,7 @@
 //! Generates committed files. `--check` writes nothing and fails if a file is not up to date.
 
 mod crds;
+mod rbac;
 mod yaml;
 
 use std::path::Path;
@@ -21,6 +22,10 @@ struct Args {
 enum Task {
     /// deploy/crds: the resource definitions.
     Crds,
+    /// deploy/components: the permissions of each controller.
+    Rbac,
+    /// Everything.
+    All,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -28,6 +33,8 @@ fn main() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = match args.task {
         Task::Crds => crds::files()?,
+        Task::Rbac => rbac::files()?,
+        Task::All => [crds::files()?, rbac::files()?].concat(),
     };
     let mut stale = Vec::new();
     for (path, content) in files {
@@ -45,7 +52,7 @@ fn main() -> anyhow::Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "not up to date: {}; run `cargo run -p xtask -- crds`",
+            "not up to date: {}; run `cargo run -p xtask -- all`",
             stale.join(", ")
         );
     }

@@ -15,7 +15,9 @@ const NAMESPACE: &str = "thanos-system";
 
 /// Path and content of every generated file.
 pub fn files() -> Result<Vec<(String, String)>> {
-    Ok(vec![controller::<thanos_query_controller::QueryController>()?])
+    Ok(vec![
+        controller::<thanos_query_controller::QueryController>()?,
+    ])
 }
 
 fn controller<C: Component>() -> Result<(String, String)> {
@@ -43,7 +45,10 @@ fn controller<C: Component>() -> Result<(String, String)> {
         })?,
     ];
     let path = format!("deploy/components/{}/rbac.yaml", C::NAME);
-    let text = format!("# Generated: cargo run -p xtask -- rbac\n{}", documents.join("---\n"));
+    let text = format!(
+        "# Generated: cargo run -p xtask -- rbac\n{}",
+        documents.join("---\n")
+    );
     Ok((path, text))
 }
 

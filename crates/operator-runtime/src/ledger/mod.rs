@@ -91,6 +91,15 @@ struct Entry {
     counts: Counts,
 }
 
+/// Whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// An object is not as it should be, or may not be.
+    Now(Owner),
+    /// Only counts of pods changed. They change several times in a moment.
+    Soon(Owner),
+}
+
 /// An object that is to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surplus {
@@ -107,11 +116,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Enters what the API server says of an object. Returns its owner if a pass should follow.
+    /// Enters what the API server says of an object. Returns its owner if a pass should follow, and
+    /// how soon.
     ///
     /// `manager` is our field manager. An older version than the one known is ignored: the answer
     /// to a request can overtake the watch.
-    pub fn enter(&mut self, key: ObjectKey, object: &Owned, manager: &str) -> Option<Owner> {
+    pub fn enter(&mut self, key: ObjectKey, object: &Owned, manager: &str) -> Option<Wake> {
         let owner = owner_of(&object.metadata)?;
         let fresh = Entry {
             uid: object.metadata.uid.clone().unwrap_or_default(),
@@ -125,16 +135,19 @@ impl Ledger {
         match known.get_mut(&key) {
             None => {
                 known.insert(key, fresh);
-                Some(owner)
+                Some(Wake::Now(owner))
             }
             Some(entry) if entry.uid == fresh.uid && fresh.version <= entry.version => None,
             Some(entry) => {
                 let same = entry.uid == fresh.uid && entry.owned == fresh.owned;
-                let wake =
-                    !same || entry.counts != fresh.counts || entry.generation != fresh.generation;
+                let counted = entry.counts != fresh.counts || entry.generation != fresh.generation;
                 let sent = if same { entry.sent } else { None };
                 *entry = Entry { sent, ..fresh };
-                wake.then_some(owner)
+                match (same, counted) {
+                    (false, _) => Some(Wake::Now(owner)),
+                    (true, true) => Some(Wake::Soon(owner)),
+                    (true, false) => None,
+                }
             }
         }
     }

@@ -114,7 +114,7 @@ fn drift_shows_in_the_owned_fields() {
     for fields in [json!({"f:spec": {}}), Value::Null] {
         version = version.max(20) + 1;
         let woken = ledger.enter(key("a"), &object("uid-a", version, fields), MANAGER);
-        assert_eq!(woken, Some(owner()));
+        assert_eq!(woken, Some(Wake::Now(owner())));
         assert_eq!(converge(&mut ledger, &plan, None, &mut version), 1);
     }
 }
@@ -125,7 +125,7 @@ fn a_new_object_of_the_same_name_is_sent() {
     converge(&mut ledger, &plan, None, &mut version);
     assert_eq!(
         ledger.enter(key("a"), &object("other", 9, ours()), MANAGER),
-        Some(owner())
+        Some(Wake::Now(owner()))
     );
     assert_eq!(ledger.to_send(&owner(), &plan, None).len(), 1);
 }
@@ -254,7 +254,7 @@ fn counts_wake_and_say_whether_they_are_current() {
     seen.status.ready_replicas = 1;
     assert_eq!(
         ledger.enter(deployment.clone(), &seen, MANAGER),
-        Some(owner())
+        Some(Wake::Soon(owner()))
     );
     let workload = &ledger.counts(&owner())[&deployment];
     assert!(workload.current);

@@ -14,7 +14,7 @@ use crate::apply::{Refusal, Writer};
 use crate::backoff::Backoff;
 use crate::component::{Component, Outcome, Verdict};
 use crate::error::Error;
-use crate::events::Events;
+use crate::events::{Events, turned};
 use crate::hub::{Guarded, Hub, Written, owner, version};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
@@ -219,16 +219,15 @@ async fn write_status<C: Component>(
             source: Box::new(source),
         })?;
     let reference = reference::<C>(meta);
-    let told = C::EVENT_CONDITIONS;
-    let turned = crate::events::turned(C::conditions(previous), C::conditions(&next), told);
-    let turned: Vec<_> = turned.cloned().collect();
+    let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
+    let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
     let written = Written {
         version: version(&answer),
         status: next,
     };
     cx.hub.state().written.insert(owner.clone(), written);
-    for condition in &turned {
-        cx.events.condition(&reference, condition).await;
+    for (condition, good) in &turned {
+        cx.events.condition(&reference, condition, good).await;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::fake::Fake;
 use super::*;
-use crate::component::OwnedKind;
+use crate::component::{OwnedKind, Told};
 use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::ledger::Owned;
@@ -52,7 +52,11 @@ impl Component for ToyController {
     const NAME: &'static str = "toy";
     const LABEL: &'static str = "example.com/controller";
     const REFRESH: &'static str = "example.com/refresh";
-    const EVENT_CONDITIONS: &'static [&'static str] = &["Reconciled"];
+    const TOLD: &'static [Told] = &[Told {
+        condition: "Reconciled",
+        good: "True",
+        at_first: true,
+    }];
 
     fn owned_kinds() -> Vec<OwnedKind> {
         vec![OwnedKind::builtin::<ConfigMap>()]

@@ -1,6 +1,7 @@
 //! ServiceMonitors and Prometheuses, with the defaults that Prometheus Operator applies.
 
 use super::selector::{Selector, optional, required};
+use crate::digest::LabelDigest;
 use crate::lenient::lenient;
 use crate::model::{Labels, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces};
 use crate::names;
@@ -58,6 +59,7 @@ impl ServiceMonitorSpec {
         let wanted = self.namespace_selector.or_default();
         let names = wanted.match_names.or_default();
         ServiceMonitorFacts {
+            digest: LabelDigest::of(&labels),
             labels,
             selector: required(self.selector),
             namespaces: match wanted.any.or_default() {

@@ -219,6 +219,7 @@ fn service_monitors() {
                 labels: labels(&[("l", "v")]),
                 selector: selector(&[("a", "b")]),
                 namespaces: expected,
+                ..Default::default()
             }
         );
     }

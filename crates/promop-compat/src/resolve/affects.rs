@@ -44,7 +44,11 @@ pub fn affects_services(
 ) -> bool {
     let replicas = Replicas::within(world, &key.namespace);
     let mut changed = [old, new].into_iter().flatten();
-    changed.any(|facts| leads_to(world, &replicas, key, facts).is_some())
+    changed.any(|facts| {
+        let places = replicas.in_namespace(&key.namespace);
+        let pods = replicas.behind(places, &facts.selector);
+        leads_to(world, pods, key, facts).is_some()
+    })
 }
 
 /// Whether a change of one pod can change any resolution: whether it was or is now a replica of a

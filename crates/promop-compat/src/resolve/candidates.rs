@@ -5,7 +5,7 @@
 use super::World;
 use super::replicas::Replicas;
 use super::report::{Finding, Reason, Subject};
-use crate::model::{Key, Labels, ServiceFacts};
+use crate::model::{Key, Labels, PortFacts, ServiceFacts};
 use crate::names;
 
 /// A Service that leads somewhere.
@@ -30,9 +30,17 @@ pub(super) struct Candidates<'a>(Vec<Service<'a>>);
 
 impl<'a> Candidates<'a> {
     pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
+        let mut namespace = "";
+        let mut places = 0..0;
         let services = world.services.iter();
         let leading = services.filter_map(|(key, facts)| {
-            let leads_to = leads_to(world, replicas, key, facts)?;
+            // Views are sorted, so the places of a namespace are looked up once.
+            if key.namespace != namespace {
+                namespace = &key.namespace;
+                places = replicas.in_namespace(namespace);
+            }
+            let pods = replicas.behind(places.clone(), &facts.selector);
+            let leads_to = leads_to(world, pods, key, facts)?;
             Some(Service {
                 key,
                 labels: &facts.labels,
@@ -78,61 +86,75 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// Where a Service leads; `None` if it is an application's or our own.
+/// Where a Service leads that has these replicas behind it; `None` if it is an application's or
+/// our own.
 pub(super) fn leads_to(
     world: &World<'_>,
-    replicas: &Replicas<'_>,
+    pods: Vec<usize>,
     key: &Key,
     facts: &ServiceFacts,
 ) -> Option<LeadsTo> {
-    if facts.labels.contains_key(world.own_label) {
-        return None;
-    }
-    let pods = replicas.behind(&key.namespace, &facts.selector);
-    if !pods.is_empty() {
-        return Some(LeadsTo::Pods(pods));
-    }
-    if !is_operated(facts)
-        && let Some(address) = store_api_address(key, facts)
-    {
-        return Some(LeadsTo::StoreApi(address));
-    }
-    let meant = is_operated(facts) || has(&facts.selector, names::NAME, names::PROMETHEUS);
-    meant.then(|| LeadsTo::Nothing(no_prometheus_behind(world, key)))
+    let leads_to = if pods.is_empty() {
+        match (purpose(facts), store_api_port(facts)) {
+            (Purpose::Prometheus | Purpose::Other, Some(port)) => {
+                LeadsTo::StoreApi(store_api_address(key, port))
+            }
+            (Purpose::Other, None) => return None,
+            (Purpose::Operated | Purpose::Prometheus, _) => {
+                LeadsTo::Nothing(no_prometheus_behind(world, key))
+            }
+        }
+    } else {
+        LeadsTo::Pods(pods)
+    };
+    // Asked last: almost every Service has dropped out by now.
+    (!facts.labels.contains_key(world.own_label)).then_some(leads_to)
 }
 
-/// Whether a Service is for pods of Prometheus Operator and for no others.
-fn is_operated(facts: &ServiceFacts) -> bool {
-    facts.labels.contains_key(names::OPERATED)
-        || facts.selector.contains_key(names::RESOURCE)
-        || facts.selector.contains_key(names::SHARD)
-        || has(
-            &facts.selector,
-            names::MANAGED_BY,
-            names::PROMETHEUS_OPERATOR,
-        )
+/// What a Service is for, as its selector tells.
+enum Purpose {
+    /// For pods of Prometheus Operator and for no others.
+    Operated,
+    /// For some Prometheus.
+    Prometheus,
+    /// For anything else.
+    Other,
 }
 
-fn has(labels: &Labels, key: &str, value: &str) -> bool {
-    labels.get(key).is_some_and(|found| found == value)
+fn purpose(facts: &ServiceFacts) -> Purpose {
+    let mut purpose = Purpose::Other;
+    for (key, value) in &facts.selector {
+        match (key.as_str(), value.as_str()) {
+            (names::RESOURCE | names::SHARD, _)
+            | (names::MANAGED_BY, names::PROMETHEUS_OPERATOR) => return Purpose::Operated,
+            (names::NAME, names::PROMETHEUS) => purpose = Purpose::Prometheus,
+            _ => {}
+        }
+    }
+    match purpose {
+        Purpose::Prometheus if facts.labels.contains_key(names::OPERATED) => Purpose::Operated,
+        purpose => purpose,
+    }
 }
 
-/// The address of the StoreAPI that a Service exposes. A named port has an SRV record, so the port
-/// number may differ from pod to pod; an unnamed one has none.
-fn store_api_address(key: &Key, facts: &ServiceFacts) -> Option<String> {
-    let is_named = |name: &Option<String>| name.as_deref() == Some(names::GRPC_PORT_NAME);
-    let named = facts.ports.iter().find(|port| is_named(&port.name));
-    let port = named.or_else(|| {
-        facts
-            .ports
-            .iter()
-            .find(|port| port.port == names::GRPC_PORT)
-    })?;
-    let Key { namespace, name } = key;
-    Some(match &port.name {
+/// The port by which a Service exposes the StoreAPI, if it does.
+fn store_api_port(facts: &ServiceFacts) -> Option<&PortFacts> {
+    let is_named = |port: &&PortFacts| port.name.as_deref() == Some(names::GRPC_PORT_NAME);
+    let is_numbered = |port: &&PortFacts| port.port == names::GRPC_PORT;
+    let mut ports = facts.ports.iter();
+    ports
+        .clone()
+        .find(is_named)
+        .or_else(|| ports.find(is_numbered))
+}
+
+/// The address of the StoreAPI behind `port`. A named port has an SRV record, so the port number
+/// may differ from pod to pod; an unnamed one has none.
+fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String {
+    match &port.name {
         Some(port) => format!("dnssrv+_{port}._tcp.{name}.{namespace}.svc"),
         None => format!("dns+{name}.{namespace}.svc:{}", port.port),
-    })
+    }
 }
 
 fn no_prometheus_behind(world: &World<'_>, key: &Key) -> Finding {

@@ -4,6 +4,7 @@
 //! endpoint.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::World;
 use super::report::{Finding, Reason, Subject};
@@ -82,22 +83,17 @@ impl<'a> Replicas<'a> {
         &self.0[i]
     }
 
-    /// The replicas that a Service with this selector leads to, by index.
-    pub(super) fn behind(&self, namespace: &str, selector: &Labels) -> Vec<usize> {
-        let replicas = self.in_namespace(namespace);
-        replicas
-            .filter(|(_, replica)| selector::service_selects(selector, &replica.labels))
-            .map(|(i, _)| i)
-            .collect()
+    /// Those of `places` that a Service with this selector leads to.
+    pub(super) fn behind(&self, places: Range<usize>, selector: &Labels) -> Vec<usize> {
+        let is_behind = |i: &usize| selector::service_selects(selector, &self.0[*i].labels);
+        places.filter(is_behind).collect()
     }
 
-    /// The replicas of one Prometheus, with their index.
-    pub(super) fn of_prometheus<'s>(
-        &'s self,
-        prometheus: &'s Key,
-    ) -> impl Iterator<Item = (usize, &'s Replica<'a>)> {
-        self.in_namespace(&prometheus.namespace)
-            .filter(move |(_, r)| r.owner.resource().is_some_and(|(key, _)| key == prometheus))
+    /// The replicas of one Prometheus, by index.
+    pub(super) fn of_prometheus(&self, prometheus: &Key) -> impl Iterator<Item = usize> {
+        let owner = |i: usize| self.0[i].owner.resource().map(|(key, _)| key);
+        let places = self.in_namespace(&prometheus.namespace);
+        places.filter(move |i| owner(*i) == Some(prometheus))
     }
 
     /// The finding about a replica that is an agent's.
@@ -112,17 +108,13 @@ impl<'a> Replicas<'a> {
         })
     }
 
-    fn in_namespace<'s>(
-        &'s self,
-        namespace: &str,
-    ) -> impl Iterator<Item = (usize, &'s Replica<'a>)> {
-        let start = self
-            .0
-            .partition_point(|r| r.pod.namespace.as_str() < namespace);
-        let end = self
-            .0
-            .partition_point(|r| r.pod.namespace.as_str() <= namespace);
-        (start..end).zip(&self.0[start..end])
+    /// The indices of the replicas in one namespace.
+    pub(super) fn in_namespace(&self, namespace: &str) -> Range<usize> {
+        let end_of = |is_before: fn(&str, &str) -> bool| {
+            self.0
+                .partition_point(|r| is_before(&r.pod.namespace, namespace))
+        };
+        end_of(|a, b| a < b)..end_of(|a, b| a <= b)
     }
 }
 

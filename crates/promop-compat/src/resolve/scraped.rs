@@ -1,9 +1,12 @@
 //! Which Prometheuses scrape by a ServiceMonitor, as Prometheus Operator selects it for them.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use super::World;
+use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use crate::model::{Key, PrometheusFacts, ServiceMonitorFacts};
-use crate::namespaces::{Membership, NamespaceScope, Namespaces};
+use crate::namespaces::{Membership, NamespaceScope, Namespaces, Place};
 use crate::selector::{self, requirements};
 
 /// The Prometheuses that may scrape.
@@ -17,111 +20,95 @@ struct Scraper<'a> {
     key: &'a Key,
     facts: &'a PrometheusFacts,
     scope: NamespaceScope,
+    /// Why its selectors select nothing, if they are malformed.
     invalid: Option<String>,
-    /// The namespace asked for last, and whether it is in the scope.
-    last: Option<(String, Membership)>,
+    /// Its replicas, by index.
+    replicas: Vec<usize>,
 }
 
 impl<'a> Scrapers<'a> {
-    pub(super) fn of(world: &World<'a>) -> Self {
-        let all = world.prometheuses.map(|all| {
-            all.iter()
-                .map(|(key, facts)| Scraper::new(key, facts))
-                .collect::<Vec<_>>()
-        });
+    pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
+        let scraper = |(key, facts)| Scraper::new(key, facts, replicas);
         Self {
-            all,
+            all: world
+                .prometheuses
+                .map(|all| all.iter().map(scraper).collect()),
             namespaces: world.namespaces,
         }
     }
 
-    /// The Prometheuses that scrape by `monitor`. If there are none, a finding says why.
+    /// Visits the replicas of every Prometheus that scrapes by `monitor`, by their index. If there
+    /// are none, a finding says why.
     pub(super) fn of_monitor(
-        &mut self,
+        &self,
         key: &Key,
         monitor: &ServiceMonitorFacts,
         findings: &mut Findings,
-    ) -> Vec<&'a Key> {
+        visit: &mut impl FnMut(usize),
+    ) {
         let subject = || Subject::ServiceMonitor(key.clone());
-        let Some(all) = &mut self.all else {
+        let Some(all) = &self.all else {
             findings.add(Reason::PrometheusUnreadable, subject(), || {
                 "it points at an application, and Prometheus resources cannot be read to tell \
                  which of them scrape it; install their definition or permit reading them"
                     .to_owned()
             });
-            return Vec::new();
+            return;
         };
-        let mut found = Vec::new();
-        let mut doubtful = false;
-        for scraper in all.iter_mut() {
-            match scraper.scrapes(&self.namespaces, key, monitor) {
-                Membership::In => found.push(scraper.key),
+        let place = self.namespaces.place(&key.namespace);
+        let mut explained = false;
+        for scraper in all {
+            match scraper.scrapes(&place, monitor) {
+                Membership::In => {
+                    explained = true;
+                    scraper.replicas.iter().copied().for_each(&mut *visit);
+                }
                 Membership::Out => {}
                 Membership::Unevaluable => {
-                    doubtful = true;
+                    explained = true;
                     scraper.report_unevaluable(findings);
                 }
             }
             scraper.report_invalid(findings);
         }
-        if found.is_empty() && !doubtful {
+        if !explained {
             findings.add(Reason::NotScraped, subject(), || {
-                not_scraped(all, &self.namespaces, key, monitor)
+                not_scraped(all, &place, key, monitor)
             });
         }
-        found
     }
 }
 
 impl<'a> Scraper<'a> {
-    fn new(key: &'a Key, facts: &'a PrometheusFacts) -> Self {
-        let fields = [
-            ("serviceMonitorSelector", &facts.service_monitor_selector),
-            (
-                "serviceMonitorNamespaceSelector",
-                &facts.service_monitor_namespace_selector,
-            ),
-        ];
-        let invalid = fields.into_iter().find_map(|(field, selector)| {
+    fn new(key: &'a Key, facts: &'a PrometheusFacts, replicas: &Replicas<'_>) -> Self {
+        let wanted = &facts.service_monitor_selector;
+        let namespaces = &facts.service_monitor_namespace_selector;
+        let invalid = |field: &str, selector: &Option<LabelSelector>| {
             let error = selector::validate(selector.as_ref()?).err()?;
             Some(format!("spec.{field}.{error}"))
-        });
-        let namespaces = facts.service_monitor_namespace_selector.as_ref();
-        let scope = NamespaceScope::from_selector(namespaces);
+        };
         Self {
             key,
             facts,
-            scope,
-            invalid,
-            last: None,
+            scope: NamespaceScope::from_selector(namespaces.as_ref()),
+            invalid: invalid("serviceMonitorSelector", wanted)
+                .or_else(|| invalid("serviceMonitorNamespaceSelector", namespaces)),
+            replicas: replicas.of_prometheus(key).collect(),
         }
     }
 
-    /// Whether this Prometheus scrapes by `monitor`.
-    fn scrapes(
-        &mut self,
-        namespaces: &Namespaces<'_>,
-        key: &Key,
-        monitor: &ServiceMonitorFacts,
-    ) -> Membership {
+    /// Whether this Prometheus scrapes by `monitor`, which is at `place`.
+    fn scrapes(&self, place: &Place<'_>, monitor: &ServiceMonitorFacts) -> Membership {
         let wanted = self.facts.service_monitor_selector.as_ref();
         if self.invalid.is_some() || !selector::selects(wanted, &monitor.labels) {
             return Membership::Out;
         }
-        self.looks_in(namespaces, &key.namespace)
+        self.looks_in(place)
     }
 
-    /// Whether this Prometheus looks for ServiceMonitors in `namespace`.
-    fn looks_in(&mut self, namespaces: &Namespaces<'_>, namespace: &str) -> Membership {
-        match &self.last {
-            Some((last, membership)) if last == namespace => *membership,
-            _ => {
-                let own = &self.key.namespace;
-                let membership = namespaces.membership(&self.scope, own, namespace);
-                self.last = Some((namespace.to_owned(), membership));
-                membership
-            }
-        }
+    /// Whether this Prometheus looks for ServiceMonitors at `place`.
+    fn looks_in(&self, place: &Place<'_>) -> Membership {
+        place.membership(&self.scope, &self.key.namespace)
     }
 
     fn report_invalid(&self, findings: &mut Findings) {
@@ -146,15 +133,15 @@ impl<'a> Scraper<'a> {
 
 /// Why nothing scrapes by `monitor`: names the Prometheus that comes nearest.
 fn not_scraped(
-    all: &mut [Scraper<'_>],
-    namespaces: &Namespaces<'_>,
+    all: &[Scraper<'_>],
+    place: &Place<'_>,
     key: &Key,
     monitor: &ServiceMonitorFacts,
 ) -> String {
-    let valid = all.iter_mut().filter(|s| s.invalid.is_none());
+    let valid = all.iter().filter(|s| s.invalid.is_none());
     let nearest = valid
         .filter_map(|scraper| {
-            let looks = scraper.looks_in(namespaces, &key.namespace) != Membership::Out;
+            let looks = scraper.looks_in(place) != Membership::Out;
             let wanted = scraper.facts.service_monitor_selector.as_ref()?;
             let missing = selector::count_missing(wanted, &monitor.labels);
             Some((missing + usize::from(!looks), scraper.key, wanted, looks))

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use super::report::{Findings, Reason, Subject};
 use super::{Request, Selection, World};
+use crate::digest::Wanted;
 use crate::model::{Key, ServiceMonitorFacts};
 use crate::namespaces::{Membership, NamespaceScope, Namespaces};
 use crate::selector;
@@ -54,10 +55,17 @@ pub(super) fn service_monitors<'a>(
     selections: &[&Selection],
 ) -> Vec<(&'a Key, &'a ServiceMonitorFacts)> {
     let mut scopes = Scopes::new(world.namespaces, own, selections);
+    let wanted: Vec<_> = selections
+        .iter()
+        .map(|s| (s, Wanted::by(&s.selector)))
+        .collect();
     let selects = |(key, facts): &(&Key, &ServiceMonitorFacts)| {
-        let inside = scopes.of(&key.namespace);
-        let mut each = selections.iter().zip(inside);
-        each.any(|(s, inside)| *inside && selector::matches(&s.selector, &facts.labels))
+        // Cheapest first: the digest lies beside the key, the labels lie anywhere.
+        wanted.iter().enumerate().any(|(i, (selection, wanted))| {
+            facts.digest.may_have(*wanted)
+                && scopes.of(&key.namespace)[i]
+                && selector::matches(&selection.selector, &facts.labels)
+        })
     };
     if selections.iter().all(|s| s.scope == NamespaceScope::Own) {
         in_namespace(world.service_monitors, own)
@@ -108,9 +116,9 @@ impl<'a, 's> Scopes<'a, 's> {
     pub(super) fn of(&mut self, namespace: &str) -> &[bool] {
         if self.namespace.as_deref() != Some(namespace) {
             self.namespace = Some(namespace.to_owned());
+            let place = self.namespaces.place(namespace);
             for (inside, selection) in self.inside.iter_mut().zip(self.selections) {
-                let scope = &selection.scope;
-                *inside = self.namespaces.membership(scope, self.own, namespace) == Membership::In;
+                *inside = place.membership(&selection.scope, self.own) == Membership::In;
             }
         }
         &self.inside

@@ -102,7 +102,7 @@ impl Cluster {
         let facts = ServiceMonitorFacts {
             labels: labels(own),
             selector: selector(services),
-            namespaces: TargetNamespaces::Own,
+            ..Default::default()
         };
         self.service_monitors
             .entry(key(namespace, name))
@@ -607,7 +607,7 @@ fn a_service_whose_prometheus_is_gone_says_so() {
             &[("name", "prometheus")],
         ),
         (
-            &[("x", "y")],
+            &[(names::NAME, "prometheus")],
             &[("name", "prometheus"), (names::OPERATED, "true")],
         ),
     ] {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
     Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
     ServiceMonitorFacts, SidecarFacts, TargetNamespaces,
@@ -168,6 +169,7 @@ fn service_monitor() -> impl Strategy<Value = ServiceMonitorFacts> {
     ];
     (labels(), selectors(), namespaces).prop_map(|(labels, selector, namespaces)| {
         ServiceMonitorFacts {
+            digest: LabelDigest::of(&labels),
             labels,
             selector,
             namespaces,

@@ -371,7 +371,11 @@ fn is_behind(replica: &Replica, service: &Key, facts: &ServiceFacts) -> bool {
 }
 
 fn is_operated(service: &ServiceFacts) -> bool {
-    service.labels.contains_key("operated-prometheus")
+    let named = contains_all(
+        &service.selector,
+        &pair("app.kubernetes.io/name", "prometheus"),
+    );
+    (named && service.labels.contains_key("operated-prometheus"))
         || service.selector.contains_key("operator.prometheus.io/name")
         || service
             .selector

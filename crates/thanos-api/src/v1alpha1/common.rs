@@ -61,7 +61,8 @@ pub struct CommonFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<Toleration>")]
     pub tolerations: Option<Vec<Toleration>>,
-    /// How pods spread over zones and nodes.
+    /// How pods spread over zones and nodes. A constraint without a labelSelector counts the pods of
+    /// its own workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<TopologySpreadConstraint>")]
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,

@@ -5,23 +5,24 @@
 //! when the plan is made, and what is set always wins.
 
 mod common;
+mod discovery;
 mod frontend;
 mod integration;
+mod options;
 mod query;
 mod status;
 
 pub use common::{
     Additional, CommonFields, ImagePullPolicy, LogFormat, LogLevel, PodDisruptionBudgetConfig,
 };
+pub use discovery::{BridgeSpec, PrometheusServiceMonitors, ServiceDiscovery, WithoutSidecar};
 pub use frontend::{CacheConfig, InMemoryCacheConfig, QueryFrontendSpec};
 pub use integration::{
     FeatureGates, Integration, NetworkPolicyConfig, OpenDiscovered, RelabelAction, RelabelConfig,
     ServiceMonitorConfig,
 };
-pub use query::{
-    BridgeSpec, GrpcProxyStrategy, PrometheusServiceMonitors, PromqlEngine, ServiceDiscovery,
-    TelemetryQuantiles, ThanosQuery, ThanosQuerySpec, WebConfig, WithoutSidecar,
-};
+pub use options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
+pub use query::{ThanosQuery, ThanosQuerySpec};
 pub use status::{
     DeploymentStatus, EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS,
     MAX_SKIPPED, PrometheusOperatorStatus, SkippedStatus, ThanosQueryStatus,

@@ -1,16 +1,19 @@
 //! ThanosQuery: queriers over the StoreAPIs that Prometheus and Thanos offer.
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
+// Each column has a name, a type and a path.
+#![allow(clippy::duplicated_attributes)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{Additional, CommonFields};
+use super::discovery::{BridgeSpec, ServiceDiscovery};
 use super::frontend::QueryFrontendSpec;
 use super::integration::Integration;
+use super::options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
 use super::status::ThanosQueryStatus;
-use crate::{lenient, schema};
+use crate::schema;
 
 /// What queriers should run, and what they should read from.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -187,154 +190,6 @@ impl Default for ThanosQuerySpec {
             paused: None,
             additional: Additional::default(),
             integration: Integration::default(),
-        }
-    }
-}
-
-/// Ways of discovery.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceDiscovery {
-    /// Discovery of Prometheus instances by ServiceMonitors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prometheus_service_monitors: Option<PrometheusServiceMonitors>,
-}
-
-/// Discovery of Prometheus instances by ServiceMonitors.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PrometheusServiceMonitors {
-    /// Whether this section counts. True without a selector means every ServiceMonitor in the
-    /// selected namespaces. Unset: true if a selector is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// As serviceMonitorSelector.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::label_selector")]
-    pub selector: Option<LabelSelector>,
-    /// As serviceMonitorNamespaceSelector.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::label_selector")]
-    pub namespace_selector: Option<LabelSelector>,
-    /// What to do with a Prometheus that has no Thanos sidecar. Unset: Bridge.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::choice::<WithoutSidecar>")]
-    pub without_sidecar: Option<WithoutSidecar>,
-}
-
-/// What to do with a Prometheus that has no Thanos sidecar: run one for it in a pod of its own, or
-/// only report it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum WithoutSidecar {
-    #[default]
-    #[allow(missing_docs)]
-    Bridge,
-    #[allow(missing_docs)]
-    Report,
-}
-
-/// How bridges run. Their image, logging, placement and security context are those of the queriers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BridgeSpec {
-    /// CPU and memory of each bridge.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
-    )]
-    #[schemars(schema_with = "schema::embedded::<ResourceRequirements>")]
-    pub resource_requirements: Option<ResourceRequirements>,
-    /// More arguments for the bridges, each as --flag=value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::args")]
-    pub additional_args: Option<Vec<String>>,
-}
-
-/// Histogram buckets of request metrics. Numbers in strings; their order does not matter.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TelemetryQuantiles {
-    /// Buckets of the duration, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::quantiles")]
-    pub duration: Option<Vec<String>>,
-    /// Buckets of the number of samples.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::quantiles")]
-    pub samples: Option<Vec<String>>,
-    /// Buckets of the number of series.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::quantiles")]
-    pub series: Option<Vec<String>>,
-}
-
-/// How the UI and API are served.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WebConfig {
-    /// Path under which the API and UI are served. Unset: that of externalPrefix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::path_prefix")]
-    pub route_prefix: Option<String>,
-    /// Prefix of links and redirects in the UI, for a reverse proxy that strips a path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::external_prefix")]
-    pub external_prefix: Option<String>,
-    /// HTTP request header that holds the prefix of links. Use it only behind a proxy that sets it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::header_name")]
-    pub prefix_header: Option<String>,
-    /// Whether CORS headers are left out. Unset: false.
-    // The acronym is upper case in the API, which `camelCase` does not give.
-    #[serde(
-        default,
-        rename = "disableCORS",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub disable_cors: Option<bool>,
-}
-
-/// How series are fetched from StoreAPIs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GrpcProxyStrategy {
-    #[default]
-    #[allow(missing_docs)]
-    Eager,
-    #[allow(missing_docs)]
-    Lazy,
-}
-
-impl GrpcProxyStrategy {
-    /// As Thanos spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Eager => "eager",
-            Self::Lazy => "lazy",
-        }
-    }
-}
-
-/// The engine that evaluates queries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PromqlEngine {
-    #[default]
-    #[allow(missing_docs)]
-    Prometheus,
-    #[allow(missing_docs)]
-    Thanos,
-}
-
-impl PromqlEngine {
-    /// As Thanos spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Prometheus => "prometheus",
-            Self::Thanos => "thanos",
         }
     }
 }

@@ -154,7 +154,7 @@ fn args(
             spec.labels_max_retries.unwrap_or(5),
         )
         .set("labels.default-time-range", range)
-        .set("cache-compression-type", "snappy")
+        .maybe("cache-compression-type", cache.is_on().then_some("snappy"))
         .switch("no-query-range.partial-response", whole)
         .switch("no-labels.partial-response", whole)
         .switch("enable-auto-gomemlimit", pod::has_memory_limit(resources));

@@ -7,10 +7,10 @@ use super::{Given, kind, list, map, pods, selects, text};
 pub(super) fn check(object: &Value, objects: &[Value], given: &Given, problems: &mut Vec<String>) {
     match text(object, "/kind") {
         "Service" => service(object, objects, problems),
-        "PodDisruptionBudget" => {
-            if workloads_of(objects, object.pointer("/spec/selector/matchLabels")) != 1 {
-                problems.push("it does not select the pods of one workload".to_owned());
-            }
+        "PodDisruptionBudget"
+            if workloads_of(objects, object.pointer("/spec/selector/matchLabels")) != 1 =>
+        {
+            problems.push("it does not select the pods of one workload".to_owned());
         }
         "NetworkPolicy" => {
             let selector = object.pointer("/spec/podSelector/matchLabels");

@@ -1,0 +1,48 @@
+//! Prints the command line and files of every Thanos container of every test case, one JSON object
+//! a line, for whoever wants to start the real program with them.
+
+#[allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#[path = "../tests/plan/case.rs"]
+mod case;
+
+use serde_json::{Value, json};
+use thanos_query_controller::plan::plan;
+
+fn main() {
+    for (name, case) in case::all() {
+        let plan = match plan(&case.observed()) {
+            Ok(plan) => plan,
+            Err(invalid) => {
+                eprintln!("{name}: {invalid}");
+                std::process::exit(1);
+            }
+        };
+        for workload in plan.objects().iter().filter(|o| o.key.kind == "Deployment") {
+            let pod = &workload.body["spec"]["template"]["spec"];
+            let container = &pod["containers"][0];
+            let files: Vec<Value> = list(&container["volumeMounts"])
+                .iter()
+                .filter_map(|mount| {
+                    let volumes = list(&pod["volumes"]);
+                    let volume = volumes.iter().find(|v| v["name"] == mount["name"])?;
+                    let config_map = volume["configMap"]["name"].as_str()?;
+                    let data = &plan.find("ConfigMap", config_map)?.body["data"];
+                    Some(json!({"folder": mount["mountPath"], "files": data}))
+                })
+                .collect();
+            println!(
+                "{}",
+                json!({
+                    "case": name,
+                    "workload": workload.key.name,
+                    "args": container["args"],
+                    "files": files,
+                })
+            );
+        }
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,39 @@
+//! On which nodes the pods of a workload run.
+
+use k8s_openapi::api::core::v1::{
+    Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
+};
+
+use crate::labels::Identity;
+
+/// A constraint without a selector counts no pods at all, which nobody wants.
+pub(crate) fn over_own_pods(
+    constraint: &TopologySpreadConstraint,
+    identity: &Identity,
+) -> TopologySpreadConstraint {
+    let mut constraint = constraint.clone();
+    constraint
+        .label_selector
+        .get_or_insert_with(|| identity.selector());
+    constraint
+}
+
+/// Pods of one workload prefer different nodes.
+pub(crate) fn different_nodes(identity: &Identity) -> Affinity {
+    Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![
+                WeightedPodAffinityTerm {
+                    weight: 100,
+                    pod_affinity_term: PodAffinityTerm {
+                        label_selector: Some(identity.selector()),
+                        topology_key: "kubernetes.io/hostname".to_owned(),
+                        ..Default::default()
+                    },
+                },
+            ]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}

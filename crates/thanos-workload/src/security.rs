@@ -1,0 +1,41 @@
+//! Security contexts as Pod Security "restricted" wants them.
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
+};
+
+/// The user and group of the Thanos image.
+const USER: i64 = 1001;
+
+/// The user's security context with what "restricted" needs in the places left open.
+pub(crate) fn of_pod(user: Option<&PodSecurityContext>) -> PodSecurityContext {
+    let mut context = user.cloned().unwrap_or_default();
+    context.run_as_non_root.get_or_insert(true);
+    context.run_as_user.get_or_insert(USER);
+    context.run_as_group.get_or_insert(USER);
+    context.fs_group.get_or_insert(USER);
+    context
+        .fs_group_change_policy
+        .get_or_insert_with(|| "OnRootMismatch".to_owned());
+    context
+        .seccomp_profile
+        .get_or_insert_with(|| SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..Default::default()
+        });
+    context
+}
+
+/// Users and seccomp are set for the pod, where the user's wish counts; a container's would
+/// override it.
+pub(crate) fn of_container() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,174 @@
+//! Definitions of Prometheus Operator come and go while ThanosQuery resources exist.
+
+use std::time::{Duration, Instant};
+
+use e2e::audit::Mark;
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, USER};
+use e2e::wait::{check, eventually};
+use serde_json::json;
+
+use crate::support::{
+    alone_with_definitions, endpoint_file, endpoints, install, prometheus, prometheus_service,
+    query, service_monitor, uninstall,
+};
+
+/// Within this time conditions must tell the truth.
+const LIVE: Duration = Duration::from_secs(10);
+
+async fn integration(cluster: &Cluster, reason: &str) -> Duration {
+    let start = Instant::now();
+    cluster
+        .condition("q", "PrometheusOperatorIntegration", reason)
+        .await;
+    let took = start.elapsed();
+    assert!(took <= LIVE, "{reason} after {took:?}");
+    took
+}
+
+#[tokio::test]
+async fn definitions_are_noticed_without_a_restart() {
+    let cluster = Cluster::new("live").await;
+    let _alone = alone_with_definitions().await;
+    for kind in ["servicemonitors", "prometheuses"] {
+        uninstall(&cluster, kind).await;
+    }
+    let mut controller = Controller::start(&cluster, &[]).await;
+    let mark = Mark::now();
+    cluster
+        .apply(query("q", json!({"serviceMonitorSelector": {}})))
+        .await;
+    integration(&cluster, "CRDsAbsent").await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+
+    // Installed.
+    install(&cluster, "servicemonitors").await;
+    install(&cluster, "prometheuses").await;
+    println!(
+        "installed → Enabled: {:?}",
+        integration(&cluster, "Enabled").await
+    );
+    cluster
+        .apply(prometheus("k8s", json!({"thanos": {}})))
+        .await;
+    cluster.apply(prometheus_service("k8s")).await;
+    cluster
+        .apply(service_monitor(
+            "k8s",
+            json!({"app": "p"}),
+            json!({"app": "k8s"}),
+        ))
+        .await;
+    let address = format!(
+        "dns+prometheus-k8s-0.prometheus-operated.{}.svc:10901",
+        cluster.namespace
+    );
+    endpoints(&cluster, "q", &[&address], &[]).await;
+    let own = async || {
+        let names = cluster
+            .names("monitoring.coreos.com/v1", "ServiceMonitor")
+            .await;
+        check(names.contains(&"thanos-query-q".to_owned()), || {
+            format!("{names:?}")
+        })
+    };
+    eventually("a ServiceMonitor for the querier", LIVE, own).await;
+
+    // Removed: what was found stays.
+    let start = Instant::now();
+    uninstall(&cluster, "servicemonitors").await;
+    cluster.condition("q", "Frozen", "CRDRemoved").await;
+    println!("removed → Frozen: {:?}", start.elapsed());
+    integration(&cluster, "CRDsAbsent").await;
+    assert!(
+        endpoint_file(&cluster, "q").await.contains(&address),
+        "endpoints survive"
+    );
+    // Longer than the time for which deletions are held back.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(
+        endpoint_file(&cluster, "q").await.contains(&address),
+        "endpoints survive"
+    );
+
+    // Installed again: frozen until something is there, then live.
+    install(&cluster, "servicemonitors").await;
+    println!(
+        "installed again → Enabled: {:?}",
+        integration(&cluster, "Enabled").await
+    );
+    assert!(
+        endpoint_file(&cluster, "q").await.contains(&address),
+        "an empty list does not thaw"
+    );
+    cluster
+        .apply(service_monitor("other", json!({}), json!({"app": "none"})))
+        .await;
+    cluster.condition("q", "Frozen", "Live").await;
+    // The application's ServiceMonitor is scraped by the Prometheus, so its data is there too.
+    endpoints(&cluster, "q", &[&address], &[]).await;
+    cluster
+        .apply(service_monitor(
+            "k8s",
+            json!({"app": "p"}),
+            json!({"app": "k8s"}),
+        ))
+        .await;
+    eventually("the ServiceMonitor of the querier is back", LIVE, own).await;
+
+    assert!(controller.is_running());
+    controller.assert_quiet(&[]);
+    let missing: Vec<String> = mark
+        .requests(USER)
+        .iter()
+        .filter(|e| e.response_status.code == 404)
+        .map(|e| format!("{} {}", e.verb, e.uri))
+        .collect();
+    println!("requests answered with 404: {missing:#?}");
+    assert!(
+        missing.len() <= 12,
+        "too many requests to what is missing: {missing:#?}"
+    );
+    let logs = controller.logs();
+    let transitions = logs
+        .lines()
+        .filter(|l| l.contains("prometheus-operator"))
+        .count();
+    assert!(transitions >= 3, "{logs}");
+}
+
+#[tokio::test]
+async fn gates_say_who_closed_them() {
+    let cluster = Cluster::new("gates").await;
+    let _alone = alone_with_definitions().await;
+    install(&cluster, "servicemonitors").await;
+    install(&cluster, "prometheuses").await;
+    let mut controller = Controller::start(&cluster, &[]).await;
+    cluster
+        .apply(query(
+            "q",
+            json!({"featureGates": {"enablePrometheusOperatorCRDs": false}}),
+        ))
+        .await;
+    integration(&cluster, "DisabledByResource").await;
+    let monitors = cluster
+        .names("monitoring.coreos.com/v1", "ServiceMonitor")
+        .await;
+    assert!(monitors.is_empty(), "{monitors:?}");
+    cluster.apply(query("q", json!({}))).await;
+    integration(&cluster, "Enabled").await;
+    let present = async || {
+        let names = cluster
+            .names("monitoring.coreos.com/v1", "ServiceMonitor")
+            .await;
+        check(names == ["thanos-query-q"], || format!("{names:?}"))
+    };
+    eventually("the gate is open", LIVE, present).await;
+    controller.stop().await;
+
+    let off = ["-feature-gate.enable-prometheus-operator-crds=false"];
+    let controller = Controller::start(&cluster, &off).await;
+    integration(&cluster, "DisabledByOperator").await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    controller.assert_quiet(&[]);
+}

@@ -1,0 +1,203 @@
+//! Numbers that are promised and do not depend on the machine: requests and writes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::audit::{Entry, Mark};
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, USER};
+use serde_json::json;
+
+use crate::support::{
+    all_pods_ready, owned, prometheus, prometheus_service, query, service_monitor, with_definitions,
+};
+
+/// The controller's requests about one namespace.
+fn requests(mark: &Mark, cluster: &Cluster) -> Vec<Entry> {
+    let all = mark.requests(USER);
+    all.into_iter()
+        .filter(|e| e.object_ref.namespace == cluster.namespace)
+        .collect()
+}
+
+fn lines(entries: &[Entry]) -> String {
+    entries.iter().map(|e| format!("{}\n", e.line())).collect()
+}
+
+/// Everything that discovery and a frontend need.
+async fn a_lot(cluster: &Cluster) -> Vec<String> {
+    cluster.apply(prometheus("k8s", json!({}))).await;
+    cluster.apply(prometheus_service("k8s")).await;
+    cluster
+        .apply(service_monitor(
+            "k8s",
+            json!({"app": "p"}),
+            json!({"app": "k8s"}),
+        ))
+        .await;
+    let selector = json!({"matchLabels": {"app": "p"}});
+    let mut uids = Vec::new();
+    for (name, spec) in [
+        ("plain", json!({})),
+        (
+            "bridged",
+            json!({"serviceMonitorSelector": selector, "replicas": 2}),
+        ),
+        (
+            "fronted",
+            json!({"queryFrontend": {"replicas": 2}, "networkPolicy": {"enabled": true}}),
+        ),
+    ] {
+        let it = cluster.apply(query(name, spec)).await;
+        cluster.condition(name, "Reconciled", "Applied").await;
+        uids.push(it.metadata.uid.unwrap());
+    }
+    all_pods_ready(cluster).await;
+    for name in ["plain", "bridged", "fronted"] {
+        cluster.condition(name, "Ready", "Ready").await;
+    }
+    uids
+}
+
+#[tokio::test]
+async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
+    let cluster = Cluster::new("requests").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    for (name, spec) in [
+        ("plain", json!({})),
+        (
+            "fronted",
+            json!({"queryFrontend": {"replicas": 2}, "replicas": 2}),
+        ),
+    ] {
+        let mark = Mark::now();
+        let it = cluster.apply(query(name, spec)).await;
+        cluster.condition(name, "Reconciled", "Applied").await;
+        settle(&mark, &cluster).await;
+        let objects = owned(&cluster, &it.metadata.uid.unwrap()).await.len();
+        let requests = requests(&mark, &cluster);
+        println!("{name}: {objects} objects, {} requests", requests.len());
+        assert!(
+            requests.len() <= objects + 3,
+            "{objects} objects:\n{}",
+            lines(&requests)
+        );
+    }
+    controller.assert_quiet(&[]);
+}
+
+/// Waits until the controller has made no request about the namespace for a second.
+async fn settle(mark: &Mark, cluster: &Cluster) {
+    let mut before = usize::MAX;
+    loop {
+        let now = requests(mark, cluster).len();
+        if now == before {
+            return;
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restart_writes_nothing() {
+    let cluster = Cluster::new("restart").await;
+    let _definitions = with_definitions(&cluster).await;
+    let mut first = Controller::start(&cluster, &[]).await;
+    a_lot(&cluster).await;
+    first.stop().await;
+    first.assert_quiet(&[]);
+    for flags in [
+        &[][..],
+        &["--leader-elect", "--lease-namespace=thanos-system"][..],
+    ] {
+        let mark = Mark::now();
+        let mut next = Controller::start(&cluster, flags).await;
+        // A change that comes last shows that everything before it has been looked at.
+        let name = format!("last-{}", flags.len());
+        cluster.apply(query(&name, json!({}))).await;
+        cluster.condition(&name, "Reconciled", "Applied").await;
+        settle(&mark, &cluster).await;
+        let writes: Vec<Entry> = requests(&mark, &cluster)
+            .into_iter()
+            .filter(Entry::is_write)
+            .filter(|e| !e.object_ref.name.contains(&name))
+            .collect();
+        assert!(writes.is_empty(), "after a restart:\n{}", lines(&writes));
+        next.stop().await;
+        next.assert_quiet(&[]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_or_read_at_rest() {
+    let cluster = Cluster::new("rest").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    a_lot(&cluster).await;
+    let mark = Mark::now();
+    settle(&mark, &cluster).await;
+    let mark = Mark::now();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let requests: Vec<Entry> = requests(&mark, &cluster)
+        .into_iter()
+        .filter(|e| e.is_write() || e.is_read())
+        .collect();
+    assert!(
+        requests.is_empty(),
+        "in 60 s at rest:\n{}",
+        lines(&requests)
+    );
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn unrelated_changes_wake_nobody() {
+    let cluster = Cluster::new("unrelated").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    a_lot(&cluster).await;
+    let mark = Mark::now();
+    settle(&mark, &cluster).await;
+    let before = passes(&controller).await;
+    for i in 0..20 {
+        cluster
+            .apply(service_monitor(
+                &format!("app-{i}"),
+                json!({"app": "other"}),
+                json!({}),
+            ))
+            .await;
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("app-{i}")},
+            "spec": {"selector": {"app": "other"}, "ports": [{"port": 80}]},
+        });
+        cluster.apply(service).await;
+    }
+    // The last of them has been seen once a change that follows it has.
+    cluster.apply(query("last", json!({}))).await;
+    cluster.condition("last", "Reconciled", "Applied").await;
+    settle(&mark, &cluster).await;
+    let of_last = 6.0;
+    let after = passes(&controller).await;
+    assert!(after - before <= of_last, "{before} passes, then {after}");
+    let touched: BTreeSet<String> = requests(&mark, &cluster)
+        .iter()
+        .filter(|e| e.is_write())
+        .map(|e| e.object_ref.name.clone())
+        .filter(|name| !name.contains("last"))
+        .collect();
+    assert!(touched.is_empty(), "{touched:?}");
+    controller.assert_quiet(&[]);
+}
+
+async fn passes(controller: &Controller) -> f64 {
+    let text = controller.metrics().await;
+    let lines = text
+        .lines()
+        .filter(|l| l.starts_with("controller_runtime_reconcile_total"));
+    lines
+        .filter_map(|l| l.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
+}
