@@ -1,12 +1,29 @@
 #!/usr/bin/env bash
 # A local Kubernetes cluster without a container engine. See --help.
+# shellcheck source-path=SCRIPTDIR disable=SC2153 # NAME is set by set_cluster
 set -euo pipefail
 
 HACK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common programs prerequisites network certificates control-plane images node dump down; do
-  # shellcheck source=/dev/null
-  source "$HACK_DIR/cluster/$part.sh"
-done
+# shellcheck source=cluster/common.sh
+source "$HACK_DIR/cluster/common.sh"
+# shellcheck source=cluster/programs.sh
+source "$HACK_DIR/cluster/programs.sh"
+# shellcheck source=cluster/prerequisites.sh
+source "$HACK_DIR/cluster/prerequisites.sh"
+# shellcheck source=cluster/network.sh
+source "$HACK_DIR/cluster/network.sh"
+# shellcheck source=cluster/certificates.sh
+source "$HACK_DIR/cluster/certificates.sh"
+# shellcheck source=cluster/control-plane.sh
+source "$HACK_DIR/cluster/control-plane.sh"
+# shellcheck source=cluster/images.sh
+source "$HACK_DIR/cluster/images.sh"
+# shellcheck source=cluster/node.sh
+source "$HACK_DIR/cluster/node.sh"
+# shellcheck source=cluster/dump.sh
+source "$HACK_DIR/cluster/dump.sh"
+# shellcheck source=cluster/down.sh
+source "$HACK_DIR/cluster/down.sh"
 
 usage() {
   cat <<'HELP'
@@ -34,7 +51,7 @@ HELP
 }
 
 command_up() {
-  local mode=node began programs
+  local mode=node began programs importing
   while (($#)); do
     case $1 in
       --control-plane-only) mode=control-plane ;;
@@ -54,8 +71,7 @@ command_up() {
   # shellcheck disable=SC2086 # lists of words
   if [[ $mode == node ]]; then
     require_commands $CONTROL_PLANE_COMMANDS $NODE_COMMANDS
-    programs=$ALL_PROGRAMS
-    command -v kubectl >/dev/null && programs=${programs/ kubectl / }
+    programs=$(node_programs)
   else
     require_commands $CONTROL_PLANE_COMMANDS
     programs=$CONTROL_PLANE_PROGRAMS
@@ -67,13 +83,17 @@ command_up() {
     note "what an earlier run left behind is removed first"
     remove_cluster
   fi
-  if [[ $mode == node ]]; then prepare_images; fi
-  if [[ $current != control-plane ]]; then
-    start_control_plane "$mode"
-  fi
+  local -a archives=()
+  if [[ $mode == node ]]; then mapfile -t archives < <(image_archives); fi
+  if [[ $current != control-plane ]]; then prepare_machine; fi
   if [[ $mode == node ]]; then
-    start_node
+    # Images take longest: they are imported while the control plane starts.
+    start_containerd
+    import_node_images "${archives[@]}" &
+    importing=$!
   fi
+  if [[ $current != control-plane ]]; then start_control_plane; fi
+  if [[ $mode == node ]]; then start_node "$importing"; fi
   echo "$mode" >"$STATE/mode"
   link_programs
   step "cluster $NAME is up: eval \"\$(hack/cluster.sh env${NAME_ARGUMENT:+ $NAME_ARGUMENT})\"" "$began"
@@ -122,14 +142,15 @@ command_env() {
     THANOS_CLUSTER_NETNS "/run/netns/$NETNS" \
     THANOS_CLUSTER_STATE "$STATE" \
     PROMETHEUS_OPERATOR_CRDS "$(crds_dir)"
+  # shellcheck disable=SC2016 # the shell that evaluates it expands it
   printf 'export PATH=%q:"$PATH"\n' "$STATE/bin"
 }
 
 command_build() {
   compute_keys
   local name
-  # shellcheck disable=SC2086
-  if (($# == 0)); then set -- $ALL_PROGRAMS; fi
+  # shellcheck disable=SC2046
+  if (($# == 0)); then set -- $(node_programs); fi
   build_programs "$@"
   for name in "$@"; do program_path "$name"; done
 }
@@ -162,6 +183,8 @@ main() {
     usage_error "the name '$name' is not made of up to 30 small letters, digits and inner dashes"
   ((${#arguments[@]} > 0)) || usage_error "which command?"
   set_cluster "$name"
+  # Where `ip` and `runc` are, and a kubectl of ours for a machine that has none.
+  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:$STATE/bin
   command=${arguments[0]}
   set -- "${arguments[@]:1}"
   case $command in

@@ -43,7 +43,7 @@ set_cluster() {
     die "the path $STATE is too long for a socket: set THANOS_CLUSTER_STATE_ROOT to a shorter folder"
 }
 
-# Held by `up` and `down` until they end; daemons and background jobs close it (see in_cluster).
+# Held by `up` and `down` until they end; daemons and background jobs close it (see join_cluster).
 lock_cluster() {
   mkdir -p "$STATE_ROOT"
   exec 9>"$STATE_ROOT/.$NAME.lock"
@@ -83,6 +83,14 @@ create_cgroups() {
   done
   [[ -n $(cgroup_main) ]] || die "no cgroup hierarchy with the pids controller is mounted"
   mkdir -p "$(cgroup_main)/$CGROUP/services"
+  # In v2 a cgroup has the controllers that its parent hands down.
+  if cgroup_v2; then
+    for mount in /sys/fs/cgroup "/sys/fs/cgroup/$CGROUP"; do
+      for file in $(<"$mount/cgroup.controllers"); do
+        echo "+$file" >"$mount/cgroup.subtree_control" 2>/dev/null || true
+      done
+    done
+  fi
 }
 
 # The ids of all processes of this cluster.
@@ -96,14 +104,10 @@ cluster_pids() {
 
 # --- daemons -----------------------------------------------------------------------------------------
 
-# Runs the rest of the line as a member of the cluster's cgroup, without the lock.
-in_cluster() {
-  local main
-  main=$(cgroup_main)
-  (
-    echo "$BASHPID" >"$main/$CGROUP/services/cgroup.procs"
-    "$@"
-  ) 9>&-
+# Makes a background job or daemon-to-be a member of the cluster's cgroup, without the lock.
+join_cluster() {
+  exec 9>&-
+  echo "$BASHPID" >"$(cgroup_main)/$CGROUP/services/cgroup.procs"
 }
 
 # start_time PID: in clock ticks since boot, which tells a process from a later one with its id.
@@ -118,18 +122,16 @@ start_time() {
 
 # daemon NAME COMMAND...: starts it in the cluster's network namespace and records it.
 daemon() {
-  local name=$1
+  local name=$1 pid
   shift
   printf '%q ' "$@" >"$LOGS/$name.command"
-  in_cluster daemon_run "$name" "$@" </dev/null >"$LOGS/$name.log" 2>&1 &
-}
-
-daemon_run() {
-  local name=$1
-  shift
-  printf '%s %s\n' "$BASHPID" "$(start_time "$BASHPID")" >"$STATE/run/$name.pid"
-  # Not `ip netns exec`: that mounts a new /sys without the cgroups.
-  exec setsid nsenter --net="/run/netns/$NETNS" "$@"
+  (
+    join_cluster
+    pid=$BASHPID # in $( ) it would be another one
+    printf '%s %s\n' "$pid" "$(start_time "$pid")" >"$STATE/run/$name.pid"
+    # Not `ip netns exec`: that mounts a new /sys without the cgroups.
+    exec setsid nsenter --net="/run/netns/$NETNS" "$@"
+  ) </dev/null >"$LOGS/$name.log" 2>&1 &
 }
 
 daemon_alive() { # NAME
@@ -148,14 +150,18 @@ fail_component() { # NAME WHAT
 }
 
 # wait_until SECONDS COMPONENT WHAT COMMAND...: until the command succeeds. The component is the one to
-# blame; when it ends, nobody waits any longer.
+# blame when it does not; but when any daemon ends, that one is, and nobody waits any longer.
 wait_until() {
-  local seconds=$1 component=$2 what=$3 deadline
+  local seconds=$1 component=$2 what=$3 deadline record
   shift 3
   deadline=$(($(now) + seconds * 1000000))
   until "$@" >/dev/null 2>&1; do
-    # A daemon that was started a moment ago may not have its record yet.
-    if [[ -f $STATE/run/$component.pid ]] && ! daemon_alive "$component"; then fail_component "$component" "it ended before $what"; fi
+    for record in "$STATE"/run/*.pid; do
+      # A daemon that was started a moment ago may still be writing its record.
+      if [[ -s $record ]] && ! daemon_alive "$(basename "$record" .pid)"; then
+        fail_component "$(basename "$record" .pid)" "it ended before $what came"
+      fi
+    done
     (($(now) < deadline)) || fail_component "$component" "$what did not come within $seconds s"
     sleep 0.1
   done

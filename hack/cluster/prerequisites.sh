@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # other parts use what is set here
 # What must be on the machine. As root on Debian, missing packages are installed.
 
 CONTROL_PLANE_COMMANDS="ip:iproute2 openssl:openssl nsenter:util-linux flock:util-linux sha256sum:coreutils"
@@ -17,7 +17,6 @@ missing_commands() { # PAIRS: prints the pairs command:package that are missing
 
 # require_commands PAIR...: installs the packages of missing commands, or names one of them.
 require_commands() {
-  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
   local missing packages pair began
   missing=$(missing_commands "$@")
   [[ -n $missing ]] || return 0

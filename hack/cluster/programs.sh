@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # other parts use what is set here
 # The programs of the local cluster: which ones, from which pinned Go module, and their cache.
 #
 # Every program is one binary built from `hack/tools/<module>`, kept under
@@ -49,6 +49,11 @@ promtool|prometheus|github.com/prometheus/prometheus/cmd/promtool|$common_versio
 "
 
 CONTROL_PLANE_PROGRAMS="etcd kube-apiserver kube-controller-manager"
+
+# All but a kubectl that the machine has anyway.
+node_programs() {
+  if command -v kubectl >/dev/null; then echo "${ALL_PROGRAMS/ kubectl / }"; else echo "$ALL_PROGRAMS"; fi
+}
 
 TOOLS_DIR=$HACK_DIR/tools
 CACHE_DIR=${THANOS_CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/thanos-operator}

@@ -112,7 +112,7 @@ async fn prepare<C: Component>(
     } else {
         Vec::new()
     };
-    let detector = Detector::new(client.clone(), needs, namespaces.clone());
+    let mut detector = Detector::new(client.clone(), needs, namespaces.clone());
     let doubt = detector.doubt();
     let first = loop {
         match detector.probe().await {

@@ -47,6 +47,8 @@ pub struct Detector {
     doubt: Arc<Notify>,
     terminating: BTreeSet<Kind>,
     defined: BTreeSet<Kind>,
+    /// Kinds whose permissions were found granted, and that nobody has doubted since.
+    granted: BTreeSet<Kind>,
 }
 
 impl Detector {
@@ -60,6 +62,7 @@ impl Detector {
             doubt: Arc::new(Notify::new()),
             terminating: BTreeSet::new(),
             defined: BTreeSet::new(),
+            granted: BTreeSet::new(),
         }
     }
 
@@ -73,24 +76,29 @@ impl Detector {
     ///
     /// # Errors
     /// Any failure to get an answer: the caller keeps the one it has.
-    pub async fn probe(&self) -> Result<Caps, kube::Error> {
+    pub async fn probe(&mut self) -> Result<Caps, kube::Error> {
         let served = self.served().await?;
         let mut caps = Caps::default();
-        for need in &self.needs {
-            let capability = if self.terminating.contains(&need.kind) {
+        for need in self.needs.clone() {
+            let kind = need.kind;
+            let capability = if self.terminating.contains(&kind) {
                 Capability::Absent
-            } else if served.contains(need.kind.plural()) {
-                if self.permitted(need).await? {
+            } else if served.contains(kind.plural()) {
+                if self.granted.contains(&kind) || self.permitted(&need).await? {
+                    self.granted.insert(kind);
                     Capability::Present
                 } else {
                     Capability::Forbidden
                 }
-            } else if self.defined.contains(&need.kind) {
+            } else if self.defined.contains(&kind) {
                 Capability::NotEstablished
             } else {
                 Capability::Absent
             };
-            caps.set(need.kind, capability);
+            if capability != Capability::Present {
+                self.granted.remove(&kind);
+            }
+            caps.set(kind, capability);
         }
         Ok(caps)
     }
@@ -132,7 +140,11 @@ impl Detector {
                     None => { definitions = None; continue }
                 },
                 () = sleep_to(next) => due.retain(|t| *t > Instant::now()),
-                () = doubt.notified() => due.push(Instant::now() + SETTLE[1]),
+                () = doubt.notified() => {
+                    self.granted.clear();
+                    due.push(Instant::now() + SETTLE[1]);
+                    continue;
+                }
                 () = caps.closed() => return,
             }
             match self.probe().await {

@@ -10,100 +10,61 @@ mod policy;
 mod selector;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
 pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
 pub use policy::PolicySpec;
 
-use crate::lenient::{Lenient, lenient};
-use crate::model::{
-    Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
-};
-use crate::policy::PolicyFacts;
+use crate::lenient::{Lenient, Object};
+use crate::model::{Key, Labels};
 
-lenient! {
-    /// The part of an object's metadata that is read.
-    pub struct Meta {
-        name: String,
-        namespace: String,
-        labels: Labels,
-    }
+/// What is read of the `spec` of one kind.
+pub trait Spec: DeserializeOwned + Default {
+    /// What it comes to.
+    type Facts;
+
+    /// The facts of an object with these labels and this spec.
+    fn into_facts(self, labels: Labels) -> Self::Facts;
 }
 
-impl Meta {
+/// An object: what is read of its metadata and of its spec.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, bound = "S: Spec")]
+pub struct Thin<S> {
+    metadata: Lenient<Object<Meta>>,
+    spec: Lenient<Object<S>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Meta {
+    name: Lenient<String>,
+    namespace: Lenient<String>,
+    labels: Lenient<Labels>,
+}
+
+impl<S: Spec> Thin<S> {
+    /// Reads an object that is there as JSON. What is no object at all is an empty one.
+    #[must_use]
+    pub fn read(object: &Value) -> Self {
+        Self::deserialize(object).unwrap_or_default()
+    }
+
     /// Namespace and name; empty where the object has none.
     #[must_use]
-    pub fn key(&self) -> crate::model::Key {
-        crate::model::Key::new(
-            self.namespace.clone().or_default(),
-            self.name.clone().or_default(),
-        )
+    pub fn key(&self) -> Key {
+        let metadata = self.metadata.clone().fields();
+        Key::new(metadata.namespace.or_default(), metadata.name.or_default())
     }
-}
 
-/// An object: its metadata, and what is read of its spec.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(bound = "S: for<'a> crate::lenient::Shape<'a>")]
-pub struct Thin<S> {
-    #[serde(default)]
-    metadata: Lenient<Meta>,
-    #[serde(default = "Lenient::default")]
-    spec: Lenient<S>,
-}
-
-impl<S> Default for Thin<S> {
-    fn default() -> Self {
-        Self {
-            metadata: Lenient::default(),
-            spec: Lenient::default(),
-        }
-    }
-}
-
-impl<S> Thin<S> {
-    /// Its metadata.
+    /// The facts of the object.
     #[must_use]
-    pub fn metadata(&self) -> Meta
-    where
-        S: Clone,
-    {
-        self.metadata.clone().or_default()
+    pub fn into_facts(self) -> S::Facts {
+        let labels = self.metadata.fields().labels.or_default();
+        self.spec.fields().into_facts(labels)
     }
-}
-
-/// Reads an object that is there as JSON. What is no object at all is an empty one.
-fn read<S: for<'a> crate::lenient::Shape<'a>>(object: &Value) -> Thin<S> {
-    Thin::deserialize(object).unwrap_or_default()
-}
-
-/// Gives each type of facts its ways in.
-macro_rules! facts {
-    ($($facts:ty, $spec:ty;)*) => {$(
-        impl $facts {
-            /// Reads the facts of an object.
-            #[must_use]
-            pub fn from_object(object: &Value) -> Self {
-                read::<$spec>(object).into()
-            }
-        }
-
-        impl From<Thin<$spec>> for $facts {
-            fn from(thin: Thin<$spec>) -> Self {
-                let labels = thin.metadata.or_default().labels.or_default();
-                thin.spec.or_default().into_facts(labels)
-            }
-        }
-    )*};
-}
-
-facts! {
-    ServiceMonitorFacts, ServiceMonitorSpec;
-    PrometheusFacts, PrometheusSpec;
-    ServiceFacts, ServiceSpec;
-    PodFacts, PodSpec;
-    NamespaceFacts, NamespaceSpec;
-    PolicyFacts, PolicySpec;
 }
 
 #[cfg(test)]

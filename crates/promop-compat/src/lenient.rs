@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A field: its value, if it is set and of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,56 +171,43 @@ impl<'de> Shape<'de> for Present {
     }
 }
 
-/// Reads an object into a struct whose fields are [`Lenient`].
-///
-/// # Errors
-/// Only those of the source: text that is not JSON, or a field that stands there twice.
-pub fn read_struct<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
-    object: A,
-) -> Result<Option<T>, A::Error> {
-    T::deserialize(MapAccessDeserializer::new(object)).map(Some)
+/// A struct whose fields are [`Lenient`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Shape<'de> for Object<T> {
+    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(object)).map(|fields| Some(Self(fields)))
+    }
 }
 
-/// Declares structs of [`Lenient`] fields, named as in JSON (camel case) unless renamed.
-macro_rules! lenient {
-    ($($(#[$meta:meta])* $vis:vis struct $name:ident {
-        $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
-    })*) => {$(
-        $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
-        $vis struct $name {
-            $($(#[$field_meta])* $field: $crate::lenient::Lenient<$type>,)*
-        }
-
-        impl<'de> $crate::lenient::Shape<'de> for $name {
-            fn from_object<A: serde::de::MapAccess<'de>>(
-                object: A,
-            ) -> Result<Option<Self>, A::Error> {
-                $crate::lenient::read_struct(object)
-            }
-        }
-    )*};
+impl<T: Default> Lenient<Object<T>> {
+    /// The fields, all of them unset if there is no object.
+    pub fn fields(self) -> T {
+        self.or_default().0
+    }
 }
-pub(crate) use lenient;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    lenient! {
-        struct Sample {
-            flag: bool,
-            number: i64,
-            some_text: String,
-            texts: Vec<String>,
-            map: BTreeMap<String, String>,
-            inner: Present,
-            nested: Nested,
-        }
-        struct Nested {
-            number: i64,
-        }
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Sample {
+        flag: Lenient<bool>,
+        number: Lenient<i64>,
+        some_text: Lenient<String>,
+        texts: Lenient<Vec<String>>,
+        map: Lenient<BTreeMap<String, String>>,
+        inner: Lenient<Present>,
+        nested: Lenient<Object<Nested>>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default)]
+    struct Nested {
+        number: Lenient<i64>,
     }
 
     #[test]
@@ -233,9 +221,9 @@ mod tests {
             texts: Lenient(Some(vec!["b".to_owned()])),
             map: Lenient(Some(BTreeMap::from([("k".to_owned(), "v".to_owned())]))),
             inner: Lenient(Some(Present)),
-            nested: Lenient(Some(Nested {
+            nested: Lenient(Some(Object(Nested {
                 number: Lenient(Some(7)),
-            })),
+            }))),
         };
         assert_eq!(serde_json::from_str::<Sample>(json).unwrap(), expected);
         let value: serde_json::Value = serde_json::from_str(json).unwrap();

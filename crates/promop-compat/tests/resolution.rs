@@ -117,7 +117,7 @@ fn subjects(findings: &[Finding]) -> BTreeSet<(Reason, Subject)> {
 fn behind(endpoint: &Endpoint) -> Behind {
     match &endpoint.pod {
         Some(pod) => Behind::Pod(pod.clone()),
-        None => Behind::Service(endpoint.chain.service.clone().unwrap()),
+        None => Behind::Service(endpoint.chain.service.clone().unwrap_or_default()),
     }
 }
 

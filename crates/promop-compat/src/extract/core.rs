@@ -2,45 +2,70 @@
 
 use std::net::IpAddr;
 
-use crate::lenient::lenient;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Spec, Thin};
+use crate::lenient::{Lenient, Object};
 use crate::model::{Labels, NamespaceFacts, PodFacts, PortFacts, ServiceFacts, SidecarFacts};
 use crate::names;
 
-lenient! {
-    /// What is read of a Service.
-    pub struct ServiceSpec {
-        #[serde(rename = "type")]
-        kind: String,
-        #[serde(rename = "clusterIP")]
-        cluster_ip: String,
-        selector: Labels,
-        ports: Vec<Port>,
-    }
-    /// What is read of a pod.
-    pub struct PodSpec {
-        hostname: String,
-        subdomain: String,
-        containers: Vec<Container>,
-    }
-    /// What is read of a namespace: nothing but its labels.
-    pub struct NamespaceSpec {}
+/// What is read of a Service.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServiceSpec {
+    #[serde(rename = "type")]
+    kind: Lenient<String>,
+    #[serde(rename = "clusterIP")]
+    cluster_ip: Lenient<String>,
+    selector: Lenient<Labels>,
+    ports: Lenient<Vec<Object<Port>>>,
+}
 
-    struct Container {
-        name: String,
-        args: Vec<String>,
-        ports: Vec<Port>,
-    }
-    /// A port of a Service or of a container.
-    struct Port {
-        name: String,
-        protocol: String,
-        port: i64,
-        container_port: i64,
+/// What is read of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSpec {
+    hostname: Lenient<String>,
+    subdomain: Lenient<String>,
+    containers: Lenient<Vec<Object<Container>>>,
+}
+
+/// What is read of a namespace: nothing but its labels.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NamespaceSpec {}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Container {
+    name: Lenient<String>,
+    args: Lenient<Vec<String>>,
+    ports: Lenient<Vec<Object<Port>>>,
+}
+
+/// A port of a Service or of a container.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Port {
+    name: Lenient<String>,
+    protocol: Lenient<String>,
+    port: Lenient<i64>,
+    container_port: Lenient<i64>,
+}
+
+impl ServiceFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<ServiceSpec>::read(object).into_facts()
     }
 }
 
-impl ServiceSpec {
-    pub(super) fn into_facts(self, labels: Labels) -> ServiceFacts {
+impl Spec for ServiceSpec {
+    type Facts = ServiceFacts;
+
+    fn into_facts(self, labels: Labels) -> ServiceFacts {
         // An ExternalName Service is a DNS alias. It has neither endpoints nor SRV records, so its
         // ports mean nothing.
         let is_alias = self.kind.or_default() == "ExternalName";
@@ -52,14 +77,27 @@ impl ServiceSpec {
         ServiceFacts {
             labels,
             selector: self.selector.or_default(),
-            ports: ports.into_iter().filter_map(Port::into_facts).collect(),
+            ports: ports
+                .into_iter()
+                .filter_map(|Object(port)| port.into_facts())
+                .collect(),
             headless: self.cluster_ip.or_default() == "None",
         }
     }
 }
 
-impl PodSpec {
-    pub(super) fn into_facts(self, labels: Labels) -> PodFacts {
+impl PodFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<PodSpec>::read(object).into_facts()
+    }
+}
+
+impl Spec for PodSpec {
+    type Facts = PodFacts;
+
+    fn into_facts(self, labels: Labels) -> PodFacts {
         let mut facts = PodFacts {
             labels,
             hostname: self.hostname.get(),
@@ -67,9 +105,11 @@ impl PodSpec {
             sidecar: None,
             ports: Vec::new(),
         };
-        for container in self.containers.or_default() {
+        for Object(container) in self.containers.or_default() {
             let declared = container.ports.or_default().into_iter();
-            let ports: Vec<_> = declared.filter_map(Port::into_facts).collect();
+            let ports: Vec<_> = declared
+                .filter_map(|Object(port)| port.into_facts())
+                .collect();
             if container.name.or_default() == names::SIDECAR_CONTAINER {
                 facts.sidecar = Some(sidecar(&container.args.or_default(), &ports));
             }
@@ -81,8 +121,18 @@ impl PodSpec {
     }
 }
 
-impl NamespaceSpec {
-    pub(super) fn into_facts(self, labels: Labels) -> NamespaceFacts {
+impl NamespaceFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<NamespaceSpec>::read(object).into_facts()
+    }
+}
+
+impl Spec for NamespaceSpec {
+    type Facts = NamespaceFacts;
+
+    fn into_facts(self, labels: Labels) -> NamespaceFacts {
         NamespaceFacts { labels }
     }
 }

@@ -1,62 +1,96 @@
 //! ServiceMonitors and Prometheuses, with the defaults that Prometheus Operator applies.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::selector::{Selector, optional, required};
+use super::{Spec, Thin};
 use crate::digest::LabelDigest;
-use crate::lenient::lenient;
+use crate::lenient::{Lenient, Object};
 use crate::model::{Labels, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces};
 use crate::names;
 
-lenient! {
-    /// What is read of a ServiceMonitor.
-    pub struct ServiceMonitorSpec {
-        selector: Selector,
-        namespace_selector: NamespaceSelector,
-    }
-    struct NamespaceSelector {
-        any: bool,
-        match_names: Vec<String>,
-    }
+/// What is read of a ServiceMonitor.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServiceMonitorSpec {
+    selector: Lenient<Selector>,
+    namespace_selector: Lenient<Object<NamespaceSelector>>,
+}
 
-    /// What is read of a Prometheus.
-    pub struct PrometheusSpec {
-        replicas: i64,
-        shards: i64,
-        service_name: String,
-        thanos: Thanos,
-        listen_local: bool,
-        web: Web,
-        route_prefix: String,
-        port_name: String,
-        replica_external_label_name: String,
-        prometheus_external_label_name: String,
-        external_labels: Labels,
-        service_monitor_selector: Selector,
-        service_monitor_namespace_selector: Selector,
-        service_account_name: String,
-        pod_metadata: PodMetadata,
-    }
-    struct Thanos {
-        listen_local: bool,
-        grpc_listen_local: bool,
-        grpc_server_tls_config: ServerTls,
-    }
-    struct ServerTls {
-        cert_file: String,
-    }
-    struct Web {
-        tls_config: WebTls,
-    }
-    struct WebTls {
-        client_auth_type: String,
-    }
-    struct PodMetadata {
-        labels: Labels,
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct NamespaceSelector {
+    any: Lenient<bool>,
+    match_names: Lenient<Vec<String>>,
+}
+
+/// What is read of a Prometheus.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PrometheusSpec {
+    replicas: Lenient<i64>,
+    shards: Lenient<i64>,
+    service_name: Lenient<String>,
+    thanos: Lenient<Object<Thanos>>,
+    listen_local: Lenient<bool>,
+    web: Lenient<Object<Web>>,
+    route_prefix: Lenient<String>,
+    port_name: Lenient<String>,
+    replica_external_label_name: Lenient<String>,
+    prometheus_external_label_name: Lenient<String>,
+    external_labels: Lenient<Labels>,
+    service_monitor_selector: Lenient<Selector>,
+    service_monitor_namespace_selector: Lenient<Selector>,
+    service_account_name: Lenient<String>,
+    pod_metadata: Lenient<Object<PodMetadata>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Thanos {
+    listen_local: Lenient<bool>,
+    grpc_listen_local: Lenient<bool>,
+    grpc_server_tls_config: Lenient<Object<ServerTls>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ServerTls {
+    cert_file: Lenient<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Web {
+    tls_config: Lenient<Object<WebTls>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WebTls {
+    client_auth_type: Lenient<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PodMetadata {
+    labels: Lenient<Labels>,
+}
+
+impl ServiceMonitorFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<ServiceMonitorSpec>::read(object).into_facts()
     }
 }
 
-impl ServiceMonitorSpec {
-    pub(super) fn into_facts(self, labels: Labels) -> ServiceMonitorFacts {
-        let wanted = self.namespace_selector.or_default();
+impl Spec for ServiceMonitorSpec {
+    type Facts = ServiceMonitorFacts;
+
+    fn into_facts(self, labels: Labels) -> ServiceMonitorFacts {
+        let wanted = self.namespace_selector.fields();
         let names = wanted.match_names.or_default();
         ServiceMonitorFacts {
             digest: LabelDigest::of(&labels),
@@ -71,14 +105,21 @@ impl ServiceMonitorSpec {
     }
 }
 
-impl PrometheusSpec {
-    pub(super) fn into_facts(self, labels: Labels) -> PrometheusFacts {
-        let web_tls = self.web.or_default().tls_config.get();
-        let client_auth = web_tls
-            .clone()
-            .unwrap_or_default()
-            .client_auth_type
-            .or_default();
+impl PrometheusFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<PrometheusSpec>::read(object).into_facts()
+    }
+}
+
+impl Spec for PrometheusSpec {
+    type Facts = PrometheusFacts;
+
+    fn into_facts(self, labels: Labels) -> PrometheusFacts {
+        let web_tls = self.web.fields().tls_config.get();
+        let is_https = web_tls.is_some();
+        let client_auth = web_tls.unwrap_or_default().0.client_auth_type.or_default();
         // Set to the empty string, these names switch their label off.
         let replica_label = self.replica_external_label_name.get();
         let replica_label = replica_label.unwrap_or_else(|| "prometheus_replica".to_owned());
@@ -89,9 +130,9 @@ impl PrometheusSpec {
             replicas: count(self.replicas.get(), 0),
             shards: count(self.shards.get(), 1),
             service_name: self.service_name.get().filter(|name| !name.is_empty()),
-            sidecar: self.thanos.get().map(Thanos::into_facts),
+            sidecar: self.thanos.get().map(|Object(thanos)| thanos.into_facts()),
             listen_local: self.listen_local.or_default(),
-            web_tls: web_tls.is_some(),
+            web_tls: is_https,
             web_client_cert: matches!(
                 client_auth.as_str(),
                 "RequireAnyClientCert" | "RequireAndVerifyClientCert"
@@ -106,7 +147,7 @@ impl PrometheusSpec {
             service_monitor_namespace_selector: optional(self.service_monitor_namespace_selector),
             service_account: or(self.service_account_name.get(), "default"),
             port_name: or(self.port_name.get(), names::WEB_PORT_NAME),
-            pod_labels: self.pod_metadata.or_default().labels.or_default(),
+            pod_labels: self.pod_metadata.fields().labels.or_default(),
         }
     }
 }
@@ -114,7 +155,7 @@ impl PrometheusSpec {
 impl Thanos {
     /// The sidecar that Prometheus Operator makes of it. Its port cannot be chosen.
     fn into_facts(self) -> SidecarFacts {
-        let tls = self.grpc_server_tls_config.or_default();
+        let tls = self.grpc_server_tls_config.fields();
         SidecarFacts {
             grpc_port: names::GRPC_PORT,
             listen_local: self.listen_local.or_default() || self.grpc_listen_local.or_default(),

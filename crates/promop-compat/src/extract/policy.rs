@@ -1,33 +1,46 @@
 //! NetworkPolicies.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::selector::{Selector, optional, required};
-use crate::lenient::{Present, Shape, lenient};
+use super::{Spec, Thin};
+use crate::lenient::{Lenient, Object, Present, Shape};
 use crate::model::Labels;
 use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
 
-lenient! {
-    /// What is read of a NetworkPolicy.
-    pub struct PolicySpec {
-        pod_selector: Selector,
-        policy_types: Vec<String>,
-        ingress: Vec<Rule>,
-        egress: Vec<Rule>,
-    }
-    struct Rule {
-        from: Vec<Peer>,
-        to: Vec<Peer>,
-        ports: Vec<Port>,
-    }
-    struct Peer {
-        pod_selector: Selector,
-        namespace_selector: Selector,
-        ip_block: Present,
-    }
-    struct Port {
-        protocol: String,
-        port: NumberOrName,
-        end_port: i64,
-    }
+/// What is read of a NetworkPolicy.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PolicySpec {
+    pod_selector: Lenient<Selector>,
+    policy_types: Lenient<Vec<String>>,
+    ingress: Lenient<Vec<Object<Rule>>>,
+    egress: Lenient<Vec<Object<Rule>>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Rule {
+    from: Lenient<Vec<Object<Peer>>>,
+    to: Lenient<Vec<Object<Peer>>>,
+    ports: Lenient<Vec<Object<Port>>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Peer {
+    pod_selector: Lenient<Selector>,
+    namespace_selector: Lenient<Selector>,
+    ip_block: Lenient<Present>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Port {
+    protocol: Lenient<String>,
+    port: Lenient<NumberOrName>,
+    end_port: Lenient<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +59,18 @@ impl Shape<'_> for NumberOrName {
     }
 }
 
-impl PolicySpec {
-    pub(super) fn into_facts(self, _: Labels) -> PolicyFacts {
+impl PolicyFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<PolicySpec>::read(object).into_facts()
+    }
+}
+
+impl Spec for PolicySpec {
+    type Facts = PolicyFacts;
+
+    fn into_facts(self, _: Labels) -> PolicyFacts {
         let types = self.policy_types.or_default();
         let names = |kind: &str| types.iter().any(|t| t == kind);
         let ingress = self.ingress.or_default();
@@ -57,7 +80,12 @@ impl PolicySpec {
             true => (true, !egress.is_empty()),
             false => (names("Ingress"), names("Egress")),
         };
-        let rules = |rules: Vec<Rule>| rules.into_iter().map(Rule::into_facts).collect();
+        let rules = |rules: Vec<Object<Rule>>| {
+            rules
+                .into_iter()
+                .map(|Object(rule)| rule.into_facts())
+                .collect()
+        };
         PolicyFacts {
             pods: required(self.pod_selector),
             ingress: governs_ingress.then(|| rules(ingress)),
@@ -72,8 +100,16 @@ impl Rule {
         peers.extend(self.to.or_default());
         let ports = self.ports.get().filter(|ports| !ports.is_empty());
         PolicyRule {
-            peers: peers.into_iter().map(Peer::into_facts).collect(),
-            ports: ports.map(|ports| ports.into_iter().filter_map(Port::into_facts).collect()),
+            peers: peers
+                .into_iter()
+                .map(|Object(peer)| peer.into_facts())
+                .collect(),
+            ports: ports.map(|ports| {
+                ports
+                    .into_iter()
+                    .filter_map(|Object(port)| port.into_facts())
+                    .collect()
+            }),
         }
     }
 }

@@ -1,7 +1,10 @@
 use serde_json::{from_str, json};
 
 use super::*;
-use crate::model::{PortFacts, SidecarFacts, TargetNamespaces};
+use crate::model::{
+    NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
+    SidecarFacts, TargetNamespaces,
+};
 use crate::testing::{labels, selector};
 
 fn port(name: Option<&str>, port: u16) -> PortFacts {
@@ -335,6 +338,6 @@ fn namespaces_and_metadata() {
         labels(&[("a", "b")])
     );
     let thin: Thin<NamespaceSpec> = from_str(&object.to_string()).unwrap();
-    assert_eq!(thin.metadata().key(), crate::model::Key::new("", "n"));
-    assert_eq!(NamespaceFacts::from(thin).labels, labels(&[("a", "b")]));
+    assert_eq!(thin.key(), Key::new("", "n"));
+    assert_eq!(thin.into_facts().labels, labels(&[("a", "b")]));
 }

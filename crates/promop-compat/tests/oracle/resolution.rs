@@ -157,38 +157,39 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
             follow_scrapers(world, &replicas, &name, &mut reached, &mut out);
         }
     }
-    for (behind, chains) in reached {
-        match &behind {
-            Behind::Pod(pod) => {
-                let replica = replicas.iter().find(|r| r.pod == *pod).unwrap();
-                let readable = world.prometheuses.is_some();
-                pod_endpoint(
-                    readable,
-                    replica,
-                    request.without_sidecar,
-                    behind.clone(),
-                    chains,
-                    &mut out,
-                );
-            }
-            Behind::Service(name) => {
-                let service = &world.services[name];
-                if !service.headless {
-                    out.notes
-                        .insert((Reason::NotHeadless, Subject::Service(name.clone())));
-                }
-                let address = store_api(name, service).unwrap();
-                let expected = Expected {
-                    via: Via::Service,
-                    address,
-                    url: None,
-                    prometheus: None,
-                    chains,
-                };
-                out.endpoints.insert(behind, expected);
-            }
+    for replica in &replicas {
+        let behind = Behind::Pod(replica.pod.clone());
+        if let Some(chains) = reached.remove(&behind) {
+            let readable = world.prometheuses.is_some();
+            pod_endpoint(
+                readable,
+                replica,
+                request.without_sidecar,
+                behind,
+                chains,
+                &mut out,
+            );
         }
     }
+    for (name, service) in world.services {
+        let behind = Behind::Service(name.clone());
+        if let (Some(chains), Some(address)) = (reached.remove(&behind), store_api(name, service)) {
+            if !service.headless {
+                let subject = Subject::Service(name.clone());
+                out.notes.insert((Reason::NotHeadless, subject));
+            }
+            let (via, url, prometheus) = (Via::Service, None, None);
+            let expected = Expected {
+                via,
+                address,
+                url,
+                prometheus,
+                chains,
+            };
+            out.endpoints.insert(behind, expected);
+        }
+    }
+    assert!(reached.is_empty());
     out
 }
 

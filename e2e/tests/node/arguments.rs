@@ -1,0 +1,120 @@
+//! The arguments and files of every rendered case start the real Thanos.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long Thanos may take to start.
+const START: Duration = Duration::from_secs(30);
+
+#[test]
+fn every_rendered_case_starts_the_real_thanos() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../crates/thanos-query-controller/tests/golden");
+    let mut started = 0;
+    for file in std::fs::read_dir(golden).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        // A snapshot starts with a header of its own.
+        let text = text.strip_prefix("---\n").and_then(|t| t.split_once("\n---\n")).map_or(text.as_str(), |(_, t)| t);
+        let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else { continue };
+        for deployment in documents.iter().filter(|d| d["kind"] == "Deployment") {
+            let name = format!("{}: {}", path.file_name().unwrap().display(), deployment["metadata"]["name"]);
+            start(&name, deployment, &documents);
+            started += 1;
+        }
+    }
+    println!("{started} workloads started");
+    assert!(started >= 5, "only {started}");
+}
+
+/// Starts the first container of a workload on this machine, on free ports and with its files.
+fn start(name: &str, deployment: &Value, documents: &[Value]) {
+    let folder = tempfile(name);
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    mount(pod, container, documents, &folder);
+    let (http, grpc) = (free_port(), free_port());
+    let args: Vec<String> = container["args"].as_array().unwrap().iter().map(|a| {
+        let arg = a.as_str().unwrap();
+        match arg.split_once('=') {
+            Some(("--http-address", _)) => format!("--http-address=127.0.0.1:{http}"),
+            Some(("--grpc-address", _)) => format!("--grpc-address=127.0.0.1:{grpc}"),
+            Some((flag, path)) if path.starts_with("/etc/thanos/") => format!("{flag}={}{path}", folder.display()),
+            _ => arg.to_owned(),
+        }
+    }).collect();
+    let mut child = Command::new("thanos")
+        .args(&args)
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("thanos is on the PATH: eval hack/cluster.sh env");
+    let begun = Instant::now();
+    // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here.
+    let path = match args[0].as_str() {
+        "query" => "/-/ready",
+        _ => "/-/healthy",
+    };
+    loop {
+        if get(http, path) {
+            break;
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("{name}: thanos {args:?} ended with {status}:\n{said}");
+        }
+        assert!(begun.elapsed() < START, "{name}: not ready: {args:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Puts the files of ConfigMaps where the arguments look for them.
+fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
+    for mount in container["volumeMounts"].as_array().into_iter().flatten() {
+        let target = format!("{}{}", folder.display(), mount["mountPath"].as_str().unwrap());
+        std::fs::create_dir_all(&target).unwrap();
+        let volumes = pod["volumes"].as_array().unwrap();
+        let volume = volumes.iter().find(|v| v["name"] == mount["name"]).unwrap();
+        let map = &volume["configMap"]["name"];
+        let map = documents.iter().find(|d| d["kind"] == "ConfigMap" && d["metadata"]["name"] == *map);
+        for (file, content) in map.and_then(|m| m["data"].as_object()).into_iter().flatten() {
+            std::fs::write(format!("{target}/{file}"), content.as_str().unwrap()).unwrap();
+        }
+        for item in volume["secret"]["items"].as_array().into_iter().flatten() {
+            // What the user's Secret would hold: a cache configuration.
+            let file = format!("{target}/{}", item["path"].as_str().unwrap());
+            std::fs::write(file, "type: IN-MEMORY\nconfig:\n  max_size: 1MB\n").unwrap();
+        }
+    }
+}
+
+fn tempfile(name: &str) -> std::path::PathBuf {
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let folder = std::env::temp_dir().join(format!("args-{}-{safe}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn get(port: u16, path: &str) -> bool {
+    use std::io::Write;
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    if stream.write_all(request.as_bytes()).is_err() {
+        return false;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).is_ok() && answer.split(' ').nth(1) == Some("200")
+}

@@ -1,0 +1,10 @@
+//! Tests on a whole node: real pods, real Prometheus, real Thanos. They share one Prometheus, so
+//! they run one after another.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod arguments;
+mod federation;
+mod policies;
+mod sidecars;
+mod support;

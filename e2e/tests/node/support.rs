@@ -1,0 +1,174 @@
+//! What these tests share.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::cluster::Cluster;
+use e2e::wait::{check, eventually};
+use kube::api::{DynamicObject, ListParams};
+use serde_json::{Value, json};
+
+/// Where kube-prometheus lives.
+pub const MONITORING: &str = "monitoring";
+
+/// Time for pods to start.
+pub const STARTED: Duration = Duration::from_secs(90);
+
+/// A fixture by its path under e2e/fixtures.
+pub fn fixture(path: &str) -> Value {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+/// Runs kubectl, which must succeed; returns what it prints.
+pub fn kubectl(args: &[&str]) -> String {
+    let output = Command::new("kubectl").args(args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "kubectl {args:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+/// The folder of the fixtures.
+pub fn fixtures() -> String {
+    format!("{}/fixtures", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The cluster, with the namespace of kube-prometheus as the namespace in use.
+pub async fn monitoring() -> Cluster {
+    let mut cluster = Cluster::new("node").await;
+    cluster.namespace = MONITORING.to_owned();
+    cluster
+}
+
+/// Waits until a condition of a ThanosQuery has a status.
+pub async fn is(cluster: &Cluster, name: &str, type_: &str, status: &str, limit: Duration) -> Value {
+    let look = async || {
+        let object = cluster.get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name).await;
+        let object = object.ok_or("no such ThanosQuery")?;
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let found = conditions.iter().find(|c| c["type"] == type_).cloned().unwrap_or_default();
+        let current = found["observedGeneration"] == object["metadata"]["generation"];
+        check(current && found["status"] == status, || format!("{:#}", object["status"]))?;
+        Ok(object)
+    };
+    eventually(&format!("{type_} of {name} is {status}"), limit, look).await
+}
+
+/// Answers of a PromQL query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The value of the first series; `None` if there is none.
+    pub value: Option<f64>,
+    /// Warnings, such as of an endpoint that is down.
+    pub warnings: usize,
+}
+
+/// Asks the Query API of a Service (`name:port`), through the API server.
+///
+/// `Err` says why there is no answer.
+pub async fn promql(cluster: &Cluster, target: &str, query: &str) -> Result<Answer, String> {
+    let query: String = query
+        .bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => (b as char).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    let uri = format!("/api/v1/namespaces/{}/{target}/proxy/api/v1/query?query={query}", cluster.namespace);
+    let request = http::Request::get(uri).body(Vec::new()).map_err(|e| e.to_string())?;
+    let text = cluster.client.request_text(request).await.map_err(|e| e.to_string())?;
+    let answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    if answer["status"] != "success" {
+        return Err(text);
+    }
+    let value = answer["data"]["result"][0]["value"][1].as_str();
+    Ok(Answer {
+        value: value.and_then(|v| v.parse().ok()),
+        warnings: answer["warnings"].as_array().map_or(0, Vec::len),
+    })
+}
+
+/// The Service of a ThanosQuery for clients, as `promql` takes it.
+pub fn querier(name: &str) -> String {
+    format!("services/thanos-query-{name}-client:http")
+}
+
+/// Pods by label selector.
+pub async fn pods(cluster: &Cluster, labels: &str) -> Vec<DynamicObject> {
+    let api = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
+    api.list(&ListParams::default().labels(labels)).await.unwrap().items
+}
+
+/// UID and start time of every querier pod of a ThanosQuery, with the number of restarts.
+pub async fn querier_pods(cluster: &Cluster, name: &str) -> Vec<(String, String, i64)> {
+    let labels = format!("app.kubernetes.io/name=thanos-query,operator.thanos.io/owner={name}");
+    let mut all: Vec<_> = pods(cluster, &labels)
+        .await
+        .into_iter()
+        .map(|p| {
+            let status = &p.data["status"];
+            let restarts = status["containerStatuses"][0]["restartCount"].as_i64();
+            let started = status["startTime"].as_str().unwrap_or_default().to_owned();
+            (p.metadata.uid.unwrap_or_default(), started, restarts.unwrap_or_default())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// The addresses and ways of all endpoints in the status.
+pub fn endpoints(object: &Value) -> Vec<(String, String)> {
+    let all = object["status"]["endpoints"].as_array().cloned().unwrap_or_default();
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    all.iter().map(|e| (text(&e["via"]), text(&e["address"]))).collect()
+}
+
+/// Waits until the querier gives `value` to a query.
+pub async fn answers(cluster: &Cluster, name: &str, query: &str, value: f64, limit: Duration) {
+    let target = querier(name);
+    let look = async || {
+        let answer = promql(cluster, &target, query).await?;
+        check(answer.value == Some(value), || format!("{answer:?}"))
+    };
+    eventually(&format!("{name}: {query} is {value}"), limit, look).await;
+}
+
+/// A ThanosQuery of this name, deleted and waited for.
+pub async fn without(cluster: &Cluster, name: &str) {
+    cluster.delete("monitoring.thanos.io/v1alpha1", "ThanosQuery", name).await;
+}
+
+/// Waits until both replicas of `monitoring/k8s` have a sidecar, or have none.
+pub async fn prometheus_with_sidecar(cluster: &Cluster, with: bool) {
+    let patch = match with {
+        true => fixture("kube-prometheus/with-sidecar.yaml"),
+        false => json!({"spec": {"thanos": null, "minReadySeconds": null}}),
+    };
+    let api = cluster.api(&json!({"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus"}));
+    let patch = kube::api::Patch::Merge(patch);
+    api.patch("k8s", &Default::default(), &patch).await.unwrap();
+    prometheus_settled(cluster, with).await;
+}
+
+/// Waits until the pods of `monitoring/k8s` are ready and as wanted.
+pub async fn prometheus_settled(cluster: &Cluster, with_sidecar: bool) {
+    let look = async || {
+        let pods = pods(cluster, "operator.prometheus.io/name=k8s").await;
+        let settled = pods.iter().filter(|p| {
+            let containers = p.data["spec"]["containers"].as_array().unwrap();
+            let has = containers.iter().any(|c| c["name"] == "thanos-sidecar");
+            let states = p.data["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+            let ready = !states.is_empty() && states.iter().all(|s| s["ready"] == true);
+            has == with_sidecar && ready && p.metadata.deletion_timestamp.is_none()
+        });
+        let count = settled.count();
+        check(count == 2, || format!("{count} of 2 Prometheus pods are settled"))
+    };
+    eventually("Prometheus is settled", Duration::from_secs(300), look).await;
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Thanos over a Prometheus that knows nothing of it, on a real cluster. See --help.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# shellcheck source=hack/demo/common.sh
+source hack/demo/common.sh
+# shellcheck source=hack/demo/install.sh
+source hack/demo/install.sh
+# shellcheck source=hack/demo/show.sh
+source hack/demo/show.sh
+# shellcheck source=hack/demo/sidecar.sh
+source hack/demo/sidecar.sh
+
+usage() {
+  cat <<'HELP'
+Thanos over a Prometheus that knows nothing of it, on a real cluster.
+
+  hack/demo.sh                  start a local cluster with Prometheus Operator, a Prometheus of two
+                                replicas and an Alertmanager; install the controllers; point a ThanosQuery
+                                at the Prometheus; show what comes of it. The cluster stays up.
+  hack/demo.sh --context NAME   the same with a cluster of yours that runs Prometheus Operator. Installs
+                                the overlay deploy/overlays/existing-prometheus-operator and one
+                                ThanosQuery, all in the namespace thanos-system, and nothing else.
+Options:
+  --full           also switch the Prometheus' own sidecar on and watch the queriers follow; 4 minutes more
+  --keep           leave the local cluster up if the demo fails
+  --name NAME      name of the local cluster (demo)
+  --image IMAGE    with --context: the controller's image, if the cluster is none of kind and k3d
+  --test-fixtures  into the cluster of KUBECONFIG, which hack/cluster.sh started: Prometheus Operator,
+                   Prometheus, Alertmanager and the controllers of the debug build, then stop
+HELP
+}
+
+usage_error() {
+  printf 'demo.sh: %s (see hack/demo.sh --help)\n' "$*" >&2
+  exit 2
+}
+
+MODE=local NAME=demo CONTEXT='' IMAGE='' KEEP='' FULL=''
+while (($#)); do
+  case $1 in
+    --context | --name | --image)
+      [[ -n ${2:-} ]] || usage_error "$1 needs a value"
+      option=${1#--}
+      printf -v "${option^^}" %s "$2"
+      shift
+      ;;
+    --full) FULL=1 ;;
+    --keep) KEEP=1 ;;
+    --test-fixtures) MODE=fixtures ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) usage_error "unknown argument '$1'" ;;
+  esac
+  shift
+done
+if [[ -n $CONTEXT ]]; then
+  [[ $MODE == local ]] || usage_error "--context and --test-fixtures exclude each other"
+  [[ -z $FULL ]] || usage_error "--full restarts a Prometheus, and --context leaves yours alone"
+  MODE=context
+elif [[ -n $IMAGE ]]; then
+  usage_error "--image needs --context"
+fi
+
+# A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.
+# A folder that goes when the script ends.
+SCRATCH=
+UP=
+ended() {
+  local code=$?
+  trap - EXIT INT TERM
+  [[ -z $SCRATCH ]] || rm -rf "$SCRATCH"
+  if ((code != 0)) && [[ -n $STEP ]]; then
+    printf 'demo.sh: failed at: %s\n' "$STEP" >&2
+  fi
+  if ((code != 0)) && [[ -n $UP ]]; then
+    if [[ -n $KEEP ]]; then
+      echo "The cluster is still up: eval \"\$(hack/cluster.sh env --name $NAME)\"" >&2
+    else
+      local dump
+      dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-demo-XXXXXX")
+      hack/cluster.sh dump "$dump" --name "$NAME" >/dev/null 2>&1 || true
+      printf 'A dump of the cluster is in %s; --keep would leave the cluster up.\n' "$dump" >&2
+      hack/cluster.sh down --name "$NAME" >&2 || true
+    fi
+  fi
+  exit "$code"
+}
+trap ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+case $MODE in
+  local)
+    require_rust
+    build_controller release
+    begin "local cluster $NAME"
+    # One that was up before stays up, whatever happens.
+    [[ $(hack/cluster.sh status --name "$NAME") == node ]] || UP=1
+    hack/cluster.sh up --name "$NAME"
+    eval "$(hack/cluster.sh env --name "$NAME")"
+    finish
+    load_controller
+    install_prometheus_operator
+    install_prometheus
+    remember_prometheus
+    install_controllers
+    show_discovery
+    show_other_namespace
+    show_applications
+    if [[ -n $FULL ]]; then show_sidecars; fi
+    STEP=
+    further_local
+    ;;
+  context)
+    require kubectl "https://kubernetes.io/docs/tasks/tools"
+    find_prometheus_operator
+    if [[ -z $IMAGE ]]; then
+      require_rust
+      build_controller release
+      import_controller
+    fi
+    install_controllers
+    show_context
+    STEP=
+    further_context
+    ;;
+  fixtures)
+    [[ -n ${KUBECONFIG:-} && -n ${THANOS_CLUSTER_NAME:-} && -n ${PROMETHEUS_OPERATOR_CRDS:-} ]] ||
+      usage_error "--test-fixtures needs the environment that hack/cluster.sh env prints"
+    NAME=$THANOS_CLUSTER_NAME
+    require_rust
+    build_controller dev
+    load_controller
+    install_prometheus_operator
+    install_prometheus
+    install_controllers
+    STEP=
+    ;;
+esac
