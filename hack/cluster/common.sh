@@ -35,7 +35,8 @@ set_cluster() {
   id=$(printf '%s' "$STATE" | sha256sum)
   ID=${id:0:8}
   NETNS=thanos-operator-$NAME-$ID
-  CGROUP=thanos-operator-$NAME-$ID
+  CGROUP_PREFIX=thanos-operator-
+  CGROUP=$CGROUP_PREFIX$NAME-$ID
   CONTAINERD_SOCKET=$STATE/containerd.sock
   KUBECONFIG_ADMIN=$STATE/kubeconfig
   # The whole path of a Unix socket must fit in 107 bytes, with the suffix that containerd adds.
@@ -45,12 +46,20 @@ set_cluster() {
 
 # Held by `up` and `down` until they end; daemons and background jobs close it (see join_cluster).
 lock_cluster() {
+  local file=$STATE_ROOT/.$NAME.lock
   mkdir -p "$STATE_ROOT"
-  exec 9>"$STATE_ROOT/.$NAME.lock"
-  flock -n 9 && return 0
-  note "waiting for another run on cluster $NAME to end"
-  flock 9
+  while :; do
+    exec 9>"$file"
+    if ! flock -n 9; then
+      note "waiting for another run on cluster $NAME to end"
+      flock 9
+    fi
+    # `down` deletes the file in the end: a lock on a deleted file keeps nobody out.
+    if [[ $file -ef /proc/$$/fd/9 ]]; then return 0; fi
+  done
 }
+
+unlock_cluster() { rm -f "$STATE_ROOT/.$NAME.lock"; }
 
 # --- cgroups -----------------------------------------------------------------------------------------
 #

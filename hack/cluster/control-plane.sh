@@ -24,10 +24,9 @@ start_control_plane() {
     --auto-compaction-mode=periodic --auto-compaction-retention=5m --quota-backend-bytes=8589934592
   wait_until 60 etcd "its first answer" port_answers 127.0.0.1 2379
   start_apiserver
-  # The controller-manager gives the API server 10 s to get ready, so it can start as soon as that listens.
-  wait_until 60 kube-apiserver "its first answer" port_answers "$(address_of node)" 6443
-  start_controller_manager
   wait_until 90 kube-apiserver "readiness" api_ready
+  # Not before: it gives up on an API server that takes more than 10 s, as one on a busy machine does.
+  start_controller_manager
   wait_until 60 kube-controller-manager "the default ServiceAccount" kube get serviceaccount default
   wait_until 60 kube-apiserver "the Service kubernetes" kube get service kubernetes
   step "control plane at https://$(address_of node):6443" "$began"

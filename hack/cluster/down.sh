@@ -8,10 +8,12 @@ command_down() {
   require_root
   lock_cluster
   if [[ $(cluster_mode) == down ]]; then
+    unlock_cluster
     step "cluster $NAME is not there" "$began"
     return 0
   fi
   remove_cluster
+  unlock_cluster
   step "cluster $NAME is gone" "$began"
 }
 
@@ -60,11 +62,7 @@ remove_cgroups() {
 }
 
 remove_folders() {
-  local folder
-  # Mount points that the node needed on the machine; one that another cluster uses is in use or comes back.
-  if [[ -f $STATE/mount-points ]]; then
-    while read -r folder; do rmdir "$folder" 2>/dev/null || true; done < <(tac "$STATE/mount-points")
-  fi
+  remove_mount_points
   # All mounts below are in a namespace that is gone; should one be left, nothing behind it is deleted.
   rm -rf --one-file-system "$STATE"
 }

@@ -32,7 +32,7 @@ create_network() {
     # A packet to a Service needs a route before kube-proxy's rules can give it its real destination.
     ip -n "$NETNS" route add "$SERVICE_NETWORK" dev eth0
     ip -n "$NETNS" route add unreachable default
-  ) 7>"$STATE_ROOT/.network.lock" || die "the network namespace $NETNS could not be made"
+  ) 7>"$STATE_ROOT/.machine.lock" || die "the network namespace $NETNS could not be made"
   nsenter --net="/run/netns/$NETNS" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 }
 
@@ -80,5 +80,5 @@ remove_network() {
       rmdir /run/netns 2>/dev/null || true
       rm -f "$STATE_ROOT/.netns-mount"
     fi
-  ) 7>"$STATE_ROOT/.network.lock"
+  ) 7>"$STATE_ROOT/.machine.lock"
 }

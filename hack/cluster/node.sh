@@ -3,20 +3,45 @@
 
 VOLUMES=24
 
-# Folders of the machine that these programs write to whatever their flags say.
+# Folders of the machine that these programs write to whatever their flags say. Each node has its own
+# over them (see write_private_mounts), so nothing is ever written to the machine's.
 HOST_FOLDERS="/run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers"
 
-start_containerd() {
+# Those of them that the machine does not have, to be mounted over.
+create_mount_points() {
   local folder
+  (
+    flock 7
+    for folder in $HOST_FOLDERS; do
+      [[ -d $folder ]] && continue
+      echo "$folder" >>"$STATE_ROOT/.mount-points"
+      mkdir -p "$folder"
+    done
+  ) 7>"$STATE_ROOT/.machine.lock"
+}
+
+# Only the last cluster may take them away: the kernel removes a folder that is mounted over in another
+# mount namespace without a word, and the mount with it.
+remove_mount_points() {
+  local folder
+  (
+    flock 7
+    [[ -f $STATE_ROOT/.mount-points && -z $(other_clusters) ]] || exit 0
+    while read -r folder; do rmdir "$folder" 2>/dev/null || true; done < <(tac "$STATE_ROOT/.mount-points")
+    rm -f "$STATE_ROOT/.mount-points"
+  ) 7>"$STATE_ROOT/.machine.lock"
+}
+
+# Each cluster has its cgroup before it makes mount points.
+other_clusters() {
+  find "$(cgroup_main)" -maxdepth 1 -name "$CGROUP_PREFIX*" ! -name "$CGROUP" 2>/dev/null
+}
+
+start_containerd() {
   write_containerd_config
   write_network_config
   write_private_mounts
-  : >"$STATE/mount-points"
-  for folder in $HOST_FOLDERS; do
-    [[ -d $folder ]] && continue
-    echo "$folder" >>"$STATE/mount-points"
-    mkdir -p "$folder"
-  done
+  create_mount_points
   daemon containerd unshare --mount --propagation private -- \
     bash "$STATE/private-mounts.sh" "$(program_path containerd)" --config "$STATE/containerd.toml"
 }
