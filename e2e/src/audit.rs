@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
 /// One finished request.
@@ -81,6 +82,27 @@ impl Entry {
         matches!(self.verb.as_str(), "get" | "list") && self.object_ref.resource != "leases"
     }
 
+    /// When the request came.
+    ///
+    /// # Panics
+    /// The API server wrote something else.
+    #[must_use]
+    pub fn received(&self) -> Timestamp {
+        let text = &self.request_received_timestamp;
+        text.parse().expect("a time of the audit log")
+    }
+
+    /// When it was answered, or for a watch, when it began to be.
+    ///
+    /// # Panics
+    /// The API server wrote something else.
+    #[must_use]
+    pub fn answered(&self) -> Timestamp {
+        self.stage_timestamp
+            .parse()
+            .expect("a time of the audit log")
+    }
+
     /// Verb, plural, subresource, namespace and name: enough to read in a failed assertion.
     #[must_use]
     pub fn line(&self) -> String {
@@ -119,6 +141,17 @@ impl Mark {
     /// The log cannot be read.
     #[must_use]
     pub fn requests(&self, user: &str) -> Vec<Entry> {
+        let mut all = self.everybodys_requests();
+        all.retain(|entry| entry.user.username == user);
+        all
+    }
+
+    /// The finished requests of everybody since then, watches by their start.
+    ///
+    /// # Panics
+    /// The log cannot be read.
+    #[must_use]
+    pub fn everybodys_requests(&self) -> Vec<Entry> {
         let mut file = File::open(&self.path).expect("the audit log can be read");
         file.seek(SeekFrom::Start(self.offset))
             .expect("the audit log is not rotated");
@@ -127,7 +160,6 @@ impl Mark {
             .map_while(Result::ok)
             // The last line may be half written.
             .filter_map(|line| serde_json::from_str::<Entry>(&line).ok())
-            .filter(|entry| entry.user.username == user)
             .filter(|entry| (entry.verb == "watch") == (entry.stage == "ResponseStarted"))
             .collect()
     }

@@ -59,6 +59,15 @@ pub struct Told {
     pub at_first: bool,
 }
 
+/// Something that happened, told by a Normal event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// In one word.
+    pub reason: &'static str,
+    /// In a sentence.
+    pub note: String,
+}
+
 /// One controller.
 pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
@@ -115,6 +124,10 @@ pub trait Component: Send + Sync + Sized + 'static {
         outcome: &Outcome,
         previous: &Self::Status,
     ) -> Self::Status;
+    /// What else the user should hear of, besides `TOLD`.
+    fn news(_previous: &Self::Status, _next: &Self::Status) -> Vec<News> {
+        Vec::new()
+    }
     /// `status.appliedHash`.
     fn applied_hash(status: &Self::Status) -> Option<&str>;
     /// `status.conditions`.

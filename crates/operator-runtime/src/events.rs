@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::component::Told;
+use crate::component::{News, Told};
 
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
@@ -31,6 +31,12 @@ impl Events {
     /// A Warning.
     pub async fn warn(&self, about: &ObjectReference, reason: &str, note: &str) {
         self.publish(about, EventType::Warning, reason, note).await;
+    }
+
+    /// Something that happened.
+    pub async fn news(&self, about: &ObjectReference, news: &News) {
+        self.publish(about, EventType::Normal, news.reason, &news.note)
+            .await;
     }
 
     /// A condition that turned.

@@ -232,14 +232,31 @@ where
                 listing.insert(key_of(&raw.metadata), (spec.extract)(&raw.body));
             }
             Some(Ok(Event::InitDone)) => {
-                held.clear();
+                let namespace = watch.id.namespace.as_deref();
                 let frozen = (spec.view)(&hub.state().views).frozen_since().is_some();
-                if listing.is_empty() && frozen {
+                let mut listed = std::mem::take(&mut listing);
+                if listed.is_empty() && frozen {
                     thaw = Some(Instant::now() + THAW);
+                } else if watch.id.capability.is_some() && !frozen {
+                    // A list can be empty for the same reason as single deletions come.
+                    let missing = (spec.view)(&hub.state().views).missing_in(namespace, &listed);
+                    let due = Instant::now() + HOLD;
+                    held.retain(|key, _| !listed.contains_key(key));
+                    missing.into_iter().for_each(|key| {
+                        held.entry(key).or_insert(due);
+                    });
+                    if !held.is_empty() {
+                        hub.doubt.notify_one();
+                    }
+                    change(&mut |view| {
+                        let listed = std::mem::take(&mut listed).into_iter();
+                        listed
+                            .filter_map(|(key, facts)| view.change(&key, Some(facts)))
+                            .collect()
+                    });
                 } else {
-                    let mut listed = Some(std::mem::take(&mut listing));
-                    let namespace = watch.id.namespace.as_deref();
-                    change(&mut |view| view.replace(namespace, listed.take().unwrap_or_default()));
+                    held.clear();
+                    change(&mut |view| view.replace(namespace, std::mem::take(&mut listed)));
                 }
                 hub.synced(&watch.id);
             }

@@ -25,7 +25,7 @@ mod server;
 mod supervise;
 pub mod view;
 
-pub use component::{Component, Outcome, OwnedKind, Told, Verdict};
+pub use component::{Component, News, Outcome, OwnedKind, Told, Verdict};
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
 pub use plan::{ObjectKey, Plan, Planned};

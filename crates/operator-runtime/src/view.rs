@@ -68,16 +68,20 @@ impl<F: PartialEq> View<F> {
         })
     }
 
+    /// The keys of one namespace, or of all, that a complete list does not name.
+    #[must_use]
+    pub fn missing_in(&self, namespace: Option<&str>, listed: &BTreeMap<Key, F>) -> Vec<Key> {
+        let keys = self.items.keys();
+        keys.filter(|k| namespace.is_none_or(|n| n == k.namespace) && !listed.contains_key(*k))
+            .cloned()
+            .collect()
+    }
+
     /// Takes in a complete list of one namespace, or of all. Returns what differs.
     pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Vec<Change<F>> {
         self.frozen = None;
         self.denied = false;
-        let gone: Vec<Key> = self
-            .items
-            .keys()
-            .filter(|k| namespace.is_none_or(|n| n == k.namespace) && !listed.contains_key(*k))
-            .cloned()
-            .collect();
+        let gone = self.missing_in(namespace, &listed);
         let mut changes: Vec<_> = gone
             .iter()
             .filter_map(|key| self.change(key, None))

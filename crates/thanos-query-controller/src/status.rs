@@ -1,9 +1,9 @@
 //! The status of a ThanosQuery. Pure.
 
 use operator_runtime::ledger::Workload;
-use operator_runtime::{Conditions, Outcome, Required, Verdict};
+use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
 use promop_compat::model::Labels;
-use thanos_api::names::{Condition, Reason};
+use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
 
 use crate::Seen;
@@ -46,7 +46,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         None => (false, Reason::Live, String::new()),
         Some(since) => {
             let message = format!(
-                "the definitions of Prometheus Operator are gone; what they led to at {since:.0} stays"
+                "Prometheus Operator's resources cannot be read since {since:.0}; what they led to stays"
             );
             (true, Reason::CrdRemoved, message)
         }
@@ -75,6 +75,29 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
             Some(counts(pods, frontend.replicas.unwrap_or(1)))
         }),
     }
+}
+
+/// A learned replica label is a flag of the queriers: the one discovery that restarts them.
+#[must_use]
+pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News> {
+    let known = &previous.replica_labels;
+    let new: Vec<&str> = next
+        .learned_replica_labels
+        .iter()
+        .filter(|label| next.replica_labels.contains(label) && !known.contains(label))
+        .map(String::as_str)
+        .collect();
+    if new.is_empty() || previous.applied_hash.is_none() {
+        return Vec::new();
+    }
+    vec![News {
+        reason: EventReason::ReplicaLabelLearned.as_str(),
+        note: format!(
+            "a discovered Prometheus tells its replicas apart by {}: queriers restart one after \
+             another to deduplicate by it",
+            new.join(", ")
+        ),
+    }]
 }
 
 /// A label selector as text.

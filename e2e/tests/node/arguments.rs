@@ -19,10 +19,19 @@ fn every_rendered_case_starts_the_real_thanos() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         // A snapshot starts with a header of its own.
-        let text = text.strip_prefix("---\n").and_then(|t| t.split_once("\n---\n")).map_or(text.as_str(), |(_, t)| t);
-        let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else { continue };
+        let text = text
+            .strip_prefix("---\n")
+            .and_then(|t| t.split_once("\n---\n"))
+            .map_or(text.as_str(), |(_, t)| t);
+        let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else {
+            continue;
+        };
         for deployment in documents.iter().filter(|d| d["kind"] == "Deployment") {
-            let name = format!("{}: {}", path.file_name().unwrap().display(), deployment["metadata"]["name"]);
+            let name = format!(
+                "{}: {}",
+                path.file_name().unwrap().display(),
+                deployment["metadata"]["name"]
+            );
             start(&name, deployment, &documents);
             started += 1;
         }
@@ -38,15 +47,22 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
     let container = &pod["containers"][0];
     mount(pod, container, documents, &folder);
     let (http, grpc) = (free_port(), free_port());
-    let args: Vec<String> = container["args"].as_array().unwrap().iter().map(|a| {
-        let arg = a.as_str().unwrap();
-        match arg.split_once('=') {
-            Some(("--http-address", _)) => format!("--http-address=127.0.0.1:{http}"),
-            Some(("--grpc-address", _)) => format!("--grpc-address=127.0.0.1:{grpc}"),
-            Some((flag, path)) if path.starts_with("/etc/thanos/") => format!("{flag}={}{path}", folder.display()),
-            _ => arg.to_owned(),
-        }
-    }).collect();
+    let args: Vec<String> = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| {
+            let arg = a.as_str().unwrap();
+            match arg.split_once('=') {
+                Some(("--http-address", _)) => format!("--http-address=127.0.0.1:{http}"),
+                Some(("--grpc-address", _)) => format!("--grpc-address=127.0.0.1:{grpc}"),
+                Some((flag, path)) if path.starts_with("/etc/thanos/") => {
+                    format!("{flag}={}{path}", folder.display())
+                }
+                _ => arg.to_owned(),
+            }
+        })
+        .collect();
     let mut child = Command::new("thanos")
         .args(&args)
         .current_dir(&folder)
@@ -66,7 +82,12 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
         }
         if let Ok(Some(status)) = child.try_wait() {
             let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut said)
+                .unwrap();
             panic!("{name}: thanos {args:?} ended with {status}:\n{said}");
         }
         assert!(begun.elapsed() < START, "{name}: not ready: {args:?}");
@@ -80,13 +101,23 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
 /// Puts the files of ConfigMaps where the arguments look for them.
 fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
     for mount in container["volumeMounts"].as_array().into_iter().flatten() {
-        let target = format!("{}{}", folder.display(), mount["mountPath"].as_str().unwrap());
+        let target = format!(
+            "{}{}",
+            folder.display(),
+            mount["mountPath"].as_str().unwrap()
+        );
         std::fs::create_dir_all(&target).unwrap();
         let volumes = pod["volumes"].as_array().unwrap();
         let volume = volumes.iter().find(|v| v["name"] == mount["name"]).unwrap();
         let map = &volume["configMap"]["name"];
-        let map = documents.iter().find(|d| d["kind"] == "ConfigMap" && d["metadata"]["name"] == *map);
-        for (file, content) in map.and_then(|m| m["data"].as_object()).into_iter().flatten() {
+        let map = documents
+            .iter()
+            .find(|d| d["kind"] == "ConfigMap" && d["metadata"]["name"] == *map);
+        for (file, content) in map
+            .and_then(|m| m["data"].as_object())
+            .into_iter()
+            .flatten()
+        {
             std::fs::write(format!("{target}/{file}"), content.as_str().unwrap()).unwrap();
         }
         for item in volume["secret"]["items"].as_array().into_iter().flatten() {
@@ -98,19 +129,28 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
 }
 
 fn tempfile(name: &str) -> std::path::PathBuf {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let safe: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
     let folder = std::env::temp_dir().join(format!("args-{}-{safe}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn get(port: u16, path: &str) -> bool {
     use std::io::Write;
-    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
     let request = format!("GET {path} HTTP/1.0\r\n\r\n");
     if stream.write_all(request.as_bytes()).is_err() {
         return false;

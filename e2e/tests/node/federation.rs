@@ -6,8 +6,8 @@ use e2e::wait::{check, eventually};
 use serde_json::json;
 
 use crate::support::{
-    STARTED, answers, endpoints, fixture, fixtures, is, kubectl, monitoring, promql,
-    prometheus_settled, querier, without,
+    STARTED, answers, endpoints, fixture, fixtures, is, kubectl, monitoring, prometheus_settled,
+    promql, querier, without,
 };
 
 #[tokio::test]
@@ -29,7 +29,12 @@ async fn an_untouched_prometheus_is_bridged_and_deduplicated() {
         // Nothing enforces policies on this node; the status must tell all the same.
         assert_eq!(endpoint["blockedBy"], json!(["monitoring/prometheus-k8s"]));
         let open = endpoint["openWith"].as_str().unwrap();
-        assert!(open.contains("thanos-sidecar") && open.contains("9090") && open.contains("openDiscovered"), "{open}");
+        assert!(
+            open.contains("thanos-sidecar")
+                && open.contains("9090")
+                && open.contains("openDiscovered"),
+            "{open}"
+        );
     }
     let labels = object["status"]["learnedReplicaLabels"].clone();
     assert_eq!(labels, json!(["prometheus_replica"]));
@@ -39,11 +44,17 @@ async fn an_untouched_prometheus_is_bridged_and_deduplicated() {
     let look = async || {
         let ours = promql(&cluster, &target, "count(up)").await?;
         let theirs = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)").await?;
-        let both = promql(&cluster, &target, "count(count by (prometheus_replica) (up))").await?;
+        let both = promql(
+            &cluster,
+            &target,
+            "count(count by (prometheus_replica) (up))",
+        )
+        .await?;
         println!("querier {:?}, one replica {:?}", ours.value, theirs.value);
-        check(ours.value.is_some() && ours.value == theirs.value && both.value == Some(1.0), || {
-            format!("{ours:?} {theirs:?} {both:?}")
-        })
+        check(
+            ours.value.is_some() && ours.value == theirs.value && both.value == Some(1.0),
+            || format!("{ours:?} {theirs:?} {both:?}"),
+        )
     };
     eventually("deduplicated answers", Duration::from_secs(60), look).await;
     without(&cluster, "demo").await;
@@ -52,13 +63,26 @@ async fn an_untouched_prometheus_is_bridged_and_deduplicated() {
 #[tokio::test]
 async fn another_namespace_needs_the_namespace_selector() {
     let cluster = monitoring().await;
-    kubectl(&["apply", "--server-side", "-k", &format!("{}/team-b", fixtures())]);
+    kubectl(&[
+        "apply",
+        "--server-side",
+        "-k",
+        &format!("{}/team-b", fixtures()),
+    ]);
     let query = fixture("demo/team-b.yaml");
     cluster.apply(query.clone()).await;
-    let object = cluster.condition("team-b", "EndpointsResolved", "MatchesInOtherNamespaces").await;
+    let object = cluster
+        .condition("team-b", "EndpointsResolved", "MatchesInOtherNamespaces")
+        .await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions.iter().find(|c| c["type"] == "EndpointsResolved").unwrap();
-    assert!(told["message"].as_str().unwrap().contains("team-b/"), "{told}");
+    let told = conditions
+        .iter()
+        .find(|c| c["type"] == "EndpointsResolved")
+        .unwrap();
+    assert!(
+        told["message"].as_str().unwrap().contains("team-b/"),
+        "{told}"
+    );
     let mut wider = query;
     wider["spec"]["serviceMonitorNamespaceSelector"] =
         json!({"matchLabels": {"kubernetes.io/metadata.name": "team-b"}});
@@ -66,11 +90,16 @@ async fn another_namespace_needs_the_namespace_selector() {
     is(&cluster, "team-b", "EndpointsResolved", "True", STARTED).await;
     let object = is(&cluster, "team-b", "Ready", "True", STARTED).await;
     assert_eq!(endpoints(&object).len(), 1);
-    assert_eq!(object["status"]["endpoints"][0]["prometheus"], "team-b/second");
+    assert_eq!(
+        object["status"]["endpoints"][0]["prometheus"],
+        "team-b/second"
+    );
     let target = querier("team-b");
     let look = async || {
         let answer = promql(&cluster, &target, "count(up)").await?;
-        check(answer.value.is_some_and(|v| v > 0.0), || format!("{answer:?}"))
+        check(answer.value.is_some_and(|v| v > 0.0), || {
+            format!("{answer:?}")
+        })
     };
     eventually("the other team's series", Duration::from_secs(90), look).await;
     without(&cluster, "team-b").await;
@@ -85,9 +114,22 @@ async fn an_application_leads_to_the_prometheus_that_scrapes_it() {
     assert_eq!(endpoints(&object).len(), 2);
     let first = &object["status"]["endpoints"][0];
     assert_eq!(first["prometheus"], "monitoring/k8s");
-    assert_eq!(first["service"], serde_json::Value::Null, "it goes by what scrapes it");
-    let theirs = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)").await.unwrap();
-    answers(&cluster, "by-application", "count(up)", theirs.value.unwrap(), Duration::from_secs(60)).await;
+    assert_eq!(
+        first["service"],
+        serde_json::Value::Null,
+        "it goes by what scrapes it"
+    );
+    let theirs = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)")
+        .await
+        .unwrap();
+    answers(
+        &cluster,
+        "by-application",
+        "count(up)",
+        theirs.value.unwrap(),
+        Duration::from_secs(60),
+    )
+    .await;
     without(&cluster, "by-application").await;
 }
 
@@ -95,9 +137,14 @@ async fn an_application_leads_to_the_prometheus_that_scrapes_it() {
 async fn a_misspelt_selector_names_what_is_near() {
     let cluster = monitoring().await;
     cluster.apply(fixture("demo/misspelt.yaml")).await;
-    let object = cluster.condition("misspelt", "EndpointsResolved", "SelectorMatchesNothing").await;
+    let object = cluster
+        .condition("misspelt", "EndpointsResolved", "SelectorMatchesNothing")
+        .await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions.iter().find(|c| c["type"] == "EndpointsResolved").unwrap();
+    let told = conditions
+        .iter()
+        .find(|c| c["type"] == "EndpointsResolved")
+        .unwrap();
     let message = told["message"].as_str().unwrap();
     assert!(message.contains("app.kubernetes.io/name="), "{message}");
     without(&cluster, "misspelt").await;
@@ -107,7 +154,12 @@ async fn a_misspelt_selector_names_what_is_near() {
 async fn it_runs_where_pod_security_is_restricted() {
     let mut cluster = monitoring().await;
     let name = format!("restricted-{}", std::process::id());
-    cluster.make_namespace(&name, json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
+    cluster
+        .make_namespace(
+            &name,
+            json!({"pod-security.kubernetes.io/enforce": "restricted"}),
+        )
+        .await;
     cluster.namespace = name;
     let query = json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery", "metadata": {"name": "q"},

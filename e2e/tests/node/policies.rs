@@ -36,15 +36,25 @@ fn nft(rules: &str) -> bool {
         .spawn()
         .unwrap();
     use std::io::Write;
-    child.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(rules.as_bytes())
+        .unwrap();
     child.wait().unwrap().success()
 }
 
 fn matches(selector: &Value, pod: &DynamicObject) -> bool {
-    let wanted = selector["matchLabels"].as_object().cloned().unwrap_or_default();
+    let wanted = selector["matchLabels"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let expressions = selector["matchExpressions"].as_array().map_or(0, Vec::len);
     assert_eq!(expressions, 0, "only matchLabels are understood here");
-    wanted.iter().all(|(k, v)| pod.labels().get(k).map(String::as_str) == v.as_str())
+    wanted
+        .iter()
+        .all(|(k, v)| pod.labels().get(k).map(String::as_str) == v.as_str())
 }
 
 fn address(pod: &DynamicObject) -> Option<&str> {
@@ -78,16 +88,23 @@ async fn enforce(cluster: &Cluster) -> Enforced {
                 match rule["from"].as_array() {
                     None => accept.push_str(&format!("ip daddr {to} {port} accept\n")),
                     Some(peers) => {
-                        let from = pods.iter().filter(|p| peers.iter().any(|peer| matches(&peer["podSelector"], p)));
+                        let from = pods
+                            .iter()
+                            .filter(|p| peers.iter().any(|peer| matches(&peer["podSelector"], p)));
                         for from in from.filter_map(address) {
-                            accept.push_str(&format!("ip saddr {from} ip daddr {to} {port} accept\n"));
+                            accept.push_str(&format!(
+                                "ip saddr {from} ip daddr {to} {port} accept\n"
+                            ));
                         }
                     }
                 }
             }
         }
     }
-    let drop: String = govern.iter().map(|to| format!("ip saddr 10.244.0.2-10.244.0.254 ip daddr {to} drop\n")).collect();
+    let drop: String = govern
+        .iter()
+        .map(|to| format!("ip saddr 10.244.0.2-10.244.0.254 ip daddr {to} drop\n"))
+        .collect();
     let _ = nft(&format!("delete table ip {TABLE}"));
     let rules = format!(
         "table ip {TABLE} {{\n chain forward {{\n type filter hook forward priority -10; policy accept;\n \
@@ -100,7 +117,9 @@ async fn enforce(cluster: &Cluster) -> Enforced {
 /// A value that only a fresh connection to Prometheus brings: bridges ask for each query anew.
 async fn reachable(cluster: &Cluster) -> Result<(), String> {
     let answer = promql(cluster, &querier("demo"), "count(up)").await?;
-    check(answer.value.is_some_and(|v| v > 0.0), || format!("{answer:?}"))
+    check(answer.value.is_some_and(|v| v > 0.0), || {
+        format!("{answer:?}")
+    })
 }
 
 #[tokio::test]
@@ -111,20 +130,29 @@ async fn both_verdicts_are_true_where_policies_are_enforced() {
     cluster.apply(fixture("demo/demo.yaml")).await;
     let object = is(&cluster, "demo", "Ready", "True", STARTED).await;
     assert_eq!(endpoints(&object).len(), 2);
-    cluster.condition("demo", "EndpointsResolved", "BlockedByNetworkPolicy").await;
+    cluster
+        .condition("demo", "EndpointsResolved", "BlockedByNetworkPolicy")
+        .await;
     let enforced = enforce(&cluster).await;
     kick_bridges(&cluster).await;
     let refused = async || match reachable(&cluster).await {
         Ok(()) => Err("still answered".to_owned()),
         Err(_) => Ok(()),
     };
-    eventually("blocked, as the status says", Duration::from_secs(90), refused).await;
+    eventually(
+        "blocked, as the status says",
+        Duration::from_secs(90),
+        refused,
+    )
+    .await;
     drop(enforced);
 
     let mut open = fixture("demo/demo.yaml");
     open["spec"]["networkPolicy"] = json!({"openDiscovered": "SameNamespace"});
     cluster.apply(open).await;
-    cluster.condition("demo", "EndpointsResolved", "Resolved").await;
+    cluster
+        .condition("demo", "EndpointsResolved", "Resolved")
+        .await;
     let enforced = enforce(&cluster).await;
     kick_bridges(&cluster).await;
     let look = async || {
@@ -136,8 +164,18 @@ async fn both_verdicts_are_true_where_policies_are_enforced() {
     without(&cluster, "demo").await;
     let api = cluster.api(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}));
     let gone = async || {
-        let left: Vec<String> = api.list(&Default::default()).await.unwrap().items.iter().map(ResourceExt::name_any).collect();
-        check(left.iter().all(|n| !n.contains("thanos-query-demo")), || format!("{left:?}"))
+        let left: Vec<String> = api
+            .list(&Default::default())
+            .await
+            .unwrap()
+            .items
+            .iter()
+            .map(ResourceExt::name_any)
+            .collect();
+        check(
+            left.iter().all(|n| !n.contains("thanos-query-demo")),
+            || format!("{left:?}"),
+        )
     };
     eventually("our policy is gone", Duration::from_secs(30), gone).await;
 }
@@ -149,6 +187,8 @@ async fn kick_bridges(cluster: &Cluster) {
         let Some(to) = address(&pod) else { continue };
         let net = format!("--net={namespace}");
         // It fails if there is none.
-        let _ = Command::new("nsenter").args([&net, "conntrack", "-D", "-p", "tcp", "-d", to]).output();
+        let _ = Command::new("nsenter")
+            .args([&net, "conntrack", "-D", "-p", "tcp", "-d", to])
+            .output();
     }
 }

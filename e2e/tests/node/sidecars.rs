@@ -52,51 +52,115 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
     prometheus_settled(&cluster, false).await;
     cluster.apply(fixture("demo/demo.yaml")).await;
     is(&cluster, "demo", "Ready", "True", STARTED).await;
-    let expected = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)").await.unwrap();
-    answers(&cluster, "demo", "count(up)", expected.value.unwrap(), Duration::from_secs(60)).await;
+    let expected = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)")
+        .await
+        .unwrap();
+    answers(
+        &cluster,
+        "demo",
+        "count(up)",
+        expected.value.unwrap(),
+        Duration::from_secs(60),
+    )
+    .await;
     let before = querier_pods(&cluster, "demo").await;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let asking = tokio::spawn(ask_all_the_time(monitoring().await, "demo".into(), stop.clone()));
+    let asking = tokio::spawn(ask_all_the_time(
+        monitoring().await,
+        "demo".into(),
+        stop.clone(),
+    ));
     let start = Instant::now();
     // The controller restarts in the middle of it.
     let first = async || {
-        let object = cluster.get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo").await;
+        let object = cluster
+            .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo")
+            .await;
         let found = endpoints(&object.unwrap_or_default());
-        check(found.iter().any(|(via, _)| via == "Sidecar"), || format!("{found:?}"))
+        check(found.iter().any(|(via, _)| via == "Sidecar"), || {
+            format!("{found:?}")
+        })
     };
     tokio::join!(prometheus_with_sidecar(&cluster, true), async {
         eventually("the first sidecar", Duration::from_secs(180), first).await;
-        kubectl(&["-n", "thanos-system", "rollout", "restart", "deployment/thanos-query-controller"]);
+        kubectl(&[
+            "-n",
+            "thanos-system",
+            "rollout",
+            "restart",
+            "deployment/thanos-query-controller",
+        ]);
     });
     let moved = async || {
-        let object = cluster.get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo").await;
+        let object = cluster
+            .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo")
+            .await;
         let found = endpoints(&object.unwrap_or_default());
-        let bridges = pods(&cluster, "app.kubernetes.io/name=thanos-sidecar").await.len();
-        let done = found.len() == 2 && found.iter().all(|(via, _)| via == "Sidecar") && bridges == 0;
+        let bridges = pods(&cluster, "app.kubernetes.io/name=thanos-sidecar")
+            .await
+            .len();
+        let done =
+            found.len() == 2 && found.iter().all(|(via, _)| via == "Sidecar") && bridges == 0;
         check(done, || format!("{found:?}, {bridges} bridge pods"))
     };
-    eventually("endpoints have moved, bridges are gone", Duration::from_secs(180), moved).await;
+    eventually(
+        "endpoints have moved, bridges are gone",
+        Duration::from_secs(180),
+        moved,
+    )
+    .await;
     println!("moved in {:?}", start.elapsed());
-    answers(&cluster, "demo", "count(count by (pod) (up{job=\"prometheus-k8s\"}))", 2.0, Duration::from_secs(90)).await;
+    answers(
+        &cluster,
+        "demo",
+        "count(count by (pod) (up{job=\"prometheus-k8s\"}))",
+        2.0,
+        Duration::from_secs(90),
+    )
+    .await;
     stop.store(true, Ordering::Relaxed);
     let tally = asking.await.unwrap();
     let rate = tally.asked as f64 / start.elapsed().as_secs_f64();
-    println!("asked {} times ({rate:.1}/s), {} with warnings, {} bad", tally.asked, tally.warned, tally.bad.len());
+    println!(
+        "asked {} times ({rate:.1}/s), {} with warnings, {} bad",
+        tally.asked,
+        tally.warned,
+        tally.bad.len()
+    );
     assert!(rate >= 5.0, "only {rate:.1} queries a second");
-    assert!(tally.bad.is_empty(), "{} of {} answers were bad, first: {:?}", tally.bad.len(), tally.asked, tally.bad.first());
-    assert_eq!(before, querier_pods(&cluster, "demo").await, "queriers keep their pods");
+    assert!(
+        tally.bad.is_empty(),
+        "{} of {} answers were bad, first: {:?}",
+        tally.bad.len(),
+        tally.asked,
+        tally.bad.first()
+    );
+    assert_eq!(
+        before,
+        querier_pods(&cluster, "demo").await,
+        "queriers keep their pods"
+    );
 
     a_pod_that_is_absent_for_minutes_is_back_soon(&cluster).await;
 
     prometheus_with_sidecar(&cluster, false).await;
     let back = async || {
-        let object = cluster.get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo").await;
+        let object = cluster
+            .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", "demo")
+            .await;
         let found = endpoints(&object.unwrap_or_default());
-        check(found.iter().all(|(via, _)| via == "Bridge") && found.len() == 2, || format!("{found:?}"))
+        check(
+            found.iter().all(|(via, _)| via == "Bridge") && found.len() == 2,
+            || format!("{found:?}"),
+        )
     };
     eventually("bridges are back", Duration::from_secs(180), back).await;
-    assert_eq!(before, querier_pods(&cluster, "demo").await, "queriers keep their pods");
+    assert_eq!(
+        before,
+        querier_pods(&cluster, "demo").await,
+        "queriers keep their pods"
+    );
     without(&cluster, "demo").await;
 }
 
@@ -105,26 +169,52 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     let node = kubectl(&["get", "nodes", "-o", "name"]);
     let node = node.trim().trim_start_matches("node/").to_owned();
     kubectl(&["cordon", &node]);
-    kubectl(&["-n", "monitoring", "delete", "pod", "prometheus-k8s-1", "--wait=false"]);
+    kubectl(&[
+        "-n",
+        "monitoring",
+        "delete",
+        "pod",
+        "prometheus-k8s-1",
+        "--wait=false",
+    ]);
     let replica = "prometheus-k8s-1";
     let up = async || {
         let stores = stores(cluster).await?;
         Ok::<bool, String>(stores.contains(replica))
     };
     let gone = async || check(!up().await?, || "still there".into());
-    eventually("the querier misses the replica", Duration::from_secs(60), gone).await;
+    eventually(
+        "the querier misses the replica",
+        Duration::from_secs(60),
+        gone,
+    )
+    .await;
     tokio::time::sleep(Duration::from_secs(180)).await;
     kubectl(&["uncordon", &node]);
     let ready = async || {
         let pod = cluster.get("v1", "Pod", replica).await.unwrap_or_default();
-        let states = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
-        check(states.len() >= 3 && states.iter().all(|s| s["ready"] == true), || pod["status"].to_string())
+        let states = pod["status"]["containerStatuses"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        check(
+            states.len() >= 3 && states.iter().all(|s| s["ready"] == true),
+            || pod["status"].to_string(),
+        )
     };
     eventually("the replica is ready", Duration::from_secs(120), ready).await;
     let start = Instant::now();
     let seen = async || check(up().await?, || "not yet".into());
-    eventually("the querier has the replica again", Duration::from_secs(15), seen).await;
-    println!("back in the querier {:?} after it was ready", start.elapsed());
+    eventually(
+        "the querier has the replica again",
+        Duration::from_secs(15),
+        seen,
+    )
+    .await;
+    println!(
+        "back in the querier {:?} after it was ready",
+        start.elapsed()
+    );
 }
 
 /// The external labels of all StoreAPIs of the querier, as text.
@@ -134,8 +224,14 @@ async fn stores(cluster: &Cluster) -> Result<String, String> {
         cluster.namespace,
         querier("demo")
     );
-    let request = http::Request::get(uri).body(Vec::new()).map_err(|e| e.to_string())?;
-    let text = cluster.client.request_text(request).await.map_err(|e| e.to_string())?;
+    let request = http::Request::get(uri)
+        .body(Vec::new())
+        .map_err(|e| e.to_string())?;
+    let text = cluster
+        .client
+        .request_text(request)
+        .await
+        .map_err(|e| e.to_string())?;
     let stores: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let all = stores["data"].as_object().cloned().unwrap_or_default();
     let healthy: Vec<Value> = all

@@ -17,7 +17,9 @@ pub const STARTED: Duration = Duration::from_secs(90);
 
 /// A fixture by its path under e2e/fixtures.
 pub fn fixture(path: &str) -> Value {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(path);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     serde_saphyr::from_str(&text).unwrap()
 }
@@ -47,14 +49,31 @@ pub async fn monitoring() -> Cluster {
 }
 
 /// Waits until a condition of a ThanosQuery has a status.
-pub async fn is(cluster: &Cluster, name: &str, type_: &str, status: &str, limit: Duration) -> Value {
+pub async fn is(
+    cluster: &Cluster,
+    name: &str,
+    type_: &str,
+    status: &str,
+    limit: Duration,
+) -> Value {
     let look = async || {
-        let object = cluster.get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name).await;
+        let object = cluster
+            .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name)
+            .await;
         let object = object.ok_or("no such ThanosQuery")?;
-        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let found = conditions.iter().find(|c| c["type"] == type_).cloned().unwrap_or_default();
+        let conditions = object["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let found = conditions
+            .iter()
+            .find(|c| c["type"] == type_)
+            .cloned()
+            .unwrap_or_default();
         let current = found["observedGeneration"] == object["metadata"]["generation"];
-        check(current && found["status"] == status, || format!("{:#}", object["status"]))?;
+        check(current && found["status"] == status, || {
+            format!("{:#}", object["status"])
+        })?;
         Ok(object)
     };
     eventually(&format!("{type_} of {name} is {status}"), limit, look).await
@@ -80,9 +99,18 @@ pub async fn promql(cluster: &Cluster, target: &str, query: &str) -> Result<Answ
             other => format!("%{other:02X}"),
         })
         .collect();
-    let uri = format!("/api/v1/namespaces/{}/{target}/proxy/api/v1/query?query={query}", cluster.namespace);
-    let request = http::Request::get(uri).body(Vec::new()).map_err(|e| e.to_string())?;
-    let text = cluster.client.request_text(request).await.map_err(|e| e.to_string())?;
+    let uri = format!(
+        "/api/v1/namespaces/{}/{target}/proxy/api/v1/query?query={query}",
+        cluster.namespace
+    );
+    let request = http::Request::get(uri)
+        .body(Vec::new())
+        .map_err(|e| e.to_string())?;
+    let text = cluster
+        .client
+        .request_text(request)
+        .await
+        .map_err(|e| e.to_string())?;
     let answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     if answer["status"] != "success" {
         return Err(text);
@@ -102,7 +130,10 @@ pub fn querier(name: &str) -> String {
 /// Pods by label selector.
 pub async fn pods(cluster: &Cluster, labels: &str) -> Vec<DynamicObject> {
     let api = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
-    api.list(&ListParams::default().labels(labels)).await.unwrap().items
+    api.list(&ListParams::default().labels(labels))
+        .await
+        .unwrap()
+        .items
 }
 
 /// UID and start time of every querier pod of a ThanosQuery, with the number of restarts.
@@ -115,7 +146,11 @@ pub async fn querier_pods(cluster: &Cluster, name: &str) -> Vec<(String, String,
             let status = &p.data["status"];
             let restarts = status["containerStatuses"][0]["restartCount"].as_i64();
             let started = status["startTime"].as_str().unwrap_or_default().to_owned();
-            (p.metadata.uid.unwrap_or_default(), started, restarts.unwrap_or_default())
+            (
+                p.metadata.uid.unwrap_or_default(),
+                started,
+                restarts.unwrap_or_default(),
+            )
         })
         .collect();
     all.sort();
@@ -124,9 +159,14 @@ pub async fn querier_pods(cluster: &Cluster, name: &str) -> Vec<(String, String,
 
 /// The addresses and ways of all endpoints in the status.
 pub fn endpoints(object: &Value) -> Vec<(String, String)> {
-    let all = object["status"]["endpoints"].as_array().cloned().unwrap_or_default();
+    let all = object["status"]["endpoints"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-    all.iter().map(|e| (text(&e["via"]), text(&e["address"]))).collect()
+    all.iter()
+        .map(|e| (text(&e["via"]), text(&e["address"])))
+        .collect()
 }
 
 /// Waits until the querier gives `value` to a query.
@@ -141,7 +181,9 @@ pub async fn answers(cluster: &Cluster, name: &str, query: &str, value: f64, lim
 
 /// A ThanosQuery of this name, deleted and waited for.
 pub async fn without(cluster: &Cluster, name: &str) {
-    cluster.delete("monitoring.thanos.io/v1alpha1", "ThanosQuery", name).await;
+    cluster
+        .delete("monitoring.thanos.io/v1alpha1", "ThanosQuery", name)
+        .await;
 }
 
 /// Waits until both replicas of `monitoring/k8s` have a sidecar, or have none.
@@ -163,12 +205,17 @@ pub async fn prometheus_settled(cluster: &Cluster, with_sidecar: bool) {
         let settled = pods.iter().filter(|p| {
             let containers = p.data["spec"]["containers"].as_array().unwrap();
             let has = containers.iter().any(|c| c["name"] == "thanos-sidecar");
-            let states = p.data["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+            let states = p.data["status"]["containerStatuses"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
             let ready = !states.is_empty() && states.iter().all(|s| s["ready"] == true);
             has == with_sidecar && ready && p.metadata.deletion_timestamp.is_none()
         });
         let count = settled.count();
-        check(count == 2, || format!("{count} of 2 Prometheus pods are settled"))
+        check(count == 2, || {
+            format!("{count} of 2 Prometheus pods are settled")
+        })
     };
     eventually("Prometheus is settled", Duration::from_secs(300), look).await;
 }

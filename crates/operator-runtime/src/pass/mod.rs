@@ -221,11 +221,15 @@ async fn write_status<C: Component>(
     let reference = reference::<C>(meta);
     let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
+    let news = C::news(previous, &next);
     let written = Written {
         version: version(&answer),
         status: next,
     };
     cx.hub.state().written.insert(owner.clone(), written);
+    for news in &news {
+        cx.events.news(&reference, news).await;
+    }
     for (condition, good) in &turned {
         cx.events.condition(&reference, condition, good).await;
     }

@@ -1,0 +1,222 @@
+//! From nothing to everything, and what a bare client needs for the same writes.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use e2e::audit::Mark;
+use e2e::controller::binary;
+use e2e::wait::{check, eventually};
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::{Value, json};
+
+use crate::load::{
+    CONCURRENCY, LIMIT, apply, create, create_queries, is_reconciled, queries, query, reconciled,
+    requests, settle,
+};
+use crate::{Bench, process};
+
+/// What the controller did.
+pub struct Converged {
+    /// Time from the first create to the last reconciled.
+    time: Duration,
+    /// Writes of status for each resource.
+    statuses: usize,
+}
+
+/// Measures from nothing to converged.
+///
+/// # Errors
+/// The controller does not get there.
+pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
+    let (cluster, count) = (&bench.cluster, bench.options.count);
+    warm_up(bench).await?;
+    settle(&mut bench.controller).await?;
+
+    let mark = Mark::now();
+    let pid = bench.controller.pid();
+    let (cpu, passes) = (process::cpu(pid)?, passes(bench).await);
+    let waiting = tokio::spawn(reconciled(queries(cluster, &cluster.namespace), count));
+    let start = Instant::now();
+    create_queries(cluster, &cluster.namespace, count, &json!({})).await?;
+    let created = start.elapsed();
+    tokio::time::timeout(LIMIT, waiting).await???;
+    let time = start.elapsed();
+    let services = cluster.names("v1", "Service").await.len();
+    let deployments = cluster.names("apps/v1", "Deployment").await.len();
+    anyhow::ensure!(
+        deployments == count && services >= count,
+        "reconciled, but {deployments} Deployments and {services} Services of {count}"
+    );
+    settle(&mut bench.controller).await?;
+    let cpu = process::cpu(pid)?.saturating_sub(cpu);
+    let passes = self::passes(bench).await - passes;
+
+    let requests = requests(&mark);
+    let each = count as f64;
+    let mut written = Vec::new();
+    let mut statuses = 0;
+    for entry in requests.iter().filter(|e| e.is_write()) {
+        let object = &entry.object_ref;
+        match object.subresource.as_str() {
+            "status" => statuses += 1,
+            _ if object.resource != "events" => {
+                written.push((object.resource.clone(), object.name.clone()));
+            }
+            _ => {}
+        }
+    }
+    written.sort();
+    written.dedup();
+    let table = &mut bench.table;
+    let objects = written.len() as f64 / each;
+    table.tell("create the resources", created.as_secs_f64(), "s");
+    table.tell(
+        "from the first create to all converged",
+        time.as_secs_f64(),
+        "s",
+    );
+    table.tell("objects per resource", objects, "");
+    table.judge(
+        "requests per resource",
+        requests.len() as f64 / each,
+        "",
+        objects + 3.0,
+    );
+    table.tell("passes per resource", passes / each, "");
+    table.judge(
+        "CPU per resource",
+        cpu.as_secs_f64() * 1e3 / each,
+        "ms",
+        3.0,
+    );
+    Ok(Converged {
+        time,
+        statuses: (f64::from(statuses) / each).round() as usize,
+    })
+}
+
+/// Passes so far.
+pub async fn passes(bench: &Bench) -> f64 {
+    let text = bench.controller.metrics().await;
+    let lines = text.lines();
+    let lines = lines.filter(|l| l.starts_with("controller_runtime_reconcile_total"));
+    lines
+        .filter_map(|l| l.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
+}
+
+/// The first objects of a kind cost the API server more than those that follow.
+async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
+    let cluster = &bench.cluster;
+    let namespace = "bench-warm-up";
+    cluster.make_namespace(namespace, json!({})).await;
+    create_queries(cluster, namespace, CONCURRENCY, &json!({})).await?;
+    reconciled(queries(cluster, namespace), CONCURRENCY).await?;
+    clear(bench, namespace).await
+}
+
+/// Deletes every ThanosQuery of a namespace, and waits until everything is gone that they owned.
+async fn clear(bench: &Bench, namespace: &str) -> anyhow::Result<()> {
+    let cluster = &bench.cluster;
+    let background = DeleteParams::background();
+    queries(cluster, namespace)
+        .delete_collection(&background, &ListParams::default())
+        .await?;
+    for (version, kind) in [("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "Pod")] {
+        let of_kind =
+            json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}});
+        let api = cluster.api(&of_kind);
+        let look = async || {
+            let left = api.list_metadata(&ListParams::default()).await;
+            let left = left.map_err(|e| e.to_string())?.items.len();
+            check(left == 0, || format!("{left} are left"))
+        };
+        eventually(&format!("every {kind} of {namespace} is gone"), LIMIT, look).await;
+    }
+    Ok(())
+}
+
+/// Measures how long a bare client needs for the same writes, with no controller running: no
+/// controller can be faster than the API server.
+///
+/// # Errors
+/// The API server's refusal.
+pub async fn bare(bench: &mut Bench, converged: &Converged) -> anyhow::Result<()> {
+    let namespace = "bench-bare";
+    let cluster = &bench.cluster;
+    cluster.make_namespace(namespace, json!({})).await;
+    let template = Template::new(namespace).await?;
+    let (template, statuses) = (&template, converged.statuses);
+    let start = Instant::now();
+    stream::iter((0..bench.options.count).map(anyhow::Ok))
+        .try_for_each_concurrent(CONCURRENCY, |i| async move {
+            let it = query(namespace, &crate::load::name(i), &json!({}));
+            let created = create(cluster, stream::iter([it])).await?;
+            let created = created.first().context("created")?;
+            for object in
+                template.objects(&created.name_any(), &created.uid().unwrap_or_default())?
+            {
+                if object["kind"] != "ThanosQuery" {
+                    apply(cluster, &object, false).await?;
+                    continue;
+                }
+                for turn in 0..statuses {
+                    let mut object = object.clone();
+                    object["status"]["replicas"] = json!(turn);
+                    apply(cluster, &object, true).await?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    let time = start.elapsed();
+    let listed = queries(cluster, namespace)
+        .list(&ListParams::default())
+        .await?;
+    anyhow::ensure!(
+        listed.items.iter().all(is_reconciled),
+        "the bare client wrote no status"
+    );
+    clear(bench, namespace).await?;
+    let table = &mut bench.table;
+    table.tell("a bare client for the same writes", time.as_secs_f64(), "s");
+    let ratio = converged.time.as_secs_f64() / time.as_secs_f64();
+    table.judge("ratio of the two", ratio, "", 1.3);
+    Ok(())
+}
+
+/// What the controller writes for one resource, with its name and UID left open.
+struct Template(String);
+
+const NAME: &str = "template-name";
+const UID: &str = "template-uid";
+
+impl Template {
+    async fn new(namespace: &str) -> anyhow::Result<Self> {
+        let mut it = query(namespace, NAME, &json!({}));
+        it["metadata"]["uid"] = json!(UID);
+        it["metadata"]["generation"] = json!(1);
+        it["spec"] = json!({"replicas": 1});
+        let file = std::env::temp_dir().join(format!("bench-{}.json", std::process::id()));
+        std::fs::write(&file, it.to_string())?;
+        let output = tokio::process::Command::new(binary())
+            .args(["render", "-f"])
+            .arg(&file)
+            .stderr(Stdio::inherit())
+            .output()
+            .await?;
+        std::fs::remove_file(&file)?;
+        anyhow::ensure!(output.status.success(), "render failed");
+        let text = String::from_utf8(output.stdout)?;
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&text)?;
+        Ok(Self(json!(objects).to_string()))
+    }
+
+    fn objects(&self, name: &str, uid: &str) -> anyhow::Result<Vec<Value>> {
+        let text = self.0.replace(NAME, name).replace(UID, uid);
+        Ok(serde_json::from_str(&text)?)
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+/// What `--help` says.
+pub const USAGE: &str = "\
+bench [--count N] [--monitors N] [--json FILE]
+  --count N      ThanosQuery resources (200)
+  --monitors N   ServiceMonitors for the last measurement (10000); 0 leaves it out
+  --json FILE    write the figures there too";
+
+/// What to measure.
+pub struct Options {
+    /// How many ThanosQuery.
+    pub count: usize,
+    /// How many ServiceMonitors.
+    pub monitors: usize,
+    /// Where the figures go.
+    pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the command line; `None` if it asks for help.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<Self>> {
+        let mut options = Self {
+            count: 200,
+            monitors: 10_000,
+            json: None,
+        };
+        while let Some(argument) = arguments.next() {
+            if matches!(argument.as_str(), "-h" | "--help") {
+                return Ok(None);
+            }
+            let value = arguments.next();
+            let value = value.with_context(|| format!("{argument} needs a value\n{USAGE}"))?;
+            match argument.as_str() {
+                "--count" => options.count = value.parse().context("--count")?,
+                "--monitors" => options.monitors = value.parse().context("--monitors")?,
+                "--json" => options.json = Some(value.into()),
+                _ => bail!("{argument} is unknown\n{USAGE}"),
+            }
+        }
+        if options.count == 0 {
+            bail!("--count must be 1 or more");
+        }
+        Ok(Some(options))
+    }
+}
