@@ -142,6 +142,7 @@ impl Pod<'_> {
         }
 
         let common = self.common;
+        no_duplicate_placement(common, self.field)?;
         let mut annotations = common.annotations.clone().unwrap_or_default();
         annotations.extend(self.annotations);
         Ok(PodTemplateSpec {
@@ -247,6 +248,18 @@ fn no_twice(field: &str, names: Option<&[String]>) -> Result<(), FieldError> {
     unique::append(&mut Vec::new(), names, field, "", Clone::clone).map_err(|error| FieldError {
         field: error.field.trim_end_matches('.').to_owned(),
         ..error
+    })
+}
+
+/// Two more lists that are maps in a pod and plain lists in our resource.
+fn no_duplicate_placement(common: &CommonFields, field: &str) -> Result<(), FieldError> {
+    let at = format!("{field}.imagePullSecrets");
+    let secrets = common.image_pull_secrets.as_deref();
+    unique::append(&mut Vec::new(), secrets, &at, "name", |s| s.name.clone())?;
+    let at = format!("{field}.topologySpreadConstraints");
+    let constraints = common.topology_spread_constraints.as_deref();
+    unique::append(&mut Vec::new(), constraints, &at, "topologyKey", |c| {
+        format!("{} {}", c.topology_key, c.when_unsatisfiable)
     })
 }
 

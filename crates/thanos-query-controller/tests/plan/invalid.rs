@@ -112,6 +112,7 @@ fn arguments_that_break_promises() {
 fn keys_that_are_taken() {
     let x = json!({"name": "x"});
     let volume = json!({"name": "x", "emptyDir": {}});
+    let spread = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway"});
     for (name, items, field) in [
         ("additionalEnv", json!([x, x]), "[1].name"),
         ("additionalVolumes", json!([volume, volume]), "[1].name"),
@@ -166,6 +167,12 @@ fn keys_that_are_taken() {
             "additionalVolumeMounts",
             json!([{"name": "endpoints", "mountPath": "/etc/thanos/endpoints"}]),
             "[0].mountPath",
+        ),
+        ("imagePullSecrets", json!([x, x]), "[1].name"),
+        (
+            "topologySpreadConstraints",
+            json!([spread, spread]),
+            "[1].topologyKey",
         ),
         ("secrets", json!(["a", "a"]), "[1]"),
         ("configMaps", json!(["a", "a"]), "[1]"),
