@@ -71,13 +71,13 @@ wait_for() { # SECONDS NAMESPACE OBJECT --for=…
   return 1
 }
 
-# Repeats a command until it succeeds.
-until_true() { # SECONDS WHAT COMMAND…
-  local seconds=$1 what=$2 deadline
-  shift 2
-  deadline=$(($(now) + seconds * 1000000))
+# Repeats a command until it succeeds; fails if that takes too long.
+until_true() { # SECONDS COMMAND…
+  local deadline
+  deadline=$(($(now) + $1 * 1000000))
+  shift
   until "$@"; do
-    (($(now) < deadline)) || die "$what did not come within $seconds s"
+    (($(now) < deadline)) || return 1
     sleep 0.3
   done
 }
@@ -103,7 +103,7 @@ pod_api() { echo "/api/v1/namespaces/$1/pods/$2:9090/proxy"; } # NAMESPACE POD
 # The Query API of a ThanosQuery, through its Service; fails without one.
 query_api() { # NAMESPACE NAME
   local service
-  service=$(kube -n "$1" get services -l "operator.thanos.io/query-api=true,operator.thanos.io/owner=$2" \
+  service=$(kube -n "$1" get services -l "app.kubernetes.io/component=query-layer,operator.thanos.io/owner=$2" \
     -o go-template='{{range .items}}{{if ne .spec.clusterIP "None"}}{{.metadata.name}}{{"\n"}}{{end}}{{end}}' | head -n 1)
   [[ -n $service ]] || return 1
   echo "/api/v1/namespaces/$1/services/$service:http/proxy"

@@ -67,12 +67,13 @@ show_discovery() {
   endpoints monitoring demo
   show_policies monitoring demo
   begin "count(up) from the querier is what one replica alone says"
-  until_true 60 "the same answer from querier and replica" same_answer
+  until_true 60 same_answer || no_answer demo
   finish
   say "prometheus-k8s-0: $REPLICA   querier, deduplicated: $MERGED   querier, dedup=false: $DOUBLED"
   show_untouched
 }
 
+# The values of the latest try.
 REPLICA='' MERGED='' DOUBLED=''
 same_answer() {
   local api
@@ -82,6 +83,11 @@ same_answer() {
   DOUBLED=$(ask "$api" 'count(up)' dedup=false)
   # Both replicas must be there: otherwise nothing is merged.
   [[ -n $REPLICA && $MERGED == "$REPLICA" && -n $DOUBLED ]] && ((DOUBLED == 2 * REPLICA))
+}
+
+no_answer() { # NAME
+  explain monitoring "thanosquery/$1" >&2
+  die "count(up): prometheus-k8s-0 says '$REPLICA', querier '$MERGED', without deduplication '$DOUBLED'"
 }
 
 show_policies() { # NAMESPACE NAME
@@ -120,7 +126,7 @@ show_other_namespace() {
   endpoints monitoring team-b
   begin "a query through it has an answer"
   wait_for 60 monitoring thanosquery/team-b --for=condition=Ready
-  until_true 60 "an answer for count(up)" answers monitoring team-b
+  until_true 60 answers monitoring team-b || no_answer team-b
   finish
 }
 
@@ -158,7 +164,8 @@ show_context() {
   condition thanos-system demo EndpointsResolved
   show_policies thanos-system demo
   begin "an answer from the querier"
-  until_true 90 "an answer for count(up) (see EndpointsResolved above)" answers thanos-system demo
+  until_true 90 answers thanos-system demo ||
+    die "the querier has no answer for count(up): see above for what is in the way"
   finish
   say "count(up): $(ask "$(query_api thanos-system demo)" 'count(up)')"
 }

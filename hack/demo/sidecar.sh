@@ -37,17 +37,17 @@ show_sidecars() {
 
   begin "both endpoints go to sidecars"
   kube -n monitoring patch prometheus k8s --type merge --patch-file e2e/fixtures/kube-prometheus/with-sidecar.yaml >/dev/null
-  until_true 300 "an endpoint at each sidecar" all_sidecars
+  until_true 300 all_sidecars || die "no endpoint at each sidecar within 300 s"
   finish
   endpoints monitoring demo
   begin "the bridges are gone"
-  until_true 120 "the end of the bridges" no_bridges
+  until_true 120 no_bridges || die "still there: $(bridges)"
   finish
   begin "both replicas are available again"
   wait_for 180 monitoring prometheus/k8s --for=jsonpath='{.status.availableReplicas}'=2
   finish
   begin "count(up) through the sidecars is what one replica alone says"
-  until_true 90 "the same answer from querier and replica" same_answer
+  until_true 90 same_answer || no_answer demo
   finish
 
   touch "$SCRATCH/stop"

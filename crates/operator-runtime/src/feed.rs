@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::Api;
-use kube::core::{ApiResource, DeserializeGuard};
+use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
@@ -69,9 +69,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    fn api<K: Resource<DynamicType = ApiResource>>(&self) -> Api<K>
+    fn api<K>(&self) -> Api<K>
     where
-        K: Resource<Scope = kube::core::DynamicResourceScope>,
+        K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
     {
         match &self.id.namespace {
             Some(namespace) if !self.cluster_scoped => {

@@ -89,6 +89,15 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
     )
 }
 
+/// Whether a custom resource must look again, given the facts of an object before and after.
+pub type Affects<C, F> = fn(
+    &<C as Component>::Views,
+    &<C as Component>::Resource,
+    &Key,
+    Option<&F>,
+    Option<&F>,
+) -> bool;
+
 /// The typed part of a related kind.
 pub struct Spec<C: Component, F> {
     /// Finds the view.
@@ -98,7 +107,7 @@ pub struct Spec<C: Component, F> {
     /// Reads the facts of an object.
     pub extract: fn(&Value) -> F,
     /// Whether a custom resource must look again, given the facts before and after.
-    pub affects: fn(&C::Views, &C::Resource, &Key, Option<&F>, Option<&F>) -> bool,
+    pub affects: Affects<C, F>,
 }
 
 /// A related kind.

@@ -72,11 +72,17 @@ mod tests {
 
     #[test]
     fn what_is_there_is_never_ruled_out() {
-        let some = labels(&[("a", "1"), ("b", "2"), ("c", "3")]);
-        let digest = LabelDigest::of(&some);
-        assert!(digest.may_have(Wanted::by(&LabelSelector::default())));
-        assert!(digest.may_have(Wanted::by(&selector(&[("a", "1")]))));
-        assert!(digest.may_have(Wanted::by(&selector(&[("a", "1"), ("c", "3")]))));
+        // Enough labels for their bits to meet.
+        let names: Vec<String> = (0..30).map(|i| format!("l{i}")).collect();
+        let pairs: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
+        for count in 0..pairs.len() {
+            let digest = LabelDigest::of(&labels(&pairs[..count]));
+            assert!(digest.may_have(Wanted::by(&LabelSelector::default())));
+            assert!(digest.may_have(Wanted::by(&selector(&pairs[..count]))));
+            for pair in &pairs[..count] {
+                assert!(digest.may_have(Wanted::by(&selector(&[*pair]))));
+            }
+        }
     }
 
     #[test]

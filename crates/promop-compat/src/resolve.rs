@@ -12,25 +12,24 @@ mod outcome;
 mod replicas;
 mod report;
 mod scraped;
+mod search;
 mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{
-    Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, TargetNamespaces,
-};
+use crate::model::{Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::namespaces::{NamespaceScope, Namespaces};
-use crate::selector;
 
 pub use affects::{affects, affects_namespaces, affects_pods, affects_services};
 pub use nearest::Candidate;
 pub use report::{Finding, Reason, Subject};
 
 use candidates::Candidates;
-use outcome::{Outcome, service_endpoint};
 use replicas::Replicas;
+use scraped::Scrapers;
+use search::Search;
 
 /// How an endpoint's data is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,189 +163,16 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
 
     let replicas = Replicas::of(world);
     let candidates = Candidates::of(world, &replicas);
-    let scrapers = scraped::Scrapers::of(world, &replicas);
-    let mut reached = Reached::default();
+    let scrapers = Scrapers::of(world, &replicas);
+    let mut search = Search::new(&replicas, &candidates, &scrapers, findings);
     for (key, monitor) in &selected {
-        let (key, monitor) = (*key, *monitor);
-        if let Err(error) = selector::validate(&monitor.selector) {
-            findings.add(
-                Reason::InvalidSelector,
-                Subject::ServiceMonitor(key.clone()),
-                || format!("spec.selector.{error}; Prometheus Operator refuses it as well"),
-            );
-            continue;
-        }
-        if !points_at_data(
-            key,
-            monitor,
-            &replicas,
-            &candidates,
-            &mut reached,
-            &mut findings,
-        ) {
-            scrapers.of_monitor(key, monitor, &mut findings, &mut |i| {
-                reached.pods.entry(i).or_default().add(key, None);
-            });
-        }
+        search.follow(key, monitor);
     }
-    conclude(
-        world,
-        request,
-        &replicas,
-        &candidates,
-        &reached,
-        findings,
-        selected.len(),
-    )
-}
-
-/// Follows a ServiceMonitor through the Services it selects. Returns whether a Prometheus or a
-/// StoreAPI is behind any of them.
-fn points_at_data<'a>(
-    key: &'a Key,
-    monitor: &ServiceMonitorFacts,
-    replicas: &Replicas<'_>,
-    candidates: &'a Candidates<'a>,
-    reached: &mut Reached<'a>,
-    findings: &mut report::Findings,
-) -> bool {
-    let mut found = false;
-    let mut follow = |i: usize, service: &'a candidates::Service<'a>| {
-        if !selector::matches(&monitor.selector, service.labels) {
-            return;
-        }
-        match &service.leads_to {
-            candidates::LeadsTo::Pods(pods) => {
-                for pod in pods {
-                    match replicas.agent(*pod) {
-                        Some(finding) => findings.insert(finding),
-                        None => {
-                            found = true;
-                            reached
-                                .pods
-                                .entry(*pod)
-                                .or_default()
-                                .add(key, Some(service.key));
-                        }
-                    }
-                }
-            }
-            candidates::LeadsTo::StoreApi(_) => {
-                found = true;
-                reached
-                    .services
-                    .entry(i)
-                    .or_default()
-                    .add(key, Some(service.key));
-            }
-            candidates::LeadsTo::Nothing(finding) => findings.insert(finding.clone()),
-        }
-    };
-    match &monitor.namespaces {
-        TargetNamespaces::Own => candidates.within(&key.namespace, &mut follow),
-        TargetNamespaces::Any => candidates.all(&mut follow),
-        TargetNamespaces::Names(names) => {
-            for name in names.iter().collect::<BTreeSet<_>>() {
-                candidates.within(name, &mut follow);
-            }
-        }
+    Resolution {
+        selected: selected.len(),
+        ..search.conclude(request.without_sidecar)
     }
-    found
-}
-
-/// Which pods and Services are reached, by their index, and by which chains.
-#[derive(Default)]
-struct Reached<'a> {
-    pods: BTreeMap<usize, Chains<'a>>,
-    services: BTreeMap<usize, Chains<'a>>,
-}
-
-/// The chains to one endpoint. ServiceMonitors come in order, so the first is the least.
-#[derive(Default)]
-struct Chains<'a> {
-    first: Option<(&'a Key, Option<&'a Key>)>,
-    last: Option<&'a Key>,
-    monitors: usize,
-}
-
-impl<'a> Chains<'a> {
-    fn add(&mut self, monitor: &'a Key, service: Option<&'a Key>) {
-        self.first.get_or_insert((monitor, service));
-        if self.last.replace(monitor) != Some(monitor) {
-            self.monitors += 1;
-        }
-    }
-
-    fn chain(&self, prometheus: Option<&Key>) -> Chain {
-        let (monitor, service) = self.first.unzip();
-        Chain {
-            service_monitor: monitor.cloned().unwrap_or_default(),
-            service: service.flatten().cloned(),
-            prometheus: prometheus.cloned(),
-            others: self.monitors.saturating_sub(1),
-        }
-    }
-}
-
-/// Decides what each reached pod and Service gives.
-fn conclude(
-    world: &World<'_>,
-    request: &Request<'_>,
-    replicas: &Replicas<'_>,
-    candidates: &Candidates<'_>,
-    reached: &Reached<'_>,
-    mut findings: report::Findings,
-    selected: usize,
-) -> Resolution {
-    let mut resolution = Resolution {
-        selected,
-        ..Resolution::default()
-    };
-    let mut notes = report::Findings::default();
-    for (i, chains) in &reached.pods {
-        let replica = replicas.get(*i);
-        let prometheus = replica.owner.resource();
-        if let Some((key, facts)) = prometheus {
-            resolution.prometheuses.insert(key.clone());
-            resolution
-                .replica_labels
-                .extend(facts.replica_label.clone());
-        }
-        match outcome::of(replica, request.without_sidecar) {
-            Outcome::Endpoint {
-                address,
-                bridge,
-                note,
-            } => {
-                resolution.endpoints.push(Endpoint {
-                    via: if bridge.is_some() {
-                        Via::Bridge
-                    } else {
-                        Via::Sidecar
-                    },
-                    address,
-                    chain: chains.chain(prometheus.map(|(key, _)| key)),
-                    pod: Some(replica.pod.clone().into_owned()),
-                    bridge,
-                });
-                note.into_iter().for_each(|note| notes.insert(note));
-            }
-            Outcome::Skipped(finding) => findings.insert(finding),
-        }
-    }
-    for (i, chains) in &reached.services {
-        let Some((service, address)) = candidates.store_api(*i) else {
-            continue;
-        };
-        let (endpoint, note) = service_endpoint(world, service, address, chains.chain(None));
-        resolution.endpoints.push(endpoint);
-        note.into_iter().for_each(|note| notes.insert(note));
-    }
-    resolution.skipped = findings.into_sorted();
-    resolution.notes = notes.into_sorted();
-    resolution
 }
 
 #[cfg(test)]
-#[path = "resolve/tests.rs"]
 mod tests;

@@ -12,23 +12,11 @@ use promop_compat::model::Key;
 use promop_compat::resolve::{
     Endpoint, Finding, Reason, Subject, Via, affects, affects_pods, affects_services, resolve,
 };
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-const CASES: u32 = 5_000;
-
-/// Always the same cases, so that what they cover can be asserted.
-fn runner() -> TestRunner {
-    let config = Config {
-        failure_persistence: None,
-        ..Config::with_cases(CASES)
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-}
 
 #[test]
 fn resolution_is_what_the_definitions_say() {
     let covered = RefCell::new(BTreeMap::<String, u32>::new());
-    runner()
+    generate::runner(2_000)
         .run(&cases(), |case| {
             let found = resolve(&case.world(), &case.request());
             let expected = oracle::resolution::resolve(&case.world(), &case.request());
@@ -58,7 +46,7 @@ fn resolution_is_what_the_definitions_say() {
 #[test]
 fn what_affects_nobody_changes_nothing() {
     let quiet = RefCell::new([0_u32; 3]);
-    runner()
+    generate::runner(2_000)
         .run(&cases(), |case| {
             let before = resolve(&case.world(), &case.request());
             for (key, facts) in &case.service_monitors {
@@ -90,7 +78,7 @@ fn what_affects_nobody_changes_nothing() {
             Ok(())
         })
         .unwrap();
-    assert!(quiet.borrow().iter().all(|n| *n > 500), "{quiet:?}");
+    assert!(quiet.borrow().iter().all(|n| *n > 200), "{quiet:?}");
 }
 
 /// Whether a pod's name is one that a Prometheus claims; a foreign pod of that name is in its way.
@@ -240,9 +228,6 @@ fn assert_covered(covered: &BTreeMap<String, u32>) {
         .chain(others.map(str::to_owned));
     for what in all {
         let times = covered.get(&what).copied().unwrap_or_default();
-        assert!(
-            times >= 30,
-            "{what} occurs only {times} times in {CASES} cases"
-        );
+        assert!(times >= 10, "{what} occurs only {times} times");
     }
 }

@@ -17,20 +17,11 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::{self, weighted};
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-fn runner() -> TestRunner {
-    let config = Config {
-        failure_persistence: None,
-        ..Config::with_cases(20_000)
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-}
 
 #[test]
 fn selectors_are_evaluated_as_defined() {
     let counts = Cell::new([0_u32; 3]);
-    runner()
+    generate::runner(5_000)
         .run(&(selectors(), labels()), |(selector, labels)| {
             let expected = oracle::selects(&selector, &labels);
             let valid = oracle::is_well_formed(&selector);
@@ -50,7 +41,7 @@ fn selectors_are_evaluated_as_defined() {
             Ok(())
         })
         .unwrap();
-    assert!(counts.get().iter().all(|n| *n > 200), "{counts:?}");
+    assert!(counts.get().iter().all(|n| *n > 50), "{counts:?}");
 }
 
 fn policies() -> impl Strategy<Value = BTreeMap<Key, PolicyFacts>> {
@@ -119,7 +110,7 @@ fn policies_are_evaluated_as_defined() {
         ports,
         select(vec![9090_u16, 9091, 10901]),
     );
-    runner()
+    generate::runner(5_000)
         .run(&input, |(policies, listed, from, to, ports, port)| {
             let known = Namespaces {
                 listed: listed.as_ref(),
@@ -158,5 +149,5 @@ fn policies_are_evaluated_as_defined() {
             Ok(())
         })
         .unwrap();
-    assert!(counts.get().iter().all(|n| *n > 200), "{counts:?}");
+    assert!(counts.get().iter().all(|n| *n > 50), "{counts:?}");
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod capability;
 mod counts;
+mod docs;
 mod lifecycle;
 mod ownership;
 mod support;

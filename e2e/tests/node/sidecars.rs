@@ -10,8 +10,8 @@ use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
 use crate::support::{
-    STARTED, answers, endpoints, fixture, is, kubectl, monitoring, pods, prometheus_settled,
-    prometheus_with_sidecar, promql, querier, querier_pods, without,
+    MONITORING, STARTED, answers, endpoints, fixture, is, kubectl, monitoring, pods,
+    prometheus_settled, prometheus_with_sidecar, promql, querier, querier_pods, without,
 };
 
 /// How often the repeated query is asked.
@@ -166,8 +166,15 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
 
 /// A Prometheus pod is killed and cannot come back for three minutes: its name does not resolve.
 async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
+    let replica = "prometheus-k8s-1";
+    let up = async || {
+        let stores = stores(cluster).await?;
+        Ok::<bool, String>(stores.contains(replica))
+    };
+    let seen = async || check(up().await?, || "not yet".into());
     let node = kubectl(&["get", "nodes", "-o", "name"]);
     let node = node.trim().trim_start_matches("node/").to_owned();
+    eventually("the querier has the replica", Duration::from_secs(60), seen).await;
     kubectl(&["cordon", &node]);
     kubectl(&[
         "-n",
@@ -177,11 +184,6 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
         "prometheus-k8s-1",
         "--wait=false",
     ]);
-    let replica = "prometheus-k8s-1";
-    let up = async || {
-        let stores = stores(cluster).await?;
-        Ok::<bool, String>(stores.contains(replica))
-    };
     let gone = async || check(!up().await?, || "still there".into());
     eventually(
         "the querier misses the replica",
@@ -191,30 +193,29 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     .await;
     tokio::time::sleep(Duration::from_secs(180)).await;
     kubectl(&["uncordon", &node]);
-    let ready = async || {
-        let pod = cluster.get("v1", "Pod", replica).await.unwrap_or_default();
-        let states = pod["status"]["containerStatuses"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        check(
-            states.len() >= 3 && states.iter().all(|s| s["ready"] == true),
-            || pod["status"].to_string(),
-        )
+    // Its pod is ready before its sidecar serves anything: the sidecar has no probe.
+    let serving = async || {
+        let uri = format!("/api/v1/namespaces/{MONITORING}/pods/{replica}:10902/proxy/-/ready");
+        let request = http::Request::get(uri)
+            .body(Vec::new())
+            .map_err(|e| e.to_string())?;
+        let answer = cluster.client.request_text(request).await;
+        answer.map(drop).map_err(|e| e.to_string())
     };
-    eventually("the replica is ready", Duration::from_secs(120), ready).await;
+    eventually(
+        "the replica serves its data",
+        Duration::from_secs(180),
+        serving,
+    )
+    .await;
     let start = Instant::now();
-    let seen = async || check(up().await?, || "not yet".into());
     eventually(
         "the querier has the replica again",
         Duration::from_secs(15),
         seen,
     )
     .await;
-    println!(
-        "back in the querier {:?} after it was ready",
-        start.elapsed()
-    );
+    println!("back in the querier {:?} after it served", start.elapsed());
 }
 
 /// The external labels of all StoreAPIs of the querier, as text.

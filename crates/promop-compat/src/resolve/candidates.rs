@@ -3,7 +3,7 @@
 //! these and never against all.
 
 use super::World;
-use super::replicas::Replicas;
+use super::replicas::{Replicas, range_of};
 use super::report::{Finding, Reason, Subject};
 use crate::model::{Key, Labels, PortFacts, ServiceFacts};
 use crate::names;
@@ -19,10 +19,18 @@ pub(super) struct Service<'a> {
 pub(super) enum LeadsTo {
     /// To these replicas, by index.
     Pods(Vec<usize>),
-    /// To a StoreAPI at this address.
-    StoreApi(String),
+    /// To a StoreAPI of its own.
+    StoreApi(StoreApi),
     /// To nothing, though it is meant for a Prometheus.
     Nothing(Finding),
+}
+
+/// The StoreAPI of a Service.
+pub(super) struct StoreApi {
+    /// As Thanos takes it.
+    pub(super) address: String,
+    /// Whether the address leads to each pod behind the Service.
+    pub(super) headless: bool,
 }
 
 /// All Services that lead somewhere, by key.
@@ -50,39 +58,14 @@ impl<'a> Candidates<'a> {
         Self(leading.collect())
     }
 
-    /// Visits all of them.
-    pub(super) fn all<'s>(&'s self, visit: &mut impl FnMut(usize, &'s Service<'a>)) {
-        self.0
-            .iter()
-            .enumerate()
-            .for_each(|(i, service)| visit(i, service));
+    /// All of them.
+    pub(super) fn all(&self) -> &[Service<'a>] {
+        &self.0
     }
 
-    /// Visits those of one namespace.
-    pub(super) fn within<'s>(
-        &'s self,
-        namespace: &str,
-        visit: &mut impl FnMut(usize, &'s Service<'a>),
-    ) {
-        let start = self
-            .0
-            .partition_point(|s| s.key.namespace.as_str() < namespace);
-        let rest = self.0[start..].iter();
-        rest.take_while(|s| s.key.namespace == namespace)
-            .zip(start..)
-            .for_each(|(service, i)| visit(i, service));
-    }
-
-    /// The key and the StoreAPI address of a Service that has one.
-    pub(super) fn store_api(&self, i: usize) -> Option<(&'a Key, &str)> {
-        match &self.0[i] {
-            Service {
-                key,
-                leads_to: LeadsTo::StoreApi(address),
-                ..
-            } => Some((key, address)),
-            _ => None,
-        }
+    /// Those of one namespace.
+    pub(super) fn within(&self, namespace: &str) -> &[Service<'a>] {
+        &self.0[range_of(&self.0, namespace, |service| service.key)]
     }
 }
 
@@ -96,9 +79,10 @@ pub(super) fn leads_to(
 ) -> Option<LeadsTo> {
     let leads_to = if pods.is_empty() {
         match (purpose(facts), store_api_port(facts)) {
-            (Purpose::Prometheus | Purpose::Other, Some(port)) => {
-                LeadsTo::StoreApi(store_api_address(key, port))
-            }
+            (Purpose::Prometheus | Purpose::Other, Some(port)) => LeadsTo::StoreApi(StoreApi {
+                address: store_api_address(key, port),
+                headless: facts.headless,
+            }),
             (Purpose::Other, None) => return None,
             (Purpose::Operated | Purpose::Prometheus, _) => {
                 LeadsTo::Nothing(no_prometheus_behind(world, key))
@@ -171,9 +155,9 @@ fn no_prometheus_behind(world: &World<'_>, key: &Key) -> Finding {
     Finding {
         reason: Reason::PrometheusGone,
         subject,
-        message: "no Prometheus of Prometheus Operator is behind it (any more); create the \
-                  Prometheus again, correct the selector of the Service, or delete the Service \
-                  and its ServiceMonitor"
+        message: "no replica of a Prometheus of Prometheus Operator is behind it; create the \
+                  Prometheus again or give it replicas, correct the selector of the Service, or \
+                  delete the Service and its ServiceMonitor"
             .to_owned(),
     }
 }

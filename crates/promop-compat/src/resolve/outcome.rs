@@ -2,7 +2,7 @@
 
 use super::replicas::{Owner, Replica};
 use super::report::{Finding, Reason, Subject};
-use super::{BridgeTarget, Chain, Endpoint, Via, WithoutSidecar, World};
+use super::{BridgeTarget, WithoutSidecar};
 use crate::model::{Key, PrometheusFacts, SidecarFacts};
 use crate::names;
 
@@ -122,32 +122,15 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
     }
 }
 
-/// The endpoint of a Service that exposes the StoreAPI itself.
-pub(super) fn service_endpoint(
-    world: &World<'_>,
-    service: &Key,
-    address: &str,
-    chain: Chain,
-) -> (Endpoint, Option<Finding>) {
-    let endpoint = Endpoint {
-        address: address.to_owned(),
-        via: Via::Service,
-        chain,
-        pod: None,
-        bridge: None,
-    };
-    let headless = world
-        .services
-        .get(service)
-        .is_some_and(|facts| facts.headless);
-    let note = (!headless).then(|| Finding {
+/// The note about a StoreAPI Service that is not headless.
+pub(super) fn not_headless(service: &Key) -> Finding {
+    Finding {
         reason: Reason::NotHeadless,
         subject: Subject::Service(service.clone()),
         message: "it is not headless, so only one of its pods answers each query; if it has \
                   several, select a headless Service (clusterIP: None) instead"
             .to_owned(),
-    });
-    (endpoint, note)
+    }
 }
 
 /// The API of a replica.

@@ -13,7 +13,7 @@ use crate::model::{Key, Labels, PodFacts, PrometheusFacts};
 use crate::{names, selector};
 
 /// How many absent pods are expected of one Prometheus at most: its resource may claim billions.
-const EXPECTED_MAX: u32 = 1000;
+const EXPECTED_MAX: usize = 1000;
 
 /// One replica.
 pub(super) struct Replica<'a> {
@@ -110,12 +110,15 @@ impl<'a> Replicas<'a> {
 
     /// The indices of the replicas in one namespace.
     pub(super) fn in_namespace(&self, namespace: &str) -> Range<usize> {
-        let end_of = |is_before: fn(&str, &str) -> bool| {
-            self.0
-                .partition_point(|r| is_before(&r.pod.namespace, namespace))
-        };
-        end_of(|a, b| a < b)..end_of(|a, b| a <= b)
+        range_of(&self.0, namespace, |replica| &replica.pod)
     }
+}
+
+/// Where the items of one namespace are in a slice that is sorted by key.
+pub(super) fn range_of<T>(sorted: &[T], namespace: &str, key: impl Fn(&T) -> &Key) -> Range<usize> {
+    let start = sorted.partition_point(|item| key(item).namespace.as_str() < namespace);
+    let end = sorted.partition_point(|item| key(item).namespace.as_str() <= namespace);
+    start..end
 }
 
 /// What the pods of Prometheus Operator run, as far as it matters here.
@@ -147,11 +150,7 @@ fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Re
         (Role::Agent, _) => Owner::Agent,
         (Role::Prometheus, None) => Owner::Unreadable,
         (Role::Prometheus, Some(prometheuses)) => {
-            let named = pod
-                .labels
-                .get(names::RESOURCE)
-                .or(pod.labels.get(names::INSTANCE));
-            let name = named.map_or("", String::as_str);
+            let name = pod.labels.get(names::RESOURCE).map_or("", String::as_str);
             match prometheuses.get_key_value(&Key::new(key.namespace.as_str(), name)) {
                 Some((key, facts)) => Owner::Prometheus(key, facts),
                 None => Owner::Gone,
@@ -175,7 +174,7 @@ fn expected<'a>(
     let places = (0..facts.shards).flat_map(|shard| (0..facts.replicas).map(move |i| (shard, i)));
     let pods = world.pods;
     places
-        .take(EXPECTED_MAX as usize)
+        .take(EXPECTED_MAX)
         .filter_map(move |(shard, ordinal)| {
             let name = names::pod_name(&key.name, shard, ordinal);
             let pod = Key::new(key.namespace.as_str(), name);

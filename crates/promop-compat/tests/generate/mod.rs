@@ -16,6 +16,19 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::{self, weighted};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// A runner that always takes the same cases, so that what they cover can be asserted.
+/// `PROPTEST_CASES` asks for more of them.
+pub fn runner(cases: u32) -> TestRunner {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let config = Config {
+        failure_persistence: None,
+        cases: asked.and_then(|n| n.parse().ok()).unwrap_or(cases),
+        ..Config::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
 
 pub const OWN_LABEL: &str = "operator.thanos.io/owner";
 const NAMESPACES: [&str; 3] = ["a", "b", "c"];

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use e2e::audit::Mark;
 use e2e::controller::binary;
 use e2e::wait::{check, eventually};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use e2e::cluster::Cluster;
 use e2e::controller::Controller;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::converge::passes;

@@ -1,0 +1,165 @@
+//! What is selected, and what wakes a request.
+
+use super::*;
+
+#[test]
+fn two_selections_are_a_union() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    let selections = [
+        Selection {
+            selector: selector(PROMETHEUS),
+            scope: NamespaceScope::Own,
+        },
+        Selection {
+            selector: selector(&[("app", "shop")]),
+            scope: NamespaceScope::Matching(selector(&[("team", "apps")])),
+        },
+    ];
+    let resolve = |selections| {
+        let request = Request {
+            namespace: "monitoring",
+            selections,
+            without_sidecar: WithoutSidecar::Bridge,
+        };
+        resolve(&cluster.world(), &request).selected
+    };
+    assert_eq!(resolve(&selections), 2);
+    assert_eq!(resolve(&selections[..1]), 1);
+    assert_eq!(resolve(&selections[1..]), 1);
+    assert_eq!(resolve(&[]), 0);
+}
+
+#[test]
+fn nothing_selected_names_the_nearest() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.service_monitors.clear();
+    cluster.monitor("apps/z", &[("app", "x"), ("team", "y")], &[]);
+    cluster.monitor("apps/near", &[("app", "x")], &[]);
+    cluster.monitor("monitoring/half", &[("app", "x"), ("team", "other")], &[]);
+    cluster.monitor("monitoring/none", &[], &[]);
+    cluster.monitor("monitoring/none2", &[], &[]);
+    let found = cluster.resolve(
+        &[("app", "x"), ("team", "y")],
+        NamespaceScope::Own,
+        WithoutSidecar::Bridge,
+    );
+    assert_eq!(found.selected, 0);
+    let keys: Vec<String> = found.nearest.iter().map(|c| c.key.to_string()).collect();
+    assert_eq!(keys, ["apps/z", "monitoring/half", "monitoring/none"]);
+    assert_eq!(
+        found.nearest[0],
+        Candidate {
+            key: key("apps", "z"),
+            labels: labels(&[("app", "x"), ("team", "y")]),
+            matched: vec!["app=x".to_owned(), "team=y".to_owned()],
+            missing: vec![],
+            in_scope: false,
+            would_match_elsewhere: true,
+        }
+    );
+    assert_eq!(found.nearest[1].matched, ["app=x"]);
+    assert_eq!(found.nearest[1].missing, ["team=y"]);
+    assert!(found.nearest[1].in_scope && !found.nearest[1].would_match_elsewhere);
+}
+
+#[test]
+fn only_changes_that_can_matter_wake() {
+    let cluster = Cluster::kube_prometheus();
+    let world = cluster.world();
+    let selections = [Selection {
+        selector: selector(PROMETHEUS),
+        scope: NamespaceScope::Own,
+    }];
+    let request = Request {
+        namespace: "monitoring",
+        selections: &selections,
+        without_sidecar: WithoutSidecar::Bridge,
+    };
+    let with = |pairs| ServiceMonitorFacts {
+        labels: labels(pairs),
+        ..Default::default()
+    };
+    let (yes, no) = (with(PROMETHEUS), with(&[("app", "x")]));
+    for (namespace, old, new, expected) in [
+        ("monitoring", None, Some(&yes), true),
+        ("monitoring", Some(&yes), Some(&no), true),
+        ("monitoring", Some(&yes), None, true),
+        ("monitoring", Some(&no), Some(&no), false),
+        ("apps", None, Some(&yes), false),
+    ] {
+        let changed = key(namespace, "x");
+        assert_eq!(
+            affects(&world.namespaces, &request, &changed, old, new),
+            expected
+        );
+    }
+    let invalid = [Selection {
+        scope: NamespaceScope::Matching(selector(&[("-", "")])),
+        selector: LabelSelector::default(),
+    }];
+    let malformed = Request {
+        selections: &invalid,
+        ..request
+    };
+    assert!(!affects(
+        &world.namespaces,
+        &malformed,
+        &key("monitoring", "x"),
+        None,
+        Some(&yes)
+    ));
+
+    let service = |selector, ports| ServiceFacts {
+        selector: labels(selector),
+        ports,
+        ..Default::default()
+    };
+    let application = service(&[("app", "x")], vec![port(Some("http"), 80)]);
+    let store = service(&[("app", "x")], vec![port(Some("grpc"), 80)]);
+    let to_prometheus = service(&[(names::INSTANCE, "k8s")], vec![]);
+    let affects_service =
+        |namespace, old, new| affects_services(&world, &key(namespace, "s"), old, new);
+    assert!(!affects_service(
+        "monitoring",
+        Some(&application),
+        Some(&application)
+    ));
+    assert!(affects_service("apps", None, Some(&store)));
+    assert!(affects_service("apps", Some(&store), Some(&application)));
+    assert!(affects_service("monitoring", None, Some(&to_prometheus)));
+    assert!(!affects_service("apps", None, Some(&to_prometheus)));
+
+    let pod = cluster.pods.values().next().unwrap();
+    assert!(affects_pods(None, Some(pod)));
+    assert!(affects_pods(Some(pod), None));
+    let alertmanager = PodFacts {
+        labels: labels(&[
+            (names::MANAGED_BY, "prometheus-operator"),
+            (names::NAME, "alertmanager"),
+        ]),
+        ..Default::default()
+    };
+    assert!(!affects_pods(Some(&alertmanager), Some(&alertmanager)));
+    let foreign = PodFacts {
+        labels: labels(&[(names::NAME, "prometheus")]),
+        ..Default::default()
+    };
+    assert!(!affects_pods(None, Some(&foreign)));
+
+    assert!(!affects_namespaces(&world, &request));
+    let by_label = [Selection {
+        scope: NamespaceScope::Matching(selector(&[("a", "b")])),
+        ..Default::default()
+    }];
+    assert!(affects_namespaces(
+        &world,
+        &Request {
+            selections: &by_label,
+            ..request
+        }
+    ));
+    let mut narrow = Cluster::kube_prometheus();
+    narrow.edit("k8s").service_monitor_namespace_selector = Some(selector(&[("a", "b")]));
+    assert!(affects_namespaces(&narrow.world(), &request));
+}

@@ -1,0 +1,175 @@
+//! What a Service leads to.
+
+use super::*;
+
+#[test]
+fn a_service_whose_prometheus_is_gone_says_so() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.pods.clear();
+    cluster.prometheuses = Some(BTreeMap::new());
+    for (selector, own) in [
+        (
+            &[(names::NAME, "prometheus"), (names::INSTANCE, "k8s")][..],
+            &[("name", "prometheus")][..],
+        ),
+        (&[(names::RESOURCE, "k8s")], &[("name", "prometheus")]),
+        (&[(names::SHARD, "0")], &[("name", "prometheus")]),
+        (
+            &[(names::MANAGED_BY, "prometheus-operator")],
+            &[("name", "prometheus")],
+        ),
+        (
+            &[(names::NAME, "prometheus")],
+            &[("name", "prometheus"), (names::OPERATED, "true")],
+        ),
+    ] {
+        cluster.service("prometheus-k8s", own, selector);
+        let found = cluster.select(PROMETHEUS);
+        let reported = reasons(&found.skipped);
+        assert!(
+            reported.contains(&"PrometheusGone Service monitoring/prometheus-k8s".to_owned()),
+            "{reported:?}"
+        );
+        assert_eq!(found.endpoints, []);
+    }
+    cluster.prometheuses = None;
+    let reported = reasons(&cluster.select(PROMETHEUS).skipped);
+    assert_eq!(
+        reported,
+        [
+            "PrometheusUnreadable ServiceMonitor monitoring/prometheus-k8s",
+            "PrometheusUnreadable Service monitoring/prometheus-k8s",
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_serves_the_store_api_itself() {
+    for (ports, headless, expected) in [
+        (
+            vec![port(Some("http"), 1), port(Some("grpc"), 2)],
+            true,
+            Some("dnssrv+_grpc._tcp.store.monitoring.svc"),
+        ),
+        (
+            vec![port(Some("api"), 10901), port(Some("grpc"), 2)],
+            true,
+            Some("dnssrv+_grpc._tcp.store.monitoring.svc"),
+        ),
+        (
+            vec![port(Some("store"), 10901)],
+            true,
+            Some("dnssrv+_store._tcp.store.monitoring.svc"),
+        ),
+        (
+            vec![port(None, 10901)],
+            false,
+            Some("dns+store.monitoring.svc:10901"),
+        ),
+        (
+            vec![port(None, 9090), port(Some("http"), 10902)],
+            true,
+            None,
+        ),
+    ] {
+        let mut cluster = Cluster::kube_prometheus();
+        cluster.prometheuses = Some(BTreeMap::new());
+        *cluster.service("store", &[("name", "store")], &[]) = ServiceFacts {
+            labels: labels(&[("name", "store")]),
+            ports,
+            headless,
+            ..Default::default()
+        };
+        cluster.monitor(
+            "monitoring/store",
+            &[("app", "store")],
+            &[("name", "store")],
+        );
+        let found = cluster.select(&[("app", "store")]);
+        assert_eq!(addresses(&found), expected.into_iter().collect::<Vec<_>>());
+        if let Some(address) = expected {
+            assert_eq!(
+                found.endpoints[0],
+                Endpoint {
+                    address: address.to_owned(),
+                    via: Via::Service,
+                    chain: Chain {
+                        service_monitor: key("monitoring", "store"),
+                        service: Some(key("monitoring", "store")),
+                        prometheus: None,
+                        others: 0,
+                    },
+                    pod: None,
+                    bridge: None,
+                }
+            );
+            assert_eq!(found.notes.is_empty(), headless);
+            assert_eq!(found.skipped, []);
+        }
+    }
+}
+
+#[test]
+fn services_with_pods_of_prometheus_operator_or_of_ours_are_no_store_api() {
+    let grpc = vec![port(Some("grpc"), 10901)];
+    let mut cluster = Cluster::kube_prometheus();
+    cluster
+        .services
+        .get_mut(&key("monitoring", "prometheus-k8s"))
+        .unwrap()
+        .ports = grpc.clone();
+    cluster.start("k8s", true);
+    let found = cluster.select(PROMETHEUS);
+    assert!(
+        found.endpoints.iter().all(|e| e.via == Via::Sidecar),
+        "{found:?}"
+    );
+
+    let mut own = ServiceFacts {
+        labels: labels(&[("name", "own"), (OWN, "query")]),
+        ports: grpc,
+        ..Default::default()
+    };
+    own.selector = labels(&[(names::INSTANCE, "k8s")]);
+    cluster.services.insert(key("monitoring", "own"), own);
+    cluster.monitor("monitoring/own", &[("app", "own")], &[("name", "own")]);
+    let found = cluster.select(&[("app", "own")]);
+    assert!(
+        found
+            .endpoints
+            .iter()
+            .all(|e| e.chain.service.is_none() && e.via == Via::Sidecar),
+        "{found:?}"
+    );
+    assert_eq!(found.endpoints.len(), 2);
+}
+
+#[test]
+fn the_namespaces_of_a_service_monitor_are_honoured() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.edit("k8s").service_monitor_selector = None;
+    for (namespaces, expected) in [
+        (TargetNamespaces::Own, 0),
+        (TargetNamespaces::Any, 2),
+        (
+            TargetNamespaces::Names(vec![
+                "monitoring".to_owned(),
+                "apps".to_owned(),
+                "monitoring".to_owned(),
+            ]),
+            2,
+        ),
+        (TargetNamespaces::Names(vec!["apps".to_owned()]), 0),
+    ] {
+        cluster
+            .monitor(
+                "apps/remote",
+                &[("app", "remote")],
+                &[("name", "prometheus")],
+            )
+            .namespaces = namespaces;
+        let found = cluster.select(&[("app", "remote")]);
+        assert_eq!(found.endpoints.len(), expected);
+        assert_eq!(found.skipped.len(), usize::from(expected == 0));
+    }
+}
