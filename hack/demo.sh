@@ -66,12 +66,14 @@ elif [[ -n $IMAGE ]]; then
 fi
 
 # A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.
-# A folder that goes when the script ends.
+# A folder and a process that go when the script ends, and whether the cluster goes if it fails.
 SCRATCH=
+ASKING=
 UP=
 ended() {
   local code=$?
   trap - EXIT INT TERM
+  [[ -z $ASKING ]] || kill "$ASKING" 2>/dev/null || true
   [[ -z $SCRATCH ]] || rm -rf "$SCRATCH"
   if ((code != 0)) && [[ -n $STEP ]]; then
     printf 'demo.sh: failed at: %s\n' "$STEP" >&2

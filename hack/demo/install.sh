@@ -81,6 +81,10 @@ install_prometheus_operator() {
 
 install_prometheus() {
   begin "Prometheus monitoring/k8s with 2 replicas and Alertmanager monitoring/main run"
+  # A demo with --full has left sidecars behind; this one starts without.
+  if [[ -n $(kube -n monitoring get prometheus k8s --ignore-not-found -o jsonpath='{.spec.thanos}') ]]; then
+    kube -n monitoring delete prometheus k8s --cascade=foreground --timeout=90s >/dev/null
+  fi
   apply -k e2e/fixtures/kube-prometheus
   wait_for 180 monitoring prometheus/k8s --for=jsonpath='{.status.availableReplicas}'=2
   wait_for 180 monitoring alertmanager/main --for=jsonpath='{.status.availableReplicas}'=1

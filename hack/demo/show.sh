@@ -19,7 +19,7 @@ endpoints() { # NAMESPACE NAME
 condition() { # NAMESPACE NAME TYPE
   kube -n "$1" get thanosquery "$2" \
     -o go-template="{{range .status.conditions}}{{if eq .type \"$3\"}}{{.type}}={{.status}} {{.reason}}{{\"\\n\"}}{{.message}}{{\"\\n\"}}{{end}}{{end}}" |
-    fold -s -w 110 | indent
+    sed 's/; /;\n/g' | indent
 }
 
 reason_is() { # SECONDS NAMESPACE NAME REASON, of the condition EndpointsResolved
@@ -67,7 +67,7 @@ show_discovery() {
   endpoints monitoring demo
   show_policies monitoring demo
   begin "count(up) from the querier is what one replica alone says"
-  until_true 60 same_answer || no_answer demo
+  until_true 90 same_answer || no_answer demo
   finish
   say "prometheus-k8s-0: $REPLICA   querier, deduplicated: $MERGED   querier, dedup=false: $DOUBLED"
   show_untouched
@@ -75,12 +75,12 @@ show_discovery() {
 
 # The values of the latest try.
 REPLICA='' MERGED='' DOUBLED=''
-same_answer() {
-  local api
+same_answer() { # [QUERY]
+  local api query=${1:-count(up)}
   api=$(query_api monitoring demo) || return 1
-  REPLICA=$(ask "$(pod_api monitoring prometheus-k8s-0)" 'count(up)')
-  MERGED=$(ask "$api" 'count(up)')
-  DOUBLED=$(ask "$api" 'count(up)' dedup=false)
+  REPLICA=$(ask "$(pod_api monitoring prometheus-k8s-0)" "$query")
+  MERGED=$(ask "$api" "$query")
+  DOUBLED=$(ask "$api" "$query" dedup=false)
   # Both replicas must be there: otherwise nothing is merged.
   [[ -n $REPLICA && $MERGED == "$REPLICA" && -n $DOUBLED ]] && ((DOUBLED == 2 * REPLICA))
 }
@@ -102,7 +102,7 @@ show_policies() { # NAMESPACE NAME
   [[ -n $CONTEXT ]] || say "(The local cluster does not enforce any.)"
   say "What would open the way:"
   kube -n "$1" get thanosquery "$2" \
-    -o go-template='{{range .status.endpoints}}{{with .openWith}}{{.}}{{"\n"}}{{end}}{{end}}' | awk '!seen[$0]++' | fold -s -w 110 | indent | sed 's/^/  /'
+    -o go-template='{{range .status.endpoints}}{{with .openWith}}{{.}}{{"\n"}}{{end}}{{end}}' | awk '!seen[$0]++' | indent | sed 's/^/  /'
 }
 
 # --- d: another namespace ----------------------------------------------------------------------------

@@ -98,8 +98,6 @@ api_strings! {
         PrometheusOperatorIntegration = "PrometheusOperatorIntegration",
         /// Did the selectors lead to StoreAPI endpoints?
         EndpointsResolved = "EndpointsResolved",
-        /// Does a Prometheus scrape what runs here?
-        Monitored = "Monitored",
         /// Are inputs held as they were because their API is going away?
         Frozen = "Frozen",
     }
@@ -113,8 +111,6 @@ api_strings! {
         Applied = "Applied",
         /// `Reconciled`: a field of the spec must be changed; the message names it.
         InvalidSpec = "InvalidSpec",
-        /// `Reconciled`: the spec names an object that does not exist.
-        ReferenceMissing = "ReferenceMissing",
         /// `Reconciled`: the API server refused an object, or could not be reached.
         ApplyFailed = "ApplyFailed",
         /// `Reconciled`: an object has to be deleted before this change can be made.
@@ -141,9 +137,9 @@ api_strings! {
         Enabled = "Enabled",
         /// `PrometheusOperatorIntegration`: the controller was started with the gate off.
         DisabledByOperator = "DisabledByOperator",
-        /// `PrometheusOperatorIntegration`, `Monitored`: this resource turns it off.
+        /// `PrometheusOperatorIntegration`: this resource turns it off.
         DisabledByResource = "DisabledByResource",
-        /// `PrometheusOperatorIntegration`, `Monitored`: the cluster does not have the resources.
+        /// `PrometheusOperatorIntegration`: the cluster does not have the resources.
         CrdsAbsent = "CRDsAbsent",
         /// `PrometheusOperatorIntegration`: the controller may not read or write them.
         Forbidden = "Forbidden",
@@ -163,14 +159,6 @@ api_strings! {
         /// `EndpointsResolved`: a namespace selector cannot be evaluated without permission to
         /// list namespaces.
         NamespacesForbidden = "NamespacesForbidden",
-        /// `Monitored`: a Prometheus selects the ServiceMonitor and may read its targets.
-        Selected = "Selected",
-        /// `Monitored`: no Prometheus selects the ServiceMonitor; the message names the missing
-        /// labels.
-        NotSelected = "NotSelected",
-        /// `Monitored`: the Prometheus that selects it may not list pods, Services and
-        /// EndpointSlices here.
-        PrometheusNotPermitted = "PrometheusNotPermitted",
         /// `Frozen`: inputs are live.
         Live = "Live",
         /// `Frozen`: a resource definition was deleted; its last objects stay in effect.
@@ -181,14 +169,8 @@ api_strings! {
 api_strings! {
     /// Reasons of events that no condition tells.
     EventReason {
-        /// Objects of another operator were taken over.
-        Adopted = "Adopted",
         /// A learned replica label restarts the queriers.
         ReplicaLabelLearned = "ReplicaLabelLearned",
-        /// A value was set explicitly that is known to be harmful.
-        HarmfulValue = "HarmfulValue",
-        /// Prometheus Operator's resources appeared or went away.
-        IntegrationChanged = "IntegrationChanged",
     }
 }
 

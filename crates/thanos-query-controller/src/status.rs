@@ -117,3 +117,31 @@ fn counts(workload: &Workload, wanted: i32) -> DeploymentStatus {
         ready_replicas: counts.ready_replicas,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ThanosQueryStatus, news};
+
+    fn status(learned: &[&str], hash: Option<&str>) -> ThanosQueryStatus {
+        let labels: Vec<String> = learned.iter().map(|l| (*l).to_owned()).collect();
+        ThanosQueryStatus {
+            replica_labels: [vec!["replica".to_owned()], labels.clone()].concat(),
+            learned_replica_labels: labels,
+            applied_hash: hash.map(str::to_owned),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn only_a_label_that_restarts_running_queriers_is_announced() {
+        let before = status(&["a"], Some("x"));
+        let told = news(&before, &status(&["a", "b"], Some("y")));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].reason, "ReplicaLabelLearned");
+        assert!(told[0].note.contains(" b:"), "{}", told[0].note);
+        assert!(news(&before, &before).is_empty());
+        assert!(news(&status(&[], None), &before).is_empty(), "the first pods start with it");
+        let known = status(&["replica"], Some("y"));
+        assert!(news(&status(&[], Some("x")), &known).is_empty(), "the spec gives it already");
+    }
+}

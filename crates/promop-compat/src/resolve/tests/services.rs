@@ -173,3 +173,30 @@ fn the_namespaces_of_a_service_monitor_are_honoured() {
         assert_eq!(found.skipped.len(), usize::from(expected == 0));
     }
 }
+
+#[test]
+fn the_governing_service_never_serves_the_store_api_itself() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.pods.clear();
+    cluster.prometheuses = Some(BTreeMap::new());
+    let by_name = [(names::NAME, names::PROMETHEUS)];
+    let ports = || vec![port(Some("grpc"), 10901)];
+    cluster
+        .service("prometheus-k8s", &[("name", "prometheus")], &by_name)
+        .ports = ports();
+    // Someone else's Prometheus with a sidecar.
+    let found = cluster.select(PROMETHEUS);
+    assert_eq!(found.endpoints.len(), 1);
+    assert_eq!(found.skipped, []);
+
+    let governing = [("name", "prometheus"), (names::OPERATED, "true")];
+    cluster
+        .service("prometheus-k8s", &governing, &by_name)
+        .ports = ports();
+    let found = cluster.select(PROMETHEUS);
+    assert_eq!(found.endpoints, []);
+    assert_eq!(
+        reasons(&found.skipped)[0],
+        "PrometheusGone Service monitoring/prometheus-k8s"
+    );
+}
