@@ -20,7 +20,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use operator_runtime::{Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Related, Told};
+use operator_runtime::{
+    Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Related, Told,
+};
 use promop_compat::caps::{Caps, Kind};
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};

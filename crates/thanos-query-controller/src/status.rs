@@ -140,8 +140,14 @@ mod tests {
         assert_eq!(told[0].reason, "ReplicaLabelLearned");
         assert!(told[0].note.contains(" b:"), "{}", told[0].note);
         assert!(news(&before, &before).is_empty());
-        assert!(news(&status(&[], None), &before).is_empty(), "the first pods start with it");
+        assert!(
+            news(&status(&[], None), &before).is_empty(),
+            "the first pods start with it"
+        );
         let known = status(&["replica"], Some("y"));
-        assert!(news(&status(&[], Some("x")), &known).is_empty(), "the spec gives it already");
+        assert!(
+            news(&status(&[], Some("x")), &known).is_empty(),
+            "the spec gives it already"
+        );
     }
 }

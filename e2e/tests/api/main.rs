@@ -6,6 +6,12 @@ mod bad_input;
 mod capability;
 mod counts;
 mod docs;
+mod leaf_samples;
+mod leaf_state;
+mod leaves;
 mod lifecycle;
 mod ownership;
+/// The walk over a schema, and values that it admits, are those of the test without a cluster.
+#[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
+mod sample;
 mod support;

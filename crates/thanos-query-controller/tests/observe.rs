@@ -1,0 +1,235 @@
+//! From files to status, as `render` does it: selection, reasons and policies, without a cluster.
+
+#![allow(clippy::unwrap_used)]
+
+use operator_runtime::render::{documents, render_objects};
+use promop_compat::caps::{Capability, Caps};
+use serde_json::{Value, json};
+use thanos_query_controller::QueryController;
+use thanos_query_controller::observed::Settings;
+
+/// A Prometheus of two replicas without sidecars, its Service and ServiceMonitor, and a policy that
+/// admits nobody but Prometheus.
+const CLUSTER: &str = r"
+apiVersion: v1
+kind: Namespace
+metadata: {name: monitoring, labels: {kubernetes.io/metadata.name: monitoring}}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+metadata: {name: k8s, namespace: monitoring}
+spec: {replicas: 2, serviceMonitorSelector: {}, serviceMonitorNamespaceSelector: {}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: prometheus-k8s, namespace: monitoring, labels: {app: prometheus}}
+spec: {selector: {app.kubernetes.io/name: prometheus}, ports: [{name: web, port: 9090}]}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: prometheus-k8s, namespace: monitoring, labels: {app: prometheus}}
+spec: {selector: {matchLabels: {app: prometheus}}, endpoints: [{port: web}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: prometheus-k8s, namespace: monitoring}
+spec:
+  podSelector: {matchLabels: {app.kubernetes.io/name: prometheus}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{podSelector: {matchLabels: {app.kubernetes.io/name: prometheus}}}]
+    ports: [{port: 9090}]
+";
+
+fn pod(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": "monitoring", "labels": {
+            "app.kubernetes.io/name": "prometheus", "app.kubernetes.io/managed-by": "prometheus-operator",
+            "app.kubernetes.io/instance": "k8s", "operator.prometheus.io/name": "k8s",
+        }},
+        "spec": {"hostname": name, "subdomain": "prometheus-operated", "containers": [
+            {"name": "prometheus", "ports": [{"name": "web", "containerPort": 9090}]},
+        ]},
+    })
+}
+
+/// Renders a ThanosQuery in the cluster above, with more objects; the plan and the status.
+fn render(namespace: &str, spec: Value, more: &[Value], caps: Caps) -> (Vec<Value>, Value) {
+    let settings = Settings {
+        thanos_image: "thanos:test".to_owned(),
+    };
+    let controller = QueryController::new(settings, true, &[]);
+    let mut objects = documents(CLUSTER).unwrap();
+    objects.extend([pod("prometheus-k8s-0"), pod("prometheus-k8s-1")]);
+    objects.extend(more.iter().cloned());
+    objects.push(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+        "metadata": {"name": "q", "namespace": namespace, "generation": 1}, "spec": spec,
+    }));
+    let text = render_objects(&controller, &objects, caps).unwrap();
+    let mut all = documents(&text).unwrap();
+    let status = all.pop().unwrap()["status"].clone();
+    (all, status)
+}
+
+fn present() -> Caps {
+    Caps::all(Capability::Present)
+}
+
+/// Status, reason and message of a condition.
+fn condition(status: &Value, type_: &str) -> (String, String, String) {
+    let all = status["conditions"].as_array().unwrap();
+    let it = all.iter().find(|c| c["type"] == type_).unwrap();
+    let text = |field: &str| it[field].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+fn selector() -> Value {
+    json!({"matchLabels": {"app": "prometheus"}})
+}
+
+#[test]
+fn a_blocked_way_is_named_and_opened_on_request() {
+    let (plan, status) = render(
+        "monitoring",
+        json!({"serviceMonitorSelector": selector()}),
+        &[],
+        present(),
+    );
+    let (_, reason, message) = condition(&status, "EndpointsResolved");
+    assert_eq!(reason, "BlockedByNetworkPolicy");
+    assert!(message.contains("monitoring/prometheus-k8s"), "{message}");
+    assert!(
+        plan.iter().all(|o| o["kind"] != "NetworkPolicy"),
+        "nothing is opened unasked"
+    );
+
+    let open = json!({"serviceMonitorSelector": selector(), "networkPolicy": {"openDiscovered": "SameNamespace"}});
+    let (plan, _) = render("monitoring", open.clone(), &[], present());
+    let ours: Vec<&Value> = plan
+        .iter()
+        .filter(|o| o["kind"] == "NetworkPolicy")
+        .collect();
+    assert_eq!(ours.len(), 1, "one for both replicas");
+
+    // Once it is there the way is free, and it stays wanted.
+    let mut there = ours[0].clone();
+    there["metadata"]["namespace"] = json!("monitoring");
+    let (plan, status) = render("monitoring", open, &[there.clone()], present());
+    assert_eq!(condition(&status, "EndpointsResolved").1, "Resolved");
+    let again: Vec<&Value> = plan
+        .iter()
+        .filter(|o| o["kind"] == "NetworkPolicy")
+        .collect();
+    assert_eq!(again, [&there]);
+}
+
+#[test]
+fn only_the_own_namespace_can_be_opened() {
+    let spec = json!({
+        "serviceMonitorSelector": selector(), "serviceMonitorNamespaceSelector": {},
+        "networkPolicy": {"openDiscovered": "SameNamespace"},
+    });
+    let (plan, status) = render("elsewhere", spec, &[], present());
+    assert!(plan.iter().all(|o| o["kind"] != "NetworkPolicy"));
+    let (_, reason, message) = condition(&status, "EndpointsResolved");
+    assert_eq!(reason, "BlockedByNetworkPolicy");
+    assert!(!message.contains("openDiscovered"), "{message}");
+}
+
+#[test]
+fn gates_and_capabilities_decide_and_say_so() {
+    let spec = json!({"serviceMonitorSelector": selector()});
+    let cases = [
+        (Capability::Present, None, "True", "Enabled", 2),
+        (
+            Capability::Present,
+            Some(false),
+            "False",
+            "DisabledByResource",
+            0,
+        ),
+        (Capability::Absent, None, "False", "CRDsAbsent", 0),
+        (Capability::NotEstablished, None, "False", "CRDsAbsent", 0),
+        (Capability::Forbidden, None, "False", "Forbidden", 0),
+        (
+            Capability::Forbidden,
+            Some(false),
+            "False",
+            "DisabledByResource",
+            0,
+        ),
+    ];
+    for (capability, gate, holds, reason, endpoints) in cases {
+        let mut spec = spec.clone();
+        if let Some(gate) = gate {
+            spec["featureGates"] = json!({"enablePrometheusOperatorCRDs": gate});
+        }
+        let (plan, status) = render("monitoring", spec, &[], Caps::all(capability));
+        let told = condition(&status, "PrometheusOperatorIntegration");
+        assert_eq!(
+            (told.0.as_str(), told.1.as_str()),
+            (holds, reason),
+            "{capability} {gate:?}"
+        );
+        assert_eq!(status["endpointsTotal"], endpoints, "{capability} {gate:?}");
+        let monitors = plan
+            .iter()
+            .filter(|o| o["kind"] == "ServiceMonitor")
+            .count();
+        assert_eq!(monitors > 0, reason == "Enabled", "{capability} {gate:?}");
+        assert!(
+            plan.iter().any(|o| o["kind"] == "Deployment"),
+            "the querier runs all the same"
+        );
+    }
+}
+
+#[test]
+fn both_selections_count() {
+    let spec = json!({
+        "serviceMonitorSelector": {"matchLabels": {"app": "nothing"}},
+        "serviceDiscovery": {"prometheusServiceMonitors": {"selector": selector(), "withoutSidecar": "Report"}},
+    });
+    let (_, status) = render("monitoring", spec, &[], present());
+    assert_eq!(status["endpointsTotal"], 0);
+    assert_eq!(status["skippedTotal"], 2);
+    assert_eq!(status["skipped"][0]["reason"], "NoSidecar");
+    assert_eq!(condition(&status, "EndpointsResolved").1, "NoEndpoints");
+}
+
+#[test]
+fn a_disabled_section_selects_nothing_and_an_enabled_one_everything() {
+    for (section, selected) in [
+        (json!({"enabled": true}), 2),
+        (json!({"enabled": false, "selector": selector()}), 0),
+        (json!({}), 0),
+    ] {
+        let spec = json!({"serviceDiscovery": {"prometheusServiceMonitors": section}});
+        let (_, status) = render("monitoring", spec, &[], present());
+        assert_eq!(status["endpointsTotal"], selected, "{section}");
+    }
+}
+
+#[test]
+fn a_target_label_is_not_learned() {
+    let prometheus = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+        "metadata": {"name": "k8s", "namespace": "monitoring"},
+        "spec": {"replicas": 2, "replicaExternalLabelName": "pod"},
+    });
+    let (_, status) = render(
+        "monitoring",
+        json!({"serviceMonitorSelector": selector()}),
+        &[prometheus],
+        present(),
+    );
+    let labels = status["replicaLabels"].as_array().unwrap();
+    assert!(!labels.contains(&json!("pod")), "{labels:?}");
+    let skipped = status["skipped"].as_array().unwrap();
+    assert!(
+        skipped.iter().any(|s| s["subject"] == "label pod"),
+        "{skipped:?}"
+    );
+}

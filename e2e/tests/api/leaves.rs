@@ -1,0 +1,263 @@
+//! Every field of the schema that is ours, and every structure of Kubernetes that it embeds, is set
+//! and unset again on live resources: setting it changes an object or the status, and unsetting it
+//! restores the first state exactly.
+//!
+//! That the fields inside of embedded structures all reach the plan is tested without a cluster.
+
+use std::time::Duration;
+
+use e2e::cluster::{Cluster, SOON};
+use e2e::controller::Controller;
+use e2e::wait::{check, eventually};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::leaf_samples::{around, embedded, our_leaves};
+use crate::leaf_state::{State, difference, state};
+use crate::sample::Leaf;
+use crate::support::{prometheus, prometheus_service, query, service_monitor, with_definitions};
+
+/// Resources that are worked on at the same time, each in a namespace of its own: what one is given
+/// must not be what another one finds.
+const WORKERS: usize = 4;
+
+/// The resource of each namespace.
+const NAME: &str = "q";
+
+/// How long an effect may take that comes with a later pass, such as that of a Service of our own
+/// on what it is found by.
+const LATER: Duration = Duration::from_secs(2);
+
+/// Something of everything that a field may select, with and without the label that samples use.
+async fn populate(cluster: &Cluster) {
+    for (name, label, spec) in [
+        ("plain", "other", json!({})),
+        ("sidecars", "sample", json!({"thanos": {}})),
+    ] {
+        let labels = json!({"sample": label});
+        cluster.apply(prometheus(name, spec)).await;
+        cluster.apply(prometheus_service(name)).await;
+        let monitor = service_monitor(name, labels, json!({"app": name}));
+        cluster.apply(monitor).await;
+    }
+    for (name, label) in [("store-a", "sample"), ("store-b", "other")] {
+        let labels = json!({
+            "app.kubernetes.io/part-of": "thanos", "sample": label,
+            "operator.thanos.io/store-api": "true", "operator.thanos.io/query-api": "true",
+        });
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": labels},
+            "spec": {"clusterIP": "None", "ports": [
+                {"name": "grpc", "port": 10901}, {"name": "http", "port": 9090},
+            ]},
+        });
+        cluster.apply(service).await;
+    }
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "closed"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+            "policyTypes": ["Ingress"],
+        },
+    });
+    cluster.apply(policy).await;
+}
+
+/// One resource, on which leaf after leaf is set and unset.
+struct Worker {
+    cluster: Cluster,
+    uid: String,
+    /// The spec that it has between two leaves, and the state that comes of it.
+    base: Option<(Value, State)>,
+}
+
+impl Worker {
+    async fn new(cluster: Cluster) -> Self {
+        populate(&cluster).await;
+        // What is learned is kept, so it must be learned before the first state.
+        let all = json!({"serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {}});
+        let it = cluster.apply(query(NAME, all)).await;
+        cluster.condition(NAME, "Reconciled", "Applied").await;
+        Self {
+            cluster,
+            uid: it.metadata.uid.unwrap(),
+            base: None,
+        }
+    }
+
+    /// Applies a spec and waits for the outcome; the reason and message of `Reconciled`.
+    async fn give(&self, spec: &Value) -> Result<(String, String), kube::Error> {
+        let it = self.cluster.try_apply(&query(NAME, spec.clone())).await?;
+        let look = async || {
+            let it = self
+                .cluster
+                .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", NAME)
+                .await;
+            let it = it.unwrap();
+            let conditions = it["status"]["conditions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let found = conditions.into_iter().find(|c| c["type"] == "Reconciled");
+            let found = found.unwrap_or_default();
+            let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+            let done = found["observedGeneration"].as_i64() == it_generation(&it);
+            check(done, || text("reason")).map(|()| (text("reason"), text("message")))
+        };
+        let generation = it.metadata.generation;
+        Ok(eventually(&format!("generation {generation:?} of {spec}"), SOON, look).await)
+    }
+
+    /// Brings the resource to a base, and waits until it stands still.
+    async fn rest(&mut self, spec: Value) -> Result<(), String> {
+        if self.base.as_ref().is_some_and(|(base, _)| *base == spec) {
+            return Ok(());
+        }
+        self.base = None;
+        let (reason, message) = self.give(&spec).await.map_err(|e| e.to_string())?;
+        if reason != "Applied" {
+            return Err(format!("{reason}: {message}"));
+        }
+        let mut before = State::new();
+        loop {
+            let now = state(&self.cluster, NAME, &self.uid).await;
+            if now == before {
+                break;
+            }
+            before = now;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.base = Some((spec, before));
+        Ok(())
+    }
+
+    /// Sets a leaf and unsets it again.
+    ///
+    /// # Errors
+    /// What is wrong with the leaf.
+    async fn try_leaf(&mut self, leaf: &Leaf) -> Result<(), String> {
+        if self
+            .rest(around(&leaf.path, leaf.spec(None)))
+            .await
+            .is_err()
+        {
+            // A field that its section requires goes with it.
+            let bare = around(&leaf.path, json!({}));
+            self.rest(bare)
+                .await
+                .map_err(|why| format!("no base: {why}"))?;
+        }
+        let Some((base, first)) = self.base.clone() else {
+            return Err("no base".to_owned());
+        };
+        // Every sample of what is embedded is another structure.
+        let name = leaf.path.rsplit('.').next().unwrap_or_default();
+        let each = embedded(name).is_some();
+        let mut why = Vec::new();
+        let mut effects = 0;
+        for value in &leaf.values {
+            let spec = around(&leaf.path, leaf.spec(Some(value)));
+            match self.give(&spec).await {
+                Err(error) => why.push(format!("{value} is refused: {error}")),
+                Ok((reason, message)) if !matches!(reason.as_str(), "Applied" | "Paused") => {
+                    why.push(format!("{value} gives {reason}: {message}"));
+                }
+                Ok(_) if self.differs(&first).await => effects += 1,
+                Ok(_) => why.push(format!("{value} has no effect")),
+            }
+            if effects > 0 && !each {
+                break;
+            }
+        }
+        self.give(&base)
+            .await
+            .map_err(|e| format!("cannot be unset: {e}"))?;
+        let restored = self.restored(&first).await;
+        if restored.is_err() {
+            self.base = None;
+        }
+        restored.map_err(|difference| format!("unset again, it left something:\n{difference}"))?;
+        let wanted = if each { leaf.values.len() } else { 1 };
+        check(effects >= wanted, || why.join("; "))
+    }
+
+    /// Whether the state differs from the first, at once or after a later pass.
+    async fn differs(&self, first: &State) -> bool {
+        self.within_a_while(|now| now != first).await.is_ok()
+    }
+
+    async fn restored(&self, first: &State) -> Result<(), String> {
+        let last = self.within_a_while(|now| now == first).await;
+        last.map_err(|last| difference(first, &last))
+    }
+
+    async fn within_a_while(&self, holds: impl Fn(&State) -> bool) -> Result<(), State> {
+        let start = tokio::time::Instant::now();
+        loop {
+            let now = state(&self.cluster, NAME, &self.uid).await;
+            if holds(&now) {
+                return Ok(());
+            }
+            if start.elapsed() > LATER {
+                return Err(now);
+            }
+        }
+    }
+}
+
+fn it_generation(it: &Value) -> Option<i64> {
+    it["metadata"]["generation"].as_i64()
+}
+
+#[tokio::test]
+async fn every_leaf_has_an_effect_and_leaves_nothing_behind() {
+    let far = Cluster::new("leaves-far").await;
+    let _definitions = with_definitions(&far).await;
+    // A namespace that selectors of namespaces can find.
+    let labels = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": far.namespace, "labels": {"sample": "sample"}},
+    });
+    far.apply(labels).await;
+    populate(&far).await;
+    let mut clusters = Vec::new();
+    for _ in 0..WORKERS {
+        clusters.push(Cluster::new("leaves").await);
+    }
+    let watched: Vec<&str> = clusters
+        .iter()
+        .chain([&far])
+        .map(|c| c.namespace.as_str())
+        .collect();
+    let namespaces = format!("--namespaces={}", watched.join(","));
+    let controller = Controller::start_with(&far, &[&namespaces]).await;
+
+    let all = our_leaves();
+    assert!(all.len() > 100, "{}", all.len());
+    let chunk = all.len().div_ceil(WORKERS);
+    let work = clusters
+        .into_iter()
+        .zip(all.chunks(chunk))
+        .map(|(cluster, leaves)| async move {
+            let mut worker = Worker::new(cluster).await;
+            let mut wrong = Vec::new();
+            for leaf in leaves {
+                if let Err(why) = worker.try_leaf(leaf).await {
+                    eprintln!("{}: {why}", leaf.path);
+                    wrong.push(format!("{}: {why}", leaf.path));
+                }
+            }
+            wrong
+        });
+    let wrong: Vec<String> = join_all(work).await.into_iter().flatten().collect();
+    println!("{} leaves", all.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {} leaves:\n{}",
+        wrong.len(),
+        all.len(),
+        wrong.join("\n")
+    );
+    drop(controller);
+}
