@@ -36,8 +36,8 @@ quick() {
 
 # Starts a cluster, runs one suite of the crate e2e against it, stops it.
 with_cluster() {
-  local name=$1 features=$2
-  shift 2
+  local name=$1 features=$2 threads=$3
+  shift 3
   step "build the controllers"
   cargo build --quiet -p thanos-query-controller
   step "cluster $name up $*"
@@ -47,7 +47,7 @@ with_cluster() {
   "prepare_$features"
   step "$features tests"
   local failed=0
-  cargo test -p e2e --features "$features" --test "$features" -- --test-threads="${TEST_THREADS:-2}" --nocapture || failed=$?
+  cargo test -p e2e --features "$features" --test "$features" -- --test-threads="$threads" --nocapture || failed=$?
   if [ "$failed" -ne 0 ]; then
     local dump
     dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$features-XXXXXX")
@@ -78,12 +78,14 @@ prepare_node() {
 
 case $suite in
   quick) quick ;;
-  api) with_cluster test-api api --control-plane-only ;;
-  node) with_cluster test-node node ;;
+  api) with_cluster test-api api 3 --control-plane-only ;;
+  # They share one Prometheus.
+  node) with_cluster test-node node 1 ;;
   all)
     quick
-    with_cluster test-api api --control-plane-only
-    with_cluster test-node node
+    with_cluster test-api api 3 --control-plane-only
+    # They share one Prometheus.
+    with_cluster test-node node 1
     ;;
   -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" ;;
   *)

@@ -213,6 +213,43 @@ fn a_disabled_section_selects_nothing_and_an_enabled_one_everything() {
 }
 
 #[test]
+fn a_prometheus_that_is_gone_is_told_and_others_stay() {
+    let monitor = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
+        "metadata": {"name": "gone", "namespace": "monitoring", "labels": {"app": "prometheus"}},
+        "spec": {"selector": {"matchLabels": {"app": "gone"}}, "endpoints": [{"port": "web"}]},
+    });
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "gone", "namespace": "monitoring", "labels": {"app": "gone"}},
+        "spec": {"selector": {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/instance": "gone"},
+            "ports": [{"name": "web", "port": 9090}]},
+    });
+    let mut left = pod("prometheus-gone-0");
+    left["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("gone");
+    left["metadata"]["labels"]["operator.prometheus.io/name"] = json!("gone");
+    let more = [monitor, service, left];
+    let spec = json!({"serviceMonitorSelector": selector()});
+    let (_, status) = render("monitoring", spec, &more, present());
+    assert_eq!(
+        status["endpointsTotal"], 2,
+        "the other Prometheus is still read"
+    );
+    let skipped = status["skipped"].as_array().unwrap();
+    let told = skipped
+        .iter()
+        .find(|s| s["reason"] == "PrometheusGone")
+        .unwrap();
+    assert!(
+        told["subject"]
+            .as_str()
+            .unwrap()
+            .contains("prometheus-gone-0"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_target_label_is_not_learned() {
     let prometheus = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
