@@ -94,9 +94,10 @@ explain() { # NAMESPACE OBJECT
 # The answer of an instant query that has one; nothing if there is none. BASE is a path of the API
 # server that leads to a Prometheus API.
 ask() { # BASE QUERY [PARAMETERS]
-  kube get --request-timeout=20s --raw "$1/api/v1/query?query=$2${3:+&$3}" 2>/dev/null |
-    sed -n 's/.*"value":\[[^,]*,"\([^"]*\)"\].*/\1/p'
+  kube get --request-timeout=20s --raw "$1/api/v1/query?query=$2${3:+&$3}" 2>/dev/null | value
 }
+
+value() { sed -n 's/.*"value":\[[^,]*,"\([^"]*\)"\].*/\1/p'; }
 
 pod_api() { echo "/api/v1/namespaces/$1/pods/$2:9090/proxy"; } # NAMESPACE POD
 

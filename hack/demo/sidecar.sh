@@ -7,12 +7,15 @@ queriers() {
     -o go-template='{{range .items}}{{.metadata.uid}} {{.status.startTime}}{{range .status.containerStatuses}} {{.restartCount}}{{end}}{{"\n"}}{{end}}' | sort
 }
 
-# Asks again and again until the file $1/stop exists; one line per answer into $1/answers.
+# Asks again and again until the file $1/stop exists: one line per answer into $1/answers, and into
+# $1/failures what came instead of one.
 repeat_query() { # FOLDER API
-  local answer
+  local answer number
   until [[ -e $1/stop ]]; do
-    answer=$(ask "$2" 'count(up)' || true)
-    printf '%s\n' "${answer:-none}" >>"$1/answers"
+    answer=$(kube get --raw "$2/api/v1/query?query=count(up)" 2>&1) || true
+    number=$(value <<<"$answer")
+    printf '%s\n' "${number:-none}" >>"$1/answers"
+    [[ -n $number ]] || printf '%(%T)T %s\n' -1 "$answer" >>"$1/failures"
   done
 }
 
@@ -26,10 +29,22 @@ all_sidecars() {
   [[ $(kube -n monitoring get thanosquery demo -o go-template='{{range .status.endpoints}}{{.via}} {{end}}') == "Sidecar Sidecar " ]]
 }
 
+# Whether both replicas have been ready for a minute. A StatefulSet whose minReadySeconds grows takes
+# younger pods for unavailable from then on, and replaces those all at once.
+settled() {
+  local since
+  for since in $(kube -n monitoring get pods prometheus-k8s-0 prometheus-k8s-1 -o go-template='{{range .items}}{{range .status.conditions}}{{if eq .type "Ready"}}{{.lastTransitionTime}} {{end}}{{end}}{{end}}'); do
+    (($(date +%s) - $(date -d "$since" +%s) > 61)) || return 1
+  done
+}
+
 show_sidecars() {
   local before total
   title "spec.thanos is switched on at the Prometheus (its two replicas restart, one a minute after the other):"
   sed '/^#/d' e2e/fixtures/kube-prometheus/with-sidecar.yaml | indent
+  begin "both replicas have been ready for a minute"
+  until_true 90 settled || die "the replicas of monitoring/k8s do not stay ready"
+  finish
   before=$(queriers)
   SCRATCH=$(mktemp -d)
   repeat_query "$SCRATCH" "$(query_api monitoring demo)" &
@@ -57,7 +72,10 @@ show_sidecars() {
   total=$(wc -l <"$SCRATCH/answers")
   say "Asked count(up) $total times meanwhile; answers (times, value):"
   sort "$SCRATCH/answers" | uniq -c | indent
-  if grep -q -e none -e '^0$' "$SCRATCH/answers"; then die "some queries failed or had an empty answer"; fi
+  if [[ -e $SCRATCH/failures ]]; then
+    indent <"$SCRATCH/failures" >&2
+    die "some queries failed or had an empty answer"
+  fi
   [[ $(queriers) == "$before" ]] || die "querier pods were restarted or replaced"
   say "The querier pods are the ones from before: same uid, same start, no restart."
 }

@@ -78,6 +78,16 @@ pub struct RunArgs {
     pub log_format: LogFormat,
 }
 
+impl RunArgs {
+    /// The namespaces to work in; none for all of them. An empty variable of the environment is no
+    /// namespace.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<String> {
+        let all = self.namespaces.iter().map(|n| n.trim().to_owned());
+        all.filter(|n| !n.is_empty()).collect()
+    }
+}
+
 /// The command line as it is parsed: `run` is the default subcommand, and the feature gate may be
 /// spelled as Go's flag package does (`-feature-gate.…`), since published manifests write it so.
 pub fn normalized(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -132,7 +142,9 @@ mod tests {
     fn run_is_the_default() {
         assert_eq!(parse(&["run", "--namespaces=a"]).namespaces, ["a"]);
         assert_eq!(parse(&["--namespaces", "a,b"]).namespaces, ["a", "b"]);
-        assert!(parse(&[]).namespaces.is_empty());
+        assert!(parse(&[]).namespaces().is_empty());
+        assert!(parse(&["--namespaces="]).namespaces().is_empty());
+        assert_eq!(parse(&["--namespaces=a, b,"]).namespaces(), ["a", "b"]);
         assert!(!parse(&[]).leader_elect);
         assert!(parse(&["--leader-elect"]).leader_elect);
     }

@@ -29,6 +29,8 @@ pub struct Required<'a> {
     pub name: &'a str,
     /// Pods wanted.
     pub replicas: i32,
+    /// Whether nothing works without it. `Available` asks for such workloads only.
+    pub essential: bool,
 }
 
 impl Conditions {
@@ -85,8 +87,9 @@ impl Conditions {
             texts.sort_unstable();
             texts.join(", ")
         };
-        if pods.iter().any(|p| p.none) {
-            self.set(AVAILABLE, Some(false), "NoPodReady", told(|p| p.none));
+        if pods.iter().any(Pods::are_missed) {
+            let message = told(Pods::are_missed);
+            self.set(AVAILABLE, Some(false), "NoPodReady", message);
         } else if pods.iter().any(|p| !p.all) {
             self.set(AVAILABLE, Some(true), "SomePodsNotReady", told(|p| !p.all));
         } else {
@@ -98,8 +101,8 @@ impl Conditions {
             self.set(READY, Some(false), "NotReconciled", message);
         } else if pods.iter().all(|p| p.all) {
             self.set(READY, Some(true), "Ready", "");
-        } else if pods.iter().any(|p| p.none) {
-            self.set(READY, Some(false), "NotAvailable", told(|p| p.none));
+        } else if pods.iter().any(Pods::are_missed) {
+            self.set(READY, Some(false), "NotAvailable", told(Pods::are_missed));
         } else {
             self.set(READY, Some(false), "RollingOut", told(|p| !p.all));
         }
@@ -118,6 +121,7 @@ const MESSAGE_CHARS: usize = 1024;
 
 struct Pods {
     none: bool,
+    essential: bool,
     all: bool,
     text: String,
 }
@@ -128,12 +132,18 @@ impl Pods {
         let wanted = required.replicas;
         Self {
             none: counts.available_replicas == 0 && wanted > 0,
+            essential: required.essential,
             all: current
                 && counts.available_replicas >= wanted
                 && counts.updated_replicas >= wanted
                 && counts.replicas == counts.updated_replicas,
             text: format!("{} {}/{wanted}", required.name, counts.available_replicas),
         }
+    }
+
+    /// Nothing works for want of them.
+    fn are_missed(&self) -> bool {
+        self.none && self.essential
     }
 }
 
@@ -202,6 +212,7 @@ mod tests {
             &[Required {
                 name: "q",
                 replicas: 2,
+                essential: true,
             }],
         );
         let all = conditions.finish();
@@ -248,6 +259,29 @@ mod tests {
                 ("False", "NotAvailable")
             ])
         );
+    }
+
+    #[test]
+    fn a_helper_that_is_missing_is_not_ready_but_available() {
+        let mut conditions = Conditions::new(&[], None);
+        let required = [("q", true), ("helper", false)].map(|(name, essential)| Required {
+            name,
+            replicas: 2,
+            essential,
+        });
+        conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &required);
+        let all = conditions.finish();
+        let told: Vec<_> = all
+            .iter()
+            .map(|c| (c.status.as_str(), c.reason.as_str()))
+            .collect();
+        let expected = [
+            ("True", "Applied"),
+            ("True", "SomePodsNotReady"),
+            ("False", "RollingOut"),
+        ];
+        assert_eq!(told, expected);
+        assert!(all[2].message.contains("helper 0/2"), "{}", all[2].message);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     passes: Family<ResultLabels, Counter>,
     errors: Family<ControllerLabels, Counter>,
-    time: Histogram,
+    time: Family<ControllerLabels, Histogram>,
     requests: Family<RequestLabels, Counter>,
     leader: Family<LeaseLabels, Gauge>,
     capabilities: Family<CapabilityLabels, Gauge>,
@@ -93,7 +93,9 @@ impl Metrics {
             registry: Arc::default(),
             passes: Family::default(),
             errors: Family::default(),
-            time: Histogram::new([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0]),
+            time: Family::new_with_constructor(|| {
+                Histogram::new([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0])
+            }),
             requests: Family::default(),
             leader: Family::default(),
             capabilities: Family::default(),
@@ -158,7 +160,8 @@ impl Metrics {
                 .get_or_create(&ControllerLabels { controller })
                 .inc();
         }
-        self.time.observe(time.as_secs_f64());
+        let labels = ControllerLabels { controller };
+        self.time.get_or_create(&labels).observe(time.as_secs_f64());
     }
 
     /// Counts a request to the API server.
@@ -279,7 +282,7 @@ mod tests {
             "controller_runtime_reconcile_total{controller=\"x\",result=\"error\"} 1",
             "controller_runtime_reconcile_total{controller=\"x\",result=\"success\"} 0",
             "controller_runtime_reconcile_errors_total{controller=\"x\"} 1",
-            "controller_runtime_reconcile_time_seconds_count 1",
+            "controller_runtime_reconcile_time_seconds_count{controller=\"x\"} 1",
             "rest_client_requests_total{method=\"PATCH\",code=\"200\"} 1",
             "leader_election_master_status{name=\"x\"} 1",
             "prometheus_operator_capability{kind=\"Prometheus\",state=\"Absent\"} 1",

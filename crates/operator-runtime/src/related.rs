@@ -90,13 +90,8 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
 }
 
 /// Whether a custom resource must look again, given the facts of an object before and after.
-pub type Affects<C, F> = fn(
-    &<C as Component>::Views,
-    &<C as Component>::Resource,
-    &Key,
-    Option<&F>,
-    Option<&F>,
-) -> bool;
+pub type Affects<C, F> =
+    fn(&<C as Component>::Views, &<C as Component>::Resource, &Key, Option<&F>, Option<&F>) -> bool;
 
 /// The typed part of a related kind.
 pub struct Spec<C: Component, F> {

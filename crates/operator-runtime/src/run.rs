@@ -103,16 +103,12 @@ async fn prepare<C: Component>(
     wait_for_definition::<C>(&client).await;
     readiness.send_replace(Some("waiting for the first lists"));
 
-    let namespaces: Vec<Option<String>> = match args.namespaces.as_slice() {
-        [] => vec![None],
-        some => some.iter().cloned().map(Some).collect(),
+    let namespaces: Vec<Option<String>> = match args.namespaces() {
+        some if some.is_empty() => vec![None],
+        some => some.into_iter().map(Some).collect(),
     };
-    let needs = if args.prometheus_operator {
-        C::needs()
-    } else {
-        Vec::new()
-    };
-    let mut detector = Detector::new(client.clone(), needs, namespaces.clone());
+    // Also where the gate is closed: what was created while it was open has to be found to go.
+    let mut detector = Detector::new(client.clone(), C::needs(), namespaces.clone());
     let doubt = detector.doubt();
     let first = loop {
         match detector.probe().await {

@@ -54,7 +54,7 @@ impl Cli {
                 let controller = QueryController::new(
                     Settings::from(images),
                     run.prometheus_operator,
-                    &run.namespaces,
+                    &run.namespaces(),
                 );
                 operator_runtime::run(controller, run).await
             }

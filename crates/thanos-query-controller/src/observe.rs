@@ -33,7 +33,7 @@ pub(crate) fn observe(
 ) -> Seen {
     let gate = |kind| controller.gate(query, caps, kind);
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
-    let selections = selections(query, controller.operator_gate);
+    let selections = selections(query);
     let own = namespace(query);
 
     let frozen_monitors = views.service_monitors.frozen_since();

@@ -128,6 +128,13 @@ impl Report {
         }
         let skipped = self.skipped_total();
         match (total, skipped) {
+            (0, 0) if self.selections > 0 => (
+                false,
+                Reason::NoEndpoints,
+                "ServiceMonitors are selected and not used, see the condition \
+                 PrometheusOperatorIntegration"
+                    .to_owned(),
+            ),
             (0, 0) => (
                 false,
                 Reason::NoEndpoints,

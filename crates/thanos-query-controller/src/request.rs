@@ -10,13 +10,9 @@ use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
 use crate::QueryController;
 use crate::views::Views;
 
-/// The selections of ServiceMonitors, none if the gates of the operator or of the resource are
-/// closed.
+/// The selections of ServiceMonitors, whether or not the gates let them count.
 #[must_use]
-pub fn selections(query: &ThanosQuery, operator_gate: bool) -> Vec<Selection> {
-    if !operator_gate || resource_gate(query) == Some(false) {
-        return Vec::new();
-    }
+pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
     let spec = &query.spec;
     let mut selections = Vec::new();
     if let Some(selector) = &spec.service_monitor_selector {
@@ -88,12 +84,6 @@ impl QueryController {
             listed: views.namespaces.readable(),
             watched: self.watched.as_ref(),
         }
-    }
-
-    /// Whether anything is selected that ServiceMonitors decide about.
-    #[must_use]
-    pub fn selects_anything(query: &ThanosQuery) -> bool {
-        !selections(query, true).is_empty()
     }
 }
 

@@ -7,7 +7,7 @@ use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
 
 use crate::Seen;
-use crate::plan::{frontend_name, querier_labels, querier_name};
+use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
 use crate::report::count;
 
 /// The status after a pass.
@@ -22,16 +22,29 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         .as_ref()
         .map(|f| (frontend_name(query), f));
 
+    let bridges: Vec<String> = seen
+        .observed
+        .endpoints
+        .iter()
+        .filter_map(|e| bridge_name(query, e))
+        .collect();
     let mut required = vec![Required {
         name: &querier,
         replicas: query.spec.replicas,
+        essential: true,
     }];
     if let Some((name, frontend)) = &frontend {
         required.push(Required {
             name,
             replicas: frontend.replicas.unwrap_or(1),
+            essential: true,
         });
     }
+    required.extend(bridges.iter().map(|name| Required {
+        name,
+        replicas: 1,
+        essential: false,
+    }));
     let mut conditions = Conditions::new(&previous.conditions, query.metadata.generation);
     conditions.set_standard(outcome, &required);
     let mut set = |type_: Condition, (holds, reason, message): (bool, Reason, String)| {

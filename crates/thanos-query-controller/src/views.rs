@@ -17,7 +17,7 @@ use thanos_api::v1alpha1::ThanosQuery;
 
 use crate::QueryController;
 use crate::components::is_component;
-use crate::request::{namespace, selections, without_sidecar};
+use crate::request::{namespace, resource_gate, selections, without_sidecar};
 
 /// Pods of Prometheus Operator carry this label.
 const PROMETHEUS_PODS: &str = "app.kubernetes.io/managed-by=prometheus-operator";
@@ -127,7 +127,7 @@ fn text(value: &Value) -> String {
 
 /// Whether ServiceMonitors lead `query` anywhere.
 fn discovers(query: &ThanosQuery) -> bool {
-    !selections(query, true).is_empty()
+    resource_gate(query) != Some(false) && !selections(query).is_empty()
 }
 
 /// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
@@ -144,7 +144,7 @@ fn service_monitor_affects(
     old: Option<&ServiceMonitorFacts>,
     new: Option<&ServiceMonitorFacts>,
 ) -> bool {
-    let selections = selections(query, true);
+    let selections = selections(query);
     let own = namespace(query);
     let request = Request {
         namespace: &own,

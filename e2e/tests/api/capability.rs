@@ -170,5 +170,12 @@ async fn gates_say_who_closed_them() {
     let controller = Controller::start(&cluster, &off).await;
     integration(&cluster, "DisabledByOperator").await;
     cluster.condition("q", "Reconciled", "Applied").await;
+    let gone = async || {
+        let names = cluster
+            .names("monitoring.coreos.com/v1", "ServiceMonitor")
+            .await;
+        check(names.is_empty(), || format!("{names:?}"))
+    };
+    eventually("the operator's gate takes back what it created", LIVE, gone).await;
     controller.assert_quiet(&[]);
 }

@@ -25,6 +25,10 @@ pub async fn state(cluster: &Cluster, name: &str, uid: &str) -> State {
             &["deployment.kubernetes.io/revision"],
         );
         without(&mut value, &["status"]);
+        if value["spec"]["clusterIP"] != "None" {
+            // Allocated anew when a Service comes back.
+            without(&mut value["spec"], &["clusterIP", "clusterIPs"]);
+        }
         let kind = object.types.map(|t| t.kind).unwrap_or_default();
         let object_name = object.metadata.name.unwrap_or_default();
         state.insert(format!("{kind} {object_name}"), value);

@@ -4,18 +4,20 @@
 //!
 //! That the fields inside of embedded structures all reach the plan is tested without a cluster.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use e2e::cluster::{Cluster, SOON};
+use e2e::cluster::{Cluster, MANAGER, SOON};
 use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
 use futures::future::join_all;
+use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
 use crate::leaf_samples::{around, embedded, our_leaves};
 use crate::leaf_state::{State, difference, state};
+use crate::leaf_world::populate;
 use crate::sample::Leaf;
-use crate::support::{prometheus, prometheus_service, query, service_monitor, with_definitions};
+use crate::support::{query, with_definitions};
 
 /// Resources that are worked on at the same time, each in a namespace of its own: what one is given
 /// must not be what another one finds.
@@ -24,45 +26,12 @@ const WORKERS: usize = 4;
 /// The resource of each namespace.
 const NAME: &str = "q";
 
+/// How long a state must last before it counts as the first.
+const STILL: Duration = Duration::from_millis(400);
+
 /// How long an effect may take that comes with a later pass, such as that of a Service of our own
 /// on what it is found by.
 const LATER: Duration = Duration::from_secs(2);
-
-/// Something of everything that a field may select, with and without the label that samples use.
-async fn populate(cluster: &Cluster) {
-    for (name, label, spec) in [
-        ("plain", "other", json!({})),
-        ("sidecars", "sample", json!({"thanos": {}})),
-    ] {
-        let labels = json!({"sample": label});
-        cluster.apply(prometheus(name, spec)).await;
-        cluster.apply(prometheus_service(name)).await;
-        let monitor = service_monitor(name, labels, json!({"app": name}));
-        cluster.apply(monitor).await;
-    }
-    for (name, label) in [("store-a", "sample"), ("store-b", "other")] {
-        let labels = json!({
-            "app.kubernetes.io/part-of": "thanos", "sample": label,
-            "operator.thanos.io/store-api": "true", "operator.thanos.io/query-api": "true",
-        });
-        let service = json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": labels},
-            "spec": {"clusterIP": "None", "ports": [
-                {"name": "grpc", "port": 10901}, {"name": "http", "port": 9090},
-            ]},
-        });
-        cluster.apply(service).await;
-    }
-    let policy = json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-        "metadata": {"name": "closed"},
-        "spec": {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
-            "policyTypes": ["Ingress"],
-        },
-    });
-    cluster.apply(policy).await;
-}
 
 /// One resource, on which leaf after leaf is set and unset.
 struct Worker {
@@ -86,9 +55,28 @@ impl Worker {
         }
     }
 
-    /// Applies a spec and waits for the outcome; the reason and message of `Reconciled`.
+    /// Replaces the whole spec. An apply would not do: where it takes the last field out of a
+    /// section that it leaves behind empty, the API server stores `null` for the section.
+    async fn replace(&self, spec: &Value) -> Result<DynamicObject, kube::Error> {
+        let api = self.cluster.api(&query(NAME, json!({})));
+        let params = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..Default::default()
+        };
+        loop {
+            let mut it = api.get(NAME).await?;
+            it.data["spec"] = spec.clone();
+            match api.replace(NAME, &params, &it).await {
+                // The status was written in between.
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Gives it a spec and waits for the outcome; the reason and message of `Reconciled`.
     async fn give(&self, spec: &Value) -> Result<(String, String), kube::Error> {
-        let it = self.cluster.try_apply(&query(NAME, spec.clone())).await?;
+        let it = self.replace(spec).await?;
         let look = async || {
             let it = self
                 .cluster
@@ -119,16 +107,17 @@ impl Worker {
         if reason != "Applied" {
             return Err(format!("{reason}: {message}"));
         }
-        let mut before = State::new();
-        loop {
+        // A pass of ours can wake another one: still is what has been still for a while.
+        let mut first = State::new();
+        let mut since = Instant::now();
+        while since.elapsed() < STILL {
             let now = state(&self.cluster, NAME, &self.uid).await;
-            if now == before {
-                break;
+            if now != first {
+                (first, since) = (now, Instant::now());
             }
-            before = now;
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.base = Some((spec, before));
+        self.base = Some((spec, first));
         Ok(())
     }
 
@@ -193,7 +182,7 @@ impl Worker {
     }
 
     async fn within_a_while(&self, holds: impl Fn(&State) -> bool) -> Result<(), State> {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         loop {
             let now = state(&self.cluster, NAME, &self.uid).await;
             if holds(&now) {

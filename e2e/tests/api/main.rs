@@ -8,6 +8,7 @@ mod counts;
 mod docs;
 mod leaf_samples;
 mod leaf_state;
+mod leaf_world;
 mod leaves;
 mod lifecycle;
 mod ownership;

@@ -1,6 +1,5 @@
 //! What these tests share.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -236,7 +235,7 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
     }
     let file = std::env::temp_dir().join(format!("{}.json", cluster.namespace));
     std::fs::write(&file, json!({"items": items}).to_string()).unwrap();
-    let output = Command::new(PathBuf::from(e2e::controller::binary()))
+    let output = Command::new(e2e::controller::binary())
         .args(["render", "-f"])
         .arg(&file)
         .output()

@@ -24,6 +24,9 @@ use crate::refresh::Refresher;
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
 const TAKEN_RETRY: Duration = Duration::from_secs(60);
 
+/// How long until an object that the API server refused is tried again.
+const REJECTED_RETRY: Duration = Duration::from_secs(300);
+
 /// What every pass needs.
 pub struct Cx<C: Component> {
     /// The controller.
@@ -255,9 +258,9 @@ fn conclude<C: Component>(
     cx.backoff.forget(&owner.uid);
     match verdict {
         Verdict::NameTaken { .. } => (Action::requeue(TAKEN_RETRY), PassResult::Invalid),
-        Verdict::Invalid(_) | Verdict::Rejected { .. } => {
-            (Action::await_change(), PassResult::Invalid)
-        }
+        // An admission policy or webhook may think otherwise later.
+        Verdict::Rejected { .. } => (Action::requeue(REJECTED_RETRY), PassResult::Invalid),
+        Verdict::Invalid(_) => (Action::await_change(), PassResult::Invalid),
         _ => (Action::await_change(), PassResult::Success),
     }
 }

@@ -280,7 +280,8 @@ async fn status_tells_every_refusal_and_the_next_pass_recovers() {
         let told = bench.reason();
         assert_eq!(told.0, reason);
         assert!(told.1.contains(text), "{}", told.1);
-        assert_eq!(action != Action::await_change(), retried, "{code} {reason}");
+        let soon = Action::requeue(std::time::Duration::from_secs(1));
+        assert_eq!(action == soon, retried, "{code} {reason}");
         let (requests, _) = bench.pass(&toy).await;
         assert_eq!(requests[0], "PATCH configmaps/a");
         assert_eq!(bench.reason().0, "Applied");

@@ -48,10 +48,16 @@ const RESERVED: &[(&str, &str)] = &[
 /// found.
 #[must_use]
 pub fn address(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
-    let (pod, _) = target(endpoint)?;
-    let name = names::bridge(&query.name_any(), pod);
+    let name = name(query, endpoint)?;
     let namespace = query.namespace().unwrap_or_default();
     Some(format!("dns+{name}.{namespace}.svc:{}", ports::GRPC_NUMBER))
+}
+
+/// The Deployment of the bridge that serves `endpoint` for `query`; `None` if it is not bridged.
+#[must_use]
+pub fn name(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
+    let (pod, _) = target(endpoint)?;
+    Some(names::bridge(&query.name_any(), pod))
 }
 
 fn target(endpoint: &Endpoint) -> Option<(&Key, &BridgeTarget)> {

@@ -24,7 +24,7 @@ use thanos_workload::monitor::ServiceMonitor;
 
 use crate::observed::{Observed, Settings};
 
-pub use bridge::address as bridge_address;
+pub use bridge::{address as bridge_address, name as bridge_name};
 pub use endpoints::FILE as ENDPOINTS_FILE;
 
 /// Name of the queriers' Deployment.

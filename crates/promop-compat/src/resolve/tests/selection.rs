@@ -34,11 +34,11 @@ fn two_selections_are_a_union() {
 fn nothing_selected_names_the_nearest() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.service_monitors.clear();
-    cluster.monitor("apps/z", &[("app", "x"), ("team", "y")], &[]);
-    cluster.monitor("apps/near", &[("app", "x")], &[]);
+    cluster.monitor("zoo/z", &[("app", "x"), ("team", "y")], &[]);
+    cluster.monitor("zoo/near", &[("app", "x")], &[]);
     cluster.monitor("monitoring/half", &[("app", "x"), ("team", "other")], &[]);
-    cluster.monitor("monitoring/none", &[], &[]);
-    cluster.monitor("monitoring/none2", &[], &[]);
+    cluster.monitor("monitoring/a-none", &[], &[]);
+    cluster.monitor("monitoring/b-none", &[], &[]);
     let found = cluster.resolve(
         &[("app", "x"), ("team", "y")],
         NamespaceScope::Own,
@@ -46,11 +46,11 @@ fn nothing_selected_names_the_nearest() {
     );
     assert_eq!(found.selected, 0);
     let keys: Vec<String> = found.nearest.iter().map(|c| c.key.to_string()).collect();
-    assert_eq!(keys, ["apps/z", "monitoring/half", "monitoring/none"]);
+    assert_eq!(keys, ["zoo/z", "monitoring/half", "monitoring/a-none"]);
     assert_eq!(
         found.nearest[0],
         Candidate {
-            key: key("apps", "z"),
+            key: key("zoo", "z"),
             labels: labels(&[("app", "x"), ("team", "y")]),
             matched: vec!["app=x".to_owned(), "team=y".to_owned()],
             missing: vec![],
