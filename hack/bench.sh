@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the controller on a cluster of its own without nodes, and prints a table with the targets.
 #
-#   hack/bench.sh [--count N] [--monitors N] [--json FILE]
+#   hack/bench.sh [--count N] [--monitors N] [--json FILE] [--name NAME]
 #
 #   --count N      ThanosQuery resources (200)
 #   --monitors N   ServiceMonitors for the last measurement (10000); 0 leaves it out

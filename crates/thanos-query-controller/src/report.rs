@@ -2,7 +2,7 @@
 
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
-use promop_compat::resolve::{Finding, Reason as Why, Resolution, Via};
+use promop_compat::resolve::{Candidate, Finding, Reason as Why, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS, MAX_SKIPPED,
@@ -143,6 +143,7 @@ impl Report {
                     .to_owned(),
             ),
             (0, _) => (false, Reason::NoEndpoints, self.first_skipped()),
+            (1, 0) => (true, Reason::Resolved, "1 endpoint".to_owned()),
             (_, 0) => (true, Reason::Resolved, format!("{total} endpoints")),
             _ => {
                 let message = format!(
@@ -178,19 +179,10 @@ impl Report {
             );
             return (false, Reason::MatchesInOtherNamespaces, message);
         }
-        let near: Vec<String> = nearest
-            .iter()
-            .map(|c| {
-                let labels: Vec<String> =
-                    c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                format!(
-                    "{} has {}, misses {}",
-                    c.key,
-                    labels.join(","),
-                    c.missing.join(",")
-                )
-            })
-            .collect();
+        let mut near: Vec<(bool, String)> = nearest.iter().map(describe).collect();
+        // One that has the label with another value is most likely meant.
+        near.sort_by_key(|(has_key, _)| !has_key);
+        let near: Vec<String> = near.into_iter().map(|(_, text)| text).collect();
         let message = match near.is_empty() {
             true => {
                 "no ServiceMonitor matches, and there is none in the selected namespaces".to_owned()
@@ -321,6 +313,24 @@ impl Report {
             .take(MAX_SKIPPED)
             .collect()
     }
+}
+
+/// What a candidate has and misses: of its labels, those that the selector asks for with another
+/// value, and if there is none, all of them. With it, whether there is one.
+fn describe(candidate: &Candidate) -> (bool, String) {
+    let asked = |key: &str| candidate.missing.iter().any(|m| m.starts_with(key));
+    let has_key = candidate.labels.keys().any(|key| asked(key));
+    let labels: Vec<String> = candidate
+        .labels
+        .iter()
+        .filter(|(key, _)| !has_key || asked(key))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let (labels, missing) = (labels.join(","), candidate.missing.join(","));
+    (
+        has_key,
+        format!("{} has {labels}, misses {missing}", candidate.key),
+    )
 }
 
 /// A count as the API writes it.

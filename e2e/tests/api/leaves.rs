@@ -31,7 +31,7 @@ const STILL: Duration = Duration::from_millis(400);
 
 /// How long an effect may take that comes with a later pass, such as that of a Service of our own
 /// on what it is found by.
-const LATER: Duration = Duration::from_secs(2);
+const LATER: Duration = Duration::from_secs(10);
 
 /// One resource, on which leaf after leaf is set and unset.
 struct Worker {

@@ -6,8 +6,8 @@ use e2e::wait::{check, eventually};
 use serde_json::json;
 
 use crate::support::{
-    STARTED, answers, endpoints, fixture, fixtures, is, kubectl, monitoring, prometheus_settled,
-    promql, querier, without,
+    STARTED, agrees_with_prometheus, endpoints, fixture, fixtures, is, kubectl, monitoring,
+    prometheus_settled, promql, querier, without,
 };
 
 #[tokio::test]
@@ -119,17 +119,7 @@ async fn an_application_leads_to_the_prometheus_that_scrapes_it() {
         serde_json::Value::Null,
         "it goes by what scrapes it"
     );
-    let theirs = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)")
-        .await
-        .unwrap();
-    answers(
-        &cluster,
-        "by-application",
-        "count(up)",
-        theirs.value.unwrap(),
-        Duration::from_secs(60),
-    )
-    .await;
+    agrees_with_prometheus(&cluster, "by-application").await;
     without(&cluster, "by-application").await;
 }
 

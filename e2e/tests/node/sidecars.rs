@@ -10,8 +10,9 @@ use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
 use crate::support::{
-    MONITORING, STARTED, answers, endpoints, fixture, is, kubectl, monitoring, pods,
-    prometheus_settled, prometheus_with_sidecar, promql, querier, querier_pods, without,
+    MONITORING, STARTED, agrees_with_prometheus, answers, endpoints, fixture, is, kubectl,
+    monitoring, pods, prometheus_settled, prometheus_with_sidecar, promql, querier, querier_pods,
+    without,
 };
 
 /// How often the repeated query is asked.
@@ -52,17 +53,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
     prometheus_settled(&cluster, false).await;
     cluster.apply(fixture("demo/demo.yaml")).await;
     is(&cluster, "demo", "Ready", "True", STARTED).await;
-    let expected = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)")
-        .await
-        .unwrap();
-    answers(
-        &cluster,
-        "demo",
-        "count(up)",
-        expected.value.unwrap(),
-        Duration::from_secs(60),
-    )
-    .await;
+    agrees_with_prometheus(&cluster, "demo").await;
     let before = querier_pods(&cluster, "demo").await;
 
     let stop = Arc::new(AtomicBool::new(false));

@@ -188,6 +188,9 @@ pub async fn without(cluster: &Cluster, name: &str) {
 
 /// Waits until both replicas of `monitoring/k8s` have a sidecar, or have none.
 pub async fn prometheus_with_sidecar(cluster: &Cluster, with: bool) {
+    if with {
+        ready_for_a_minute(cluster).await;
+    }
     let patch = match with {
         true => fixture("kube-prometheus/with-sidecar.yaml"),
         false => json!({"spec": {"thanos": null, "minReadySeconds": null}}),
@@ -197,6 +200,56 @@ pub async fn prometheus_with_sidecar(cluster: &Cluster, with: bool) {
     api.patch("k8s", &Default::default(), &patch).await.unwrap();
     prometheus_settled(cluster, with).await;
 }
+
+/// Waits until both replicas have been ready for as long as `minReadySeconds` is about to ask: a pod
+/// that has not counts as unavailable from then on, and both would be replaced at once.
+async fn ready_for_a_minute(cluster: &Cluster) {
+    let look = async || {
+        let pods = pods(cluster, "operator.prometheus.io/name=k8s").await;
+        let since: Vec<String> = pods
+            .iter()
+            .filter_map(|p| p.data["status"]["conditions"].as_array())
+            .flatten()
+            .filter(|c| c["type"] == "Ready" && c["status"] == "True")
+            .filter_map(|c| c["lastTransitionTime"].as_str().map(str::to_owned))
+            .collect();
+        let old = since.iter().filter(|s| older_than_a_minute(s)).count();
+        check(old == 2, || format!("{since:?}"))
+    };
+    eventually(
+        "both replicas have been ready for a minute",
+        Duration::from_secs(120),
+        look,
+    )
+    .await;
+}
+
+fn older_than_a_minute(time: &str) -> bool {
+    let then: jiff::Timestamp = time.parse().unwrap();
+    jiff::Timestamp::now().duration_since(then).as_secs() > 65
+}
+
+/// Waits until the querier says what one replica says. Both are asked again and again: for some
+/// minutes, a replica that restarted lacks series that the other still has.
+pub async fn agrees_with_prometheus(cluster: &Cluster, name: &str) {
+    let target = querier(name);
+    let look = async || {
+        let ours = promql(cluster, &target, STABLE).await?;
+        let theirs = promql(cluster, "pods/prometheus-k8s-0:9090", STABLE).await?;
+        check(ours.value.is_some() && ours.value == theirs.value, || {
+            format!("{ours:?} {theirs:?}")
+        })
+    };
+    eventually(
+        "the querier agrees with Prometheus",
+        Duration::from_secs(90),
+        look,
+    )
+    .await;
+}
+
+/// Series of a job whose targets stay.
+pub const STABLE: &str = "count(up{job=\"alertmanager-main\"})";
 
 /// Waits until the pods of `monitoring/k8s` are ready and as wanted.
 pub async fn prometheus_settled(cluster: &Cluster, with_sidecar: bool) {

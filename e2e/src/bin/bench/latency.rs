@@ -25,7 +25,7 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
     let mark = Mark::now();
     for i in 0..TIMES {
         let name = name(i % bench.options.count);
-        let level = if i / bench.options.count % 2 == 0 {
+        let level = if (i / bench.options.count).is_multiple_of(2) {
             "debug"
         } else {
             "warn"
