@@ -28,6 +28,8 @@ quick() {
   hack/check-pure.sh
   step "generated files"
   cargo run --quiet -p xtask -- --check all
+  step "dependencies"
+  hack/check-deny.sh
   step "scripts"
   hack/check-scripts.sh
   step "unit, golden and property tests"
