@@ -185,7 +185,10 @@ impl<C: Component> Related<C> {
         };
         selector.split(',').all(|term| match term.split_once('=') {
             Some((key, value)) => labels[key] == value,
-            None => labels.get(term).is_some(),
+            None => match term.strip_prefix('!') {
+                Some(key) => labels.get(key).is_none(),
+                None => labels.get(term).is_some(),
+            },
         })
     }
 

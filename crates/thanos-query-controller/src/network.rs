@@ -74,10 +74,25 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// The way to an endpoint; `None` if its pod is not there at this moment.
+    /// Another replica, which differs in its name only. A pod is absent for a moment while it
+    /// restarts, and policies must not come and go with it.
+    fn sibling(&self, pod: &Key) -> Option<&'a PodFacts> {
+        let (workload, _) = pod.name.rsplit_once('-')?;
+        let start = Key::new(pod.namespace.as_str(), workload);
+        let mut near = self.pods.range(start..);
+        let (key, facts) = near.find(|(key, _)| key.name != workload)?;
+        let same = key.namespace == pod.namespace
+            && key
+                .name
+                .rsplit_once('-')
+                .is_some_and(|(w, _)| w == workload);
+        same.then_some(facts)
+    }
+
+    /// The way to an endpoint; `None` if no replica is there at this moment.
     fn way<'w>(&'w self, endpoint: &'w Endpoint) -> Option<Way<'w>> {
         let pod = endpoint.pod.as_ref()?;
-        let to = self.pods.get(pod)?;
+        let to = self.pods.get(pod).or_else(|| self.sibling(pod))?;
         let (from, port) = match endpoint.via {
             Via::Sidecar => (&self.querier, to.sidecar.as_ref()?.grpc_port),
             Via::Bridge => (&self.bridge, port_of(&endpoint.bridge.as_ref()?.url)?),

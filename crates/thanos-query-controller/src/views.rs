@@ -19,6 +19,8 @@ use crate::QueryController;
 use crate::components::is_component;
 use crate::request::{namespace, resource_gate, selections, without_sidecar};
 
+/// The ServiceMonitors that we generate are no application's: they lead nowhere.
+const NOT_OURS: &str = "!operator.thanos.io/owner";
 /// Pods of Prometheus Operator carry this label.
 const PROMETHEUS_PODS: &str = "app.kubernetes.io/managed-by=prometheus-operator";
 /// Pods of queriers carry these labels.
@@ -56,7 +58,8 @@ pub fn related() -> Vec<Related<QueryController>> {
                 extract: ServiceMonitorFacts::from_object,
                 affects: service_monitor_affects,
             },
-        ),
+        )
+        .labelled(NOT_OURS),
         Related::optional(
             Kind::Prometheus,
             Spec {

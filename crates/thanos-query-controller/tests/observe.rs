@@ -250,6 +250,21 @@ fn a_prometheus_that_is_gone_is_told_and_others_stay() {
 }
 
 #[test]
+fn our_own_service_monitors_lead_nowhere() {
+    let own = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
+        "metadata": {"name": "thanos-query-q", "namespace": "monitoring",
+            "labels": {"operator.thanos.io/owner": "q", "tier": "ours"}},
+        "spec": {"selector": {}, "endpoints": [{"port": "http"}]},
+    });
+    let spec = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "ours"}}});
+    let (_, status) = render("monitoring", spec, &[own], present());
+    let (_, reason, message) = condition(&status, "EndpointsResolved");
+    assert_eq!(reason, "SelectorMatchesNothing");
+    assert!(!message.contains("thanos-query-q"), "{message}");
+}
+
+#[test]
 fn a_target_label_is_not_learned() {
     let prometheus = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",

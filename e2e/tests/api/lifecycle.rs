@@ -236,6 +236,58 @@ async fn what_is_no_longer_wanted_goes_and_deleting_takes_everything() {
 }
 
 #[tokio::test]
+async fn a_section_that_an_apply_empties_stays() {
+    let cluster = Cluster::new("section").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let frontend = || cluster.get("apps/v1", "Deployment", "thanos-query-frontend-q");
+    cluster
+        .apply(query("q", json!({"queryFrontend": {"logLevel": "debug"}})))
+        .await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let uid = frontend().await.unwrap()["metadata"]["uid"].clone();
+    cluster
+        .apply(query("q", json!({"queryFrontend": {}})))
+        .await;
+    let object = cluster.condition("q", "Reconciled", "Applied").await;
+    assert_eq!(object["spec"]["queryFrontend"], json!({}));
+    assert_eq!(frontend().await.unwrap()["metadata"]["uid"], uid);
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn our_own_service_monitors_lead_nowhere() {
+    let cluster = Cluster::new("own").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    // It scrapes everything here, so every application leads to it.
+    cluster
+        .apply(prometheus("k8s", json!({"thanos": {}})))
+        .await;
+    cluster
+        .apply(query("q", json!({"serviceMonitorSelector": {}})))
+        .await;
+    let own = async || {
+        let names = cluster
+            .names("monitoring.coreos.com/v1", "ServiceMonitor")
+            .await;
+        check(names == ["thanos-query-q"], || format!("{names:?}"))
+    };
+    eventually("our own ServiceMonitor is there", SOON, own).await;
+    cluster
+        .apply(query(
+            "q",
+            json!({"serviceMonitorSelector": {}, "replicas": 2}),
+        ))
+        .await;
+    let object = cluster
+        .condition("q", "EndpointsResolved", "SelectorMatchesNothing")
+        .await;
+    assert_eq!(object["status"]["endpointsTotal"], 0);
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
 async fn paused_leaves_everything_as_it_is() {
     let cluster = Cluster::new("paused").await;
     let _definitions = with_definitions(&cluster).await;

@@ -214,3 +214,22 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
         ["NotScraped ServiceMonitor apps/shop"]
     );
 }
+
+#[test]
+fn the_nearest_prometheus_is_the_one_with_the_least_to_change() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    let wanted = || Some(selector(&[("app", "shop"), ("team", "x")]));
+    cluster.edit("k8s").service_monitor_selector = wanted();
+    let elsewhere = PrometheusFacts {
+        service_monitor_selector: wanted(),
+        service_monitor_namespace_selector: None,
+        ..prometheus(1)
+    };
+    cluster.prometheus("a", elsewhere);
+    let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
+    assert!(
+        message.contains("Prometheus monitoring/k8s comes nearest: give it the labels team=x"),
+        "{message}"
+    );
+}
