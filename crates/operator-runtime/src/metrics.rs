@@ -142,6 +142,8 @@ impl Metrics {
             .errors
             .get_or_create(&ControllerLabels { controller })
             .inc_by(0);
+        // A series that appears only with its first observation is missed by whoever looks before.
+        drop(metrics.time.get_or_create(&ControllerLabels { controller }));
         metrics.lead(false);
         Self {
             registry: Arc::new(registry),
