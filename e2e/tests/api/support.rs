@@ -16,15 +16,14 @@ static DEFINITIONS: RwLock<()> = RwLock::const_new(());
 /// Holds the definitions of Prometheus Operator in place for a test.
 pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
     loop {
-        {
-            let _alone = DEFINITIONS.write().await;
-            for kind in ["servicemonitors", "prometheuses"] {
-                install(cluster, kind).await;
-            }
-        }
         let guard = DEFINITIONS.read().await;
         if served(cluster, "servicemonitors").await && served(cluster, "prometheuses").await {
             return guard;
+        }
+        drop(guard);
+        let _alone = DEFINITIONS.write().await;
+        for kind in ["servicemonitors", "prometheuses"] {
+            install(cluster, kind).await;
         }
     }
 }
