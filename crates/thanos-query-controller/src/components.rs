@@ -42,6 +42,17 @@ pub fn is_component(labels: &Labels) -> bool {
     has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
 }
 
+/// Whether `query` looks for components in `candidate`.
+#[must_use]
+pub fn may_hold_components(
+    query: &ThanosQuery,
+    candidate: &str,
+    namespaces: &Namespaces<'_>,
+) -> bool {
+    let scope = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    namespaces.membership(&scope, &namespace(query), candidate) != Membership::Out
+}
+
 /// The components that `query` selects, by namespace and name.
 #[must_use]
 pub fn components(
@@ -193,6 +204,15 @@ mod tests {
             addresses(expressions, &services),
             ["dnssrv+_grpc._tcp.b.here.svc false false"]
         );
+    }
+
+    #[test]
+    fn only_namespaces_in_scope_concern_a_query() {
+        let concerns =
+            |spec, candidate| may_hold_components(&query(spec), candidate, &Namespaces::default());
+        assert!(concerns(json!({}), "here"));
+        assert!(!concerns(json!({}), "there"));
+        assert!(concerns(json!({"storeNamespaceSelector": {}}), "there"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
 
 use crate::QueryController;
-use crate::components::is_component;
+use crate::components::{is_component, may_hold_components};
 use crate::request::{namespace, resource_gate, selections, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
@@ -184,12 +184,17 @@ fn service_affects(
     old: Option<&ServiceFacts>,
     new: Option<&ServiceFacts>,
 ) -> bool {
-    if [old, new]
-        .into_iter()
-        .flatten()
-        .any(|s| is_component(&s.labels))
-    {
-        return true;
+    let mut facts = [old, new].into_iter().flatten();
+    if facts.any(|s| is_component(&s.labels)) {
+        let namespaces = Namespaces {
+            listed: views.namespaces.readable(),
+            watched: None,
+        };
+        return may_hold_components(query, &key.namespace, &namespaces);
+    }
+    let mut facts = [old, new].into_iter().flatten();
+    if facts.any(|s| s.labels.contains_key(label::QUERY_API)) {
+        return query.spec.query_frontend.is_some() && key.namespace == namespace(query);
     }
     discovers(query) && {
         let world = resolve::World {
