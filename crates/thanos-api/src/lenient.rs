@@ -45,3 +45,13 @@ fn number_to_string(value: &mut Value) {
         *value = Value::String(number.to_string());
     }
 }
+
+/// Reads a section that is there as given, even if it is null: a server-side apply that empties a
+/// section is stored as null, and `queryFrontend: {}` must not switch the frontend off.
+pub(crate) fn section<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
+}

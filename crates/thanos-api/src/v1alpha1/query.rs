@@ -13,7 +13,7 @@ use super::frontend::QueryFrontendSpec;
 use super::integration::Integration;
 use super::options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
 use super::status::ThanosQueryStatus;
-use crate::schema;
+use crate::{lenient, schema};
 
 /// What queriers should run, and what they should read from.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -145,7 +145,11 @@ pub struct ThanosQuerySpec {
     #[schemars(schema_with = "schema::duration")]
     pub store_response_timeout: Option<String>,
     /// A query frontend before the queriers. Unset: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::section"
+    )]
     pub query_frontend: Option<QueryFrontendSpec>,
     /// Leaves every object as it is, until unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
