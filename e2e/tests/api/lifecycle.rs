@@ -1,5 +1,7 @@
 //! From nothing to everything, and back.
 
+use std::time::Duration;
+
 use e2e::cluster::{Cluster, SOON};
 use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
@@ -231,7 +233,8 @@ async fn what_is_no_longer_wanted_goes_and_deleting_takes_everything() {
         let left = owned(&cluster, &uid).await.len();
         check(left == 0, || format!("{left} are left"))
     };
-    eventually("garbage is collected", SOON, nothing).await;
+    // The collector takes up to half a minute to learn of a new definition.
+    eventually("garbage is collected", Duration::from_secs(90), nothing).await;
     controller.assert_quiet(&[]);
 }
 
