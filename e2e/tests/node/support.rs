@@ -142,6 +142,8 @@ pub async fn querier_pods(cluster: &Cluster, name: &str) -> Vec<(String, String,
     let mut all: Vec<_> = pods(cluster, &labels)
         .await
         .into_iter()
+        // Those of an earlier ThanosQuery of this name may still be going.
+        .filter(|p| p.metadata.deletion_timestamp.is_none())
         .map(|p| {
             let status = &p.data["status"];
             let restarts = status["containerStatuses"][0]["restartCount"].as_i64();
