@@ -11,9 +11,9 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
 use promop_compat::caps::Kind;
-use promop_compat::detect::{is_forbidden, is_kind_missing};
+use promop_compat::detect::{is_forbidden, is_kind_missing, sleep_to};
 use promop_compat::model::Key;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::component::{Component, OwnedKind};
 use crate::hub::{Guarded, Hub};
@@ -292,13 +292,6 @@ where
             }
             Some(Err(error)) => watch.interrupted(&hub, &error),
         }
-    }
-}
-
-async fn sleep_to(due: Option<Instant>) {
-    match due {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

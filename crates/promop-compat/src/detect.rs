@@ -282,7 +282,8 @@ async fn next_definition(
     }
 }
 
-async fn sleep_to(due: Option<Instant>) {
+/// Sleeps until `due`; for ever if nothing is due.
+pub async fn sleep_to(due: Option<Instant>) {
     match due {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

@@ -42,6 +42,12 @@ pub fn is_component(labels: &Labels) -> bool {
     has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
 }
 
+/// The namespaces in which `query` looks for components.
+#[must_use]
+pub fn store_scope(query: &ThanosQuery) -> NamespaceScope {
+    NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref())
+}
+
 /// Whether `query` looks for components in `candidate`.
 #[must_use]
 pub fn may_hold_components(
@@ -49,7 +55,7 @@ pub fn may_hold_components(
     candidate: &str,
     namespaces: &Namespaces<'_>,
 ) -> bool {
-    let scope = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    let scope = store_scope(query);
     namespaces.membership(&scope, &namespace(query), candidate) != Membership::Out
 }
 
@@ -61,7 +67,7 @@ pub fn components(
     namespaces: &Namespaces<'_>,
 ) -> Vec<Component> {
     let own = namespace(query);
-    let scope = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    let scope = store_scope(query);
     let candidates: Box<dyn Iterator<Item = (&Key, &ServiceFacts)>> = match scope {
         // Most ThanosQuery look at home, where few Services are.
         NamespaceScope::Own => Box::new(

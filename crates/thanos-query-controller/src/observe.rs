@@ -7,12 +7,11 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use promop_compat::caps::{Caps, Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
-use promop_compat::namespaces::NamespaceScope;
 use promop_compat::resolve::{Endpoint, Request, Resolution, Via, resolve};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
 
-use crate::components::{Component, components};
+use crate::components::{Component, components, store_scope};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{bridge_address, replica_labels};
@@ -55,7 +54,7 @@ pub(crate) fn observe(
     };
 
     let namespaces = controller.namespaces(views);
-    let stores = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    let stores = store_scope(query);
     let components = components(query, views.services.items(), &namespaces);
     let (learned, refused) = learn(query, &resolution);
     let network = Network::new(query, views, &namespaces);

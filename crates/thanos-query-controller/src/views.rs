@@ -16,7 +16,7 @@ use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
 
 use crate::QueryController;
-use crate::components::{is_component, may_hold_components};
+use crate::components::{is_component, may_hold_components, store_scope};
 use crate::request::{namespace, resource_gate, selections, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
@@ -136,7 +136,7 @@ fn discovers(query: &ThanosQuery) -> bool {
 /// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
 /// them too.
 fn selects_namespaces(query: &ThanosQuery) -> bool {
-    let stores = NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref());
+    let stores = store_scope(query);
     discovers(query) || matches!(stores, NamespaceScope::Matching(_))
 }
 
