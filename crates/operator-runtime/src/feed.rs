@@ -215,6 +215,7 @@ where
                 if thaw.is_some_and(|at| at <= now) {
                     thaw = None;
                     change(&mut |view| view.replace(watch.id.namespace.as_deref(), BTreeMap::new()));
+                    hub.wake_all();
                 }
                 let gone: Vec<Key> = held.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();
                 gone.iter().for_each(|key| { held.remove(key); });
@@ -233,7 +234,7 @@ where
             }
             Some(Ok(Event::InitDone)) => {
                 let namespace = watch.id.namespace.as_deref();
-                let frozen = (spec.view)(&hub.state().views).frozen_since().is_some();
+                let frozen = (spec.view)(&hub.state().views).is_frozen();
                 let mut listed = std::mem::take(&mut listing);
                 if listed.is_empty() && frozen {
                     thaw = Some(Instant::now() + THAW);
@@ -257,6 +258,9 @@ where
                 } else {
                     held.clear();
                     change(&mut |view| view.replace(namespace, std::mem::take(&mut listed)));
+                    if frozen {
+                        hub.wake_all();
+                    }
                 }
                 hub.synced(&watch.id);
             }
@@ -268,6 +272,7 @@ where
                     let mut listed = facts.take().map(|f| BTreeMap::from([(key, f)]));
                     let namespace = watch.id.namespace.as_deref();
                     change(&mut |view| view.replace(namespace, listed.take().unwrap_or_default()));
+                    hub.wake_all();
                 } else {
                     change(&mut |view| view.change(&key, facts.take()).into_iter().collect());
                 }

@@ -46,6 +46,7 @@ pub struct Plan {
     owner: OwnerReference,
     stamp: BTreeMap<&'static str, &'static str>,
     objects: Vec<Planned>,
+    left: Vec<String>,
 }
 
 impl Plan {
@@ -67,6 +68,7 @@ impl Plan {
             },
             stamp: BTreeMap::from([(label, value)]),
             objects: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -98,6 +100,18 @@ impl Plan {
             resource,
             body,
         });
+    }
+
+    /// Leaves owned objects whose names start with `prefix` as they are, if they exist: what they
+    /// depend on cannot be known at this moment.
+    pub fn leave(&mut self, prefix: String) {
+        self.left.push(prefix);
+    }
+
+    /// Whether an owned object that is not in the plan stays.
+    #[must_use]
+    pub fn leaves(&self, key: &ObjectKey) -> bool {
+        self.left.iter().any(|prefix| key.name.starts_with(prefix))
     }
 
     /// The objects in apply order.

@@ -220,7 +220,7 @@ where
     }
 
     fn freeze(&self, views: &mut C::Views) {
-        (self.view_mut)(views).freeze(jiff::Timestamp::now());
+        (self.view_mut)(views).freeze();
     }
 
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {

@@ -60,8 +60,11 @@ impl<C: Component> Supervisor<C> {
                 let watches = self.spawn(Some(*kind));
                 self.running.insert(*kind, watches);
             }
-            if !present && self.running.remove(kind).is_some() {
-                self.detach(*kind);
+            if !present {
+                self.freeze(*kind);
+                if self.running.remove(kind).is_some() {
+                    self.detach(*kind);
+                }
             }
             if !present || self.hub.is_synced(Some(*kind)) {
                 effective.set(*kind, detected.get(*kind));
@@ -81,15 +84,20 @@ impl<C: Component> Supervisor<C> {
         self.hub.wake_all();
     }
 
-    /// Stops what depends on a kind that is gone: its objects stay in the views as they were, and
-    /// leave the ledger, since nothing can own them now.
-    fn detach(&self, kind: Kind) {
+    /// The objects of a kind that cannot be read stay in the views as they were, also if nobody
+    /// knows how: this process may have started after the kind went.
+    fn freeze(&self, kind: Kind) {
         let mut state = self.hub.state();
         for related in C::related() {
             if related.capability == Some(kind) {
                 related.freeze(&mut state.views);
             }
         }
+    }
+
+    /// The objects of a kind that is gone leave the ledger, since nothing can own them now.
+    fn detach(&self, kind: Kind) {
+        let mut state = self.hub.state();
         for owned in C::owned_kinds() {
             if owned.capability == Some(kind) {
                 let resource = &owned.resource;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use promop_compat::model::Key;
 
 /// The facts of every object of one kind.
 #[derive(Debug)]
 pub struct View<F> {
     items: BTreeMap<Key, F>,
-    frozen: Option<Timestamp>,
+    frozen: bool,
     denied: bool,
 }
 
@@ -17,7 +16,7 @@ impl<F> Default for View<F> {
     fn default() -> Self {
         Self {
             items: BTreeMap::new(),
-            frozen: None,
+            frozen: false,
             denied: false,
         }
     }
@@ -41,22 +40,26 @@ impl<F: PartialEq> View<F> {
         self.denied = true;
     }
 
-    /// Since when the content stands still because its kind is gone from the API server.
+    /// Whether the content stands still because its kind is gone from the API server.
     #[must_use]
-    pub fn frozen_since(&self) -> Option<Timestamp> {
+    pub fn is_frozen(&self) -> bool {
         self.frozen
     }
 
-    /// Keeps the content as it is, if there is any.
-    pub fn freeze(&mut self, now: Timestamp) {
-        if !self.items.is_empty() && self.frozen.is_none() {
-            self.frozen = Some(now);
-        }
+    /// Whether nobody can say what the content is: the kind was gone before it was ever listed.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.frozen && self.items.is_empty()
+    }
+
+    /// Keeps the content as it is until a list or an object says otherwise.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
     }
 
     /// Takes in one object, or its removal. Returns the facts before, if they differ.
     pub fn change(&mut self, key: &Key, facts: Option<F>) -> Option<Change<F>> {
-        self.frozen = None;
+        self.frozen = false;
         let old = match facts {
             Some(facts) if self.items.get(key) == Some(&facts) => return None,
             Some(facts) => self.items.insert(key.clone(), facts),
@@ -79,7 +82,7 @@ impl<F: PartialEq> View<F> {
 
     /// Takes in a complete list of one namespace, or of all. Returns what differs.
     pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Vec<Change<F>> {
-        self.frozen = None;
+        self.frozen = false;
         self.denied = false;
         let gone = self.missing_in(namespace, &listed);
         let mut changes: Vec<_> = gone
@@ -140,16 +143,20 @@ mod tests {
     }
 
     #[test]
-    fn only_content_freezes_and_any_news_thaw() {
-        let now = Timestamp::from_second(1).unwrap();
+    fn any_news_thaw() {
         let mut view = View::<i32>::default();
-        view.freeze(now);
-        assert_eq!(view.frozen_since(), None);
+        assert!(
+            !view.is_unknown(),
+            "nothing is missing from a view of files"
+        );
+        view.freeze();
+        assert!(view.is_frozen() && view.is_unknown());
+        view.replace(None, BTreeMap::new());
+        assert!(!view.is_frozen(), "a list says that there is nothing");
         view.change(&key("a", "x"), Some(1));
-        view.freeze(now);
-        view.freeze(Timestamp::from_second(2).unwrap());
-        assert_eq!(view.frozen_since(), Some(now));
+        view.freeze();
+        assert!(view.is_frozen() && !view.is_unknown());
         view.change(&key("a", "x"), Some(1));
-        assert_eq!(view.frozen_since(), None);
+        assert!(!view.is_frozen());
     }
 }

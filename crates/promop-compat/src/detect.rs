@@ -45,7 +45,9 @@ pub struct Detector {
     needs: Vec<Need>,
     namespaces: Vec<Option<String>>,
     doubt: Arc<Notify>,
-    terminating: BTreeSet<Kind>,
+    /// Kinds whose definition is being deleted, or was seen to be gone. Discovery still lists them
+    /// for a moment.
+    going: BTreeSet<Kind>,
     defined: BTreeSet<Kind>,
     /// Kinds whose permissions were found granted, and that nobody has doubted since.
     granted: BTreeSet<Kind>,
@@ -60,7 +62,7 @@ impl Detector {
             needs,
             namespaces,
             doubt: Arc::new(Notify::new()),
-            terminating: BTreeSet::new(),
+            going: BTreeSet::new(),
             defined: BTreeSet::new(),
             granted: BTreeSet::new(),
         }
@@ -81,7 +83,7 @@ impl Detector {
         let mut caps = Caps::default();
         for need in self.needs.clone() {
             let kind = need.kind;
-            let capability = if self.terminating.contains(&kind) {
+            let capability = if self.going.contains(&kind) {
                 Capability::Absent
             } else if served.contains(kind.plural()) {
                 if self.granted.contains(&kind) || self.permitted(&need).await? {
@@ -134,10 +136,15 @@ impl Detector {
                     Some(Err(error)) if is_forbidden(&error) => {
                         tracing::info!("prometheus-operator definitions may not be watched, discovery is polled");
                         definitions = None;
+                        self.going.clear();
                         continue;
                     }
                     Some(Err(_)) => continue,
-                    None => { definitions = None; continue }
+                    None => {
+                        definitions = None;
+                        self.going.clear();
+                        continue;
+                    }
                 },
                 () = sleep_to(next) => due.retain(|t| *t > Instant::now()),
                 () = doubt.notified() => {
@@ -222,14 +229,14 @@ impl Detector {
     fn note(&mut self, (kind, event): (Kind, Seen)) -> bool {
         match event {
             Seen::Gone => {
-                self.terminating.remove(&kind);
+                self.going.insert(kind);
                 self.defined.remove(&kind)
             }
             Seen::Defined { terminating } => {
                 if terminating {
-                    self.terminating.insert(kind);
+                    self.going.insert(kind);
                 } else {
-                    self.terminating.remove(&kind);
+                    self.going.remove(&kind);
                 }
                 self.defined.insert(kind);
                 true

@@ -9,6 +9,7 @@ pub mod observed;
 pub mod plan;
 pub mod report;
 pub mod request;
+pub mod standing;
 mod status;
 pub mod views;
 

@@ -11,7 +11,7 @@ use promop_compat::resolve::{Endpoint, Via};
 use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
 use thanos_workload::names::child_of_many;
 
-use crate::plan::{bridge_labels, querier_labels};
+use crate::plan::{bridge_labels, names, querier_labels};
 use crate::report::Blocked;
 use crate::request::namespace;
 use crate::views::Views;
@@ -51,7 +51,7 @@ impl<'a> Network<'a> {
         let open = network.and_then(|n| n.open_discovered) == Some(OpenDiscovered::SameNamespace);
         let own = namespace(query);
         let policies = views.policies.items();
-        let prefix = child_prefix(query);
+        let prefix = names::openings(&query.name_any());
         let is_ours = |key: &Key| key.namespace == own && key.name.starts_with(&prefix);
         let foreign = match open {
             true => policies
@@ -172,7 +172,7 @@ impl<'a> Network<'a> {
             .collect();
         // One for all replicas of a Prometheus: they share these labels.
         let identity = format!("{labels:?} {}", way.port);
-        let name = child_of_many(&[&child_prefix(self.query)], &identity);
+        let name = child_of_many(&[&names::openings(&self.query.name_any())], &identity);
         let from = Peer {
             namespace: &self.own,
             labels: way.from,
@@ -185,11 +185,6 @@ impl<'a> Network<'a> {
         };
         Some(opening_policy(&name, &from, &to, way.port))
     }
-}
-
-/// How the names of our opening policies start.
-fn child_prefix(query: &ThanosQuery) -> String {
-    thanos_workload::names::child(&["thanos-query", &query.name_any(), "open"])
 }
 
 /// The port of a URL.

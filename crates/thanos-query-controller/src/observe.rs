@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
+use operator_runtime::view::View;
 use promop_compat::caps::{Caps, Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
-use promop_compat::resolve::{Endpoint, Request, Resolution, Via, resolve};
+use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use thanos_api::names::label;
-use thanos_api::v1alpha1::ThanosQuery;
+use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 
 use crate::components::{Component, components, store_scope};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{bridge_address, replica_labels};
-use crate::report::{Blocked, Report};
+use crate::report::{Report, told};
 use crate::request::{namespace, selections, without_sidecar};
+use crate::standing::Standing;
 use crate::views::Views;
 use crate::{QueryController, Seen};
 
@@ -35,10 +37,13 @@ pub(crate) fn observe(
     let selections = selections(query);
     let own = namespace(query);
 
-    let frozen_monitors = views.service_monitors.frozen_since();
-    let frozen_prometheuses = views.prometheuses.frozen_since();
-    let resolution = if is_usable(monitors, frozen_monitors.is_some()) {
-        let readable = is_usable(prometheuses, frozen_prometheuses.is_some());
+    let wanted = !selections.is_empty() && !is_disabled(monitors);
+    let unknown = views.service_monitors.is_unknown() || views.prometheuses.is_unknown();
+    let standing = Some(query)
+        .filter(|_| wanted && unknown)
+        .and_then(|q| Standing::of(q));
+    let resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
+        let readable = is_usable(prometheuses, &views.prometheuses);
         let request = Request {
             namespace: &own,
             selections: &selections,
@@ -48,17 +53,15 @@ pub(crate) fn observe(
     } else {
         Resolution::default()
     };
-    let frozen_since = match selections.is_empty() || is_disabled(monitors) {
-        true => None,
-        false => frozen_monitors.into_iter().chain(frozen_prometheuses).min(),
-    };
+    let frozen = standing.is_some()
+        || wanted && (is_frozen(&views.service_monitors) || is_frozen(&views.prometheuses));
 
     let namespaces = controller.namespaces(views);
     let stores = store_scope(query);
     let components = components(query, views.services.items(), &namespaces);
     let (learned, refused) = learn(query, &resolution);
     let network = Network::new(query, views, &namespaces);
-    let (blocked, openings) = ways(&network, &resolution.endpoints);
+    let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
     let report = Report {
         gates: vec![
@@ -66,14 +69,13 @@ pub(crate) fn observe(
             (Kind::Prometheus, prometheuses),
         ],
         selections: selections.len(),
-        addresses: resolution
-            .endpoints
-            .iter()
-            .map(|e| address(query, e))
-            .collect(),
-        blocked,
+        discovered: match &standing {
+            Some(standing) => standing.endpoints.clone(),
+            None => discovered,
+        },
+        unlisted: standing.as_ref().map_or(0, |s| s.unlisted),
         unevaluable_stores: !namespaces.can_evaluate(&stores),
-        frozen_since,
+        frozen,
         replica_labels: replica_labels::effective(&query.spec, &learned),
         learned_labels: learned.clone(),
         refused_labels: refused,
@@ -85,6 +87,7 @@ pub(crate) fn observe(
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
         endpoints: report.resolution.endpoints.clone(),
+        standing,
         stores: report.components.iter().filter_map(store).collect(),
         query_apis: query_apis(views.services.items(), &own),
         learned_replica_labels: learned,
@@ -93,18 +96,20 @@ pub(crate) fn observe(
     Seen { observed, report }
 }
 
-/// Whether a kind's objects count: they are live, or stand as they were when the kind went.
-fn is_usable(gate: Gate, frozen: bool) -> bool {
-    gate.is_open() || (frozen && !is_disabled(gate))
+/// Whether a kind's objects count: they are live, or stand as they were when the kind went, or are
+/// just being listed again.
+fn is_usable<F: PartialEq>(gate: Gate, view: &View<F>) -> bool {
+    gate.is_open() || (!view.items().is_empty() && !is_disabled(gate))
+}
+
+/// Whether objects of a kind stand as they were.
+fn is_frozen<F: PartialEq>(view: &View<F>) -> bool {
+    view.is_frozen() && !view.is_unknown()
 }
 
 /// Whether somebody wants it off; that ends a freeze at once.
 fn is_disabled(gate: Gate) -> bool {
     matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
-}
-
-fn address(query: &ThanosQuery, endpoint: &Endpoint) -> String {
-    bridge_address(query, endpoint).unwrap_or_else(|| endpoint.address.clone())
 }
 
 fn store(component: &Component) -> Option<StoreAddress> {
@@ -153,23 +158,24 @@ fn learn(query: &ThanosQuery, resolution: &Resolution) -> (Vec<String>, Vec<Stri
     (learned.into_iter().collect(), refused)
 }
 
-/// What blocks the way to each endpoint, and the policies that would open those of this namespace.
-fn ways(
+/// The endpoints as the status tells them, and the policies that would open the ways of this
+/// namespace that are blocked.
+fn discovered(
+    query: &ThanosQuery,
     network: &Network<'_>,
     endpoints: &[Endpoint],
-) -> (Vec<Option<Blocked>>, Vec<NetworkPolicy>) {
+) -> (Vec<EndpointStatus>, Vec<NetworkPolicy>) {
     let mut openings: BTreeMap<String, NetworkPolicy> = BTreeMap::new();
-    let blocked = endpoints
+    let told = endpoints
         .iter()
         .map(|endpoint| {
-            if endpoint.via == Via::Service {
-                return None;
-            }
+            let address = bridge_address(query, endpoint);
+            let address = address.unwrap_or_else(|| endpoint.address.clone());
             if let Some(opening) = network.opening(endpoint) {
                 openings.insert(opening.name_any(), opening);
             }
-            network.blocked(endpoint)
+            told(endpoint, address, network.blocked(endpoint))
         })
         .collect();
-    (blocked, openings.into_values().collect())
+    (told, openings.into_values().collect())
 }

@@ -7,6 +7,8 @@ use promop_compat::model::Labels;
 use promop_compat::resolve::Endpoint;
 use thanos_api::v1alpha1::ThanosQuery;
 
+use crate::standing::Standing;
+
 /// What the controller was started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,6 +27,8 @@ pub struct Observed {
     pub service_monitors: bool,
     /// What the selected ServiceMonitors resolve to.
     pub endpoints: Vec<Endpoint>,
+    /// What they resolved to before nobody could say any more; then `endpoints` is empty.
+    pub standing: Option<Standing>,
     /// StoreAPIs of Thanos components.
     pub stores: Vec<StoreAddress>,
     /// Services of this namespace that serve the Query API, those of this resource included as far

@@ -2,7 +2,7 @@
 
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
-use promop_compat::resolve::{Candidate, Finding, Reason as Why, Resolution, Via};
+use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as Why, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS, MAX_SKIPPED,
@@ -29,16 +29,16 @@ pub struct Report {
     pub selections: usize,
     /// What they resolve to.
     pub resolution: Resolution,
-    /// For each endpoint of the resolution, its address as queriers use it.
-    pub addresses: Vec<String>,
-    /// For each endpoint of the resolution, what blocks the way to it.
-    pub blocked: Vec<Option<Blocked>>,
+    /// The discovered endpoints, as queriers use them.
+    pub discovered: Vec<EndpointStatus>,
+    /// How many more there are that nobody can list now.
+    pub unlisted: usize,
     /// Labelled Thanos components.
     pub components: Vec<Component>,
     /// A selector of namespaces cannot be evaluated here.
     pub unevaluable_stores: bool,
-    /// Since when inputs stand still.
-    pub frozen_since: Option<jiff::Timestamp>,
+    /// What was discovered stands as it was.
+    pub frozen: bool,
     /// Labels by which queriers deduplicate.
     pub replica_labels: Vec<String>,
     /// Those of them that were learned, now or earlier.
@@ -104,20 +104,23 @@ impl Report {
     #[must_use]
     pub fn endpoints_verdict(&self) -> Verdict {
         let total = self.total();
-        if self.selections > 0 && self.is_discovering() && self.resolution.selected == 0 {
+        if self.selections > 0
+            && self.is_discovering()
+            && self.resolution.selected == 0
+            && self.discovered.is_empty()
+        {
             if let Some(refused) = self.skipped_for(Why::UnevaluableNamespaceSelector) {
                 return (false, Reason::NamespacesForbidden, refused.message.clone());
             }
             return self.nothing_selected();
         }
-        let blocked: Vec<&Blocked> = self.blocked.iter().flatten().collect();
-        if let Some(first) = blocked.first() {
-            let policies: Vec<String> = first.by.iter().map(Key::to_string).collect();
+        let blocked = self.discovered.iter().filter(|e| !e.blocked_by.is_empty());
+        if let Some(first) = blocked.clone().next() {
             let message = format!(
                 "{} of {total} endpoints cannot be reached: NetworkPolicy {} keeps them out; {}",
-                blocked.len(),
-                policies.join(", "),
-                first.open_with
+                blocked.count(),
+                first.blocked_by.join(", "),
+                first.open_with.as_deref().unwrap_or_default()
             );
             return (false, Reason::BlockedByNetworkPolicy, message);
         }
@@ -161,7 +164,7 @@ impl Report {
             .gates
             .iter()
             .find(|(kind, _)| *kind == Kind::ServiceMonitor);
-        gate.is_some_and(|(_, gate)| gate.is_open()) || self.frozen_since.is_some()
+        gate.is_some_and(|(_, gate)| gate.is_open()) || self.frozen
     }
 
     fn nothing_selected(&self) -> Verdict {
@@ -205,7 +208,11 @@ impl Report {
     #[must_use]
     pub fn total(&self) -> usize {
         let announced = |c: &&Component| matches!(c, Component::Endpoint { .. });
-        self.resolution.endpoints.len() + self.components.iter().filter(announced).count()
+        match self.unlisted {
+            0 => self.discovered.len() + self.components.iter().filter(announced).count(),
+            // The endpoint file stays as it is, so no component joins either.
+            more => self.discovered.len() + more,
+        }
     }
 
     /// The number of skipped objects.
@@ -218,33 +225,6 @@ impl Report {
     /// `status.endpoints`, the first of them.
     #[must_use]
     pub fn endpoints(&self) -> Vec<EndpointStatus> {
-        let text = |key: &Key| key.to_string();
-        let resolved = self
-            .resolution
-            .endpoints
-            .iter()
-            .enumerate()
-            .map(|(i, endpoint)| {
-                let blocked = self.blocked.get(i).cloned().flatten().unwrap_or_default();
-                EndpointStatus {
-                    address: self.addresses.get(i).cloned().unwrap_or_default(),
-                    via: match endpoint.via {
-                        Via::Sidecar => EndpointVia::Sidecar,
-                        Via::Bridge => EndpointVia::Bridge,
-                        Via::Service => EndpointVia::Service,
-                    },
-                    service_monitor: Some(text(&endpoint.chain.service_monitor)),
-                    service: endpoint.chain.service.as_ref().map(text),
-                    prometheus: endpoint.chain.prometheus.as_ref().map(text),
-                    pod: endpoint.pod.as_ref().map(text),
-                    others: match endpoint.chain.others {
-                        0 => None,
-                        n => Some(count(n)),
-                    },
-                    blocked_by: blocked.by.iter().take(10).map(text).collect(),
-                    open_with: Some(blocked.open_with).filter(|o| !o.is_empty()),
-                }
-            });
         let announced = self
             .components
             .iter()
@@ -259,7 +239,8 @@ impl Report {
                 }),
                 Component::WithoutPort { .. } => None,
             });
-        resolved.chain(announced).take(MAX_ENDPOINTS).collect()
+        let discovered = self.discovered.iter().cloned();
+        discovered.chain(announced).take(MAX_ENDPOINTS).collect()
     }
 
     /// `status.skipped`, the first of them. Notes on endpoints that are listed come last.
@@ -331,6 +312,31 @@ fn describe(candidate: &Candidate) -> (bool, String) {
         has_key,
         format!("{} has {labels}, misses {missing}", candidate.key),
     )
+}
+
+/// An endpoint as the status tells it.
+#[must_use]
+pub fn told(endpoint: &Endpoint, address: String, blocked: Option<Blocked>) -> EndpointStatus {
+    let text = |key: &Key| key.to_string();
+    let blocked = blocked.unwrap_or_default();
+    EndpointStatus {
+        address,
+        via: match endpoint.via {
+            Via::Sidecar => EndpointVia::Sidecar,
+            Via::Bridge => EndpointVia::Bridge,
+            Via::Service => EndpointVia::Service,
+        },
+        service_monitor: Some(text(&endpoint.chain.service_monitor)),
+        service: endpoint.chain.service.as_ref().map(text),
+        prometheus: endpoint.chain.prometheus.as_ref().map(text),
+        pod: endpoint.pod.as_ref().map(text),
+        others: match endpoint.chain.others {
+            0 => None,
+            n => Some(count(n)),
+        },
+        blocked_by: blocked.by.iter().take(10).map(text).collect(),
+        open_with: Some(blocked.open_with).filter(|o| !o.is_empty()),
+    }
 }
 
 /// A count as the API writes it.

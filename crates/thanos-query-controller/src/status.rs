@@ -1,5 +1,6 @@
 //! The status of a ThanosQuery. Pure.
 
+use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
 use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
 use promop_compat::model::Labels;
@@ -22,12 +23,13 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         .as_ref()
         .map(|f| (frontend_name(query), f));
 
-    let bridges: Vec<String> = seen
-        .observed
-        .endpoints
-        .iter()
-        .filter_map(|e| bridge_name(query, e))
-        .collect();
+    let bridges: Vec<String> = match &seen.observed.standing {
+        Some(standing) => standing.bridges(&query.name_any()),
+        None => {
+            let endpoints = seen.observed.endpoints.iter();
+            endpoints.filter_map(|e| bridge_name(query, e)).collect()
+        }
+    };
     let mut required = vec![Required {
         name: &querier,
         replicas: query.spec.replicas,
@@ -55,13 +57,12 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         report.integration_verdict(),
     );
     set(Condition::EndpointsResolved, report.endpoints_verdict());
-    let frozen = match report.frozen_since {
-        None => (false, Reason::Live, String::new()),
-        Some(since) => {
-            let message = format!(
-                "Prometheus Operator's resources cannot be read since {since:.0}; what they led to stays"
-            );
-            (true, Reason::CrdRemoved, message)
+    let frozen = match report.frozen {
+        false => (false, Reason::Live, String::new()),
+        true => {
+            let message = "Prometheus Operator's resources cannot be read since \
+                           lastTransitionTime; what they led to stays";
+            (true, Reason::CrdRemoved, message.to_owned())
         }
     };
     set(Condition::Frozen, frozen);

@@ -6,7 +6,7 @@ use e2e::audit::Mark;
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, USER};
 use e2e::wait::{check, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     alone_with_definitions, endpoint_file, endpoints, install, prometheus, prometheus_service,
@@ -178,4 +178,78 @@ async fn gates_say_who_closed_them() {
     };
     eventually("the operator's gate takes back what it created", LIVE, gone).await;
     controller.assert_quiet(&[]);
+}
+
+/// Makes a Prometheus of two replicas discoverable.
+async fn discoverable(cluster: &Cluster, name: &str, spec: Value) {
+    cluster.apply(prometheus(name, spec)).await;
+    cluster.apply(prometheus_service(name)).await;
+    let labels = json!({"app": "p"});
+    let monitor = service_monitor(name, labels, json!({"app": name}));
+    cluster.apply(monitor).await;
+}
+
+#[tokio::test]
+async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
+    let cluster = Cluster::new("standing").await;
+    let _alone = alone_with_definitions().await;
+    let kinds = ["servicemonitors", "prometheuses"];
+    for kind in kinds {
+        install(&cluster, kind).await;
+    }
+    let populate = async || {
+        discoverable(&cluster, "k8s", json!({"thanos": {}})).await;
+        discoverable(&cluster, "old", json!({})).await;
+    };
+    populate().await;
+    let mut controller = Controller::start(&cluster, &[]).await;
+    let spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "p"}}});
+    cluster.apply(query("q", spec.clone())).await;
+    let found = [
+        "prometheus-k8s-0",
+        "prometheus-k8s-1",
+        "thanos-sidecar-q-prometheus-old-0",
+        "thanos-sidecar-q-prometheus-old-1",
+    ];
+    endpoints(&cluster, "q", &found, &[]).await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let file = async || {
+        let map = cluster.get("v1", "ConfigMap", "thanos-query-q-endpoints");
+        map.await.unwrap()["metadata"]["resourceVersion"].clone()
+    };
+    let (file_before, deployments) = (file().await, cluster.names("apps/v1", "Deployment").await);
+    assert_eq!(deployments.len(), 3, "{deployments:?}");
+
+    for kind in kinds {
+        uninstall(&cluster, kind).await;
+    }
+    cluster.condition("q", "Frozen", "CRDRemoved").await;
+    controller.assert_quiet(&[]);
+    controller.stop().await;
+
+    let mut controller = Controller::start(&cluster, &[]).await;
+    let mut more = spec.clone();
+    more["replicas"] = json!(2);
+    cluster.apply(query("q", more)).await;
+    let told = cluster.condition("q", "Reconciled", "Applied").await;
+    assert_eq!(told["status"]["endpointsTotal"], 4);
+    cluster.condition("q", "Frozen", "CRDRemoved").await;
+    let querier = cluster.get("apps/v1", "Deployment", "thanos-query-q").await;
+    assert_eq!(querier.unwrap()["spec"]["replicas"], 2, "the rest goes on");
+    assert_eq!(file().await, file_before);
+    assert_eq!(cluster.names("apps/v1", "Deployment").await, deployments);
+
+    // Back, but nothing is in them yet.
+    for kind in kinds {
+        install(&cluster, kind).await;
+    }
+    integration(&cluster, "Enabled").await;
+    cluster.condition("q", "Frozen", "CRDRemoved").await;
+    assert_eq!(file().await, file_before);
+    populate().await;
+    cluster.condition("q", "Frozen", "Live").await;
+    endpoints(&cluster, "q", &found, &[]).await;
+    assert_eq!(cluster.names("apps/v1", "Deployment").await, deployments);
+    controller.assert_quiet(&[]);
+    controller.stop().await;
 }

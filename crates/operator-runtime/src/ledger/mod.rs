@@ -270,13 +270,13 @@ impl Ledger {
         }))
     }
 
-    /// The owned objects that `plan` does not name.
+    /// The owned objects that `plan` neither names nor leaves.
     #[must_use]
     pub fn surplus(&self, owner: &Owner, plan: &Plan) -> Vec<Surplus> {
         let wanted: BTreeSet<&ObjectKey> = plan.objects().iter().map(|o| &o.key).collect();
         let known = self.owners.get(owner).into_iter().flatten();
         known
-            .filter(|(key, _)| !wanted.contains(key))
+            .filter(|(key, _)| !wanted.contains(key) && !plan.leaves(key))
             .map(|(key, entry)| Surplus {
                 key: key.clone(),
                 uid: entry.uid.clone(),

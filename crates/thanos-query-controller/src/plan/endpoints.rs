@@ -14,18 +14,21 @@ use crate::observed::Observed;
 /// Name of the file, and its key in the ConfigMap.
 pub const FILE: &str = "endpoints.yaml";
 
-/// The ConfigMap of the endpoint file.
-pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> ConfigMap {
+/// The ConfigMap of the endpoint file; `None` if it has to stay as it is.
+pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> Option<ConfigMap> {
+    if seen.standing.as_ref().is_some_and(|s| s.unlisted > 0) {
+        return None;
+    }
     metadata.name = Some(names::endpoints(cr));
     // Selected by nothing: it is no Service of the Query API.
     if let Some(labels) = &mut metadata.labels {
         labels.remove(label::QUERY_API);
     }
-    ConfigMap {
+    Some(ConfigMap {
         metadata,
         data: Some(BTreeMap::from([(FILE.to_owned(), file(seen))])),
         ..Default::default()
-    }
+    })
 }
 
 /// The endpoints by address: whether each is a group. An address that two ways lead to is one
@@ -34,6 +37,9 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
     let mut endpoints = BTreeMap::new();
     for store in &seen.stores {
         endpoints.insert(store.address.clone(), store.group);
+    }
+    for endpoint in seen.standing.iter().flat_map(|s| &s.endpoints) {
+        endpoints.entry(endpoint.address.clone()).or_insert(false);
     }
     if gate_open(seen) {
         for endpoint in &seen.endpoints {

@@ -98,9 +98,17 @@ impl Objects {
 /// # Errors
 /// A field of the spec that the user must change.
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
-    objects(seen)
-        .map(|objects| objects.into_plan(&seen.query))
-        .map_err(|error| Invalid::new(error.field, error.message))
+    let objects = objects(seen).map_err(|error| Invalid::new(error.field, error.message))?;
+    let mut plan = objects.into_plan(&seen.query);
+    if let Some(standing) = &seen.standing {
+        let cr = seen.query.name_any();
+        plan.leave(format!("{}-", names::BRIDGE));
+        plan.leave(names::openings(&cr));
+        if standing.unlisted > 0 {
+            plan.leave(names::endpoints(&cr));
+        }
+    }
+    Ok(plan)
 }
 
 fn objects(seen: &Observed) -> Result<Objects, FieldError> {

@@ -28,15 +28,24 @@ pub fn frontend(cr: &str) -> String {
     child(&["thanos-query-frontend", cr])
 }
 
+/// How the names of all objects of bridges start.
+pub const BRIDGE: &str = "thanos-sidecar";
+
 /// What the bridges share: ServiceAccount, monitor, policy.
 #[must_use]
 pub fn bridges(cr: &str) -> String {
-    child(&["thanos-sidecar", cr])
+    child(&[BRIDGE, cr])
 }
 
 /// The bridge for a Prometheus pod: its Deployment and Service. It ends in a hash, because pods of
 /// two namespaces may have one name.
 #[must_use]
 pub fn bridge(cr: &str, pod: &Key) -> String {
-    child_of_many(&["thanos-sidecar", cr, &pod.name], &format!("{cr}/{pod}"))
+    child_of_many(&[BRIDGE, cr, &pod.name], &format!("{cr}/{pod}"))
+}
+
+/// How the names of the policies that open a way to discovered pods start.
+#[must_use]
+pub fn openings(cr: &str) -> String {
+    child(&["thanos-query", cr, "open"])
 }

@@ -98,7 +98,9 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
             service::headless(&identity, metadata.clone(), ports.clone()),
             service::cluster_ip(&identity, client, ports),
         ],
-        config_maps: vec![endpoints::config_map(seen, &cr, metadata.clone())],
+        config_maps: endpoints::config_map(seen, &cr, metadata.clone())
+            .into_iter()
+            .collect(),
         policies: guarded(seen)
             .then(|| policy::admit(&identity, metadata.clone(), &template))
             .into_iter()

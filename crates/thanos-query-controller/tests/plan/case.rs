@@ -86,6 +86,7 @@ impl Case {
             endpoints: self.endpoints(),
             stores: self.stores.iter().map(store).collect(),
             query_apis: self.query_apis.iter().map(api).collect(),
+            standing: None,
             learned_replica_labels: self.learned.clone(),
             openings: self
                 .openings
