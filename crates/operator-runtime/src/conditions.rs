@@ -116,6 +116,20 @@ impl Conditions {
     }
 }
 
+/// The conditions of a resource whose spec cannot be read: those that only a pass can answer stay as
+/// they are.
+pub(crate) fn unfit(
+    previous: &[Condition],
+    generation: Option<i64>,
+    problem: &str,
+) -> Vec<Condition> {
+    let mut conditions = Conditions::new(previous, generation);
+    conditions.set(RECONCILED, Some(false), "InvalidSpec", problem);
+    let message = format!("InvalidSpec, see the condition {RECONCILED}");
+    conditions.set(READY, Some(false), "NotReconciled", message);
+    conditions.list
+}
+
 /// A condition's message is read in `kubectl describe`; what is longer belongs elsewhere.
 const MESSAGE_CHARS: usize = 1024;
 

@@ -119,6 +119,8 @@ fn apply(state: &mut State, path: &str, mut body: Value) -> Response<Body> {
         body["metadata"]["managedFields"] =
             json!([{"manager": "toy", "operation": "Apply", "fieldsV1": {"f:data": {}}}]);
         state.objects.insert(target, body.clone());
+    } else if let Some(object) = state.objects.get_mut(&target) {
+        object["status"] = body["status"].clone();
     }
     respond(200, &body)
 }

@@ -1,5 +1,7 @@
 //! One pass over one custom resource: observe, plan, apply, prune, status.
 
+mod unfit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use serde_json::json;
 use crate::apply::{Refusal, Writer};
 use crate::backoff::Backoff;
 use crate::component::{Component, Outcome, Verdict};
-use crate::error::Error;
+use crate::error::{Error, Invalid};
 use crate::events::{Events, turned};
 use crate::hub::{Guarded, Hub, Written, owner, version};
 use crate::ledger::Owner;
@@ -59,11 +61,9 @@ pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
         Ok(resource) => run(&cx, resource, meta).await,
         Err(invalid) => {
             tracing::warn!(name = meta.name, error = %invalid, "stored resource does not fit its schema");
-            let reference = reference::<C>(meta);
-            cx.events
-                .warn(&reference, "InvalidSpec", &invalid.to_string())
-                .await;
-            (Action::await_change(), PassResult::Invalid)
+            let failure = unfit::tell(&cx, meta, &invalid.to_string()).await.err();
+            let verdict = Verdict::Invalid(Invalid::new("spec", invalid.to_string()));
+            conclude(&cx, &owner(&*it), &verdict, failure)
         }
     };
     cx.metrics.passed(result, started.elapsed());

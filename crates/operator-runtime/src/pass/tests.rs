@@ -338,6 +338,42 @@ async fn bad_input_changes_nothing_that_runs() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
+    let bench = Bench::new();
+    let path = "/apis/example.com/v1/namespaces/ns/toys/x";
+    let stored = json!({
+        "apiVersion": "example.com/v1", "kind": "Toy", "spec": {"names": 1},
+        "metadata": {"name": "x", "namespace": "ns", "uid": "toy-uid", "generation": 7},
+        "status": {"hash": "h", "conditions": [{
+            "type": "Available", "status": "True", "reason": "PodsReady", "message": "",
+            "lastTransitionTime": "2020-01-01T00:00:00Z",
+        }]},
+    });
+    bench.fake.put(path, stored.clone());
+    let toy: Guarded<ToyController> = serde_json::from_value(stored).unwrap();
+    assert!(toy.0.is_err());
+    let toy = Arc::new(toy);
+    let (requests, action) = bench.pass(&toy).await;
+    assert_eq!(requests[..2], ["GET toys/x", STATUS]);
+    assert!(requests[2].starts_with("POST "), "an event: {requests:?}");
+    assert_eq!(action, Action::await_change());
+
+    let status = bench.fake.get(path).unwrap()["status"].clone();
+    assert_eq!(status["hash"], "h");
+    let told = |type_: &str| {
+        let all = status["conditions"].as_array().unwrap();
+        let it = all.iter().find(|c| c["type"] == type_).unwrap();
+        (it["status"].clone(), it["reason"].clone())
+    };
+    assert_eq!(told("Available"), (json!("True"), json!("PodsReady")));
+    assert_eq!(told("Reconciled"), (json!("False"), json!("InvalidSpec")));
+    assert_eq!(told("Ready"), (json!("False"), json!("NotReconciled")));
+
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(requests, ["GET toys/x"], "told once");
+}
+
+#[tokio::test]
 async fn paused_changes_nothing_but_the_status() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "paused": true}));
