@@ -144,6 +144,14 @@ impl Cluster {
     /// # Panics
     /// Any failure.
     pub async fn delete(&self, api_version: &str, kind: &str, name: &str) {
+        self.delete_within(api_version, kind, name, SOON).await;
+    }
+
+    /// As `delete`, with a limit of its own.
+    ///
+    /// # Panics
+    /// Any failure.
+    pub async fn delete_within(&self, api_version: &str, kind: &str, name: &str, limit: Duration) {
         let object = json!({"apiVersion": api_version, "kind": kind});
         let api = self.api(&object);
         let params = DeleteParams::background();
@@ -157,7 +165,7 @@ impl Cluster {
             Ok(Some(_)) => Err("still there".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        eventually(&format!("{kind} {name} is gone"), SOON, gone).await;
+        eventually(&format!("{kind} {name} is gone"), limit, gone).await;
     }
 
     /// Waits until a condition of a ThanosQuery has a reason, and is about its newest spec.

@@ -16,3 +16,4 @@ mod ownership;
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
 mod sample;
 mod support;
+mod trouble;

@@ -3,7 +3,7 @@
 use e2e::cluster::{Cluster, MANAGER, SOON};
 use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::support::{query, with_definitions};
@@ -173,23 +173,20 @@ async fn a_taken_name_is_told_and_taken_over_once_it_is_free() {
     controller.assert_quiet(&[]);
 }
 
-#[tokio::test]
-async fn objects_of_the_go_operator_are_adopted_in_place() {
-    let cluster = Cluster::new("adopt").await;
-    let _definitions = with_definitions(&cluster).await;
-    let it = cluster.apply(query("q", json!({}))).await;
+/// The queriers' Deployment of a ThanosQuery as the Go operator makes it.
+pub fn deployment_of_the_go_operator(cluster: &Cluster, name: &str, uid: Option<&str>) -> Value {
     let labels = json!({
         "app.kubernetes.io/name": "thanos-query", "app.kubernetes.io/component": "query-layer",
         "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/managed-by": "thanos-operator",
-        "app.kubernetes.io/instance": "thanos-query-q", "operator.thanos.io/owner": "q",
+        "app.kubernetes.io/instance": format!("thanos-query-{name}"), "operator.thanos.io/owner": name,
         "operator.thanos.io/query-api": "true",
     });
-    let old = json!({
+    json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {
-            "name": "thanos-query-q", "namespace": cluster.namespace, "labels": labels,
+            "name": format!("thanos-query-{name}"), "namespace": cluster.namespace, "labels": labels,
             "ownerReferences": [{"apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
-                "name": "q", "uid": it.metadata.uid, "controller": true, "blockOwnerDeletion": true}],
+                "name": name, "uid": uid, "controller": true, "blockOwnerDeletion": true}],
         },
         "spec": {
             "replicas": 1, "selector": {"matchLabels": labels},
@@ -201,16 +198,26 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
                 ],
             }},
         },
-    });
-    let api = cluster.api(&old);
-    let params = kube::api::PostParams {
+    })
+}
+
+/// Creates an object as the Go operator does.
+pub async fn create_as_the_go_operator(cluster: &Cluster, object: &Value) -> DynamicObject {
+    let params = PostParams {
         field_manager: Some("manager".into()),
         ..Default::default()
     };
-    let created = api
-        .create(&params, &serde_json::from_value(old.clone()).unwrap())
-        .await
-        .unwrap();
+    let body = serde_json::from_value(object.clone()).unwrap();
+    cluster.api(object).create(&params, &body).await.unwrap()
+}
+
+#[tokio::test]
+async fn objects_of_the_go_operator_are_adopted_in_place() {
+    let cluster = Cluster::new("adopt").await;
+    let _definitions = with_definitions(&cluster).await;
+    let it = cluster.apply(query("q", json!({}))).await;
+    let old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
+    let created = create_as_the_go_operator(&cluster, &old).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     let adopted = deployment(&cluster).await;

@@ -1,0 +1,96 @@
+//! What goes wrong around the controller and must not stop it.
+
+use std::time::Duration;
+
+use e2e::audit::Mark;
+use e2e::cluster::{Cluster, SOON};
+use e2e::controller::{Controller, USER};
+use e2e::wait::{check, eventually};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
+use crate::support::{query, with_definitions};
+
+#[tokio::test]
+async fn a_namespace_that_is_missing_or_goes_stops_nothing() {
+    let cluster = Cluster::new("here").await;
+    let _definitions = with_definitions(&cluster).await;
+    let later = format!("{}-later", cluster.namespace);
+    let namespaces = format!("--namespaces={},{later}", cluster.namespace);
+    let controller = Controller::start_with(&cluster, &[&namespaces]).await;
+    cluster.apply(query("q", json!({}))).await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+
+    cluster.make_namespace(&later, json!({})).await;
+    let mut there = query("there", json!({}));
+    there["metadata"]["namespace"] = json!(later);
+    cluster.apply(there.clone()).await;
+    let look = async || {
+        let object = cluster.api(&there).get("there").await.unwrap();
+        let conditions = object.data["status"]["conditions"].as_array().cloned();
+        let mut conditions = conditions.unwrap_or_default().into_iter();
+        let applied = conditions.any(|c| c["reason"] == "Applied");
+        check(applied, || object.data["status"].to_string())
+    };
+    eventually("the namespace that came later is looked at", SOON, look).await;
+
+    let mark = Mark::now();
+    let minute = Duration::from_secs(60);
+    cluster
+        .delete_within("v1", "Namespace", &later, minute)
+        .await;
+    cluster.apply(query("q", json!({"replicas": 2}))).await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let refused = mark.requests(USER);
+    let refused = refused.iter().filter(|e| e.response_status.code == 403);
+    let refused = refused.count();
+    println!("requests refused since the namespace is going: {refused}");
+    assert!(
+        refused <= 20,
+        "{refused} requests into a namespace that goes"
+    );
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_conflict_is_tried_again() {
+    let cluster = Cluster::new("conflict").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let mark = Mark::now();
+    // Adoption is bound to the version that was read. Somebody who writes all the time makes it
+    // fail sooner or later.
+    for attempt in 0..20 {
+        let name = format!("q{attempt}");
+        let paused = cluster.apply(query(&name, json!({"paused": true}))).await;
+        let uid = paused.metadata.uid.as_deref();
+        let old = deployment_of_the_go_operator(&cluster, &name, uid);
+        create_as_the_go_operator(&cluster, &old).await;
+        let (api, deployment) = (cluster.api(&old), format!("thanos-query-{name}"));
+        let noise = tokio::spawn(async move {
+            for i in 0_u64.. {
+                let value =
+                    json!({"metadata": {"annotations": {"example.com/noise": i.to_string()}}});
+                let patch = Patch::Merge(value);
+                api.patch(&deployment, &PatchParams::default(), &patch)
+                    .await
+                    .unwrap();
+            }
+        });
+        cluster.apply(query(&name, json!({}))).await;
+        cluster.condition(&name, "Reconciled", "Applied").await;
+        noise.abort();
+        let name = format!("thanos-query-{name}");
+        let stored = cluster.get("apps/v1", "Deployment", &name).await.unwrap();
+        let containers = &stored["spec"]["template"]["spec"]["containers"];
+        assert_eq!(containers.as_array().unwrap().len(), 1, "{containers}");
+        let conflicts = mark.requests(USER);
+        let conflicts = conflicts.iter().filter(|e| e.response_status.code == 409);
+        if conflicts.count() > 0 {
+            controller.assert_quiet(&[]);
+            return;
+        }
+    }
+    panic!("no conflict in twenty attempts: nothing was tested");
+}
