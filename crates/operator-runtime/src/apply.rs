@@ -1,14 +1,16 @@
 //! Writes: server-side apply of one object, and deletes. Does IO.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use serde_json::{Value, json};
 
-use crate::component::Verdict;
+use crate::component::{News, Verdict};
 use crate::digest::owned_digest;
 use crate::error::Error;
+use crate::events::Events;
 use crate::ledger::{Owned, Owner, Surplus};
 use crate::plan::{ObjectKey, Planned};
 
@@ -28,6 +30,9 @@ pub(crate) enum Refusal {
 /// Applies objects of one owner.
 pub(crate) struct Writer<'a> {
     pub client: &'a Client,
+    pub events: &'a Events,
+    /// The owner, as events refer to it.
+    pub about: &'a ObjectReference,
     pub manager: &'static str,
     pub owner: &'a Owner,
 }
@@ -88,7 +93,7 @@ impl Writer<'_> {
             }));
         }
         if owned_digest(found.metadata.managed_fields.as_ref(), self.manager).is_none() {
-            tracing::info!(object = %object.key, "taking over an object of a former operator");
+            self.announce(object).await;
             let hand_over = hand_over(&found.metadata, self.manager);
             let params = PatchParams::default();
             api.patch(&object.key.name, &params, &Patch::Merge(hand_over))
@@ -98,6 +103,21 @@ impl Writer<'_> {
         let uid = found.metadata.uid.unwrap_or_default();
         let applied = self.send(object, ("uid", &uid)).await;
         applied.map_err(|error| refusal(&object.key, error))
+    }
+
+    /// Told before it happens, since pods may restart.
+    async fn announce(&self, object: &Planned) {
+        let (owner, key) = (self.owner, &object.key);
+        tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "taking over an object of a former operator");
+        let restarts = match key.group.as_str() {
+            "apps" => "; its pods are replaced where they differ",
+            _ => "",
+        };
+        let news = News {
+            reason: "Adopted",
+            note: format!("{key} of a former operator is taken over{restarts}"),
+        };
+        self.events.news(self.about, &news).await;
     }
 
     /// Deletes an object that is no longer wanted; only the very one that is known.

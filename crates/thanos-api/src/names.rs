@@ -169,6 +169,8 @@ api_strings! {
 api_strings! {
     /// Reasons of events that no condition tells.
     EventReason {
+        /// An object of a former operator is taken over; its pods are replaced where they differ.
+        Adopted = "Adopted",
         /// A learned replica label restarts the queriers.
         ReplicaLabelLearned = "ReplicaLabelLearned",
     }

@@ -230,5 +230,13 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
     assert_eq!(containers[0]["resources"]["limits"], Value::Null);
     let env = containers[0]["env"].as_array().cloned().unwrap_or_default();
     assert!(env.iter().all(|e| e["name"] != "OLD"), "{env:?}");
+    let events = json!({"apiVersion": "v1", "kind": "Event"});
+    let events = cluster
+        .api(&events)
+        .list(&Default::default())
+        .await
+        .unwrap();
+    let mut events = events.items.iter();
+    assert!(events.any(|e| e.data["reason"] == "Adopted"), "it is told");
     controller.assert_quiet(&[]);
 }

@@ -146,8 +146,11 @@ async fn converge<C: Component>(
     plan: &Plan,
     applied: Option<&str>,
 ) -> (Verdict, Option<Error>) {
+    let about = reference::<C>(it.meta());
     let writer = Writer {
         client: &cx.client,
+        events: &cx.events,
+        about: &about,
         manager: C::NAME,
         owner,
     };

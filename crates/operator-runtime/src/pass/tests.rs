@@ -428,10 +428,12 @@ async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
         [
             "PATCH configmaps/a",
             "GET configmaps/a",
+            "POST ns/events",
             "PATCH configmaps/a",
             "PATCH configmaps/a",
             STATUS
-        ]
+        ],
+        "the event comes before the change"
     );
     assert_eq!(bench.reason().0, "Applied");
 }
