@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
 use promop_compat::caps::Kind;
-use promop_compat::detect::{is_forbidden, is_kind_missing, sleep_to};
+use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing, sleep_to};
 use promop_compat::model::Key;
 use tokio::time::Instant;
 
@@ -87,6 +87,10 @@ impl Watch {
         if self.id.capability.is_some() && (is_kind_missing(error) || is_forbidden(error)) {
             hub.doubt.notify_one();
             tracing::debug!(kind = self.id.kind, %error, "watch of an optional kind interrupted");
+        } else if is_expired(error) {
+            // Ordinary: the API server keeps a few minutes of history, and none of a kind whose
+            // definition has changed. The kind is listed anew.
+            tracing::debug!(kind = self.id.kind, %error, "watch starts anew");
         } else {
             tracing::warn!(kind = self.id.kind, %error, "watch interrupted, it is tried again");
         }

@@ -17,7 +17,7 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
     let group = C::Resource::group(&());
     let plural = C::Resource::plural(&());
-    rules.allow(&group, &plural, &READ);
+    rules.allow(&group, &plural, &["get", "list", "watch"]);
     rules.allow(&group, &format!("{plural}/status"), &["patch"]);
     // Owner references that block deletion need it where the API server enforces them.
     rules.allow(&group, &format!("{plural}/finalizers"), &["update"]);

@@ -328,6 +328,12 @@ pub fn is_kind_missing(error: &watcher::Error) -> bool {
     matches!(status_of(error), Some(status) if status.code == 404)
 }
 
+/// Whether a watch failed since the API server's history does not reach back to where it stood.
+#[must_use]
+pub fn is_expired(error: &watcher::Error) -> bool {
+    matches!(status_of(error), Some(status) if status.code == 410)
+}
+
 fn status_of(error: &watcher::Error) -> Option<&kube::core::Status> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
