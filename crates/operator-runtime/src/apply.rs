@@ -78,8 +78,15 @@ impl Writer<'_> {
     /// controller, it is taken over; otherwise it is left alone.
     async fn adopt(&self, object: &Planned) -> Result<Owned, Refusal> {
         let api = self.api(object);
-        let found = api.get(&object.key.name).await;
-        let found = found.map_err(|error| refusal(&object.key, error))?;
+        let found = match api.get_opt(&object.key.name).await {
+            Ok(Some(found)) => found,
+            // It went in between.
+            Ok(None) => {
+                let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
+                return created.map_err(|error| refusal(&object.key, error));
+            }
+            Err(error) => return Err(refusal(&object.key, error)),
+        };
         let mut owners = found.metadata.owner_references.iter().flatten();
         let controller = owners.find(|r| r.controller == Some(true));
         if controller.is_none_or(|c| c.uid != self.owner.uid) {

@@ -194,7 +194,7 @@ async fn unrelated_changes_wake_nobody() {
     cluster.apply(service).await;
     has_passed(&controller, before + 2.0).await;
     settle(&mark, &cluster).await;
-    // The two changes may be looked at more than once; each of the others would be a pass too.
+    // Namespaces that other tests make concern who discovers; each of the others would be a pass too.
     let after = passes(&controller).await;
     assert!(
         after - before < f64::from(UNRELATED),

@@ -416,6 +416,25 @@ async fn a_name_that_is_taken_is_told_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_name_that_becomes_free_while_it_is_looked_at_is_used() {
+    let mut bench = Bench::new();
+    let conflict = json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": ""});
+    bench.fake.fail("PATCH configmaps/a", 409, conflict);
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests,
+        [
+            "PATCH configmaps/a",
+            "GET configmaps/a",
+            "PATCH configmaps/a",
+            STATUS
+        ]
+    );
+    assert_eq!(bench.reason().0, "Applied");
+}
+
+#[tokio::test]
 async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
     let mut bench = Bench::new();
     bench.fake.put(&map("a"), json!({"metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "5",
