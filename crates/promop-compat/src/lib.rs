@@ -14,6 +14,7 @@ pub mod names;
 pub mod namespaces;
 pub mod policy;
 pub mod resolve;
+pub mod scrapers;
 pub mod selector;
 pub mod service_monitor;
 #[cfg(test)]
