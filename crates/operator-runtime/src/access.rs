@@ -1,0 +1,137 @@
+//! What other accounts are permitted to do: asked of the API server by access reviews, remembered
+//! for a while. The questions and the memory do no IO.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::authorization::v1::{
+    LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
+};
+use kube::Client;
+use kube::api::{Api, PostParams};
+use kube::core::ObjectMeta;
+use promop_compat::model::Key;
+use tokio::time::Instant;
+
+/// How long an answer counts. A refusal is looked at again after this time; whoever grants a
+/// permission in between waits as long.
+pub const FRESH: Duration = Duration::from_secs(300);
+
+/// May a ServiceAccount do this?
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// The ServiceAccount.
+    pub account: Key,
+    /// Where.
+    pub namespace: String,
+    /// The API group.
+    pub group: &'static str,
+    /// The plural of the kind.
+    pub resource: &'static str,
+    /// What.
+    pub verb: &'static str,
+}
+
+/// The answers so far.
+#[derive(Debug, Default)]
+pub struct Access {
+    answers: BTreeMap<Question, (Option<bool>, Instant)>,
+}
+
+impl Access {
+    /// The answer to a question; `None` if it was not asked, or could not be.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Option<bool> {
+        self.answers.get(question).and_then(|(answer, _)| *answer)
+    }
+
+    /// Remembers an answer; `None` if there is none.
+    pub fn remember(&mut self, question: Question, answer: Option<bool>) {
+        self.answers.insert(question, (answer, Instant::now()));
+    }
+
+    /// The questions that must be asked, again or for the first time. A yes counts as long as the
+    /// process runs: it is looked at when something else about the resource changes.
+    pub(crate) fn open(&self, questions: &[Question]) -> Vec<Question> {
+        let is_open = |question: &&Question| match self.answers.get(question) {
+            None => true,
+            Some((_, at)) => at.elapsed() >= FRESH,
+        };
+        questions.iter().filter(is_open).cloned().collect()
+    }
+
+    /// Whether one of these is answered with no.
+    pub(crate) fn is_refused(&self, questions: &[Question]) -> bool {
+        questions.iter().any(|q| self.answer(q) == Some(false))
+    }
+}
+
+/// Asks the API server; `None` if it does not say.
+pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
+    let account = &question.account;
+    let user = format!("system:serviceaccount:{}:{}", account.namespace, account.name);
+    let groups = [
+        "system:serviceaccounts".to_owned(),
+        format!("system:serviceaccounts:{}", account.namespace),
+        "system:authenticated".to_owned(),
+    ];
+    let text = |text: &str| Some(text.to_owned());
+    let review = LocalSubjectAccessReview {
+        metadata: ObjectMeta {
+            namespace: Some(question.namespace.clone()),
+            ..Default::default()
+        },
+        spec: SubjectAccessReviewSpec {
+            user: Some(user),
+            groups: Some(groups.into()),
+            resource_attributes: Some(ResourceAttributes {
+                group: text(question.group),
+                resource: text(question.resource),
+                verb: text(question.verb),
+                namespace: Some(question.namespace.clone()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let api: Api<LocalSubjectAccessReview> = Api::namespaced(client.clone(), &question.namespace);
+    match api.create(&PostParams::default(), &review).await {
+        Ok(answer) => answer.status.map(|s| s.allowed),
+        Err(error) => {
+            tracing::debug!(%error, ?question, "access review gives no answer");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(verb: &'static str) -> Question {
+        Question {
+            account: Key::new("monitoring", "prometheus-k8s"),
+            namespace: "thanos".to_owned(),
+            group: "",
+            resource: "pods",
+            verb,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_remembered_for_a_while() {
+        let (list, watch) = (question("list"), question("watch"));
+        let both = [list.clone(), watch.clone()];
+        let mut access = Access::default();
+        assert_eq!(access.open(&both), both);
+        access.remember(list.clone(), Some(false));
+        access.remember(watch.clone(), None);
+        assert_eq!(access.answer(&list), Some(false));
+        assert_eq!(access.answer(&watch), None);
+        assert!(access.is_refused(&both) && !access.is_refused(&both[1..]));
+        assert!(access.open(&both).is_empty());
+        tokio::time::advance(FRESH).await;
+        assert_eq!(access.open(&both), both);
+    }
+}
