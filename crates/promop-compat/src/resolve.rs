@@ -96,6 +96,8 @@ pub struct World<'a> {
     /// The label key that marks Services of our own components. They join queriers by another
     /// path; found through ServiceMonitors, a querier would query itself.
     pub own_label: &'a str,
+    /// The label, key and value, by which a Service announces a StoreAPI to queriers.
+    pub store_label: (&'a str, &'a str),
 }
 
 /// What one custom resource asks for.

@@ -74,6 +74,7 @@ impl QueryController {
             prometheuses: prometheuses.then(|| views.prometheuses.items()),
             namespaces: self.namespaces(views),
             own_label: label::OWNER,
+            store_label: (label::STORE_API, label::TRUE),
         }
     }
 

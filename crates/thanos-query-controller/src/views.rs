@@ -204,6 +204,7 @@ fn service_affects(
             prometheuses: Some(views.prometheuses.items()),
             namespaces: Namespaces::default(),
             own_label: label::OWNER,
+            store_label: (label::STORE_API, label::TRUE),
         };
         resolve::affects_services(&world, key, old, new)
     }

@@ -126,6 +126,7 @@ impl Cluster {
                 watched: None,
             },
             own_label: OWN,
+            store_label: STORE,
         }
     }
 
@@ -156,6 +157,7 @@ impl Cluster {
 }
 
 const OWN: &str = "operator.thanos.io/owner";
+const STORE: (&str, &str) = ("operator.thanos.io/store-api", "true");
 
 fn prometheus(replicas: u32) -> PrometheusFacts {
     PrometheusFacts {

@@ -395,12 +395,23 @@ fn is_for_prometheus(service: &ServiceFacts) -> bool {
         )
 }
 
+/// The address of the StoreAPI: a port `grpc` of Thanos or of its number, else the one of its
+/// number.
 fn store_api(key: &Key, service: &ServiceFacts) -> Option<String> {
     if is_operated(service) {
         return None;
     }
+    let mut of_thanos = false;
+    for (label, value) in &service.labels {
+        of_thanos |= match label.as_str() {
+            "app.kubernetes.io/part-of" => value == "thanos",
+            "app.kubernetes.io/name" => value == "thanos" || value.starts_with("thanos-"),
+            "operator.thanos.io/store-api" => value == "true",
+            _ => false,
+        };
+    }
     for port in &service.ports {
-        if port.name.as_deref() == Some("grpc") {
+        if port.name.as_deref() == Some("grpc") && (of_thanos || port.port == 10901) {
             return Some(format!(
                 "dnssrv+_grpc._tcp.{}.{}.svc",
                 key.name, key.namespace
