@@ -1,5 +1,6 @@
 //! One test per rule. Whole worlds are compared with an oracle in `tests/resolution.rs`.
 
+mod chains;
 mod endpoints;
 mod selection;
 mod services;

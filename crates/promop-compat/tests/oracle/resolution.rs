@@ -20,6 +20,14 @@ pub struct Expected {
     pub chains: BTreeSet<(Key, Option<Key>)>,
 }
 
+impl Expected {
+    /// The chain to name: one by a Service if there is any, of equals the least.
+    pub fn named(&self) -> Option<&(Key, Option<Key>)> {
+        let mut by_service = self.chains.iter().filter(|(_, service)| service.is_some());
+        by_service.next().or(self.chains.first())
+    }
+}
+
 /// Endpoints are told apart by what is behind them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Behind {
