@@ -6,7 +6,7 @@ use kube::core::ApiResource;
 use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::model::{
-    Key, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
+    Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::policy::PolicyFacts;
@@ -140,6 +140,15 @@ fn selects_namespaces(query: &ThanosQuery) -> bool {
     discovers(query) || matches!(stores, NamespaceScope::Matching(_))
 }
 
+/// The namespaces as far as they are known. What is not watched causes no events, so the limit of
+/// this process does not matter.
+fn known(views: &Views) -> Namespaces<'_> {
+    Namespaces {
+        listed: views.namespaces.readable(),
+        watched: None,
+    }
+}
+
 fn service_monitor_affects(
     views: &Views,
     query: &ThanosQuery,
@@ -154,11 +163,7 @@ fn service_monitor_affects(
         selections: &selections,
         without_sidecar: without_sidecar(query),
     };
-    let namespaces = Namespaces {
-        listed: views.namespaces.readable(),
-        watched: None,
-    };
-    resolve::affects(&namespaces, &request, key, old, new)
+    resolve::affects(&known(views), &request, key, old, new)
         || (!selections.is_empty() && shows_candidates(query))
 }
 
@@ -184,28 +189,84 @@ fn service_affects(
     old: Option<&ServiceFacts>,
     new: Option<&ServiceFacts>,
 ) -> bool {
-    let mut facts = [old, new].into_iter().flatten();
-    if facts.any(|s| is_component(&s.labels)) {
-        let namespaces = Namespaces {
-            listed: views.namespaces.readable(),
-            watched: None,
-        };
-        return may_hold_components(query, &key.namespace, &namespaces);
+    let either =
+        |has: fn(&Labels) -> bool| [old, new].into_iter().flatten().any(|s| has(&s.labels));
+    let as_component =
+        || either(is_component) && may_hold_components(query, &key.namespace, &known(views));
+    let as_query_api = || {
+        either(|labels| labels.contains_key(label::QUERY_API))
+            && query.spec.query_frontend.is_some()
+            && key.namespace == namespace(query)
+    };
+    let by_service_monitors = || {
+        discovers(query) && {
+            let world = resolve::World {
+                service_monitors: views.service_monitors.items(),
+                services: views.services.items(),
+                pods: views.pods.items(),
+                prometheuses: Some(views.prometheuses.items()),
+                namespaces: Namespaces::default(),
+                own_label: label::OWNER,
+                store_label: (label::STORE_API, label::TRUE),
+            };
+            resolve::affects_services(&world, key, old, new)
+        }
+    };
+    // One Service can be found in several ways, and each of them concerns other ThanosQuery.
+    as_component() || as_query_api() || by_service_monitors()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn query(namespace: &str, spec: Value) -> ThanosQuery {
+        serde_json::from_value(json!({
+            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+            "metadata": {"name": "q", "namespace": namespace}, "spec": spec,
+        }))
+        .unwrap()
     }
-    let mut facts = [old, new].into_iter().flatten();
-    if facts.any(|s| s.labels.contains_key(label::QUERY_API)) {
-        return query.spec.query_frontend.is_some() && key.namespace == namespace(query);
+
+    fn service(labels: Value) -> ServiceFacts {
+        ServiceFacts::from_object(&json!({
+            "metadata": {"labels": labels},
+            "spec": {"selector": {"app": "x"}, "ports": [{"name": "grpc", "port": 10901}]},
+        }))
     }
-    discovers(query) && {
-        let world = resolve::World {
-            service_monitors: views.service_monitors.items(),
-            services: views.services.items(),
-            pods: views.pods.items(),
-            prometheuses: Some(views.prometheuses.items()),
-            namespaces: Namespaces::default(),
-            own_label: label::OWNER,
-            store_label: (label::STORE_API, label::TRUE),
-        };
-        resolve::affects_services(&world, key, old, new)
+
+    #[test]
+    fn a_service_wakes_all_that_may_find_it_in_any_way() {
+        let query_api = json!({label::QUERY_API: "true"});
+        let store_api = json!({label::STORE_API: "true", label::PART_OF: "thanos"});
+        let frontend = json!({"queryFrontend": {}});
+        let discovery = json!({"serviceMonitorSelector": {}});
+        let everywhere = json!({"storeNamespaceSelector": {}});
+        let closed = json!({"serviceMonitorSelector": {},
+            "featureGates": {"enablePrometheusOperatorCRDs": false}});
+        for (labels, namespace, spec, expected) in [
+            (&query_api, "there", &frontend, true),
+            (&query_api, "here", &frontend, false),
+            (&query_api, "there", &json!({}), false),
+            (&query_api, "here", &discovery, true),
+            (&query_api, "here", &closed, false),
+            (&store_api, "there", &json!({}), true),
+            (&store_api, "here", &json!({}), false),
+            (&store_api, "here", &everywhere, true),
+            (&store_api, "here", &discovery, true),
+            (&json!({}), "there", &frontend, false),
+            (&json!({}), "here", &discovery, true),
+            // Our own are found by their labels alone.
+            (&json!({label::OWNER: "x"}), "here", &discovery, false),
+        ] {
+            let facts = service(labels.clone());
+            let query = query(namespace, spec.clone());
+            for (old, new) in [(None, Some(&facts)), (Some(&facts), None)] {
+                let found =
+                    service_affects(&Views::default(), &query, &Key::new("there", "s"), old, new);
+                assert_eq!(found, expected, "{labels} for {namespace} {spec}");
+            }
+        }
     }
 }
