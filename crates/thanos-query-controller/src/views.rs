@@ -5,19 +5,23 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
 use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
+use promop_compat::extract::{
+    self, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
+};
 use promop_compat::model::{
     Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::policy::PolicyFacts;
 use promop_compat::resolve::{self, Request};
-use serde_json::Value;
+use promop_compat::selector;
+use serde::Deserialize;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
 
 use crate::QueryController;
 use crate::components::{is_component, may_hold_components, store_scope};
-use crate::request::{namespace, resource_gate, selections, without_sidecar};
+use crate::request::{namespace, resource_gate, selections, wanted, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
 const NOT_OURS: &str = "!operator.thanos.io/owner";
@@ -50,87 +54,89 @@ pub struct Views {
 #[must_use]
 pub fn related() -> Vec<Related<QueryController>> {
     vec![
-        Related::optional(
+        Related::optional::<ServiceMonitorSpec>(
             Kind::ServiceMonitor,
             Spec {
                 view: |v: &Views| &v.service_monitors,
                 view_mut: |v: &mut Views| &mut v.service_monitors,
-                extract: ServiceMonitorFacts::from_object,
                 affects: service_monitor_affects,
             },
         )
         .labelled(NOT_OURS),
-        Related::optional(
+        Related::optional::<PrometheusSpec>(
             Kind::Prometheus,
             Spec {
                 view: |v: &Views| &v.prometheuses,
                 view_mut: |v: &mut Views| &mut v.prometheuses,
-                extract: PrometheusFacts::from_object,
                 affects: |_, query, _, _, _| discovers(query),
             },
         ),
-        Related::new(
+        Related::new::<ServiceSpec>(
             ApiResource::erase::<Service>(&()),
             Spec {
                 view: |v: &Views| &v.services,
                 view_mut: |v: &mut Views| &mut v.services,
-                extract: ServiceFacts::from_object,
                 affects: service_affects,
             },
         ),
-        Related::new(
+        Related::new::<PodSpec>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.pods,
                 view_mut: |v: &mut Views| &mut v.pods,
-                extract: PodFacts::from_object,
                 affects: |_, query, _, old, new| {
                     discovers(query) && resolve::affects_pods(old, new)
                 },
             },
         )
         .labelled(PROMETHEUS_PODS),
-        Related::new(
+        Related::new::<QuerierPod>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.queriers,
                 view_mut: |v: &mut Views| &mut v.queriers,
-                extract: |pod| text(&pod["metadata"]["labels"][label::OWNER]),
                 // Which pods run is asked when a file changes.
                 affects: |_, _, _, _, _| false,
             },
         )
         .labelled(QUERIER_PODS),
-        Related::new(
+        Related::new::<NamespaceSpec>(
             ApiResource::erase::<Namespace>(&()),
             Spec {
                 view: |v: &Views| &v.namespaces,
                 view_mut: |v: &mut Views| &mut v.namespaces,
-                extract: NamespaceFacts::from_object,
                 affects: |_, query, _, _, _| selects_namespaces(query),
             },
         )
         .cluster_scoped()
         .dispensable(),
-        Related::new(
+        Related::new::<PolicySpec>(
             ApiResource::erase::<NetworkPolicy>(&()),
             Spec {
                 view: |v: &Views| &v.policies,
                 view_mut: |v: &mut Views| &mut v.policies,
-                extract: PolicyFacts::from_object,
                 affects: |_, query, _, _, _| discovers(query),
             },
         ),
     ]
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// What is read of a querier pod: nothing but its labels.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct QuerierPod {}
+
+impl extract::Spec for QuerierPod {
+    type Facts = String;
+
+    /// The name of the ThanosQuery.
+    fn into_facts(self, mut labels: Labels) -> String {
+        labels.remove(label::OWNER).unwrap_or_default()
+    }
 }
 
 /// Whether ServiceMonitors lead `query` anywhere.
 fn discovers(query: &ThanosQuery) -> bool {
-    resource_gate(query) != Some(false) && !selections(query).is_empty()
+    resource_gate(query) != Some(false) && wanted(query).next().is_some()
 }
 
 /// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
@@ -156,15 +162,23 @@ fn service_monitor_affects(
     old: Option<&ServiceMonitorFacts>,
     new: Option<&ServiceMonitorFacts>,
 ) -> bool {
-    let selections = selections(query);
-    let own = namespace(query);
-    let request = Request {
-        namespace: &own,
-        selections: &selections,
-        without_sidecar: without_sidecar(query),
+    // Labels first: they rule out most, and looking at them copies no selector.
+    let may_be_selected = [old, new].into_iter().flatten().any(|facts| {
+        let mut wanted = wanted(query);
+        wanted.any(|(labels, _)| labels.is_none_or(|s| selector::matches(s, &facts.labels)))
+    });
+    let is_selected = || {
+        let selections = selections(query);
+        let own = namespace(query);
+        let request = Request {
+            namespace: &own,
+            selections: &selections,
+            without_sidecar: without_sidecar(query),
+        };
+        resolve::affects(&known(views), &request, key, old, new)
     };
-    resolve::affects(&known(views), &request, key, old, new)
-        || (!selections.is_empty() && shows_candidates(query))
+    (may_be_selected && is_selected())
+        || (wanted(query).next().is_some() && shows_candidates(query))
 }
 
 /// Whether the status names what a selector nearly matches, which any ServiceMonitor can change.
@@ -217,56 +231,4 @@ fn service_affects(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn query(namespace: &str, spec: Value) -> ThanosQuery {
-        serde_json::from_value(json!({
-            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
-            "metadata": {"name": "q", "namespace": namespace}, "spec": spec,
-        }))
-        .unwrap()
-    }
-
-    fn service(labels: Value) -> ServiceFacts {
-        ServiceFacts::from_object(&json!({
-            "metadata": {"labels": labels},
-            "spec": {"selector": {"app": "x"}, "ports": [{"name": "grpc", "port": 10901}]},
-        }))
-    }
-
-    #[test]
-    fn a_service_wakes_all_that_may_find_it_in_any_way() {
-        let query_api = json!({label::QUERY_API: "true"});
-        let store_api = json!({label::STORE_API: "true", label::PART_OF: "thanos"});
-        let frontend = json!({"queryFrontend": {}});
-        let discovery = json!({"serviceMonitorSelector": {}});
-        let everywhere = json!({"storeNamespaceSelector": {}});
-        let closed = json!({"serviceMonitorSelector": {},
-            "featureGates": {"enablePrometheusOperatorCRDs": false}});
-        for (labels, namespace, spec, expected) in [
-            (&query_api, "there", &frontend, true),
-            (&query_api, "here", &frontend, false),
-            (&query_api, "there", &json!({}), false),
-            (&query_api, "here", &discovery, true),
-            (&query_api, "here", &closed, false),
-            (&store_api, "there", &json!({}), true),
-            (&store_api, "here", &json!({}), false),
-            (&store_api, "here", &everywhere, true),
-            (&store_api, "here", &discovery, true),
-            (&json!({}), "there", &frontend, false),
-            (&json!({}), "here", &discovery, true),
-            // Our own are found by their labels alone.
-            (&json!({label::OWNER: "x"}), "here", &discovery, false),
-        ] {
-            let facts = service(labels.clone());
-            let query = query(namespace, spec.clone());
-            for (old, new) in [(None, Some(&facts)), (Some(&facts), None)] {
-                let found =
-                    service_affects(&Views::default(), &query, &Key::new("there", "s"), old, new);
-                assert_eq!(found, expected, "{labels} for {namespace} {spec}");
-            }
-        }
-    }
-}
+mod tests;
