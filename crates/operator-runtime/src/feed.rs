@@ -12,6 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
 use promop_compat::caps::Kind;
 use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing, sleep_to};
+use promop_compat::extract;
 use promop_compat::model::Key;
 use tokio::time::Instant;
 
@@ -19,8 +20,8 @@ use crate::component::{Component, OwnedKind};
 use crate::hub::{Guarded, Hub};
 use crate::ledger::{Owned, Wake};
 use crate::plan::ObjectKey;
-use crate::related::{Listing, Raw, Spec, key_of};
-use crate::view::View;
+use crate::related::{Listing, Spec, Watched, key_of};
+use crate::view::{Changes, View};
 
 /// How long the deletion of an optional kind's object is held back: when a definition is deleted,
 /// its objects go first, and the kind is missing only about half a second later.
@@ -195,19 +196,19 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
 }
 
 /// Feeds a view.
-pub(crate) async fn related<C, F>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, F>>, watch: Watch)
+pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, S>>, watch: Watch)
 where
     C: Component,
-    F: PartialEq + Send + Sync + 'static,
+    S: extract::Spec,
 {
-    let api: Api<Raw> = watch.api();
+    let api: Api<Watched<S>> = watch.api();
     let mut events = watch_objects(api, watch.config.clone())
         .default_backoff()
         .boxed();
-    let mut listing: Listing<F> = BTreeMap::new();
+    let mut listing: Listing<S::Facts> = BTreeMap::new();
     let mut held: BTreeMap<Key, Instant> = BTreeMap::new();
     let mut thaw: Option<Instant> = None;
-    let change = |apply: &mut dyn FnMut(&mut View<F>) -> Vec<crate::view::Change<F>>| {
+    let change = |apply: &mut dyn FnMut(&mut View<S::Facts>) -> Changes<S::Facts>| {
         hub.take_in(&spec, apply);
     };
     loop {
@@ -233,8 +234,8 @@ where
         match event {
             None => return,
             Some(Ok(Event::Init)) => listing.clear(),
-            Some(Ok(Event::InitApply(raw))) => {
-                listing.insert(key_of(&raw.metadata), (spec.extract)(&raw.body));
+            Some(Ok(Event::InitApply(it))) => {
+                listing.insert(key_of(&it.metadata), it.facts);
             }
             Some(Ok(Event::InitDone)) => {
                 let namespace = watch.id.namespace.as_deref();
@@ -268,10 +269,10 @@ where
                 }
                 hub.synced(&watch.id);
             }
-            Some(Ok(Event::Apply(raw))) => {
-                let key = key_of(&raw.metadata);
+            Some(Ok(Event::Apply(it))) => {
+                let key = key_of(&it.metadata);
                 held.remove(&key);
-                let mut facts = Some((spec.extract)(&raw.body));
+                let mut facts = Some(it.facts);
                 if thaw.take().is_some() {
                     let mut listed = facts.take().map(|f| BTreeMap::from([(key, f)]));
                     let namespace = watch.id.namespace.as_deref();
@@ -281,8 +282,8 @@ where
                     change(&mut |view| view.change(&key, facts.take()).into_iter().collect());
                 }
             }
-            Some(Ok(Event::Delete(raw))) => {
-                let key = key_of(&raw.metadata);
+            Some(Ok(Event::Delete(it))) => {
+                let key = key_of(&it.metadata);
                 if watch.id.capability.is_some() {
                     hub.doubt.notify_one();
                     held.insert(key, Instant::now() + HOLD);

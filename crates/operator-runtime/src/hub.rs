@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Caps, Kind};
+use promop_compat::extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 
@@ -119,31 +120,33 @@ impl<C: Component> Hub<C> {
     }
 
     /// Takes in changes of one view, and queues whom they concern.
-    pub(crate) fn take_in<F: PartialEq>(
+    pub(crate) fn take_in<S: extract::Spec>(
         &self,
-        spec: &Spec<C, F>,
-        apply: impl FnOnce(&mut View<F>) -> Vec<Change<F>>,
+        spec: &Spec<C, S>,
+        apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,
     ) {
         let mut state = self.state();
         let changes = apply((spec.view_mut)(&mut state.views));
         if changes.is_empty() {
             return;
         }
-        let resources = self.store.state();
         let views = &state.views;
-        let concerned: Vec<Key> = resources
+        let view = (spec.view)(views).items();
+        let changes: Vec<_> = changes
             .iter()
-            .filter_map(|it| it.0.as_ref().ok())
-            .filter(|it| {
-                changes.iter().any(|Change { key, old }| {
-                    let new = (spec.view)(views).items().get(key);
-                    (spec.affects)(views, it, key, old.as_ref(), new)
-                })
-            })
-            .map(|it| key_of(it.meta()))
+            .map(|Change { key, old }| (key, old.as_ref(), view.get(key)))
             .collect();
+        // Most changes concern nobody, so those concerned are found where they are stored.
+        let concerned = self.store.state_filter(|it| {
+            let mut changes = changes.iter();
+            it.0.as_ref().is_ok_and(|it| {
+                changes.any(|(key, old, new)| (spec.affects)(views, it, key, *old, *new))
+            })
+        });
         drop(state);
-        concerned.iter().for_each(|key| self.wake(key));
+        concerned
+            .iter()
+            .for_each(|it| self.wake(&key_of(it.meta())));
     }
 
     /// Takes in a custom resource. Its own status coming back wakes nobody.

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
 use promop_compat::caps::Kind;
+use promop_compat::extract::{self, Thin};
 use promop_compat::model::Key;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,45 +17,30 @@ use crate::feed;
 use crate::hub::Hub;
 use crate::view::View;
 
-/// An object as it came, without `managedFields`. Foreign objects are read leniently, so nothing
-/// in them can stop a watch.
+/// An object as it is watched: which one it is, and its facts. Nothing else of it is ever held.
+/// Foreign objects are read leniently, so nothing in them can stop a watch.
 #[derive(Clone, Debug)]
-pub struct Raw {
-    /// Standard metadata.
+pub struct Watched<S: extract::Spec> {
+    /// Name, namespace, uid and resource version.
     pub metadata: ObjectMeta,
-    /// The whole object.
-    pub body: Value,
+    /// What decisions need to know of it.
+    pub facts: S::Facts,
 }
 
-impl<'de> Deserialize<'de> for Raw {
+impl<S: extract::Spec> From<Thin<S>> for Watched<S> {
+    fn from(object: Thin<S>) -> Self {
+        let (metadata, facts) = object.into_parts();
+        Self { metadata, facts }
+    }
+}
+
+impl<'de, S: extract::Spec> Deserialize<'de> for Watched<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from(Value::deserialize(deserializer)?))
+        Thin::deserialize(deserializer).map(Self::from)
     }
 }
 
-impl From<Value> for Raw {
-    fn from(mut body: Value) -> Self {
-        if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        let text = |field: &str| {
-            let value = body.get("metadata").and_then(|m| m.get(field));
-            value.and_then(Value::as_str).map(str::to_owned)
-        };
-        Self {
-            metadata: ObjectMeta {
-                name: text("name"),
-                namespace: text("namespace"),
-                resource_version: text("resourceVersion"),
-                uid: text("uid"),
-                ..Default::default()
-            },
-            body,
-        }
-    }
-}
-
-impl kube::Resource for Raw {
+impl<S: extract::Spec> kube::Resource for Watched<S> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
@@ -93,16 +79,14 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
 pub type Affects<C, F> =
     fn(&<C as Component>::Views, &<C as Component>::Resource, &Key, Option<&F>, Option<&F>) -> bool;
 
-/// The typed part of a related kind.
-pub struct Spec<C: Component, F> {
+/// The typed part of a related kind: where the facts go that are read by `S`.
+pub struct Spec<C: Component, S: extract::Spec> {
     /// Finds the view.
-    pub view: fn(&C::Views) -> &View<F>,
+    pub view: fn(&C::Views) -> &View<S::Facts>,
     /// Finds the view, to change it.
-    pub view_mut: fn(&mut C::Views) -> &mut View<F>,
-    /// Reads the facts of an object.
-    pub extract: fn(&Value) -> F,
+    pub view_mut: fn(&mut C::Views) -> &mut View<S::Facts>,
     /// Whether a custom resource must look again, given the facts before and after.
-    pub affects: Affects<C, F>,
+    pub affects: Affects<C, S::Facts>,
 }
 
 /// A related kind.
@@ -122,10 +106,7 @@ pub struct Related<C: Component> {
 
 impl<C: Component> Related<C> {
     /// A kind that every cluster has.
-    pub fn new<F>(resource: ApiResource, spec: Spec<C, F>) -> Self
-    where
-        F: PartialEq + Send + Sync + 'static,
-    {
+    pub fn new<S: extract::Spec>(resource: ApiResource, spec: Spec<C, S>) -> Self {
         Self {
             resource,
             capability: None,
@@ -137,10 +118,7 @@ impl<C: Component> Related<C> {
     }
 
     /// A kind of Prometheus Operator.
-    pub fn optional<F>(kind: Kind, spec: Spec<C, F>) -> Self
-    where
-        F: PartialEq + Send + Sync + 'static,
-    {
+    pub fn optional<S: extract::Spec>(kind: Kind, spec: Spec<C, S>) -> Self {
         Self {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
@@ -208,15 +186,10 @@ trait Source<C: Component>: Send + Sync {
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C, F> Source<C> for Arc<Spec<C, F>>
-where
-    C: Component,
-    F: PartialEq + Send + Sync + 'static,
-{
+impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
     fn load(&self, views: &mut C::Views, object: &Value) {
-        let raw = Raw::from(object.clone());
-        let facts = (self.extract)(&raw.body);
-        (self.view_mut)(views).change(&key_of(&raw.metadata), Some(facts));
+        let it = Watched::from(Thin::<S>::read(object));
+        (self.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
     }
 
     fn freeze(&self, views: &mut C::Views) {

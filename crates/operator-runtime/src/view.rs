@@ -81,7 +81,7 @@ impl<F: PartialEq> View<F> {
     }
 
     /// Takes in a complete list of one namespace, or of all. Returns what differs.
-    pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Vec<Change<F>> {
+    pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Changes<F> {
         self.frozen = false;
         self.denied = false;
         let gone = self.missing_in(namespace, &listed);
@@ -97,6 +97,9 @@ impl<F: PartialEq> View<F> {
         changes
     }
 }
+
+/// The differences that a view took in.
+pub type Changes<F> = Vec<Change<F>>;
 
 /// A difference that a view took in. The new facts are in the view.
 #[derive(Debug)]

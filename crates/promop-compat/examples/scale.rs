@@ -36,6 +36,13 @@ fn with_labels(pairs: &[(&str, &str)]) -> LabelSelector {
     }
 }
 
+fn port(name: &str, port: u16) -> PortFacts {
+    PortFacts {
+        name: Some(name.to_owned()),
+        port,
+    }
+}
+
 /// Ten Prometheuses of two replicas; a Service and a ServiceMonitor for each; applications.
 fn main() {
     let mut service_monitors = BTreeMap::new();
@@ -81,10 +88,10 @@ fn main() {
                 true => labels(&[(names::NAME, names::PROMETHEUS)]),
                 false => labels(&[("app", &number)]),
             },
-            // One in twenty has a port named grpc.
-            ports: vec![PortFacts {
-                name: Some(if i % 20 == 19 { "grpc" } else { "http" }.to_owned()),
-                port: 80,
+            // One in twenty serves the StoreAPI.
+            ports: vec![match i % 20 {
+                19 => port("grpc", 10901),
+                _ => port("http", 80),
             }],
             headless: true,
         };
@@ -123,6 +130,7 @@ fn main() {
             watched: None,
         },
         own_label: "operator.thanos.io/owner",
+        store_label: ("operator.thanos.io/store-api", "true"),
     };
     let selection = |pairs: &[(&str, &str)], scope| {
         [Selection {

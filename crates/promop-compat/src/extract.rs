@@ -9,6 +9,9 @@ mod monitoring;
 mod policy;
 mod selector;
 
+use std::fmt::Debug;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,12 +21,12 @@ pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
 pub use policy::PolicySpec;
 
 use crate::lenient::{Lenient, Object};
-use crate::model::{Key, Labels};
+use crate::model::Labels;
 
 /// What is read of the `spec` of one kind.
-pub trait Spec: DeserializeOwned + Default {
+pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
     /// What it comes to.
-    type Facts;
+    type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
 
     /// The facts of an object with these labels and this spec.
     fn into_facts(self, labels: Labels) -> Self::Facts;
@@ -38,10 +41,12 @@ pub struct Thin<S> {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Meta {
     name: Lenient<String>,
     namespace: Lenient<String>,
+    uid: Lenient<String>,
+    resource_version: Lenient<String>,
     labels: Lenient<Labels>,
 }
 
@@ -52,18 +57,25 @@ impl<S: Spec> Thin<S> {
         Self::deserialize(object).unwrap_or_default()
     }
 
-    /// Namespace and name; empty where the object has none.
-    #[must_use]
-    pub fn key(&self) -> Key {
-        let metadata = self.metadata.clone().fields();
-        Key::new(metadata.namespace.or_default(), metadata.name.or_default())
-    }
-
     /// The facts of the object.
     #[must_use]
     pub fn into_facts(self) -> S::Facts {
-        let labels = self.metadata.fields().labels.or_default();
-        self.spec.fields().into_facts(labels)
+        self.into_parts().1
+    }
+
+    /// Which object it is, in which version, and its facts.
+    #[must_use]
+    pub fn into_parts(self) -> (ObjectMeta, S::Facts) {
+        let metadata = self.metadata.fields();
+        let identity = ObjectMeta {
+            name: metadata.name.get(),
+            namespace: metadata.namespace.get(),
+            uid: metadata.uid.get(),
+            resource_version: metadata.resource_version.get(),
+            ..ObjectMeta::default()
+        };
+        let labels = metadata.labels.or_default();
+        (identity, self.spec.fields().into_facts(labels))
     }
 }
 

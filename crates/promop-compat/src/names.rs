@@ -1,4 +1,5 @@
-//! Names that Prometheus Operator gives to what it makes. They are its contract, not ours.
+//! Names that Prometheus Operator gives to what it makes, and that installations of Thanos share.
+//! They are their contracts, not ours.
 
 use crate::model::{Key, Labels, PrometheusFacts};
 
@@ -28,6 +29,11 @@ pub const SIDECAR_CONTAINER: &str = "thanos-sidecar";
 pub const WEB_PORT: u16 = 9090;
 /// The name of that port, unless `spec.portName` names another.
 pub const WEB_PORT_NAME: &str = "web";
+/// The larger program that something is a part of.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// The value of [`PART_OF`] on components of Thanos. That of [`NAME`] is the same, or begins with it
+/// (`thanos-store`).
+pub const THANOS: &str = "thanos";
 /// The StoreAPI port of Thanos.
 pub const GRPC_PORT: u16 = 10901;
 /// The name of the StoreAPI port, in pods and Services.

@@ -45,7 +45,8 @@ pub enum Via {
 /// The chain from a ServiceMonitor to an endpoint. One chain is named, the others are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Chain {
-    /// The first (by namespace and name) ServiceMonitor that leads here.
+    /// The first (by namespace and name) ServiceMonitor that points here, or else the first that
+    /// is scraped from here.
     pub service_monitor: Key,
     /// The Service it selects; `None` if the chain goes by the Prometheus that scrapes it.
     pub service: Option<Key>,
@@ -96,6 +97,8 @@ pub struct World<'a> {
     /// The label key that marks Services of our own components. They join queriers by another
     /// path; found through ServiceMonitors, a querier would query itself.
     pub own_label: &'a str,
+    /// The label, key and value, by which a Service announces a StoreAPI to queriers.
+    pub store_label: (&'a str, &'a str),
 }
 
 /// What one custom resource asks for.

@@ -117,7 +117,7 @@ fn check(found: &Endpoint, expected: &Expected) {
     let chain = &found.chain;
     assert_eq!(chain.prometheus, expected.prometheus);
     let named = (chain.service_monitor.clone(), chain.service.clone());
-    assert_eq!(Some(&named), expected.chains.first());
+    assert_eq!(Some(&named), expected.named());
     let monitors: BTreeSet<_> = expected.chains.iter().map(|(monitor, _)| monitor).collect();
     assert_eq!(chain.others, monitors.len() - 1);
 }
@@ -139,6 +139,9 @@ fn count(
         saw(format!("{:?}", endpoint.via));
         if by_scraper && by_service {
             saw("reached by scraper and by Service".to_owned());
+        }
+        if endpoint.named() != endpoint.chains.first() {
+            saw("the chain by a Service is not the first".to_owned());
         }
         if endpoint.chains.len() > 1 {
             saw("several chains".to_owned());
@@ -211,6 +214,7 @@ fn assert_covered(covered: &BTreeMap<String, u32>) {
         "Bridge of a pod that is there",
         "Bridge of a pod that is absent",
         "reached by scraper and by Service",
+        "the chain by a Service is not the first",
         "several chains",
         "shard 1",
         "sidecar without a resource",

@@ -1,5 +1,6 @@
 //! What a ThanosQuery asks discovery for. Pure.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 use promop_compat::caps::{Caps, Gate, Kind};
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
@@ -10,27 +11,36 @@ use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
 use crate::QueryController;
 use crate::views::Views;
 
+/// The selectors of ServiceMonitors, as the spec has them: by labels (all if there is none) and by
+/// namespaces.
+pub fn wanted(
+    query: &ThanosQuery,
+) -> impl Iterator<Item = (Option<&LabelSelector>, Option<&LabelSelector>)> {
+    let spec = &query.spec;
+    let short = spec.service_monitor_selector.as_ref().map(|selector| {
+        let namespaces = spec.service_monitor_namespace_selector.as_ref();
+        (Some(selector), namespaces)
+    });
+    let long = service_monitors(query)
+        .filter(|section| section.enabled.unwrap_or(section.selector.is_some()))
+        .map(|section| {
+            (
+                section.selector.as_ref(),
+                section.namespace_selector.as_ref(),
+            )
+        });
+    short.into_iter().chain(long)
+}
+
 /// The selections of ServiceMonitors, whether or not the gates let them count.
 #[must_use]
 pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
-    let spec = &query.spec;
-    let mut selections = Vec::new();
-    if let Some(selector) = &spec.service_monitor_selector {
-        let namespaces = spec.service_monitor_namespace_selector.as_ref();
-        selections.push(Selection {
-            selector: selector.clone(),
+    wanted(query)
+        .map(|(selector, namespaces)| Selection {
+            selector: selector.cloned().unwrap_or_default(),
             scope: NamespaceScope::from_selector(namespaces),
-        });
-    }
-    if let Some(section) = service_monitors(query)
-        && section.enabled.unwrap_or(section.selector.is_some())
-    {
-        selections.push(Selection {
-            selector: section.selector.clone().unwrap_or_default(),
-            scope: NamespaceScope::from_selector(section.namespace_selector.as_ref()),
-        });
-    }
-    selections
+        })
+        .collect()
 }
 
 /// `spec.featureGates.enablePrometheusOperatorCRDs`.
@@ -74,6 +84,7 @@ impl QueryController {
             prometheuses: prometheuses.then(|| views.prometheuses.items()),
             namespaces: self.namespaces(views),
             own_label: label::OWNER,
+            store_label: (label::STORE_API, label::TRUE),
         }
     }
 

@@ -5,19 +5,23 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
 use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
+use promop_compat::extract::{
+    self, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
+};
 use promop_compat::model::{
-    Key, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
+    Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::policy::PolicyFacts;
 use promop_compat::resolve::{self, Request};
-use serde_json::Value;
+use promop_compat::selector;
+use serde::Deserialize;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
 
 use crate::QueryController;
 use crate::components::{is_component, may_hold_components, store_scope};
-use crate::request::{namespace, resource_gate, selections, without_sidecar};
+use crate::request::{namespace, resource_gate, selections, wanted, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
 const NOT_OURS: &str = "!operator.thanos.io/owner";
@@ -50,87 +54,89 @@ pub struct Views {
 #[must_use]
 pub fn related() -> Vec<Related<QueryController>> {
     vec![
-        Related::optional(
+        Related::optional::<ServiceMonitorSpec>(
             Kind::ServiceMonitor,
             Spec {
                 view: |v: &Views| &v.service_monitors,
                 view_mut: |v: &mut Views| &mut v.service_monitors,
-                extract: ServiceMonitorFacts::from_object,
                 affects: service_monitor_affects,
             },
         )
         .labelled(NOT_OURS),
-        Related::optional(
+        Related::optional::<PrometheusSpec>(
             Kind::Prometheus,
             Spec {
                 view: |v: &Views| &v.prometheuses,
                 view_mut: |v: &mut Views| &mut v.prometheuses,
-                extract: PrometheusFacts::from_object,
                 affects: |_, query, _, _, _| discovers(query),
             },
         ),
-        Related::new(
+        Related::new::<ServiceSpec>(
             ApiResource::erase::<Service>(&()),
             Spec {
                 view: |v: &Views| &v.services,
                 view_mut: |v: &mut Views| &mut v.services,
-                extract: ServiceFacts::from_object,
                 affects: service_affects,
             },
         ),
-        Related::new(
+        Related::new::<PodSpec>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.pods,
                 view_mut: |v: &mut Views| &mut v.pods,
-                extract: PodFacts::from_object,
                 affects: |_, query, _, old, new| {
                     discovers(query) && resolve::affects_pods(old, new)
                 },
             },
         )
         .labelled(PROMETHEUS_PODS),
-        Related::new(
+        Related::new::<QuerierPod>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.queriers,
                 view_mut: |v: &mut Views| &mut v.queriers,
-                extract: |pod| text(&pod["metadata"]["labels"][label::OWNER]),
                 // Which pods run is asked when a file changes.
                 affects: |_, _, _, _, _| false,
             },
         )
         .labelled(QUERIER_PODS),
-        Related::new(
+        Related::new::<NamespaceSpec>(
             ApiResource::erase::<Namespace>(&()),
             Spec {
                 view: |v: &Views| &v.namespaces,
                 view_mut: |v: &mut Views| &mut v.namespaces,
-                extract: NamespaceFacts::from_object,
                 affects: |_, query, _, _, _| selects_namespaces(query),
             },
         )
         .cluster_scoped()
         .dispensable(),
-        Related::new(
+        Related::new::<PolicySpec>(
             ApiResource::erase::<NetworkPolicy>(&()),
             Spec {
                 view: |v: &Views| &v.policies,
                 view_mut: |v: &mut Views| &mut v.policies,
-                extract: PolicyFacts::from_object,
                 affects: |_, query, _, _, _| discovers(query),
             },
         ),
     ]
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// What is read of a querier pod: nothing but its labels.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct QuerierPod {}
+
+impl extract::Spec for QuerierPod {
+    type Facts = String;
+
+    /// The name of the ThanosQuery.
+    fn into_facts(self, mut labels: Labels) -> String {
+        labels.remove(label::OWNER).unwrap_or_default()
+    }
 }
 
 /// Whether ServiceMonitors lead `query` anywhere.
 fn discovers(query: &ThanosQuery) -> bool {
-    resource_gate(query) != Some(false) && !selections(query).is_empty()
+    resource_gate(query) != Some(false) && wanted(query).next().is_some()
 }
 
 /// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
@@ -140,6 +146,15 @@ fn selects_namespaces(query: &ThanosQuery) -> bool {
     discovers(query) || matches!(stores, NamespaceScope::Matching(_))
 }
 
+/// The namespaces as far as they are known. What is not watched causes no events, so the limit of
+/// this process does not matter.
+fn known(views: &Views) -> Namespaces<'_> {
+    Namespaces {
+        listed: views.namespaces.readable(),
+        watched: None,
+    }
+}
+
 fn service_monitor_affects(
     views: &Views,
     query: &ThanosQuery,
@@ -147,19 +162,23 @@ fn service_monitor_affects(
     old: Option<&ServiceMonitorFacts>,
     new: Option<&ServiceMonitorFacts>,
 ) -> bool {
-    let selections = selections(query);
-    let own = namespace(query);
-    let request = Request {
-        namespace: &own,
-        selections: &selections,
-        without_sidecar: without_sidecar(query),
+    // Labels first: they rule out most, and looking at them copies no selector.
+    let may_be_selected = [old, new].into_iter().flatten().any(|facts| {
+        let mut wanted = wanted(query);
+        wanted.any(|(labels, _)| labels.is_none_or(|s| selector::matches(s, &facts.labels)))
+    });
+    let is_selected = || {
+        let selections = selections(query);
+        let own = namespace(query);
+        let request = Request {
+            namespace: &own,
+            selections: &selections,
+            without_sidecar: without_sidecar(query),
+        };
+        resolve::affects(&known(views), &request, key, old, new)
     };
-    let namespaces = Namespaces {
-        listed: views.namespaces.readable(),
-        watched: None,
-    };
-    resolve::affects(&namespaces, &request, key, old, new)
-        || (!selections.is_empty() && shows_candidates(query))
+    (may_be_selected && is_selected())
+        || (wanted(query).next().is_some() && shows_candidates(query))
 }
 
 /// Whether the status names what a selector nearly matches, which any ServiceMonitor can change.
@@ -184,27 +203,32 @@ fn service_affects(
     old: Option<&ServiceFacts>,
     new: Option<&ServiceFacts>,
 ) -> bool {
-    let mut facts = [old, new].into_iter().flatten();
-    if facts.any(|s| is_component(&s.labels)) {
-        let namespaces = Namespaces {
-            listed: views.namespaces.readable(),
-            watched: None,
-        };
-        return may_hold_components(query, &key.namespace, &namespaces);
-    }
-    let mut facts = [old, new].into_iter().flatten();
-    if facts.any(|s| s.labels.contains_key(label::QUERY_API)) {
-        return query.spec.query_frontend.is_some() && key.namespace == namespace(query);
-    }
-    discovers(query) && {
-        let world = resolve::World {
-            service_monitors: views.service_monitors.items(),
-            services: views.services.items(),
-            pods: views.pods.items(),
-            prometheuses: Some(views.prometheuses.items()),
-            namespaces: Namespaces::default(),
-            own_label: label::OWNER,
-        };
-        resolve::affects_services(&world, key, old, new)
-    }
+    let either =
+        |has: fn(&Labels) -> bool| [old, new].into_iter().flatten().any(|s| has(&s.labels));
+    let as_component =
+        || either(is_component) && may_hold_components(query, &key.namespace, &known(views));
+    let as_query_api = || {
+        either(|labels| labels.contains_key(label::QUERY_API))
+            && query.spec.query_frontend.is_some()
+            && key.namespace == namespace(query)
+    };
+    let by_service_monitors = || {
+        discovers(query) && {
+            let world = resolve::World {
+                service_monitors: views.service_monitors.items(),
+                services: views.services.items(),
+                pods: views.pods.items(),
+                prometheuses: Some(views.prometheuses.items()),
+                namespaces: Namespaces::default(),
+                own_label: label::OWNER,
+                store_label: (label::STORE_API, label::TRUE),
+            };
+            resolve::affects_services(&world, key, old, new)
+        }
+    };
+    // One Service can be found in several ways, and each of them concerns other ThanosQuery.
+    as_component() || as_query_api() || by_service_monitors()
 }
+
+#[cfg(test)]
+mod tests;

@@ -332,12 +332,25 @@ fn the_flags_of_a_sidecar() {
 
 #[test]
 fn namespaces_and_metadata() {
-    let object = json!({"metadata": {"name": "n", "labels": {"a": "b", "odd": 1}}, "spec": {"finalizers": []}});
+    let object = json!({
+        "metadata": {
+            "name": "n", "uid": "u", "resourceVersion": "7", "labels": {"a": "b", "odd": 1},
+            "managedFields": [{"manager": "m"}],
+        },
+        "spec": {"finalizers": []},
+    });
     assert_eq!(
         NamespaceFacts::from_object(&object).labels,
         labels(&[("a", "b")])
     );
     let thin: Thin<NamespaceSpec> = from_str(&object.to_string()).unwrap();
-    assert_eq!(thin.key(), Key::new("", "n"));
-    assert_eq!(thin.into_facts().labels, labels(&[("a", "b")]));
+    let (metadata, facts) = thin.into_parts();
+    let expected = ObjectMeta {
+        name: Some("n".to_owned()),
+        uid: Some("u".to_owned()),
+        resource_version: Some("7".to_owned()),
+        ..Default::default()
+    };
+    assert_eq!(metadata, expected);
+    assert_eq!(facts.labels, labels(&[("a", "b")]));
 }

@@ -78,7 +78,7 @@ pub(super) fn leads_to(
     facts: &ServiceFacts,
 ) -> Option<LeadsTo> {
     let leads_to = if pods.is_empty() {
-        match (purpose(facts), store_api_port(facts)) {
+        match (purpose(facts), store_api_port(world, facts)) {
             (Purpose::Prometheus | Purpose::Other, Some(port)) => LeadsTo::StoreApi(StoreApi {
                 address: store_api_address(key, port),
                 headless: facts.headless,
@@ -121,15 +121,33 @@ fn purpose(facts: &ServiceFacts) -> Purpose {
     }
 }
 
-/// The port by which a Service exposes the StoreAPI, if it does.
-fn store_api_port(facts: &ServiceFacts) -> Option<&PortFacts> {
-    let is_named = |port: &&PortFacts| port.name.as_deref() == Some(names::GRPC_PORT_NAME);
+/// The port by which a Service exposes the StoreAPI, if it does. The number is Thanos' own; the
+/// name is everybody's (Loki and Tempo have such a port), so it counts on Services of Thanos only.
+fn store_api_port<'f>(world: &World<'_>, facts: &'f ServiceFacts) -> Option<&'f PortFacts> {
     let is_numbered = |port: &&PortFacts| port.port == names::GRPC_PORT;
+    let is_named = |port: &&PortFacts| {
+        port.name.as_deref() == Some(names::GRPC_PORT_NAME)
+            && (is_numbered(port) || is_thanos(world, &facts.labels))
+    };
     let mut ports = facts.ports.iter();
     ports
         .clone()
         .find(is_named)
         .or_else(|| ports.find(is_numbered))
+}
+
+/// Whether labels tell that a Service belongs to Thanos: by the name that its installations give,
+/// or by the label that announces a StoreAPI.
+fn is_thanos(world: &World<'_>, labels: &Labels) -> bool {
+    let label = |key: &str| labels.get(key).map(String::as_str);
+    let (store, announced) = world.store_label;
+    let is_named = |name: &str| {
+        let component = name.strip_prefix(names::THANOS);
+        component.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    label(names::PART_OF) == Some(names::THANOS)
+        || label(names::NAME).is_some_and(is_named)
+        || label(store) == Some(announced)
 }
 
 /// The address of the StoreAPI behind `port`. A named port has an SRV record, so the port number

@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Follows one ServiceMonitor. They must come in order, so that the first chain is the least.
+    /// Follows one ServiceMonitor. They must come in order, so that the least chain is named.
     pub(super) fn follow(&mut self, key: &'a Key, monitor: &'a ServiceMonitorFacts) {
         if let Err(error) = selector::validate(&monitor.selector) {
             let subject = Subject::ServiceMonitor(key.clone());
@@ -167,8 +167,8 @@ impl<'a> Search<'a> {
 /// The chains to one endpoint.
 #[derive(Default)]
 struct Chains<'a> {
-    /// The least one: a ServiceMonitor and, unless it goes by a scraper, a Service.
-    first: Option<(&'a Key, Option<&'a Key>)>,
+    /// The one to name: a ServiceMonitor and, unless it goes by a scraper, a Service.
+    named: Option<(&'a Key, Option<&'a Key>)>,
     last: Option<&'a Key>,
     /// The number of ServiceMonitors.
     monitors: usize,
@@ -176,14 +176,19 @@ struct Chains<'a> {
 
 impl<'a> Chains<'a> {
     fn add(&mut self, monitor: &'a Key, service: Option<&'a Key>) {
-        self.first.get_or_insert((monitor, service));
+        // A ServiceMonitor that points here explains more than one that is scraped from here. Of
+        // equals the least stays, since they come in order.
+        let explains_more = |(_, named): (_, Option<_>)| named.is_none() && service.is_some();
+        if self.named.is_none_or(explains_more) {
+            self.named = Some((monitor, service));
+        }
         if self.last.replace(monitor) != Some(monitor) {
             self.monitors += 1;
         }
     }
 
     fn chain(&self, prometheus: Option<&Key>) -> Chain {
-        let (monitor, service) = self.first.unzip();
+        let (monitor, service) = self.named.unzip();
         Chain {
             service_monitor: monitor.cloned().unwrap_or_default(),
             service: service.flatten().cloned(),

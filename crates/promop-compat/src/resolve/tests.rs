@@ -1,5 +1,6 @@
 //! One test per rule. Whole worlds are compared with an oracle in `tests/resolution.rs`.
 
+mod chains;
 mod endpoints;
 mod selection;
 mod services;
@@ -126,6 +127,7 @@ impl Cluster {
                 watched: None,
             },
             own_label: OWN,
+            store_label: STORE,
         }
     }
 
@@ -156,6 +158,7 @@ impl Cluster {
 }
 
 const OWN: &str = "operator.thanos.io/owner";
+const STORE: (&str, &str) = ("operator.thanos.io/store-api", "true");
 
 fn prometheus(replicas: u32) -> PrometheusFacts {
     PrometheusFacts {

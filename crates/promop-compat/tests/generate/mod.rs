@@ -31,6 +31,7 @@ pub fn runner(cases: u32) -> TestRunner {
 }
 
 pub const OWN_LABEL: &str = "operator.thanos.io/owner";
+pub const STORE_LABEL: (&str, &str) = ("operator.thanos.io/store-api", "true");
 const NAMESPACES: [&str; 3] = ["a", "b", "c"];
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -57,6 +58,7 @@ impl Case {
             prometheuses: self.prometheuses.as_ref(),
             namespaces: self.known(),
             own_label: OWN_LABEL,
+            store_label: STORE_LABEL,
         }
     }
 
@@ -237,15 +239,28 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
             port: 80,
         },
     ]);
+    // Not every name that begins like this is one of Thanos.
+    let program = select(vec![
+        ("app.kubernetes.io/name", "thanos"),
+        ("app.kubernetes.io/name", "thanos-store"),
+        ("app.kubernetes.io/name", "thanosaurus"),
+        ("app.kubernetes.io/name", "loki"),
+        ("app.kubernetes.io/part-of", "thanos"),
+        ("app.kubernetes.io/part-of", "tempo"),
+        STORE_LABEL,
+        (STORE_LABEL.0, "false"),
+    ]);
     (
-        labels(),
+        (labels(), option::of(program)),
         selector,
         vec(port, 0..3),
         any::<bool>(),
         rarely(8),
         rarely(8),
     )
-        .prop_map(|(mut labels, selector, ports, headless, ours, operated)| {
+        .prop_map(|(labels, selector, ports, headless, ours, operated)| {
+            let (mut labels, program) = labels;
+            labels.extend(program.map(|(key, value)| (owned(key), owned(value))));
             if ours {
                 labels.insert(OWN_LABEL.to_owned(), owned("query"));
             }

@@ -20,6 +20,14 @@ pub struct Expected {
     pub chains: BTreeSet<(Key, Option<Key>)>,
 }
 
+impl Expected {
+    /// The chain to name: one by a Service if there is any, of equals the least.
+    pub fn named(&self) -> Option<&(Key, Option<Key>)> {
+        let mut by_service = self.chains.iter().filter(|(_, service)| service.is_some());
+        by_service.next().or(self.chains.first())
+    }
+}
+
 /// Endpoints are told apart by what is behind them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Behind {
@@ -395,12 +403,23 @@ fn is_for_prometheus(service: &ServiceFacts) -> bool {
         )
 }
 
+/// The address of the StoreAPI: a port `grpc` of Thanos or of its number, else the one of its
+/// number.
 fn store_api(key: &Key, service: &ServiceFacts) -> Option<String> {
     if is_operated(service) {
         return None;
     }
+    let mut of_thanos = false;
+    for (label, value) in &service.labels {
+        of_thanos |= match label.as_str() {
+            "app.kubernetes.io/part-of" => value == "thanos",
+            "app.kubernetes.io/name" => value == "thanos" || value.starts_with("thanos-"),
+            "operator.thanos.io/store-api" => value == "true",
+            _ => false,
+        };
+    }
     for port in &service.ports {
-        if port.name.as_deref() == Some("grpc") {
+        if port.name.as_deref() == Some("grpc") && (of_thanos || port.port == 10901) {
             return Some(format!(
                 "dnssrv+_grpc._tcp.{}.{}.svc",
                 key.name, key.namespace

@@ -116,7 +116,8 @@ fn only_changes_that_can_matter_wake() {
         ..Default::default()
     };
     let application = service(&[("app", "x")], vec![port(Some("http"), 80)]);
-    let store = service(&[("app", "x")], vec![port(Some("grpc"), 80)]);
+    let store = service(&[("app", "x")], vec![port(Some("grpc"), 10901)]);
+    let foreign = service(&[("app", "x")], vec![port(Some("grpc"), 80)]);
     let to_prometheus = service(&[(names::INSTANCE, "k8s")], vec![]);
     let affects_service =
         |namespace, old, new| affects_services(&world, &key(namespace, "s"), old, new);
@@ -126,6 +127,7 @@ fn only_changes_that_can_matter_wake() {
         Some(&application)
     ));
     assert!(affects_service("apps", None, Some(&store)));
+    assert!(!affects_service("apps", None, Some(&foreign)));
     assert!(affects_service("apps", Some(&store), Some(&application)));
     assert!(affects_service("monitoring", None, Some(&to_prometheus)));
     assert!(!affects_service("apps", None, Some(&to_prometheus)));

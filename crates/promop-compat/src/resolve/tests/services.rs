@@ -43,8 +43,78 @@ fn a_service_whose_prometheus_is_gone_says_so() {
     );
 }
 
+/// The endpoints of a selected Service with these labels and ports, and nothing else there.
+fn endpoints_of(own: &[(&str, &str)], ports: &[PortFacts], headless: bool) -> Resolution {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.prometheuses = Some(BTreeMap::new());
+    let mut facts = ServiceFacts {
+        labels: labels(own),
+        ports: ports.to_vec(),
+        headless,
+        ..Default::default()
+    };
+    facts.labels.insert("name".to_owned(), "store".to_owned());
+    cluster.services.insert(key("monitoring", "store"), facts);
+    cluster.monitor(
+        "monitoring/store",
+        &[("app", "store")],
+        &[("name", "store")],
+    );
+    cluster.select(&[("app", "store")])
+}
+
+#[test]
+fn a_port_named_grpc_is_a_store_api_only_of_thanos() {
+    let foreign = [port(Some("http"), 3100), port(Some("grpc"), 9095)];
+    let address = ["dnssrv+_grpc._tcp.store.monitoring.svc"];
+    for (label, expected) in [
+        ((names::PART_OF, "thanos"), true),
+        ((names::NAME, "thanos"), true),
+        ((names::NAME, "thanos-store"), true),
+        (STORE, true),
+        ((STORE.0, "false"), false),
+        ((names::NAME, "loki"), false),
+        ((names::NAME, "thanosaurus"), false),
+        ((names::NAME, "not-thanos"), false),
+        ((names::PART_OF, "thanos-store"), false),
+        ((names::INSTANCE, "thanos"), false),
+    ] {
+        let found = endpoints_of(&[label], &foreign, true);
+        assert_eq!(addresses(&found), &address[..usize::from(expected)]);
+        // What is no StoreAPI is an application.
+        let skipped = ["NotScraped ServiceMonitor monitoring/store"];
+        assert_eq!(reasons(&found.skipped), &skipped[usize::from(expected)..]);
+    }
+    // The number tells by itself, whatever port is named grpc.
+    let found = endpoints_of(
+        &[],
+        &[port(Some("grpc"), 2), port(Some("api"), 10901)],
+        true,
+    );
+    assert_eq!(addresses(&found), ["dnssrv+_api._tcp.store.monitoring.svc"]);
+}
+
+#[test]
+fn installations_of_thanos_are_store_apis() {
+    let ports = [port(Some("grpc"), 10901), port(Some("http"), 10902)];
+    for own in [
+        // kube-thanos
+        &[(names::NAME, "thanos-store"), (names::INSTANCE, "main")][..],
+        // The charts of Bitnami
+        &[(names::NAME, "thanos"), (names::INSTANCE, "main")],
+        // Prometheus Operator's own ThanosRuler
+        &[("operated-thanos-ruler", "true")],
+    ] {
+        assert_eq!(
+            addresses(&endpoints_of(own, &ports, true)),
+            ["dnssrv+_grpc._tcp.store.monitoring.svc"]
+        );
+    }
+}
+
 #[test]
 fn a_service_that_serves_the_store_api_itself() {
+    let thanos = [(names::PART_OF, names::THANOS)];
     for (ports, headless, expected) in [
         (
             vec![port(Some("http"), 1), port(Some("grpc"), 2)],
@@ -72,20 +142,7 @@ fn a_service_that_serves_the_store_api_itself() {
             None,
         ),
     ] {
-        let mut cluster = Cluster::kube_prometheus();
-        cluster.prometheuses = Some(BTreeMap::new());
-        *cluster.service("store", &[("name", "store")], &[]) = ServiceFacts {
-            labels: labels(&[("name", "store")]),
-            ports,
-            headless,
-            ..Default::default()
-        };
-        cluster.monitor(
-            "monitoring/store",
-            &[("app", "store")],
-            &[("name", "store")],
-        );
-        let found = cluster.select(&[("app", "store")]);
+        let found = endpoints_of(&thanos, &ports, headless);
         assert_eq!(addresses(&found), expected.into_iter().collect::<Vec<_>>());
         if let Some(address) = expected {
             assert_eq!(

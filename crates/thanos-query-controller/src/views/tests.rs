@@ -1,0 +1,111 @@
+//! Which change concerns which ThanosQuery.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn query(namespace: &str, spec: Value) -> ThanosQuery {
+    serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+        "metadata": {"name": "q", "namespace": namespace}, "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn service(labels: Value) -> ServiceFacts {
+    ServiceFacts::from_object(&json!({
+        "metadata": {"labels": labels},
+        "spec": {"selector": {"app": "x"}, "ports": [{"name": "grpc", "port": 10901}]},
+    }))
+}
+
+#[test]
+fn a_service_wakes_all_that_may_find_it_in_any_way() {
+    let query_api = json!({label::QUERY_API: "true"});
+    let store_api = json!({label::STORE_API: "true", label::PART_OF: "thanos"});
+    let frontend = json!({"queryFrontend": {}});
+    let discovery = json!({"serviceMonitorSelector": {}});
+    let everywhere = json!({"storeNamespaceSelector": {}});
+    let closed = json!({"serviceMonitorSelector": {},
+        "featureGates": {"enablePrometheusOperatorCRDs": false}});
+    for (labels, namespace, spec, expected) in [
+        (&query_api, "there", &frontend, true),
+        (&query_api, "here", &frontend, false),
+        (&query_api, "there", &json!({}), false),
+        (&query_api, "here", &discovery, true),
+        (&query_api, "here", &closed, false),
+        (&store_api, "there", &json!({}), true),
+        (&store_api, "here", &json!({}), false),
+        (&store_api, "here", &everywhere, true),
+        (&store_api, "here", &discovery, true),
+        (&json!({}), "there", &frontend, false),
+        (&json!({}), "here", &discovery, true),
+        // Our own are found by their labels alone.
+        (&json!({label::OWNER: "x"}), "here", &discovery, false),
+    ] {
+        let facts = service(labels.clone());
+        let query = query(namespace, spec.clone());
+        for (old, new) in [(None, Some(&facts)), (Some(&facts), None)] {
+            let found =
+                service_affects(&Views::default(), &query, &Key::new("there", "s"), old, new);
+            assert_eq!(found, expected, "{labels} for {namespace} {spec}");
+        }
+    }
+}
+
+fn service_monitor(labels: Value) -> ServiceMonitorFacts {
+    ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": labels}}))
+}
+
+#[test]
+fn a_service_monitor_wakes_those_that_select_it() {
+    let (x, y) = (json!({"app": "x"}), json!({"app": "y"}));
+    let selector = json!({"matchLabels": {"app": "x"}});
+    let short = json!({"serviceMonitorSelector": selector});
+    let anywhere =
+        json!({"serviceMonitorSelector": selector, "serviceMonitorNamespaceSelector": {}});
+    let long = |section| json!({"serviceDiscovery": {"prometheusServiceMonitors": section}});
+    for (labels, namespace, spec, expected) in [
+        (&x, "there", short.clone(), true),
+        (&y, "there", short.clone(), false),
+        (&x, "here", short, false),
+        (&x, "here", anywhere, true),
+        (&x, "there", json!({}), false),
+        (&x, "there", long(json!({"selector": selector})), true),
+        (&y, "there", long(json!({"selector": selector})), false),
+        (&y, "there", long(json!({"enabled": true})), true),
+        (
+            &x,
+            "there",
+            long(json!({"enabled": false, "selector": selector})),
+            false,
+        ),
+    ] {
+        let facts = service_monitor(labels.clone());
+        let query = query(namespace, spec.clone());
+        for (old, new) in [(None, Some(&facts)), (Some(&facts), None)] {
+            let key = Key::new("there", "m");
+            let found = service_monitor_affects(&Views::default(), &query, &key, old, new);
+            assert_eq!(found, expected, "{labels} for {namespace} {spec}");
+        }
+    }
+}
+
+#[test]
+fn every_service_monitor_wakes_those_that_show_the_nearest() {
+    let facts = service_monitor(json!({"app": "y"}));
+    let wakes = |spec: &Value, reason: Reason| {
+        let mut query = query("here", spec.clone());
+        let condition = json!({
+            "type": Condition::EndpointsResolved.as_str(), "reason": reason.as_str(),
+            "status": "False", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        query.status = Some(serde_json::from_value(json!({"conditions": [condition]})).unwrap());
+        let key = Key::new("there", "m");
+        service_monitor_affects(&Views::default(), &query, &key, None, Some(&facts))
+    };
+    let spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "x"}}});
+    assert!(wakes(&spec, Reason::SelectorMatchesNothing));
+    assert!(wakes(&spec, Reason::MatchesInOtherNamespaces));
+    assert!(!wakes(&spec, Reason::Resolved));
+    assert!(!wakes(&json!({}), Reason::SelectorMatchesNothing));
+}
