@@ -15,13 +15,27 @@ use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 
 use crate::component::Component;
-use crate::feed::WatchId;
 use crate::ledger::{Ledger, Owner};
 use crate::related::{Spec, key_of};
 use crate::view::{Change, View};
 
 /// A custom resource that may not fit its own schema: one bad object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
+
+/// Names a watch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WatchId {
+    /// The optional kind without which the watch does not run.
+    pub capability: Option<Kind>,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// Kind.
+    pub kind: String,
+    /// The labels it is limited to.
+    pub labels: Option<&'static str>,
+    /// Namespace; `None` for all.
+    pub namespace: Option<String>,
+}
 
 /// What passes read.
 pub struct State<C: Component> {

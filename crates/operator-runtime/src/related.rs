@@ -1,6 +1,5 @@
 //! How a related kind gets into the views: the same way from a watch and from a file.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -200,6 +199,3 @@ impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
         Box::pin(feed::related(hub, self.clone(), watch))
     }
 }
-
-/// A list under way.
-pub(crate) type Listing<F> = BTreeMap<Key, F>;

@@ -12,8 +12,8 @@ use promop_compat::caps::{Capability, Caps, Kind};
 use tokio::sync::watch;
 
 use crate::component::Component;
-use crate::feed::{self, Running, Watch, WatchId};
-use crate::hub::Hub;
+use crate::feed::{self, Running, Watch};
+use crate::hub::{Hub, WatchId};
 use crate::metrics::Metrics;
 
 /// Runs the watches of one controller.

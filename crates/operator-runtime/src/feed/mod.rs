@@ -1,6 +1,8 @@
 //! Feeds: one task per kind and namespace that watches and fills the hub.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod related;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,47 +12,20 @@ use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
-use promop_compat::caps::Kind;
-use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing, sleep_to};
-use promop_compat::extract;
+use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing};
 use promop_compat::model::Key;
-use tokio::time::Instant;
 
 use crate::component::{Component, OwnedKind};
-use crate::hub::{Guarded, Hub};
+use crate::hub::{Guarded, Hub, WatchId};
 use crate::ledger::{Owned, Wake};
 use crate::plan::ObjectKey;
-use crate::related::{Listing, Spec, Watched, key_of};
-use crate::view::{Changes, View};
+use crate::related::key_of;
 
-/// How long the deletion of an optional kind's object is held back: when a definition is deleted,
-/// its objects go first, and the kind is missing only about half a second later.
-pub const HOLD: Duration = Duration::from_secs(5);
-
-/// How long an empty list of a kind that came back leaves the frozen content as it is.
-pub const THAW: Duration = Duration::from_secs(600);
-
-/// How long until a dispensable kind that may not be read is tried again.
-const DENIED: Duration = Duration::from_secs(600);
+pub(crate) use related::related;
 
 /// How long counts of pods are gathered before the status tells them: a rollout changes them
 /// several times in a moment, and each would be a write.
 const GATHER: Duration = Duration::from_millis(300);
-
-/// Names a watch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WatchId {
-    /// The optional kind without which the watch does not run.
-    pub capability: Option<Kind>,
-    /// What it is for.
-    pub purpose: &'static str,
-    /// Kind.
-    pub kind: String,
-    /// The labels it is limited to.
-    pub labels: Option<&'static str>,
-    /// Namespace; `None` for all.
-    pub namespace: Option<String>,
-}
 
 /// What a feed needs to start its watch.
 #[derive(Clone)]
@@ -191,116 +166,6 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
                 });
             }
             None => {}
-        }
-    }
-}
-
-/// Feeds a view.
-pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, S>>, watch: Watch)
-where
-    C: Component,
-    S: extract::Spec,
-{
-    let api: Api<Watched<S>> = watch.api();
-    let mut events = watch_objects(api, watch.config.clone())
-        .default_backoff()
-        .boxed();
-    let mut listing: Listing<S::Facts> = BTreeMap::new();
-    let mut held: BTreeMap<Key, Instant> = BTreeMap::new();
-    let mut thaw: Option<Instant> = None;
-    let change = |apply: &mut dyn FnMut(&mut View<S::Facts>) -> Changes<S::Facts>| {
-        hub.take_in(&spec, apply);
-    };
-    loop {
-        let due = held.values().copied().chain(thaw).min();
-        let event = tokio::select! {
-            event = events.next() => event,
-            () = sleep_to(due) => {
-                let now = Instant::now();
-                if thaw.is_some_and(|at| at <= now) {
-                    thaw = None;
-                    change(&mut |view| view.replace(watch.id.namespace.as_deref(), BTreeMap::new()));
-                    hub.wake_all();
-                }
-                let gone: Vec<Key> = held.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();
-                gone.iter().for_each(|key| { held.remove(key); });
-                // Where the kind itself is going, its objects stay as they were.
-                if watch.id.capability.is_none_or(|kind| hub.detected.borrow().has(kind)) {
-                    change(&mut |view| gone.iter().filter_map(|key| view.change(key, None)).collect());
-                }
-                continue;
-            }
-        };
-        match event {
-            None => return,
-            Some(Ok(Event::Init)) => listing.clear(),
-            Some(Ok(Event::InitApply(it))) => {
-                listing.insert(key_of(&it.metadata), it.facts);
-            }
-            Some(Ok(Event::InitDone)) => {
-                let namespace = watch.id.namespace.as_deref();
-                let frozen = (spec.view)(&hub.state().views).is_frozen();
-                let mut listed = std::mem::take(&mut listing);
-                if listed.is_empty() && frozen {
-                    thaw = Some(Instant::now() + THAW);
-                } else if watch.id.capability.is_some() && !frozen {
-                    // A list can be empty for the same reason as single deletions come.
-                    let missing = (spec.view)(&hub.state().views).missing_in(namespace, &listed);
-                    let due = Instant::now() + HOLD;
-                    held.retain(|key, _| !listed.contains_key(key));
-                    missing.into_iter().for_each(|key| {
-                        held.entry(key).or_insert(due);
-                    });
-                    if !held.is_empty() {
-                        hub.doubt.notify_one();
-                    }
-                    change(&mut |view| {
-                        let listed = std::mem::take(&mut listed).into_iter();
-                        listed
-                            .filter_map(|(key, facts)| view.change(&key, Some(facts)))
-                            .collect()
-                    });
-                } else {
-                    held.clear();
-                    change(&mut |view| view.replace(namespace, std::mem::take(&mut listed)));
-                    if frozen {
-                        hub.wake_all();
-                    }
-                }
-                hub.synced(&watch.id);
-            }
-            Some(Ok(Event::Apply(it))) => {
-                let key = key_of(&it.metadata);
-                held.remove(&key);
-                let mut facts = Some(it.facts);
-                if thaw.take().is_some() {
-                    let mut listed = facts.take().map(|f| BTreeMap::from([(key, f)]));
-                    let namespace = watch.id.namespace.as_deref();
-                    change(&mut |view| view.replace(namespace, listed.take().unwrap_or_default()));
-                    hub.wake_all();
-                } else {
-                    change(&mut |view| view.change(&key, facts.take()).into_iter().collect());
-                }
-            }
-            Some(Ok(Event::Delete(it))) => {
-                let key = key_of(&it.metadata);
-                if watch.id.capability.is_some() {
-                    hub.doubt.notify_one();
-                    held.insert(key, Instant::now() + HOLD);
-                } else {
-                    change(&mut |view| view.change(&key, None).into_iter().collect());
-                }
-            }
-            Some(Err(error)) if watch.dispensable && is_forbidden(&error) => {
-                tracing::info!(
-                    kind = watch.id.kind,
-                    "may not be listed, it is done without"
-                );
-                (spec.view_mut)(&mut hub.state().views).deny();
-                hub.synced(&watch.id);
-                tokio::time::sleep(DENIED).await;
-            }
-            Some(Err(error)) => watch.interrupted(&hub, &error),
         }
     }
 }

@@ -1,0 +1,186 @@
+//! The feed of a view. What is gone from an optional kind stays for a moment, and if the kind itself
+//! is going, until it is back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::Api;
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use promop_compat::detect::{is_forbidden, sleep_to};
+use promop_compat::extract;
+use promop_compat::model::Key;
+use tokio::time::Instant;
+
+use super::Watch;
+use crate::component::Component;
+use crate::hub::Hub;
+use crate::related::{Spec, Watched, key_of};
+use crate::view::{Changes, View};
+
+/// How long the deletion of an optional kind's object is held back: when a definition is deleted,
+/// its objects go first, and the kind is missing only about half a second later.
+pub const HOLD: Duration = Duration::from_secs(5);
+
+/// How long an empty list of a kind that came back leaves the frozen content as it is.
+pub const THAW: Duration = Duration::from_secs(600);
+
+/// How long until a dispensable kind that may not be read is tried again.
+const DENIED: Duration = Duration::from_secs(600);
+
+/// Feeds a view.
+pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, S>>, watch: Watch)
+where
+    C: Component,
+    S: extract::Spec,
+{
+    let api: Api<Watched<S>> = watch.api();
+    let mut events = watch_objects(api, watch.config.clone())
+        .default_backoff()
+        .boxed();
+    let mut feed = Feed {
+        hub,
+        spec,
+        watch,
+        listing: BTreeMap::new(),
+        held: BTreeMap::new(),
+        thaw: None,
+    };
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                None => return,
+                Some(Ok(event)) => feed.take_in(event),
+                Some(Err(error)) if feed.watch.dispensable && is_forbidden(&error) => {
+                    feed.do_without();
+                    tokio::time::sleep(DENIED).await;
+                }
+                Some(Err(error)) => feed.watch.interrupted(&feed.hub, &error),
+            },
+            () = sleep_to(feed.due()) => feed.time_is_up(Instant::now()),
+        }
+    }
+}
+
+struct Feed<C: Component, S: extract::Spec> {
+    hub: Arc<Hub<C>>,
+    spec: Arc<Spec<C, S>>,
+    watch: Watch,
+    /// The list under way.
+    listing: BTreeMap<Key, S::Facts>,
+    /// Deletions that are held back, and until when.
+    held: BTreeMap<Key, Instant>,
+    /// When the empty list of a kind that came back counts.
+    thaw: Option<Instant>,
+}
+
+impl<C: Component, S: extract::Spec> Feed<C, S> {
+    fn take_in(&mut self, event: Event<Watched<S>>) {
+        match event {
+            Event::Init => self.listing.clear(),
+            Event::InitApply(it) => {
+                self.listing.insert(key_of(&it.metadata), it.facts);
+            }
+            Event::InitDone => {
+                self.listed();
+                self.hub.synced(&self.watch.id);
+            }
+            Event::Apply(it) => {
+                let key = key_of(&it.metadata);
+                self.held.remove(&key);
+                match self.thaw.take() {
+                    Some(_) => self.replace(BTreeMap::from([(key, it.facts)]), true),
+                    None => {
+                        self.change(|view| view.change(&key, Some(it.facts)).into_iter().collect());
+                    }
+                }
+            }
+            Event::Delete(it) => {
+                let key = key_of(&it.metadata);
+                match self.watch.id.capability {
+                    Some(_) => {
+                        self.hub.doubt.notify_one();
+                        self.held.insert(key, Instant::now() + HOLD);
+                    }
+                    None => self.change(|view| view.change(&key, None).into_iter().collect()),
+                }
+            }
+        }
+    }
+
+    /// A list is complete.
+    fn listed(&mut self) {
+        let listed = std::mem::take(&mut self.listing);
+        let frozen = (self.spec.view)(&self.hub.state().views).is_frozen();
+        if listed.is_empty() && frozen {
+            self.thaw = Some(Instant::now() + THAW);
+        } else if self.watch.id.capability.is_none() || frozen {
+            self.held.clear();
+            self.replace(listed, frozen);
+        } else {
+            // A list can be empty for the same reason as single deletions come.
+            let namespace = self.watch.id.namespace.as_deref();
+            let missing = (self.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
+            let due = Instant::now() + HOLD;
+            self.held.retain(|key, _| !listed.contains_key(key));
+            for key in missing {
+                self.held.entry(key).or_insert(due);
+            }
+            if !self.held.is_empty() {
+                self.hub.doubt.notify_one();
+            }
+            self.change(|view| {
+                let listed = listed.into_iter();
+                listed
+                    .filter_map(|(key, facts)| view.change(&key, Some(facts)))
+                    .collect()
+            });
+        }
+    }
+
+    /// When something is due, if anything is.
+    fn due(&self) -> Option<Instant> {
+        self.held.values().copied().chain(self.thaw).min()
+    }
+
+    fn time_is_up(&mut self, now: Instant) {
+        if self.thaw.is_some_and(|at| at <= now) {
+            self.thaw = None;
+            self.replace(BTreeMap::new(), true);
+        }
+        let gone = self.held.iter().filter(|(_, at)| **at <= now);
+        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
+        self.held.retain(|_, at| *at > now);
+        // Where the kind itself is going, its objects stay as they were.
+        let kind = self.watch.id.capability;
+        if kind.is_none_or(|kind| self.hub.detected.borrow().has(kind)) {
+            self.change(|view| {
+                let gone = gone.iter();
+                gone.filter_map(|key| view.change(key, None)).collect()
+            });
+        }
+    }
+
+    /// Decisions can do without this kind, and have to.
+    fn do_without(&self) {
+        let kind = &self.watch.id.kind;
+        tracing::info!(kind, "may not be listed, it is done without");
+        (self.spec.view_mut)(&mut self.hub.state().views).deny();
+        self.hub.synced(&self.watch.id);
+    }
+
+    fn replace(&self, listed: BTreeMap<Key, S::Facts>, thawed: bool) {
+        let namespace = self.watch.id.namespace.as_deref();
+        self.change(|view| view.replace(namespace, listed));
+        if thawed {
+            // Also those whose objects are the same as before are no longer frozen.
+            self.hub.wake_all();
+        }
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut View<S::Facts>) -> Changes<S::Facts>) {
+        self.hub.take_in(&self.spec, apply);
+    }
+}
