@@ -13,8 +13,8 @@ use kube::core::ObjectMeta;
 use promop_compat::model::Key;
 use tokio::time::Instant;
 
-/// How long an answer counts. A refusal is looked at again after this time; whoever grants a
-/// permission in between waits as long.
+/// How long an answer counts. After a refusal, the resource is looked at again after this time; a
+/// permission that was revoked is noticed when something else about the resource changes.
 pub const FRESH: Duration = Duration::from_secs(300);
 
 /// May a ServiceAccount do this?
@@ -50,8 +50,7 @@ impl Access {
         self.answers.insert(question, (answer, Instant::now()));
     }
 
-    /// The questions that must be asked, again or for the first time. A yes counts as long as the
-    /// process runs: it is looked at when something else about the resource changes.
+    /// The questions that must be asked, again or for the first time.
     pub(crate) fn open(&self, questions: &[Question]) -> Vec<Question> {
         let is_open = |question: &&Question| match self.answers.get(question) {
             None => true,
@@ -69,7 +68,10 @@ impl Access {
 /// Asks the API server; `None` if it does not say.
 pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
     let account = &question.account;
-    let user = format!("system:serviceaccount:{}:{}", account.namespace, account.name);
+    let user = format!(
+        "system:serviceaccount:{}:{}",
+        account.namespace, account.name
+    );
     let groups = [
         "system:serviceaccounts".to_owned(),
         format!("system:serviceaccounts:{}", account.namespace),

@@ -14,6 +14,7 @@ use promop_compat::detect::Need;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::{Access, Question};
 use crate::error::Invalid;
 use crate::ledger::Workload;
 use crate::plan::{ObjectKey, Plan};
@@ -46,6 +47,15 @@ impl OwnedKind {
             capability: Some(kind),
         }
     }
+}
+
+/// What the cluster offers and permits.
+#[derive(Clone, Copy, Debug)]
+pub struct Cluster<'a> {
+    /// The capabilities in effect.
+    pub caps: Caps,
+    /// What is known of the permissions of others.
+    pub access: &'a Access,
 }
 
 /// A condition whose turning is told by an event.
@@ -111,7 +121,16 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// Every kind that a decision reads, with how it gets into the views.
     fn related() -> Vec<Related<Self>>;
     /// Reads the views.
-    fn observe(&self, views: &Self::Views, caps: Caps, it: &Arc<Self::Resource>) -> Self::Observed;
+    fn observe(
+        &self,
+        views: &Self::Views,
+        cluster: Cluster<'_>,
+        it: &Arc<Self::Resource>,
+    ) -> Self::Observed;
+    /// What must be known of the permissions of others. Only the status may depend on the answers.
+    fn questions(_: &Self::Observed) -> Vec<Question> {
+        Vec::new()
+    }
     /// Decides what should exist.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ use promop_compat::extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 
-use crate::component::Component;
+use crate::access::Access;
+use crate::component::{Cluster, Component};
 use crate::ledger::{Ledger, Owner};
 use crate::related::{Spec, key_of};
 use crate::view::{Change, View};
@@ -45,8 +46,20 @@ pub struct State<C: Component> {
     pub ledger: Ledger,
     /// Capabilities in effect: `Present` only once the watches of the kind have listed.
     pub caps: Caps,
+    /// The permissions of others, as far as they were asked for.
+    pub access: Access,
     /// The statuses that were written and have not come back by the watch yet.
     pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
+}
+
+impl<C: Component> State<C> {
+    /// What the cluster offers and permits.
+    pub fn cluster(&self) -> Cluster<'_> {
+        Cluster {
+            caps: self.caps,
+            access: &self.access,
+        }
+    }
 }
 
 /// A status that was written.
@@ -83,6 +96,7 @@ impl<C: Component> Hub<C> {
                 views: C::Views::default(),
                 ledger: Ledger::default(),
                 caps: Caps::default(),
+                access: Access::default(),
                 written: BTreeMap::new(),
             }),
             writer: Mutex::new(writer),

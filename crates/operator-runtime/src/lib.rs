@@ -1,5 +1,6 @@
 //! The loop that every controller runs: observe, plan, apply, prune, status. Knows no Thanos kind.
 
+pub mod access;
 mod apply;
 pub mod args;
 mod backoff;
@@ -25,7 +26,8 @@ mod server;
 mod supervise;
 pub mod view;
 
-pub use component::{Component, News, Outcome, OwnedKind, Told, Verdict};
+pub use access::{Access, Question};
+pub use component::{Cluster, Component, News, Outcome, OwnedKind, Told, Verdict};
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
 pub use plan::{ObjectKey, Plan, Planned};

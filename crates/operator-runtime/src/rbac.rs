@@ -30,6 +30,12 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
         }
     }
     rules.allow("events.k8s.io", "events", &["create", "patch"]);
+    // Whether a Prometheus may find our pods is told in the status.
+    rules.allow(
+        "authorization.k8s.io",
+        "localsubjectaccessreviews",
+        &["create"],
+    );
     rules.finish()
 }
 

@@ -9,7 +9,8 @@ use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 
-use crate::component::{Component, Outcome, Verdict};
+use crate::access::Access;
+use crate::component::{Cluster, Component, Outcome, Verdict};
 
 /// Flags of `render`.
 #[derive(clap::Args, Clone, Debug)]
@@ -102,7 +103,12 @@ fn render_one<C: Component>(
     it: Arc<C::Resource>,
     text: &mut String,
 ) -> anyhow::Result<()> {
-    let seen = component.observe(views, caps, &it);
+    let access = Access::default();
+    let cluster = Cluster {
+        caps,
+        access: &access,
+    };
+    let seen = component.observe(views, cluster, &it);
     let mut documents = Vec::new();
     let verdict = match component.plan(&seen) {
         Ok(plan) => {

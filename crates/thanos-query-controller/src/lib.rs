@@ -22,9 +22,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_runtime::{
-    Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Related, Told,
+    Cluster, Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Related, Told,
 };
-use promop_compat::caps::{Caps, Kind};
+use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
@@ -116,8 +116,8 @@ impl Component for QueryController {
         views::related()
     }
 
-    fn observe(&self, views: &Views, caps: Caps, it: &Arc<ThanosQuery>) -> Seen {
-        observe::observe(self, views, caps, it)
+    fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosQuery>) -> Seen {
+        observe::observe(self, views, cluster, it)
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use operator_runtime::view::View;
-use promop_compat::caps::{Caps, Gate, Kind};
+use operator_runtime::{Cluster, View};
+use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use thanos_api::names::label;
@@ -29,10 +29,10 @@ const HTTP_PORT: &str = "http";
 pub(crate) fn observe(
     controller: &QueryController,
     views: &Views,
-    caps: Caps,
+    cluster: Cluster<'_>,
     query: &Arc<ThanosQuery>,
 ) -> Seen {
-    let gate = |kind| controller.gate(query, caps, kind);
+    let gate = |kind| controller.gate(query, cluster.caps, kind);
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
     let selections = selections(query);
     let own = namespace(query);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use operator_runtime::ledger::{Counts, Workload};
-use operator_runtime::{Component, ObjectKey, Outcome, Plan, Verdict};
+use operator_runtime::{Access, Cluster, Component, ObjectKey, Outcome, Plan, Verdict};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
@@ -50,7 +50,12 @@ fn pass(views: &Views, caps: Caps, query: &Arc<ThanosQuery>) -> (Plan, ThanosQue
         thanos_image: "thanos:test".to_owned(),
     };
     let controller = QueryController::new(settings, true, &[]);
-    let seen = controller.observe(views, caps, query);
+    let access = Access::default();
+    let cluster = Cluster {
+        caps,
+        access: &access,
+    };
+    let seen = controller.observe(views, cluster, query);
     let outcome = Outcome {
         verdict: Verdict::Applied,
         applied_hash: None,

@@ -12,6 +12,7 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use serde_json::json;
 
+use crate::access::{self, Question};
 use crate::apply::{Refusal, Writer};
 use crate::backoff::Backoff;
 use crate::component::{Component, Outcome, Verdict};
@@ -77,10 +78,9 @@ async fn run<C: Component>(
 ) -> (Action, PassResult) {
     let owner = owner(resource);
     let it = Arc::new(resource.clone());
-    let (seen, previous) = {
+    let (mut seen, previous) = {
         let mut state = cx.hub.state();
-        let caps = state.caps;
-        let seen = cx.component.observe(&state.views, caps, &it);
+        let seen = cx.component.observe(&state.views, state.cluster(), &it);
         let written = state
             .written
             .get(&owner)
@@ -107,6 +107,11 @@ async fn run<C: Component>(
             }
         }
     };
+    let questions = C::questions(&seen);
+    if ask_open(cx, &questions).await {
+        let state = cx.hub.state();
+        seen = cx.component.observe(&state.views, state.cluster(), &it);
+    }
     let outcome = {
         let state = cx.hub.state();
         let hash = plan.filter(|_| verdict == Verdict::Applied);
@@ -124,7 +129,26 @@ async fn run<C: Component>(
         Ok(()) => failure,
         Err(error) => failure.or(Some(error)),
     };
-    conclude(cx, &owner, &outcome.verdict, failure)
+    let action = conclude(cx, &owner, &outcome.verdict, failure);
+    let refused = cx.hub.state().access.is_refused(&questions);
+    match action {
+        // Nothing tells when a permission is granted to somebody else.
+        (action, result) if refused && action == Action::await_change() => {
+            (Action::requeue(access::FRESH), result)
+        }
+        action => action,
+    }
+}
+
+/// Asks what has to be asked; returns whether anything had to.
+async fn ask_open<C: Component>(cx: &Cx<C>, questions: &[Question]) -> bool {
+    let open = cx.hub.state().access.open(questions);
+    for question in &open {
+        let answer = access::ask(&cx.client, question).await;
+        let mut state = cx.hub.state();
+        state.access.remember(question.clone(), answer);
+    }
+    !open.is_empty()
 }
 
 fn written_is_old<S, K: Resource>(

@@ -5,12 +5,13 @@ use kube::core::{ApiResource, DeserializeGuard};
 use kube::{CustomResource, Resource};
 use promop_compat::caps::Caps;
 use promop_compat::detect::Need;
+use promop_compat::model::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fake::Fake;
 use super::*;
-use crate::component::{OwnedKind, Told};
+use crate::component::{Cluster, OwnedKind, Told};
 use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::ledger::Owned;
@@ -32,6 +33,9 @@ pub struct ToySpec {
     names: Vec<String>,
     #[serde(default)]
     paused: bool,
+    /// Asks what a ServiceAccount may do.
+    #[serde(default)]
+    asks: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,7 +71,7 @@ impl Component for ToyController {
     fn related() -> Vec<Related<Self>> {
         Vec::new()
     }
-    fn observe(&self, (): &(), _: Caps, it: &Arc<Toy>) -> Arc<Toy> {
+    fn observe(&self, (): &(), _: Cluster<'_>, it: &Arc<Toy>) -> Arc<Toy> {
         it.clone()
     }
     fn plan(&self, it: &Arc<Toy>) -> Result<Plan, Invalid> {
@@ -92,6 +96,12 @@ impl Component for ToyController {
         ToyStatus {
             hash: outcome.applied_hash.clone(),
             conditions: conditions.finish(),
+        }
+    }
+    fn questions(it: &Arc<Toy>) -> Vec<Question> {
+        match it.spec.asks {
+            true => vec![question()],
+            false => Vec::new(),
         }
     }
     fn applied_hash(status: &ToyStatus) -> Option<&str> {
@@ -166,6 +176,16 @@ impl Bench {
             .find(|c| c.type_ == "Reconciled")
             .expect("always present");
         (it.reason.clone(), it.message.clone())
+    }
+}
+
+fn question() -> Question {
+    Question {
+        account: Key::new("monitoring", "prometheus"),
+        namespace: "ns".to_owned(),
+        group: "",
+        resource: "pods",
+        verb: "list",
     }
 }
 
@@ -371,6 +391,23 @@ async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
 
     let (requests, _) = bench.pass(&toy).await;
     assert_eq!(requests, ["GET toys/x"], "told once");
+}
+
+#[tokio::test]
+async fn others_permissions_are_asked_once_and_again_after_a_refusal() {
+    const REVIEW: &str = "POST ns/localsubjectaccessreviews";
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"], "asks": true}));
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(requests, ["PATCH configmaps/a", REVIEW, STATUS]);
+    let (requests, action) = bench.pass(&toy).await;
+    assert!(requests.is_empty(), "{requests:?}");
+    assert_eq!(action, Action::await_change(), "no answer is no refusal");
+
+    let remember = |answer| bench.cx.hub.state().access.remember(question(), answer);
+    remember(Some(false));
+    let (_, action) = bench.pass(&toy).await;
+    assert_eq!(action, Action::requeue(access::FRESH));
 }
 
 #[tokio::test]
