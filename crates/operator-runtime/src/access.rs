@@ -17,6 +17,10 @@ use tokio::time::Instant;
 /// permission that was revoked is noticed when something else about the resource changes.
 pub const FRESH: Duration = Duration::from_secs(300);
 
+/// How long a refusal counts if the resource is looked at for another reason: it may have changed
+/// because somebody wants to see whether a permission works.
+const REFUSED: Duration = Duration::from_secs(10);
+
 /// May a ServiceAccount do this?
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
@@ -30,6 +34,16 @@ pub struct Question {
     pub resource: &'static str,
     /// What.
     pub verb: &'static str,
+}
+
+impl Question {
+    /// The kind as kubectl names it: `pods`, `endpointslices.discovery.k8s.io`.
+    pub(crate) fn kubectl_resource(&self) -> String {
+        match self.group {
+            "" => self.resource.to_owned(),
+            group => format!("{}.{group}", self.resource),
+        }
+    }
 }
 
 /// The answers so far.
@@ -54,6 +68,7 @@ impl Access {
     pub(crate) fn open(&self, questions: &[Question]) -> Vec<Question> {
         let is_open = |question: &&Question| match self.answers.get(question) {
             None => true,
+            Some((Some(false), at)) => at.elapsed() >= REFUSED,
             Some((_, at)) => at.elapsed() >= FRESH,
         };
         questions.iter().filter(is_open).cloned().collect()
@@ -133,6 +148,8 @@ mod tests {
         assert_eq!(access.answer(&watch), None);
         assert!(access.is_refused(&both) && !access.is_refused(&both[1..]));
         assert!(access.open(&both).is_empty());
+        tokio::time::advance(REFUSED).await;
+        assert_eq!(access.open(&both), [list]);
         tokio::time::advance(FRESH).await;
         assert_eq!(access.open(&both), both);
     }

@@ -141,6 +141,8 @@ pub struct PrometheusFacts {
     pub service_monitor_namespace_selector: Option<LabelSelector>,
     /// `spec.serviceAccountName` (`default` if unset).
     pub service_account: String,
+    /// `spec.serviceDiscoveryRole: EndpointSlice`; it finds targets by Endpoints otherwise.
+    pub endpoint_slices: bool,
     /// `spec.portName`: the name of the container port of the API (`web` if unset).
     pub port_name: String,
     /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.

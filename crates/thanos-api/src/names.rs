@@ -98,6 +98,8 @@ api_strings! {
         PrometheusOperatorIntegration = "PrometheusOperatorIntegration",
         /// Did the selectors lead to StoreAPI endpoints?
         EndpointsResolved = "EndpointsResolved",
+        /// Does a Prometheus scrape what runs here?
+        Monitored = "Monitored",
         /// Are inputs held as they were because their API is going away?
         Frozen = "Frozen",
     }
@@ -159,6 +161,19 @@ api_strings! {
         /// `EndpointsResolved`: a namespace selector cannot be evaluated without permission to
         /// list namespaces.
         NamespacesForbidden = "NamespacesForbidden",
+        /// `Monitored`: a Prometheus selects the ServiceMonitors and may find the pods.
+        Scraped = "Scraped",
+        /// `Monitored`: the resource wants no ServiceMonitors.
+        MonitoringDisabled = "MonitoringDisabled",
+        /// `Monitored`: no Prometheus selects the ServiceMonitors; the message names the nearest.
+        NotSelected = "NotSelected",
+        /// `Monitored`: a Prometheus selects them, and may not find the pods; the message says what
+        /// to apply.
+        PrometheusNotPermitted = "PrometheusNotPermitted",
+        /// `Monitored`: Prometheus resources may not be read.
+        PrometheusUnreadable = "PrometheusUnreadable",
+        /// `Monitored`: whether the Prometheus may find the pods could not be asked.
+        PermissionUnknown = "PermissionUnknown",
         /// `Frozen`: inputs are live.
         Live = "Live",
         /// `Frozen`: a resource definition was deleted; its last objects stay in effect.

@@ -22,7 +22,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_runtime::{
-    Cluster, Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Related, Told,
+    Cluster, Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Question, Related, Told,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
@@ -85,6 +85,8 @@ impl Component for QueryController {
         // Without Prometheus Operator from the start is a way to run, not a fault.
         told("PrometheusOperatorIntegration", "True", false),
         told("Frozen", "False", true),
+        // Nobody needs to scrape it, but somebody did.
+        told("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {
@@ -118,6 +120,10 @@ impl Component for QueryController {
 
     fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosQuery>) -> Seen {
         observe::observe(self, views, cluster, it)
+    }
+
+    fn questions(seen: &Seen) -> Vec<Question> {
+        seen.report.monitored.questions.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {

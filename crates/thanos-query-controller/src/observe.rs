@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use operator_runtime::{Cluster, View};
+use operator_runtime::{Cluster, Monitoring, View};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
@@ -15,7 +15,7 @@ use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 use crate::components::{Component, components, store_scope};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
-use crate::plan::{bridge_address, replica_labels};
+use crate::plan::{self, bridge_address, replica_labels};
 use crate::report::{Report, told};
 use crate::request::{namespace, selections, without_sidecar};
 use crate::standing::Standing;
@@ -63,7 +63,29 @@ pub(crate) fn observe(
     let network = Network::new(query, views, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
+    let observed = Observed {
+        query: query.clone(),
+        settings: controller.settings.clone(),
+        service_monitors: monitors.is_open(),
+        endpoints: resolution.endpoints.clone(),
+        standing: standing.clone(),
+        stores: components.iter().filter_map(store).collect(),
+        query_apis: query_apis(views.services.items(), &own),
+        learned_replica_labels: learned.clone(),
+        openings,
+    };
+    let monitored = Monitoring {
+        gate: monitors,
+        wanted: plan::wants_monitors(query),
+        monitors: &plan::monitors(&observed),
+        namespace: &own,
+        prometheuses: is_usable(prometheuses, &views.prometheuses)
+            .then(|| views.prometheuses.items()),
+        namespaces,
+        access: cluster.access,
+    };
     let report = Report {
+        monitored: monitored.decide(),
         gates: vec![
             (Kind::ServiceMonitor, monitors),
             (Kind::Prometheus, prometheuses),
@@ -77,21 +99,10 @@ pub(crate) fn observe(
         unevaluable_stores: !namespaces.can_evaluate(&stores),
         frozen,
         replica_labels: replica_labels::effective(&query.spec, &learned),
-        learned_labels: learned.clone(),
+        learned_labels: learned,
         refused_labels: refused,
         resolution,
         components,
-    };
-    let observed = Observed {
-        query: query.clone(),
-        settings: controller.settings.clone(),
-        service_monitors: monitors.is_open(),
-        endpoints: report.resolution.endpoints.clone(),
-        standing,
-        stores: report.components.iter().filter_map(store).collect(),
-        query_apis: query_apis(views.services.items(), &own),
-        learned_replica_labels: learned,
-        openings,
     };
     Seen { observed, report }
 }

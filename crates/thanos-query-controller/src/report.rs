@@ -1,5 +1,6 @@
 //! What the status tells about discovery: counts, reasons and names. Pure.
 
+use operator_runtime::Monitored;
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as Why, Resolution, Via};
@@ -39,6 +40,8 @@ pub struct Report {
     pub unevaluable_stores: bool,
     /// What was discovered stands as it was.
     pub frozen: bool,
+    /// Whether a Prometheus scrapes what runs here.
+    pub monitored: Monitored,
     /// Labels by which queriers deduplicate.
     pub replica_labels: Vec<String>,
     /// Those of them that were learned, now or earlier.

@@ -66,6 +66,13 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         }
     };
     set(Condition::Frozen, frozen);
+    let monitored = &report.monitored;
+    conditions.set(
+        Condition::Monitored.as_str(),
+        monitored.holds,
+        monitored.reason,
+        monitored.message.as_str(),
+    );
 
     let pods = outcome.workload(&querier);
     ThanosQueryStatus {

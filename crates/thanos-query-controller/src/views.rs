@@ -68,7 +68,8 @@ pub fn related() -> Vec<Related<QueryController>> {
             Spec {
                 view: |v: &Views| &v.prometheuses,
                 view_mut: |v: &mut Views| &mut v.prometheuses,
-                affects: |_, query, _, _, _| discovers(query),
+                // Whoever discovers nothing may still be scraped by it.
+                affects: |_, query, _, _, _| resource_gate(query) != Some(false),
             },
         ),
         Related::new::<ServiceSpec>(
@@ -105,7 +106,9 @@ pub fn related() -> Vec<Related<QueryController>> {
             Spec {
                 view: |v: &Views| &v.namespaces,
                 view_mut: |v: &mut Views| &mut v.namespaces,
-                affects: |_, query, _, _, _| selects_namespaces(query),
+                affects: |_, query, key, _, _| {
+                    selects_namespaces(query) || key.name == namespace(query)
+                },
             },
         )
         .cluster_scoped()

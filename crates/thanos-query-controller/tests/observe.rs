@@ -285,3 +285,33 @@ fn a_target_label_is_not_learned() {
         "{skipped:?}"
     );
 }
+
+#[test]
+fn who_scrapes_the_queriers_is_told() {
+    let spec = json!({});
+    let (_, status) = render("monitoring", spec.clone(), &[], present());
+    let (holds, reason, message) = condition(&status, "Monitored");
+    assert_eq!(
+        (holds.as_str(), reason.as_str()),
+        ("Unknown", "PermissionUnknown")
+    );
+    assert!(message.contains("monitoring/k8s"), "{message}");
+
+    let picky = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+        "metadata": {"name": "k8s", "namespace": "monitoring"},
+        "spec": {"serviceMonitorSelector": {"matchLabels": {"release": "x"}}, "serviceMonitorNamespaceSelector": {}},
+    });
+    let (_, status) = render("monitoring", spec, std::slice::from_ref(&picky), present());
+    let (holds, reason, message) = condition(&status, "Monitored");
+    assert_eq!((holds.as_str(), reason.as_str()), ("False", "NotSelected"));
+    assert!(message.contains("release=x"), "{message}");
+
+    let labelled = json!({"serviceMonitor": {"labels": {"release": "x"}}});
+    let (_, status) = render("monitoring", labelled, &[picky], present());
+    assert_eq!(condition(&status, "Monitored").1, "PermissionUnknown");
+
+    let off = json!({"serviceMonitor": {"enabled": false}});
+    let (_, status) = render("monitoring", off, &[], present());
+    assert_eq!(condition(&status, "Monitored").1, "MonitoringDisabled");
+}

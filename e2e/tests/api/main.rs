@@ -11,6 +11,7 @@ mod leaf_state;
 mod leaf_world;
 mod leaves;
 mod lifecycle;
+mod monitored;
 mod ownership;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]

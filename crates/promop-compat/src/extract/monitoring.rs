@@ -43,6 +43,7 @@ pub struct PrometheusSpec {
     service_monitor_selector: Lenient<Selector>,
     service_monitor_namespace_selector: Lenient<Selector>,
     service_account_name: Lenient<String>,
+    service_discovery_role: Lenient<String>,
     pod_metadata: Lenient<Object<PodMetadata>>,
 }
 
@@ -146,6 +147,7 @@ impl Spec for PrometheusSpec {
             service_monitor_selector: optional(self.service_monitor_selector),
             service_monitor_namespace_selector: optional(self.service_monitor_namespace_selector),
             service_account: or(self.service_account_name.get(), "default"),
+            endpoint_slices: self.service_discovery_role.or_default() == "EndpointSlice",
             port_name: or(self.port_name.get(), names::WEB_PORT_NAME),
             pod_labels: self.pod_metadata.fields().labels.or_default(),
         }

@@ -54,6 +54,7 @@ fn every_field_of_a_prometheus() {
         "spec": {
             "replicas": 2, "shards": 3, "serviceName": "mine", "listenLocal": true,
             "routePrefix": "prom/", "portName": "api", "serviceAccountName": "sa",
+            "serviceDiscoveryRole": "EndpointSlice",
             "thanos": {"grpcListenLocal": true, "grpcServerTlsConfig": {"certFile": "/c"}},
             "web": {"tlsConfig": {"clientAuthType": "RequireAndVerifyClientCert"}},
             "replicaExternalLabelName": "replica", "externalLabels": {"cluster": "x"},
@@ -83,6 +84,7 @@ fn every_field_of_a_prometheus() {
             service_monitor_selector: Some(Default::default()),
             service_monitor_namespace_selector: Some(selector(&[("team", "x")])),
             service_account: "sa".to_owned(),
+            endpoint_slices: true,
             port_name: "api".to_owned(),
             pod_labels: labels(&[("c", "d")]),
         }

@@ -54,6 +54,12 @@ use crate::{lenient, schema};
         json_path = ".status.conditions[?(@.type=='PrometheusOperatorIntegration')].reason"
     ),
     printcolumn(
+        name = "Monitored",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Monitored')].reason",
+        priority = 1
+    ),
+    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp"

@@ -257,9 +257,21 @@ fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Object
         ));
     }
     if monitored(seen) {
-        let config = seen.query.spec.integration.service_monitor.as_ref();
-        objects
-            .monitors
-            .push(monitor::service_monitor(metadata, select, config));
+        objects.monitors.push(service_monitor(seen, common));
     }
+}
+
+/// The ServiceMonitor of the bridges; `None` if nothing is bridged.
+pub(super) fn monitor(seen: &Observed) -> Option<monitor::ServiceMonitor> {
+    let mut endpoints = seen.endpoints.iter();
+    let bridges = gate_open(seen) && endpoints.any(|e| target(e).is_some());
+    bridges.then(|| service_monitor(seen, &common(seen)))
+}
+
+fn service_monitor(seen: &Observed, common: &CommonFields) -> monitor::ServiceMonitor {
+    let cr = seen.query.name_any();
+    let all = all(&cr);
+    let config = seen.query.spec.integration.service_monitor.as_ref();
+    let metadata = workload::metadata(&all, common, &all.name);
+    monitor::service_monitor(metadata, shared_labels(&cr), config)
 }

@@ -35,15 +35,27 @@ const RESERVED: &[(&str, &str)] = &[
 /// frontend reconnects all the time.
 const TRIPPER: &str = "max_idle_conns_per_host: 100";
 
-pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
-    let cr = seen.query.name_any();
-    let identity = Identity {
-        name: names::frontend(&cr),
+/// Who the query frontend of a ThanosQuery is.
+fn identity(cr: &str) -> Identity {
+    Identity {
+        name: names::frontend(cr),
         program: PROGRAM,
         component: "query-frontend",
-        owner: cr,
+        owner: cr.to_owned(),
         extra: None,
-    };
+    }
+}
+
+/// The ServiceMonitor of the query frontend.
+pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
+    let identity = identity(&seen.query.name_any());
+    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let config = seen.query.spec.integration.service_monitor.as_ref();
+    monitor::service_monitor(metadata, identity.selector_labels(), config)
+}
+
+pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
+    let identity = identity(&seen.query.name_any());
     let replicas = super::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
     let metadata = workload::metadata(&identity, &spec.common, &identity.name);
     let template = pod(seen, spec, &identity)?.template()?;
@@ -52,7 +64,6 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
         spec.additional.additional_service_ports.as_deref(),
         "spec.queryFrontend.additionalServicePorts",
     )?;
-    let config = seen.query.spec.integration.service_monitor.as_ref();
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     Ok(Objects {
         accounts: vec![workload::service_account(metadata.clone())],
@@ -76,7 +87,7 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
             template,
         )],
         monitors: monitored(seen)
-            .then(|| monitor::service_monitor(metadata, identity.selector_labels(), config))
+            .then(|| monitor(seen, spec))
             .into_iter()
             .collect(),
     })

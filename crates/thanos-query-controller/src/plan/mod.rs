@@ -151,8 +151,31 @@ fn gate_open(seen: &Observed) -> bool {
 
 /// Whether ServiceMonitors are to be created.
 fn monitored(seen: &Observed) -> bool {
-    let wanted = seen.query.spec.integration.service_monitor.as_ref();
-    seen.service_monitors && gate_open(seen) && wanted.and_then(|w| w.enabled) != Some(false)
+    seen.service_monitors && gate_open(seen) && wants_monitors(&seen.query)
+}
+
+/// Whether the resource wants ServiceMonitors.
+#[must_use]
+pub fn wants_monitors(query: &ThanosQuery) -> bool {
+    let config = query.spec.integration.service_monitor.as_ref();
+    config.and_then(|c| c.enabled) != Some(false)
+}
+
+/// Name and labels of the ServiceMonitors that are created if the gates are open.
+#[must_use]
+pub fn monitors(seen: &Observed) -> Vec<(String, Labels)> {
+    let frontend = seen.query.spec.query_frontend.as_ref();
+    let all = [
+        Some(querier::monitor(seen)),
+        frontend.map(|spec| frontend::monitor(seen, spec)),
+        bridge::monitor(seen),
+    ];
+    let parts = |monitor: ServiceMonitor| {
+        let mut labels = monitor.metadata.labels.unwrap_or_default();
+        labels.insert(label::CONTROLLER.to_owned(), CONTROLLER.to_owned());
+        (monitor.metadata.name.unwrap_or_default(), labels)
+    };
+    all.into_iter().flatten().map(parts).collect()
 }
 
 /// Whether the components get NetworkPolicies.

@@ -90,7 +90,6 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     if let Some(labels) = &mut client.labels {
         labels.remove(label::QUERY_API);
     }
-    let config = spec.integration.service_monitor.as_ref();
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     Ok(Objects {
         accounts: vec![workload::service_account(metadata.clone())],
@@ -114,15 +113,19 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
             replicas,
             template,
         )],
-        monitors: monitored(seen)
-            .then(|| {
-                let mut select = identity.selector_labels();
-                select.remove(label::QUERY_API);
-                monitor::service_monitor(metadata, select, config)
-            })
-            .into_iter()
-            .collect(),
+        monitors: monitored(seen).then(|| monitor(seen)).into_iter().collect(),
     })
+}
+
+/// The ServiceMonitor of the queriers.
+pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
+    let spec = &seen.query.spec;
+    let identity = identity(&seen.query.name_any());
+    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let mut select = identity.selector_labels();
+    // The Service for clients is scraped, and does not carry it.
+    select.remove(label::QUERY_API);
+    monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }
 
 fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldError> {

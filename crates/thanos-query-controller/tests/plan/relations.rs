@@ -1,7 +1,8 @@
 //! What must hold between the objects of any plan.
 
+use promop_compat::model::Labels;
 use serde_json::Value;
-use thanos_query_controller::plan::plan;
+use thanos_query_controller::plan::{monitors, plan};
 use thanos_workload::testing::{Given, problems};
 
 use crate::case::{self, Case, UID};
@@ -38,6 +39,27 @@ fn equal_inputs_give_equal_bytes() {
         let bytes = || serde_json::to_vec(&bodies(&case)).unwrap();
         assert_eq!(bytes(), bytes(), "{name}");
     }
+}
+
+#[test]
+fn the_status_knows_the_service_monitors_of_the_plan() {
+    let mut compared = 0;
+    for (name, case) in case::all() {
+        let planned: Vec<(String, Labels)> = bodies(&case)
+            .iter()
+            .filter(|o| o["kind"] == "ServiceMonitor")
+            .map(|o| {
+                let labels = serde_json::from_value(o["metadata"]["labels"].clone()).unwrap();
+                let name = o["metadata"]["name"].as_str().unwrap();
+                (name.to_owned(), labels)
+            })
+            .collect();
+        if !planned.is_empty() {
+            assert_eq!(monitors(&case.observed()), planned, "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 1, "only {compared} plans have ServiceMonitors");
 }
 
 /// The checks themselves find what they are for.

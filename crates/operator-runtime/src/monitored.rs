@@ -1,0 +1,206 @@
+//! Whether a Prometheus scrapes what a custom resource runs: the condition `Monitored`. Pure.
+//!
+//! It takes a Prometheus that selects the ServiceMonitors, and whose ServiceAccount may find the
+//! pods behind them. Nobody else says when one of both is missing: the series are just not there.
+
+use std::collections::BTreeMap;
+
+use promop_compat::caps::Gate;
+use promop_compat::model::{Key, Labels, PrometheusFacts};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::scrapers::{Nearest, Scraped, scraped};
+
+use crate::access::{Access, Question};
+
+/// How many of the Prometheuses that select the same ServiceMonitor are asked for.
+const ASKED: usize = 5;
+
+/// What decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Monitoring<'a> {
+    /// Whether ServiceMonitors may be written.
+    pub gate: Gate,
+    /// Whether the resource wants them (`spec.serviceMonitor.enabled`).
+    pub wanted: bool,
+    /// Their names and labels.
+    pub monitors: &'a [(String, Labels)],
+    /// Where they are, and what they lead to.
+    pub namespace: &'a str,
+    /// All Prometheus resources; `None` if the kind is absent or may not be read.
+    pub prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
+    /// The namespaces.
+    pub namespaces: Namespaces<'a>,
+    /// What is known of the permissions of Prometheuses.
+    pub access: &'a Access,
+}
+
+/// The condition, and what must be asked to be certain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Monitored {
+    /// Whether it holds; `None` if nobody can tell.
+    pub holds: Option<bool>,
+    /// In one word.
+    pub reason: &'static str,
+    /// In a sentence, with the way out.
+    pub message: String,
+    /// What a Prometheus must be permitted to do.
+    pub questions: Vec<Question>,
+}
+
+impl Monitored {
+    fn new(holds: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            holds,
+            reason,
+            message: message.into(),
+            questions: Vec::new(),
+        }
+    }
+}
+
+impl Monitoring<'_> {
+    /// Decides.
+    #[must_use]
+    pub fn decide(&self) -> Monitored {
+        if !self.gate.is_open() {
+            let message = "see the condition PrometheusOperatorIntegration";
+            return Monitored::new(Some(false), self.gate.reason(), message);
+        }
+        if !self.wanted {
+            let message = "spec.serviceMonitor.enabled is false";
+            return Monitored::new(Some(false), "MonitoringDisabled", message);
+        }
+        let Some(prometheuses) = self.prometheuses else {
+            let message = "Prometheus resources cannot be read, so nobody can tell who scrapes";
+            return Monitored::new(None, "PrometheusUnreadable", message);
+        };
+        let mut by = Vec::new();
+        for (name, labels) in self.monitors {
+            match scraped(prometheuses, &self.namespaces, self.namespace, labels) {
+                Scraped::By(those) => by.extend(those),
+                Scraped::Unevaluable(prometheus) => {
+                    let message = format!(
+                        "whether Prometheus {prometheus} selects them depends on the labels of \
+                         namespaces, which this controller may not list"
+                    );
+                    return Monitored::new(None, "NamespacesForbidden", message);
+                }
+                Scraped::Nobody(nearest) => return self.not_selected(name, nearest),
+            }
+        }
+        by.sort();
+        by.dedup();
+        self.permitted(prometheuses, &by)
+    }
+
+    fn not_selected(&self, monitor: &str, nearest: Option<Nearest>) -> Monitored {
+        let Some(nearest) = nearest else {
+            let message = "no Prometheus selects any ServiceMonitor";
+            return Monitored::new(Some(false), "NotSelected", message);
+        };
+        let mut ways = Vec::new();
+        if !nearest.missing.is_empty() {
+            let missing = nearest.missing.join(", ");
+            ways.push(format!("set spec.serviceMonitor.labels to {missing}"));
+        }
+        if !nearest.looks {
+            ways.push(format!(
+                "let its spec.serviceMonitorNamespaceSelector select the namespace {}",
+                self.namespace
+            ));
+        }
+        let message = format!(
+            "no Prometheus selects ServiceMonitor {monitor}; {} comes nearest: {}",
+            nearest.prometheus,
+            ways.join(", and ")
+        );
+        Monitored::new(Some(false), "NotSelected", message)
+    }
+
+    /// They are selected; may one of those that select them find the pods?
+    fn permitted(&self, prometheuses: &BTreeMap<Key, PrometheusFacts>, by: &[Key]) -> Monitored {
+        let those = by.iter().take(ASKED);
+        let those = those.filter_map(|key| Some((key, prometheuses.get(key)?)));
+        let asked: Vec<(&Key, Vec<Question>)> = those
+            .map(|(key, facts)| (key, self.questions(key, facts)))
+            .collect();
+        let is_permitted = |questions: &[Question]| {
+            let mut answers = questions.iter().map(|q| self.access.answer(q));
+            answers.all(|answer| answer == Some(true))
+        };
+        let permitted = asked
+            .iter()
+            .filter(|(_, questions)| is_permitted(questions));
+        let permitted: Vec<String> = permitted.map(|(key, _)| key.to_string()).collect();
+        let refused = asked
+            .iter()
+            .find(|(_, questions)| self.access.is_refused(questions));
+        let mut monitored = match (permitted.is_empty(), refused) {
+            (false, _) => {
+                let message = format!("by Prometheus {}", permitted.join(", "));
+                Monitored::new(Some(true), "Scraped", message)
+            }
+            (true, Some((key, questions))) => self.not_permitted(key, questions),
+            (true, None) => {
+                let message = format!(
+                    "Prometheus {} selects them; whether it may list pods, services and endpoints \
+                     in {} could not be asked",
+                    by.first().map(Key::to_string).unwrap_or_default(),
+                    self.namespace
+                );
+                Monitored::new(None, "PermissionUnknown", message)
+            }
+        };
+        monitored.questions = asked
+            .into_iter()
+            .flat_map(|(_, questions)| questions)
+            .collect();
+        monitored
+    }
+
+    fn not_permitted(&self, prometheus: &Key, questions: &[Question]) -> Monitored {
+        let mut message = format!("Prometheus {prometheus} selects them, but may not list");
+        let refused = questions
+            .iter()
+            .filter(|q| self.access.answer(q) == Some(false));
+        let refused: Vec<&str> = refused.map(|q| q.resource).collect();
+        let resources: Vec<String> = questions.iter().map(Question::kubectl_resource).collect();
+        if let Some(Question {
+            account, namespace, ..
+        }) = questions.first()
+        {
+            let name = &account.name;
+            message += &format!(
+                " {} in {namespace}: kubectl -n {namespace} create role {name} \
+                 --verb=get,list,watch --resource={} && kubectl -n {namespace} create rolebinding \
+                 {name} --role={name} --serviceaccount={}:{name}",
+                refused.join(", "),
+                resources.join(","),
+                account.namespace,
+            );
+        }
+        Monitored::new(Some(false), "PrometheusNotPermitted", message)
+    }
+
+    /// What Prometheus must be permitted to do to find targets.
+    fn questions(&self, prometheus: &Key, facts: &PrometheusFacts) -> Vec<Question> {
+        let may_list = |group, resource| Question {
+            account: Key::new(
+                prometheus.namespace.as_str(),
+                facts.service_account.as_str(),
+            ),
+            namespace: self.namespace.to_owned(),
+            group,
+            resource,
+            verb: "list",
+        };
+        let endpoints = match facts.endpoint_slices {
+            true => may_list("discovery.k8s.io", "endpointslices"),
+            false => may_list("", "endpoints"),
+        };
+        vec![may_list("", "pods"), may_list("", "services"), endpoints]
+    }
+}
+
+#[cfg(test)]
+mod tests;

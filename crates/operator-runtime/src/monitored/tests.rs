@@ -1,0 +1,153 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::*;
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+/// A Prometheus that selects by these labels, in all namespaces.
+fn prometheus(selects: &[(&str, &str)]) -> PrometheusFacts {
+    PrometheusFacts {
+        service_monitor_selector: Some(LabelSelector {
+            match_labels: Some(labels(selects)),
+            ..Default::default()
+        }),
+        service_monitor_namespace_selector: Some(LabelSelector::default()),
+        service_account: "prom".to_owned(),
+        ..Default::default()
+    }
+}
+
+struct Case {
+    gate: Gate,
+    wanted: bool,
+    prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
+    access: Access,
+}
+
+impl Case {
+    fn new(prometheuses: &[(&str, PrometheusFacts)]) -> Self {
+        let all = prometheuses.iter();
+        let all = all.map(|(name, facts)| (Key::new("monitoring", *name), facts.clone()));
+        Self {
+            gate: Gate::Enabled,
+            wanted: true,
+            prometheuses: Some(all.collect()),
+            access: Access::default(),
+        }
+    }
+
+    fn decide(&self) -> Monitored {
+        let monitors = [
+            ("thanos-query-q".to_owned(), labels(&[("release", "x")])),
+            (
+                "thanos-sidecar-q".to_owned(),
+                labels(&[("release", "x"), ("bridge", "yes")]),
+            ),
+        ];
+        let monitoring = Monitoring {
+            gate: self.gate,
+            wanted: self.wanted,
+            monitors: &monitors,
+            namespace: "thanos",
+            prometheuses: self.prometheuses.as_ref(),
+            namespaces: Namespaces::default(),
+            access: &self.access,
+        };
+        monitoring.decide()
+    }
+
+    /// Answers every question about the first Prometheus, save those about `refused`.
+    fn answer(&mut self, refused: &[&str]) {
+        for question in self.decide().questions {
+            let allowed = !refused.contains(&question.resource);
+            self.access.remember(question, Some(allowed));
+        }
+    }
+}
+
+#[test]
+fn it_takes_a_prometheus_that_selects_and_may() {
+    let mut case = Case::new(&[
+        ("k8s", prometheus(&[])),
+        ("other", prometheus(&[("release", "y")])),
+    ]);
+    let unknown = case.decide();
+    assert_eq!((unknown.holds, unknown.reason), (None, "PermissionUnknown"));
+    let asked: Vec<&str> = unknown.questions.iter().map(|q| q.resource).collect();
+    assert_eq!(asked, ["pods", "services", "endpoints"]);
+    assert_eq!(unknown.questions[0].account, Key::new("monitoring", "prom"));
+    assert_eq!(unknown.questions[0].namespace, "thanos");
+
+    case.answer(&[]);
+    let scraped = case.decide();
+    assert_eq!((scraped.holds, scraped.reason), (Some(true), "Scraped"));
+    assert_eq!(scraped.message, "by Prometheus monitoring/k8s");
+}
+
+#[test]
+fn a_permission_that_is_missing_comes_with_the_commands_that_grant_it() {
+    let mut case = Case::new(&[("k8s", prometheus(&[]))]);
+    case.answer(&["pods", "endpoints"]);
+    let told = case.decide();
+    assert_eq!(
+        (told.holds, told.reason),
+        (Some(false), "PrometheusNotPermitted")
+    );
+    assert_eq!(
+        told.message,
+        "Prometheus monitoring/k8s selects them, but may not list pods, endpoints in thanos: \
+         kubectl -n thanos create role prom --verb=get,list,watch --resource=pods,services,endpoints \
+         && kubectl -n thanos create rolebinding prom --role=prom --serviceaccount=monitoring:prom"
+    );
+}
+
+#[test]
+fn one_that_may_is_enough() {
+    let mut may = prometheus(&[]);
+    may.service_account = "may".to_owned();
+    may.endpoint_slices = true;
+    let mut case = Case::new(&[("a", prometheus(&[])), ("b", may)]);
+    for question in case.decide().questions {
+        let allowed = question.account.name == "may";
+        case.access.remember(question, Some(allowed));
+    }
+    assert_eq!(case.decide().message, "by Prometheus monitoring/b");
+    let slices = case.decide().questions.pop().unwrap();
+    assert_eq!(slices.kubectl_resource(), "endpointslices.discovery.k8s.io");
+}
+
+#[test]
+fn each_of_the_service_monitors_has_to_be_selected() {
+    let told = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
+    assert_eq!((told.holds, told.reason), (Some(false), "NotSelected"));
+    assert_eq!(
+        told.message,
+        "no Prometheus selects ServiceMonitor thanos-query-q; monitoring/k8s comes nearest: set \
+         spec.serviceMonitor.labels to bridge=yes"
+    );
+    let mut at_home = prometheus(&[]);
+    at_home.service_monitor_namespace_selector = None;
+    let told = Case::new(&[("k8s", at_home)]).decide();
+    assert!(
+        told.message.contains("select the namespace thanos"),
+        "{}",
+        told.message
+    );
+    assert_eq!(Case::new(&[]).decide().reason, "NotSelected");
+}
+
+#[test]
+fn what_is_off_is_told_as_off() {
+    let mut case = Case::new(&[]);
+    case.prometheuses = None;
+    assert_eq!(case.decide().reason, "PrometheusUnreadable");
+    case.wanted = false;
+    assert_eq!(case.decide().reason, "MonitoringDisabled");
+    case.gate = Gate::CrdsAbsent;
+    assert_eq!(case.decide().reason, "CRDsAbsent");
+}
