@@ -203,6 +203,7 @@ where
     let mut listing: Listing<F> = BTreeMap::new();
     let mut held: BTreeMap<Key, Instant> = BTreeMap::new();
     let mut thaw: Option<Instant> = None;
+    let mut denied = false;
     let change = |apply: &mut dyn FnMut(&mut View<F>) -> Vec<crate::view::Change<F>>| {
         hub.take_in(&spec, apply);
     };
@@ -233,6 +234,7 @@ where
                 listing.insert(key_of(&raw.metadata), (spec.extract)(&raw.body));
             }
             Some(Ok(Event::InitDone)) => {
+                denied = false;
                 let namespace = watch.id.namespace.as_deref();
                 let frozen = (spec.view)(&hub.state().views).is_frozen();
                 let mut listed = std::mem::take(&mut listing);
@@ -287,10 +289,11 @@ where
                 }
             }
             Some(Err(error)) if watch.dispensable && is_forbidden(&error) => {
-                tracing::info!(
-                    kind = watch.id.kind,
-                    "may not be listed, it is done without"
-                );
+                // Said once: a namespaced installation is to stay as it is.
+                if !std::mem::replace(&mut denied, true) {
+                    let kind = &watch.id.kind;
+                    tracing::info!(kind, "may not be listed, it is done without");
+                }
                 (spec.view_mut)(&mut hub.state().views).deny();
                 hub.synced(&watch.id);
                 tokio::time::sleep(DENIED).await;
