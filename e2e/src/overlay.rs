@@ -39,26 +39,26 @@ impl Deploy {
     pub fn copy(test: &str) -> Self {
         let name = format!("e2e-deploy-{test}-{}", std::process::id());
         let root = std::env::temp_dir().join(name);
-        copy(&deploy(), &root);
+        copy(&deploy(), &root.join("deploy"));
         Self { root }
     }
 
-    /// A path in it.
-    #[must_use]
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+    fn overlay(&self, name: &str) -> PathBuf {
+        self.root.join("deploy/overlays").join(name)
     }
 
-    /// Edits a file, which must change.
+    /// Runs commands of the documentation in the folder that holds `deploy`.
     ///
     /// # Panics
-    /// It does not.
-    pub fn edit(&self, path: &str, edit: impl Fn(&str) -> String) {
-        let file = self.path(path);
-        let before = std::fs::read_to_string(&file).expect("a file of deploy/");
-        let after = edit(&before);
-        assert_ne!(before, after, "{path} is as it was");
-        std::fs::write(file, after).expect("writing");
+    /// One fails.
+    pub fn run(&self, script: &str) {
+        let shell = Command::new("sh")
+            .args(["-euxc", script])
+            .current_dir(&self.root)
+            .output()
+            .expect("sh");
+        let errors = String::from_utf8_lossy(&shell.stderr);
+        assert!(shell.status.success(), "{errors}");
     }
 
     /// Drops every line of the overlay's kustomizations that lists `component`, and returns how many.
@@ -67,8 +67,7 @@ impl Deploy {
     /// A file cannot be read or written.
     pub fn drop_lines(&self, overlay: &str, component: &str) -> usize {
         let mut dropped = 0;
-        let folder = self.path("overlays").join(overlay);
-        for file in files(&folder) {
+        for file in files(&self.overlay(overlay)) {
             let text = std::fs::read_to_string(&file).expect("a kustomization");
             let listed = |line: &&str| {
                 let path = line.trim_start().strip_prefix("- ").unwrap_or_default();
@@ -87,7 +86,7 @@ impl Deploy {
     /// Builds an overlay of the copy.
     #[must_use]
     pub fn build(&self, overlay: &str) -> Vec<Value> {
-        build(&self.path("overlays").join(overlay))
+        build(&self.overlay(overlay))
     }
 }
 

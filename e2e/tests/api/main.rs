@@ -8,6 +8,7 @@ mod capability;
 mod counts;
 mod docs;
 mod fresh_install;
+mod installation;
 mod leaf_samples;
 mod leaf_state;
 mod leaf_world;

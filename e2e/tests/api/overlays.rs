@@ -209,18 +209,12 @@ fn the_namespaced_overlay_has_a_role_in_each_namespace_and_nothing_wider() {
     let copy = Deploy::copy("namespaces");
     assert_namespaces(&copy.build("namespaced"), &["monitoring"]);
 
-    // A further namespace, as its comment and the documentation say.
-    let folder = copy.path("overlays/namespaced/team-b");
-    std::fs::create_dir(&folder).unwrap();
-    let from = copy.path("overlays/namespaced/monitoring/kustomization.yaml");
-    std::fs::copy(from, folder.join("kustomization.yaml")).unwrap();
-    copy.edit("overlays/namespaced/team-b/kustomization.yaml", |text| {
-        text.replace("namespace: monitoring", "namespace: team-b")
-    });
-    copy.edit("overlays/namespaced/kustomization.yaml", |text| {
-        text.replace("\n- monitoring\n", "\n- monitoring\n- team-b\n")
-            .replace("--namespaces=monitoring", "--namespaces=monitoring,team-b")
-    });
+    // A further namespace, as the documentation says.
+    let page = std::fs::read_to_string(deploy().join("../docs/installation.md")).unwrap();
+    let mut blocks = page
+        .split("```shell\n")
+        .map(|b| b.split("```").next().unwrap_or_default());
+    copy.run(blocks.find(|b| b.contains("cp -r monitoring")).unwrap());
     assert_namespaces(&copy.build("namespaced"), &["monitoring", "team-b"]);
 }
 
