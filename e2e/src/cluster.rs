@@ -77,9 +77,12 @@ impl Cluster {
             _ => ApiResource::from_gvk(&gvk),
         };
         match kind {
-            "Namespace" | "CustomResourceDefinition" | "ClusterRole" | "ClusterRoleBinding" => {
-                Api::all_with(self.client.clone(), &resource)
-            }
+            "Namespace"
+            | "CustomResourceDefinition"
+            | "ClusterRole"
+            | "ClusterRoleBinding"
+            | "ValidatingAdmissionPolicy"
+            | "ValidatingAdmissionPolicyBinding" => Api::all_with(self.client.clone(), &resource),
             _ => {
                 let namespace = object["metadata"]["namespace"].as_str();
                 let namespace = namespace.unwrap_or(&self.namespace);

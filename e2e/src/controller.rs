@@ -42,7 +42,21 @@ impl Controller {
     /// # Panics
     /// It does not become ready.
     pub async fn start_with(cluster: &Cluster, flags: &[&str]) -> Self {
-        let mut controller = Self::spawn(cluster, flags).await;
+        Self::spawn(cluster, flags).await.ready().await
+    }
+
+    /// As `start_with`, with the service account of an installation in another namespace.
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn start_as(cluster: &Cluster, namespace: &str, flags: &[&str]) -> Self {
+        let controller = Self::spawn_as(cluster, namespace, flags).await;
+        controller.ready().await
+    }
+
+    /// Waits until it is ready.
+    async fn ready(self) -> Self {
+        let mut controller = self;
         let client = controller.address.clone();
         let ready = async || match http_get(&client, "/readyz").await {
             Ok((200, _)) => Ok(()),
@@ -66,12 +80,16 @@ impl Controller {
     /// # Panics
     /// The binary is missing.
     pub async fn spawn(cluster: &Cluster, flags: &[&str]) -> Self {
+        Self::spawn_as(cluster, "thanos-system", flags).await
+    }
+
+    async fn spawn_as(cluster: &Cluster, namespace: &str, flags: &[&str]) -> Self {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
         let folder = std::env::temp_dir().join(format!("e2e-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the controller");
         let kubeconfig = folder.join("kubeconfig");
-        std::fs::write(&kubeconfig, kubeconfig_of(cluster).await).expect("kubeconfig");
+        std::fs::write(&kubeconfig, kubeconfig_of(cluster, namespace).await).expect("kubeconfig");
         let log = folder.join("log");
         let output = std::fs::File::create(&log).expect("log");
         let child = Command::new(binary())
@@ -200,9 +218,9 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// A kubeconfig with a token of the controller's service account.
-async fn kubeconfig_of(cluster: &Cluster) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), "thanos-system");
+/// A kubeconfig with a token of the controller's service account in `namespace`.
+async fn kubeconfig_of(cluster: &Cluster, namespace: &str) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
     let request = TokenRequest {
         spec: TokenRequestSpec {
             audiences: Vec::new(),

@@ -7,4 +7,5 @@
 pub mod audit;
 pub mod cluster;
 pub mod controller;
+pub mod overlay;
 pub mod wait;

@@ -11,9 +11,10 @@ use crate::args::LogFormat;
 
 /// Starts logging. Call once.
 pub fn init(level: Level, format: LogFormat) {
-    // kube logs each 5xx answer as an error of its own; what becomes of it is said by us.
+    // kube logs each 5xx answer as an error of its own, and each 403 of a watch as a warning, also
+    // where the permission is optional; what becomes of it is said by us.
     let filter = EnvFilter::new(format!(
-        "{level},kube_client=off,kube_runtime=warn,hyper=warn,tower=warn"
+        "{level},kube_client=off,kube_runtime=warn,kube_runtime::watcher=error,hyper=warn,tower=warn"
     ));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

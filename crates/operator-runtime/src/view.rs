@@ -35,9 +35,9 @@ impl<F: PartialEq> View<F> {
         (!self.denied).then_some(&self.items)
     }
 
-    /// The kind may not be read.
-    pub fn deny(&mut self) {
-        self.denied = true;
+    /// The kind may not be read. Returns whether that is new.
+    pub fn deny(&mut self) -> bool {
+        !std::mem::replace(&mut self.denied, true)
     }
 
     /// Whether the content stands still because its kind is gone from the API server.

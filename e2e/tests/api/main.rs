@@ -2,17 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
 mod bad_input;
 mod capability;
 mod counts;
 mod docs;
+mod fresh_install;
+mod installation;
 mod leaf_samples;
 mod leaf_state;
 mod leaf_world;
 mod leaves;
 mod lifecycle;
 mod monitored;
+mod overlays;
 mod ownership;
+mod permissions;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
 mod sample;

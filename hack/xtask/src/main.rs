@@ -1,6 +1,7 @@
 //! Generates committed files. `--check` writes nothing and fails if a file is not up to date.
 
 mod crds;
+mod prometheus_operator;
 mod rbac;
 mod yaml;
 
@@ -24,6 +25,8 @@ enum Task {
     Crds,
     /// deploy/components: the permissions of each controller.
     Rbac,
+    /// deploy/prometheus-operator: its definitions and its own manifests, from its Go module.
+    PrometheusOperator,
     /// Everything.
     All,
 }
@@ -34,7 +37,13 @@ fn main() -> anyhow::Result<()> {
     let files = match args.task {
         Task::Crds => crds::files()?,
         Task::Rbac => rbac::files()?,
-        Task::All => [crds::files()?, rbac::files()?].concat(),
+        Task::PrometheusOperator => prometheus_operator::files(&root)?,
+        Task::All => [
+            crds::files()?,
+            rbac::files()?,
+            prometheus_operator::files(&root)?,
+        ]
+        .concat(),
     };
     let mut stale = Vec::new();
     for (path, content) in files {
@@ -49,6 +58,9 @@ fn main() -> anyhow::Result<()> {
         std::fs::create_dir_all(file.parent().context("a file has a folder")?)?;
         std::fs::write(&file, content).with_context(|| format!("writing {path}"))?;
         println!("wrote {path}");
+    }
+    if matches!(args.task, Task::PrometheusOperator) && !args.check {
+        println!("{}", prometheus_operator::release(&root)?);
     }
     if !stale.is_empty() {
         bail!(

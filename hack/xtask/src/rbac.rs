@@ -15,50 +15,72 @@ const NAMESPACE: &str = "thanos-system";
 
 /// Path and content of every generated file.
 pub fn files() -> Result<Vec<(String, String)>> {
+    controller::<thanos_query_controller::QueryController>()
+}
+
+fn controller<C: Component>() -> Result<Vec<(String, String)>> {
+    let mut everywhere = rbac::namespaced_rules::<C>();
+    everywhere.extend(rbac::cluster_rules::<C>());
+    let lease = format!("{}-leader-election", C::NAME);
     Ok(vec![
-        controller::<thanos_query_controller::QueryController>()?,
+        file::<C>(
+            "rbac.yaml",
+            [
+                document(&ClusterRole {
+                    metadata: metadata::<C>(C::NAME, None),
+                    rules: Some(everywhere),
+                    ..Default::default()
+                })?,
+                document(&ClusterRoleBinding {
+                    metadata: metadata::<C>(C::NAME, None),
+                    role_ref: role_ref("ClusterRole", C::NAME),
+                    subjects: Some(vec![subject(C::NAME)]),
+                })?,
+            ],
+        ),
+        // Without a namespace: whoever uses it says which.
+        file::<C>(
+            "role/rbac.yaml",
+            role::<C>(C::NAME, None, rbac::namespaced_rules::<C>())?,
+        ),
+        file::<C>(
+            "workload/leader-election.yaml",
+            role::<C>(&lease, Some(NAMESPACE), rbac::lease_rules::<C>())?,
+        ),
     ])
 }
 
-fn controller<C: Component>() -> Result<(String, String)> {
-    let mut rules = rbac::namespaced_rules::<C>();
-    rules.extend(rbac::cluster_rules::<C>());
-    let documents = [
-        document(&ClusterRole {
-            metadata: metadata(C::NAME, None),
-            rules: Some(rules),
-            ..Default::default()
-        })?,
-        document(&ClusterRoleBinding {
-            metadata: metadata(C::NAME, None),
-            role_ref: role_ref("ClusterRole", C::NAME),
-            subjects: Some(vec![subject(C::NAME)]),
-        })?,
+/// A Role, and the RoleBinding that gives it to the controller.
+fn role<C: Component>(
+    name: &str,
+    namespace: Option<&str>,
+    rules: Vec<PolicyRule>,
+) -> Result<[String; 2]> {
+    Ok([
         document(&Role {
-            metadata: metadata(C::NAME, Some(NAMESPACE)),
-            rules: Some(lease::<C>()),
+            metadata: metadata::<C>(name, namespace),
+            rules: Some(rules),
         })?,
         document(&RoleBinding {
-            metadata: metadata(C::NAME, Some(NAMESPACE)),
-            role_ref: role_ref("Role", C::NAME),
+            metadata: metadata::<C>(name, namespace),
+            role_ref: role_ref("Role", name),
             subjects: Some(vec![subject(C::NAME)]),
         })?,
-    ];
-    let path = format!("deploy/components/{}/rbac.yaml", C::NAME);
+    ])
+}
+
+fn file<C: Component>(name: &str, documents: [String; 2]) -> (String, String) {
+    let path = format!("deploy/components/{}/{name}", C::NAME);
     let text = format!(
         "# Generated: cargo run -p xtask -- rbac\n{}",
         documents.join("---\n")
     );
-    Ok((path, text))
+    (path, text)
 }
 
-fn lease<C: Component>() -> Vec<PolicyRule> {
-    rbac::lease_rules::<C>()
-}
-
-fn metadata(name: &str, namespace: Option<&str>) -> ObjectMeta {
+fn metadata<C: Component>(name: &str, namespace: Option<&str>) -> ObjectMeta {
     let labels = [
-        ("app.kubernetes.io/name", name),
+        ("app.kubernetes.io/name", C::NAME),
         ("app.kubernetes.io/part-of", "thanos-operator"),
     ];
     ObjectMeta {

@@ -165,9 +165,12 @@ impl<C: Component, S: extract::Spec> Feed<C, S> {
 
     /// Decisions can do without this kind, and have to.
     fn do_without(&self) {
-        let kind = &self.watch.id.kind;
-        tracing::info!(kind, "may not be listed, it is done without");
-        (self.spec.view_mut)(&mut self.hub.state().views).deny();
+        let is_new = (self.spec.view_mut)(&mut self.hub.state().views).deny();
+        // Said once: a namespaced installation is to stay as it is.
+        if is_new {
+            let kind = &self.watch.id.kind;
+            tracing::info!(kind, "may not be listed, it is done without");
+        }
         self.hub.synced(&self.watch.id);
     }
 

@@ -1,0 +1,247 @@
+//! The overlays: each is accepted by the API server, and holds what it lists and nothing else.
+
+use std::collections::BTreeSet;
+
+use e2e::cluster::{Cluster, MANAGER};
+use e2e::overlay::{Deploy, build, deploy, overlays};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::permissions::CONTROLLERS;
+use crate::support::{install, with_definitions};
+
+/// An overlay, built.
+pub fn overlay(name: &str) -> Vec<Value> {
+    build(&deploy().join("overlays").join(name))
+}
+
+/// A string, or nothing.
+pub fn text(object: &Value) -> String {
+    object.as_str().unwrap_or_default().to_owned()
+}
+
+/// Kind, namespace and name, for messages.
+pub fn title(object: &Value) -> String {
+    let (metadata, kind) = (&object["metadata"], text(&object["kind"]));
+    let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+    format!("{kind} {namespace}/{name}")
+}
+
+/// The objects of a kind.
+pub fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|o| o["kind"] == kind).collect()
+}
+
+fn is_controller(name: &str) -> bool {
+    name.starts_with("thanos-") && name.ends_with("-controller")
+}
+
+/// The controllers that the kustomization of a folder lists.
+fn listed(folder: &str) -> BTreeSet<String> {
+    let file = deploy().join(folder).join("kustomization.yaml");
+    let kustomization: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let components = kustomization["components"].as_array().unwrap();
+    let paths: Vec<String> = components.iter().map(text).collect();
+    let parts = paths.iter().flat_map(|path| path.split('/'));
+    let controllers = parts.filter(|part| is_controller(part));
+    controllers.map(str::to_owned).collect()
+}
+
+fn names(objects: &[&Value]) -> BTreeSet<String> {
+    objects
+        .iter()
+        .map(|o| text(&o["metadata"]["name"]))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_overlay_is_accepted() {
+    let cluster = Cluster::new("overlays").await;
+    let _definitions = with_definitions(&cluster).await;
+    install(&cluster, "alertmanagers").await;
+    // A dry run makes no namespace for what comes after it.
+    let monitoring =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}});
+    cluster.apply(monitoring).await;
+    let params = PatchParams::apply(MANAGER)
+        .force()
+        .validation_strict()
+        .dry_run();
+    let mut wrong = Vec::new();
+    for of in overlays() {
+        let objects = overlay(&of);
+        assert!(objects.len() > 10, "{of} has {} objects", objects.len());
+        for object in &objects {
+            let patch = Patch::Apply(object);
+            let (api, name) = (cluster.api(object), text(&object["metadata"]["name"]));
+            if let Err(error) = api.patch(&name, &params, &patch).await {
+                wrong.push(format!("{of}: {}: {error}", title(object)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_overlay_holds_the_controllers_it_lists() {
+    for name in overlays() {
+        let listed = listed(&format!("overlays/{name}"));
+        assert!(!listed.is_empty(), "{name} lists no controller");
+        let objects = overlay(&name);
+        let with_name = |kind| {
+            let names = names(&of_kind(&objects, kind));
+            names.into_iter().filter(|n| is_controller(n)).collect()
+        };
+        for kind in [
+            "Deployment",
+            "ServiceAccount",
+            "PodDisruptionBudget",
+            "Service",
+        ] {
+            let found: BTreeSet<String> = with_name(kind);
+            assert_eq!(found, listed, "{name}: {kind}");
+        }
+        // Each may do its work, refresh pods, and hold its Lease.
+        let bindings: Vec<&Value> = [
+            of_kind(&objects, "ClusterRoleBinding"),
+            of_kind(&objects, "RoleBinding"),
+        ]
+        .concat();
+        let refresh: Vec<&&Value> = bindings
+            .iter()
+            .filter(|b| b["metadata"]["name"] == "thanos-refresh-pods")
+            .collect();
+        assert!(!refresh.is_empty(), "{name}");
+        for binding in &bindings {
+            let subjects = binding["subjects"].as_array().unwrap();
+            let subjects: BTreeSet<String> = subjects.iter().map(|s| text(&s["name"])).collect();
+            let controllers: BTreeSet<String> = subjects
+                .iter()
+                .filter(|n| is_controller(n))
+                .cloned()
+                .collect();
+            if refresh.contains(&binding) {
+                assert_eq!(subjects, listed, "{name}: {}", title(binding));
+            } else if !controllers.is_empty() {
+                let [one] = Vec::from_iter(&subjects)[..] else {
+                    panic!("{name}: {} is for {subjects:?}", title(binding));
+                };
+                assert!(text(&binding["roleRef"]["name"]).starts_with(one.as_str()));
+                assert!(listed.contains(one));
+            }
+        }
+        let bound: BTreeSet<String> = bindings
+            .iter()
+            .map(|b| text(&b["roleRef"]["name"]))
+            .collect();
+        for controller in &listed {
+            let lease = format!("{controller}-leader-election");
+            assert!(
+                bound.contains(controller) && bound.contains(&lease),
+                "{name}: {bound:?}"
+            );
+        }
+    }
+}
+
+/// So that a controller that is added is asked for what it may do.
+#[test]
+fn the_permissions_of_every_controller_are_tested() {
+    let tested: BTreeSet<String> = CONTROLLERS
+        .iter()
+        .map(|p| p.controller.to_owned())
+        .collect();
+    for name in overlays() {
+        assert_eq!(listed(&format!("overlays/{name}")), tested, "{name}");
+    }
+}
+
+#[test]
+fn dropping_a_line_drops_all_of_it() {
+    for name in overlays() {
+        for controller in listed(&format!("overlays/{name}")) {
+            let copy = Deploy::copy(&format!("drop-{name}"));
+            let expected = if name == "namespaced" { 2 } else { 1 };
+            assert_eq!(
+                copy.drop_lines(&name, &controller),
+                expected,
+                "{name}: lines"
+            );
+            for object in copy.build(&name) {
+                let mentioned = object.to_string().contains(&controller);
+                assert!(
+                    !mentioned,
+                    "{name} without {controller}: {}",
+                    title(&object)
+                );
+            }
+        }
+        let copy = Deploy::copy(&format!("drop-refresh-{name}"));
+        assert!(copy.drop_lines(&name, "refresh-pods") > 0, "{name}");
+        for object in copy.build(&name) {
+            let mentioned = object.to_string().contains("refresh-pods");
+            assert!(
+                !mentioned,
+                "{name} without refresh-pods: {}",
+                title(&object)
+            );
+        }
+        let copy = Deploy::copy(&format!("drop-permissions-{name}"));
+        let dropped = copy.drop_lines(&name, "prometheus-permissions");
+        let expected = match name.as_str() {
+            "existing-prometheus-operator" => 1,
+            // Its Prometheus needs them in its own namespace as well.
+            "fresh-install" => 2,
+            _ => 0,
+        };
+        assert_eq!(dropped, expected, "{name}");
+        let objects = copy.build(&name);
+        for kind in ["Role", "RoleBinding"] {
+            let names = names(&of_kind(&objects, kind));
+            assert!(!names.contains("prometheus-k8s"), "{name}: {kind}");
+        }
+    }
+}
+
+#[test]
+fn the_namespaced_overlay_has_a_role_in_each_namespace_and_nothing_wider() {
+    let copy = Deploy::copy("namespaces");
+    assert_namespaces(&copy.build("namespaced"), &["monitoring"]);
+
+    // A further namespace, as the documentation says.
+    let page = std::fs::read_to_string(deploy().join("../docs/installation.md")).unwrap();
+    let mut blocks = page
+        .split("```shell\n")
+        .map(|b| b.split("```").next().unwrap_or_default());
+    copy.run(blocks.find(|b| b.contains("cp -r monitoring")).unwrap());
+    assert_namespaces(&copy.build("namespaced"), &["monitoring", "team-b"]);
+}
+
+fn assert_namespaces(objects: &[Value], namespaces: &[&str]) {
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        assert!(of_kind(objects, kind).is_empty(), "{kind}");
+    }
+    let flag = json!(format!("--namespaces={}", namespaces.join(",")));
+    for deployment in of_kind(objects, "Deployment") {
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        assert!(
+            container["args"].as_array().unwrap().contains(&flag),
+            "{container}"
+        );
+    }
+    for controller in listed("overlays/namespaced") {
+        for kind in ["Role", "RoleBinding"] {
+            let of_kind = of_kind(objects, kind).into_iter();
+            let found = of_kind.filter(|o| o["metadata"]["name"] == controller.as_str());
+            let found: Vec<String> = found.map(|o| text(&o["metadata"]["namespace"])).collect();
+            assert_eq!(found, namespaces, "{kind}");
+        }
+    }
+    // Whoever may do something there lives where the controllers do.
+    for binding in of_kind(objects, "RoleBinding") {
+        for subject in binding["subjects"].as_array().unwrap() {
+            assert_eq!(subject["namespace"], "thanos-system", "{}", title(binding));
+        }
+    }
+}

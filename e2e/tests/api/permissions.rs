@@ -1,0 +1,286 @@
+//! What the controllers may do: what the tables here say, and of everything else that the API server
+//! has, nothing.
+
+use std::collections::BTreeSet;
+
+use e2e::controller::Controller;
+use kube::api::{Api, Patch, PatchParams};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+use crate::access::{Installed, Question, Row, VERBS, question, resources, rows};
+use crate::support::{query, with_definitions};
+
+const QUERY: &str = "thanos-query-controller";
+const OWN: &str = "get list watch create patch delete";
+const READ: &str = "list watch";
+
+/// A controller, and what it may do in every namespace that it works in.
+pub struct Permissions {
+    pub controller: &'static str,
+    may: &'static [Row],
+    /// If it works in all namespaces.
+    everywhere: &'static [Row],
+    /// The definitions that it then watches.
+    definitions: &'static [&'static str],
+}
+
+pub const CONTROLLERS: &[Permissions] = &[Permissions {
+    controller: QUERY,
+    may: &[
+        ("", "configmaps", OWN),
+        ("", "serviceaccounts", OWN),
+        ("", "services", OWN),
+        ("", "pods", READ),
+        ("apps", "deployments", OWN),
+        ("networking.k8s.io", "networkpolicies", OWN),
+        ("policy", "poddisruptionbudgets", OWN),
+        ("monitoring.coreos.com", "servicemonitors", OWN),
+        ("monitoring.coreos.com", "prometheuses", READ),
+        ("monitoring.thanos.io", "thanosqueries", READ),
+        ("monitoring.thanos.io", "thanosqueries/status", "patch"),
+        ("monitoring.thanos.io", "thanosqueries/finalizers", "update"),
+        ("events.k8s.io", "events", "create patch"),
+    ],
+    everywhere: &[("", "namespaces", READ)],
+    definitions: &[
+        "servicemonitors.monitoring.coreos.com",
+        "prometheuses.monitoring.coreos.com",
+    ],
+}];
+
+/// With the component refresh-pods.
+const REFRESH: &[Row] = &[("", "pods", "patch")];
+
+/// Where they run. A Lease can be created under any name, and read or changed under one only.
+const HOME: &[Row] = &[("coordination.k8s.io", "leases", "create")];
+
+/// What no controller may, whatever the tables above say.
+const NEVER: &[Row] = &[
+    ("", "secrets", VERBS),
+    ("", "pods", "create update delete deletecollection"),
+    ("", "pods/exec", VERBS),
+    ("", "serviceaccounts/token", VERBS),
+    ("apps", "deployments/status", VERBS),
+    (
+        "monitoring.coreos.com",
+        "prometheuses",
+        "create update patch delete",
+    ),
+    ("monitoring.coreos.com", "prometheuses/status", VERBS),
+    ("monitoring.coreos.com", "servicemonitors/status", VERBS),
+    (
+        "monitoring.thanos.io",
+        "thanosqueries",
+        "create update patch delete",
+    ),
+    ("rbac.authorization.k8s.io", "rolebindings", VERBS),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", VERBS),
+    ("apiextensions.k8s.io", "customresourcedefinitions", VERBS),
+];
+
+async fn assert_may_only(
+    it: &Installed,
+    permissions: &Permissions,
+    places: &[Option<&str>],
+    expected: &BTreeSet<Question>,
+) {
+    let resources = resources(&it.cluster.client).await;
+    let tables = [permissions.may, permissions.everywhere, HOME, NEVER].concat();
+    for (group, resource, _) in tables {
+        let asked = resources.contains(&(group.to_owned(), resource.to_owned()));
+        assert!(asked, "the API server has no {resource}");
+    }
+    let user = it.user(permissions.controller);
+    let found = it.everything_allowed(&user, &resources, places).await;
+    let more: Vec<_> = found.difference(expected).collect();
+    let less: Vec<_> = expected.difference(&found).collect();
+    assert!(more.is_empty(), "{user} may, and should not: {more:?}");
+    assert!(less.is_empty(), "{user} should, and may not: {less:?}");
+    let never: Vec<_> = rows(NEVER, places).intersection(&found).cloned().collect();
+    assert!(never.is_empty(), "{user} may: {never:?}");
+}
+
+/// Permissions that hold for some names only.
+async fn assert_names(it: &Installed, permissions: &Permissions, definitions: &[&str]) {
+    let user = it.user(permissions.controller);
+    for verb in VERBS.split(' ') {
+        let lease = question(verb, "coordination.k8s.io", "leases", Some(&it.home));
+        for (name, verbs) in [
+            (permissions.controller, "create get update"),
+            ("kube-scheduler", "create"),
+        ] {
+            let found = it.allowed_for(&user, &lease, Some(name)).await;
+            assert_eq!(
+                found,
+                verbs.split(' ').any(|v| v == verb),
+                "{verb} lease {name}"
+            );
+        }
+        let crd = question(
+            verb,
+            "apiextensions.k8s.io",
+            "customresourcedefinitions",
+            None,
+        );
+        for name in [
+            "servicemonitors.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+            "podmonitors.monitoring.coreos.com",
+            "thanosqueries.monitoring.thanos.io",
+        ] {
+            let expected = definitions.contains(&name) && ["list", "watch"].contains(&verb);
+            let found = it.allowed_for(&user, &crd, Some(name)).await;
+            assert_eq!(found, expected, "{verb} definition {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_cluster_roles_they_may_do_this_and_nothing_else() {
+    let it = Installed::new("cluster-roles", "existing-prometheus-operator", &[]).await;
+    let _definitions = with_definitions(&it.cluster).await;
+    let home = Some(it.home.as_str());
+    let places = [None, home, Some("default")];
+    for permissions in CONTROLLERS {
+        let mut expected = rows(permissions.may, &places);
+        expected.append(&mut rows(permissions.everywhere, &places));
+        expected.append(&mut rows(REFRESH, &places));
+        expected.append(&mut rows(HOME, &[home]));
+        assert_may_only(&it, permissions, &places, &expected).await;
+        assert_names(&it, permissions, permissions.definitions).await;
+    }
+}
+
+#[tokio::test]
+async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
+    let it = Installed::new("roles", "namespaced", &[]).await;
+    let _definitions = with_definitions(&it.cluster).await;
+    let (home, here) = (Some(it.home.as_str()), Some(it.cluster.namespace.as_str()));
+    for permissions in CONTROLLERS {
+        let mut expected = rows(permissions.may, &[here]);
+        expected.append(&mut rows(REFRESH, &[here]));
+        expected.append(&mut rows(HOME, &[home]));
+        let places = [None, home, here, Some("default")];
+        assert_may_only(&it, permissions, &places, &expected).await;
+        assert_names(&it, permissions, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn without_refresh_pods_they_may_not_patch_any() {
+    for overlay in ["existing-prometheus-operator", "namespaced"] {
+        let test = format!("bare-{overlay}");
+        let it = Installed::new(&test, overlay, &["refresh-pods"]).await;
+        let here = Some(it.cluster.namespace.as_str());
+        for permissions in CONTROLLERS {
+            let user = it.user(permissions.controller);
+            for verb in ["patch", "update", "delete"] {
+                let allowed = it.allowed(&user, &question(verb, "", "pods", here)).await;
+                assert!(!allowed, "{overlay}: {user} may {verb} pods");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_prometheus_may_look_for_targets_in_our_namespace() {
+    let it = Installed::new("prometheus", "existing-prometheus-operator", &[]).await;
+    let user = format!(
+        "system:serviceaccount:{}:prometheus-k8s",
+        it.cluster.namespace
+    );
+    let read = "get list watch";
+    for (group, resource, verbs) in [
+        ("", "pods", read),
+        ("", "services", read),
+        ("", "endpoints", read),
+        ("discovery.k8s.io", "endpointslices", read),
+        ("", "secrets", ""),
+        ("", "configmaps", ""),
+    ] {
+        for verb in VERBS.split(' ') {
+            for (namespace, ours) in [(it.home.as_str(), true), ("default", false)] {
+                let question = question(verb, group, resource, Some(namespace));
+                let expected = ours && verbs.split(' ').any(|v| v == verb);
+                let found = it.allowed(&user, &question).await;
+                assert_eq!(found, expected, "{question:?}");
+            }
+        }
+    }
+}
+
+/// The permission to patch pods is wider than what it is for; the policy that comes with it narrows it.
+#[tokio::test]
+async fn of_pods_only_one_annotation_may_be_patched() {
+    let it = Installed::new("policy", "namespaced", &[]).await;
+    let mut config = Config::infer().await.unwrap();
+    config.auth_info.impersonate = Some(it.user(QUERY));
+    let client = Client::try_from(config).unwrap();
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client, &it.cluster.namespace);
+    for (name, part_of) in [("ours", "thanos"), ("other", "shop")] {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": part_of}},
+            "spec": {"containers": [{"name": "c", "image": "example.com/c"}]},
+        });
+        it.cluster.apply(pod).await;
+    }
+    let annotation = |key: &str| json!({"metadata": {"annotations": {key: "x"}}});
+    let refresh = annotation("operator.thanos.io/files-hash");
+    let other_image = json!({"spec": {"containers": [{"name": "c", "image": "example.com/d"}]}});
+    for (name, body, allowed) in [
+        ("ours", &refresh, true),
+        ("other", &refresh, false),
+        ("ours", &annotation("example.com/other"), false),
+        ("ours", &json!({"metadata": {"labels": {"a": "b"}}}), false),
+        ("ours", &other_image, false),
+    ] {
+        let patch = Patch::Strategic(body);
+        let answer = pods.patch(name, &PatchParams::default(), &patch).await;
+        match answer {
+            Ok(_) => assert!(allowed, "{name} {body} is allowed"),
+            Err(error) => {
+                let denied = error
+                    .to_string()
+                    .contains("ValidatingAdmissionPolicy 'thanos-refresh-pods'");
+                assert!(denied && !allowed, "{name} {body}: {error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_controller_works_with_a_role_and_says_once_what_it_may_not() {
+    let it = Installed::new("under-a-role", "namespaced", &[]).await;
+    let (cluster, home) = (&it.cluster, it.home.as_str());
+    let _definitions = with_definitions(cluster).await;
+    let elsewhere = format!("{}-elsewhere", cluster.namespace);
+    cluster.make_namespace(&elsewhere, json!({})).await;
+    let namespaces = format!("--namespaces={}", cluster.namespace);
+    let lease = format!("--lease-namespace={home}");
+    let flags = [namespaces.as_str(), "--leader-elect", lease.as_str()];
+    let controller = Controller::start_as(cluster, home, &flags).await;
+
+    let mut other = query("other", json!({}));
+    other["metadata"]["namespace"] = json!(elsewhere);
+    cluster.apply(other.clone()).await;
+    cluster
+        .apply(query("q", json!({"serviceMonitorSelector": {}})))
+        .await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let object = cluster
+        .condition("q", "PrometheusOperatorIntegration", "Enabled")
+        .await;
+    assert_eq!(object["status"]["observedGeneration"], 1, "{object}");
+    let ignored = cluster.api(&other).get("other").await.unwrap();
+    assert_eq!(ignored.data["status"], Value::Null);
+
+    controller.assert_quiet(&[]);
+    let logs = controller.logs();
+    let said = logs
+        .lines()
+        .filter(|l| l.contains("may not be listed"))
+        .count();
+    assert_eq!(said, 1, "{logs}");
+}
