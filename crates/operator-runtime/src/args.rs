@@ -35,6 +35,16 @@ pub struct RunArgs {
     )]
     pub prometheus_operator: bool,
 
+    /// Labels of the controller's own ServiceMonitor, which a Prometheus may select by
+    #[arg(
+        long = "service-monitor.labels",
+        env = "SERVICE_MONITOR_LABELS",
+        value_delimiter = ',',
+        value_parser = label,
+        value_name = "KEY=VALUE"
+    )]
+    pub service_monitor_labels: Vec<(String, String)>,
+
     /// Hold a lease, so that of several replicas one works at a time
     #[arg(
         long,
@@ -86,6 +96,14 @@ impl RunArgs {
         let all = self.namespaces.iter().map(|n| n.trim().to_owned());
         all.filter(|n| !n.is_empty()).collect()
     }
+}
+
+/// A label. What is a valid one is for the API server to say.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is no label: write KEY=VALUE"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// The command line as it is parsed: `run` is the default subcommand, and the feature gate may be
@@ -147,5 +165,11 @@ mod tests {
         assert_eq!(parse(&["--namespaces=a, b,"]).namespaces(), ["a", "b"]);
         assert!(!parse(&[]).leader_elect);
         assert!(parse(&["--leader-elect"]).leader_elect);
+        let labels = parse(&["--service-monitor.labels=release=kps,team=a"]).service_monitor_labels;
+        let text = |s: &str| s.to_owned();
+        assert_eq!(
+            labels,
+            [(text("release"), text("kps")), (text("team"), text("a"))]
+        );
     }
 }

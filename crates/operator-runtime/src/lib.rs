@@ -23,6 +23,7 @@ mod refresh;
 pub mod related;
 pub mod render;
 mod run;
+mod self_monitor;
 mod server;
 mod supervise;
 pub mod view;

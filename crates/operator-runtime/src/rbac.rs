@@ -61,20 +61,28 @@ pub fn cluster_rules<C: Component>() -> Vec<PolicyRule> {
     rules
 }
 
-/// Rules for the lease, in the controller's own namespace.
+/// Rules for the lease and for the controller's own ServiceMonitor, where the controller runs.
 #[must_use]
-pub fn lease_rules<C: Component>() -> Vec<PolicyRule> {
-    let rule = |names: Option<&str>, verbs: &[&str]| PolicyRule {
-        api_groups: Some(vec!["coordination.k8s.io".to_owned()]),
-        resources: Some(vec!["leases".to_owned()]),
+pub fn home_rules<C: Component>() -> Vec<PolicyRule> {
+    let monitoring = Kind::ServiceMonitor.api_resource();
+    let (monitors, leases) = (
+        (&*monitoring.group, "servicemonitors"),
+        ("coordination.k8s.io", "leases"),
+    );
+    let rule = |(group, resource): (&str, &str), names: Option<&str>, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
         resource_names: names.map(|n| vec![n.to_owned()]),
         verbs: verbs.iter().map(|v| (*v).to_owned()).collect(),
         ..Default::default()
     };
     // A create cannot be limited to a name.
     vec![
-        rule(None, &["create"]),
-        rule(Some(C::NAME), &["get", "update"]),
+        rule(leases, None, &["create"]),
+        rule(leases, Some(C::NAME), &["get", "update"]),
+        rule(monitors, None, &["create"]),
+        rule(monitors, Some(C::NAME), &["delete", "get", "patch"]),
+        rule(("", "services"), Some(C::NAME), &["get"]),
     ]
 }
 

@@ -18,10 +18,12 @@ use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::component::Component;
 use crate::events::Events;
+use crate::feed::Running;
 use crate::hub::{Guarded, Hub};
 use crate::metrics::Metrics;
 use crate::pass::{Cx, pass};
 use crate::refresh::Refresher;
+use crate::self_monitor::SelfMonitor;
 use crate::supervise::Supervisor;
 use crate::{client, logging, server};
 
@@ -158,6 +160,8 @@ async fn lead<C: Component>(
     let stopping = stop.clone();
     let work = async {
         tracing::info!(controller = C::NAME, "working");
+        let monitor = self_monitor::<C>(args).follow(cx.client.clone(), cx.hub.detected.clone());
+        let _monitor = Running(tokio::spawn(monitor));
         cx.metrics.lead(true);
         leading.send_replace(true);
         drive(cx.clone(), stopping).await;
@@ -185,6 +189,16 @@ async fn lead<C: Component>(
                 std::future::pending::<()>().await;
             }
         } => Ok(()),
+    }
+}
+
+fn self_monitor<C: Component>(args: &RunArgs) -> SelfMonitor {
+    SelfMonitor {
+        name: C::NAME,
+        label: C::LABEL,
+        namespace: args.lease_namespace.clone(),
+        wanted: args.prometheus_operator,
+        labels: args.service_monitor_labels.iter().cloned().collect(),
     }
 }
 

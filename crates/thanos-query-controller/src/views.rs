@@ -24,7 +24,7 @@ use crate::components::{is_component, may_hold_components, store_scope};
 use crate::request::{namespace, resource_gate, selections, wanted, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
-const NOT_OURS: &str = "!operator.thanos.io/owner";
+const NOT_OURS: &str = "!operator.thanos.io/owner,!operator.thanos.io/controller";
 /// Pods of Prometheus Operator carry this label.
 const PROMETHEUS_PODS: &str = "app.kubernetes.io/managed-by=prometheus-operator";
 /// Pods of queriers carry these labels.

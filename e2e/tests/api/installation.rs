@@ -93,7 +93,7 @@ fn the_table_of_permissions_is_what_the_manifests_grant() {
             grant.0 = "cluster".to_owned();
             grant
         }));
-        let lease = format!("{controller}/workload/leader-election.yaml");
+        let lease = format!("{controller}/workload/home.yaml");
         expected.extend(granted(&lease, "own namespace"));
         let refresh = granted("refresh-pods/rbac.yaml", "refresh-pods");
         assert_eq!(

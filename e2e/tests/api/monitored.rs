@@ -81,3 +81,50 @@ async fn a_prometheus_has_to_select_and_to_be_permitted() {
     );
     controller.assert_quiet(&[]);
 }
+
+const SERVICE_MONITOR: (&str, &str) = ("monitoring.coreos.com/v1", "ServiceMonitor");
+const CONTROLLER: &str = "thanos-query-controller";
+
+#[tokio::test]
+async fn the_controller_has_a_service_monitor_of_its_own() {
+    let cluster = Cluster::new("self").await;
+    let _definitions = with_definitions(&cluster).await;
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": CONTROLLER},
+        "spec": {"selector": {"app.kubernetes.io/name": CONTROLLER}, "ports": [{"name": "http", "port": 8080}]},
+    });
+    let service = cluster.apply(service).await;
+    let home = format!("--lease-namespace={}", cluster.namespace);
+    let labels = "--service-monitor.labels=release=x";
+    let (kind, name) = (SERVICE_MONITOR, CONTROLLER);
+    let stored = async || cluster.get(kind.0, kind.1, name).await;
+
+    let mut controller = Controller::start(&cluster, &[&home, labels]).await;
+    let made = async || stored().await.ok_or_else(|| "not there".to_owned());
+    let monitor = eventually("it is made", SOON, made).await;
+    assert_eq!(monitor["metadata"]["labels"]["release"], "x");
+    let owner = &monitor["metadata"]["ownerReferences"][0];
+    assert_eq!(owner["uid"], json!(service.metadata.uid));
+    assert_eq!(monitor["spec"]["jobLabel"], "app.kubernetes.io/name");
+    controller.stop().await;
+
+    // A restart writes nothing, and it is no application: nobody discovers it.
+    let mut controller = Controller::start(&cluster, &[&home, labels]).await;
+    cluster
+        .apply(query("q", json!({"serviceMonitorSelector": {}})))
+        .await;
+    let told = cluster
+        .condition("q", "EndpointsResolved", "SelectorMatchesNothing")
+        .await;
+    let told = told["status"]["conditions"].to_string();
+    assert!(!told.contains(CONTROLLER), "{told}");
+    assert_eq!(stored().await, Some(monitor));
+    controller.assert_quiet(&[]);
+    controller.stop().await;
+
+    let off = "--feature-gate.enable-prometheus-operator-crds=false";
+    let controller = Controller::start(&cluster, &[&home, labels, off]).await;
+    let gone = async || check(stored().await.is_none(), || "still there".to_owned());
+    eventually("the gate takes it back", SOON, gone).await;
+    controller.assert_quiet(&[]);
+}

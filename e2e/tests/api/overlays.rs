@@ -136,7 +136,7 @@ fn an_overlay_holds_the_controllers_it_lists() {
             .map(|b| text(&b["roleRef"]["name"]))
             .collect();
         for controller in &listed {
-            let lease = format!("{controller}-leader-election");
+            let lease = format!("{controller}-home");
             assert!(
                 bound.contains(controller) && bound.contains(&lease),
                 "{name}: {bound:?}"

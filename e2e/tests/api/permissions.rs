@@ -37,10 +37,15 @@ pub const CONTROLLERS: &[Permissions] = &[Permissions {
         ("policy", "poddisruptionbudgets", OWN),
         ("monitoring.coreos.com", "servicemonitors", OWN),
         ("monitoring.coreos.com", "prometheuses", READ),
-        ("monitoring.thanos.io", "thanosqueries", READ),
+        ("monitoring.thanos.io", "thanosqueries", "get list watch"),
         ("monitoring.thanos.io", "thanosqueries/status", "patch"),
         ("monitoring.thanos.io", "thanosqueries/finalizers", "update"),
         ("events.k8s.io", "events", "create patch"),
+        (
+            "authorization.k8s.io",
+            "localsubjectaccessreviews",
+            "create",
+        ),
     ],
     everywhere: &[("", "namespaces", READ)],
     definitions: &[
@@ -52,8 +57,11 @@ pub const CONTROLLERS: &[Permissions] = &[Permissions {
 /// With the component refresh-pods.
 const REFRESH: &[Row] = &[("", "pods", "patch")];
 
-/// Where they run. A Lease can be created under any name, and read or changed under one only.
-const HOME: &[Row] = &[("coordination.k8s.io", "leases", "create")];
+/// Where they run. What is created can have any name, and is read or changed under one only.
+const HOME: &[Row] = &[
+    ("coordination.k8s.io", "leases", "create"),
+    ("monitoring.coreos.com", "servicemonitors", "create"),
+];
 
 /// What no controller may, whatever the tables above say.
 const NEVER: &[Row] = &[
@@ -99,6 +107,26 @@ async fn assert_may_only(
     assert!(less.is_empty(), "{user} should, and may not: {less:?}");
     let never: Vec<_> = rows(NEVER, places).intersection(&found).cloned().collect();
     assert!(never.is_empty(), "{user} may: {never:?}");
+}
+
+/// Where it runs, a controller may look after its own ServiceMonitor and read its own Service.
+async fn assert_own_monitor(it: &Installed, controller: &str) {
+    let user = it.user(controller);
+    for verb in VERBS.split(' ') {
+        let own = |group, resource| question(verb, group, resource, Some(&it.home));
+        let monitor = own("monitoring.coreos.com", "servicemonitors");
+        let service = own("", "services");
+        for (question, name, verbs) in [
+            (&monitor, controller, "create delete get patch"),
+            (&monitor, "other", "create"),
+            (&service, controller, "get"),
+            (&service, "other", ""),
+        ] {
+            let found = it.allowed_for(&user, question, Some(name)).await;
+            let expected = verbs.split(' ').any(|v| v == verb);
+            assert_eq!(found, expected, "{question:?} {name}");
+        }
+    }
 }
 
 /// Permissions that hold for some names only.
@@ -164,6 +192,7 @@ async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
         let places = [None, home, here, Some("default")];
         assert_may_only(&it, permissions, &places, &expected).await;
         assert_names(&it, permissions, &[]).await;
+        assert_own_monitor(&it, permissions.controller).await;
     }
 }
 

@@ -21,7 +21,7 @@ pub fn files() -> Result<Vec<(String, String)>> {
 fn controller<C: Component>() -> Result<Vec<(String, String)>> {
     let mut everywhere = rbac::namespaced_rules::<C>();
     everywhere.extend(rbac::cluster_rules::<C>());
-    let lease = format!("{}-leader-election", C::NAME);
+    let home = format!("{}-home", C::NAME);
     Ok(vec![
         file::<C>(
             "rbac.yaml",
@@ -44,8 +44,8 @@ fn controller<C: Component>() -> Result<Vec<(String, String)>> {
             role::<C>(C::NAME, None, rbac::namespaced_rules::<C>())?,
         ),
         file::<C>(
-            "workload/leader-election.yaml",
-            role::<C>(&lease, Some(NAMESPACE), rbac::lease_rules::<C>())?,
+            "workload/home.yaml",
+            role::<C>(&home, Some(NAMESPACE), rbac::home_rules::<C>())?,
         ),
     ])
 }
