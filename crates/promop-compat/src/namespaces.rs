@@ -1,5 +1,6 @@
 //! Namespace scopes: in which namespaces a selector looks. Pure.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -65,11 +66,8 @@ impl<'a> Namespaces<'a> {
         Place {
             name: namespace,
             watched: self.watched.is_none_or(|all| all.contains(namespace)),
-            labels: match self.listed.map(|all| all.get(&Key::new("", namespace))) {
-                Some(Some(facts)) => PlaceLabels::Known(&facts.labels),
-                Some(None) => PlaceLabels::NoSuchNamespace,
-                None => PlaceLabels::Unknown,
-            },
+            listed: self.listed,
+            labels: OnceCell::new(),
         }
     }
 
@@ -90,11 +88,13 @@ impl<'a> Namespaces<'a> {
 }
 
 /// What is known of one namespace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Place<'a> {
     name: &'a str,
     watched: bool,
-    labels: PlaceLabels<'a>,
+    listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
+    /// Looked up at the first question that needs them: most scopes need none.
+    labels: OnceCell<PlaceLabels<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,28 +104,37 @@ enum PlaceLabels<'a> {
     Unknown,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// Whether it is in `scope` for an object that lives in `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str) -> Membership {
-        let inside = match (scope, self.labels) {
+        let inside = match scope {
             _ if !self.watched => false,
-            (NamespaceScope::Own, _) => self.name == own,
-            (NamespaceScope::All, _) => true,
-            (NamespaceScope::Matching(wanted), PlaceLabels::Known(labels)) => {
-                selector::matches(wanted, labels)
-            }
-            (NamespaceScope::Matching(_), PlaceLabels::NoSuchNamespace) => false,
-            (NamespaceScope::Matching(wanted), PlaceLabels::Unknown) if is_by_name(wanted) => {
-                selector::matches_by(wanted, |_| Some(self.name))
-            }
-            (NamespaceScope::Matching(_), PlaceLabels::Unknown) => return Membership::Unevaluable,
+            NamespaceScope::Own => self.name == own,
+            NamespaceScope::All => true,
+            NamespaceScope::Matching(wanted) => match self.labels() {
+                PlaceLabels::Known(labels) => selector::matches(wanted, labels),
+                PlaceLabels::NoSuchNamespace => false,
+                PlaceLabels::Unknown if is_by_name(wanted) => {
+                    selector::matches_by(wanted, |_| Some(self.name))
+                }
+                PlaceLabels::Unknown => return Membership::Unevaluable,
+            },
         };
         if inside {
             Membership::In
         } else {
             Membership::Out
         }
+    }
+
+    fn labels(&self) -> PlaceLabels<'a> {
+        let look_up = || match self.listed.map(|all| all.get(&Key::new("", self.name))) {
+            Some(Some(facts)) => PlaceLabels::Known(&facts.labels),
+            Some(None) => PlaceLabels::NoSuchNamespace,
+            None => PlaceLabels::Unknown,
+        };
+        *self.labels.get_or_init(look_up)
     }
 }
 

@@ -336,7 +336,7 @@ fn the_flags_of_a_sidecar() {
 fn namespaces_and_metadata() {
     let object = json!({
         "metadata": {
-            "name": "n", "uid": "u", "resourceVersion": "7", "labels": {"a": "b", "odd": 1},
+            "name": "n", "namespace": "ns", "uid": "u", "resourceVersion": "7", "labels": {"a": "b", "odd": 1},
             "managedFields": [{"manager": "m"}],
         },
         "spec": {"finalizers": []},
@@ -349,6 +349,7 @@ fn namespaces_and_metadata() {
     let (metadata, facts) = thin.into_parts();
     let expected = ObjectMeta {
         name: Some("n".to_owned()),
+        namespace: Some("ns".to_owned()),
         uid: Some("u".to_owned()),
         resource_version: Some("7".to_owned()),
         ..Default::default()

@@ -109,3 +109,18 @@ fn every_service_monitor_wakes_those_that_show_the_nearest() {
     assert!(!wakes(&spec, Reason::Resolved));
     assert!(!wakes(&json!({}), Reason::SelectorMatchesNothing));
 }
+
+#[test]
+fn a_querier_pod_tells_whose_it_is() {
+    let pod = |name: &str, app: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "here",
+            "labels": {label::PART_OF: "thanos", label::NAME: app, label::OWNER: "q"}}})
+    };
+    let mut views = Views::default();
+    for related in related() {
+        related.load(&mut views, &pod("querier", "thanos-query"));
+        related.load(&mut views, &pod("store", "thanos-store"));
+    }
+    let found: Vec<_> = views.queriers.items().iter().collect();
+    assert_eq!(found, [(&Key::new("here", "querier"), &"q".to_owned())]);
+}
