@@ -73,8 +73,13 @@ impl Writer<'_> {
     /// controller, it is taken over; otherwise it is left alone.
     async fn adopt(&self, object: &Planned) -> Result<Owned, Refusal> {
         let api = self.api(object);
-        let found = api.get(&object.key.name).await;
+        let found = api.get_opt(&object.key.name).await;
         let found = found.map_err(|error| refusal(&object.key, error))?;
+        let Some(found) = found else {
+            // It has gone since.
+            let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
+            return created.map_err(|error| refusal(&object.key, error));
+        };
         let mut owners = found.metadata.owner_references.iter().flatten();
         let controller = owners.find(|r| r.controller == Some(true));
         if controller.is_none_or(|c| c.uid != self.owner.uid) {

@@ -380,6 +380,25 @@ async fn a_name_that_is_taken_is_told_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_given_up_while_we_ask_whose_it_is_is_taken() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let conflict = json!({"code": 409, "message": "the object has been modified"});
+    bench.fake.fail("PATCH configmaps/a", 409, conflict);
+    let (requests, _) = bench.pass(&toy).await;
+    assert_eq!(
+        requests[..4],
+        [
+            "PATCH configmaps/a",
+            "GET configmaps/a",
+            "PATCH configmaps/a",
+            STATUS
+        ]
+    );
+    assert_eq!(bench.reason().0, "Applied");
+}
+
+#[tokio::test]
 async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
     let mut bench = Bench::new();
     bench.fake.put(&map("a"), json!({"metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "5",
