@@ -1,5 +1,6 @@
 //! The controller under test: the real binary, as the service account of its manifests.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -123,6 +124,32 @@ impl Controller {
     /// Whether the process lives.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How many TCP connections it has open to other ports than its own.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        let process = format!("/proc/{}", self.pid());
+        let files = std::fs::read_dir(format!("{process}/fd")).expect("its open files");
+        let sockets: BTreeSet<String> = files
+            .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+            .filter_map(|to| {
+                let inode = to.to_str()?.strip_prefix("socket:[")?;
+                Some(inode.strip_suffix(']')?.to_owned())
+            })
+            .collect();
+        let port = self.address.rsplit_once(':').map_or("0", |(_, port)| port);
+        let own = format!(":{:04X}", port.parse::<u16>().expect("a port"));
+        let all = std::fs::read_to_string(format!("{process}/net/tcp")).expect("TCP sockets");
+        let lines = all.lines().map(str::split_whitespace).map(Vec::from_iter);
+        // Columns: 1 local address, 3 state (01 is established), 9 inode.
+        lines
+            .filter(|c| c.len() > 9 && c[3] == "01" && !c[1].ends_with(&own))
+            .filter(|c| sockets.contains(c[9]))
+            .count()
     }
 
     /// Everything it logged.

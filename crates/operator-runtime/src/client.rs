@@ -1,34 +1,122 @@
-//! The Kubernetes client: configuration from the cluster or a kubeconfig, requests counted.
+//! Kubernetes clients: configuration from the cluster or a kubeconfig, requests counted.
+//!
+//! Every watch and every request of a client share one HTTP/2 connection. With HTTP/1.1 each would
+//! need a connection of its own, with its own TLS state, buffers and system calls.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use http::{HeaderValue, Request, Response, header};
-use kube::client::{Body, ClientBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::retry::RetryPolicy;
+use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::{Client, Config};
-use tower::Service;
-use tower::layer::layer_fn;
+use tower::layer::{LayerFn, layer_fn};
+use tower::retry::RetryLayer;
+use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::metrics::Metrics;
 
-/// Connects with the pod's service account, or else with the current kubeconfig.
-///
-/// # Errors
-/// There is neither.
-pub async fn connect(name: &str, metrics: Metrics) -> anyhow::Result<Client> {
-    let mut config = Config::infer()
-        .await
-        .context("no cluster: neither in a pod nor with a kubeconfig")?;
-    let agent = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
-    config
-        .headers
-        .push((header::USER_AGENT, HeaderValue::from_str(&agent)?));
-    let count = layer_fn(move |inner| Counted {
-        inner,
-        metrics: metrics.clone(),
-    });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&count).build())
+/// How often a connection is tried that says nothing. A connection whose other end is gone without
+/// a word would otherwise look like a quiet cluster.
+const PING: Duration = Duration::from_secs(30);
+
+/// How long the other end may take to answer that.
+const PONG: Duration = Duration::from_secs(15);
+
+/// How much of one watch may wait to be read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// The same of a connection: more than all its watches together may hold back, so that none of
+/// them keeps the others waiting.
+const CONNECTION_WINDOW: u32 = 100 * STREAM_WINDOW;
+
+/// Makes clients.
+#[derive(Clone)]
+pub struct Connector {
+    config: Config,
+    metrics: Metrics,
+}
+
+impl Connector {
+    /// Connects with the pod's service account, or else with the current kubeconfig.
+    ///
+    /// # Errors
+    /// There is neither.
+    pub async fn infer(name: &str, metrics: Metrics) -> anyhow::Result<Self> {
+        let mut config = Config::infer()
+            .await
+            .context("no cluster: neither in a pod nor with a kubeconfig")?;
+        let agent = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
+        config
+            .headers
+            .push((header::USER_AGENT, HeaderValue::from_str(&agent)?));
+        Ok(Self { config, metrics })
+    }
+
+    /// A client with a connection of its own. An API server lets a connection have 100 requests
+    /// under way at a time, and a watch is one; those beyond wait.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        let config = self.config.clone();
+        if config.proxy_url.is_some() {
+            let builder = ClientBuilder::try_from(config)?;
+            return Ok(builder.with_layer(&self.counting()).build());
+        }
+        // The layers that the client would have by default.
+        let service = ServiceBuilder::new()
+            .layer(self.counting())
+            .layer(config.base_uri_layer())
+            .layer(RetryLayer::new(RetryPolicy::server_retry()))
+            .option_layer(config.auth_layer()?)
+            .layer(config.extra_headers_layer()?)
+            .map_err(BoxError::from)
+            .service(transport(&config)?);
+        Ok(Client::new(service, config.default_namespace))
+    }
+
+    fn counting<S>(&self) -> LayerFn<impl Fn(S) -> Counted<S>> {
+        let metrics = self.metrics.clone();
+        layer_fn(move |inner| Counted {
+            inner,
+            metrics: metrics.clone(),
+        })
+    }
+}
+
+type Transport = legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Body>;
+
+/// Speaks HTTP/2 where the server offers it, and HTTP/1.1 where it does not.
+fn transport(config: &Config) -> anyhow::Result<Transport> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let mut tls = HttpsConnectorBuilder::new()
+        .with_tls_config(config.rustls_client_config()?)
+        .https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let name = name.clone().try_into().context("tls-server-name")?;
+        tls = tls.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let tls = tls.enable_all_versions().wrap_connector(tcp);
+    let mut connector = TimeoutConnector::new(tls);
+    connector.set_connect_timeout(config.connect_timeout);
+    Ok(legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PONG)
+        .http2_keep_alive_while_idle(true)
+        .build(connector))
 }
 
 /// Counts requests by method and status code.

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::args::RunArgs;
 use crate::backoff::Backoff;
+use crate::client::Connector;
 use crate::component::Component;
 use crate::events::Events;
 use crate::feed::Running;
@@ -24,10 +25,10 @@ use crate::metrics::Metrics;
 use crate::pass::{Cx, pass};
 use crate::refresh::Refresher;
 use crate::self_monitor::SelfMonitor;
-use crate::supervise::Supervisor;
-use crate::{client, logging, server};
+use crate::supervise::{Scope, Supervisor};
+use crate::{logging, server};
 
-/// Passes at a time. Each needs a connection, and each connection needs memory.
+/// Passes at a time. More would not be faster: the API server is the limit.
 const CONCURRENCY: u16 = 16;
 
 /// How often the API server is asked for our own definition while it is missing, and for a first
@@ -52,9 +53,16 @@ pub async fn run<C: Component>(component: C, args: RunArgs) -> anyhow::Result<()
         metrics.clone(),
     )
     .await?;
-    let client = client::connect(C::NAME, metrics.clone()).await?;
+    let connector = Connector::infer(C::NAME, metrics.clone()).await?;
     let stop = stop_signal()?;
-    let working = work(component, &args, client, metrics, readiness, stop.clone());
+    let working = work(
+        component,
+        &args,
+        connector,
+        metrics,
+        readiness,
+        stop.clone(),
+    );
     tokio::select! {
         result = working => result,
         () = stopped_early(stop) => Ok(()),
@@ -75,13 +83,13 @@ const GRACE: Duration = Duration::from_secs(10);
 async fn work<C: Component>(
     component: C,
     args: &RunArgs,
-    client: Client,
+    connector: Connector,
     metrics: Metrics,
     readiness: watch::Sender<Option<&'static str>>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let ready_to_lead = tokio::select! {
-        cx = prepare(component, args, client, metrics, &readiness) => cx?,
+        cx = prepare(component, args, connector, metrics, &readiness) => cx?,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     let (cx, supervisor) = ready_to_lead;
@@ -97,10 +105,11 @@ async fn work<C: Component>(
 async fn prepare<C: Component>(
     component: C,
     args: &RunArgs,
-    client: Client,
+    connector: Connector,
     metrics: Metrics,
     readiness: &watch::Sender<Option<&'static str>>,
 ) -> anyhow::Result<(Arc<Cx<C>>, Supervisor<C>)> {
+    let client = connector.client()?;
     readiness.send_replace(Some("waiting for our own CustomResourceDefinition"));
     wait_for_definition::<C>(&client).await;
     readiness.send_replace(Some("waiting for the first lists"));
@@ -109,8 +118,16 @@ async fn prepare<C: Component>(
         some if some.is_empty() => vec![None],
         some => some.into_iter().map(Some).collect(),
     };
+    let scopes = namespaces.iter().map(|namespace| {
+        let client = connector.client()?;
+        Ok(Scope {
+            namespace: namespace.clone(),
+            client,
+        })
+    });
+    let scopes = scopes.collect::<anyhow::Result<_>>()?;
     // Also where the gate is closed: what was created while it was open has to be found to go.
-    let mut detector = Detector::new(client.clone(), C::needs(), namespaces.clone());
+    let mut detector = Detector::new(client.clone(), C::needs(), namespaces);
     let doubt = detector.doubt();
     let first = loop {
         match detector.probe().await {
@@ -126,7 +143,7 @@ async fn prepare<C: Component>(
     let mut supervisor = Supervisor {
         hub: hub.clone(),
         client: client.clone(),
-        namespaces,
+        scopes,
         lists: lists(&client).await,
         metrics: metrics.clone(),
         running: Default::default(),

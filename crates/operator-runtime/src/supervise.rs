@@ -16,12 +16,20 @@ use crate::feed::{self, Running, Watch};
 use crate::hub::{Hub, WatchId};
 use crate::metrics::Metrics;
 
+/// Where watches look, and the client they use. Each namespace has its own, since the watches that
+/// can share a connection are limited in number.
+pub(crate) struct Scope {
+    /// `None` for all namespaces.
+    pub namespace: Option<String>,
+    pub client: Client,
+}
+
 /// Runs the watches of one controller.
 pub(crate) struct Supervisor<C: Component> {
     pub hub: Arc<Hub<C>>,
+    /// For kinds without namespaces.
     pub client: Client,
-    /// `None` for all namespaces.
-    pub namespaces: Vec<Option<String>>,
+    pub scopes: Vec<Scope>,
     /// How lists are made.
     pub lists: watcher::Config,
     pub metrics: Metrics,
@@ -114,17 +122,20 @@ impl<C: Component> Supervisor<C> {
     /// Spawns every watch that depends on `capability`.
     fn spawn(&self, capability: Option<Kind>) -> Vec<Running> {
         let mut watches: Vec<BoxFuture<'static, ()>> = Vec::new();
-        let all = [None];
-        for namespace in &self.namespaces {
+        let cluster = [Scope {
+            namespace: None,
+            client: self.client.clone(),
+        }];
+        for scope in &self.scopes {
             if capability.is_none() {
                 let resource = ApiResource::erase::<C::Resource>(&());
-                let watch = self.watch("resource", capability, &resource, None, namespace);
+                let watch = self.watch("resource", capability, &resource, None, scope);
                 watches.push(feed::resources(self.hub.clone(), watch).boxed());
             }
             for kind in C::owned_kinds() {
                 if kind.capability == capability {
                     let resource = &kind.resource;
-                    let mut watch = self.watch("owned", capability, resource, None, namespace);
+                    let mut watch = self.watch("owned", capability, resource, None, scope);
                     let label = format!("{}={}", C::LABEL, C::NAME);
                     watch.config = watch.config.labels(&label);
                     watches.push(feed::owned(self.hub.clone(), kind, watch).boxed());
@@ -136,14 +147,14 @@ impl<C: Component> Supervisor<C> {
                 continue;
             }
             let everywhere = related.cluster_scoped;
-            for namespace in if everywhere {
-                &all[..]
+            for scope in if everywhere {
+                &cluster[..]
             } else {
-                &self.namespaces
+                &self.scopes
             } {
                 let resource = &related.resource;
                 let labels = related.labels;
-                let mut watch = self.watch("related", capability, resource, labels, namespace);
+                let mut watch = self.watch("related", capability, resource, labels, scope);
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
                 if let Some(labels) = labels {
@@ -164,19 +175,19 @@ impl<C: Component> Supervisor<C> {
         capability: Option<Kind>,
         resource: &ApiResource,
         labels: Option<&'static str>,
-        namespace: &Option<String>,
+        scope: &Scope,
     ) -> Watch {
         let id = WatchId {
             capability,
             purpose,
             kind: resource.kind.clone(),
             labels,
-            namespace: namespace.clone(),
+            namespace: scope.namespace.clone(),
         };
         self.hub.expect_sync(id.clone());
         Watch {
             id,
-            client: self.client.clone(),
+            client: scope.client.clone(),
             resource: resource.clone(),
             cluster_scoped: false,
             dispensable: false,

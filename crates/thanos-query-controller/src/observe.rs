@@ -9,6 +9,7 @@ use operator_runtime::{Cluster, Monitoring, View};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
+use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 
@@ -70,7 +71,7 @@ pub(crate) fn observe(
         endpoints: resolution.endpoints.clone(),
         standing: standing.clone(),
         stores: components.iter().filter_map(store).collect(),
-        query_apis: query_apis(views.services.items(), &own),
+        query_apis: query_apis(query, views.services.items(), &own),
         learned_replica_labels: learned.clone(),
         openings,
     };
@@ -133,7 +134,16 @@ fn store(component: &Component) -> Option<StoreAddress> {
     }
 }
 
-fn query_apis(services: &BTreeMap<Key, ServiceFacts>, own: &str) -> Vec<QueryApi> {
+/// What the frontend of `query` selects. A namespace can hold many, so the others are not copied.
+fn query_apis(
+    query: &ThanosQuery,
+    services: &BTreeMap<Key, ServiceFacts>,
+    own: &str,
+) -> Vec<QueryApi> {
+    let frontend = query.spec.query_frontend.as_ref();
+    let Some(wanted) = frontend.and_then(|f| f.query_label_selector.as_ref()) else {
+        return Vec::new();
+    };
     services
         .range(Key::new(own, "")..)
         .take_while(|(key, _)| key.namespace == own)
@@ -143,6 +153,7 @@ fn query_apis(services: &BTreeMap<Key, ServiceFacts>, own: &str) -> Vec<QueryApi
                 .get(label::QUERY_API)
                 .is_some_and(|v| v == label::TRUE)
         })
+        .filter(|(_, facts)| selector::matches(wanted, &facts.labels))
         .filter_map(|(key, facts)| {
             let mut ports = facts.ports.iter();
             let port = ports.find(|p| p.name.as_deref() == Some(HTTP_PORT))?;

@@ -31,8 +31,8 @@ pub struct Observed {
     pub standing: Option<Standing>,
     /// StoreAPIs of Thanos components.
     pub stores: Vec<StoreAddress>,
-    /// Services of this namespace that serve the Query API, those of this resource included as far
-    /// as they exist.
+    /// Services of this namespace that serve the Query API and that the frontend selects, those of
+    /// this resource included as far as they exist.
     pub query_apis: Vec<QueryApi>,
     /// Replica labels learned from what is discovered, with those that the status already lists.
     pub learned_replica_labels: Vec<String>,

@@ -87,6 +87,28 @@ async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
     controller.assert_quiet(&[]);
 }
 
+/// Many resources, so that as many passes run at a time as may.
+const MANY: usize = 20;
+
+#[tokio::test]
+async fn watches_and_requests_share_connections() {
+    let cluster = Cluster::new("connections").await;
+    let _definitions = with_definitions(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let names: Vec<String> = (0..MANY).map(|i| format!("many-{i}")).collect();
+    for name in &names {
+        cluster.apply(query(name, json!({}))).await;
+    }
+    let mut most = 0;
+    for name in &names {
+        cluster.condition(name, "Reconciled", "Applied").await;
+        most = most.max(controller.connections());
+    }
+    // One for the requests, and one for the watches of its namespace.
+    assert_eq!(most, 2);
+    controller.assert_quiet(&[]);
+}
+
 /// Waits until the controller has made no request about the namespace for a second.
 async fn settle(mark: &Mark, cluster: &Cluster) {
     let mut before = usize::MAX;
