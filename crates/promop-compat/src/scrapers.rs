@@ -107,23 +107,15 @@ pub fn scraped(
         .iter()
         .map(|(k, f)| Scraper::new(k, f))
         .collect();
-    let who = |membership| {
-        let mut those = all
-            .iter()
-            .filter(move |s| s.scrapes(&place, labels) == membership);
-        std::iter::from_fn(move || those.next().map(|s| s.key.clone()))
-    };
-    let by: Vec<Key> = who(Membership::In).collect();
+    let of = |scraper: &Scraper<'_>| scraper.scrapes(&place, labels);
+    let by = all.iter().filter(|s| of(s) == Membership::In);
+    let by: Vec<Key> = by.map(|s| s.key.clone()).collect();
     if !by.is_empty() {
         return Scraped::By(by);
     }
-    match who(Membership::Unevaluable).next() {
-        Some(perhaps) => Scraped::Unevaluable(perhaps),
-        None => Scraped::Nobody(Nearest::of(
-            all.iter(),
-            &namespaces.place(namespace),
-            labels,
-        )),
+    match all.iter().find(|s| of(s) == Membership::Unevaluable) {
+        Some(perhaps) => Scraped::Unevaluable(perhaps.key.clone()),
+        None => Scraped::Nobody(Nearest::of(all.iter(), &place, labels)),
     }
 }
 
