@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::ledger::{Owned, Owner, Surplus};
 use crate::plan::{ObjectKey, Planned};
+use crate::precondition::Conditional;
 
 /// A resource version that no existing object has, since it was the first of the cluster's history.
 /// An apply that carries it can create an object, but conflicts with one that exists: nobody
@@ -62,8 +63,10 @@ impl Writer<'_> {
         object: &Planned,
         (field, value): (&str, &str),
     ) -> Result<Owned, kube::Error> {
-        let mut body = object.body.clone();
-        body["metadata"][field] = json!(value);
+        let body = Conditional {
+            body: &object.body,
+            precondition: (field, value),
+        };
         let mut params = PatchParams::apply(self.manager).force();
         // An installed ServiceMonitor definition may be older than the field that is written.
         if !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {

@@ -22,6 +22,13 @@ impl Backoff {
         delay
     }
 
+    /// The number of failures in a row.
+    #[must_use]
+    pub fn failures(&self, uid: &str) -> u32 {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(uid).copied().unwrap_or_default()
+    }
+
     /// Forgets the failures.
     pub fn forget(&self, uid: &str) {
         self.0
@@ -41,7 +48,9 @@ mod tests {
         let delays: Vec<u64> = (0..12).map(|_| backoff.next("a").as_secs()).collect();
         assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         assert_eq!(backoff.next("b").as_secs(), 1);
+        assert_eq!((backoff.failures("a"), backoff.failures("b")), (12, 1));
         backoff.forget("a");
+        assert_eq!(backoff.failures("a"), 0);
         assert_eq!(backoff.next("a").as_secs(), 1);
     }
 }

@@ -49,6 +49,13 @@ impl OwnedKind {
     }
 }
 
+impl OwnedKind {
+    /// Whether an object is of this kind.
+    pub(crate) fn is_of(&self, object: &ObjectKey) -> bool {
+        self.resource.kind == object.kind && self.resource.group == object.group
+    }
+}
+
 /// What the cluster offers and permits.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {

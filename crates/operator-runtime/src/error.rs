@@ -71,6 +71,12 @@ impl Error {
         format!("{self}: {}", self.source())
     }
 
+    /// The kind, or the permission for it, is not there: absent, going away, or refused.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.source(), kube::Error::Api(status) if matches!(status.code, 403 | 404))
+    }
+
     /// A state that passes by itself and is no failure: somebody else wrote at the same time, or
     /// the namespace is going away.
     #[must_use]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use kube::core::DeserializeGuard;
@@ -13,6 +14,7 @@ use promop_compat::caps::{Caps, Kind};
 use promop_compat::extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::component::{Cluster, Component};
@@ -22,6 +24,20 @@ use crate::view::{Change, View};
 
 /// A custom resource that may not fit its own schema: one bad object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
+
+/// For how long the counts of a custom resource's pods must stand still before its status tells
+/// them: a rollout changes them several times in a moment, and each would be a write.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// How long they may change until the status tells them all the same.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Counts that change.
+struct Gathering {
+    /// The number of the latest change.
+    latest: u64,
+    until: Instant,
+}
 
 /// Names a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +93,7 @@ pub struct Hub<C: Component> {
     store: Store<Guarded<C>>,
     queue: Mutex<Option<UnboundedSender<ObjectRef<Guarded<C>>>>>,
     unsynced: watch::Sender<BTreeSet<WatchId>>,
+    gathering: Mutex<BTreeMap<Owner, Gathering>>,
     /// What detection says, which is ahead of what is in effect.
     pub(crate) detected: watch::Receiver<Caps>,
     /// Notified by whoever meets a 403 or a missing kind.
@@ -103,6 +120,7 @@ impl<C: Component> Hub<C> {
             store,
             queue: Mutex::new(None),
             unsynced: watch::Sender::new(BTreeSet::new()),
+            gathering: Mutex::default(),
             detected,
             doubt,
         }
@@ -138,6 +156,30 @@ impl<C: Component> Hub<C> {
     /// Queues the owner of a changed object.
     pub fn wake_owner(&self, owner: &Owner) {
         self.wake(&Key::new(&owner.namespace, &owner.name));
+    }
+
+    /// Queues the owner of a workload whose counts of pods changed, once they stand still.
+    pub(crate) fn wake_owner_soon(self: &Arc<Self>, owner: Owner) {
+        let now = Instant::now();
+        let (latest, wait) = {
+            let mut all = lock(&self.gathering);
+            let gathering = all.entry(owner.clone()).or_insert(Gathering {
+                latest: 0,
+                until: now + LONGEST,
+            });
+            gathering.latest += 1;
+            (gathering.latest, QUIET.min(gathering.until - now))
+        };
+        let hub = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let mut all = lock(&hub.gathering);
+            if all.get(&owner).is_some_and(|g| g.latest == latest) {
+                all.remove(&owner);
+                drop(all);
+                hub.wake_owner(&owner);
+            }
+        });
     }
 
     /// Queues every custom resource.

@@ -7,6 +7,7 @@ mod bad_input;
 mod capability;
 mod counts;
 mod docs;
+mod edges;
 mod fresh_install;
 mod installation;
 mod leaf_samples;

@@ -4,7 +4,6 @@ mod related;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::Api;
@@ -22,10 +21,6 @@ use crate::plan::ObjectKey;
 use crate::related::key_of;
 
 pub(crate) use related::related;
-
-/// How long counts of pods are gathered before the status tells them: a rollout changes them
-/// several times in a moment, and each would be a write.
-const GATHER: Duration = Duration::from_millis(300);
 
 /// What a feed needs to start its watch.
 #[derive(Clone)]
@@ -158,13 +153,7 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
         };
         match touched {
             Some(Wake::Now(owner)) => hub.wake_owner(&owner),
-            Some(Wake::Soon(owner)) => {
-                let hub = hub.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(GATHER).await;
-                    hub.wake_owner(&owner);
-                });
-            }
+            Some(Wake::Soon(owner)) => hub.wake_owner_soon(owner),
             None => {}
         }
     }

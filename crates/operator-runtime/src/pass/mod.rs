@@ -1,27 +1,28 @@
 //! One pass over one custom resource: observe, plan, apply, prune, status.
 
+mod converge;
+mod status;
 mod unfit;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{Api, Patch, PatchParams};
+use kube::core::ObjectMeta;
 use kube::core::object::HasStatus;
-use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::controller::Action;
 use kube::{Client, Resource};
-use serde_json::json;
+
+use converge::converge;
+use status::write_status;
 
 use crate::access::{self, Question};
-use crate::apply::{Refusal, Writer};
 use crate::backoff::Backoff;
 use crate::component::{Component, Outcome, Verdict};
 use crate::error::{Error, Invalid};
-use crate::events::{Events, turned};
+use crate::events::Events;
 use crate::hub::{Guarded, Hub, Written, owner, version};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
-use crate::plan::Plan;
 use crate::refresh::Refresher;
 
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
@@ -29,6 +30,10 @@ const TAKEN_RETRY: Duration = Duration::from_secs(60);
 
 /// How long until an object that the API server refused is tried again.
 const REJECTED_RETRY: Duration = Duration::from_secs(300);
+
+/// How often an optional kind may be refused before it is told: by then it is detected as gone, or
+/// something else is wrong.
+const DOUBTS: u32 = 3;
 
 /// What every pass needs.
 pub struct Cx<C: Component> {
@@ -102,8 +107,13 @@ async fn run<C: Component>(
             Err(invalid) => (Verdict::Invalid(invalid), None, None),
             Ok(plan) => {
                 let applied = C::applied_hash(&previous);
-                let (verdict, failure) = converge(cx, resource, &owner, &plan, applied).await;
-                (verdict, Some(plan), failure)
+                let converged = converge(cx, resource, &owner, &plan, applied).await;
+                // Detection knows in a moment. A kind that is just going is no news of this resource.
+                if converged.doubtful && cx.backoff.failures(&owner.uid) < DOUBTS {
+                    let delay = cx.backoff.next(&owner.uid);
+                    return (Action::requeue(delay), PassResult::Requeue);
+                }
+                (converged.verdict, Some(plan), converged.failure)
             }
         }
     };
@@ -159,111 +169,6 @@ fn written_is_old<S, K: Resource>(
     written
         .get(owner)
         .is_some_and(|w| w.version <= version(resource))
-}
-
-/// Applies what differs, in order, then deletes what is not wanted any more. Nothing is deleted
-/// unless everything was applied.
-async fn converge<C: Component>(
-    cx: &Cx<C>,
-    it: &C::Resource,
-    owner: &Owner,
-    plan: &Plan,
-    applied: Option<&str>,
-) -> (Verdict, Option<Error>) {
-    let about = reference::<C>(it.meta());
-    let writer = Writer {
-        client: &cx.client,
-        events: &cx.events,
-        about: &about,
-        manager: C::NAME,
-        owner,
-    };
-    let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
-    for (object, digest, uid) in unsent {
-        match writer.apply(object, uid.as_deref()).await {
-            Ok(answer) => {
-                let mounting = {
-                    let mut state = cx.hub.state();
-                    let ledger = &mut state.ledger;
-                    ledger.enter_applied(&object.key, &answer, C::NAME, digest);
-                    match &uid {
-                        Some(_) => cx.component.pods_mounting(&state.views, it, &object.key),
-                        None => Vec::new(),
-                    }
-                };
-                for pod in mounting {
-                    cx.refresher.refresh(&owner.namespace, &pod, digest).await;
-                }
-            }
-            Err(Refusal::Verdict(verdict)) => return (verdict, None),
-            Err(Refusal::Error(error)) => return failed(&object.key, error),
-        }
-    }
-    let surplus = cx.hub.state().ledger.surplus(owner, plan);
-    for object in surplus {
-        let kinds = C::owned_kinds();
-        let kind = kinds
-            .iter()
-            .find(|k| k.resource.kind == object.key.kind && k.resource.group == object.key.group);
-        if let Some(kind) = kind
-            && let Err(error) = writer.delete(&kind.resource, &object).await
-        {
-            return failed(&object.key, error);
-        }
-    }
-    (Verdict::Applied, None)
-}
-
-fn failed(object: &crate::plan::ObjectKey, error: Error) -> (Verdict, Option<Error>) {
-    let verdict = Verdict::Failed {
-        object: object.clone(),
-        message: error.line(),
-    };
-    (verdict, Some(error))
-}
-
-/// Writes the status if it differs, and tells of conditions that turned.
-async fn write_status<C: Component>(
-    cx: &Cx<C>,
-    owner: &Owner,
-    meta: &ObjectMeta,
-    previous: &C::Status,
-    next: C::Status,
-) -> Result<(), Error> {
-    if next == *previous {
-        return Ok(());
-    }
-    let api: Api<PartialObjectMeta<C::Resource>> =
-        Api::namespaced(cx.client.clone(), &owner.namespace);
-    let body = json!({
-        "apiVersion": C::Resource::api_version(&()),
-        "kind": C::Resource::kind(&()),
-        "metadata": {"name": owner.name, "uid": owner.uid},
-        "status": next,
-    });
-    let params = PatchParams::apply(C::NAME).force();
-    let answer = api
-        .patch_status(&owner.name, &params, &Patch::Apply(&body))
-        .await
-        .map_err(|source| Error::Status {
-            source: Box::new(source),
-        })?;
-    let reference = reference::<C>(meta);
-    let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
-    let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
-    let news = C::news(previous, &next);
-    let written = Written {
-        version: version(&answer),
-        status: next,
-    };
-    cx.hub.state().written.insert(owner.clone(), written);
-    for news in &news {
-        cx.events.news(&reference, news).await;
-    }
-    for (condition, good) in &turned {
-        cx.events.condition(&reference, condition, good).await;
-    }
-    Ok(())
 }
 
 fn conclude<C: Component>(

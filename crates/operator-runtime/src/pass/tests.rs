@@ -15,7 +15,7 @@ use crate::component::{Cluster, OwnedKind, Told};
 use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::ledger::Owned;
-use crate::plan::ObjectKey;
+use crate::plan::{ObjectKey, Plan};
 use crate::related::Related;
 
 /// Wants a ConfigMap for each name.

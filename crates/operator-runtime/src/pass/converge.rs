@@ -1,0 +1,100 @@
+//! Brings the objects of a custom resource in line with its plan.
+
+use kube::Resource;
+
+use super::{Cx, reference};
+use crate::apply::{Refusal, Writer};
+use crate::component::{Component, Verdict};
+use crate::error::Error;
+use crate::ledger::Owner;
+use crate::plan::{ObjectKey, Plan};
+
+/// How it went.
+pub(super) struct Converged {
+    pub verdict: Verdict,
+    pub failure: Option<Error>,
+    /// An optional kind was refused: it may be going, or the permission for it.
+    pub doubtful: bool,
+}
+
+impl From<Verdict> for Converged {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            failure: None,
+            doubtful: false,
+        }
+    }
+}
+
+/// Applies what differs, in order, then deletes what is not wanted any more. Nothing is deleted
+/// unless everything was applied.
+pub(super) async fn converge<C: Component>(
+    cx: &Cx<C>,
+    it: &C::Resource,
+    owner: &Owner,
+    plan: &Plan,
+    applied: Option<&str>,
+) -> Converged {
+    let about = reference::<C>(it.meta());
+    let writer = Writer {
+        client: &cx.client,
+        events: &cx.events,
+        about: &about,
+        manager: C::NAME,
+        owner,
+    };
+    let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
+    for (object, digest, uid) in unsent {
+        match writer.apply(object, uid.as_deref()).await {
+            Ok(answer) => {
+                let mounting = {
+                    let mut state = cx.hub.state();
+                    let ledger = &mut state.ledger;
+                    ledger.enter_applied(&object.key, &answer, C::NAME, digest);
+                    match &uid {
+                        Some(_) => cx.component.pods_mounting(&state.views, it, &object.key),
+                        None => Vec::new(),
+                    }
+                };
+                for pod in mounting {
+                    cx.refresher.refresh(&owner.namespace, &pod, digest).await;
+                }
+            }
+            Err(Refusal::Verdict(verdict)) => return verdict.into(),
+            Err(Refusal::Error(error)) => return failed(cx, &object.key, error),
+        }
+    }
+    let surplus = cx.hub.state().ledger.surplus(owner, plan);
+    let kinds = match surplus.is_empty() {
+        true => Vec::new(),
+        false => C::owned_kinds(),
+    };
+    for object in surplus {
+        let kind = kinds.iter().find(|k| k.is_of(&object.key));
+        if let Some(kind) = kind
+            && let Err(error) = writer.delete(&kind.resource, &object).await
+        {
+            return failed(cx, &object.key, error);
+        }
+    }
+    Verdict::Applied.into()
+}
+
+fn failed<C: Component>(cx: &Cx<C>, object: &ObjectKey, error: Error) -> Converged {
+    let kinds = C::owned_kinds();
+    let kind = kinds.iter().find(|k| k.is_of(object));
+    let optional = kind.is_some_and(|k| k.capability.is_some());
+    let doubtful = optional && error.is_unavailable();
+    if doubtful {
+        cx.hub.doubt.notify_one();
+    }
+    Converged {
+        verdict: Verdict::Failed {
+            object: object.clone(),
+            message: error.line(),
+        },
+        failure: Some(error),
+        doubtful,
+    }
+}

@@ -1,0 +1,57 @@
+//! Writes the status of a custom resource, and tells what turned.
+
+use kube::Resource;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use serde_json::json;
+
+use super::{Cx, reference};
+use crate::component::Component;
+use crate::error::Error;
+use crate::events::turned;
+use crate::hub::{Written, version};
+use crate::ledger::Owner;
+
+/// Writes the status if it differs, and tells of conditions that turned.
+pub(super) async fn write_status<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    meta: &ObjectMeta,
+    previous: &C::Status,
+    next: C::Status,
+) -> Result<(), Error> {
+    if next == *previous {
+        return Ok(());
+    }
+    let api: Api<PartialObjectMeta<C::Resource>> =
+        Api::namespaced(cx.client.clone(), &owner.namespace);
+    let body = json!({
+        "apiVersion": C::Resource::api_version(&()),
+        "kind": C::Resource::kind(&()),
+        "metadata": {"name": owner.name, "uid": owner.uid},
+        "status": next,
+    });
+    let params = PatchParams::apply(C::NAME).force();
+    let answer = api
+        .patch_status(&owner.name, &params, &Patch::Apply(&body))
+        .await
+        .map_err(|source| Error::Status {
+            source: Box::new(source),
+        })?;
+    let reference = reference::<C>(meta);
+    let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
+    let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
+    let news = C::news(previous, &next);
+    let written = Written {
+        version: version(&answer),
+        status: next,
+    };
+    cx.hub.state().written.insert(owner.clone(), written);
+    for news in &news {
+        cx.events.news(&reference, news).await;
+    }
+    for (condition, good) in &turned {
+        cx.events.condition(&reference, condition, good).await;
+    }
+    Ok(())
+}
