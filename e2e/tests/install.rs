@@ -97,7 +97,11 @@ END");
             "kubectl -n monitoring wait {object} '{available}' --timeout=180s"
         ));
     }
-    run("kubectl -n monitoring wait thanosquery/main --for=condition=Ready --timeout=90s");
+    for condition in ["Ready", "Monitored"] {
+        run(&format!(
+            "kubectl -n monitoring wait thanosquery/main --for=condition={condition} --timeout=90s"
+        ));
+    }
     let total =
         run("kubectl -n monitoring get thanosquery main -o 'jsonpath={.status.endpointsTotal}'");
     assert_eq!(total, "2");
