@@ -47,19 +47,23 @@ with_cluster() {
   cluster=$name
   eval "$(hack/cluster.sh env --name "$name")"
   "prepare_$features"
-  step "$features tests"
-  local failed=0
-  cargo test -p e2e --features "$features" --test "$features" -- --test-threads="$threads" --nocapture || failed=$?
-  if [ "$failed" -ne 0 ]; then
-    local dump
-    dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$features-XXXXXX")
-    hack/cluster.sh dump "$dump" --name "$name" || true
-    echo "$features tests failed; a dump of the cluster is in $dump" >&2
-    exit "$failed"
-  fi
+  run_tests "$features" "$features" "$threads"
   step "cluster $name down"
   hack/cluster.sh down --name "$name"
   cluster=
+}
+
+# Runs one test program of the crate e2e; if it fails, leaves a dump of the cluster.
+run_tests() {
+  local features=$1 program=$2 threads=$3 failed=0 dump
+  step "$program tests"
+  cargo test -p e2e --features "$features" --test "$program" -- --test-threads="$threads" --nocapture || failed=$?
+  if [ "$failed" -ne 0 ]; then
+    dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$program-XXXXXX")
+    hack/cluster.sh dump "$dump" --name "$cluster" || true
+    echo "$program tests failed; a dump of the cluster is in $dump" >&2
+    exit "$failed"
+  fi
 }
 
 # A test cluster must not outlive the tests, however they end.
@@ -75,6 +79,10 @@ prepare_api() {
 }
 
 prepare_node() {
+  # From an empty cluster to one that is empty again.
+  hack/cluster.sh load-image docker.io/library/thanos-query-controller:v0.1.0 \
+    "${CARGO_TARGET_DIR:-target}/debug/thanos-query-controller" --name "$cluster"
+  run_tests node install 1
   hack/demo.sh --test-fixtures
 }
 

@@ -1,0 +1,150 @@
+//! Overlays on an empty cluster, by the commands of the documentation. They leave it as they found it,
+//! but for a Service that Prometheus Operator makes in kube-system.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::overlay::deploy;
+use e2e::wait::{check, eventually};
+use serde_json::Value;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Runs a script where the documentation has it run. Returns what it prints, or its errors.
+fn shell(script: &str) -> Result<String, String> {
+    let output = Command::new("sh")
+        .args(["-euc", script])
+        .current_dir(deploy().join(".."))
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(format!("{script}: {}", text(&output.stderr))),
+    }
+}
+
+fn run(script: &str) -> String {
+    shell(script).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The first block of commands below a heading of the page on installation.
+fn documented(heading: &str) -> String {
+    let page = std::fs::read_to_string(deploy().join("../docs/installation.md")).unwrap();
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+    let (_, block) = section.split_once("```shell\n").unwrap();
+    block.split("```").next().unwrap_or_default().to_owned()
+}
+
+fn controllers_run() {
+    run("kubectl -n thanos-system rollout status deployments --timeout=120s");
+}
+
+fn assert_no_errors_logged() -> String {
+    let logs = run(
+        "kubectl -n thanos-system logs -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1",
+    );
+    assert!(logs.contains("msg=working"), "{logs}");
+    assert!(!logs.contains("level=error"), "{logs}");
+    logs
+}
+
+/// The answer to a query, through the querier of fresh-install.
+fn ask(query: &str) -> Result<Vec<Value>, String> {
+    let service = "/api/v1/namespaces/monitoring/services/thanos-query-main-client:http/proxy";
+    let answer = shell(&format!(
+        "kubectl get --raw '{service}/api/v1/query?query={query}'"
+    ))?;
+    let answer: Value = serde_json::from_str(&answer).map_err(|e| e.to_string())?;
+    Ok(answer["data"]["result"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default())
+}
+
+#[tokio::test]
+async fn from_an_empty_cluster_to_thanos_queried_through_thanos() {
+    let served = || run("kubectl api-resources --api-group=monitoring.coreos.com -o name");
+    assert_eq!(served(), "", "the cluster is not empty");
+
+    run(&documented("Without Prometheus Operator"));
+    controllers_run();
+    run("kubectl -n thanos-system apply -f - <<END
+{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosQuery, metadata: {name: plain}, spec: {}}
+END");
+    run("kubectl -n thanos-system wait thanosquery/plain --for=condition=Ready --timeout=90s");
+    let column = "{.status.conditions[?(@.type==\"PrometheusOperatorIntegration\")].reason}";
+    let reason = run(&format!(
+        "kubectl -n thanos-system get thanosquery plain -o 'jsonpath={column}'"
+    ));
+    assert_eq!(reason, "CRDsAbsent");
+    assert_no_errors_logged();
+    assert_eq!(
+        served(),
+        "",
+        "thanos-only brings nothing of Prometheus Operator"
+    );
+    run("kubectl -n thanos-system delete thanosquery plain");
+
+    // The same controllers notice what comes.
+    run(&documented("From nothing"));
+    controllers_run();
+    for (object, replicas) in [("prometheus/k8s", 2), ("alertmanager/main", 2)] {
+        let available = format!("--for=jsonpath={{.status.availableReplicas}}={replicas}");
+        run(&format!(
+            "kubectl -n monitoring wait {object} '{available}' --timeout=180s"
+        ));
+    }
+    for condition in ["Ready", "Monitored"] {
+        run(&format!(
+            "kubectl -n monitoring wait thanosquery/main --for=condition={condition} --timeout=90s"
+        ));
+    }
+    let total =
+        run("kubectl -n monitoring get thanosquery main -o 'jsonpath={.status.endpointsTotal}'");
+    assert_eq!(total, "2");
+
+    // Everything that has a ServiceMonitor is scraped, Thanos included, and told through Thanos.
+    let look = async || {
+        let up = ask("up")?;
+        let of = |job: &str| up.iter().filter(|s| s["metric"]["job"] == job).count();
+        let all = of("prometheus-k8s") == 6
+            && of("alertmanager-main") == 4
+            && of("prometheus-operator") == 1
+            && of("thanos-query-main") == 2
+            && of("thanos-query-controller") == 2
+            && up
+                .iter()
+                .all(|s| s["value"][1] == "1" && s["metric"]["cluster"] == "default");
+        check(all, || format!("{up:#?}"))?;
+        let thanos = ask("group%20by%20(container)%20(thanos_build_info)")?;
+        check(thanos.len() == 2, || format!("{thanos:?}"))
+    };
+    eventually(
+        "metrics of Thanos are queried through Thanos",
+        2 * MINUTE,
+        look,
+    )
+    .await;
+    let logs = assert_no_errors_logged();
+    assert!(
+        logs.contains("prometheus-operator capability changed"),
+        "{logs}"
+    );
+
+    let uninstall =
+        documented("Uninstall").replace("existing-prometheus-operator", "fresh-install");
+    run(&uninstall);
+    run("kubectl wait --for=delete namespace/monitoring namespace/thanos-system --timeout=120s");
+    assert_eq!(served(), "", "definitions go");
+    run("kubectl -n kube-system delete service kubelet");
+    let left =
+        run("kubectl get crd,clusterroles,clusterrolebindings,validatingadmissionpolicies -o name");
+    let left: Vec<&str> = left
+        .lines()
+        .filter(|name| name.contains("thanos") || name.contains("prometheus"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
