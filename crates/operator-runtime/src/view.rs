@@ -1,6 +1,6 @@
 //! Views: what decisions need to know of related objects, as maps of extracted facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use promop_compat::model::Key;
 
@@ -9,6 +9,7 @@ use promop_compat::model::Key;
 pub struct View<F> {
     items: BTreeMap<Key, F>,
     frozen: bool,
+    unknown: bool,
     denied: bool,
 }
 
@@ -17,6 +18,7 @@ impl<F> Default for View<F> {
         Self {
             items: BTreeMap::new(),
             frozen: false,
+            unknown: false,
             denied: false,
         }
     }
@@ -49,17 +51,29 @@ impl<F: PartialEq> View<F> {
     /// Whether nobody can say what the content is: the kind was gone before it was ever listed.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
-        self.frozen && self.items.is_empty()
+        self.unknown
     }
 
-    /// Keeps the content as it is until a list or an object says otherwise.
+    /// Keeps what is not contradicted.
     pub fn freeze(&mut self) {
+        self.unknown = self.items.is_empty() && (self.unknown || !self.frozen);
         self.frozen = true;
+    }
+
+    /// Ends a freeze: of one namespace, or of all, only what is back stays.
+    pub fn thaw(&mut self, namespace: Option<&str>, back: &BTreeSet<Key>) -> Changes<F> {
+        self.frozen = false;
+        self.unknown = false;
+        let keys = self.items.keys();
+        let gone = keys.filter(|k| is_in(namespace, k) && !back.contains(*k));
+        let gone: Vec<Key> = gone.cloned().collect();
+        gone.iter()
+            .filter_map(|key| self.change(key, None))
+            .collect()
     }
 
     /// Takes in one object, or its removal. Returns the facts before, if they differ.
     pub fn change(&mut self, key: &Key, facts: Option<F>) -> Option<Change<F>> {
-        self.frozen = false;
         let old = match facts {
             Some(facts) if self.items.get(key) == Some(&facts) => return None,
             Some(facts) => self.items.insert(key.clone(), facts),
@@ -75,7 +89,7 @@ impl<F: PartialEq> View<F> {
     #[must_use]
     pub fn missing_in(&self, namespace: Option<&str>, listed: &BTreeMap<Key, F>) -> Vec<Key> {
         let keys = self.items.keys();
-        keys.filter(|k| namespace.is_none_or(|n| n == k.namespace) && !listed.contains_key(*k))
+        keys.filter(|k| is_in(namespace, k) && !listed.contains_key(*k))
             .cloned()
             .collect()
     }
@@ -83,6 +97,7 @@ impl<F: PartialEq> View<F> {
     /// Takes in a complete list of one namespace, or of all. Returns what differs.
     pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Changes<F> {
         self.frozen = false;
+        self.unknown = false;
         self.denied = false;
         let gone = self.missing_in(namespace, &listed);
         let mut changes: Vec<_> = gone
@@ -96,6 +111,10 @@ impl<F: PartialEq> View<F> {
         );
         changes
     }
+}
+
+fn is_in(namespace: Option<&str>, key: &Key) -> bool {
+    namespace.is_none_or(|n| n == key.namespace)
 }
 
 /// The differences that a view took in.
@@ -146,20 +165,37 @@ mod tests {
     }
 
     #[test]
-    fn any_news_thaw() {
-        let mut view = View::<i32>::default();
+    fn a_freeze_keeps_what_nobody_contradicts() {
+        let mut view = View::default();
         assert!(
             !view.is_unknown(),
             "nothing is missing from a view of files"
         );
-        view.freeze();
-        assert!(view.is_frozen() && view.is_unknown());
-        view.replace(None, BTreeMap::new());
-        assert!(!view.is_frozen(), "a list says that there is nothing");
-        view.change(&key("a", "x"), Some(1));
+        for (namespace, name) in [("a", "x"), ("a", "y"), ("b", "x")] {
+            view.change(&key(namespace, name), Some(1));
+        }
         view.freeze();
         assert!(view.is_frozen() && !view.is_unknown());
-        view.change(&key("a", "x"), Some(1));
+        view.change(&key("a", "x"), Some(2));
+        assert!(view.is_frozen(), "one object says nothing of the others");
+        let gone = view.thaw(Some("a"), &BTreeSet::from([key("a", "x")]));
+        assert_eq!(gone.len(), 1);
+        assert_eq!(gone[0].key, key("a", "y"));
         assert!(!view.is_frozen());
+    }
+
+    #[test]
+    fn what_was_never_listed_is_unknown_until_it_is_whole() {
+        let mut view = View::default();
+        view.freeze();
+        view.freeze();
+        view.change(&key("a", "x"), Some(1));
+        assert!(view.is_unknown());
+        assert!(view.thaw(None, &BTreeSet::from([key("a", "x")])).is_empty());
+        assert!(!view.is_unknown() && view.items().len() == 1);
+        view.freeze();
+        assert!(!view.is_unknown());
+        view.replace(None, BTreeMap::new());
+        assert!(!view.is_frozen(), "a list says that there is nothing");
     }
 }

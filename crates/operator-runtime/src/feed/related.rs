@@ -1,7 +1,7 @@
 //! The feed of a view. What is gone from an optional kind stays for a moment, and if the kind itself
 //! is going, until it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ pub const HOLD: Duration = Duration::from_secs(5);
 
 /// How long an empty list of a kind that came back leaves the frozen content as it is.
 pub const THAW: Duration = Duration::from_secs(600);
+
+/// When nothing more has come for this long, a kind that came back counts as whole: whoever puts
+/// its objects back does it one by one.
+pub const SETTLE: Duration = Duration::from_secs(5);
 
 /// How long until a dispensable kind that may not be read is tried again.
 const DENIED: Duration = Duration::from_secs(600);
@@ -72,8 +76,17 @@ struct Feed<C: Component, S: extract::Spec> {
     listing: BTreeMap<Key, S::Facts>,
     /// Deletions that are held back, and until when.
     held: BTreeMap<Key, Instant>,
-    /// When the empty list of a kind that came back counts.
-    thaw: Option<Instant>,
+    thaw: Option<Thaw>,
+}
+
+/// A kind that came back after a freeze, and is not whole yet.
+struct Thaw {
+    /// The objects that are back.
+    back: BTreeSet<Key>,
+    /// When it counts as whole, unless more comes.
+    due: Instant,
+    /// When it counts as whole, whatever comes.
+    latest: Instant,
 }
 
 impl<C: Component, S: extract::Spec> Feed<C, S> {
@@ -90,15 +103,17 @@ impl<C: Component, S: extract::Spec> Feed<C, S> {
             Event::Apply(it) => {
                 let key = key_of(&it.metadata);
                 self.held.remove(&key);
-                match self.thaw.take() {
-                    Some(_) => self.replace(BTreeMap::from([(key, it.facts)]), true),
-                    None => {
-                        self.change(|view| view.change(&key, Some(it.facts)).into_iter().collect());
-                    }
+                if let Some(thaw) = &mut self.thaw {
+                    thaw.back.insert(key.clone());
+                    thaw.due = thaw.latest.min(Instant::now() + SETTLE);
                 }
+                self.change(|view| view.change(&key, Some(it.facts)).into_iter().collect());
             }
             Event::Delete(it) => {
                 let key = key_of(&it.metadata);
+                if let Some(thaw) = &mut self.thaw {
+                    thaw.back.remove(&key);
+                }
                 match self.watch.id.capability {
                     Some(_) => {
                         self.hub.doubt.notify_one();
@@ -113,42 +128,56 @@ impl<C: Component, S: extract::Spec> Feed<C, S> {
     /// A list is complete.
     fn listed(&mut self) {
         let listed = std::mem::take(&mut self.listing);
-        let frozen = (self.spec.view)(&self.hub.state().views).is_frozen();
-        if listed.is_empty() && frozen {
-            self.thaw = Some(Instant::now() + THAW);
-        } else if self.watch.id.capability.is_none() || frozen {
+        let namespace = self.watch.id.namespace.clone();
+        let namespace = namespace.as_deref();
+        if self.watch.id.capability.is_none() {
+            self.change(|view| view.replace(namespace, listed));
+            return;
+        }
+        let now = Instant::now();
+        if (self.spec.view)(&self.hub.state().views).is_frozen() {
+            let latest = now + THAW;
             self.held.clear();
-            self.replace(listed, frozen);
+            self.thaw = Some(Thaw {
+                due: if listed.is_empty() {
+                    latest
+                } else {
+                    now + SETTLE
+                },
+                back: listed.keys().cloned().collect(),
+                latest,
+            });
         } else {
             // A list can be empty for the same reason as single deletions come.
-            let namespace = self.watch.id.namespace.as_deref();
             let missing = (self.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
-            let due = Instant::now() + HOLD;
             self.held.retain(|key, _| !listed.contains_key(key));
             for key in missing {
-                self.held.entry(key).or_insert(due);
+                self.held.entry(key).or_insert(now + HOLD);
             }
             if !self.held.is_empty() {
                 self.hub.doubt.notify_one();
             }
-            self.change(|view| {
-                let listed = listed.into_iter();
-                listed
-                    .filter_map(|(key, facts)| view.change(&key, Some(facts)))
-                    .collect()
-            });
         }
+        self.change(|view| {
+            let listed = listed.into_iter();
+            listed
+                .filter_map(|(key, facts)| view.change(&key, Some(facts)))
+                .collect()
+        });
     }
 
     /// When something is due, if anything is.
     fn due(&self) -> Option<Instant> {
-        self.held.values().copied().chain(self.thaw).min()
+        let thaw = self.thaw.iter().map(|thaw| thaw.due);
+        self.held.values().copied().chain(thaw).min()
     }
 
     fn time_is_up(&mut self, now: Instant) {
-        if self.thaw.is_some_and(|at| at <= now) {
-            self.thaw = None;
-            self.replace(BTreeMap::new(), true);
+        if let Some(thaw) = self.thaw.take_if(|thaw| thaw.due <= now) {
+            let namespace = self.watch.id.namespace.as_deref();
+            self.change(|view| view.thaw(namespace, &thaw.back));
+            // Also those whose objects are the same as before are no longer frozen.
+            self.hub.wake_all();
         }
         let gone = self.held.iter().filter(|(_, at)| **at <= now);
         let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
@@ -172,15 +201,6 @@ impl<C: Component, S: extract::Spec> Feed<C, S> {
             tracing::info!(kind, "may not be listed, it is done without");
         }
         self.hub.synced(&self.watch.id);
-    }
-
-    fn replace(&self, listed: BTreeMap<Key, S::Facts>, thawed: bool) {
-        let namespace = self.watch.id.namespace.as_deref();
-        self.change(|view| view.replace(namespace, listed));
-        if thawed {
-            // Also those whose objects are the same as before are no longer frozen.
-            self.hub.wake_all();
-        }
     }
 
     fn change(&self, apply: impl FnOnce(&mut View<S::Facts>) -> Changes<S::Facts>) {
