@@ -1,24 +1,24 @@
 //! Writes: server-side apply of one object, and deletes. Does IO.
 
+use std::borrow::Cow;
+
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
-use serde_json::{Value, json};
 
-use crate::component::{News, Verdict};
-use crate::digest::owned_digest;
+use crate::component::Verdict;
 use crate::error::Error;
 use crate::events::Events;
 use crate::ledger::{Owned, Owner, Surplus};
 use crate::plan::{ObjectKey, Planned};
 use crate::precondition::Conditional;
+use crate::undeclared;
 
 /// A resource version that no existing object has, since it was the first of the cluster's history.
 /// An apply that carries it can create an object, but conflicts with one that exists: nobody
 /// else's object is changed by accident, without a read before each write.
-const ONLY_CREATE: &str = "1";
+pub(crate) const ONLY_CREATE: &str = "1";
 
 /// Why an object was not applied.
 pub(crate) enum Refusal {
@@ -39,7 +39,7 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn api(&self, object: &Planned) -> Api<Owned> {
+    pub(crate) fn api(&self, object: &Planned) -> Api<Owned> {
         Api::namespaced_with(self.client.clone(), &self.owner.namespace, &object.resource)
     }
 
@@ -58,76 +58,44 @@ impl Writer<'_> {
         }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         object: &Planned,
-        (field, value): (&str, &str),
+        precondition: (&str, &str),
     ) -> Result<Owned, kube::Error> {
-        let body = Conditional {
-            body: &object.body,
-            precondition: (field, value),
-        };
-        let mut params = PatchParams::apply(self.manager).force();
-        // An installed ServiceMonitor definition may be older than the field that is written.
-        if !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {
-            params = params.validation_strict();
-        }
-        self.api(object)
-            .patch(&object.key.name, &params, &Patch::Apply(&body))
-            .await
-    }
-
-    /// There is an object of this name that no watch of ours knows. If the custom resource is its
-    /// controller, it is taken over; otherwise it is left alone.
-    async fn adopt(&self, object: &Planned) -> Result<Owned, Refusal> {
         let api = self.api(object);
-        let found = match api.get_opt(&object.key.name).await {
-            Ok(Some(found)) => found,
-            // It went in between.
-            Ok(None) => {
-                let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
-                return created.map_err(|error| refusal(&object.key, error));
-            }
-            Err(error) => return Err(refusal(&object.key, error)),
-        };
-        let mut owners = found.metadata.owner_references.iter().flatten();
-        let controller = owners.find(|r| r.controller == Some(true));
-        if controller.is_none_or(|c| c.uid != self.owner.uid) {
-            let holder = match controller {
-                Some(c) => format!("{} {}", c.kind, c.name),
-                None => managers(&found.metadata),
+        let name = &object.key.name;
+        let params = PatchParams::apply(self.manager).force();
+        if is_of_kubernetes(object) {
+            let body = Conditional {
+                body: &object.body,
+                precondition,
             };
-            return Err(Refusal::Verdict(Verdict::NameTaken {
-                object: object.key.clone(),
-                holder,
-            }));
+            let params = params.validation_strict();
+            return api.patch(name, &params, &Patch::Apply(&body)).await;
         }
-        if owned_digest(found.metadata.managed_fields.as_ref(), self.manager).is_none() {
-            self.announce(object).await;
-            let hand_over = hand_over(&found.metadata, self.manager);
-            let params = PatchParams::default();
-            api.patch(&object.key.name, &params, &Patch::Merge(hand_over))
-                .await
-                .map_err(|error| refusal(&object.key, error))?;
+        let mut body = Cow::Borrowed(&object.body);
+        loop {
+            let conditional = Conditional {
+                body: &body,
+                precondition,
+            };
+            let answer = api.patch(name, &params, &Patch::Apply(&conditional)).await;
+            let less = match &answer {
+                Err(kube::Error::Api(status)) => undeclared::without(&body, &status.message),
+                _ => None,
+            };
+            let Some((less, field)) = less else {
+                return answer;
+            };
+            let kind = &object.key.kind;
+            tracing::warn!(
+                kind,
+                field,
+                "left out: the installed definition is older and has no such field"
+            );
+            body = Cow::Owned(less);
         }
-        let uid = found.metadata.uid.unwrap_or_default();
-        let applied = self.send(object, ("uid", &uid)).await;
-        applied.map_err(|error| refusal(&object.key, error))
-    }
-
-    /// Told before it happens, since pods may restart.
-    async fn announce(&self, object: &Planned) {
-        let (owner, key) = (self.owner, &object.key);
-        tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "taking over an object of a former operator");
-        let restarts = match key.group.as_str() {
-            "apps" => "; its pods are replaced where they differ",
-            _ => "",
-        };
-        let news = News {
-            reason: "Adopted",
-            note: format!("{key} of a former operator is taken over{restarts}"),
-        };
-        self.events.news(self.about, &news).await;
     }
 
     /// Deletes an object that is no longer wanted; only the very one that is known.
@@ -153,67 +121,14 @@ impl Writer<'_> {
     }
 }
 
-/// Turns the fields that a former operator wrote by updates into fields that we own by apply, so
-/// that the apply that follows removes those we do not want. An apply alone would leave them.
-///
-/// The resource version makes it fail if anyone writes in between.
-fn hand_over(metadata: &ObjectMeta, manager: &str) -> Value {
-    let (former, kept): (Vec<_>, Vec<_>) = metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .cloned()
-        .partition(is_former_operator);
-    let mut fields = json!({});
-    for entry in &former {
-        if let Some(written) = &entry.fields_v1 {
-            merge(&mut fields, &written.0);
-        }
-    }
-    let mut entries: Vec<ManagedFieldsEntry> = kept;
-    if let Some(first) = former.into_iter().next() {
-        entries.push(ManagedFieldsEntry {
-            manager: Some(manager.to_owned()),
-            operation: Some("Apply".to_owned()),
-            fields_v1: serde_json::from_value(fields).ok(),
-            ..first
-        });
-    }
-    json!({"metadata": {
-        "resourceVersion": metadata.resource_version,
-        "managedFields": entries,
-    }})
-}
-
-/// People and the controllers of Kubernetes keep what they wrote.
-fn is_former_operator(entry: &ManagedFieldsEntry) -> bool {
-    let manager = entry.manager.as_deref().unwrap_or_default();
-    entry.operation.as_deref() == Some("Update")
-        && entry.subresource.as_deref().unwrap_or_default().is_empty()
-        && manager != "kube-controller-manager"
-        && !manager.starts_with("kubectl")
-}
-
-fn merge(into: &mut Value, from: &Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key.clone()).or_insert_with(|| json!({})), value);
-            }
-        }
-        (into, from) => *into = from.clone(),
-    }
-}
-
-fn managers(metadata: &ObjectMeta) -> String {
-    let entries = metadata.managed_fields.iter().flatten();
-    let names: std::collections::BTreeSet<&str> =
-        entries.filter_map(|e| e.manager.as_deref()).collect();
-    format!("no owner, written by {}", Vec::from_iter(names).join(", "))
+/// Whether the kind comes with Kubernetes. Others can be older than what is written.
+fn is_of_kubernetes(object: &Planned) -> bool {
+    let group = &object.resource.group;
+    !group.contains('.') || group.ends_with(".k8s.io")
 }
 
 /// Tells what the user must change from what is tried again.
-fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
+pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
     if let kube::Error::Api(status) = &error
         && let Some(message) = rejection(status)
     {
@@ -261,45 +176,7 @@ fn rejection(status: &Status) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn metadata(entries: Value) -> ObjectMeta {
-        serde_json::from_value(json!({"resourceVersion": "7", "managedFields": entries})).unwrap()
-    }
-
-    #[test]
-    fn only_the_former_operators_fields_are_handed_over() {
-        let entry = |manager: &str, operation: &str, subresource: &str, field: &str| {
-            json!({
-                "manager": manager, "operation": operation, "subresource": subresource,
-                "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {field: {}}},
-            })
-        };
-        let patch = hand_over(
-            &metadata(json!([
-                entry("manager", "Update", "", "f:a"),
-                entry("operator", "Update", "", "f:b"),
-                entry("kubectl-edit", "Update", "", "f:c"),
-                entry("kube-controller-manager", "Update", "status", "f:d"),
-                entry("argocd", "Apply", "", "f:e"),
-            ])),
-            "us",
-        );
-        assert_eq!(patch["metadata"]["resourceVersion"], "7");
-        let entries = patch["metadata"]["managedFields"].as_array().unwrap();
-        let names: Vec<_> = entries
-            .iter()
-            .map(|e| e["manager"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            names,
-            ["kubectl-edit", "kube-controller-manager", "argocd", "us"]
-        );
-        assert_eq!(entries[3]["operation"], "Apply");
-        assert_eq!(
-            entries[3]["fieldsV1"],
-            json!({"f:spec": {"f:a": {}, "f:b": {}}})
-        );
-    }
+    use serde_json::json;
 
     #[test]
     fn a_rejection_names_the_field_and_not_the_object() {

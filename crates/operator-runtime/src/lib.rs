@@ -1,6 +1,7 @@
 //! The loop that every controller runs: observe, plan, apply, prune, status. Knows no Thanos kind.
 
 pub mod access;
+mod adopt;
 mod apply;
 pub mod args;
 mod backoff;
@@ -27,6 +28,7 @@ mod run;
 mod self_monitor;
 mod server;
 mod supervise;
+mod undeclared;
 pub mod view;
 
 pub use access::{Access, Question};

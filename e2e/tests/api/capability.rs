@@ -170,6 +170,10 @@ async fn gates_say_who_closed_them() {
     let controller = Controller::start(&cluster, &off).await;
     integration(&cluster, "DisabledByOperator").await;
     cluster.condition("q", "Reconciled", "Applied").await;
+    // What the resource says does not open the controller's gate.
+    let on = json!({"featureGates": {"enablePrometheusOperatorCRDs": true}});
+    cluster.apply(query("q", on)).await;
+    integration(&cluster, "DisabledByOperator").await;
     let gone = async || {
         let names = cluster
             .names("monitoring.coreos.com/v1", "ServiceMonitor")

@@ -8,6 +8,7 @@ mod capability;
 mod counts;
 mod docs;
 mod edges;
+mod foreign;
 mod fresh_install;
 mod installation;
 mod leaf_samples;
@@ -19,6 +20,7 @@ mod monitored;
 mod overlays;
 mod ownership;
 mod permissions;
+mod rollout;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
 mod sample;

@@ -33,8 +33,8 @@ pub async fn alone_with_definitions() -> RwLockWriteGuard<'static, ()> {
     DEFINITIONS.write().await
 }
 
-/// Installs a definition from Prometheus Operator's own file, and waits until it is served.
-pub async fn install(cluster: &Cluster, plural: &str) {
+/// A definition of Prometheus Operator, from its own file.
+pub fn definition(plural: &str) -> Value {
     let folder = std::env::var("PROMETHEUS_OPERATOR_CRDS").expect("set by hack/cluster.sh env");
     let files = std::fs::read_dir(folder).unwrap();
     let suffix = format!("_{plural}.yaml");
@@ -42,8 +42,12 @@ pub async fn install(cluster: &Cluster, plural: &str) {
         .map(|f| f.unwrap().path())
         .find(|p| p.file_name().unwrap().to_string_lossy().ends_with(&suffix))
         .unwrap_or_else(|| panic!("no definition of {plural}"));
-    let crd: Value = serde_saphyr::from_str(&std::fs::read_to_string(crd_file).unwrap()).unwrap();
-    cluster.apply(crd).await;
+    serde_saphyr::from_str(&std::fs::read_to_string(crd_file).unwrap()).unwrap()
+}
+
+/// Installs a definition, and waits until it is served.
+pub async fn install(cluster: &Cluster, plural: &str) {
+    cluster.apply(definition(plural)).await;
     let look = async || check(served(cluster, plural).await, || "not served".into());
     eventually(&format!("{plural} is served"), SOON, look).await;
 }

@@ -1,0 +1,170 @@
+//! Objects that exist and that no watch of ours knows: those of a former operator are taken over,
+//! anybody else's are left alone. Does IO.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::apply::{ONLY_CREATE, Refusal, Writer, refusal};
+use crate::component::{News, Verdict};
+use crate::digest::owned_digest;
+use crate::ledger::Owned;
+use crate::plan::Planned;
+
+impl Writer<'_> {
+    /// There is an object of this name that no watch of ours knows. If the custom resource is its
+    /// controller, it is taken over; otherwise it is left alone.
+    pub(crate) async fn adopt(&self, object: &Planned) -> Result<Owned, Refusal> {
+        let api = self.api(object);
+        let found = match api.get_opt(&object.key.name).await {
+            Ok(Some(found)) => found,
+            // It went in between.
+            Ok(None) => {
+                let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
+                return created.map_err(|error| refusal(&object.key, error));
+            }
+            Err(error) => return Err(refusal(&object.key, error)),
+        };
+        let mut owners = found.metadata.owner_references.iter().flatten();
+        let controller = owners.find(|r| r.controller == Some(true));
+        if controller.is_none_or(|c| c.uid != self.owner.uid) {
+            let holder = match controller {
+                Some(c) => format!("{} {}", c.kind, c.name),
+                None => managers(&found.metadata),
+            };
+            return Err(Refusal::Verdict(Verdict::NameTaken {
+                object: object.key.clone(),
+                holder,
+            }));
+        }
+        if owned_digest(found.metadata.managed_fields.as_ref(), self.manager).is_none() {
+            self.announce(object).await;
+            let hand_over = hand_over(&found.metadata, self.manager);
+            let params = PatchParams::default();
+            api.patch(&object.key.name, &params, &Patch::Merge(hand_over))
+                .await
+                .map_err(|error| refusal(&object.key, error))?;
+        }
+        let uid = found.metadata.uid.unwrap_or_default();
+        let applied = self.send(object, ("uid", &uid)).await;
+        applied.map_err(|error| refusal(&object.key, error))
+    }
+
+    /// Told before it happens, since pods may restart.
+    async fn announce(&self, object: &Planned) {
+        let (owner, key) = (self.owner, &object.key);
+        tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "taking over an object of a former operator");
+        let restarts = match key.group.as_str() {
+            "apps" => "; its pods are replaced where they differ",
+            _ => "",
+        };
+        let news = News {
+            reason: "Adopted",
+            note: format!("{key} of a former operator is taken over{restarts}"),
+        };
+        self.events.news(self.about, &news).await;
+    }
+}
+
+/// Turns the fields that a former operator wrote by updates into fields that we own by apply, so
+/// that the apply that follows removes those we do not want. An apply alone would leave them.
+///
+/// The resource version makes it fail if anyone writes in between.
+fn hand_over(metadata: &ObjectMeta, manager: &str) -> Value {
+    let (former, kept): (Vec<_>, Vec<_>) = metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .cloned()
+        .partition(is_former_operator);
+    let mut fields = json!({});
+    for entry in &former {
+        if let Some(written) = &entry.fields_v1 {
+            merge(&mut fields, &written.0);
+        }
+    }
+    let mut entries: Vec<ManagedFieldsEntry> = kept;
+    if let Some(first) = former.into_iter().next() {
+        entries.push(ManagedFieldsEntry {
+            manager: Some(manager.to_owned()),
+            operation: Some("Apply".to_owned()),
+            fields_v1: serde_json::from_value(fields).ok(),
+            ..first
+        });
+    }
+    json!({"metadata": {
+        "resourceVersion": metadata.resource_version,
+        "managedFields": entries,
+    }})
+}
+
+/// People and the controllers of Kubernetes keep what they wrote.
+fn is_former_operator(entry: &ManagedFieldsEntry) -> bool {
+    let manager = entry.manager.as_deref().unwrap_or_default();
+    entry.operation.as_deref() == Some("Update")
+        && entry.subresource.as_deref().unwrap_or_default().is_empty()
+        && manager != "kube-controller-manager"
+        && !manager.starts_with("kubectl")
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert_with(|| json!({})), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn managers(metadata: &ObjectMeta) -> String {
+    let entries = metadata.managed_fields.iter().flatten();
+    let names: std::collections::BTreeSet<&str> =
+        entries.filter_map(|e| e.manager.as_deref()).collect();
+    format!("no owner, written by {}", Vec::from_iter(names).join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(entries: Value) -> ObjectMeta {
+        serde_json::from_value(json!({"resourceVersion": "7", "managedFields": entries})).unwrap()
+    }
+
+    #[test]
+    fn only_the_former_operators_fields_are_handed_over() {
+        let entry = |manager: &str, operation: &str, subresource: &str, field: &str| {
+            json!({
+                "manager": manager, "operation": operation, "subresource": subresource,
+                "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {field: {}}},
+            })
+        };
+        let patch = hand_over(
+            &metadata(json!([
+                entry("manager", "Update", "", "f:a"),
+                entry("operator", "Update", "", "f:b"),
+                entry("kubectl-edit", "Update", "", "f:c"),
+                entry("kube-controller-manager", "Update", "status", "f:d"),
+                entry("argocd", "Apply", "", "f:e"),
+            ])),
+            "us",
+        );
+        assert_eq!(patch["metadata"]["resourceVersion"], "7");
+        let entries = patch["metadata"]["managedFields"].as_array().unwrap();
+        let names: Vec<_> = entries
+            .iter()
+            .map(|e| e["manager"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            ["kubectl-edit", "kube-controller-manager", "argocd", "us"]
+        );
+        assert_eq!(entries[3]["operation"], "Apply");
+        assert_eq!(
+            entries[3]["fieldsV1"],
+            json!({"f:spec": {"f:a": {}, "f:b": {}}})
+        );
+    }
+}

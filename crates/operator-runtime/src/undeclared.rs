@@ -1,0 +1,75 @@
+//! Fields that an installed definition does not have, because it is older than what is written: the
+//! API server refuses the whole object for them. Pure.
+
+use serde_json::Value;
+
+/// What the API server says of a field that it does not know, after its path.
+const SAYS: &str = ": field not declared in schema";
+
+/// The body without the field that the API server's `message` complains of, and that field; `None`
+/// if the message is about something else.
+pub(crate) fn without(body: &Value, message: &str) -> Option<(Value, String)> {
+    let (before, _) = message.split_once(SAYS)?;
+    let path = before.rsplit(' ').next()?;
+    let mut body = body.clone();
+    let (parent, field) = path.rsplit_once('.')?;
+    let parent = parent.split('.').try_fold(&mut body, step)?;
+    parent.as_object_mut()?.remove(field)?;
+    Some((body, path.to_owned()))
+}
+
+/// One step of a path: a field, and perhaps an index into it.
+fn step<'a>(at: &'a mut Value, step: &str) -> Option<&'a mut Value> {
+    let (field, index) = match step.split_once('[') {
+        Some((field, rest)) => (field, Some(rest.strip_suffix(']')?)),
+        None => (step, None),
+    };
+    let at = match field {
+        "" => at,
+        field => at.get_mut(field)?,
+    };
+    match index {
+        Some(index) => at.get_mut(index.parse::<usize>().ok()?),
+        None => Some(at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn message(path: &str) -> String {
+        format!(
+            "failed to create typed patch object (ns/x; monitoring.coreos.com/v1, \
+             Kind=ServiceMonitor): {path}: field not declared in schema"
+        )
+    }
+
+    #[test]
+    fn the_field_goes_and_nothing_else() {
+        let body = json!({"spec": {"jobLabel": "a", "endpoints": [{"port": "http", "new": 1}]}});
+        let (less, field) = without(&body, &message(".spec.jobLabel")).unwrap();
+        assert_eq!(field, ".spec.jobLabel");
+        assert_eq!(
+            less,
+            json!({"spec": {"endpoints": [{"port": "http", "new": 1}]}})
+        );
+        let (less, _) = without(&less, &message(".spec.endpoints[0].new")).unwrap();
+        assert_eq!(less, json!({"spec": {"endpoints": [{"port": "http"}]}}));
+    }
+
+    #[test]
+    fn anything_else_is_left_to_the_user() {
+        let body = json!({"spec": {"endpoints": [{}]}});
+        for said in [
+            "failed to create typed patch object: .spec.x: expected string",
+            &message(".spec.gone"),
+            &message(".spec.endpoints[7].new"),
+            &message(".spec.endpoints[name=\"a\"].new"),
+            "",
+        ] {
+            assert_eq!(without(&body, said), None, "{said}");
+        }
+    }
+}
