@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod arguments;
+mod beside;
 mod federation;
 mod policies;
 mod sidecars;
