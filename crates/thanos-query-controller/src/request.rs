@@ -2,14 +2,9 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
-use promop_compat::caps::{Caps, Gate, Kind};
-use promop_compat::namespaces::{NamespaceScope, Namespaces};
-use promop_compat::resolve::{self, Selection, World};
-use thanos_api::names::label;
+use promop_compat::namespaces::NamespaceScope;
+use promop_compat::resolve::{self, Selection};
 use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
-
-use crate::QueryController;
-use crate::views::Views;
 
 /// The selectors of ServiceMonitors, as the spec has them: by labels (all if there is none) and by
 /// namespaces.
@@ -64,37 +59,6 @@ pub fn without_sidecar(query: &ThanosQuery) -> resolve::WithoutSidecar {
     match section.and_then(|s| s.without_sidecar) {
         Some(WithoutSidecar::Report) => resolve::WithoutSidecar::Report,
         Some(WithoutSidecar::Bridge) | None => resolve::WithoutSidecar::Bridge,
-    }
-}
-
-impl QueryController {
-    /// Whether a kind is used for `query`, and what decides it.
-    #[must_use]
-    pub fn gate(&self, query: &ThanosQuery, caps: Caps, kind: Kind) -> Gate {
-        Gate::of(self.operator_gate, resource_gate(query), caps.get(kind))
-    }
-
-    /// The cluster as far as discovery reads it.
-    #[must_use]
-    pub fn world<'a>(&'a self, views: &'a Views, prometheuses: bool) -> World<'a> {
-        World {
-            service_monitors: views.service_monitors.items(),
-            services: views.services.items(),
-            pods: views.pods.items(),
-            prometheuses: prometheuses.then(|| views.prometheuses.items()),
-            namespaces: self.namespaces(views),
-            own_label: label::OWNER,
-            store_label: (label::STORE_API, label::TRUE),
-        }
-    }
-
-    /// The namespaces as far as they are known.
-    #[must_use]
-    pub fn namespaces<'a>(&'a self, views: &'a Views) -> Namespaces<'a> {
-        Namespaces {
-            listed: views.namespaces.readable(),
-            watched: self.watched.as_ref(),
-        }
     }
 }
 
