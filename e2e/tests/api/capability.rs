@@ -1,16 +1,18 @@
 //! Definitions of Prometheus Operator come and go while ThanosQuery resources exist.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use e2e::audit::Mark;
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, USER};
 use e2e::wait::{check, eventually};
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::support::{
-    alone_with_definitions, endpoint_file, endpoints, install, prometheus, prometheus_service,
-    query, service_monitor, uninstall,
+    alone_with_definitions, endpoint_file, endpoints, install, owned, prometheus,
+    prometheus_service, query, service_monitor, uninstall,
 };
 
 /// Within this time conditions must tell the truth.
@@ -137,51 +139,69 @@ async fn definitions_are_noticed_without_a_restart() {
     assert!(transitions >= 3, "{logs}");
 }
 
+/// Kind, name and UID of everything that a ThanosQuery owns.
+async fn belongings(cluster: &Cluster, uid: &str) -> BTreeSet<(String, String, String)> {
+    let all = owned(cluster, uid).await.into_iter();
+    let parts = all.map(|o| {
+        let kind = o.types.as_ref().map(|t| t.kind.clone()).unwrap_or_default();
+        (kind, o.name_any(), o.uid().unwrap_or_default())
+    });
+    parts.collect()
+}
+
 #[tokio::test]
-async fn gates_say_who_closed_them() {
+async fn gates_decide_together_and_take_back_only_what_they_gave() {
     let cluster = Cluster::new("gates").await;
     let _alone = alone_with_definitions().await;
     install(&cluster, "servicemonitors").await;
     install(&cluster, "prometheuses").await;
-    let mut controller = Controller::start(&cluster, &[]).await;
-    cluster
-        .apply(query(
-            "q",
-            json!({"featureGates": {"enablePrometheusOperatorCRDs": false}}),
-        ))
-        .await;
-    integration(&cluster, "DisabledByResource").await;
-    let monitors = cluster
-        .names("monitoring.coreos.com/v1", "ServiceMonitor")
-        .await;
-    assert!(monitors.is_empty(), "{monitors:?}");
-    cluster.apply(query("q", json!({}))).await;
-    integration(&cluster, "Enabled").await;
-    let present = async || {
-        let names = cluster
-            .names("monitoring.coreos.com/v1", "ServiceMonitor")
-            .await;
-        check(names == ["thanos-query-q"], || format!("{names:?}"))
+    discoverable(&cluster, "old", json!({})).await;
+    let asked = |gate: Option<bool>| {
+        let mut spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "p"}}});
+        if let Some(gate) = gate {
+            spec["featureGates"] = json!({"enablePrometheusOperatorCRDs": gate});
+        }
+        query("q", spec)
     };
-    eventually("the gate is open", LIVE, present).await;
-    controller.stop().await;
-
-    let off = ["-feature-gate.enable-prometheus-operator-crds=false"];
-    let controller = Controller::start(&cluster, &off).await;
-    integration(&cluster, "DisabledByOperator").await;
-    cluster.condition("q", "Reconciled", "Applied").await;
-    // What the resource says does not open the controller's gate.
-    let on = json!({"featureGates": {"enablePrometheusOperatorCRDs": true}});
-    cluster.apply(query("q", on)).await;
-    integration(&cluster, "DisabledByOperator").await;
-    let gone = async || {
-        let names = cluster
-            .names("monitoring.coreos.com/v1", "ServiceMonitor")
-            .await;
-        check(names.is_empty(), || format!("{names:?}"))
-    };
-    eventually("the operator's gate takes back what it created", LIVE, gone).await;
-    controller.assert_quiet(&[]);
+    let flag = "feature-gate.enable-prometheus-operator-crds";
+    let mut always: Option<BTreeSet<_>> = None;
+    for (flags, allowed) in [
+        (vec![format!("-{flag}=false")], false),
+        (vec![], true),
+        (vec![format!("--{flag}=false")], false),
+        (vec![format!("-{flag}=true")], true),
+    ] {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let mut controller = Controller::start(&cluster, &flags).await;
+        for gate in [None, Some(false), Some(true)] {
+            let it = cluster.apply(asked(gate)).await;
+            let reason = match (allowed, gate) {
+                (false, _) => "DisabledByOperator",
+                (true, Some(false)) => "DisabledByResource",
+                (true, _) => "Enabled",
+            };
+            let told = integration(&cluster, reason).await;
+            println!("{flags:?} {gate:?}: {reason} after {told:?}");
+            let uid = it.metadata.uid.unwrap();
+            let look = async || {
+                let all = belongings(&cluster, &uid).await;
+                let of = |kind: &str| all.iter().filter(|(k, ..)| k == kind).count();
+                let found = (of("ServiceMonitor"), of("Deployment"));
+                // The queriers, and a bridge for each replica.
+                let wanted = if reason == "Enabled" { (2, 3) } else { (0, 1) };
+                check(found == wanted, || format!("{found:?}, not {wanted:?}"))?;
+                Ok(all)
+            };
+            let all = eventually("what the gates let be", LIVE, look).await;
+            cluster.condition("q", "Reconciled", "Applied").await;
+            match &always {
+                None => always = Some(all),
+                Some(always) => assert!(all.is_superset(always), "{all:?} {always:?}"),
+            }
+        }
+        controller.assert_quiet(&[]);
+        controller.stop().await;
+    }
 }
 
 /// Makes a Prometheus of two replicas discoverable.
