@@ -174,7 +174,19 @@ impl Cluster {
     /// Waits until a condition of a ThanosQuery has a reason, and is about its newest spec.
     /// Returns the whole object.
     pub async fn condition(&self, name: &str, type_: &str, reason: &str) -> Value {
-        let what = format!("{type_} of {name} is {reason}");
+        self.told(name, type_, ("reason", reason), SOON).await
+    }
+
+    /// Waits until a field of a condition (`status`, `reason`) has a value, and is about the newest
+    /// spec. Returns the whole object.
+    pub async fn told(
+        &self,
+        name: &str,
+        type_: &str,
+        (field, value): (&str, &str),
+        limit: Duration,
+    ) -> Value {
+        let what = format!("{type_} of {name} is {value}");
         let look = async || {
             let object = self
                 .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name)
@@ -186,7 +198,7 @@ impl Cluster {
                 .unwrap_or_default();
             let found = conditions.iter().find(|c| c["type"] == type_);
             let current = found.is_some_and(|c| {
-                c["reason"] == reason && c["observedGeneration"] == object["metadata"]["generation"]
+                c[field] == value && c["observedGeneration"] == object["metadata"]["generation"]
             });
             if current {
                 Ok(object)
@@ -194,6 +206,6 @@ impl Cluster {
                 Err(format!("{:#}", object["status"]))
             }
         };
-        eventually(&what, SOON, look).await
+        eventually(&what, limit, look).await
     }
 }

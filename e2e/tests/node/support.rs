@@ -56,27 +56,7 @@ pub async fn is(
     status: &str,
     limit: Duration,
 ) -> Value {
-    let look = async || {
-        let object = cluster
-            .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name)
-            .await;
-        let object = object.ok_or("no such ThanosQuery")?;
-        let conditions = object["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let found = conditions
-            .iter()
-            .find(|c| c["type"] == type_)
-            .cloned()
-            .unwrap_or_default();
-        let current = found["observedGeneration"] == object["metadata"]["generation"];
-        check(current && found["status"] == status, || {
-            format!("{:#}", object["status"])
-        })?;
-        Ok(object)
-    };
-    eventually(&format!("{type_} of {name} is {status}"), limit, look).await
+    cluster.told(name, type_, ("status", status), limit).await
 }
 
 /// Answers of a PromQL query.
