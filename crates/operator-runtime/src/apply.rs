@@ -64,11 +64,7 @@ impl Writer<'_> {
     ) -> Result<Owned, kube::Error> {
         let mut body = object.body.clone();
         body["metadata"][field] = json!(value);
-        let mut params = PatchParams::apply(self.manager).force();
-        // An installed ServiceMonitor definition may be older than the field that is written.
-        if !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {
-            params = params.validation_strict();
-        }
+        let params = params(object, self.manager);
         self.api(object)
             .patch(&object.key.name, &params, &Patch::Apply(&body))
             .await
@@ -87,19 +83,14 @@ impl Writer<'_> {
             }
             Err(error) => return Err(refusal(&object.key, error)),
         };
-        let mut owners = found.metadata.owner_references.iter().flatten();
-        let controller = owners.find(|r| r.controller == Some(true));
-        if controller.is_none_or(|c| c.uid != self.owner.uid) {
-            let holder = match controller {
-                Some(c) => format!("{} {}", c.kind, c.name),
-                None => managers(&found.metadata),
-            };
+        let claim = claim(&found.metadata, &self.owner.uid, self.manager);
+        if let Claim::Theirs(holder) = claim {
             return Err(Refusal::Verdict(Verdict::NameTaken {
                 object: object.key.clone(),
                 holder,
             }));
         }
-        if owned_digest(found.metadata.managed_fields.as_ref(), self.manager).is_none() {
+        if claim == Claim::Former {
             self.announce(object).await;
             let hand_over = hand_over(&found.metadata, self.manager);
             let params = PatchParams::default();
@@ -147,6 +138,42 @@ impl Writer<'_> {
                 source: Box::new(source),
             }),
         }
+    }
+}
+
+/// How an object is applied.
+pub(crate) fn params(object: &Planned, manager: &str) -> PatchParams {
+    let params = PatchParams::apply(manager).force();
+    // An installed ServiceMonitor definition may be older than the field that is written.
+    match !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {
+        true => params.validation_strict(),
+        false => params,
+    }
+}
+
+/// Whose an object is that has the name of a planned one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Its controller is our custom resource, and we applied it.
+    Ours,
+    /// Its controller is our custom resource, and a former operator wrote it.
+    Former,
+    /// It belongs to somebody else, who is named.
+    Theirs(String),
+}
+
+/// Whose an object is, for the custom resource with this uid and the controller `manager`.
+pub(crate) fn claim(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Claim {
+    let mut owners = metadata.owner_references.iter().flatten();
+    match owners.find(|r| r.controller == Some(true)) {
+        Some(controller) if controller.uid != owner_uid => {
+            Claim::Theirs(format!("{} {}", controller.kind, controller.name))
+        }
+        None => Claim::Theirs(managers(metadata)),
+        Some(_) => match owned_digest(metadata.managed_fields.as_ref(), manager) {
+            Some(_) => Claim::Ours,
+            None => Claim::Former,
+        },
     }
 }
 
@@ -229,7 +256,7 @@ fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
 
 /// Why the API server refuses what the object says, if that is what it does. The message of a 422
 /// is a dump of the whole object, its causes name the field.
-fn rejection(status: &Status) -> Option<String> {
+pub(crate) fn rejection(status: &Status) -> Option<String> {
     match status.code {
         422 => {
             let details = status.details.as_ref();

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod monitored;
 mod pass;
 pub mod plan;
+pub mod preflight;
 pub mod rbac;
 mod refresh;
 pub mod related;
