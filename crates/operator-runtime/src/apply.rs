@@ -233,7 +233,10 @@ fn managers(metadata: &ObjectMeta) -> String {
     let entries = metadata.managed_fields.iter().flatten();
     let names: std::collections::BTreeSet<&str> =
         entries.filter_map(|e| e.manager.as_deref()).collect();
-    format!("no owner, written by {}", Vec::from_iter(names).join(", "))
+    match names.is_empty() {
+        true => "no owner".to_owned(),
+        false => format!("no owner, written by {}", Vec::from_iter(names).join(", ")),
+    }
 }
 
 /// Tells what the user must change from what is tried again.

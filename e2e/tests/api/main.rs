@@ -18,6 +18,7 @@ mod monitored;
 mod overlays;
 mod ownership;
 mod permissions;
+mod preflight;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
 mod sample;

@@ -161,6 +161,14 @@ async fn look<C: Component>(
     let is_us = us.as_ref() == Some(&account);
 
     let mut rows = Vec::new();
+    for namespace in reader.missing_namespaces().await? {
+        let row = Row::fail(
+            "namespace",
+            format!("Namespace {namespace}"),
+            "there is none",
+        );
+        rows.push(row.remedy("create it, or correct --namespaces"));
+    }
     let own = ApiResource::erase::<C::Resource>(&());
     let served = definitions::own(reader, &own, &extra.definition, &mut rows).await?;
     let (caps, schemas) = definitions::prometheus_operator(reader, &C::needs(), &mut rows).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, PostParams, TypeMeta};
@@ -48,6 +49,22 @@ impl Reader {
         let review = SelfSubjectReview::default();
         let answer = api.create(&PostParams::default(), &review).await.ok()?;
         answer.status?.user_info?.username
+    }
+
+    /// Those of the namespaces that do not exist.
+    pub async fn missing_namespaces(&self) -> Result<Vec<&str>, kube::Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let mut missing = Vec::new();
+        for name in &self.namespaces {
+            match api.get_metadata_opt(name).await {
+                Ok(None) => missing.push(name.as_str()),
+                Ok(Some(_)) => {}
+                // Whoever may not read namespaces has to know them.
+                Err(error) if is_forbidden(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(missing)
     }
 
     /// The plurals that a group and version serves; none if it does not exist.
