@@ -19,6 +19,7 @@ mod overlays;
 mod ownership;
 mod permissions;
 mod preflight;
+mod preflight_faults;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
 mod sample;

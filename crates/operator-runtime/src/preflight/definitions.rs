@@ -99,7 +99,7 @@ fn judge(
         .collect();
     if !missing.is_empty() {
         let found = format!(
-            "it lacks {} fields that this program knows, so it is older, or of another operator: {}",
+            "it lacks fields that this program knows ({}), so it is older, or of another operator: {}",
             missing.len(),
             first(&missing)
         );
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(newer.verdict, Grade::Ok);
         let older = judged(Some(definition(&["a"], true)), true);
         assert_eq!(older.verdict, Grade::Fail);
-        assert!(older.found.contains("1 fields") && older.found.ends_with("spec.b"));
+        assert!(older.found.contains("(1)") && older.found.ends_with("spec.b"));
         let other = judged(Some(definition(&["a", "b"], false)), true);
         assert!(other.found.contains("stored"), "{}", other.found);
         assert!(judged(None, false).found.contains("not installed"));

@@ -130,13 +130,17 @@ fn answer(error: kube::Error) -> Result<Answer, kube::Error> {
         return Ok(Answer::Unasked(message.to_owned()));
     }
     match status.code {
-        403 => Ok(Answer::Refused(message.to_owned())),
-        _ => match rejection(status) {
-            // A refusal of an admission policy has no causes.
-            Some(text) if text.is_empty() => Ok(Answer::Refused(message.to_owned())),
-            Some(text) => Ok(Answer::Refused(text)),
-            None => Err(error),
-        },
+        401 | 429 | 502..=504 => Err(error),
+        // Something was made or went at this moment.
+        404 | 409 => Ok(Answer::Unasked(message.to_owned())),
+        // A refusal of an admission policy has no causes, and a webhook that does not answer is an
+        // internal error.
+        _ => {
+            let causes = rejection(status).filter(|text| !text.is_empty());
+            Ok(Answer::Refused(
+                causes.unwrap_or_else(|| message.to_owned()),
+            ))
+        }
     }
 }
 
@@ -166,6 +170,9 @@ mod tests {
         let webhook = "admission webhook \"w\" does not support dry run";
         assert!(matches!(sorted(400, webhook), Some(Answer::Unasked(_))));
         assert!(matches!(sorted(400, "bad"), Some(Answer::Refused(_))));
+        let down = "Internal error occurred: failed calling webhook \"w\"";
+        assert!(matches!(sorted(500, down), Some(Answer::Refused(_))));
+        assert!(matches!(sorted(409, "conflict"), Some(Answer::Unasked(_))));
         assert_eq!(sorted(503, "try again"), None);
     }
 }

@@ -8,6 +8,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::ApiResource;
+use promop_compat::names::NAME;
 
 use super::definitions::first;
 use super::reader::{Reader, is_forbidden};
@@ -100,9 +101,8 @@ pub(super) async fn look(
     }
     for kind in abandoned {
         let taken = kind.controller.is_some_and(|controller| {
-            let name = "app.kubernetes.io/name";
             let mut all = deployments.iter();
-            all.any(|d| d.labels().get(name).is_some_and(|v| v == controller))
+            all.any(|d| d.labels().get(NAME).is_some_and(|v| v == controller))
         });
         if !taken {
             rows.extend(objects_of(reader, kind, is_running).await?);

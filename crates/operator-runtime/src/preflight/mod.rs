@@ -5,11 +5,13 @@
 mod definitions;
 mod dry_run;
 mod former;
+mod objects;
 mod permissions;
 mod reader;
 mod resources;
 mod row;
 mod schema;
+mod wishes;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::StreamExt;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
 use promop_compat::caps::{Capability, Caps, Kind};
@@ -11,20 +12,21 @@ use serde_json::Value;
 
 use super::Extra;
 use super::definitions::first;
-use super::dry_run::{self, Answer, Finding};
+use super::dry_run;
+use super::objects::told;
 use super::reader::{Reader, is_forbidden};
-use super::row::{Grade, Row};
+use super::row::Row;
 use super::schema::unknown_fields;
 use crate::access::{self, Access};
-use crate::apply::Claim;
 use crate::component::{Cluster, Component, Outcome, Verdict};
 use crate::conditions::RECONCILED;
 use crate::hub::owner;
 use crate::plan::{Plan, Planned};
 
-/// How much of a refusal is told.
-const REFUSAL_CHARS: usize = 600;
+/// Objects that are looked at at a time.
+const AT_ONCE: usize = 8;
 
+/// What is looked at, and with what.
 pub(super) struct Look<'a, C: Component> {
     pub component: &'a C,
     pub extra: &'a Extra<C>,
@@ -51,7 +53,9 @@ impl<C: Component> Look<'_, C> {
         }
         let views = self.views(&mut caps, &mut rows).await?;
         let mut dropped = BTreeMap::new();
-        for object in objects {
+        // For those that are being deleted, nothing is made any more.
+        let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
+        for object in objects.into_iter().filter(stay) {
             let name = name(own, &object);
             match serde_json::from_value::<C::Resource>(object) {
                 Ok(it) => {
@@ -187,11 +191,16 @@ impl<C: Component> Look<'_, C> {
         name: &str,
     ) -> Result<Vec<Row>, kube::Error> {
         let owner = owner(it);
+        let (client, owner) = (&self.reader.client, &owner);
+        let mut looks = futures::stream::iter(plan.objects())
+            .map(|object| async move {
+                let finding = dry_run::look(client, owner, C::NAME, object).await?;
+                Ok::<_, kube::Error>((object.key.to_string(), finding))
+            })
+            .buffered(AT_ONCE);
         let mut findings = Vec::new();
-        for object in plan.objects() {
-            let client = &self.reader.client;
-            let finding = dry_run::look(client, &owner, C::NAME, object).await?;
-            findings.push((object.key.to_string(), finding));
+        while let Some(finding) = looks.next().await {
+            findings.push(finding?);
         }
         Ok(told(&findings, name))
     }
@@ -226,138 +235,4 @@ fn conditions<C: Component>(
         })
     });
     bad.collect()
-}
-
-/// What there is to say of the objects of one custom resource.
-fn told(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut unasked = BTreeSet::new();
-    let (mut created, mut ours) = (0, 0);
-    let mut former: Vec<String> = Vec::new();
-    let mut replaced: Vec<String> = Vec::new();
-    for (key, finding) in findings {
-        match &finding.claim {
-            None => created += 1,
-            Some(Claim::Ours) => ours += 1,
-            Some(Claim::Former) => former.push(key.clone()),
-            Some(Claim::Theirs(holder)) => {
-                let found = format!("{key} belongs to someone else ({holder}), and is left alone");
-                let remedy = "delete or rename it, or rename this resource";
-                rows.push(Row::fail("names", name, found).remedy(remedy));
-            }
-        }
-        if finding.replaces_pods {
-            replaced.push(key.clone());
-        }
-        let answers = [
-            ("dry run", Some(&finding.applied), String::new()),
-            ("pods", finding.pod.as_ref(), "a pod of ".to_owned()),
-        ];
-        for (check, answer, of) in answers {
-            match answer {
-                Some(Answer::Refused(why)) => {
-                    let why: String = why.chars().take(REFUSAL_CHARS).collect();
-                    let found = format!("the API server refuses {of}{key}: {why}");
-                    let remedy = "change what it names in the spec of this resource, or whatever \
-                                  refuses it in this namespace";
-                    rows.push(Row::fail(check, name, found).remedy(remedy));
-                }
-                Some(Answer::Unasked(why)) => {
-                    let why: String = why.chars().take(REFUSAL_CHARS).collect();
-                    unasked.insert((check, why));
-                }
-                Some(Answer::Accepted) | None => {}
-            }
-        }
-    }
-    // One for each check says it: the others have the same cause.
-    let mut said = BTreeSet::new();
-    for (check, why) in unasked {
-        if said.insert(check) {
-            let found = format!("the API server could not be asked: {why}");
-            let remedy = "run this as somebody who may";
-            rows.push(Row::warn(check, name, found).remedy(remedy));
-        }
-    }
-    if !former.is_empty() {
-        let found = format!(
-            "{} objects of a former operator would be taken over: {}; fields that it wrote and \
-             that are not wanted go",
-            former.len(),
-            first(&former)
-        );
-        let remedy = "stop that operator first";
-        rows.push(Row::warn("take over", name, found).remedy(remedy));
-    }
-    if !replaced.is_empty() {
-        let found = format!("the pods of {} would be replaced", first(&replaced));
-        let remedy = "new pods come first; choose the time of the start";
-        rows.push(Row::warn("restarts", name, found).remedy(remedy));
-    }
-    if rows.iter().all(|r| r.verdict != Grade::Fail) {
-        let found = format!(
-            "{} objects: {created} to create, {ours} there, {} to take over",
-            findings.len(),
-            former.len()
-        );
-        rows.insert(0, Row::ok("objects", name, found));
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(claim: Option<Claim>, pod: Option<Answer>) -> (String, Finding) {
-        let finding = Finding {
-            claim,
-            applied: Answer::Accepted,
-            pod,
-            replaces_pods: false,
-        };
-        ("Deployment x".to_owned(), finding)
-    }
-
-    fn verdicts(findings: &[(String, Finding)]) -> Vec<(Grade, &'static str)> {
-        let rows = told(findings, "Toy ns/a");
-        rows.iter().map(|r| (r.verdict, r.check)).collect()
-    }
-
-    #[test]
-    fn nothing_in_the_way_is_one_row() {
-        let findings = [
-            finding(None, Some(Answer::Accepted)),
-            finding(Some(Claim::Ours), None),
-        ];
-        let rows = told(&findings, "Toy ns/a");
-        assert_eq!(rows.len(), 1);
-        assert_eq!(
-            rows[0].found,
-            "2 objects: 1 to create, 1 there, 0 to take over"
-        );
-    }
-
-    #[test]
-    fn what_is_in_the_way_is_told_once() {
-        let mut taken = finding(Some(Claim::Former), None);
-        taken.1.replaces_pods = true;
-        assert_eq!(
-            verdicts(&[taken]),
-            [
-                (Grade::Ok, "objects"),
-                (Grade::Warn, "take over"),
-                (Grade::Warn, "restarts")
-            ]
-        );
-        let theirs = finding(Some(Claim::Theirs("Deployment y".to_owned())), None);
-        assert_eq!(verdicts(&[theirs]), [(Grade::Fail, "names")]);
-        let refused = finding(None, Some(Answer::Refused("PodSecurity".to_owned())));
-        assert_eq!(verdicts(&[refused]), [(Grade::Fail, "pods")]);
-        let unasked = || finding(None, Some(Answer::Unasked("cannot".to_owned())));
-        assert_eq!(
-            verdicts(&[unasked(), unasked()]),
-            [(Grade::Ok, "objects"), (Grade::Warn, "pods")]
-        );
-    }
 }
