@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use promop_compat::names::NAME;
+use serde_json::Value;
 
 use super::definitions::first;
 use super::reader::{Reader, is_forbidden};
@@ -52,7 +53,11 @@ pub(super) async fn look(
     let Some(former) = former else {
         return Ok(rows);
     };
-    let Some(deployments) = everywhere::<Deployment>(reader).await? else {
+    let matters = |d: &Deployment| {
+        let name = d.labels().get(NAME).map(String::as_str);
+        is_former(d, former) || name.is_some() && abandoned.iter().any(|a| a.controller == name)
+    };
+    let Some(deployments) = everywhere(reader, matters).await? else {
         let found = format!(
             "you may not list Deployments, so whether the {} runs is open",
             former.name
@@ -76,12 +81,9 @@ pub(super) async fn look(
         let object = format!("Deployment {namespace}/{name}");
         rows.push(Row::warn(CHECK, object, found).remedy(remedy));
     }
-    let leases = everywhere::<Lease>(reader).await?;
-    let held = leases.unwrap_or_default();
-    let mut held = held
-        .iter()
-        .filter(|l| l.name_any() == former.lease && is_held(l));
-    if let (false, Some(lease)) = (is_running, held.next()) {
+    let held = |lease: &Lease| lease.name_any() == former.lease && is_held(lease);
+    let held = everywhere(reader, held).await?.unwrap_or_default();
+    if let (false, Some(lease)) = (is_running, held.first()) {
         is_running = true;
         let holder = lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
         let found = format!(
@@ -123,7 +125,7 @@ async fn objects_of(
         return Ok(None);
     }
     let object = format!("{}.{}", resource.plural, resource.group);
-    let objects = match reader.list(resource, None, false).await {
+    let objects = match reader.list(resource).await {
         Ok(objects) => objects,
         Err(error) if is_forbidden(&error) => {
             let row = Row::warn("abandoned", object, "you may not list them");
@@ -131,7 +133,7 @@ async fn objects_of(
         }
         Err(error) => return Err(error),
     };
-    let text = |object: &serde_json::Value, field: &str| {
+    let text = |object: &Value, field: &str| {
         object["metadata"][field]
             .as_str()
             .unwrap_or_default()
@@ -160,27 +162,27 @@ async fn objects_of(
     Ok(Some(row.remedy(kind.remedy)))
 }
 
-/// The objects of a kind in all namespaces, or else in those that are looked at; `None` if they may
-/// not be listed.
-async fn everywhere<K>(reader: &Reader) -> Result<Option<Vec<K>>, kube::Error>
+/// The objects of a kind that are worth keeping, in all namespaces, or else in those that are looked
+/// at; `None` if they may not be listed.
+async fn everywhere<K>(
+    reader: &Reader,
+    keep: impl Fn(&K) -> bool,
+) -> Result<Option<Vec<K>>, kube::Error>
 where
     K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned,
 {
     let resource = ApiResource::erase::<K>(&());
-    let mut listed = reader.list(&resource, None, true).await;
+    let mut kept = Vec::new();
+    let mut take = |object: Value| {
+        // What cannot be read is not what is looked for.
+        kept.extend(serde_json::from_value(object).ok().filter(&keep));
+    };
+    let mut listed = reader.each(&resource, None, true, &mut take).await;
     if listed.as_ref().is_err_and(is_forbidden) && !reader.namespaces.is_empty() {
-        listed = reader.list(&resource, None, false).await;
+        listed = reader.each(&resource, None, false, &mut take).await;
     }
     match listed {
-        Ok(objects) => {
-            let objects = objects.into_iter();
-            // What cannot be read is not what is looked for.
-            Ok(Some(
-                objects
-                    .filter_map(|o| serde_json::from_value(o).ok())
-                    .collect(),
-            ))
-        }
+        Ok(()) => Ok(Some(kept)),
         Err(error) if is_forbidden(&error) => Ok(None),
         Err(error) => Err(error),
     }

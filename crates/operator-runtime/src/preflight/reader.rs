@@ -11,7 +11,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 /// Objects in one page of a list.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 
 /// Where is looked, and with which client.
 pub struct Reader {
@@ -76,19 +76,19 @@ impl Reader {
         }
     }
 
-    /// Every object of a kind in the namespaces, as JSON with kind and version.
-    pub async fn list(
+    /// Hands over every object of a kind in the namespaces, as JSON with kind and version. Only one
+    /// page is held at a time: in the controller's pod, both share one memory limit.
+    pub async fn each(
         &self,
         resource: &ApiResource,
         labels: Option<&str>,
         everywhere: bool,
-    ) -> Result<Vec<Value>, kube::Error> {
-        let scopes = if everywhere {
-            vec![None]
-        } else {
-            self.scopes()
+        mut take: impl FnMut(Value),
+    ) -> Result<(), kube::Error> {
+        let scopes = match everywhere {
+            true => vec![None],
+            false => self.scopes(),
         };
-        let mut all = Vec::new();
         for scope in scopes {
             let api: Api<DynamicObject> = match scope {
                 None => Api::all_with(self.client.clone(), resource),
@@ -100,15 +100,12 @@ impl Reader {
             }
             loop {
                 let page = api.list(&params).await?;
-                let objects = page.items.into_iter().map(|mut object| {
+                for mut object in page.items {
                     object.types = Some(TypeMeta {
                         api_version: resource.api_version.clone(),
                         kind: resource.kind.clone(),
                     });
-                    serde_json::to_value(object).map_err(kube::Error::SerdeError)
-                });
-                for object in objects {
-                    all.push(object?);
+                    take(serde_json::to_value(object).map_err(kube::Error::SerdeError)?);
                 }
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => params = params.continue_token(&token),
@@ -116,6 +113,14 @@ impl Reader {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Every object of a kind in the namespaces.
+    pub async fn list(&self, resource: &ApiResource) -> Result<Vec<Value>, kube::Error> {
+        let mut all = Vec::new();
+        self.each(resource, None, false, |object| all.push(object))
+            .await?;
         Ok(all)
     }
 

@@ -39,7 +39,7 @@ impl<C: Component> Look<'_, C> {
     /// Looks at every custom resource.
     pub async fn rows(&self, own: &ApiResource, mut caps: Caps) -> Result<Vec<Row>, kube::Error> {
         let mut rows = Vec::new();
-        let objects = match self.reader.list(own, None, false).await {
+        let objects = match self.reader.list(own).await {
             Ok(objects) => objects,
             Err(error) if is_forbidden(&error) => {
                 let row = Row::fail("resources", own.kind.clone(), "you may not list them");
@@ -85,16 +85,13 @@ impl<C: Component> Look<'_, C> {
             if kind.capability.is_some_and(|k| !caps.has(k)) {
                 continue;
             }
-            let listed = self
-                .reader
-                .list(&kind.resource, kind.labels, kind.cluster_scoped)
-                .await;
-            match listed {
-                Ok(objects) => {
-                    for object in &objects {
-                        kind.load(&mut views, object);
-                    }
-                }
+            let load = |object: Value| {
+                kind.load(&mut views, &object);
+            };
+            let reader = self.reader;
+            let listed = reader.each(&kind.resource, kind.labels, kind.cluster_scoped, load);
+            match listed.await {
+                Ok(()) => {}
                 Err(error) if is_forbidden(&error) => {
                     kind.deny(&mut views);
                     if let Some(optional) = kind.capability {
