@@ -7,8 +7,8 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use serde_json::{Value, json};
 
+use crate::claim::{Claim, claim};
 use crate::component::{News, Verdict};
-use crate::digest::owned_digest;
 use crate::error::Error;
 use crate::events::Events;
 use crate::ledger::{Owned, Owner, Surplus};
@@ -64,7 +64,11 @@ impl Writer<'_> {
     ) -> Result<Owned, kube::Error> {
         let mut body = object.body.clone();
         body["metadata"][field] = json!(value);
-        let params = params(object, self.manager);
+        let mut params = PatchParams::apply(self.manager).force();
+        // An installed ServiceMonitor definition may be older than the field that is written.
+        if !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {
+            params = params.validation_strict();
+        }
         self.api(object)
             .patch(&object.key.name, &params, &Patch::Apply(&body))
             .await
@@ -141,42 +145,6 @@ impl Writer<'_> {
     }
 }
 
-/// How an object is applied.
-pub(crate) fn params(object: &Planned, manager: &str) -> PatchParams {
-    let params = PatchParams::apply(manager).force();
-    // An installed ServiceMonitor definition may be older than the field that is written.
-    match !object.resource.group.contains('.') || object.resource.group.ends_with(".k8s.io") {
-        true => params.validation_strict(),
-        false => params,
-    }
-}
-
-/// Whose an object is that has the name of a planned one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// Its controller is our custom resource, and we applied it.
-    Ours,
-    /// Its controller is our custom resource, and a former operator wrote it.
-    Former,
-    /// It belongs to somebody else, who is named.
-    Theirs(String),
-}
-
-/// Whose an object is, for the custom resource with this uid and the controller `manager`.
-pub(crate) fn claim(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Claim {
-    let mut owners = metadata.owner_references.iter().flatten();
-    match owners.find(|r| r.controller == Some(true)) {
-        Some(controller) if controller.uid != owner_uid => {
-            Claim::Theirs(format!("{} {}", controller.kind, controller.name))
-        }
-        None => Claim::Theirs(managers(metadata)),
-        Some(_) => match owned_digest(metadata.managed_fields.as_ref(), manager) {
-            Some(_) => Claim::Ours,
-            None => Claim::Former,
-        },
-    }
-}
-
 /// Turns the fields that a former operator wrote by updates into fields that we own by apply, so
 /// that the apply that follows removes those we do not want. An apply alone would leave them.
 ///
@@ -226,16 +194,6 @@ fn merge(into: &mut Value, from: &Value) {
             }
         }
         (into, from) => *into = from.clone(),
-    }
-}
-
-fn managers(metadata: &ObjectMeta) -> String {
-    let entries = metadata.managed_fields.iter().flatten();
-    let names: std::collections::BTreeSet<&str> =
-        entries.filter_map(|e| e.manager.as_deref()).collect();
-    match names.is_empty() {
-        true => "no owner".to_owned(),
-        false => format!("no owner, written by {}", Vec::from_iter(names).join(", ")),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod access;
 mod apply;
 pub mod args;
 mod backoff;
+mod claim;
 mod client;
 pub mod component;
 pub mod conditions;

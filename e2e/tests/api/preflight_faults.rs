@@ -315,6 +315,7 @@ async fn a_service_monitor_definition_that_is_absent_or_old_is_told() {
     eventually("the old definition is served", SOON, look).await;
     let told = preflight(&cluster);
     told.says("warn", "definition", name, &["spec.jobLabel", "upgrade"]);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
     uninstall(&cluster, "servicemonitors").await;
     install(&cluster, "servicemonitors").await;
     let told = preflight(&cluster);

@@ -2,13 +2,17 @@
 //! goes through admission and is not stored.
 
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
-use crate::apply::{Claim, claim, params, rejection};
+use crate::apply::rejection;
+use crate::claim::{Claim, claim};
 use crate::ledger::Owner;
 use crate::plan::Planned;
+
+/// What the API server says of a field that an installed definition does not have.
+const UNDECLARED: &str = ": field not declared in schema";
 
 /// What the API server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +68,7 @@ pub(super) async fn look(
             return Ok(finding);
         }
     }
-    let params = params(object, manager).dry_run();
+    let params = PatchParams::apply(manager).force().dry_run();
     match api
         .patch(&object.key.name, &params, &Patch::Apply(&body))
         .await
@@ -74,6 +78,9 @@ pub(super) async fn look(
             let changes = |found| template(found) != template(&applied);
             finding.replaces_pods = found.as_ref().is_some_and(changes);
         }
+        // The definition of an optional kind is older: the field is left out, and that is told for
+        // the kind as a whole.
+        Err(kube::Error::Api(status)) if status.message.contains(UNDECLARED) => {}
         Err(error) => finding.applied = answer(error)?,
     }
     Ok(finding)

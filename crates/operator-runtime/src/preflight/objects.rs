@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::definitions::first;
 use super::dry_run::{Answer, Finding};
 use super::row::{Grade, Row};
-use crate::apply::Claim;
+use crate::claim::Claim;
 
 /// How much of a refusal is told.
 const REFUSAL_CHARS: usize = 600;

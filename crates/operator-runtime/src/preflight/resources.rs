@@ -70,7 +70,10 @@ impl<C: Component> Look<'_, C> {
         }
         for (kind, fields) in dropped {
             let fields: Vec<String> = BTreeSet::into_iter(fields).collect();
-            let found = format!("its schema lacks what is written: {}", first(&fields));
+            let found = format!(
+                "it is older than what is written, and lacks {}",
+                first(&fields)
+            );
             let remedy = "upgrade the definitions of Prometheus Operator; until then these fields \
                           have no effect";
             rows.push(Row::warn("definition", kind, found).remedy(remedy));

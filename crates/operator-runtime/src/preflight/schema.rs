@@ -26,7 +26,7 @@ pub fn missing_fields(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
     missing
 }
 
-/// The fields of an object that `schema` does not know: the API server drops them.
+/// The fields of an object that `schema` does not know: they cannot be written.
 pub fn unknown_fields(object: &Value, schema: &Value, path: &str) -> Vec<String> {
     if is_open(schema) {
         return Vec::new();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_of_an_object_is_named() {
+    fn what_cannot_be_written_of_an_object_is_named() {
         let schema = json!({"properties": {
             "endpoints": {"items": {"properties": {"port": {}}}},
             "selector": {"properties": {"matchLabels": {"additionalProperties": {"type": "string"}}}},
