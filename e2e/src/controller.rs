@@ -246,7 +246,10 @@ fn free_port() -> u16 {
 }
 
 /// A kubeconfig with a token of the controller's service account in `namespace`.
-async fn kubeconfig_of(cluster: &Cluster, namespace: &str) -> String {
+///
+/// # Panics
+/// There is no such account, or no administrator's kubeconfig.
+pub async fn kubeconfig_of(cluster: &Cluster, namespace: &str) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
     let request = TokenRequest {
         spec: TokenRequestSpec {

@@ -80,18 +80,23 @@ impl Access {
     }
 }
 
-/// Asks the API server; `None` if it does not say.
-pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
-    let account = &question.account;
+/// A ServiceAccount as reviews name it: the user, and its groups.
+pub(crate) fn subject(account: &Key) -> (String, Vec<String>) {
     let user = format!(
         "system:serviceaccount:{}:{}",
         account.namespace, account.name
     );
-    let groups = [
+    let groups = vec![
         "system:serviceaccounts".to_owned(),
         format!("system:serviceaccounts:{}", account.namespace),
         "system:authenticated".to_owned(),
     ];
+    (user, groups)
+}
+
+/// Asks the API server; `None` if it does not say.
+pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
+    let (user, groups) = subject(&question.account);
     let text = |text: &str| Some(text.to_owned());
     let review = LocalSubjectAccessReview {
         metadata: ObjectMeta {
@@ -100,7 +105,7 @@ pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
         },
         spec: SubjectAccessReviewSpec {
             user: Some(user),
-            groups: Some(groups.into()),
+            groups: Some(groups),
             resource_attributes: Some(ResourceAttributes {
                 group: text(question.group),
                 resource: text(question.resource),

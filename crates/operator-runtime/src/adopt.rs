@@ -6,8 +6,8 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::apply::{ONLY_CREATE, Refusal, Writer, refusal};
+use crate::claim::{Claim, claim};
 use crate::component::{News, Verdict};
-use crate::digest::owned_digest;
 use crate::ledger::Owned;
 use crate::plan::Planned;
 
@@ -25,19 +25,14 @@ impl Writer<'_> {
             }
             Err(error) => return Err(refusal(&object.key, error)),
         };
-        let mut owners = found.metadata.owner_references.iter().flatten();
-        let controller = owners.find(|r| r.controller == Some(true));
-        if controller.is_none_or(|c| c.uid != self.owner.uid) {
-            let holder = match controller {
-                Some(c) => format!("{} {}", c.kind, c.name),
-                None => managers(&found.metadata),
-            };
+        let claim = claim(&found.metadata, &self.owner.uid, self.manager);
+        if let Claim::Theirs(holder) = claim {
             return Err(Refusal::Verdict(Verdict::NameTaken {
                 object: object.key.clone(),
                 holder,
             }));
         }
-        if owned_digest(found.metadata.managed_fields.as_ref(), self.manager).is_none() {
+        if claim == Claim::Former {
             self.announce(object).await;
             let hand_over = hand_over(&found.metadata, self.manager);
             let params = PatchParams::default();
@@ -116,13 +111,6 @@ fn merge(into: &mut Value, from: &Value) {
         }
         (into, from) => *into = from.clone(),
     }
-}
-
-fn managers(metadata: &ObjectMeta) -> String {
-    let entries = metadata.managed_fields.iter().flatten();
-    let names: std::collections::BTreeSet<&str> =
-        entries.filter_map(|e| e.manager.as_deref()).collect();
-    format!("no owner, written by {}", Vec::from_iter(names).join(", "))
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
 
 /// Why the API server refuses what the object says, if that is what it does. The message of a 422
 /// is a dump of the whole object, its causes name the field.
-fn rejection(status: &Status) -> Option<String> {
+pub(crate) fn rejection(status: &Status) -> Option<String> {
     match status.code {
         422 => {
             let details = status.details.as_ref();

@@ -30,7 +30,7 @@ pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
 const QUIET: Duration = Duration::from_millis(500);
 
 /// How long they may change until the status tells them all the same.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Counts that change.
 struct Gathering {

@@ -173,6 +173,11 @@ impl<C: Component> Related<C> {
         self.source.freeze(views);
     }
 
+    /// The kind may not be read.
+    pub(crate) fn deny(&self, views: &mut C::Views) {
+        self.source.deny(views);
+    }
+
     pub(crate) fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
         self.source.feed(hub, watch)
     }
@@ -182,6 +187,7 @@ impl<C: Component> Related<C> {
 trait Source<C: Component>: Send + Sync {
     fn load(&self, views: &mut C::Views, object: &Value);
     fn freeze(&self, views: &mut C::Views);
+    fn deny(&self, views: &mut C::Views);
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
 }
 
@@ -193,6 +199,10 @@ impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
 
     fn freeze(&self, views: &mut C::Views) {
         (self.view_mut)(views).freeze();
+    }
+
+    fn deny(&self, views: &mut C::Views) {
+        (self.view_mut)(views).deny();
     }
 
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {

@@ -59,6 +59,16 @@ pub mod annotation {
     pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
 }
 
+/// The Go thanos-operator, whose resources and objects are taken over.
+pub mod former {
+    /// How it is called.
+    pub const NAME: &str = "Go thanos-operator";
+    /// The last part of its image's name.
+    pub const IMAGE: &str = "thanos-operator";
+    /// The Lease by which it elects a leader.
+    pub const LEASE: &str = "92ee6155.monitoring.thanos.io";
+}
+
 /// Makes an enum whose variants are strings of the API.
 macro_rules! api_strings {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {

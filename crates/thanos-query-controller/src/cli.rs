@@ -1,11 +1,15 @@
 //! The command line.
 
+use std::process::ExitCode;
+
 use clap::{Args, Parser};
 use operator_runtime::args::RunArgs;
+use operator_runtime::preflight::{PreflightArgs, preflight};
 use operator_runtime::render::{RenderArgs, render};
 
 use crate::QueryController;
 use crate::observed::Settings;
+use crate::preflight::extra;
 
 /// Runs ThanosQuery resources.
 #[derive(Parser)]
@@ -29,6 +33,17 @@ pub enum Cli {
         #[allow(missing_docs)]
         images: Images,
     },
+    /// Tell whether it would work in this cluster, without writing anything
+    ///
+    /// Exit code 0: nothing fails. 1: something does. 2: there is no answer.
+    Preflight {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        preflight: PreflightArgs,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        images: Images,
+    },
 }
 
 /// Images that resources use unless they name their own.
@@ -48,7 +63,7 @@ impl Cli {
     ///
     /// # Errors
     /// What stops it.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Run { run, images } => {
                 let controller = QueryController::new(
@@ -56,7 +71,8 @@ impl Cli {
                     run.prometheus_operator,
                     &run.namespaces(),
                 );
-                operator_runtime::run(controller, run).await
+                operator_runtime::run(controller, run).await?;
+                Ok(ExitCode::SUCCESS)
             }
             Self::Render {
                 render: args,
@@ -64,7 +80,15 @@ impl Cli {
             } => {
                 let controller = QueryController::new(Settings::from(images), true, &[]);
                 print!("{}", render(&controller, &args)?);
-                Ok(())
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Preflight {
+                preflight: args,
+                images,
+            } => {
+                let namespaces = args.namespaces();
+                let controller = QueryController::new(Settings::from(images), true, &namespaces);
+                Ok(preflight(&controller, &extra(), &args).await)
             }
         }
     }

@@ -7,6 +7,7 @@ mod network;
 mod observe;
 pub mod observed;
 pub mod plan;
+pub mod preflight;
 mod reach;
 pub mod report;
 pub mod request;

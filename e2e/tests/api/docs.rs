@@ -413,9 +413,14 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn the_flags_are_those_of_the_program() {
-    for (command, start) in [
-        ("run", "## Flags"),
-        ("render", "## Rendering without a cluster"),
+    for (command, page, start) in [
+        ("run", "docs/operations.md", "## Flags"),
+        (
+            "render",
+            "docs/operations.md",
+            "## Rendering without a cluster",
+        ),
+        ("preflight", "docs/preflight.md", "## Flags"),
     ] {
         let help = Command::new(binary())
             .args([command, "--help"])
@@ -435,7 +440,7 @@ fn the_flags_are_those_of_the_program() {
             .filter(|line| line.starts_with('-'))
             .flat_map(|line| flags(line.split("  ").next().unwrap_or_default()))
             .collect();
-        let page = read("docs/operations.md");
+        let page = read(page);
         let section = page.split_once(start).unwrap().1;
         let section = section.split("\n## ").next().unwrap_or_default();
         let documented: BTreeSet<String> = section

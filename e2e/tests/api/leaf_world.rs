@@ -49,7 +49,7 @@ pub async fn populate(cluster: &Cluster) {
 
 /// The first pod of a Prometheus, as Prometheus Operator makes it where it matters: whether a policy
 /// lets anyone through to it is told by its labels.
-fn prometheus_pod(prometheus: &str) -> Value {
+pub fn prometheus_pod(prometheus: &str) -> Value {
     let name = format!("prometheus-{prometheus}-0");
     let mut containers = vec![json!({
         "name": "prometheus", "image": "prometheus:1",

@@ -20,6 +20,8 @@ mod monitored;
 mod overlays;
 mod ownership;
 mod permissions;
+mod preflight;
+mod preflight_faults;
 mod rollout;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]

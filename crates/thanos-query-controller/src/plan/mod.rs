@@ -214,7 +214,7 @@ fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
 }
 
 /// The Thanos image of a section of the spec.
-fn image(common: &CommonFields, settings: &Settings) -> String {
+pub(crate) fn image(common: &CommonFields, settings: &Settings) -> String {
     thanos_workload::image::image(
         common.base_image.as_deref(),
         common.version.as_deref(),

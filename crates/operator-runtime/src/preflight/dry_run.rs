@@ -1,0 +1,185 @@
+//! What the API server would say to the planned objects. Every request carries `dryRun=All`: it
+//! goes through admission and is not stored.
+
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use serde_json::{Value, json};
+
+use crate::apply::rejection;
+use crate::claim::{Claim, claim};
+use crate::ledger::Owner;
+use crate::plan::Planned;
+
+/// What the API server says of a field that an installed definition does not have.
+const UNDECLARED: &str = ": field not declared in schema";
+
+/// What the API server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It would accept it.
+    Accepted,
+    /// It would refuse it, in its words.
+    Refused(String),
+    /// It cannot be asked.
+    Unasked(String),
+}
+
+/// What is there under the name of a planned object, and what would become of it.
+pub(super) struct Finding {
+    /// Whose the existing object is, if there is one.
+    pub claim: Option<Claim>,
+    /// The answer to the apply.
+    pub applied: Answer,
+    /// The answer to a pod of its template, if it has one.
+    pub pod: Option<Answer>,
+    /// Whether the pods of an existing workload would be replaced.
+    pub replaces_pods: bool,
+}
+
+/// Looks at one planned object.
+pub(super) async fn look(
+    client: &Client,
+    owner: &Owner,
+    manager: &str,
+    object: &Planned,
+) -> Result<Finding, kube::Error> {
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &owner.namespace, &object.resource);
+    let mut finding = Finding {
+        claim: None,
+        applied: Answer::Accepted,
+        pod: pod(client, &owner.namespace, &object.body).await?,
+        replaces_pods: false,
+    };
+    let found = match api.get_opt(&object.key.name).await {
+        Ok(found) => found,
+        Err(error) => {
+            finding.applied = answer(error)?;
+            return Ok(finding);
+        }
+    };
+    let mut body = object.body.clone();
+    if let Some(found) = &found {
+        let claim = claim(&found.metadata, &owner.uid, manager);
+        body["metadata"]["uid"] = json!(found.metadata.uid);
+        finding.claim = Some(claim);
+        if matches!(finding.claim, Some(Claim::Theirs(_))) {
+            return Ok(finding);
+        }
+    }
+    let params = PatchParams::apply(manager).force().dry_run();
+    match api
+        .patch(&object.key.name, &params, &Patch::Apply(&body))
+        .await
+    {
+        Ok(applied) => {
+            let template = |object: &DynamicObject| object.data["spec"]["template"].clone();
+            let changes = |found| template(found) != template(&applied);
+            finding.replaces_pods = found.as_ref().is_some_and(changes);
+        }
+        // The definition of an optional kind is older: the field is left out, and that is told for
+        // the kind as a whole.
+        Err(kube::Error::Api(status)) if status.message.contains(UNDECLARED) => {}
+        Err(error) => finding.applied = answer(error)?,
+    }
+    Ok(finding)
+}
+
+/// What the API server says to a pod of a workload. Pod Security, quotas and policies look at pods;
+/// a Deployment is accepted whose pods never come.
+async fn pod(
+    client: &Client,
+    namespace: &str,
+    workload: &Value,
+) -> Result<Option<Answer>, kube::Error> {
+    let template = &workload["spec"]["template"];
+    if !template["spec"]["containers"].is_array() {
+        return Ok(None);
+    }
+    let mut pod = template.clone();
+    pod["apiVersion"] = json!("v1");
+    pod["kind"] = json!("Pod");
+    pod["metadata"]["generateName"] = json!("preflight-");
+    pod["metadata"]["namespace"] = json!(namespace);
+    if let Some(spec) = pod["spec"].as_object_mut() {
+        // It may not exist before the resource does.
+        spec.remove("serviceAccountName");
+    }
+    let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let pod: DynamicObject = serde_json::from_value(pod).map_err(kube::Error::SerdeError)?;
+    let params = PostParams {
+        dry_run: true,
+        ..Default::default()
+    };
+    match api.create(&params, &pod).await {
+        Ok(_) => Ok(Some(Answer::Accepted)),
+        Err(error) => answer(error).map(Some),
+    }
+}
+
+/// Sorts a failure: what the object says, or what keeps us from asking. Any other is an error.
+fn answer(error: kube::Error) -> Result<Answer, kube::Error> {
+    const UNASKED: [&str; 4] = [
+        "cannot get resource",
+        "cannot create resource",
+        "cannot patch resource",
+        "does not support dry run",
+    ];
+    let kube::Error::Api(status) = &error else {
+        return Err(error);
+    };
+    let message = status.message.as_str();
+    if UNASKED.iter().any(|text| message.contains(text))
+        || message.contains("error looking up service account")
+    {
+        return Ok(Answer::Unasked(message.to_owned()));
+    }
+    match status.code {
+        401 | 429 | 502..=504 => Err(error),
+        // Something was made or went at this moment.
+        404 | 409 => Ok(Answer::Unasked(message.to_owned())),
+        // A refusal of an admission policy has no causes, and a webhook that does not answer is an
+        // internal error.
+        _ => {
+            let causes = rejection(status).filter(|text| !text.is_empty());
+            Ok(Answer::Refused(
+                causes.unwrap_or_else(|| message.to_owned()),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn sorted(code: u16, message: &str) -> Option<Answer> {
+        let status = Status {
+            code,
+            message: message.to_owned(),
+            ..Default::default()
+        };
+        answer(kube::Error::Api(Box::new(status))).ok()
+    }
+
+    #[test]
+    fn a_missing_permission_of_ours_is_no_refusal() {
+        let rbac = "pods is forbidden: User \"x\" cannot create resource \"pods\" in API group";
+        assert_eq!(sorted(403, rbac), Some(Answer::Unasked(rbac.to_owned())));
+        let security = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
+        assert_eq!(
+            sorted(403, security),
+            Some(Answer::Refused(security.to_owned()))
+        );
+        let webhook = "admission webhook \"w\" does not support dry run";
+        assert!(matches!(sorted(400, webhook), Some(Answer::Unasked(_))));
+        assert!(matches!(sorted(400, "bad"), Some(Answer::Refused(_))));
+        let down = "Internal error occurred: failed calling webhook \"w\"";
+        assert!(matches!(sorted(500, down), Some(Answer::Refused(_))));
+        assert!(matches!(sorted(409, "conflict"), Some(Answer::Unasked(_))));
+        assert_eq!(sorted(503, "try again"), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! May the controller do what it must? Every rule of `rbac` is asked as an access review, which
+//! changes nothing.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use k8s_openapi::api::authorization::v1::{
+    SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
+    SubjectAccessReviewSpec,
+};
+use kube::Client;
+use kube::api::{Api, PostParams};
+use promop_compat::caps::Caps;
+use promop_compat::model::Key;
+
+use super::reader::{Reader, is_forbidden};
+use super::row::Row;
+use super::wishes::{Wish, all_wishes};
+use crate::access::subject;
+use crate::component::Component;
+
+const CHECK: &str = "permissions";
+
+/// Reviews that are under way at a time.
+const AT_ONCE: usize = 8;
+
+/// Asks for everything that the controller wants to do.
+pub(super) async fn look<C: Component>(
+    reader: &Reader,
+    account: &Key,
+    is_us: bool,
+    caps: Caps,
+) -> Result<Vec<Row>, kube::Error> {
+    let wishes = all_wishes::<C>(caps, &reader.scopes(), &account.namespace);
+    let client = &reader.client;
+    let mut answers = futures::stream::iter(wishes)
+        .map(|wish| async move {
+            let answer = ask(client, account, is_us, &wish).await;
+            (wish, answer)
+        })
+        .buffered(AT_ONCE);
+    let mut asked = Vec::new();
+    while let Some((wish, answer)) = answers.next().await {
+        match answer {
+            Ok(allowed) => asked.push((wish, allowed)),
+            Err(error) if is_forbidden(&error) => {
+                let found = "what it may do cannot be asked by you";
+                let remedy = "run this as somebody who may create \
+                              subjectaccessreviews.authorization.k8s.io, or in the controller's pod";
+                let row = Row::warn(CHECK, subject_name(account), found).remedy(remedy);
+                return Ok(vec![row]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(rows(C::NAME, account, &asked))
+}
+
+async fn ask(
+    client: &Client,
+    account: &Key,
+    is_us: bool,
+    wish: &Wish,
+) -> Result<bool, kube::Error> {
+    if is_us {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(wish.attributes()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+        let answer = api.create(&PostParams::default(), &review).await?;
+        return Ok(answer.status.is_some_and(|s| s.allowed));
+    }
+    let (user, groups) = subject(account);
+    let review = SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user),
+            groups: Some(groups),
+            resource_attributes: Some(wish.attributes()),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let api: Api<SubjectAccessReview> = Api::all(client.clone());
+    let answer = api.create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|s| s.allowed))
+}
+
+fn subject_name(account: &Key) -> String {
+    format!("ServiceAccount {account}")
+}
+
+/// One row for each set of verbs that is missing in one place, or one that says that none is.
+fn rows(name: &str, account: &Key, asked: &[(Wish, bool)]) -> Vec<Row> {
+    let object = subject_name(account);
+    let granted = asked.iter().filter(|(_, allowed)| *allowed).count();
+    // What is missing of one thing, then the things of which the same is missing.
+    let mut verbs: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for (wish, _) in asked.iter().filter(|(_, allowed)| !allowed) {
+        let key = (wish.place(), wish.loss.as_deref(), wish.what());
+        verbs.entry(key).or_default().push(&wish.verb);
+    }
+    let mut missing: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for ((place, loss, what), verbs) in verbs {
+        missing.entry((place, loss, verbs)).or_default().push(what);
+    }
+    let mut rows = Vec::new();
+    if granted > 0 || missing.is_empty() {
+        let found = format!("may do {granted} of {} things", asked.len());
+        rows.push(Row::ok(CHECK, object.clone(), found));
+    }
+    rows.extend(missing.into_iter().map(|((place, loss, verbs), what)| {
+        let (verbs, what) = (verbs.join(", "), what.join(", "));
+        let found = format!("may not {verbs} {place}: {what}");
+        match loss {
+            Some(loss) => Row::warn(CHECK, object.clone(), format!("{found}; so {loss}")),
+            None => Row::fail(CHECK, object.clone(), found).remedy(format!(
+                "apply the permissions of deploy/components/{name}; for an installation in some \
+                 namespaces give --namespaces, for another account --service-account"
+            )),
+        }
+    }));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preflight::row::Grade;
+    use crate::preflight::wishes::{rule, wishes};
+
+    #[test]
+    fn missing_verbs_are_grouped_and_optional_ones_warn() {
+        let rules = [
+            rule("deployments", None, &["get", "list"]),
+            rule("daemonsets", None, &["get", "list"]),
+        ];
+        let mut asked: Vec<(Wish, bool)> = wishes(&rules, None, |_, _| None)
+            .into_iter()
+            .map(|w| (w, false))
+            .collect();
+        let optional = wishes(&[rule("pods", None, &["patch"])], None, |_, _| {
+            Some("it is slow".to_owned())
+        });
+        asked.extend(optional.into_iter().map(|w| (w, false)));
+        let granted = wishes(&[rule("x", None, &["get"])], None, |_, _| None);
+        asked.extend(granted.into_iter().map(|w| (w, true)));
+        let rows = rows("toy", &Key::new("home", "toy"), &asked);
+        let told: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
+        assert_eq!(
+            told,
+            [
+                (Grade::Ok, "may do 1 of 6 things"),
+                (
+                    Grade::Fail,
+                    "may not get, list in the whole cluster: daemonsets.apps, deployments.apps"
+                ),
+                (
+                    Grade::Warn,
+                    "may not patch in the whole cluster: pods.apps; so it is slow"
+                ),
+            ]
+        );
+        assert_eq!(rows[0].object, "ServiceAccount home/toy");
+    }
+}

@@ -1,0 +1,182 @@
+//! What a preflight reads of the cluster: plain lists, discovery and definitions. Does IO.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
+use kube::api::{Api, DynamicObject, ListParams, PostParams, TypeMeta};
+use kube::core::ApiResource;
+use serde_json::Value;
+
+/// Objects in one page of a list.
+const PAGE: u32 = 100;
+
+/// Where is looked, and with which client.
+pub struct Reader {
+    /// Client.
+    pub client: Client,
+    /// The namespaces; none for all.
+    pub namespaces: Vec<String>,
+}
+
+/// The schema that the API server has of a kind.
+pub struct Installed {
+    /// The definition, if it may be read.
+    pub definition: Option<CustomResourceDefinition>,
+    /// The schema of the whole object.
+    pub schema: Value,
+}
+
+/// Whether an error says that we lack a permission.
+pub fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
+}
+
+impl Reader {
+    /// The namespaces to ask one by one; `None` for all at once.
+    pub fn scopes(&self) -> Vec<Option<&str>> {
+        match self.namespaces.is_empty() {
+            true => vec![None],
+            false => self.namespaces.iter().map(|n| Some(n.as_str())).collect(),
+        }
+    }
+
+    /// Who we are to the API server; `None` if it does not say.
+    pub async fn user(&self) -> Option<String> {
+        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let review = SelfSubjectReview::default();
+        let answer = api.create(&PostParams::default(), &review).await.ok()?;
+        answer.status?.user_info?.username
+    }
+
+    /// Those of the namespaces that do not exist.
+    pub async fn missing_namespaces(&self) -> Result<Vec<&str>, kube::Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let mut missing = Vec::new();
+        for name in &self.namespaces {
+            match api.get_metadata_opt(name).await {
+                Ok(None) => missing.push(name.as_str()),
+                Ok(Some(_)) => {}
+                // Whoever may not read namespaces has to know them.
+                Err(error) if is_forbidden(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The plurals that a group and version serves; none if it does not exist.
+    pub async fn served(&self, api_version: &str) -> Result<BTreeSet<String>, kube::Error> {
+        match self.client.list_api_group_resources(api_version).await {
+            Ok(list) => Ok(list.resources.into_iter().map(|r| r.name).collect()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(BTreeSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands over every object of a kind in the namespaces, as JSON with kind and version. Only one
+    /// page is held at a time: in the controller's pod, both share one memory limit.
+    pub async fn each(
+        &self,
+        resource: &ApiResource,
+        labels: Option<&str>,
+        everywhere: bool,
+        mut take: impl FnMut(Value),
+    ) -> Result<(), kube::Error> {
+        let scopes = match everywhere {
+            true => vec![None],
+            false => self.scopes(),
+        };
+        for scope in scopes {
+            let api: Api<DynamicObject> = match scope {
+                None => Api::all_with(self.client.clone(), resource),
+                Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
+            };
+            let mut params = ListParams::default().limit(PAGE);
+            if let Some(labels) = labels {
+                params = params.labels(labels);
+            }
+            loop {
+                let page = api.list(&params).await?;
+                for mut object in page.items {
+                    object.types = Some(TypeMeta {
+                        api_version: resource.api_version.clone(),
+                        kind: resource.kind.clone(),
+                    });
+                    take(serde_json::to_value(object).map_err(kube::Error::SerdeError)?);
+                }
+                match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                    Some(token) => params = params.continue_token(&token),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every object of a kind in the namespaces.
+    pub async fn list(&self, resource: &ApiResource) -> Result<Vec<Value>, kube::Error> {
+        let mut all = Vec::new();
+        self.each(resource, None, false, |object| all.push(object))
+            .await?;
+        Ok(all)
+    }
+
+    /// The definition of a kind, if it exists and may be read. Listed by name, since that is what
+    /// controllers are permitted to do.
+    async fn definition(
+        &self,
+        name: &str,
+    ) -> Result<Option<CustomResourceDefinition>, kube::Error> {
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let params = ListParams::default().fields(&format!("metadata.name={name}"));
+        match api.list(&params).await {
+            Ok(list) => Ok(list.items.into_iter().next()),
+            Err(error) if is_forbidden(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the API server knows of a kind that it serves. Whoever may not read the definition may
+    /// still read the schemas that are published for clients.
+    pub async fn installed(&self, resource: &ApiResource) -> Result<Installed, kube::Error> {
+        let name = format!("{}.{}", resource.plural, resource.group);
+        let definition = self.definition(&name).await?;
+        let schema = match &definition {
+            Some(definition) => {
+                let mut versions = definition.spec.versions.iter();
+                let version = versions.find(|v| v.name == resource.version);
+                let schema = version.and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+                serde_json::to_value(schema).map_err(kube::Error::SerdeError)?
+            }
+            None => self.published(resource).await?,
+        };
+        Ok(Installed { definition, schema })
+    }
+
+    async fn published(&self, resource: &ApiResource) -> Result<Value, kube::Error> {
+        let path = format!("/openapi/v3/apis/{}", resource.api_version);
+        let request = http::Request::get(path)
+            .header(http::header::ACCEPT, "application/json")
+            .body(Vec::new())
+            .map_err(kube::Error::HttpError)?;
+        let document: Value = match self.client.request(request).await {
+            Ok(document) => document,
+            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Value::Null,
+            Err(error) => return Err(error),
+        };
+        let schemas = document["components"]["schemas"].as_object();
+        let is_kind = |schema: &&Value| {
+            let kinds = schema["x-kubernetes-group-version-kind"].as_array();
+            kinds.is_some_and(|kinds| {
+                kinds
+                    .iter()
+                    .any(|k| k["kind"] == *resource.kind && k["group"] == *resource.group)
+            })
+        };
+        let found = schemas.and_then(|s| s.values().find(is_kind));
+        Ok(found.cloned().unwrap_or_default())
+    }
+}

@@ -1,0 +1,238 @@
+//! What would become of each custom resource: the conditions that it would have, and what the API
+//! server would say to its objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::core::ApiResource;
+use kube::core::object::HasStatus;
+use promop_compat::caps::{Capability, Caps, Kind};
+use serde_json::Value;
+
+use super::Extra;
+use super::definitions::first;
+use super::dry_run;
+use super::objects::told;
+use super::reader::{Reader, is_forbidden};
+use super::row::Row;
+use super::schema::unknown_fields;
+use crate::access::{self, Access};
+use crate::component::{Cluster, Component, Outcome, Verdict};
+use crate::conditions::RECONCILED;
+use crate::hub::owner;
+use crate::plan::{Plan, Planned};
+
+/// Objects that are looked at at a time.
+const AT_ONCE: usize = 8;
+
+/// What is looked at, and with what.
+pub(super) struct Look<'a, C: Component> {
+    pub component: &'a C,
+    pub extra: &'a Extra<C>,
+    pub reader: &'a Reader,
+    /// The schemas of the kinds of Prometheus Operator that are served.
+    pub schemas: Vec<(Kind, Value)>,
+}
+
+impl<C: Component> Look<'_, C> {
+    /// Looks at every custom resource.
+    pub async fn rows(&self, own: &ApiResource, mut caps: Caps) -> Result<Vec<Row>, kube::Error> {
+        let mut rows = Vec::new();
+        let objects = match self.reader.list(own).await {
+            Ok(objects) => objects,
+            Err(error) if is_forbidden(&error) => {
+                let row = Row::fail("resources", own.kind.clone(), "you may not list them");
+                return Ok(vec![row.remedy("run this as somebody who may")]);
+            }
+            Err(error) => return Err(error),
+        };
+        if objects.is_empty() {
+            let found = "there is none, so there is nothing to plan";
+            return Ok(vec![Row::ok("resources", own.kind.clone(), found)]);
+        }
+        let views = self.views(&mut caps, &mut rows).await?;
+        let mut dropped = BTreeMap::new();
+        // For those that are being deleted, nothing is made any more.
+        let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
+        for object in objects.into_iter().filter(stay) {
+            let name = name(own, &object);
+            match serde_json::from_value::<C::Resource>(object) {
+                Ok(it) => {
+                    let told = self.resource(&views, caps, Arc::new(it), &name, &mut dropped);
+                    rows.extend(told.await?);
+                }
+                Err(error) => rows.push(
+                    Row::fail("spec", name, format!("it does not fit its schema: {error}"))
+                        .remedy("change the field that is named"),
+                ),
+            }
+        }
+        for (kind, fields) in dropped {
+            let fields: Vec<String> = BTreeSet::into_iter(fields).collect();
+            let found = format!(
+                "it is older than what is written, and lacks {}",
+                first(&fields)
+            );
+            let remedy = "upgrade the definitions of Prometheus Operator; until then these fields \
+                          have no effect";
+            rows.push(Row::warn("definition", kind, found).remedy(remedy));
+        }
+        Ok(rows)
+    }
+
+    /// Fills the views by one list of each kind, as the watches would.
+    async fn views(&self, caps: &mut Caps, rows: &mut Vec<Row>) -> Result<C::Views, kube::Error> {
+        let mut views = C::Views::default();
+        for kind in C::related() {
+            if kind.capability.is_some_and(|k| !caps.has(k)) {
+                continue;
+            }
+            let load = |object: Value| {
+                kind.load(&mut views, &object);
+            };
+            let reader = self.reader;
+            let listed = reader.each(&kind.resource, kind.labels, kind.cluster_scoped, load);
+            match listed.await {
+                Ok(()) => {}
+                Err(error) if is_forbidden(&error) => {
+                    kind.deny(&mut views);
+                    if let Some(optional) = kind.capability {
+                        caps.set(optional, Capability::Forbidden);
+                    }
+                    let found = "you may not list them, so what follows is decided without";
+                    let row = Row::warn("resources", kind.resource.kind.clone(), found);
+                    rows.push(row.remedy("run this as somebody who may"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(views)
+    }
+
+    async fn resource(
+        &self,
+        views: &C::Views,
+        caps: Caps,
+        it: Arc<C::Resource>,
+        name: &str,
+        dropped: &mut BTreeMap<String, BTreeSet<String>>,
+    ) -> Result<Vec<Row>, kube::Error> {
+        let mut access = Access::default();
+        let seen = self.observe(views, caps, &access, &it);
+        for question in C::questions(&seen) {
+            let answer = access::ask(&self.reader.client, &question).await;
+            access.remember(question, answer);
+        }
+        let seen = self.observe(views, caps, &access, &it);
+
+        let mut rows = Vec::new();
+        let verdict = match self.component.plan(&seen) {
+            Err(invalid) => Verdict::Invalid(invalid),
+            Ok(plan) => {
+                for object in plan.objects() {
+                    self.note_dropped(object, dropped);
+                }
+                rows.extend(self.objects(&plan, &it, name).await?);
+                Verdict::Applied
+            }
+        };
+        let outcome = Outcome {
+            verdict,
+            applied_hash: None,
+            workloads: Default::default(),
+        };
+        let previous = it.status().cloned().unwrap_or_default();
+        let status = self.component.status(&seen, &outcome, &previous);
+        rows.extend(conditions(self.extra, C::conditions(&status), name));
+        rows.extend((self.extra.harms)(&seen).into_iter().map(|harm| {
+            match harm.fatal {
+                true => Row::fail("values", name, harm.found),
+                false => Row::warn("values", name, harm.found),
+            }
+            .remedy(harm.remedy)
+        }));
+        if C::paused(&it) {
+            let found = "spec.paused is true: nothing is changed until it is unset";
+            rows.push(Row::warn("paused", name, found));
+        }
+        Ok(rows)
+    }
+
+    fn observe(
+        &self,
+        views: &C::Views,
+        caps: Caps,
+        access: &Access,
+        it: &Arc<C::Resource>,
+    ) -> C::Observed {
+        self.component.observe(views, Cluster { caps, access }, it)
+    }
+
+    /// Notes the fields of an object that the installed definition of its kind does not know.
+    fn note_dropped(&self, object: &Planned, dropped: &mut BTreeMap<String, BTreeSet<String>>) {
+        let is_kind = |(kind, _): &&(Kind, Value)| {
+            object.resource.api_version == kind.api_resource().api_version
+                && object.key.kind == kind.name()
+        };
+        if let Some((kind, schema)) = self.schemas.iter().find(is_kind) {
+            let schema = &schema["properties"]["spec"];
+            let fields = unknown_fields(&object.body["spec"], schema, "spec");
+            if !fields.is_empty() {
+                dropped.entry(kind.crd_name()).or_default().extend(fields);
+            }
+        }
+    }
+
+    async fn objects(
+        &self,
+        plan: &Plan,
+        it: &C::Resource,
+        name: &str,
+    ) -> Result<Vec<Row>, kube::Error> {
+        let owner = owner(it);
+        let (client, owner) = (&self.reader.client, &owner);
+        let mut looks = futures::stream::iter(plan.objects())
+            .map(|object| async move {
+                let finding = dry_run::look(client, owner, C::NAME, object).await?;
+                Ok::<_, kube::Error>((object.key.to_string(), finding))
+            })
+            .buffered(AT_ONCE);
+        let mut findings = Vec::new();
+        while let Some(finding) = looks.next().await {
+            findings.push(finding?);
+        }
+        Ok(told(&findings, name))
+    }
+}
+
+fn name(own: &ApiResource, object: &Value) -> String {
+    let meta = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    format!("{} {}/{}", own.kind, meta("namespace"), meta("name"))
+}
+
+/// The conditions that are not as they should be.
+fn conditions<C: Component>(
+    extra: &Extra<C>,
+    conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+    name: &str,
+) -> Vec<Row> {
+    let bad = conditions.iter().filter_map(|condition| {
+        let told = C::TOLD.iter().find(|t| t.condition == condition.type_)?;
+        if condition.status == told.good {
+            return None;
+        }
+        let found = format!(
+            "{}={} {}: {}",
+            condition.type_, condition.status, condition.reason, condition.message
+        );
+        // What is told from the start is a fault, the rest may be meant so.
+        let grave = condition.type_ == RECONCILED
+            || told.at_first && !extra.only_warns.contains(&condition.reason.as_str());
+        Some(match grave {
+            true => Row::fail("conditions", name, found),
+            false => Row::warn("conditions", name, found),
+        })
+    });
+    bad.collect()
+}

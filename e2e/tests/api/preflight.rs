@@ -1,0 +1,214 @@
+//! `preflight`: a good installation passes, and nothing is written. What it finds is in
+//! `preflight_faults`.
+
+use std::path::Path;
+use std::process::Command;
+
+use e2e::audit::{Entry, Mark};
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, USER, binary, kubeconfig_of};
+use serde_json::{Value, json};
+
+use crate::access::Installed;
+use crate::support::{query, with_definitions};
+
+const HOME: &str = "ServiceAccount thanos-system/thanos-query-controller";
+
+/// What a run said.
+pub struct Told {
+    pub code: i32,
+    pub rows: Vec<Value>,
+}
+
+impl Told {
+    /// The rows of a check about an object.
+    pub fn about(&self, check: &str, object: &str) -> Vec<&Value> {
+        let rows = self.rows.iter();
+        rows.filter(|r| r["check"] == check && r["object"] == object)
+            .collect()
+    }
+
+    /// Panics unless a row of this verdict says all of `texts`.
+    #[track_caller]
+    pub fn says(&self, verdict: &str, check: &str, object: &str, texts: &[&str]) {
+        let said = self.about(check, object).into_iter().any(|row| {
+            let text = format!("{} {}", row["found"], row["remedy"]);
+            row["verdict"] == verdict && texts.iter().all(|t| text.contains(t))
+        });
+        assert!(
+            said,
+            "no {verdict} of {check} about {object} with {texts:?} in\n{:#}",
+            Value::from(self.rows.clone())
+        );
+    }
+
+    /// What fails or warns, without what other tests are responsible for: they share the cluster.
+    pub fn faults(&self) -> Vec<&Value> {
+        let rows = self.rows.iter();
+        rows.filter(|r| r["verdict"] != "ok" && r["check"] != "former operator")
+            .collect()
+    }
+}
+
+/// Runs it as the user of a kubeconfig.
+fn run(kubeconfig: &Path, flags: &[&str]) -> Told {
+    let output = Command::new(binary())
+        .args(["preflight", "--output", "json"])
+        .args(flags)
+        .env("KUBECONFIG", kubeconfig)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|e| panic!("{e}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
+    let rows = told["rows"].as_array().unwrap().clone();
+    let code = output.status.code().unwrap();
+    assert_eq!(told["pass"], code == 0);
+    assert_eq!(code == 0, rows.iter().all(|r| r["verdict"] != "fail"));
+    Told { code, rows }
+}
+
+/// The writes among some requests that are no dry runs.
+fn written<'a>(requests: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
+    let requests = requests.into_iter();
+    requests
+        .filter(|e| e.is_write() && !e.uri.contains("dryRun=All"))
+        .map(Entry::line)
+        .collect()
+}
+
+/// Runs it as the administrator. Panics if it writes anything.
+pub fn run_as_administrator(flags: &[&str]) -> Told {
+    let mark = Mark::now();
+    let kubeconfig = std::env::var("KUBECONFIG").unwrap();
+    let told = run(Path::new(&kubeconfig), flags);
+    let all = mark.everybodys_requests();
+    let ours: Vec<&Entry> = all
+        .iter()
+        .filter(|e| e.user_agent.starts_with("thanos-query-controller/"))
+        // Controllers of other tests write as their ServiceAccount.
+        .filter(|e| !e.user.username.starts_with("system:serviceaccount:"))
+        .collect();
+    assert!(!ours.is_empty(), "the audit log has nothing of it");
+    assert_eq!(written(ours), Vec::<String>::new());
+    told
+}
+
+/// The same for the namespace of the test.
+pub fn preflight(cluster: &Cluster) -> Told {
+    run_as_administrator(&["--namespaces", &cluster.namespace])
+}
+
+#[tokio::test]
+async fn a_good_installation_passes_before_and_while_the_controller_works() {
+    let cluster = Cluster::new("preflight").await;
+    let _definitions = with_definitions(&cluster).await;
+    let told = preflight(&cluster);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    assert_eq!(told.faults(), Vec::<&Value>::new());
+    let kinds = [
+        "thanosqueries.monitoring.thanos.io",
+        "servicemonitors.monitoring.coreos.com",
+    ];
+    for kind in kinds {
+        told.says("ok", "definition", kind, &["is served"]);
+    }
+    told.says("ok", "permissions", HOME, &["may do"]);
+
+    let none = json!({"serviceMonitor": {"enabled": false}, "queryFrontend": {}});
+    cluster.apply(query("q", none)).await;
+    let name = format!("ThanosQuery {}/q", cluster.namespace);
+    let told = preflight(&cluster);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    told.says("ok", "objects", &name, &["0 there, 0 to take over"]);
+
+    let controller = Controller::start(&cluster, &[]).await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let told = preflight(&cluster);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    told.says(
+        "ok",
+        "objects",
+        &name,
+        &[" 0 to create, ", "0 to take over"],
+    );
+    assert!(told.about("restarts", &name).is_empty(), "{:?}", told.rows);
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn the_controllers_own_account_can_run_it() {
+    let cluster = Cluster::new("preflight-own").await;
+    let _definitions = with_definitions(&cluster).await;
+    cluster.apply(query("q", json!({}))).await;
+    let folder = std::env::temp_dir()
+        .join("preflight")
+        .join(&cluster.namespace);
+    std::fs::create_dir_all(&folder).unwrap();
+    let kubeconfig = folder.join("kubeconfig");
+    std::fs::write(&kubeconfig, kubeconfig_of(&cluster, "thanos-system").await).unwrap();
+    let mark = Mark::now();
+    let told = run(&kubeconfig, &["--namespaces", &cluster.namespace]);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    told.says("ok", "permissions", HOME, &["may do"]);
+    let name = format!("ThanosQuery {}/q", cluster.namespace);
+    told.says("ok", "objects", &name, &["to create"]);
+    // It may not create pods, which is as it should be.
+    told.says(
+        "warn",
+        "pods",
+        &name,
+        &["could not be asked", "cannot create resource"],
+    );
+    let ours = mark.requests(USER);
+    // Controllers of other tests are the same user, in other namespaces.
+    let here = |e: &&Entry| e.object_ref.namespace == cluster.namespace;
+    assert!(
+        ours.iter().any(|e| here(&e)),
+        "the audit log has nothing of it"
+    );
+    assert_eq!(written(ours.iter().filter(here)), Vec::<String>::new());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn an_installation_in_one_namespace_passes() {
+    let installed = Installed::new("preflight-role", "namespaced", &["refresh-pods"]).await;
+    let _definitions = with_definitions(&installed.cluster).await;
+    let account = format!("{}/thanos-query-controller", installed.home);
+    let namespace = &installed.cluster.namespace;
+    let told = run_as_administrator(&["--namespaces", namespace, "--service-account", &account]);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    let object = format!("ServiceAccount {account}");
+    let says = |texts: &[&str]| told.says("warn", "permissions", &object, texts);
+    says(&["namespaces", "namespace selectors"]);
+    says(&["customresourcedefinitions", "every 10 s"]);
+    says(&["may not patch", "pods", "refresh-pods"]);
+    assert_eq!(
+        told.about("permissions", &object).len(),
+        4,
+        "{:?}",
+        told.rows
+    );
+}
+
+#[test]
+fn without_an_answer_the_exit_code_is_two() {
+    let run = |flags: &[&str], kubeconfig: &str| {
+        let mut command = Command::new(binary());
+        command
+            .arg("preflight")
+            .args(flags)
+            .env("KUBECONFIG", kubeconfig);
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), error)
+    };
+    let (code, error) = run(&[], "/nowhere");
+    assert_eq!(code, Some(2));
+    assert!(error.contains("no cluster"), "{error}");
+    let kubeconfig = std::env::var("KUBECONFIG").unwrap();
+    let (code, error) = run(&["--service-account", "x"], &kubeconfig);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("NAMESPACE/NAME"), "{error}");
+}

@@ -1,0 +1,334 @@
+//! `preflight`: each fault is named with its object, and nothing is written.
+
+use e2e::cluster::{Cluster, SOON};
+use e2e::wait::{check, eventually};
+use serde_json::json;
+
+use crate::leaf_world::prometheus_pod;
+use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
+use crate::preflight::{preflight, run_as_administrator};
+use crate::support::{
+    alone_with_definitions, install, prometheus, prometheus_service, query, served,
+    service_monitor, uninstall, with_definitions,
+};
+
+#[tokio::test]
+async fn what_an_account_may_not_do_is_told() {
+    let cluster = Cluster::new("preflight-rbac").await;
+    let _definitions = with_definitions(&cluster).await;
+    let account = format!("{}/nobody", cluster.namespace);
+    let flags = [
+        "--namespaces",
+        &cluster.namespace,
+        "--service-account",
+        &account,
+    ];
+    let told = run_as_administrator(&flags);
+    assert_eq!(told.code, 1);
+    let object = format!("ServiceAccount {account}");
+    let says = |verdict, texts: &[&str]| told.says(verdict, "permissions", &object, texts);
+    let place = format!("in namespace {}", cluster.namespace);
+    says("fail", &[&place, "deployments.apps", "deploy/components/"]);
+    says("fail", &["leases.coordination.k8s.io"]);
+    says("fail", &["servicemonitors.monitoring.coreos.com"]);
+    says("warn", &["namespaces", "namespace selectors"]);
+    says("warn", &["customresourcedefinitions", "every 10 s"]);
+    says("warn", &["localsubjectaccessreviews", "Monitored"]);
+    says("warn", &["may not patch", "pods", "refresh-pods"]);
+}
+
+#[tokio::test]
+async fn what_a_resource_would_suffer_from_is_told() {
+    let cluster = Cluster::new("preflight-cr").await;
+    let _definitions = with_definitions(&cluster).await;
+    let object = |name: &str| format!("ThanosQuery {}/{name}", cluster.namespace);
+    let monitor = service_monitor("k8s", json!({"app": "k8s"}), json!({"app": "k8s"}));
+    cluster.apply(monitor).await;
+    let misspelt = json!({"serviceMonitorSelector": {"matchLabels": {"app": "k8"}}});
+    cluster.apply(query("misspelt", misspelt)).await;
+    let longer = json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "20s"}});
+    cluster.apply(query("invalid", longer)).await;
+    let values = json!({
+        "replicaLabels": ["replica"], "version": "v0.37.0", "storeResponseTimeout": "0s",
+        "additionalArgs": ["--store=dns+x:10901"],
+    });
+    cluster.apply(query("values", values)).await;
+    let merged = json!({"replicaLabels": ["pod"], "paused": true});
+    cluster.apply(query("paused", merged)).await;
+    let taken = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"},
+        "metadata": {"name": "thanos-query-taken-endpoints"},
+    });
+    cluster.apply(taken).await;
+    cluster.apply(query("taken", json!({}))).await;
+    let twice = json!([{"name": "extra", "image": "x", "ports": [{"containerPort": 0}]}]);
+    cluster
+        .apply(query("refused", json!({"additionalContainers": twice})))
+        .await;
+
+    let told = preflight(&cluster);
+    assert_eq!(told.code, 1);
+    let conditions = |verdict, name: &str, texts: &[&str]| {
+        told.says(verdict, "conditions", &object(name), texts);
+    };
+    conditions(
+        "fail",
+        "misspelt",
+        &["SelectorMatchesNothing", "k8s has app=k8s"],
+    );
+    conditions("warn", "misspelt", &["Monitored=False NotSelected"]);
+    conditions(
+        "fail",
+        "invalid",
+        &["InvalidSpec", "spec.serviceMonitor.scrapeTimeout"],
+    );
+    conditions("warn", "values", &["NoEndpoints"]);
+    let values = |verdict, name: &str, texts: &[&str]| {
+        told.says(verdict, "values", &object(name), texts);
+    };
+    values(
+        "warn",
+        "values",
+        &["spec.replicaLabels", "prometheus_replica"],
+    );
+    values("warn", "values", &["spec.storeResponseTimeout is 0s"]);
+    values("fail", "values", &["v0.37.0", "spec.version"]);
+    values("fail", "values", &["spec.additionalArgs", "--store,"]);
+    values("warn", "paused", &["spec.replicaLabels has pod"]);
+    told.says("warn", "paused", &object("paused"), &["spec.paused"]);
+    let map = "ConfigMap thanos-query-taken-endpoints";
+    told.says(
+        "fail",
+        "names",
+        &object("taken"),
+        &[map, "delete or rename"],
+    );
+    let port = "Deployment thanos-query-refused";
+    told.says(
+        "fail",
+        "dry run",
+        &object("refused"),
+        &[port, "containerPort"],
+    );
+}
+
+#[tokio::test]
+async fn a_way_that_a_network_policy_blocks_is_told() {
+    let cluster = Cluster::new("preflight-net").await;
+    let _definitions = with_definitions(&cluster).await;
+    let labels = json!({"externalLabels": {"cluster": "x"}, "serviceAccountName": "prom"});
+    cluster.apply(prometheus("k8s", labels)).await;
+    cluster.apply(prometheus_service("k8s")).await;
+    cluster.apply(prometheus_pod("k8s")).await;
+    let monitor = service_monitor("k8s", json!({"app": "k8s"}), json!({"app": "k8s"}));
+    cluster.apply(monitor).await;
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "closed"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+            "policyTypes": ["Ingress"],
+        },
+    });
+    cluster.apply(policy).await;
+    let all = json!({"serviceMonitorSelector": {"matchLabels": {"app": "k8s"}}});
+    cluster.apply(query("q", all)).await;
+    let told = preflight(&cluster);
+    let name = format!("ThanosQuery {}/q", cluster.namespace);
+    told.says(
+        "warn",
+        "conditions",
+        &name,
+        &["BlockedByNetworkPolicy", "closed"],
+    );
+    let command = format!("--serviceaccount={}:prom", cluster.namespace);
+    told.says(
+        "warn",
+        "conditions",
+        &name,
+        &["PrometheusNotPermitted", &command],
+    );
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+}
+
+#[tokio::test]
+async fn pods_that_the_namespace_does_not_admit_are_told() {
+    let cluster = Cluster::new("preflight-pods").await;
+    let _definitions = with_definitions(&cluster).await;
+    let namespace = format!("{}-restricted", cluster.namespace);
+    let level = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    cluster.make_namespace(&namespace, level).await;
+    for (name, spec) in [
+        ("ours", json!({})),
+        (
+            "theirs",
+            json!({"securityContext": {"runAsUser": 0, "runAsNonRoot": false}}),
+        ),
+    ] {
+        let mut it = query(name, spec);
+        it["metadata"]["namespace"] = json!(namespace);
+        cluster.apply(it).await;
+    }
+    // The account that the dry run uses is made after the namespace.
+    let look = async || {
+        let told = run_as_administrator(&["--namespaces", &namespace]);
+        let asked = !told
+            .rows
+            .iter()
+            .any(|r| r.to_string().contains("could not be asked"));
+        check(asked, || format!("{:?}", told.rows)).map(|()| told)
+    };
+    let told = eventually("pods can be asked for", SOON, look).await;
+    assert_eq!(told.code, 1);
+    let name = |name: &str| format!("ThanosQuery {namespace}/{name}");
+    let texts = [
+        "Deployment thanos-query-theirs",
+        "violates PodSecurity",
+        "runAsNonRoot",
+    ];
+    told.says("fail", "pods", &name("theirs"), &texts);
+    assert!(
+        told.about("pods", &name("ours")).is_empty(),
+        "{:?}",
+        told.rows
+    );
+}
+
+#[tokio::test]
+async fn what_the_go_operator_leaves_is_told() {
+    let cluster = Cluster::new("preflight-go").await;
+    let _definitions = with_definitions(&cluster).await;
+    let it = cluster.apply(query("q", json!({}))).await;
+    let old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
+    create_as_the_go_operator(&cluster, &old).await;
+    let operator = |replicas: i32| {
+        let labels = json!({"control-plane": "controller-manager"});
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "thanos-operator-controller-manager"},
+            "spec": {
+                "replicas": replicas, "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [
+                    {"name": "manager", "image": "quay.io/thanos/thanos-operator:main"},
+                ]}},
+            },
+        })
+    };
+    cluster.apply(operator(1)).await;
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "thanoscompacts.monitoring.thanos.io"},
+        "spec": {
+            "group": "monitoring.thanos.io", "scope": "Namespaced",
+            "names": {"kind": "ThanosCompact", "plural": "thanoscompacts", "singular": "thanoscompact"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {
+                "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            }}],
+        },
+    });
+    cluster.apply(definition).await;
+    let compact = json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosCompact",
+        "metadata": {"name": "bucket"},
+    });
+    let served = async || match cluster.try_apply(&compact).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    };
+    eventually("ThanosCompact is served", SOON, served).await;
+
+    let told = preflight(&cluster);
+    let namespace = &cluster.namespace;
+    let running = format!("Deployment {namespace}/thanos-operator-controller-manager");
+    let scale = format!("kubectl -n {namespace} scale deployment");
+    told.says(
+        "warn",
+        "former operator",
+        &running,
+        &[&scale, "--replicas=0"],
+    );
+    let compacts = "thanoscompacts.monitoring.thanos.io";
+    let bucket = format!("{namespace}/bucket");
+    told.says(
+        "warn",
+        "abandoned",
+        compacts,
+        &[&bucket, "once the former operator is stopped"],
+    );
+    let name = format!("ThanosQuery {namespace}/q");
+    let deployment = "Deployment thanos-query-q";
+    told.says("warn", "take over", &name, &[deployment]);
+    told.says("warn", "restarts", &name, &[deployment]);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+
+    cluster.apply(operator(0)).await;
+    let told = preflight(&cluster);
+    told.says(
+        "fail",
+        "abandoned",
+        compacts,
+        &[&bucket, "StatefulSet of your own"],
+    );
+    assert!(told.about("former operator", &running).is_empty());
+    assert_eq!(told.code, 1);
+    let definition = "apiextensions.k8s.io/v1";
+    cluster
+        .delete(definition, "CustomResourceDefinition", compacts)
+        .await;
+}
+
+#[tokio::test]
+async fn a_service_monitor_definition_that_is_absent_or_old_is_told() {
+    let cluster = Cluster::new("preflight-crd").await;
+    let _alone = alone_with_definitions().await;
+    let name = "servicemonitors.monitoring.coreos.com";
+    install(&cluster, "servicemonitors").await;
+    let stored = cluster
+        .get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
+        .await;
+    cluster.apply(query("q", json!({}))).await;
+    uninstall(&cluster, "servicemonitors").await;
+    let told = preflight(&cluster);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    told.says("ok", "definition", name, &["not in this cluster"]);
+    let object = format!("ThanosQuery {}/q", cluster.namespace);
+    told.says(
+        "warn",
+        "conditions",
+        &object,
+        &["PrometheusOperatorIntegration=False CRDsAbsent"],
+    );
+
+    let mut old = stored.unwrap();
+    let schema = &mut old["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let fields = schema["properties"]["spec"]["properties"].as_object_mut();
+    fields.unwrap().remove("jobLabel").unwrap();
+    let body = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": name}, "spec": old["spec"],
+    });
+    cluster.apply(body).await;
+    let look = async || {
+        let is_served = served(&cluster, "servicemonitors").await;
+        check(is_served, || "not served".into())
+    };
+    eventually("the old definition is served", SOON, look).await;
+    let told = preflight(&cluster);
+    told.says("warn", "definition", name, &["spec.jobLabel", "upgrade"]);
+    assert_eq!(told.code, 0, "{:?}", told.rows);
+    uninstall(&cluster, "servicemonitors").await;
+    install(&cluster, "servicemonitors").await;
+    let told = preflight(&cluster);
+    told.says("ok", "definition", name, &["is served"]);
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_not_there_is_told() {
+    let cluster = Cluster::new("preflight-ns").await;
+    let _definitions = with_definitions(&cluster).await;
+    let both = format!("{},no-such-namespace", cluster.namespace);
+    let told = run_as_administrator(&["--namespaces", &both]);
+    let object = "Namespace no-such-namespace";
+    told.says("fail", "namespace", object, &["--namespaces"]);
+    assert_eq!(told.faults().len(), 1, "{:?}", told.rows);
+}
