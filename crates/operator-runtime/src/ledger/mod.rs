@@ -113,9 +113,22 @@ pub struct Surplus {
 #[derive(Debug, Default)]
 pub struct Ledger {
     owners: BTreeMap<Owner, BTreeMap<ObjectKey, Entry>>,
+    /// Objects that are being sent. What the watch says of them is most likely our own doing.
+    sending: BTreeSet<(Owner, ObjectKey)>,
 }
 
 impl Ledger {
+    /// An object is about to be sent. Until the answer is entered, no change of it makes a pass
+    /// follow: the watch can be faster than the answer.
+    pub fn expect(&mut self, owner: &Owner, key: &ObjectKey) {
+        self.sending.insert((owner.clone(), key.clone()));
+    }
+
+    /// An object could not be sent. Its pass is tried again.
+    pub fn expect_no_more(&mut self, owner: &Owner, key: &ObjectKey) {
+        self.sending.remove(&(owner.clone(), key.clone()));
+    }
+
     /// Enters what the API server says of an object. Returns its owner if a pass should follow, and
     /// how soon.
     ///
@@ -131,11 +144,12 @@ impl Ledger {
             sent: None,
             counts: object.status.clone(),
         };
+        let expected = self.sending.contains(&(owner.clone(), key.clone()));
         let known = self.owners.entry(owner.clone()).or_default();
         match known.get_mut(&key) {
             None => {
                 known.insert(key, fresh);
-                Some(Wake::Now(owner))
+                (!expected).then_some(Wake::Now(owner))
             }
             Some(entry) if entry.uid == fresh.uid && fresh.version <= entry.version => None,
             Some(entry) => {
@@ -144,6 +158,7 @@ impl Ledger {
                 let sent = if same { entry.sent } else { None };
                 *entry = Entry { sent, ..fresh };
                 match (same, counted) {
+                    (false, _) if expected => None,
                     (false, _) => Some(Wake::Now(owner)),
                     (true, true) => Some(Wake::Soon(owner)),
                     (true, false) => None,
@@ -152,12 +167,20 @@ impl Ledger {
         }
     }
 
-    /// Enters the answer to an apply of a body with digest `sent`.
-    pub fn enter_applied(&mut self, key: &ObjectKey, object: &Owned, manager: &str, sent: u64) {
+    /// Enters the answer to an apply of a body with digest `sent`. Returns whether the body stands,
+    /// as far as is known; somebody may have changed it since.
+    pub fn enter_applied(
+        &mut self,
+        key: &ObjectKey,
+        object: &Owned,
+        manager: &str,
+        sent: u64,
+    ) -> bool {
         self.enter(key.clone(), object, manager);
         let Some(owner) = owner_of(&object.metadata) else {
-            return;
+            return false;
         };
+        self.expect_no_more(&owner, key);
         let owned = owned_digest(object.metadata.managed_fields.as_ref(), manager);
         if let Some(entry) = self.owners.get_mut(&owner).and_then(|m| m.get_mut(key))
             // A later change by someone else may be known already; then the body does not stand.
@@ -165,7 +188,9 @@ impl Ledger {
             && Some(&entry.uid) == object.metadata.uid.as_ref()
         {
             entry.sent = Some(sent);
+            return true;
         }
+        false
     }
 
     /// Forgets a deleted object. Returns its owner, which should look again.

@@ -46,12 +46,19 @@ pub(super) async fn converge<C: Component>(
     };
     let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
     for (object, digest, uid) in unsent {
-        match writer.apply(object, uid.as_deref()).await {
+        cx.hub.state().ledger.expect(owner, &object.key);
+        let answer = writer.apply(object, uid.as_deref()).await;
+        if answer.is_err() {
+            cx.hub.state().ledger.expect_no_more(owner, &object.key);
+        }
+        match answer {
             Ok(answer) => {
                 let mounting = {
                     let mut state = cx.hub.state();
                     let ledger = &mut state.ledger;
-                    ledger.enter_applied(&object.key, &answer, C::NAME, digest);
+                    if !ledger.enter_applied(&object.key, &answer, C::NAME, digest) {
+                        cx.hub.wake_owner(owner);
+                    }
                     match &uid {
                         Some(_) => cx.component.pods_mounting(&state.views, it, &object.key),
                         None => Vec::new(),
