@@ -102,6 +102,11 @@ END");
             "kubectl -n monitoring wait thanosquery/main --for=condition={condition} --timeout=90s"
         ));
     }
+    // As documented for whoever wants to see the detection.
+    let detected = run(
+        "kubectl logs -n thanos-system -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1 | grep prometheus-operator",
+    );
+    assert!(detected.contains("kind=ServiceMonitor"), "{detected}");
     let total =
         run("kubectl -n monitoring get thanosquery main -o 'jsonpath={.status.endpointsTotal}'");
     assert_eq!(total, "2");
