@@ -93,9 +93,14 @@ impl RunArgs {
     /// namespace.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
-        let all = self.namespaces.iter().map(|n| n.trim().to_owned());
-        all.filter(|n| !n.is_empty()).collect()
+        named(&self.namespaces)
     }
+}
+
+/// The names among the values of a flag that lists some.
+pub(crate) fn named(values: &[String]) -> Vec<String> {
+    let all = values.iter().map(|n| n.trim().to_owned());
+    all.filter(|n| !n.is_empty()).collect()
 }
 
 /// A label. What is a valid one is for the API server to say.

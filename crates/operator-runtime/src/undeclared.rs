@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// What the API server says of a field that it does not know, after its path.
-const SAYS: &str = ": field not declared in schema";
+pub(crate) const SAYS: &str = ": field not declared in schema";
 
 /// The body without the field that the API server's `message` complains of, and that field; `None`
 /// if the message is about something else.

@@ -79,7 +79,7 @@ impl Detector {
     /// # Errors
     /// Any failure to get an answer: the caller keeps the one it has.
     pub async fn probe(&mut self) -> Result<Caps, kube::Error> {
-        let served = self.served().await?;
+        let served = served(&self.client, &format!("{GROUP}/{VERSION}")).await?;
         let mut caps = Caps::default();
         for need in self.needs.clone() {
             let kind = need.kind;
@@ -163,15 +163,6 @@ impl Detector {
                     due.push(Instant::now() + POLL);
                 }
             }
-        }
-    }
-
-    async fn served(&self) -> Result<BTreeSet<String>, kube::Error> {
-        let path = format!("{GROUP}/{VERSION}");
-        match self.client.list_api_group_resources(&path).await {
-            Ok(list) => Ok(list.resources.into_iter().map(|r| r.name).collect()),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(BTreeSet::new()),
-            Err(error) => Err(error),
         }
     }
 
@@ -294,6 +285,18 @@ pub async fn sleep_to(due: Option<Instant>) {
     match due {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+/// The plurals that a group and version serves; none if it does not exist.
+///
+/// # Errors
+/// Any failure to get an answer.
+pub async fn served(client: &Client, api_version: &str) -> Result<BTreeSet<String>, kube::Error> {
+    match client.list_api_group_resources(api_version).await {
+        Ok(list) => Ok(list.resources.into_iter().map(|r| r.name).collect()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
     }
 }
 

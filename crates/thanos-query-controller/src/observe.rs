@@ -43,8 +43,8 @@ pub(crate) fn observe(
     let standing = Some(query)
         .filter(|_| wanted && unknown)
         .and_then(|q| Standing::of(q));
+    let readable = is_usable(prometheuses, &views.prometheuses);
     let resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
-        let readable = is_usable(prometheuses, &views.prometheuses);
         let request = Request {
             namespace: &own,
             selections: &selections,
@@ -80,8 +80,7 @@ pub(crate) fn observe(
         wanted: plan::wants_monitors(query),
         monitors: &plan::monitors(&observed),
         namespace: &own,
-        prometheuses: is_usable(prometheuses, &views.prometheuses)
-            .then(|| views.prometheuses.items()),
+        prometheuses: readable.then(|| views.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };

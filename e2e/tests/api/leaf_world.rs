@@ -36,15 +36,19 @@ pub async fn populate(cluster: &Cluster) {
         });
         cluster.apply(service).await;
     }
-    let policy = json!({
+    cluster.apply(closed_policy()).await;
+}
+
+/// A policy that lets nobody through to any Prometheus.
+pub fn closed_policy() -> Value {
+    json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": {"name": "closed"},
         "spec": {
             "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
             "policyTypes": ["Ingress"],
         },
-    });
-    cluster.apply(policy).await;
+    })
 }
 
 /// The first pod of a Prometheus, as Prometheus Operator makes it where it matters: whether a policy

@@ -4,7 +4,7 @@ use e2e::cluster::{Cluster, SOON};
 use e2e::wait::{check, eventually};
 use serde_json::json;
 
-use crate::leaf_world::prometheus_pod;
+use crate::leaf_world::{closed_policy, prometheus_pod};
 use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
 use crate::preflight::{preflight, run_as_administrator};
 use crate::support::{
@@ -122,15 +122,7 @@ async fn a_way_that_a_network_policy_blocks_is_told() {
     cluster.apply(prometheus_pod("k8s")).await;
     let monitor = service_monitor("k8s", json!({"app": "k8s"}), json!({"app": "k8s"}));
     cluster.apply(monitor).await;
-    let policy = json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-        "metadata": {"name": "closed"},
-        "spec": {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
-            "policyTypes": ["Ingress"],
-        },
-    });
-    cluster.apply(policy).await;
+    cluster.apply(closed_policy()).await;
     let all = json!({"serviceMonitorSelector": {"matchLabels": {"app": "k8s"}}});
     cluster.apply(query("q", all)).await;
     let told = preflight(&cluster);

@@ -67,9 +67,10 @@ pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
         Ok(resource) => run(&cx, resource, meta).await,
         Err(invalid) => {
             tracing::warn!(name = meta.name, error = %invalid, "stored resource does not fit its schema");
-            let failure = unfit::tell(&cx, meta, &invalid.to_string()).await.err();
+            let owner = owner(&*it);
+            let told = unfit::tell(&cx, &owner, meta, &invalid.to_string()).await;
             let verdict = Verdict::Invalid(Invalid::new("spec", invalid.to_string()));
-            conclude(&cx, &owner(&*it), &verdict, failure)
+            conclude(&cx, &owner, &verdict, told.err())
         }
     };
     cx.metrics.passed(result, started.elapsed());

@@ -3,6 +3,7 @@
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{ObjectMeta, PartialObjectMeta};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Cx, reference};
@@ -23,21 +24,7 @@ pub(super) async fn write_status<C: Component>(
     if next == *previous {
         return Ok(());
     }
-    let api: Api<PartialObjectMeta<C::Resource>> =
-        Api::namespaced(cx.client.clone(), &owner.namespace);
-    let body = json!({
-        "apiVersion": C::Resource::api_version(&()),
-        "kind": C::Resource::kind(&()),
-        "metadata": {"name": owner.name, "uid": owner.uid},
-        "status": next,
-    });
-    let params = PatchParams::apply(C::NAME).force();
-    let answer = api
-        .patch_status(&owner.name, &params, &Patch::Apply(&body))
-        .await
-        .map_err(|source| Error::Status {
-            source: Box::new(source),
-        })?;
+    let answer = send(cx, owner, &next).await?;
     let reference = reference::<C>(meta);
     let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
@@ -54,4 +41,26 @@ pub(super) async fn write_status<C: Component>(
         cx.events.condition(&reference, condition, good).await;
     }
     Ok(())
+}
+
+/// Sends a status, whole.
+pub(super) async fn send<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    status: &impl Serialize,
+) -> Result<PartialObjectMeta<C::Resource>, Error> {
+    let api: Api<PartialObjectMeta<C::Resource>> =
+        Api::namespaced(cx.client.clone(), &owner.namespace);
+    let body = json!({
+        "apiVersion": C::Resource::api_version(&()),
+        "kind": C::Resource::kind(&()),
+        "metadata": {"name": owner.name, "uid": owner.uid},
+        "status": status,
+    });
+    let params = PatchParams::apply(C::NAME).force();
+    api.patch_status(&owner.name, &params, &Patch::Apply(&body))
+        .await
+        .map_err(|source| Error::Status {
+            source: Box::new(source),
+        })
 }

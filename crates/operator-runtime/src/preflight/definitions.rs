@@ -3,6 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
 use promop_compat::caps::{Capability, Caps, Kind};
+use promop_compat::detect;
 use promop_compat::detect::Need;
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ pub(super) async fn own(
     ours: &CustomResourceDefinition,
     rows: &mut Vec<Row>,
 ) -> Result<bool, kube::Error> {
-    let served = reader.served(&resource.api_version).await?;
+    let served = detect::served(&reader.client, &resource.api_version).await?;
     let installed = reader.installed(resource).await?;
     let is_served = served.contains(&resource.plural);
     rows.push(judge(resource, ours, &installed, is_served));
@@ -127,7 +128,7 @@ pub(super) async fn prometheus_operator(
     let mut schemas = Vec::new();
     for need in needs {
         let (kind, resource) = (need.kind, need.kind.api_resource());
-        let served = reader.served(&resource.api_version).await?;
+        let served = detect::served(&reader.client, &resource.api_version).await?;
         if !served.contains(&resource.plural) {
             let found = "it is not in this cluster; it is used as soon as it is";
             rows.push(Row::ok(CHECK, kind.crd_name(), found));

@@ -10,9 +10,7 @@ use crate::apply::rejection;
 use crate::claim::{Claim, claim};
 use crate::ledger::Owner;
 use crate::plan::Planned;
-
-/// What the API server says of a field that an installed definition does not have.
-const UNDECLARED: &str = ": field not declared in schema";
+use crate::undeclared;
 
 /// What the API server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ pub(super) async fn look(
         }
         // The definition of an optional kind is older: the field is left out, and that is told for
         // the kind as a whole.
-        Err(kube::Error::Api(status)) if status.message.contains(UNDECLARED) => {}
+        Err(kube::Error::Api(status)) if status.message.contains(undeclared::SAYS) => {}
         Err(error) => finding.applied = answer(error)?,
     }
     Ok(finding)

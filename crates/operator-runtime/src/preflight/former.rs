@@ -8,6 +8,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::ApiResource;
+use promop_compat::detect;
 use promop_compat::names::NAME;
 use serde_json::Value;
 
@@ -120,7 +121,7 @@ async fn objects_of(
     is_running: bool,
 ) -> Result<Option<Row>, kube::Error> {
     let resource = &kind.resource;
-    let served = reader.served(&resource.api_version).await?;
+    let served = detect::served(&reader.client, &resource.api_version).await?;
     if !served.contains(&resource.plural) {
         return Ok(None);
     }

@@ -21,6 +21,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::core::ApiResource;
 use promop_compat::model::Key;
 
+use crate::args::named;
 use crate::client::Connector;
 use crate::component::Component;
 use crate::metrics::Metrics;
@@ -64,8 +65,7 @@ impl PreflightArgs {
     /// namespace.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
-        let all = self.namespaces.iter().map(|n| n.trim().to_owned());
-        all.filter(|n| !n.is_empty()).collect()
+        named(&self.namespaces)
     }
 }
 

@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use k8s_openapi::api::authorization::v1::{
-    SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
 use promop_compat::caps::Caps;
+use promop_compat::detect::allowed;
 use promop_compat::model::Key;
 
 use super::reader::{Reader, is_forbidden};
@@ -63,16 +61,7 @@ async fn ask(
     wish: &Wish,
 ) -> Result<bool, kube::Error> {
     if is_us {
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(wish.attributes()),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-        let answer = api.create(&PostParams::default(), &review).await?;
-        return Ok(answer.status.is_some_and(|s| s.allowed));
+        return allowed(client, wish.attributes()).await;
     }
     let (user, groups) = subject(account);
     let review = SubjectAccessReview {

@@ -1,7 +1,5 @@
 //! What a preflight reads of the cluster: plain lists, discovery and definitions. Does IO.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -65,15 +63,6 @@ impl Reader {
             }
         }
         Ok(missing)
-    }
-
-    /// The plurals that a group and version serves; none if it does not exist.
-    pub async fn served(&self, api_version: &str) -> Result<BTreeSet<String>, kube::Error> {
-        match self.client.list_api_group_resources(api_version).await {
-            Ok(list) => Ok(list.resources.into_iter().map(|r| r.name).collect()),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(BTreeSet::new()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Hands over every object of a kind in the namespaces, as JSON with kind and version. Only one
