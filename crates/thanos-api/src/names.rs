@@ -25,6 +25,8 @@ pub mod label {
     pub const MANAGED_BY_VALUE: &str = "thanos-operator";
     /// The name of the custom resource that an object belongs to.
     pub const OWNER: &str = "operator.thanos.io/owner";
+    /// On the objects of a store shard: its number, from 0.
+    pub const SHARD: &str = "operator.thanos.io/shard";
     /// The controller that applies an object, by which it finds its objects again.
     pub const CONTROLLER: &str = "operator.thanos.io/controller";
     /// On a Service: the port `grpc` serves the StoreAPI; queriers pick it up.
@@ -55,6 +57,15 @@ pub mod annotation {
     /// On a ThanosQuery and the like: copied to the pod template, so changing it restarts the pods
     /// one after another.
     pub const RESTART: &str = "operator.thanos.io/restarted-at";
+    /// On the StatefulSet of a store shard: into how many shards the blocks are divided.
+    pub const SHARDS: &str = "operator.thanos.io/shards";
+    /// On a StatefulSet: digest of the pod template, by which a change of it is known before it is
+    /// made.
+    pub const TEMPLATE_HASH: &str = "operator.thanos.io/template-hash";
+    /// Digest of the configuration in Secrets that pods read when they start. On the pod template,
+    /// once that configuration changed: a new value replaces the pods. On the StatefulSet: what it
+    /// was when it became readable, which replaces nothing.
+    pub const SECRETS_HASH: &str = "operator.thanos.io/secrets-hash";
     /// On a bridge: the Prometheus pod it serves, as `namespace/name`.
     pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
 }
@@ -112,6 +123,12 @@ api_strings! {
         Monitored = "Monitored",
         /// Are inputs held as they were because their API is going away?
         Frozen = "Frozen",
+        /// Do the stores read their bucket?
+        ObjectStorageReady = "ObjectStorageReady",
+        /// Does every pod have the volume that the spec asks for?
+        VolumesReady = "VolumesReady",
+        /// Do pods follow when the configuration in their Secrets changes?
+        SecretRotation = "SecretRotation",
     }
 }
 
@@ -188,6 +205,32 @@ api_strings! {
         Live = "Live",
         /// `Frozen`: a resource definition was deleted; its last objects stay in effect.
         CrdRemoved = "CRDRemoved",
+        /// `ObjectStorageReady`: every pod has read its bucket.
+        Synced = "Synced",
+        /// `ObjectStorageReady`: pods start, or read the bucket for the first time.
+        Syncing = "Syncing",
+        /// `ObjectStorageReady`: the Secret or the key of it is missing; the message names it.
+        SecretMissing = "SecretMissing",
+        /// `ObjectStorageReady`: a pod cannot read the bucket: wrong credentials, no connection, or
+        /// no bucket. The message says how to see which.
+        BucketUnreadable = "BucketUnreadable",
+        /// `ObjectStorageReady`: a pod ends or does not start for another cause; the message says
+        /// what its node says.
+        PodFailing = "PodFailing",
+        /// `VolumesReady`: every volume is bound and as large as asked for.
+        VolumesBound = "VolumesBound",
+        /// `VolumesReady`: a claim waits for a volume; the message says what for.
+        VolumePending = "VolumePending",
+        /// `VolumesReady`: the spec names no StorageClass, and the cluster has no default one.
+        NoStorageClass = "NoStorageClass",
+        /// `VolumesReady`: volumes are being enlarged.
+        VolumesGrowing = "VolumesGrowing",
+        /// `VolumesReady`: the StorageClass does not let volumes grow.
+        ExpansionNotAllowed = "ExpansionNotAllowed",
+        /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
+        Watched = "Watched",
+        /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.
+        Unwatched = "Unwatched",
     }
 }
 
@@ -198,6 +241,8 @@ api_strings! {
         Adopted = "Adopted",
         /// A learned replica label restarts the queriers.
         ReplicaLabelLearned = "ReplicaLabelLearned",
+        /// The number of shards changes: the step that begins.
+        Resharding = "Resharding",
     }
 }
 

@@ -4,6 +4,7 @@
 //! a rule's message says what to write. Whatever a rule walks is bounded, since the API server
 //! refuses a definition whose rules could cost too much.
 
+use k8s_openapi::api::core::v1::SecretKeySelector;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
@@ -292,5 +293,35 @@ pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
         128,
         "self.matches('^[a-zA-Z0-9-]*$')",
         "must be the name of an HTTP header, such as X-Forwarded-Prefix",
+    ))
+}
+
+/// The name of a StorageClass.
+pub(crate) fn storage_class(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        253,
+        "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$')",
+        "must be the name of a StorageClass",
+    ))
+}
+
+/// A reference to one key of a Secret, without which nothing works.
+pub(crate) fn required_secret_key(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = inlined::<SecretKeySelector>(generator);
+    schema["properties"]["name"]["maxLength"] = json!(253);
+    schema["properties"]["key"]["maxLength"] = json!(253);
+    schema["x-kubernetes-validations"] = json!([{
+        "rule": "has(self.name) && self.name != '' && self.key != ''",
+        "message": "name and key must say which key of which Secret holds the configuration",
+    }]);
+    schema_from(schema)
+}
+
+/// A point in time: an RFC 3339 timestamp, or a duration that is counted from now.
+pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        40,
+        "self.matches('^(-?(0|([0-9]{1,3}y)?([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,10}ms)?)|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))$') && self != '' && self != '-'",
+        "must be a time such as 2026-01-31T00:00:00Z, or a duration from now such as -30d",
     ))
 }

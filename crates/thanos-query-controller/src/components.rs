@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use promop_compat::model::{Key, Labels, ServiceFacts};
+use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::namespaces::{Membership, NamespaceScope, Namespaces};
 use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
+use thanos_workload::{ports, store_api};
 
 use crate::request::namespace;
-
-/// The name of the port that serves the StoreAPI.
-pub const GRPC_PORT: &str = "grpc";
 
 /// A Service of a Thanos component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +31,6 @@ pub enum Component {
         /// The Service.
         service: Key,
     },
-}
-
-/// Whether a Service may be a component at all.
-#[must_use]
-pub fn is_component(labels: &Labels) -> bool {
-    let has = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
-    has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
 }
 
 /// The namespaces in which `query` looks for components.
@@ -79,7 +70,7 @@ pub fn components(
     };
     let custom = query.spec.custom_store_label_selector.as_ref();
     candidates
-        .filter(|(_, facts)| is_component(&facts.labels))
+        .filter(|(_, facts)| store_api::is_offered(&facts.labels))
         .filter(|(_, facts)| custom.is_none_or(|s| selector::matches(s, &facts.labels)))
         .filter(|(key, _)| namespaces.membership(&scope, &own, &key.namespace) == Membership::In)
         .map(|(key, facts)| component(key, facts))
@@ -89,15 +80,13 @@ pub fn components(
 fn component(key: &Key, facts: &ServiceFacts) -> Component {
     let service = key.clone();
     let mut ports = facts.ports.iter();
-    let Some(port) = ports.find(|p| p.name.as_deref() == Some(GRPC_PORT)) else {
+    let Some(port) = ports.find(|p| p.name.as_deref() == Some(ports::GRPC)) else {
         return Component::WithoutPort { service };
     };
-    let host = format!("{}.{}.svc", key.name, key.namespace);
     let has = |key: &str| facts.labels.contains_key(key);
     let strict = has(label::ENDPOINT_STRICT) || has(label::ENDPOINT_GROUP_STRICT);
     if has(label::ENDPOINT_GROUP) || has(label::ENDPOINT_GROUP_STRICT) {
-        // Without a prefix, a group is one name to one connection: nothing is balanced.
-        let address = format!("dns+{host}:{}", port.port);
+        let address = store_api::group_address(key, port.port);
         return Component::Endpoint {
             service,
             address,
@@ -105,7 +94,7 @@ fn component(key: &Key, facts: &ServiceFacts) -> Component {
             strict,
         };
     }
-    let address = format!("dnssrv+_{GRPC_PORT}._tcp.{host}");
+    let address = store_api::pods_address(key);
     Component::Endpoint {
         service,
         address,
@@ -117,7 +106,7 @@ fn component(key: &Key, facts: &ServiceFacts) -> Component {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promop_compat::model::PortFacts;
+    use promop_compat::model::{Labels, PortFacts};
     use serde_json::json;
 
     fn query(spec: serde_json::Value) -> ThanosQuery {

@@ -12,6 +12,7 @@ use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
+use thanos_workload::integration;
 
 use crate::components::{Component, components, store_scope};
 use crate::network::Network;
@@ -77,7 +78,7 @@ pub(crate) fn observe(
     };
     let monitored = Monitoring {
         gate: monitors,
-        wanted: plan::wants_monitors(query),
+        wanted: integration::wants_monitors(&query.spec.integration),
         monitors: &plan::monitors(&observed),
         namespace: &own,
         prometheuses: readable.then(|| views.prometheuses.items()),

@@ -5,16 +5,16 @@ use promop_compat::namespaces::Namespaces;
 use promop_compat::resolve::World;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
+use thanos_workload::integration;
 
 use crate::QueryController;
-use crate::request::resource_gate;
 use crate::views::Views;
 
 impl QueryController {
     /// Whether a kind is used for `query`, and what decides it.
     #[must_use]
     pub fn gate(&self, query: &ThanosQuery, caps: Caps, kind: Kind) -> Gate {
-        Gate::of(self.operator_gate, resource_gate(query), caps.get(kind))
+        integration::gate(self.operator_gate, &query.spec.integration, caps, kind)
     }
 
     /// The cluster as far as discovery reads it.

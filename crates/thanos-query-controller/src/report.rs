@@ -6,9 +6,9 @@ use promop_compat::model::Key;
 use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as Why, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
-    EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS, MAX_SKIPPED,
-    PrometheusOperatorStatus, SkippedStatus,
+    EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
 };
+use thanos_workload::integration::Verdict;
 
 use crate::components::Component;
 
@@ -51,58 +51,7 @@ pub struct Report {
     pub refused_labels: Vec<String>,
 }
 
-/// Reason and message of a condition, and whether it holds.
-pub type Verdict = (bool, Reason, String);
-
 impl Report {
-    /// `status.prometheusOperator`.
-    #[must_use]
-    pub fn integration(&self) -> PrometheusOperatorStatus {
-        let by_us = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
-        let kind = |(kind, gate): &(Kind, Gate)| IntegrationKindStatus {
-            kind: kind.name().to_owned(),
-            effective: gate.is_open(),
-            reason: gate.reason().to_owned(),
-        };
-        PrometheusOperatorStatus {
-            enabled: !self.gates.iter().any(|(_, gate)| by_us(*gate)),
-            kinds: self.gates.iter().map(kind).collect(),
-        }
-    }
-
-    /// The condition `PrometheusOperatorIntegration`: of all kinds, the first that is not used
-    /// decides.
-    #[must_use]
-    pub fn integration_verdict(&self) -> Verdict {
-        let closed: Vec<&(Kind, Gate)> = self.gates.iter().filter(|(_, g)| !g.is_open()).collect();
-        let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name()).collect();
-        let names = names.join(", ");
-        match closed.first().map(|(_, gate)| *gate) {
-            None => (true, Reason::Enabled, String::new()),
-            Some(Gate::DisabledByOperator) => (
-                false,
-                Reason::DisabledByOperator,
-                "the controller runs with --feature-gate.enable-prometheus-operator-crds=false"
-                    .to_owned(),
-            ),
-            Some(Gate::DisabledByResource) => (
-                false,
-                Reason::DisabledByResource,
-                "spec.featureGates.enablePrometheusOperatorCRDs is false".to_owned(),
-            ),
-            Some(Gate::Forbidden) => (
-                false,
-                Reason::Forbidden,
-                format!("not permitted: {names}; apply the controller's ClusterRole"),
-            ),
-            Some(Gate::CrdsAbsent | Gate::Enabled) => (
-                false,
-                Reason::CrdsAbsent,
-                format!("not in this cluster: {names}; they are used as soon as they are"),
-            ),
-        }
-    }
-
     /// The condition `EndpointsResolved`.
     #[must_use]
     pub fn endpoints_verdict(&self) -> Verdict {

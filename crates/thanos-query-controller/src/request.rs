@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use promop_compat::namespaces::NamespaceScope;
 use promop_compat::resolve::{self, Selection};
 use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
+use thanos_workload::integration;
 
 /// The selectors of ServiceMonitors, as the spec has them: by labels (all if there is none) and by
 /// namespaces.
@@ -41,8 +42,7 @@ pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
 /// `spec.featureGates.enablePrometheusOperatorCRDs`.
 #[must_use]
 pub fn resource_gate(query: &ThanosQuery) -> Option<bool> {
-    let gates = query.spec.integration.feature_gates.as_ref()?;
-    gates.enable_prometheus_operator_crds
+    integration::resource_gate(&query.spec.integration)
 }
 
 fn service_monitors(

@@ -7,6 +7,8 @@ use promop_compat::model::Labels;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
 
+use thanos_workload::integration;
+
 use crate::Seen;
 use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
 use crate::report::count;
@@ -54,7 +56,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     };
     set(
         Condition::PrometheusOperatorIntegration,
-        report.integration_verdict(),
+        integration::verdict(&report.gates),
     );
     set(Condition::EndpointsResolved, report.endpoints_verdict());
     let frozen = match report.frozen {
@@ -82,7 +84,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         selector: Some(selector(&querier_labels(query))),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(report.integration()),
+        prometheus_operator: Some(integration::status(&report.gates)),
         endpoints: report.endpoints(),
         endpoints_total: Some(count(report.total())),
         skipped: report.skipped(),

@@ -18,9 +18,10 @@ use promop_compat::selector;
 use serde::Deserialize;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
+use thanos_workload::store_api;
 
 use crate::QueryController;
-use crate::components::{is_component, may_hold_components, store_scope};
+use crate::components::{may_hold_components, store_scope};
 use crate::request::{namespace, resource_gate, selections, wanted, without_sidecar};
 
 /// The ServiceMonitors that we generate are no application's: they lead nowhere.
@@ -208,8 +209,9 @@ fn service_affects(
 ) -> bool {
     let either =
         |has: fn(&Labels) -> bool| [old, new].into_iter().flatten().any(|s| has(&s.labels));
-    let as_component =
-        || either(is_component) && may_hold_components(query, &key.namespace, &known(views));
+    let as_component = || {
+        either(store_api::is_offered) && may_hold_components(query, &key.namespace, &known(views))
+    };
     let as_query_api = || {
         either(|labels| labels.contains_key(label::QUERY_API))
             && query.spec.query_frontend.is_some()

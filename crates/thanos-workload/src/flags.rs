@@ -3,6 +3,8 @@
 
 use std::fmt::Display;
 
+use thanos_api::v1alpha1::CommonFields;
+
 use crate::FieldError;
 
 /// A command line under construction.
@@ -36,6 +38,12 @@ impl Flags {
             command,
             flags: Vec::new(),
         }
+    }
+
+    /// Adds the flags about logging.
+    pub fn logging(self, common: &CommonFields) -> Self {
+        self.set("log.level", common.log_level.unwrap_or_default().as_str())
+            .set("log.format", common.log_format.unwrap_or_default().as_str())
     }
 
     /// Adds `--name=value`.

@@ -1,5 +1,17 @@
 //! Image references.
 
+use thanos_api::v1alpha1::CommonFields;
+
+/// The Thanos image of a section of a spec.
+#[must_use]
+pub fn of(common: &CommonFields, default: &str) -> String {
+    image(
+        common.base_image.as_deref(),
+        common.version.as_deref(),
+        default,
+    )
+}
+
 /// The image of a container: `base` with `version`, each from `default` if it is unset or empty.
 ///
 /// A tag or digest of `base` itself wins over `version`. A colon belongs to a tag only after the

@@ -22,8 +22,8 @@ pub struct Identity {
     pub component: &'static str,
     /// Name of the custom resource.
     pub owner: String,
-    /// A label of the selectors that only this kind of workload has.
-    pub extra: Option<(&'static str, &'static str)>,
+    /// Labels of the selectors that only this kind of workload has.
+    pub extra: Vec<(&'static str, String)>,
 }
 
 impl Identity {
@@ -42,9 +42,8 @@ impl Identity {
             ]
             .map(|(k, v)| (k.to_owned(), v.to_owned())),
         );
-        if let Some((key, value)) = self.extra {
-            labels.insert(key.to_owned(), value.to_owned());
-        }
+        let extra = self.extra.iter();
+        labels.extend(extra.map(|(key, value)| ((*key).to_owned(), value.clone())));
         labels
     }
 
@@ -79,7 +78,7 @@ mod tests {
             program: "thanos-query",
             component: "query-layer",
             owner: "main".into(),
-            extra: Some((label::QUERY_API, label::TRUE)),
+            extra: vec![(label::QUERY_API, label::TRUE.to_owned())],
         };
         let labels: Vec<String> = identity
             .selector_labels()

@@ -1,19 +1,25 @@
 //! What every Thanos workload has in common: flags, names, labels, pods, Services, budgets,
 //! monitors. Pure: typed Kubernetes objects come out, nothing is read or written.
 
+pub mod cache;
+pub mod checks;
 pub mod duration;
 pub mod flags;
 pub mod image;
+pub mod integration;
 pub mod labels;
 pub mod monitor;
 pub mod names;
 pub mod pdb;
 pub mod pod;
+pub mod policy;
 pub mod probes;
 pub mod quantity;
 mod scheduling;
 mod security;
 pub mod service;
+pub mod stateful;
+pub mod store_api;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unique;

@@ -1,10 +1,10 @@
 //! The query frontend section of a ThanosQuery.
 
-use k8s_openapi::api::core::v1::SecretKeySelector;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cache::CacheConfig;
 use super::common::{Additional, CommonFields};
 use crate::schema;
 
@@ -58,31 +58,4 @@ pub struct QueryFrontendSpec {
     #[serde(flatten)]
     #[allow(missing_docs)]
     pub additional: Additional,
-}
-
-/// A response cache. With both kinds given, the external one is used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CacheConfig {
-    /// A cache in the memory of each frontend pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_memory_cache_config: Option<InMemoryCacheConfig>,
-    /// The key of a Secret that holds a Thanos cache configuration, for Memcached or Redis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::embedded::<SecretKeySelector>")]
-    pub external_cache_config: Option<SecretKeySelector>,
-}
-
-/// Size of an in-memory cache.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InMemoryCacheConfig {
-    /// Memory of the cache. Unset: 250Mi.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::size")]
-    pub max_size: Option<String>,
-    /// The largest item. It is handed to Thanos, whose frontend cache does not enforce it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::size")]
-    pub max_item_size: Option<String>,
 }

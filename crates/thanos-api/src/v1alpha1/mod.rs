@@ -4,26 +4,39 @@
 //! Fields are optional and carry no schema default unless said otherwise: what is unset is decided
 //! when the plan is made, and what is set always wins.
 
+mod cache;
 mod common;
 mod discovery;
 mod frontend;
 mod integration;
 mod options;
 mod query;
+mod stateful;
 mod status;
+mod store;
 
+pub use cache::{CacheConfig, InMemoryCacheConfig};
 pub use common::{
     Additional, CommonFields, ImagePullPolicy, LogFormat, LogLevel, PodDisruptionBudgetConfig,
 };
 pub use discovery::{BridgeSpec, PrometheusServiceMonitors, ServiceDiscovery, WithoutSidecar};
-pub use frontend::{CacheConfig, InMemoryCacheConfig, QueryFrontendSpec};
+pub use frontend::QueryFrontendSpec;
 pub use integration::{
     FeatureGates, Integration, NetworkPolicyConfig, OpenDiscovered, RelabelAction, RelabelConfig,
     ServiceMonitorConfig,
 };
 pub use options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
 pub use query::{ThanosQuery, ThanosQuerySpec};
+pub use stateful::{
+    ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,
+    StatefulSetFields, StatefulSetStatus, StorageConfig,
+};
 pub use status::{
     DeploymentStatus, EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS,
     MAX_SKIPPED, PrometheusOperatorStatus, SkippedStatus, ThanosQueryStatus,
+};
+pub use store::{
+    BlockConfig, BlockDiscoveryStrategy, IndexHeaderConfig, LazyDownloadStrategy, MAX_SHARDS,
+    ReshardingStatus, ReshardingStep, ShardingStrategy, ShardingType, StoreLimits, ThanosStore,
+    ThanosStoreSpec, ThanosStoreStatus, TimeRangeConfig,
 };

@@ -15,10 +15,10 @@ use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
 use thanos_workload::{
-    FieldError, monitor, names as names_of, ports, probes, service, volumes, workload,
+    FieldError, monitor, names as names_of, policy, ports, probes, service, volumes, workload,
 };
 
-use super::{Objects, gate_open, guarded, monitored, names, policy, querier};
+use super::{Objects, gate_open, guarded, monitored, names, querier};
 use crate::observed::Observed;
 
 /// Name of the program and of its container; dashboards for Thanos look for it in the job.
@@ -94,7 +94,7 @@ pub(super) fn identity(cr: &str, pod: &Key) -> Identity {
         program: PROGRAM,
         component: COMPONENT,
         owner: cr.to_owned(),
-        extra: None,
+        extra: Vec::new(),
     }
 }
 
@@ -205,7 +205,8 @@ fn args(
 ) -> Result<Vec<String>, FieldError> {
     let client = target.tls.then(|| format!("{CLIENT_FOLDER}/{CLIENT_FILE}"));
     let limited = pod::has_memory_limit(common.resource_requirements.as_ref());
-    super::logging(Flags::new("sidecar"), common)
+    Flags::new("sidecar")
+        .logging(common)
         .set("http-address", format!(":{}", ports::HTTP_NUMBER_STORE))
         .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
         .set("prometheus.url", &target.url)
@@ -237,7 +238,7 @@ fn all(cr: &str) -> Identity {
         program: PROGRAM,
         component: COMPONENT,
         owner: cr.to_owned(),
-        extra: None,
+        extra: Vec::new(),
     }
 }
 

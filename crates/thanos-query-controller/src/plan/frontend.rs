@@ -3,13 +3,14 @@
 use kube::ResourceExt;
 use promop_compat::selector;
 use thanos_api::v1alpha1::QueryFrontendSpec;
+use thanos_workload::cache::{Cache, Sizes};
+use thanos_workload::checks::{self, positive};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::{FieldError, monitor, pdb, ports, probes, service, workload};
+use thanos_workload::{FieldError, monitor, pdb, policy, ports, probes, service, workload};
 
-use super::cache::Cache;
-use super::{Objects, guarded, monitored, names, policy, positive, querier};
+use super::{Objects, guarded, monitored, names, querier};
 use crate::observed::Observed;
 
 /// Name of the program and of its container.
@@ -42,7 +43,7 @@ fn identity(cr: &str) -> Identity {
         program: PROGRAM,
         component: "query-frontend",
         owner: cr.to_owned(),
-        extra: None,
+        extra: Vec::new(),
     }
 }
 
@@ -56,7 +57,7 @@ pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::Ser
 
 pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
     let identity = identity(&seen.query.name_any());
-    let replicas = super::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
+    let replicas = checks::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
     let metadata = workload::metadata(&identity, &spec.common, &identity.name);
     let template = pod(seen, spec, &identity)?.template()?;
     let ports = service::with_additional(
@@ -98,7 +99,12 @@ fn pod<'a>(
     spec: &'a QueryFrontendSpec,
     identity: &'a Identity,
 ) -> Result<Pod<'a>, FieldError> {
-    let cache = Cache::of(spec.query_range_response_cache_config.as_ref())?;
+    let cache = Cache::of(
+        spec.query_range_response_cache_config.as_ref(),
+        "spec.queryFrontend.queryRangeResponseCacheConfig",
+        "response-cache",
+        in_memory,
+    )?;
     Ok(Pod {
         field: FIELD,
         identity,
@@ -141,11 +147,12 @@ fn args(
     positive(range, "spec.queryFrontend.labelsDefaultTimeRange")?;
     let log = spec.log_queries_longer_than.as_deref();
     if let Some(log) = log {
-        super::milliseconds(log, "spec.queryFrontend.logQueriesLongerThan")?;
+        checks::milliseconds(log, "spec.queryFrontend.logQueriesLongerThan")?;
     }
     // The frontend asks for partial responses by itself, whatever the queriers' default is.
     let whole = seen.query.spec.partial_response == Some(false);
-    let flags = super::logging(Flags::new("query-frontend"), &spec.common)
+    let flags = Flags::new("query-frontend")
+        .logging(&spec.common)
         .set("http-address", format!(":{}", ports::HTTP_NUMBER))
         .set("query-frontend.downstream-url", downstream(seen, spec)?)
         .set("query-frontend.downstream-tripper-config", TRIPPER)
@@ -169,7 +176,9 @@ fn args(
         .switch("no-query-range.partial-response", whole)
         .switch("no-labels.partial-response", whole)
         .switch("enable-auto-gomemlimit", pod::has_memory_limit(resources));
-    cache.flags(flags).merge(
+    let flags = cache.flag(flags, "query-range.response-cache-");
+    let flags = cache.flag(flags, "labels.response-cache-");
+    flags.merge(
         spec.additional.additional_args.as_deref(),
         &Rules {
             repeatable: REPEATABLE,
@@ -189,7 +198,7 @@ fn split<'a>(
         return Ok(None);
     };
     let field = format!("{FIELD}.{name}");
-    if super::milliseconds(interval, &field)? == 0 && cache.is_on() {
+    if checks::milliseconds(interval, &field)? == 0 && cache.is_on() {
         return Err(FieldError::new(
             field,
             "must be longer than zero when responses are cached; set it, or remove queryRangeResponseCacheConfig",
@@ -226,4 +235,16 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
             ),
         )),
     }
+}
+
+/// The configuration of a cache in memory. Without a size, Thanos would build no cache at all.
+fn in_memory(sizes: &Sizes) -> String {
+    let mut yaml = format!(
+        "type: IN-MEMORY\nconfig:\n  max_size: \"{}\"\n  max_size_items: 0\n",
+        sizes.max
+    );
+    if let Some(max_item) = sizes.max_item {
+        yaml.push_str(&format!("  max_item_size: \"{max_item}\"\n"));
+    }
+    yaml
 }

@@ -1,11 +1,9 @@
 //! The objects of a ThanosQuery, from what was observed. Pure: equal inputs give equal bytes.
 
 mod bridge;
-mod cache;
 mod endpoints;
 mod frontend;
 pub mod names;
-mod policy;
 mod querier;
 pub mod replica_labels;
 
@@ -18,9 +16,8 @@ use operator_runtime::{Invalid, Plan};
 use promop_compat::model::Labels;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{CommonFields, OpenDiscovered, ThanosQuery};
-use thanos_workload::FieldError;
-use thanos_workload::flags::Flags;
 use thanos_workload::monitor::ServiceMonitor;
+use thanos_workload::{FieldError, integration};
 
 use crate::observed::{Observed, Settings};
 
@@ -112,7 +109,7 @@ pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
 }
 
 fn objects(seen: &Observed) -> Result<Objects, FieldError> {
-    check(seen)?;
+    integration::check(&seen.query.spec.integration)?;
     let mut objects = querier::objects(seen)?;
     if let Some(spec) = &seen.query.spec.query_frontend {
         objects.append(frontend::objects(seen, spec)?);
@@ -126,39 +123,16 @@ fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     Ok(objects)
 }
 
-/// What neither the schema nor a builder can check.
-fn check(seen: &Observed) -> Result<(), FieldError> {
-    let config = seen.query.spec.integration.service_monitor.as_ref();
-    let interval = config.and_then(|c| c.interval.as_deref());
-    let timeout = config.and_then(|c| c.scrape_timeout.as_deref());
-    if let (Some(interval), Some(timeout)) = (interval, timeout)
-        && positive(timeout, "spec.serviceMonitor.scrapeTimeout")?
-            > positive(interval, "spec.serviceMonitor.interval")?
-    {
-        return Err(FieldError::new(
-            "spec.serviceMonitor.scrapeTimeout",
-            format!("is longer than the interval {interval}, which Prometheus refuses; shorten it"),
-        ));
-    }
-    Ok(())
-}
-
 /// Whether this resource wants Prometheus Operator's resources to be used.
 fn gate_open(seen: &Observed) -> bool {
-    let gates = seen.query.spec.integration.feature_gates.as_ref();
-    gates.and_then(|g| g.enable_prometheus_operator_crds) != Some(false)
+    integration::resource_gate(&seen.query.spec.integration) != Some(false)
 }
 
 /// Whether ServiceMonitors are to be created.
 fn monitored(seen: &Observed) -> bool {
-    seen.service_monitors && gate_open(seen) && wants_monitors(&seen.query)
-}
-
-/// Whether the resource wants ServiceMonitors.
-#[must_use]
-pub fn wants_monitors(query: &ThanosQuery) -> bool {
-    let config = query.spec.integration.service_monitor.as_ref();
-    config.and_then(|c| c.enabled) != Some(false)
+    seen.service_monitors
+        && gate_open(seen)
+        && integration::wants_monitors(&seen.query.spec.integration)
 }
 
 /// Name and labels of the ServiceMonitors that are created if the gates are open.
@@ -170,61 +144,17 @@ pub fn monitors(seen: &Observed) -> Vec<(String, Labels)> {
         frontend.map(|spec| frontend::monitor(seen, spec)),
         bridge::monitor(seen),
     ];
-    let parts = |monitor: ServiceMonitor| {
-        let mut labels = monitor.metadata.labels.unwrap_or_default();
-        labels.insert(label::CONTROLLER.to_owned(), CONTROLLER.to_owned());
-        (monitor.metadata.name.unwrap_or_default(), labels)
-    };
-    all.into_iter().flatten().map(parts).collect()
+    let all = all.into_iter().flatten();
+    all.map(|monitor| integration::selectable(monitor, CONTROLLER))
+        .collect()
 }
 
 /// Whether the components get NetworkPolicies.
 fn guarded(seen: &Observed) -> bool {
-    let network = seen.query.spec.integration.network_policy.as_ref();
-    network.and_then(|n| n.enabled).unwrap_or(false)
-}
-
-/// A number of pods.
-fn replicas(replicas: i32, field: &str) -> Result<i32, FieldError> {
-    if replicas < 1 {
-        return Err(FieldError::new(
-            field,
-            format!("{replicas} is too few; set 1 or more"),
-        ));
-    }
-    Ok(replicas)
-}
-
-/// The milliseconds of a duration that must not be zero.
-fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
-    match milliseconds(duration, field)? {
-        0 => Err(FieldError::new(field, "must be longer than zero")),
-        more => Ok(more),
-    }
-}
-
-/// The milliseconds of a duration. The schema checked it; files given to `render` were not.
-fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
-    thanos_workload::duration::milliseconds(duration).ok_or_else(|| {
-        FieldError::new(
-            field,
-            format!("`{duration}` is not a duration; write whole numbers with the units w, d, h, m, s, ms, such as 1h30m"),
-        )
-    })
+    integration::wants_policies(&seen.query.spec.integration)
 }
 
 /// The Thanos image of a section of the spec.
 pub(crate) fn image(common: &CommonFields, settings: &Settings) -> String {
-    thanos_workload::image::image(
-        common.base_image.as_deref(),
-        common.version.as_deref(),
-        &settings.thanos_image,
-    )
-}
-
-/// The flags about logging.
-fn logging(flags: Flags, common: &CommonFields) -> Flags {
-    flags
-        .set("log.level", common.log_level.unwrap_or_default().as_str())
-        .set("log.format", common.log_format.unwrap_or_default().as_str())
+    thanos_workload::image::of(common, &settings.thanos_image)
 }

@@ -3,12 +3,15 @@
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
+use thanos_workload::checks::{self, positive};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::{FieldError, monitor, pdb, ports, probes, service, volumes, workload};
+use thanos_workload::{
+    FieldError, monitor, pdb, policy, ports, probes, service, volumes, workload,
+};
 
-use super::{Objects, endpoints, guarded, monitored, names, policy, positive, replica_labels};
+use super::{Objects, endpoints, guarded, monitored, names, replica_labels};
 use crate::observed::Observed;
 
 /// Name of the program and of its container.
@@ -63,7 +66,7 @@ pub(super) fn identity(cr: &str) -> Identity {
         program: PROGRAM,
         component: "query-layer",
         owner: cr.to_owned(),
-        extra: Some((label::QUERY_API, label::TRUE)),
+        extra: vec![(label::QUERY_API, label::TRUE.to_owned())],
     }
 }
 
@@ -72,7 +75,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let spec = &query.spec;
     let cr = query.name_any();
     let identity = identity(&cr);
-    let replicas = super::replicas(spec.replicas, "spec.replicas")?;
+    let replicas = checks::replicas(spec.replicas, "spec.replicas")?;
     let metadata = workload::metadata(&identity, &spec.common, &identity.name);
     let template = pod(seen, &identity)?.template()?;
     let ports = service::with_additional(
@@ -172,7 +175,8 @@ fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {
     let spec = &seen.query.spec;
     let common = &spec.common;
     let resources = common.resource_requirements.as_ref();
-    let flags = super::logging(Flags::new("query"), common)
+    let flags = Flags::new("query")
+        .logging(common)
         .set("http-address", format!(":{}", ports::HTTP_NUMBER))
         .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
         .set(
@@ -207,7 +211,7 @@ fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> 
     let partial = spec.partial_response.unwrap_or(true);
     let store_timeout = match spec.store_response_timeout.as_deref() {
         Some(timeout) => {
-            super::milliseconds(timeout, "spec.storeResponseTimeout")?;
+            checks::milliseconds(timeout, "spec.storeResponseTimeout")?;
             timeout
         }
         // Leaving a silent endpoint out of the answer is right only where that is wanted.

@@ -7,11 +7,13 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use thanos_workload::labels::{Identity, Map};
-use thanos_workload::ports;
+
+use crate::labels::{Identity, Map};
+use crate::ports;
 
 /// Admits everyone to the ports that the pods declare, the user's included, and nobody to others.
-pub(super) fn admit(
+#[must_use]
+pub fn admit(
     identity: &Identity,
     metadata: ObjectMeta,
     template: &PodTemplateSpec,
@@ -30,7 +32,8 @@ pub(super) fn admit(
 
 /// Admits the queriers to the StoreAPI of the bridges, which is all that the bridged Prometheus
 /// knows, and everyone to their metrics.
-pub(super) fn admit_queriers(metadata: ObjectMeta, bridges: Map, queriers: Map) -> NetworkPolicy {
+#[must_use]
+pub fn admit_queriers(metadata: ObjectMeta, bridges: Map, queriers: Map) -> NetworkPolicy {
     let store = NetworkPolicyIngressRule {
         from: Some(vec![NetworkPolicyPeer {
             pod_selector: Some(labels(queriers)),

@@ -1,0 +1,55 @@
+//! Checks of values that the schema has checked already where it could. Files that are rendered
+//! without a cluster were not.
+
+use crate::{FieldError, duration, quantity};
+
+/// A number of pods.
+///
+/// # Errors
+/// Less than one.
+pub fn replicas(replicas: i32, field: &str) -> Result<i32, FieldError> {
+    if replicas < 1 {
+        return Err(FieldError::new(
+            field,
+            format!("{replicas} is too few; set 1 or more"),
+        ));
+    }
+    Ok(replicas)
+}
+
+/// The milliseconds of a duration that must not be zero.
+///
+/// # Errors
+/// Zero, or no duration.
+pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
+    match milliseconds(duration, field)? {
+        0 => Err(FieldError::new(field, "must be longer than zero")),
+        more => Ok(more),
+    }
+}
+
+/// The milliseconds of a duration.
+///
+/// # Errors
+/// No duration.
+pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
+    duration::milliseconds(duration).ok_or_else(|| {
+        FieldError::new(
+            field,
+            format!("`{duration}` is not a duration; write whole numbers with the units w, d, h, m, s, ms, such as 1h30m"),
+        )
+    })
+}
+
+/// A quantity as a plain number: Thanos reads sizes by other rules than Kubernetes.
+///
+/// # Errors
+/// No amount of bytes.
+pub fn bytes(size: &str, field: &str) -> Result<u64, FieldError> {
+    quantity::bytes(size).ok_or_else(|| {
+        FieldError::new(
+            field,
+            format!("`{size}` is not an amount of bytes; write one such as 512Mi"),
+        )
+    })
+}

@@ -1,0 +1,116 @@
+//! The gates of Prometheus Operator's resources, as every kind evaluates and tells them.
+
+use promop_compat::caps::{Caps, Gate, Kind};
+use promop_compat::model::Labels;
+use thanos_api::names::{Reason, label};
+use thanos_api::v1alpha1::{Integration, IntegrationKindStatus, PrometheusOperatorStatus};
+
+use crate::FieldError;
+use crate::checks::positive;
+use crate::monitor::ServiceMonitor;
+
+/// Reason and message of a condition, and whether it holds.
+pub type Verdict = (bool, Reason, String);
+
+/// `spec.featureGates.enablePrometheusOperatorCRDs`.
+#[must_use]
+pub fn resource_gate(integration: &Integration) -> Option<bool> {
+    let gates = integration.feature_gates.as_ref()?;
+    gates.enable_prometheus_operator_crds
+}
+
+/// Whether a kind is used for a resource, and what decides it. `operator` is the gate of the command
+/// line.
+#[must_use]
+pub fn gate(operator: bool, integration: &Integration, caps: Caps, kind: Kind) -> Gate {
+    Gate::of(operator, resource_gate(integration), caps.get(kind))
+}
+
+/// Whether the resource wants ServiceMonitors.
+#[must_use]
+pub fn wants_monitors(integration: &Integration) -> bool {
+    let config = integration.service_monitor.as_ref();
+    config.and_then(|c| c.enabled) != Some(false)
+}
+
+/// Whether the components get NetworkPolicies.
+#[must_use]
+pub fn wants_policies(integration: &Integration) -> bool {
+    let network = integration.network_policy.as_ref();
+    network.and_then(|n| n.enabled).unwrap_or(false)
+}
+
+/// Name and labels of a ServiceMonitor that `controller` applies: what a Prometheus selects by.
+#[must_use]
+pub fn selectable(monitor: ServiceMonitor, controller: &str) -> (String, Labels) {
+    let mut labels = monitor.metadata.labels.unwrap_or_default();
+    labels.insert(label::CONTROLLER.to_owned(), controller.to_owned());
+    (monitor.metadata.name.unwrap_or_default(), labels)
+}
+
+/// What the schema cannot check.
+///
+/// # Errors
+/// A scrape timeout that is longer than the interval, and durations of zero.
+pub fn check(integration: &Integration) -> Result<(), FieldError> {
+    let config = integration.service_monitor.as_ref();
+    let interval = config.and_then(|c| c.interval.as_deref());
+    let timeout = config.and_then(|c| c.scrape_timeout.as_deref());
+    if let (Some(interval), Some(timeout)) = (interval, timeout)
+        && positive(timeout, "spec.serviceMonitor.scrapeTimeout")?
+            > positive(interval, "spec.serviceMonitor.interval")?
+    {
+        return Err(FieldError::new(
+            "spec.serviceMonitor.scrapeTimeout",
+            format!("is longer than the interval {interval}, which Prometheus refuses; shorten it"),
+        ));
+    }
+    Ok(())
+}
+
+/// `status.prometheusOperator`.
+#[must_use]
+pub fn status(gates: &[(Kind, Gate)]) -> PrometheusOperatorStatus {
+    let by_us = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
+    let kind = |(kind, gate): &(Kind, Gate)| IntegrationKindStatus {
+        kind: kind.name().to_owned(),
+        effective: gate.is_open(),
+        reason: gate.reason().to_owned(),
+    };
+    PrometheusOperatorStatus {
+        enabled: !gates.iter().any(|(_, gate)| by_us(*gate)),
+        kinds: gates.iter().map(kind).collect(),
+    }
+}
+
+/// The condition `PrometheusOperatorIntegration`: of all kinds, the first that is not used decides.
+#[must_use]
+pub fn verdict(gates: &[(Kind, Gate)]) -> Verdict {
+    let closed: Vec<&(Kind, Gate)> = gates.iter().filter(|(_, g)| !g.is_open()).collect();
+    let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name()).collect();
+    let names = names.join(", ");
+    match closed.first().map(|(_, gate)| *gate) {
+        None => (true, Reason::Enabled, String::new()),
+        Some(Gate::DisabledByOperator) => (
+            false,
+            Reason::DisabledByOperator,
+            "the controller runs with --feature-gate.enable-prometheus-operator-crds=false"
+                .to_owned(),
+        ),
+        Some(Gate::DisabledByResource) => (
+            false,
+            Reason::DisabledByResource,
+            "spec.featureGates.enablePrometheusOperatorCRDs is false".to_owned(),
+        ),
+        Some(Gate::Forbidden) => (
+            false,
+            Reason::Forbidden,
+            format!("not permitted: {names}; apply the controller's ClusterRole"),
+        ),
+        Some(Gate::CrdsAbsent | Gate::Enabled) => (
+            false,
+            Reason::CrdsAbsent,
+            format!("not in this cluster: {names}; they are used as soon as they are"),
+        ),
+    }
+}

@@ -1,0 +1,61 @@
+//! How queriers find a StoreAPI: by labels on its Service. The side that offers one and the side
+//! that looks for them use the same functions.
+
+use promop_compat::model::{Key, Labels};
+use thanos_api::names::label;
+
+use crate::labels::Map;
+use crate::ports;
+
+/// Whether a Service with these labels offers a StoreAPI.
+#[must_use]
+pub fn is_offered(labels: &Labels) -> bool {
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
+    has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
+}
+
+/// Labels a Service so that queriers ask the pods behind its port `grpc`. The pods of a `group` hold
+/// the same data: one of them answers each query. Otherwise each pod is an endpoint of its own.
+pub fn offer(labels: &mut Map, group: bool) {
+    labels.insert(label::STORE_API.to_owned(), label::TRUE.to_owned());
+    labels.insert(label::PART_OF.to_owned(), label::PART_OF_VALUE.to_owned());
+    if group {
+        labels.insert(label::ENDPOINT_GROUP.to_owned(), label::TRUE.to_owned());
+    }
+}
+
+/// Labels a Service so that no querier asks the pods behind it.
+pub fn withdraw(labels: &mut Map) {
+    labels.remove(label::STORE_API);
+}
+
+/// The address of a group, as Thanos takes it.
+#[must_use]
+pub fn group_address(service: &Key, port: u16) -> String {
+    // Without a prefix, a group is one name to one connection: nothing is balanced.
+    format!("dns+{}.{}.svc:{port}", service.name, service.namespace)
+}
+
+/// The address that stands for every pod of a Service, as Thanos takes it.
+#[must_use]
+pub fn pods_address(service: &Key) -> String {
+    let Key { name, namespace } = service;
+    format!("dnssrv+_{}._tcp.{name}.{namespace}.svc", ports::GRPC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_offered_is_found_until_it_is_withdrawn() {
+        let mut labels = Map::new();
+        assert!(!is_offered(&labels));
+        offer(&mut labels, false);
+        assert!(is_offered(&labels) && !labels.contains_key(label::ENDPOINT_GROUP));
+        offer(&mut labels, true);
+        assert!(labels.contains_key(label::ENDPOINT_GROUP));
+        withdraw(&mut labels);
+        assert!(!is_offered(&labels));
+    }
+}
