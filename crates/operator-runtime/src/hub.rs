@@ -11,7 +11,7 @@ use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Caps, Kind};
-use promop_compat::extract;
+use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -190,7 +190,7 @@ impl<C: Component> Hub<C> {
     }
 
     /// Takes in changes of one view, and queues whom they concern.
-    pub(crate) fn take_in<S: extract::Spec>(
+    pub(crate) fn take_in<S: Extract>(
         &self,
         spec: &Spec<C, S>,
         apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,

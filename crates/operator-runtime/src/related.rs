@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
 use promop_compat::caps::Kind;
-use promop_compat::extract::{self, Thin};
+use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -19,27 +19,27 @@ use crate::view::View;
 /// An object as it is watched: which one it is, and its facts. Nothing else of it is ever held.
 /// Foreign objects are read leniently, so nothing in them can stop a watch.
 #[derive(Clone, Debug)]
-pub struct Watched<S: extract::Spec> {
+pub struct Watched<S: Extract> {
     /// Name, namespace, uid and resource version.
     pub metadata: ObjectMeta,
     /// What decisions need to know of it.
     pub facts: S::Facts,
 }
 
-impl<S: extract::Spec> From<Thin<S>> for Watched<S> {
-    fn from(object: Thin<S>) -> Self {
+impl<S: Extract> From<S> for Watched<S> {
+    fn from(object: S) -> Self {
         let (metadata, facts) = object.into_parts();
         Self { metadata, facts }
     }
 }
 
-impl<'de, S: extract::Spec> Deserialize<'de> for Watched<S> {
+impl<'de, S: Extract> Deserialize<'de> for Watched<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Thin::deserialize(deserializer).map(Self::from)
+        S::deserialize(deserializer).map(Self::from)
     }
 }
 
-impl<S: extract::Spec> kube::Resource for Watched<S> {
+impl<S: Extract> kube::Resource for Watched<S> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
@@ -79,7 +79,7 @@ pub type Affects<C, F> =
     fn(&<C as Component>::Views, &<C as Component>::Resource, &Key, Option<&F>, Option<&F>) -> bool;
 
 /// The typed part of a related kind: where the facts go that are read by `S`.
-pub struct Spec<C: Component, S: extract::Spec> {
+pub struct Spec<C: Component, S: Extract> {
     /// Finds the view.
     pub view: fn(&C::Views) -> &View<S::Facts>,
     /// Finds the view, to change it.
@@ -105,7 +105,7 @@ pub struct Related<C: Component> {
 
 impl<C: Component> Related<C> {
     /// A kind that every cluster has.
-    pub fn new<S: extract::Spec>(resource: ApiResource, spec: Spec<C, S>) -> Self {
+    pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
         Self {
             resource,
             capability: None,
@@ -117,7 +117,7 @@ impl<C: Component> Related<C> {
     }
 
     /// A kind of Prometheus Operator.
-    pub fn optional<S: extract::Spec>(kind: Kind, spec: Spec<C, S>) -> Self {
+    pub fn optional<S: Extract>(kind: Kind, spec: Spec<C, S>) -> Self {
         Self {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
@@ -191,9 +191,9 @@ trait Source<C: Component>: Send + Sync {
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
+impl<C: Component, S: Extract> Source<C> for Arc<Spec<C, S>> {
     fn load(&self, views: &mut C::Views, object: &Value) {
-        let it = Watched::from(Thin::<S>::read(object));
+        let it = Watched::from(S::read(object));
         (self.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
     }
 
