@@ -1,5 +1,6 @@
 //! How a related kind gets into the views: the same way from a watch and from a file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -43,19 +44,19 @@ impl<S: Extract> kube::Resource for Watched<S> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
-    fn kind(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn kind(dt: &ApiResource) -> Cow<'_, str> {
         dt.kind.as_str().into()
     }
-    fn group(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn group(dt: &ApiResource) -> Cow<'_, str> {
         dt.group.as_str().into()
     }
-    fn version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn version(dt: &ApiResource) -> Cow<'_, str> {
         dt.version.as_str().into()
     }
-    fn api_version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
         dt.api_version.as_str().into()
     }
-    fn plural(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn plural(dt: &ApiResource) -> Cow<'_, str> {
         dt.plural.as_str().into()
     }
     fn meta(&self) -> &ObjectMeta {
@@ -96,10 +97,14 @@ pub struct Related<C: Component> {
     pub capability: Option<Kind>,
     /// Only objects with these labels are watched.
     pub labels: Option<&'static str>,
+    /// Only objects with these fields are watched.
+    pub fields: Option<&'static str>,
     /// It has no namespace.
     pub cluster_scoped: bool,
     /// Decisions can do without it where it may not be read.
     pub dispensable: bool,
+    /// The permission to read it is not part of the controller's own: who wants it grants it.
+    pub granted_apart: bool,
     source: Box<dyn Source<C>>,
 }
 
@@ -110,8 +115,10 @@ impl<C: Component> Related<C> {
             resource,
             capability: None,
             labels: None,
+            fields: None,
             cluster_scoped: false,
             dispensable: false,
+            granted_apart: false,
             source: Box::new(Arc::new(spec)),
         }
     }
@@ -131,6 +138,14 @@ impl<C: Component> Related<C> {
         self
     }
 
+    /// Limits the watch to objects with these fields, as in `reason=FailedMount`. Which fields a
+    /// kind can be selected by is up to the API server.
+    #[must_use]
+    pub fn fields(mut self, selector: &'static str) -> Self {
+        self.fields = Some(selector);
+        self
+    }
+
     /// Marks a kind without namespaces.
     #[must_use]
     pub fn cluster_scoped(mut self) -> Self {
@@ -145,11 +160,19 @@ impl<C: Component> Related<C> {
         self
     }
 
+    /// Marks a kind whose permission is granted apart, for it says more than everybody likes to
+    /// show. Where it is not granted, decisions do without.
+    #[must_use]
+    pub fn granted_apart(mut self) -> Self {
+        self.granted_apart = true;
+        self.dispensable()
+    }
+
     /// Enters an object that was read from a file, if it is of this kind.
     pub fn load(&self, views: &mut C::Views, object: &Value) -> bool {
         let ours = object["kind"] == self.resource.kind.as_str()
             && object["apiVersion"] == self.resource.api_version.as_str();
-        if ours && self.matches_labels(object) {
+        if ours && self.matches_labels(object) && self.matches_fields(object) {
             self.source.load(views, object);
         }
         ours
@@ -169,6 +192,20 @@ impl<C: Component> Related<C> {
         })
     }
 
+    fn matches_fields(&self, object: &Value) -> bool {
+        let terms = self.fields.into_iter().flat_map(|s| s.split(','));
+        let mut terms = terms.filter_map(|term| term.split_once('='));
+        terms.all(|(path, value)| {
+            let (path, wanted) = match path.strip_suffix('!') {
+                Some(path) => (path, false),
+                None => (path, true),
+            };
+            // Two equals signs mean the same as one.
+            let value = value.strip_prefix('=').unwrap_or(value);
+            (field(object, path) == value) == wanted
+        })
+    }
+
     pub(crate) fn freeze(&self, views: &mut C::Views) {
         self.source.freeze(views);
     }
@@ -180,6 +217,17 @@ impl<C: Component> Related<C> {
 
     pub(crate) fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
         self.source.feed(hub, watch)
+    }
+}
+
+/// A field as field selectors compare it: text, which is empty if the field is unset.
+fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
+    let mut parts = path.split('.');
+    let found = parts.try_fold(object, |it, part| it.get(part));
+    match found {
+        None | Some(Value::Null) => "".into(),
+        Some(Value::String(text)) => text.into(),
+        Some(other) => other.to_string().into(),
     }
 }
 
@@ -209,3 +257,6 @@ impl<C: Component, S: Extract> Source<C> for Arc<Spec<C, S>> {
         Box::pin(feed::related(hub, self.clone(), watch))
     }
 }
+
+#[cfg(test)]
+mod tests;
