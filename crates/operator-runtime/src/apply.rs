@@ -152,13 +152,14 @@ fn with_uid(patch: &Value, uid: &str) -> Value {
     patch.into()
 }
 
-/// Whether a patch was refused because the object that it is for is not there any more, or not at
-/// this moment as it was read. A UID that differs is a conflict or an invalid change of the UID.
+/// Whether a patch was refused because its object is not there any more, or changed meanwhile. Of
+/// another object of the name, the patch would change the UID, which may not change; what else
+/// is said of that object does not matter then.
 fn is_of_another(status: &Status) -> bool {
-    let mut causes = status.details.iter().flat_map(|d| &d.causes).peekable();
+    let mut causes = status.details.iter().flat_map(|d| &d.causes);
     match status.code {
         404 | 409 => true,
-        422 => causes.peek().is_some() && causes.all(|cause| cause.field == "metadata.uid"),
+        422 => causes.any(|cause| cause.field == "metadata.uid"),
         _ => false,
     }
 }

@@ -108,11 +108,14 @@ async fn a_failed_amendment_is_tried_again() {
 
 #[tokio::test]
 async fn another_object_of_the_name_is_no_error() {
-    let cause = json!({"field": "metadata.uid", "message": "field is immutable", "reason": "FieldValueInvalid"});
+    let causes = json!([
+        {"field": "metadata.uid", "message": "field is immutable", "reason": "FieldValueInvalid"},
+        {"field": "spec", "message": "spec is immutable", "reason": "FieldValueForbidden"},
+    ]);
     let answers = [
         (404, json!({"code": 404, "message": "not found"})),
         (409, json!({"code": 409, "message": "Precondition failed"})),
-        (422, json!({"code": 422, "details": {"causes": [cause]}})),
+        (422, json!({"code": 422, "details": {"causes": causes}})),
     ];
     for (code, status) in answers {
         let (bench, requests, action) = refused(code, status).await;
