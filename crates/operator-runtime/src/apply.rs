@@ -6,12 +6,13 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
+use serde_json::{Map, Value};
 
 use crate::component::Verdict;
 use crate::error::Error;
 use crate::events::Events;
 use crate::ledger::{Owned, Owner, Surplus};
-use crate::plan::{ObjectKey, Planned};
+use crate::plan::{Amendment, ObjectKey, Planned};
 use crate::precondition::Conditional;
 use crate::undeclared;
 
@@ -98,6 +99,24 @@ impl Writer<'_> {
         }
     }
 
+    /// Changes an object that somebody else owns; only the very one that is meant.
+    pub async fn amend(&self, amendment: &Amendment) -> Result<(), Refusal> {
+        let namespace = &self.owner.namespace;
+        let api: Api<Owned> =
+            Api::namespaced_with(self.client.clone(), namespace, &amendment.resource);
+        let patch = Patch::Merge(with_uid(&amendment.patch, &amendment.uid));
+        let params = PatchParams {
+            field_manager: Some(self.manager.to_owned()),
+            ..Default::default()
+        };
+        match api.patch(&amendment.key.name, &params, &patch).await {
+            Ok(_) => Ok(()),
+            // What is there now is told by the watch.
+            Err(kube::Error::Api(status)) if is_of_another(&status) => Ok(()),
+            Err(error) => Err(refusal(&amendment.key, error)),
+        }
+    }
+
     /// Deletes an object that is no longer wanted; only the very one that is known.
     pub async fn delete(
         &self,
@@ -118,6 +137,30 @@ impl Writer<'_> {
                 source: Box::new(source),
             }),
         }
+    }
+}
+
+/// A merge patch that changes no other object.
+fn with_uid(patch: &Value, uid: &str) -> Value {
+    let mut patch = patch.as_object().cloned().unwrap_or_default();
+    let mut metadata = match patch.remove("metadata") {
+        Some(Value::Object(metadata)) => metadata,
+        _ => Map::new(),
+    };
+    metadata.insert("uid".to_owned(), uid.into());
+    patch.insert("metadata".to_owned(), metadata.into());
+    patch.into()
+}
+
+/// Whether a patch was refused because its object is not there any more, or changed meanwhile. Of
+/// another object of the name, the patch would change the UID, which may not change; what else
+/// is said of that object does not matter then.
+fn is_of_another(status: &Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|d| &d.causes);
+    match status.code {
+        404 | 409 => true,
+        422 => causes.any(|cause| cause.field == "metadata.uid"),
+        _ => false,
     }
 }
 

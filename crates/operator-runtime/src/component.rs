@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
@@ -16,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Question};
 use crate::error::Invalid;
+use crate::inquiry::{Answers, Inquiry};
 use crate::ledger::Workload;
 use crate::plan::{ObjectKey, Plan};
 use crate::related::Related;
@@ -56,13 +59,17 @@ impl OwnedKind {
     }
 }
 
-/// What the cluster offers and permits.
+/// What the cluster offers and permits, what its pods say, and what time it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {
     /// The capabilities in effect.
     pub caps: Caps,
     /// What is known of the permissions of others.
     pub access: &'a Access,
+    /// What pods have answered.
+    pub answers: &'a Answers,
+    /// The time, for decisions that wait for one.
+    pub now: Timestamp,
 }
 
 /// A condition whose turning is told by an event.
@@ -123,6 +130,10 @@ pub trait Component: Send + Sync + Sized + 'static {
 
     /// Every kind that a plan may contain. Drives watches, pruning and RBAC.
     fn owned_kinds() -> Vec<OwnedKind>;
+    /// Every kind that a plan may amend objects of. Drives RBAC.
+    fn amended_kinds() -> Vec<ApiResource> {
+        Vec::new()
+    }
     /// The Prometheus Operator kinds in use, with the verbs they need.
     fn needs() -> Vec<Need>;
     /// Every kind that a decision reads, with how it gets into the views.
@@ -137,6 +148,16 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// What must be known of the permissions of others. Only the status may depend on the answers.
     fn questions(_: &Self::Observed) -> Vec<Question> {
         Vec::new()
+    }
+    /// What must be asked of pods before anything is decided. The plan may depend on the answers.
+    /// Nothing is asked while the resource is paused.
+    fn inquiries(_: &Self::Observed) -> Vec<Inquiry> {
+        Vec::new()
+    }
+    /// When to look again though nothing changes. Counts in whole seconds, and not while the
+    /// resource is paused.
+    fn again(_: &Self::Observed) -> Option<Duration> {
+        None
     }
     /// Decides what should exist.
     ///

@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Caps, Kind};
-use promop_compat::extract;
+use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::component::{Cluster, Component};
+use crate::inquiry::Answers;
 use crate::ledger::{Ledger, Owner};
 use crate::related::{Spec, key_of};
 use crate::view::{Change, View};
@@ -50,6 +52,8 @@ pub struct WatchId {
     pub kind: String,
     /// The labels it is limited to.
     pub labels: Option<&'static str>,
+    /// The fields it is limited to.
+    pub fields: Option<&'static str>,
     /// Namespace; `None` for all.
     pub namespace: Option<String>,
 }
@@ -64,16 +68,20 @@ pub struct State<C: Component> {
     pub caps: Caps,
     /// The permissions of others, as far as they were asked for.
     pub access: Access,
+    /// What pods have answered.
+    pub answers: Answers,
     /// The statuses that were written and have not come back by the watch yet.
     pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
 }
 
 impl<C: Component> State<C> {
-    /// What the cluster offers and permits.
+    /// What the cluster offers and permits, and what its pods say, at this moment.
     pub fn cluster(&self) -> Cluster<'_> {
         Cluster {
             caps: self.caps,
             access: &self.access,
+            answers: &self.answers,
+            now: Timestamp::now(),
         }
     }
 }
@@ -114,6 +122,7 @@ impl<C: Component> Hub<C> {
                 ledger: Ledger::default(),
                 caps: Caps::default(),
                 access: Access::default(),
+                answers: Answers::default(),
                 written: BTreeMap::new(),
             }),
             writer: Mutex::new(writer),
@@ -190,7 +199,7 @@ impl<C: Component> Hub<C> {
     }
 
     /// Takes in changes of one view, and queues whom they concern.
-    pub(crate) fn take_in<S: extract::Spec>(
+    pub(crate) fn take_in<S: Extract>(
         &self,
         spec: &Spec<C, S>,
         apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,

@@ -39,6 +39,20 @@ pub struct Planned {
     pub body: Value,
 }
 
+/// A change to an object that somebody else owns, such as the size of a claim. Planned only while
+/// the object differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Amendment {
+    /// Where the API server serves this kind.
+    pub resource: ApiResource,
+    /// Group, kind and name.
+    pub key: ObjectKey,
+    /// UID of the very object that is meant.
+    pub uid: String,
+    /// A merge patch.
+    pub patch: Value,
+}
+
 /// The objects of one custom resource, in the order in which they are applied.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -47,6 +61,7 @@ pub struct Plan {
     stamp: BTreeMap<&'static str, &'static str>,
     objects: Vec<Planned>,
     left: Vec<String>,
+    amendments: Vec<Amendment>,
 }
 
 impl Plan {
@@ -69,6 +84,7 @@ impl Plan {
             stamp: BTreeMap::from([(label, value)]),
             objects: Vec::new(),
             left: Vec::new(),
+            amendments: Vec::new(),
         }
     }
 
@@ -100,6 +116,18 @@ impl Plan {
             resource,
             body,
         });
+    }
+
+    /// Changes an object of the same namespace that somebody else owns, after all objects of the
+    /// plan are applied.
+    pub fn amend(&mut self, amendment: Amendment) {
+        self.amendments.push(amendment);
+    }
+
+    /// The changes to objects of others, in the order in which they are sent.
+    #[must_use]
+    pub fn amendments(&self) -> &[Amendment] {
+        &self.amendments
     }
 
     /// Leaves owned objects whose names start with `prefix` as they are, if they exist: what they

@@ -24,8 +24,11 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
     for owned in C::owned_kinds() {
         rules.allow(&owned.resource.group, &owned.resource.plural, &OWN);
     }
+    for amended in C::amended_kinds() {
+        rules.allow(&amended.group, &amended.plural, &["patch"]);
+    }
     for related in C::related() {
-        if !related.cluster_scoped {
+        if !related.cluster_scoped && !related.granted_apart {
             rules.allow(&related.resource.group, &related.resource.plural, &READ);
         }
     }
@@ -45,7 +48,7 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
 pub fn cluster_rules<C: Component>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
     for related in C::related() {
-        if related.cluster_scoped {
+        if related.cluster_scoped && !related.granted_apart {
             rules.allow(&related.resource.group, &related.resource.plural, &READ);
         }
     }
@@ -113,3 +116,6 @@ impl Rules {
         merged.into_iter().map(rule).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

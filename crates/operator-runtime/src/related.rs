@@ -1,12 +1,13 @@
 //! How a related kind gets into the views: the same way from a watch and from a file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
 use promop_compat::caps::Kind;
-use promop_compat::extract::{self, Thin};
+use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -19,43 +20,43 @@ use crate::view::View;
 /// An object as it is watched: which one it is, and its facts. Nothing else of it is ever held.
 /// Foreign objects are read leniently, so nothing in them can stop a watch.
 #[derive(Clone, Debug)]
-pub struct Watched<S: extract::Spec> {
+pub struct Watched<S: Extract> {
     /// Name, namespace, uid and resource version.
     pub metadata: ObjectMeta,
     /// What decisions need to know of it.
     pub facts: S::Facts,
 }
 
-impl<S: extract::Spec> From<Thin<S>> for Watched<S> {
-    fn from(object: Thin<S>) -> Self {
+impl<S: Extract> From<S> for Watched<S> {
+    fn from(object: S) -> Self {
         let (metadata, facts) = object.into_parts();
         Self { metadata, facts }
     }
 }
 
-impl<'de, S: extract::Spec> Deserialize<'de> for Watched<S> {
+impl<'de, S: Extract> Deserialize<'de> for Watched<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Thin::deserialize(deserializer).map(Self::from)
+        S::deserialize(deserializer).map(Self::from)
     }
 }
 
-impl<S: extract::Spec> kube::Resource for Watched<S> {
+impl<S: Extract> kube::Resource for Watched<S> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
-    fn kind(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn kind(dt: &ApiResource) -> Cow<'_, str> {
         dt.kind.as_str().into()
     }
-    fn group(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn group(dt: &ApiResource) -> Cow<'_, str> {
         dt.group.as_str().into()
     }
-    fn version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn version(dt: &ApiResource) -> Cow<'_, str> {
         dt.version.as_str().into()
     }
-    fn api_version(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
         dt.api_version.as_str().into()
     }
-    fn plural(dt: &ApiResource) -> std::borrow::Cow<'_, str> {
+    fn plural(dt: &ApiResource) -> Cow<'_, str> {
         dt.plural.as_str().into()
     }
     fn meta(&self) -> &ObjectMeta {
@@ -79,7 +80,7 @@ pub type Affects<C, F> =
     fn(&<C as Component>::Views, &<C as Component>::Resource, &Key, Option<&F>, Option<&F>) -> bool;
 
 /// The typed part of a related kind: where the facts go that are read by `S`.
-pub struct Spec<C: Component, S: extract::Spec> {
+pub struct Spec<C: Component, S: Extract> {
     /// Finds the view.
     pub view: fn(&C::Views) -> &View<S::Facts>,
     /// Finds the view, to change it.
@@ -96,28 +97,34 @@ pub struct Related<C: Component> {
     pub capability: Option<Kind>,
     /// Only objects with these labels are watched.
     pub labels: Option<&'static str>,
+    /// Only objects with these fields are watched.
+    pub fields: Option<&'static str>,
     /// It has no namespace.
     pub cluster_scoped: bool,
     /// Decisions can do without it where it may not be read.
     pub dispensable: bool,
+    /// The permission to read it is not part of the controller's own: who wants it grants it.
+    pub granted_apart: bool,
     source: Box<dyn Source<C>>,
 }
 
 impl<C: Component> Related<C> {
     /// A kind that every cluster has.
-    pub fn new<S: extract::Spec>(resource: ApiResource, spec: Spec<C, S>) -> Self {
+    pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
         Self {
             resource,
             capability: None,
             labels: None,
+            fields: None,
             cluster_scoped: false,
             dispensable: false,
+            granted_apart: false,
             source: Box::new(Arc::new(spec)),
         }
     }
 
     /// A kind of Prometheus Operator.
-    pub fn optional<S: extract::Spec>(kind: Kind, spec: Spec<C, S>) -> Self {
+    pub fn optional<S: Extract>(kind: Kind, spec: Spec<C, S>) -> Self {
         Self {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
@@ -128,6 +135,14 @@ impl<C: Component> Related<C> {
     #[must_use]
     pub fn labelled(mut self, selector: &'static str) -> Self {
         self.labels = Some(selector);
+        self
+    }
+
+    /// Limits the watch to objects with these fields, as in `reason=FailedMount`. Which fields a
+    /// kind can be selected by is up to the API server.
+    #[must_use]
+    pub fn fields(mut self, selector: &'static str) -> Self {
+        self.fields = Some(selector);
         self
     }
 
@@ -145,11 +160,19 @@ impl<C: Component> Related<C> {
         self
     }
 
+    /// Marks a kind whose permission is granted apart, for it says more than everybody likes to
+    /// show. Where it is not granted, decisions do without.
+    #[must_use]
+    pub fn granted_apart(mut self) -> Self {
+        self.granted_apart = true;
+        self.dispensable()
+    }
+
     /// Enters an object that was read from a file, if it is of this kind.
     pub fn load(&self, views: &mut C::Views, object: &Value) -> bool {
         let ours = object["kind"] == self.resource.kind.as_str()
             && object["apiVersion"] == self.resource.api_version.as_str();
-        if ours && self.matches_labels(object) {
+        if ours && self.matches_labels(object) && self.matches_fields(object) {
             self.source.load(views, object);
         }
         ours
@@ -169,6 +192,20 @@ impl<C: Component> Related<C> {
         })
     }
 
+    fn matches_fields(&self, object: &Value) -> bool {
+        let terms = self.fields.into_iter().flat_map(|s| s.split(','));
+        let mut terms = terms.filter_map(|term| term.split_once('='));
+        terms.all(|(path, value)| {
+            let (path, wanted) = match path.strip_suffix('!') {
+                Some(path) => (path, false),
+                None => (path, true),
+            };
+            // Two equals signs mean the same as one.
+            let value = value.strip_prefix('=').unwrap_or(value);
+            (field(object, path) == value) == wanted
+        })
+    }
+
     pub(crate) fn freeze(&self, views: &mut C::Views) {
         self.source.freeze(views);
     }
@@ -183,6 +220,17 @@ impl<C: Component> Related<C> {
     }
 }
 
+/// A field as field selectors compare it: text, which is empty if the field is unset.
+fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
+    let mut parts = path.split('.');
+    let found = parts.try_fold(object, |it, part| it.get(part));
+    match found {
+        None | Some(Value::Null) => "".into(),
+        Some(Value::String(text)) => text.into(),
+        Some(other) => other.to_string().into(),
+    }
+}
+
 /// Hides the type of the facts.
 trait Source<C: Component>: Send + Sync {
     fn load(&self, views: &mut C::Views, object: &Value);
@@ -191,9 +239,9 @@ trait Source<C: Component>: Send + Sync {
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
+impl<C: Component, S: Extract> Source<C> for Arc<Spec<C, S>> {
     fn load(&self, views: &mut C::Views, object: &Value) {
-        let it = Watched::from(Thin::<S>::read(object));
+        let it = Watched::from(S::read(object));
         (self.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
     }
 
@@ -209,3 +257,6 @@ impl<C: Component, S: extract::Spec> Source<C> for Arc<Spec<C, S>> {
         Box::pin(feed::related(hub, self.clone(), watch))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Capability, Caps};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::component::{Cluster, Component, Outcome, Verdict};
+use crate::inquiry::Answers;
 
 /// Flags of `render`.
 #[derive(clap::Args, Clone, Debug)]
@@ -103,10 +105,12 @@ fn render_one<C: Component>(
     it: Arc<C::Resource>,
     text: &mut String,
 ) -> anyhow::Result<()> {
-    let access = Access::default();
+    let (access, answers) = (Access::default(), Answers::default());
     let cluster = Cluster {
         caps,
         access: &access,
+        answers: &answers,
+        now: Timestamp::now(),
     };
     let seen = component.observe(views, cluster, &it);
     let mut documents = Vec::new();

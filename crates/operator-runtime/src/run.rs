@@ -21,6 +21,7 @@ use crate::component::Component;
 use crate::events::Events;
 use crate::feed::Running;
 use crate::hub::{Guarded, Hub};
+use crate::inquiry::Inquirer;
 use crate::metrics::Metrics;
 use crate::pass::{Cx, pass};
 use crate::refresh::Refresher;
@@ -162,6 +163,7 @@ async fn prepare<C: Component>(
         client,
         hub,
         backoff: Backoff::default(),
+        inquirer: Inquirer::default(),
         metrics,
     };
     Ok((Arc::new(cx), supervisor))

@@ -129,13 +129,15 @@ impl<C: Component> Supervisor<C> {
         for scope in &self.scopes {
             if capability.is_none() {
                 let resource = ApiResource::erase::<C::Resource>(&());
-                let watch = self.watch("resource", capability, &resource, None, scope);
+                let id = watch_id("resource", capability, &resource, scope);
+                let watch = self.watch(id, &resource, scope);
                 watches.push(feed::resources(self.hub.clone(), watch).boxed());
             }
             for kind in C::owned_kinds() {
                 if kind.capability == capability {
                     let resource = &kind.resource;
-                    let mut watch = self.watch("owned", capability, resource, None, scope);
+                    let id = watch_id("owned", capability, resource, scope);
+                    let mut watch = self.watch(id, resource, scope);
                     let label = format!("{}={}", C::LABEL, C::NAME);
                     watch.config = watch.config.labels(&label);
                     watches.push(feed::owned(self.hub.clone(), kind, watch).boxed());
@@ -153,13 +155,14 @@ impl<C: Component> Supervisor<C> {
                 &self.scopes
             } {
                 let resource = &related.resource;
-                let labels = related.labels;
-                let mut watch = self.watch("related", capability, resource, labels, scope);
+                let id = WatchId {
+                    labels: related.labels,
+                    fields: related.fields,
+                    ..watch_id("related", capability, resource, scope)
+                };
+                let mut watch = self.watch(id, resource, scope);
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
-                if let Some(labels) = labels {
-                    watch.config = watch.config.labels(labels);
-                }
                 watches.push(related.feed(self.hub.clone(), watch));
             }
         }
@@ -169,21 +172,14 @@ impl<C: Component> Supervisor<C> {
             .collect()
     }
 
-    fn watch(
-        &self,
-        purpose: &'static str,
-        capability: Option<Kind>,
-        resource: &ApiResource,
-        labels: Option<&'static str>,
-        scope: &Scope,
-    ) -> Watch {
-        let id = WatchId {
-            capability,
-            purpose,
-            kind: resource.kind.clone(),
-            labels,
-            namespace: scope.namespace.clone(),
-        };
+    fn watch(&self, id: WatchId, resource: &ApiResource, scope: &Scope) -> Watch {
+        let mut config = self.lists.clone();
+        if let Some(labels) = id.labels {
+            config = config.labels(labels);
+        }
+        if let Some(fields) = id.fields {
+            config = config.fields(fields);
+        }
         self.hub.expect_sync(id.clone());
         Watch {
             id,
@@ -191,8 +187,25 @@ impl<C: Component> Supervisor<C> {
             resource: resource.clone(),
             cluster_scoped: false,
             dispensable: false,
-            config: self.lists.clone(),
+            config,
         }
+    }
+}
+
+/// Names a watch of all objects of a kind.
+fn watch_id(
+    purpose: &'static str,
+    capability: Option<Kind>,
+    resource: &ApiResource,
+    scope: &Scope,
+) -> WatchId {
+    WatchId {
+        capability,
+        purpose,
+        kind: resource.kind.clone(),
+        labels: None,
+        fields: None,
+        namespace: scope.namespace.clone(),
     }
 }
 
@@ -201,3 +214,6 @@ fn announce(kind: Kind, was: Capability, is: Capability) {
     let kind = kind.name();
     tracing::info!(kind, %was, %is, "prometheus-operator capability changed");
 }
+
+#[cfg(test)]
+mod tests;

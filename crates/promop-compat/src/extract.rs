@@ -3,8 +3,12 @@
 //! Each kind has a thin type with the fields that are read and no others. A watch can deserialize
 //! into it directly, or an object that is there as JSON can be read by `from_object`; both are
 //! lenient: a field of an unexpected type is unset.
+//!
+//! Of most kinds, labels and `spec` are all that is read: their types are a [`Spec`] in a [`Thin`].
+//! A type that reads something else of an object is an [`Extract`] of its own.
 
 mod core;
+mod metadata;
 mod monitoring;
 mod policy;
 mod selector;
@@ -17,11 +21,30 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
+pub use metadata::{Metadata, OwnerRef};
 pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
 pub use policy::PolicySpec;
 
 use crate::lenient::{Lenient, Object};
 use crate::model::Labels;
+
+/// What is read of an object of one kind.
+///
+/// Each field is a [`Lenient`] one, in every struct that is read: nothing in an object may make
+/// reading it fail, since that would stop the watch of all of them.
+pub trait Extract: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
+    /// What it comes to.
+    type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// Which object it is, in which version, and its facts.
+    fn into_parts(self) -> (ObjectMeta, Self::Facts);
+
+    /// Reads an object that is there as JSON. What is no object at all is an empty one.
+    #[must_use]
+    fn read(object: &Value) -> Self {
+        Self::deserialize(object).unwrap_or_default()
+    }
+}
 
 /// What is read of the `spec` of one kind.
 pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
@@ -51,21 +74,17 @@ struct Meta {
 }
 
 impl<S: Spec> Thin<S> {
-    /// Reads an object that is there as JSON. What is no object at all is an empty one.
-    #[must_use]
-    pub fn read(object: &Value) -> Self {
-        Self::deserialize(object).unwrap_or_default()
-    }
-
     /// The facts of the object.
     #[must_use]
     pub fn into_facts(self) -> S::Facts {
         self.into_parts().1
     }
+}
 
-    /// Which object it is, in which version, and its facts.
-    #[must_use]
-    pub fn into_parts(self) -> (ObjectMeta, S::Facts) {
+impl<S: Spec> Extract for Thin<S> {
+    type Facts = S::Facts;
+
+    fn into_parts(self) -> (ObjectMeta, S::Facts) {
         let metadata = self.metadata.fields();
         let identity = ObjectMeta {
             name: metadata.name.get(),

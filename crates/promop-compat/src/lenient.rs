@@ -3,6 +3,10 @@
 //! Foreign objects come from other people's schemas. One odd field of one object must neither stop
 //! a watch nor hide the rest of the object. Nothing is buffered: what is not wanted is skipped
 //! while it is read.
+//!
+//! A type that reads a foreign object has the fields it wants as [`Lenient`], those that are
+//! objects in turn as `Lenient<Object<T>>` or `Lenient<Vec<Object<T>>>`, and derives `Deserialize`
+//! with `#[serde(default)]`. It may not use `#[serde(flatten)]`, which buffers.
 
 use std::collections::BTreeMap;
 use std::fmt;

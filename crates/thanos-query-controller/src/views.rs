@@ -6,7 +6,7 @@ use kube::core::ApiResource;
 use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    self, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
+    self, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec, Thin,
 };
 use promop_compat::model::{
     Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
@@ -55,7 +55,7 @@ pub struct Views {
 #[must_use]
 pub fn related() -> Vec<Related<QueryController>> {
     vec![
-        Related::optional::<ServiceMonitorSpec>(
+        Related::optional::<Thin<ServiceMonitorSpec>>(
             Kind::ServiceMonitor,
             Spec {
                 view: |v: &Views| &v.service_monitors,
@@ -64,7 +64,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(NOT_OURS),
-        Related::optional::<PrometheusSpec>(
+        Related::optional::<Thin<PrometheusSpec>>(
             Kind::Prometheus,
             Spec {
                 view: |v: &Views| &v.prometheuses,
@@ -73,7 +73,7 @@ pub fn related() -> Vec<Related<QueryController>> {
                 affects: |_, query, _, _, _| resource_gate(query) != Some(false),
             },
         ),
-        Related::new::<ServiceSpec>(
+        Related::new::<Thin<ServiceSpec>>(
             ApiResource::erase::<Service>(&()),
             Spec {
                 view: |v: &Views| &v.services,
@@ -81,7 +81,7 @@ pub fn related() -> Vec<Related<QueryController>> {
                 affects: service_affects,
             },
         ),
-        Related::new::<PodSpec>(
+        Related::new::<Thin<PodSpec>>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.pods,
@@ -92,7 +92,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(PROMETHEUS_PODS),
-        Related::new::<QuerierPod>(
+        Related::new::<Thin<QuerierPod>>(
             ApiResource::erase::<Pod>(&()),
             Spec {
                 view: |v: &Views| &v.queriers,
@@ -102,7 +102,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(QUERIER_PODS),
-        Related::new::<NamespaceSpec>(
+        Related::new::<Thin<NamespaceSpec>>(
             ApiResource::erase::<Namespace>(&()),
             Spec {
                 view: |v: &Views| &v.namespaces,
@@ -114,7 +114,7 @@ pub fn related() -> Vec<Related<QueryController>> {
         )
         .cluster_scoped()
         .dispensable(),
-        Related::new::<PolicySpec>(
+        Related::new::<Thin<PolicySpec>>(
             ApiResource::erase::<NetworkPolicy>(&()),
             Spec {
                 view: |v: &Views| &v.policies,

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use operator_runtime::ledger::{Counts, Workload};
-use operator_runtime::{Access, Cluster, Component, ObjectKey, Outcome, Plan, Verdict};
+use operator_runtime::{Access, Answers, Cluster, Component, ObjectKey, Outcome, Plan, Verdict};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
@@ -50,10 +51,12 @@ fn pass(views: &Views, caps: Caps, query: &Arc<ThanosQuery>) -> (Plan, ThanosQue
         thanos_image: "thanos:test".to_owned(),
     };
     let controller = QueryController::new(settings, true, &[]);
-    let access = Access::default();
+    let (access, answers) = (Access::default(), Answers::default());
     let cluster = Cluster {
         caps,
         access: &access,
+        answers: &answers,
+        now: Timestamp::UNIX_EPOCH,
     };
     let seen = controller.observe(views, cluster, query);
     let outcome = Outcome {

@@ -10,7 +10,7 @@ use kube::api::Api;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use promop_compat::detect::{is_forbidden, sleep_to};
-use promop_compat::extract;
+use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ const DENIED: Duration = Duration::from_secs(600);
 pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, S>>, watch: Watch)
 where
     C: Component,
-    S: extract::Spec,
+    S: Extract,
 {
     let api: Api<Watched<S>> = watch.api();
     let mut events = watch_objects(api, watch.config.clone())
@@ -68,7 +68,7 @@ where
     }
 }
 
-struct Feed<C: Component, S: extract::Spec> {
+struct Feed<C: Component, S: Extract> {
     hub: Arc<Hub<C>>,
     spec: Arc<Spec<C, S>>,
     watch: Watch,
@@ -89,7 +89,7 @@ struct Thaw {
     latest: Instant,
 }
 
-impl<C: Component, S: extract::Spec> Feed<C, S> {
+impl<C: Component, S: Extract> Feed<C, S> {
     fn take_in(&mut self, event: Event<Watched<S>>) {
         match event {
             Event::Init => self.listing.clear(),

@@ -27,8 +27,9 @@ impl From<Verdict> for Converged {
     }
 }
 
-/// Applies what differs, in order, then deletes what is not wanted any more. Nothing is deleted
-/// unless everything was applied.
+/// Applies what differs, in order, then amends the objects of others, then deletes what is not
+/// wanted any more. Nothing is amended unless everything was applied, and nothing is deleted unless
+/// everything was amended.
 pub(super) async fn converge<C: Component>(
     cx: &Cx<C>,
     it: &C::Resource,
@@ -70,6 +71,13 @@ pub(super) async fn converge<C: Component>(
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),
             Err(Refusal::Error(error)) => return failed(cx, &object.key, error),
+        }
+    }
+    for amendment in plan.amendments() {
+        match writer.amend(amendment).await {
+            Ok(()) => {}
+            Err(Refusal::Verdict(verdict)) => return verdict.into(),
+            Err(Refusal::Error(error)) => return failed(cx, &amendment.key, error),
         }
     }
     let surplus = cx.hub.state().ledger.surplus(owner, plan);

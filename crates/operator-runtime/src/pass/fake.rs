@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
@@ -17,6 +18,7 @@ pub type Line = String;
 struct State {
     objects: BTreeMap<String, Value>,
     requests: Vec<Line>,
+    sent: Vec<(Line, Parts, Value)>,
     failures: Vec<(String, u16, Value)>,
     version: u64,
 }
@@ -50,6 +52,21 @@ impl Fake {
         std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 
+    /// The head and the body of the first request whose line is `line`.
+    pub fn sent(&self, line: &str) -> Option<(Parts, Value)> {
+        let state = self.0.lock().unwrap();
+        let mut sent = state.sent.iter();
+        sent.find(|(it, ..)| it == line)
+            .map(|(_, head, body)| (head.clone(), body.clone()))
+    }
+
+    /// The query of every request so far, as it was sent.
+    pub fn queries(&self) -> Vec<String> {
+        let state = self.0.lock().unwrap();
+        let queries = state.sent.iter().flat_map(|(_, head, _)| head.uri.query());
+        queries.map(str::to_owned).collect()
+    }
+
     /// Puts an object in place, or replaces it.
     pub fn put(&self, path: &str, object: Value) {
         self.0
@@ -77,6 +94,7 @@ impl Fake {
         let line = format!("{} {short}", head.method);
         let mut state = self.0.lock().unwrap();
         state.requests.push(line.clone());
+        state.sent.push((line.clone(), head.clone(), body.clone()));
         if let Some(i) = state
             .failures
             .iter()

@@ -1,4 +1,4 @@
-//! One pass over one custom resource: observe, plan, apply, prune, status.
+//! One pass over one custom resource: observe, inquire, plan, apply, amend, prune, status.
 
 mod converge;
 mod status;
@@ -11,6 +11,7 @@ use kube::core::ObjectMeta;
 use kube::core::object::HasStatus;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource};
+use tokio::time::Instant;
 
 use converge::converge;
 use status::write_status;
@@ -21,6 +22,7 @@ use crate::component::{Component, Outcome, Verdict};
 use crate::error::{Error, Invalid};
 use crate::events::Events;
 use crate::hub::{Guarded, Hub, Written, owner, version};
+use crate::inquiry::{Inquirer, Inquiry};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
 use crate::refresh::Refresher;
@@ -30,6 +32,9 @@ const TAKEN_RETRY: Duration = Duration::from_secs(60);
 
 /// How long until an object that the API server refused is tried again.
 const REJECTED_RETRY: Duration = Duration::from_secs(300);
+
+/// The soonest that a resource is looked at again for no other reason than the time.
+const SOONEST: Duration = Duration::from_secs(1);
 
 /// How often an optional kind may be refused before it is told: by then it is detected as gone, or
 /// something else is wrong.
@@ -45,6 +50,8 @@ pub struct Cx<C: Component> {
     pub hub: Arc<Hub<C>>,
     /// Delays after failures.
     pub backoff: Backoff,
+    /// Asks pods.
+    pub inquirer: Inquirer,
     /// Makes kubelets refresh mounted files.
     pub refresher: Refresher,
     /// Events.
@@ -55,7 +62,7 @@ pub struct Cx<C: Component> {
 
 /// Looks at one custom resource. Never fails: a failure is a result with a delay.
 pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let meta = it.meta();
     let uid = meta.uid.clone().unwrap_or_default();
     if meta.deletion_timestamp.is_some() {
@@ -70,7 +77,8 @@ pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
             let owner = owner(&*it);
             let told = unfit::tell(&cx, &owner, meta, &invalid.to_string()).await;
             let verdict = Verdict::Invalid(Invalid::new("spec", invalid.to_string()));
-            conclude(&cx, &owner, &verdict, told.err())
+            let (wait, result) = conclude(&cx, &owner, &verdict, told.err());
+            (action(wait), result)
         }
     };
     cx.metrics.passed(result, started.elapsed());
@@ -101,7 +109,12 @@ async fn run<C: Component>(
         (seen, previous)
     };
 
-    let (verdict, plan, failure) = if C::paused(resource) {
+    let paused = C::paused(resource);
+    if !paused && inquire(cx, &C::inquiries(&seen)).await {
+        let state = cx.hub.state();
+        seen = cx.component.observe(&state.views, state.cluster(), &it);
+    }
+    let (verdict, plan, failure) = if paused {
         (Verdict::Paused, None, None)
     } else {
         match cx.component.plan(&seen) {
@@ -140,15 +153,45 @@ async fn run<C: Component>(
         Ok(()) => failure,
         Err(error) => failure.or(Some(error)),
     };
-    let action = conclude(cx, &owner, &outcome.verdict, failure);
+    let (wait, result) = conclude(cx, &owner, &outcome.verdict, failure);
     let refused = cx.hub.state().access.is_refused(&questions);
-    match action {
+    let waits = [
+        wait,
         // Nothing tells when a permission is granted to somebody else.
-        (action, result) if refused && action == Action::await_change() => {
-            (Action::requeue(access::FRESH), result)
-        }
-        action => action,
+        refused.then_some(access::FRESH),
+        if paused { None } else { look_again(cx, &seen) },
+    ];
+    (action(waits.into_iter().flatten().min()), result)
+}
+
+/// Asks the pods that have to be asked; returns whether any had to.
+async fn inquire<C: Component>(cx: &Cx<C>, inquiries: &[Inquiry]) -> bool {
+    let due = cx.hub.state().answers.due(inquiries);
+    if due.is_empty() {
+        return false;
     }
+    // One time for all of them, so that they are due together the next time, too.
+    let at = Instant::now();
+    let answers = cx.inquirer.ask(due).await;
+    let mut state = cx.hub.state();
+    for (inquiry, answer) in answers {
+        state.answers.take_in(&inquiry, at, answer);
+    }
+    true
+}
+
+/// When a resource must be looked at again for the time alone. Rounded up: an answer must be due
+/// by then.
+fn look_again<C: Component>(cx: &Cx<C>, seen: &C::Observed) -> Option<Duration> {
+    let next = cx.hub.state().answers.next(&C::inquiries(seen));
+    let wait = next.into_iter().chain(C::again(seen)).min()?;
+    let started = u64::from(wait.subsec_nanos() > 0);
+    let whole = Duration::from_secs(wait.as_secs().saturating_add(started));
+    Some(whole.max(SOONEST))
+}
+
+fn action(wait: Option<Duration>) -> Action {
+    wait.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// Asks what has to be asked; returns whether anything had to.
@@ -172,29 +215,30 @@ fn written_is_old<S, K: Resource>(
         .is_some_and(|w| w.version <= version(resource))
 }
 
+/// Which result it is, and how long to wait if nothing changes.
 fn conclude<C: Component>(
     cx: &Cx<C>,
     owner: &Owner,
     verdict: &Verdict,
     failure: Option<Error>,
-) -> (Action, PassResult) {
+) -> (Option<Duration>, PassResult) {
     if let Some(error) = failure {
         let delay = cx.backoff.next(&owner.uid);
         let (namespace, name) = (&owner.namespace, &owner.name);
         if error.is_transient() {
             tracing::debug!(namespace, name, error = error.line(), ?delay, "tried again");
-            return (Action::requeue(delay), PassResult::Requeue);
+            return (Some(delay), PassResult::Requeue);
         }
         tracing::warn!(namespace, name, error = error.line(), ?delay, "pass failed");
-        return (Action::requeue(delay), PassResult::Error);
+        return (Some(delay), PassResult::Error);
     }
     cx.backoff.forget(&owner.uid);
     match verdict {
-        Verdict::NameTaken { .. } => (Action::requeue(TAKEN_RETRY), PassResult::Invalid),
+        Verdict::NameTaken { .. } => (Some(TAKEN_RETRY), PassResult::Invalid),
         // An admission policy or webhook may think otherwise later.
-        Verdict::Rejected { .. } => (Action::requeue(REJECTED_RETRY), PassResult::Invalid),
-        Verdict::Invalid(_) => (Action::await_change(), PassResult::Invalid),
-        _ => (Action::await_change(), PassResult::Success),
+        Verdict::Rejected { .. } => (Some(REJECTED_RETRY), PassResult::Invalid),
+        Verdict::Invalid(_) => (None, PassResult::Invalid),
+        _ => (None, PassResult::Success),
     }
 }
 
@@ -210,6 +254,8 @@ fn reference<C: Component>(meta: &ObjectMeta) -> k8s_openapi::api::core::v1::Obj
 }
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod toy;

@@ -1,128 +1,19 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Resource;
 use kube::core::{ApiResource, DeserializeGuard};
-use kube::{CustomResource, Resource};
 use promop_compat::caps::Caps;
-use promop_compat::detect::Need;
-use promop_compat::model::Key;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fake::Fake;
+use super::toy::{Toy, ToyController, question};
 use super::*;
-use crate::component::{Cluster, OwnedKind, Told};
-use crate::conditions::Conditions;
-use crate::error::Invalid;
 use crate::ledger::Owned;
-use crate::plan::{ObjectKey, Plan};
-use crate::related::Related;
+use crate::plan::ObjectKey;
 
-/// Wants a ConfigMap for each name.
-#[derive(CustomResource, Clone, Debug, Serialize, Deserialize)]
-#[kube(
-    group = "example.com",
-    version = "v1",
-    kind = "Toy",
-    namespaced,
-    status = "ToyStatus",
-    schema = "disabled"
-)]
-pub struct ToySpec {
-    #[serde(default)]
-    names: Vec<String>,
-    #[serde(default)]
-    paused: bool,
-    /// Asks what a ServiceAccount may do.
-    #[serde(default)]
-    asks: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ToyStatus {
-    #[serde(default)]
-    hash: Option<String>,
-    #[serde(default)]
-    conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
-}
-
-struct ToyController;
-
-impl Component for ToyController {
-    type Resource = Toy;
-    type Status = ToyStatus;
-    type Views = ();
-    type Observed = Arc<Toy>;
-    const NAME: &'static str = "toy";
-    const LABEL: &'static str = "example.com/controller";
-    const REFRESH: &'static str = "example.com/refresh";
-    const TOLD: &'static [Told] = &[Told {
-        condition: "Reconciled",
-        good: "True",
-        at_first: true,
-    }];
-
-    fn owned_kinds() -> Vec<OwnedKind> {
-        vec![OwnedKind::builtin::<ConfigMap>()]
-    }
-    fn needs() -> Vec<Need> {
-        Vec::new()
-    }
-    fn related() -> Vec<Related<Self>> {
-        Vec::new()
-    }
-    fn observe(&self, (): &(), _: Cluster<'_>, it: &Arc<Toy>) -> Arc<Toy> {
-        it.clone()
-    }
-    fn plan(&self, it: &Arc<Toy>) -> Result<Plan, Invalid> {
-        if it.spec.names.iter().any(String::is_empty) {
-            return Err(Invalid::new("spec.names", "must not be empty"));
-        }
-        let mut plan = Plan::new(&**it, Self::LABEL, Self::NAME);
-        for name in &it.spec.names {
-            plan.push(ConfigMap {
-                metadata: kube::core::ObjectMeta {
-                    name: Some(name.clone()),
-                    ..Default::default()
-                },
-                ..Default::default()
-            });
-        }
-        Ok(plan)
-    }
-    fn status(&self, it: &Arc<Toy>, outcome: &Outcome, previous: &ToyStatus) -> ToyStatus {
-        let mut conditions = Conditions::new(&previous.conditions, it.metadata.generation);
-        conditions.set_standard(outcome, &[]);
-        ToyStatus {
-            hash: outcome.applied_hash.clone(),
-            conditions: conditions.finish(),
-        }
-    }
-    fn questions(it: &Arc<Toy>) -> Vec<Question> {
-        match it.spec.asks {
-            true => vec![question()],
-            false => Vec::new(),
-        }
-    }
-    fn applied_hash(status: &ToyStatus) -> Option<&str> {
-        status.hash.as_deref()
-    }
-    fn conditions(
-        status: &ToyStatus,
-    ) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
-        &status.conditions
-    }
-    fn paused(it: &Toy) -> bool {
-        it.spec.paused
-    }
-    fn pods_mounting(&self, (): &(), it: &Toy, object: &ObjectKey) -> Vec<String> {
-        vec![format!(
-            "pod-of-{}-{}",
-            it.metadata.name.as_deref().unwrap_or_default(),
-            object.name
-        )]
-    }
-}
+mod amendments;
+mod inquiries;
 
 struct Bench {
     fake: Fake,
@@ -139,6 +30,7 @@ impl Bench {
             component: ToyController,
             hub: Arc::new(Hub::new(caps, Arc::default())),
             backoff: Backoff::default(),
+            inquirer: Inquirer::default(),
             refresher: Refresher::new(client.clone(), ToyController::REFRESH),
             events: Events::new(client.clone(), "toy", "test"),
             metrics: Metrics::new("toy"),
@@ -176,16 +68,6 @@ impl Bench {
             .find(|c| c.type_ == "Reconciled")
             .expect("always present");
         (it.reason.clone(), it.message.clone())
-    }
-}
-
-fn question() -> Question {
-    Question {
-        account: Key::new("monitoring", "prometheus"),
-        namespace: "ns".to_owned(),
-        group: "",
-        resource: "pods",
-        verb: "list",
     }
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use kube::api::ListParams;
 use kube::core::ApiResource;
 use promop_compat::detect;
 use promop_compat::names::NAME;
@@ -173,14 +174,15 @@ where
     K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned,
 {
     let resource = ApiResource::erase::<K>(&());
+    let params = ListParams::default();
     let mut kept = Vec::new();
     let mut take = |object: Value| {
         // What cannot be read is not what is looked for.
         kept.extend(serde_json::from_value(object).ok().filter(&keep));
     };
-    let mut listed = reader.each(&resource, None, true, &mut take).await;
+    let mut listed = reader.each(&resource, &params, true, &mut take).await;
     if listed.as_ref().is_err_and(is_forbidden) && !reader.namespaces.is_empty() {
-        listed = reader.each(&resource, None, false, &mut take).await;
+        listed = reader.each(&resource, &params, false, &mut take).await;
     }
     match listed {
         Ok(()) => Ok(Some(kept)),

@@ -70,7 +70,7 @@ impl Reader {
     pub async fn each(
         &self,
         resource: &ApiResource,
-        labels: Option<&str>,
+        params: &ListParams,
         everywhere: bool,
         mut take: impl FnMut(Value),
     ) -> Result<(), kube::Error> {
@@ -83,10 +83,7 @@ impl Reader {
                 None => Api::all_with(self.client.clone(), resource),
                 Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
             };
-            let mut params = ListParams::default().limit(PAGE);
-            if let Some(labels) = labels {
-                params = params.labels(labels);
-            }
+            let mut params = params.clone().limit(PAGE);
             loop {
                 let page = api.list(&params).await?;
                 for mut object in page.items {
@@ -108,7 +105,8 @@ impl Reader {
     /// Every object of a kind in the namespaces.
     pub async fn list(&self, resource: &ApiResource) -> Result<Vec<Value>, kube::Error> {
         let mut all = Vec::new();
-        self.each(resource, None, false, |object| all.push(object))
+        let params = ListParams::default();
+        self.each(resource, &params, false, |object| all.push(object))
             .await?;
         Ok(all)
     }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt;
+use jiff::Timestamp;
+use kube::api::ListParams;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
 use promop_compat::caps::{Capability, Caps, Kind};
@@ -21,6 +23,7 @@ use crate::access::{self, Access};
 use crate::component::{Cluster, Component, Outcome, Verdict};
 use crate::conditions::RECONCILED;
 use crate::hub::owner;
+use crate::inquiry::Answers;
 use crate::plan::{Plan, Planned};
 
 /// Objects that are looked at at a time.
@@ -92,9 +95,16 @@ impl<C: Component> Look<'_, C> {
                 kind.load(&mut views, &object);
             };
             let reader = self.reader;
-            let listed = reader.each(&kind.resource, kind.labels, kind.cluster_scoped, load);
+            let params = ListParams {
+                label_selector: kind.labels.map(str::to_owned),
+                field_selector: kind.fields.map(str::to_owned),
+                ..Default::default()
+            };
+            let listed = reader.each(&kind.resource, &params, kind.cluster_scoped, load);
             match listed.await {
                 Ok(()) => {}
+                // As it is meant to be, unless somebody grants it.
+                Err(error) if is_forbidden(&error) && kind.granted_apart => kind.deny(&mut views),
                 Err(error) if is_forbidden(&error) => {
                     kind.deny(&mut views);
                     if let Some(optional) = kind.capability {
@@ -166,7 +176,15 @@ impl<C: Component> Look<'_, C> {
         access: &Access,
         it: &Arc<C::Resource>,
     ) -> C::Observed {
-        self.component.observe(views, Cluster { caps, access }, it)
+        // Nothing is asked of pods: a preflight may run where they cannot be reached.
+        let answers = Answers::default();
+        let cluster = Cluster {
+            caps,
+            access,
+            answers: &answers,
+            now: Timestamp::now(),
+        };
+        self.component.observe(views, cluster, it)
     }
 
     /// Notes the fields of an object that the installed definition of its kind does not know.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Spec, Thin};
+use super::{Extract, Spec, Thin};
 use crate::lenient::{Lenient, Object};
 use crate::model::{Labels, NamespaceFacts, PodFacts, PortFacts, ServiceFacts, SidecarFacts};
 use crate::names;

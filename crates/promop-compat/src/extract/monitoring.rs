@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::selector::{Selector, optional, required};
-use super::{Spec, Thin};
+use super::{Extract, Spec, Thin};
 use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object};
 use crate::model::{Labels, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::selector::{Selector, optional, required};
-use super::{Spec, Thin};
+use super::{Extract, Spec, Thin};
 use crate::lenient::{Lenient, Object, Present, Shape};
 use crate::model::Labels;
 use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};

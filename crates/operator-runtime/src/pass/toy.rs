@@ -1,0 +1,255 @@
+//! A controller for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::CustomResource;
+use kube::core::ApiResource;
+use promop_compat::detect::Need;
+use promop_compat::extract::{Extract, Metadata, NamespaceSpec, PodSpec, Thin};
+use promop_compat::lenient::{Lenient, Object};
+use promop_compat::model::{Key, NamespaceFacts, PodFacts};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::access::Question;
+use crate::component::{Cluster, Component, Outcome, OwnedKind, Told};
+use crate::conditions::Conditions;
+use crate::error::Invalid;
+use crate::inquiry::Inquiry;
+use crate::plan::{Amendment, ObjectKey, Plan};
+use crate::related::{Related, Spec};
+use crate::view::View;
+
+/// Wants a ConfigMap for each name.
+#[derive(CustomResource, Clone, Debug, Serialize, Deserialize)]
+#[kube(
+    group = "example.com",
+    version = "v1",
+    kind = "Toy",
+    namespaced,
+    status = "ToyStatus",
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ToySpec {
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    paused: bool,
+    /// Asks what a ServiceAccount may do.
+    #[serde(default)]
+    asks: bool,
+    /// Wants a ConfigMap for each answer, too.
+    #[serde(default)]
+    urls: Vec<String>,
+    /// How old an answer may be, in seconds.
+    #[serde(default)]
+    every: u64,
+    /// When to look again, in seconds.
+    again: Option<u64>,
+    /// The patches of claims, by name.
+    #[serde(default)]
+    amends: Vec<(String, Value)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToyStatus {
+    #[serde(default)]
+    hash: Option<String>,
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+/// What is read of an event.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct EventText {
+    metadata: Lenient<Object<Metadata>>,
+    message: Lenient<String>,
+}
+
+impl Extract for EventText {
+    type Facts = String;
+
+    fn into_parts(self) -> (ObjectMeta, String) {
+        let identity = self.metadata.fields().identity();
+        (identity, self.message.or_default())
+    }
+}
+
+#[derive(Default)]
+pub struct ToyViews {
+    pub pods: View<PodFacts>,
+    pub nodes: View<NamespaceFacts>,
+    pub mounts: View<String>,
+    pub attachments: View<String>,
+}
+
+pub struct ToySeen {
+    toy: Arc<Toy>,
+    answers: Vec<String>,
+}
+
+pub struct ToyController;
+
+impl Component for ToyController {
+    type Resource = Toy;
+    type Status = ToyStatus;
+    type Views = ToyViews;
+    type Observed = ToySeen;
+    const NAME: &'static str = "toy";
+    const LABEL: &'static str = "example.com/controller";
+    const REFRESH: &'static str = "example.com/refresh";
+    const TOLD: &'static [Told] = &[Told {
+        condition: "Reconciled",
+        good: "True",
+        at_first: true,
+    }];
+
+    fn owned_kinds() -> Vec<OwnedKind> {
+        vec![OwnedKind::builtin::<ConfigMap>()]
+    }
+    fn amended_kinds() -> Vec<ApiResource> {
+        vec![ApiResource::erase::<PersistentVolumeClaim>(&())]
+    }
+    fn needs() -> Vec<Need> {
+        Vec::new()
+    }
+    fn related() -> Vec<Related<Self>> {
+        vec![
+            Related::new::<Thin<PodSpec>>(
+                ApiResource::erase::<Pod>(&()),
+                Spec {
+                    view: |v: &ToyViews| &v.pods,
+                    view_mut: |v: &mut ToyViews| &mut v.pods,
+                    affects: |_, _, _, _, _| false,
+                },
+            ),
+            Related::new::<Thin<NamespaceSpec>>(
+                ApiResource::erase::<Node>(&()),
+                Spec {
+                    view: |v: &ToyViews| &v.nodes,
+                    view_mut: |v: &mut ToyViews| &mut v.nodes,
+                    affects: |_, _, _, _, _| false,
+                },
+            )
+            .cluster_scoped()
+            .granted_apart(),
+            Related::new::<EventText>(
+                ApiResource::erase::<Event>(&()),
+                Spec {
+                    view: |v: &ToyViews| &v.mounts,
+                    view_mut: |v: &mut ToyViews| &mut v.mounts,
+                    affects: |_, _, _, _, _| false,
+                },
+            )
+            .fields("involvedObject.kind=Pod,reason=FailedMount")
+            .granted_apart(),
+            Related::new::<EventText>(
+                ApiResource::erase::<Event>(&()),
+                Spec {
+                    view: |v: &ToyViews| &v.attachments,
+                    view_mut: |v: &mut ToyViews| &mut v.attachments,
+                    affects: |_, _, _, _, _| false,
+                },
+            )
+            .fields("reason==FailedAttachVolume,type!=Normal")
+            .granted_apart(),
+        ]
+    }
+    fn observe(&self, _: &ToyViews, cluster: Cluster<'_>, it: &Arc<Toy>) -> ToySeen {
+        let urls = it.spec.urls.iter();
+        let answers = urls.filter_map(|url| cluster.answers.answer(url)?.ok());
+        ToySeen {
+            toy: it.clone(),
+            answers: answers.map(str::to_owned).collect(),
+        }
+    }
+    fn inquiries(seen: &ToySeen) -> Vec<Inquiry> {
+        let urls = seen.toy.spec.urls.iter();
+        urls.map(|url| Inquiry {
+            url: url.clone(),
+            every: Duration::from_secs(seen.toy.spec.every),
+            keep: |body| body.trim().to_owned(),
+        })
+        .collect()
+    }
+    fn again(seen: &ToySeen) -> Option<Duration> {
+        seen.toy.spec.again.map(Duration::from_secs)
+    }
+    fn plan(&self, seen: &ToySeen) -> Result<Plan, Invalid> {
+        let spec = &seen.toy.spec;
+        if spec.names.iter().any(String::is_empty) {
+            return Err(Invalid::new("spec.names", "must not be empty"));
+        }
+        let mut plan = Plan::new(&*seen.toy, Self::LABEL, Self::NAME);
+        for name in spec.names.iter().chain(&seen.answers) {
+            plan.push(ConfigMap {
+                metadata: ObjectMeta {
+                    name: Some(name.clone()),
+                    ..Default::default()
+                },
+                ..Default::default()
+            });
+        }
+        for (name, patch) in &spec.amends {
+            let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
+            plan.amend(Amendment {
+                key: ObjectKey {
+                    group: resource.group.clone(),
+                    kind: resource.kind.clone(),
+                    name: name.clone(),
+                },
+                resource,
+                uid: format!("uid-of-{name}"),
+                patch: patch.clone(),
+            });
+        }
+        Ok(plan)
+    }
+    fn status(&self, seen: &ToySeen, outcome: &Outcome, previous: &ToyStatus) -> ToyStatus {
+        let generation = seen.toy.metadata.generation;
+        let mut conditions = Conditions::new(&previous.conditions, generation);
+        conditions.set_standard(outcome, &[]);
+        ToyStatus {
+            hash: outcome.applied_hash.clone(),
+            conditions: conditions.finish(),
+        }
+    }
+    fn questions(seen: &ToySeen) -> Vec<Question> {
+        match seen.toy.spec.asks {
+            true => vec![question()],
+            false => Vec::new(),
+        }
+    }
+    fn applied_hash(status: &ToyStatus) -> Option<&str> {
+        status.hash.as_deref()
+    }
+    fn conditions(status: &ToyStatus) -> &[Condition] {
+        &status.conditions
+    }
+    fn paused(it: &Toy) -> bool {
+        it.spec.paused
+    }
+    fn pods_mounting(&self, _: &ToyViews, it: &Toy, object: &ObjectKey) -> Vec<String> {
+        vec![format!(
+            "pod-of-{}-{}",
+            it.metadata.name.as_deref().unwrap_or_default(),
+            object.name
+        )]
+    }
+}
+
+/// What a toy asks of the API server.
+pub fn question() -> Question {
+    Question {
+        account: Key::new("monitoring", "prometheus"),
+        namespace: "ns".to_owned(),
+        group: "",
+        resource: "pods",
+        verb: "list",
+    }
+}

@@ -1,0 +1,60 @@
+use promop_compat::model::Key;
+use serde_json::json;
+
+use super::*;
+use crate::pass::toy::{ToyController, ToyViews};
+
+fn load(object: &Value) -> ToyViews {
+    let mut views = ToyViews::default();
+    for related in ToyController::related() {
+        related.load(&mut views, object);
+    }
+    views
+}
+
+fn event(kind: &str, reason: &str, type_: Value) -> ToyViews {
+    load(&json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "x.1", "namespace": "ns"},
+        "involvedObject": {"kind": kind}, "reason": reason, "type": type_, "message": "why",
+    }))
+}
+
+#[test]
+fn files_are_selected_by_fields_as_watches_are() {
+    let warning = || json!("Warning");
+    let views = event("Pod", "FailedMount", warning());
+    let why = views.mounts.items().get(&Key::new("ns", "x.1"));
+    assert_eq!(why.map(String::as_str), Some("why"));
+    assert!(views.attachments.items().is_empty());
+
+    let other = event("Node", "FailedMount", warning());
+    assert!(other.mounts.items().is_empty());
+
+    let attachments = |type_| event("Pod", "FailedAttachVolume", type_).attachments;
+    assert_eq!(attachments(warning()).items().len(), 1);
+    assert_eq!(attachments(json!(null)).items().len(), 1);
+    assert!(attachments(json!("Normal")).items().is_empty());
+}
+
+#[test]
+fn fields_are_compared_as_text() {
+    let object = json!({"spec": {"count": 3, "on": true, "none": null}, "a": "x"});
+    let read = |path| field(&object, path).into_owned();
+    assert_eq!(read("spec.count"), "3");
+    assert_eq!(read("spec.on"), "true");
+    assert_eq!(read("a"), "x");
+    for unset in ["spec.none", "spec.gone", "gone.deep", "a.deep"] {
+        assert_eq!(read(unset), "");
+    }
+}
+
+#[test]
+fn what_is_granted_apart_can_be_done_without() {
+    let apart = |kind: &str| {
+        let mut all = ToyController::related().into_iter();
+        let it = all.find(|r| r.resource.kind == kind).unwrap();
+        (it.granted_apart, it.dispensable)
+    };
+    assert_eq!(apart("Event"), (true, true));
+    assert_eq!(apart("Pod"), (false, false));
+}

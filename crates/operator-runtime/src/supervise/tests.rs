@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+use super::*;
+use crate::pass::fake::Fake;
+use crate::pass::toy::ToyController;
+
+#[tokio::test]
+async fn a_watch_for_each_selector_of_fields() {
+    let fake = Fake::default();
+    let (_, caps) = watch::channel(Caps::default());
+    let mut supervisor = Supervisor::<ToyController> {
+        hub: Arc::new(Hub::new(caps, Arc::default())),
+        client: fake.client(),
+        scopes: vec![Scope {
+            namespace: Some("ns".to_owned()),
+            client: fake.client(),
+        }],
+        lists: watcher::Config::default(),
+        metrics: Metrics::new("toy"),
+        running: BTreeMap::new(),
+        always: Vec::new(),
+    };
+    supervisor.start();
+    let expected = supervisor.hub.sync_progress().borrow().clone();
+    let events = expected.iter().filter(|id| id.kind == "Event");
+    let fields: Vec<_> = events.map(|id| id.fields).collect();
+    let mounts = "involvedObject.kind=Pod,reason=FailedMount";
+    let attachments = "reason==FailedAttachVolume,type!=Normal";
+    assert_eq!(fields, [Some(mounts), Some(attachments)]);
+
+    let encoded = [
+        "fieldSelector=involvedObject.kind%3DPod%2Creason%3DFailedMount",
+        "fieldSelector=reason%3D%3DFailedAttachVolume%2Ctype%21%3DNormal",
+    ];
+    let both_asked = async {
+        loop {
+            let queries = fake.queries();
+            let is_asked = |it: &&str| queries.iter().any(|query| query.contains(it));
+            if encoded.iter().all(is_asked) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let both_asked = tokio::time::timeout(Duration::from_secs(10), both_asked).await;
+    assert!(both_asked.is_ok(), "{:?}", fake.queries());
+}
