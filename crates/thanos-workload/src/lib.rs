@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod checks;
+pub mod digest;
 pub mod duration;
 pub mod flags;
 pub mod image;

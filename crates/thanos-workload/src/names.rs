@@ -9,12 +9,25 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Longest DNS label and longest label value.
 const MAX: usize = 63;
 
+/// Longest name of a StatefulSet: its pods carry a label of it and a dash and ten more characters.
+const MAX_STATEFUL_SET: usize = MAX - 11;
+
 /// The name of a child: the parts joined by dashes, as a DNS label, since most of them become
 /// Services.
 #[must_use]
 pub fn child(parts: &[&str]) -> String {
+    child_of_length(parts, MAX)
+}
+
+/// The name of a StatefulSet.
+#[must_use]
+pub fn child_of_stateful_set(parts: &[&str]) -> String {
+    child_of_length(parts, MAX_STATEFUL_SET)
+}
+
+fn child_of_length(parts: &[&str], max: usize) -> String {
     let plain = parts.join("-");
-    if is_dns_label(&plain) {
+    if is_dns_label(&plain) && plain.len() <= max {
         return plain;
     }
     let readable: String = plain
@@ -27,7 +40,7 @@ pub fn child(parts: &[&str]) -> String {
             }
         })
         .collect();
-    with_hash(&readable, &plain)
+    with_hash(&readable, &plain, max)
 }
 
 /// The name of a child that several children could share if the parts were only joined, with the
@@ -45,7 +58,7 @@ pub fn child_of_many(parts: &[&str], identity: &str) -> String {
             }
         })
         .collect();
-    with_hash(&readable, identity)
+    with_hash(&readable, identity, MAX)
 }
 
 /// A text as a label value.
@@ -58,13 +71,13 @@ pub fn label_value(text: &str) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    with_hash(&readable, text)
+    with_hash(&readable, text, MAX)
 }
 
-fn with_hash(readable: &str, whole: &str) -> String {
+fn with_hash(readable: &str, whole: &str, max: usize) -> String {
     // Eight digits: the names of one namespace do not collide by chance.
     let hash = format!("{:08x}", xxh3_64(whole.as_bytes()) as u32);
-    let room = MAX - hash.len() - 1;
+    let room = max - hash.len() - 1;
     let cut = &readable[..readable.len().min(room)];
     format!("{}-{hash}", cut.trim_matches('-'))
 }
@@ -122,6 +135,14 @@ mod tests {
         }
         assert!(is_label_value(&label_value(&long)));
         assert!(is_label_value(&label_value("a/b")));
+    }
+
+    #[test]
+    fn a_stateful_set_leaves_room_for_the_revision() {
+        let long = "x".repeat(40);
+        let name = child_of_stateful_set(&["thanos-store", &long]);
+        assert!(name.len() <= 52 && is_dns_label(&name), "{name}");
+        assert_eq!(child_of_stateful_set(&["thanos-store", "a"]), "thanos-store-a");
     }
 
     /// A name must not change between versions: objects would be made anew.

@@ -8,16 +8,12 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::labels::{Identity, Map};
+use crate::labels::Map;
 use crate::ports;
 
 /// Admits everyone to the ports that the pods declare, the user's included, and nobody to others.
 #[must_use]
-pub fn admit(
-    identity: &Identity,
-    metadata: ObjectMeta,
-    template: &PodTemplateSpec,
-) -> NetworkPolicy {
+pub fn admit(pods: Map, metadata: ObjectMeta, template: &PodTemplateSpec) -> NetworkPolicy {
     let containers = template.spec.iter().flat_map(|s| &s.containers);
     let ports = containers.flat_map(|c| c.ports.iter().flatten());
     let ports = ports
@@ -27,7 +23,7 @@ pub fn admit(
         from: None,
         ports: Some(ports),
     };
-    policy(metadata, identity.selector_labels(), vec![rule])
+    policy(metadata, pods, vec![rule])
 }
 
 /// Admits the queriers to the StoreAPI of the bridges, which is all that the bridged Prometheus

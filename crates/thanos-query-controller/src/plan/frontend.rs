@@ -75,7 +75,7 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
         )],
         config_maps: Vec::new(),
         policies: guarded(seen)
-            .then(|| policy::admit(&identity, metadata.clone(), &template))
+            .then(|| policy::admit(identity.selector_labels(), metadata.clone(), &template))
             .into_iter()
             .collect(),
         budgets: pdb::budget(&identity, metadata.clone(), replicas, budget)

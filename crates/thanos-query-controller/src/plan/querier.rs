@@ -104,7 +104,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
             .into_iter()
             .collect(),
         policies: guarded(seen)
-            .then(|| policy::admit(&identity, metadata.clone(), &template))
+            .then(|| policy::admit(identity.selector_labels(), metadata.clone(), &template))
             .into_iter()
             .collect(),
         budgets: pdb::budget(&identity, metadata.clone(), replicas, budget)

@@ -1,0 +1,70 @@
+//! What is read of the objects that a decision depends on.
+//!
+//! All of these kinds come with Kubernetes, whose API server stores nothing that does not fit.
+
+mod claim;
+mod event;
+mod pod;
+mod querier;
+mod secret;
+mod set;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::model::Labels;
+use serde::Deserialize;
+use thanos_api::names::label;
+
+pub use claim::{ClaimFacts, ClaimObject, ClassFacts, ClassObject};
+pub use event::{Failure, MountEvent, MountFacts};
+pub use pod::{Ended, PodFacts, PodObject, PodState};
+pub use querier::{QuerierFacts, QuerierObject};
+pub use secret::{Digest, SecretFacts, SecretObject};
+pub use set::{SetFacts, SetObject};
+
+/// What is read of the metadata of any object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Meta {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: i64,
+    deletion_timestamp: Option<String>,
+    labels: Labels,
+    annotations: BTreeMap<String, String>,
+    owner_references: Vec<OwnerReference>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct OwnerReference {
+    kind: String,
+    name: String,
+    uid: String,
+    controller: bool,
+}
+
+impl Meta {
+    /// Which object it is.
+    fn identity(&self) -> ObjectMeta {
+        ObjectMeta {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|r| r.controller)
+    }
+
+    /// The name of the custom resource that it belongs to.
+    fn owner(&self) -> String {
+        self.labels.get(label::OWNER).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,61 @@
+//! Secrets: digests of what is in them, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::extract::Extract;
+use serde::de::{Deserializer, Error, Visitor};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::Meta;
+
+/// A Secret.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SecretObject {
+    metadata: Meta,
+    data: BTreeMap<String, Digest>,
+}
+
+/// A value that is digested while it is read: it never becomes a string of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+/// What decisions need to know of a Secret: a digest of each value, by key.
+pub type SecretFacts = BTreeMap<String, Digest>;
+
+impl Digest {
+    /// Its bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value in base64")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
+                Ok(Digest(Sha256::digest(text.as_bytes()).into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl Extract for SecretObject {
+    type Facts = SecretFacts;
+
+    fn into_parts(self) -> (ObjectMeta, SecretFacts) {
+        (self.metadata.identity(), self.data)
+    }
+}

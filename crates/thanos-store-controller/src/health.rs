@@ -1,0 +1,269 @@
+//! Whether the stores read their bucket, as their pods and nodes say. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use operator_runtime::{Answers, Inquiry};
+use thanos_api::names::Reason;
+use thanos_workload::ports;
+
+use crate::facts::{Ended, PodFacts, PodState};
+use crate::volumes::Answer;
+
+/// How often a store that is not ready is asked. It gives up after 30 s.
+const STARTING_EVERY: Duration = Duration::from_secs(5);
+
+/// How often a store that is ready is asked: as often as it looks for blocks.
+const READY_EVERY: Duration = Duration::from_secs(180);
+
+/// Counters of attempts to list the bucket, and to learn of its blocks; and what came of the last.
+const METRICS: [&str; 6] = [
+    "thanos_objstore_bucket_operations_total",
+    "thanos_objstore_bucket_operation_failures_total",
+    "thanos_blocks_meta_syncs_total",
+    "thanos_blocks_meta_sync_failures_total",
+    "thanos_blocks_meta_synced",
+    "thanos_bucket_store_blocks_loaded",
+];
+
+/// How many characters of a log are told.
+const WORDS: usize = 300;
+
+/// What a store logs when it gives up reading its bucket. Why, is further up, and not in what its
+/// node keeps of the log.
+const GAVE_UP: [&str; 2] = ["bucket store initial sync", "sync block"];
+
+/// How a store is asked; `None` if it cannot be.
+#[must_use]
+pub fn inquiry(pod: &PodFacts) -> Option<Inquiry> {
+    let url = url(pod)?;
+    Some(Inquiry {
+        url,
+        every: match pod.ready {
+            true => READY_EVERY,
+            false => STARTING_EVERY,
+        },
+        keep,
+    })
+}
+
+fn url(pod: &PodFacts) -> Option<String> {
+    let port = u16::try_from(ports::HTTP_NUMBER_STORE).ok()?;
+    let address = std::net::SocketAddr::new(pod.ip?, port);
+    (pod.state == PodState::Running).then(|| format!("http://{address}/metrics"))
+}
+
+/// Of the metrics: those that say how reading the bucket goes.
+fn keep(body: &str) -> String {
+    let name = |line: &str| line.split(['{', ' ']).next().is_some_and(|n| METRICS.contains(&n));
+    let lines: Vec<&str> = body.lines().filter(|line| name(line)).collect();
+    lines.join("\n")
+}
+
+/// Everything that the answer is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Signs<'a> {
+    /// Namespace of the ThanosStore.
+    pub namespace: &'a str,
+    /// The pods by name.
+    pub pods: &'a BTreeMap<String, &'a PodFacts>,
+    /// What nodes say of volumes that they cannot mount, by UID of the pod.
+    pub unmounted: &'a BTreeMap<&'a str, &'a str>,
+    /// What the stores say.
+    pub answers: &'a Answers,
+    /// What is missing of the Secrets, if they may be watched.
+    pub missing: Option<&'a str>,
+}
+
+/// The condition `ObjectStorageReady`.
+#[must_use]
+pub fn verdict(signs: &Signs<'_>) -> Answer {
+    if let Some(missing) = signs.missing {
+        return (Some(false), Reason::SecretMissing, missing.to_owned());
+    }
+    let mut troubles = signs.pods.iter().filter_map(|(name, pod)| trouble(signs, name, pod));
+    if let Some((reason, message)) = troubles.next() {
+        return (Some(false), reason, message);
+    }
+    let starting: Vec<&str> = signs
+        .pods
+        .iter()
+        .filter(|(_, pod)| !pod.ready && pod.state != PodState::Going)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    match starting.first() {
+        None if signs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+        None => (Some(true), Reason::Synced, String::new()),
+        Some(first) => {
+            let message = format!("{} pods are not ready yet, such as {first}", starting.len());
+            (None, Reason::Syncing, message)
+        }
+    }
+}
+
+fn trouble(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
+    if pod.state == PodState::Going {
+        return None;
+    }
+    let unmounted = signs.unmounted.get(pod.uid.as_str());
+    if let Some(message) = unmounted.filter(|_| pod.state == PodState::Starting && pod.ended.is_none()) {
+        return Some((Reason::SecretMissing, format!("{name} waits: {message}")));
+    }
+    if let PodState::Waiting(why) = &pod.state {
+        return Some((Reason::PodFailing, format!("{name} does not start: {why}")));
+    }
+    if let (Some(ended), false) = (&pod.ended, pod.ready) {
+        return Some(told(signs.namespace, name, pod.restarts, ended));
+    }
+    let metrics = signs.answers.answer(&url(pod)?)?.ok()?;
+    let why = Progress::of(metrics).trouble(pod.ready)?;
+    let namespace = signs.namespace;
+    let message = format!("{name} {why}; kubectl -n {namespace} logs {name} says why");
+    Some((Reason::BucketUnreadable, message))
+}
+
+fn told(namespace: &str, name: &str, restarts: i32, ended: &Ended) -> (Reason, String) {
+    let Ended { how, words } = ended;
+    if GAVE_UP.iter().any(|mark| words.contains(mark)) {
+        let message = format!(
+            "{name} cannot read its bucket, and has started again {restarts} times; kubectl -n \
+             {namespace} logs {name} --previous | grep 'initial sync' says why: wrong \
+             credentials, no connection, or no such bucket"
+        );
+        return (Reason::BucketUnreadable, message);
+    }
+    let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let last: String = last.chars().take(WORDS).collect();
+    let message = format!("{name} ends ({how}), and has started again {restarts} times: {last}");
+    (Reason::PodFailing, message)
+}
+
+/// How reading the bucket goes.
+#[derive(Debug, Default)]
+struct Progress {
+    listed: f64,
+    unlisted: f64,
+    syncs: f64,
+    failed_syncs: f64,
+    /// Blocks that the last sync saw, whatever it made of them.
+    seen: f64,
+    loaded: f64,
+}
+
+impl Progress {
+    fn of(metrics: &str) -> Self {
+        let mut progress = Self::default();
+        for line in metrics.lines() {
+            let (series, value) = line.rsplit_once(' ').unwrap_or((line, ""));
+            let value: f64 = value.parse().unwrap_or_default();
+            let name = series.split('{').next().unwrap_or(series);
+            let lists = series.contains("operation=\"iter\"");
+            match name {
+                "thanos_objstore_bucket_operations_total" if lists => progress.listed += value,
+                "thanos_objstore_bucket_operation_failures_total" if lists => progress.unlisted += value,
+                "thanos_blocks_meta_syncs_total" => progress.syncs = value,
+                "thanos_blocks_meta_sync_failures_total" => progress.failed_syncs = value,
+                "thanos_blocks_meta_synced" => progress.seen += value,
+                "thanos_bucket_store_blocks_loaded" => progress.loaded = value,
+                _ => {}
+            }
+        }
+        progress
+    }
+
+    /// Why it does not go well, if it does not.
+    fn trouble(&self, ready: bool) -> Option<String> {
+        if !ready {
+            let failed = self.unlisted > 0.0 && self.unlisted >= self.listed;
+            return failed.then(|| format!("cannot list its bucket ({} attempts)", self.unlisted));
+        }
+        // A sync that fails sets back what the last one saw.
+        let lost = self.loaded > 0.0 && self.seen < 1.0 && self.failed_syncs > 0.0;
+        let never = self.syncs > 0.0 && self.failed_syncs >= self.syncs;
+        (lost || never).then(|| {
+            "cannot read its bucket any more: it knows the blocks it knew, and queries for them fail"
+                .to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTING: &str = r#"thanos_objstore_bucket_operations_total{bucket="b",operation="iter"} 9
+thanos_objstore_bucket_operation_failures_total{bucket="b",operation="iter"} 2
+thanos_objstore_bucket_operation_failures_total{bucket="b",operation="get"} 7
+thanos_blocks_meta_syncs_total 9
+thanos_blocks_meta_sync_failures_total 2
+"#;
+
+    fn trouble(more: &str, ready: bool) -> bool {
+        Progress::of(&format!("{LISTING}{more}")).trouble(ready).is_some()
+    }
+
+    #[test]
+    fn a_ready_store_that_lost_its_bucket_is_told() {
+        let seen = "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_blocks_meta_synced{state=\"label-excluded\"} 3\nthanos_bucket_store_blocks_loaded 1\n";
+        let lost = seen.replace("} 1", "} 0").replace("} 3", "} 0");
+        assert!(!trouble(seen, true), "it failed before, and is well again");
+        assert!(trouble(&lost, true));
+        assert!(!trouble("", true), "an empty bucket");
+    }
+
+    #[test]
+    fn a_store_that_never_lists_its_bucket_is_told() {
+        let never = LISTING.replace(" 9\n", " 2\n");
+        assert!(Progress::of(&never).trouble(false).is_some());
+        assert!(!trouble("", false), "some attempts worked");
+    }
+
+    #[test]
+    fn only_what_matters_is_kept() {
+        let body = format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
+        assert_eq!(keep(&body), LISTING.trim_end());
+    }
+
+    fn pod(state: PodState, ready: bool, words: Option<&str>) -> PodFacts {
+        PodFacts {
+            uid: "u".into(),
+            ready,
+            state,
+            ended: words.map(|w| Ended { how: "exit code 1".into(), words: w.into() }),
+            restarts: 3,
+            ..Default::default()
+        }
+    }
+
+    fn reason(pod: &PodFacts, unmounted: Option<&str>, missing: Option<&str>) -> (Option<bool>, Reason, String) {
+        verdict(&Signs {
+            namespace: "n",
+            pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
+            unmounted: &unmounted.map(|m| ("u", m)).into_iter().collect(),
+            answers: &Answers::default(),
+            missing,
+        })
+    }
+
+    #[test]
+    fn each_trouble_has_its_reason() {
+        let words = "github.com/x\\nbucket store initial sync\\nmain.main";
+        let cases = [
+            (pod(PodState::Running, true, Some(words)), None, None, Reason::Synced),
+            (pod(PodState::Running, false, None), None, None, Reason::Syncing),
+            (pod(PodState::Running, false, Some(words)), None, None, Reason::BucketUnreadable),
+            (pod(PodState::Starting, false, Some(words)), None, None, Reason::BucketUnreadable),
+            (pod(PodState::Starting, false, Some("flag unknown")), None, None, Reason::PodFailing),
+            (pod(PodState::Waiting("ErrImagePull: x".into()), false, None), None, None, Reason::PodFailing),
+            (pod(PodState::Starting, false, None), Some("secret not found"), None, Reason::SecretMissing),
+            (pod(PodState::Running, true, None), Some("secret not found"), None, Reason::Synced),
+            (pod(PodState::Running, true, None), None, Some("Secret n/s does not exist"), Reason::SecretMissing),
+        ];
+        for (pod, unmounted, missing, wanted) in cases {
+            let (_, is, message) = reason(&pod, unmounted, missing);
+            assert_eq!(is, wanted, "{pod:?}: {message}");
+        }
+        let (_, _, message) = reason(&pod(PodState::Starting, false, Some("a\nflag unknown\n")), None, None);
+        assert!(message.ends_with(": flag unknown"), "{message}");
+    }
+}

@@ -1,0 +1,220 @@
+//! From views to what a plan and a status are made of. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use operator_runtime::{Cluster, Inquiry, Monitored, Monitoring};
+use promop_compat::caps::{Gate, Kind};
+use promop_compat::model::Key;
+use promop_compat::namespaces::Namespaces;
+use thanos_api::v1alpha1::ThanosStore;
+use thanos_workload::{integration, ports, store_api};
+
+use crate::facts::{PodFacts, PodState, SetFacts};
+use crate::generation::Generation;
+use crate::health::{self, Signs};
+use crate::listing::{self, Listing, Querier};
+use crate::observed::Observed;
+use crate::plan::{self, replicas_of_surge};
+use crate::reshard::{Addresses, Situation, reshard};
+use crate::secrets::{self, Content};
+use crate::views::{Views, is_of, of};
+use crate::volumes::{Answer, Volumes};
+use crate::{Seen, StoreController};
+
+/// What the status tells, besides what the plan is made of.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The gate of each kind in use.
+    pub gates: Vec<(Kind, Gate)>,
+    /// Whether the stores read their bucket.
+    pub object_storage: Answer,
+    /// Whether Secrets may be watched.
+    pub secrets_watched: bool,
+    /// What the scheduler says of pods without a node.
+    pub unscheduled: Option<String>,
+    /// Whether a Prometheus scrapes what runs here.
+    pub monitored: Monitored,
+    /// What must be asked of pods.
+    pub inquiries: Vec<Inquiry>,
+    /// When this was.
+    pub now: jiff::Timestamp,
+}
+
+/// Reads the views for one ThanosStore.
+pub(crate) fn observe(
+    controller: &StoreController,
+    views: &Views,
+    cluster: Cluster<'_>,
+    store: &Arc<ThanosStore>,
+) -> Seen {
+    let gate = |kind| integration::gate(controller.operator_gate, &store.spec.integration, cluster.caps, kind);
+    let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
+    let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
+    let own = Own::of(views, store, &namespace);
+
+    let shards = store.spec.sharding_strategy.as_ref().and_then(|s| s.shards).unwrap_or(1);
+    let generation = Generation::wanted(&cr, shards.max(1), &own.sets);
+    let current = generation.names(&cr);
+    let is_moving = own.is_moving(store, &current);
+    let queriers: Vec<(&Key, &String)> = views
+        .queriers
+        .items()
+        .iter()
+        .filter(|_| is_moving)
+        .filter_map(|(key, facts)| Some((key, facts.stores.as_ref()?)))
+        .collect();
+    let listing = Listing {
+        queriers: queriers
+            .iter()
+            .map(|(key, url)| Querier::of(key.to_string(), url, cluster.answers))
+            .collect(),
+    };
+    let addresses = own.addresses(&namespace);
+    let situation = Situation {
+        cr: &cr,
+        sets: &own.sets,
+        wanted: generation,
+        addresses: &addresses,
+        listing: &listing,
+    };
+    let reshard = reshard(&situation);
+    let unknown = current
+        .iter()
+        .filter(|name| {
+            let all = addresses.get(*name).map_or(&[][..], Vec::as_slice);
+            listing.not_joined(all, all).is_some()
+        })
+        .cloned()
+        .collect::<BTreeSet<String>>();
+
+    let content = secrets::content(&store.spec, &namespace, views.secrets.readable());
+    let object_storage = health::verdict(&Signs {
+        namespace: &namespace,
+        pods: &own.pods,
+        unmounted: &own.unmounted(views, &namespace),
+        answers: cluster.answers,
+        missing: match &content {
+            Content::Missing(what) => Some(what),
+            Content::Unwatched | Content::Digest(_) => None,
+        },
+    });
+    let namespaces = Namespaces {
+        listed: views.namespaces.readable(),
+        watched: controller.watched.as_ref(),
+    };
+    let monitored = Monitoring {
+        gate: monitors,
+        wanted: integration::wants_monitors(&store.spec.integration),
+        monitors: &plan::monitors(store),
+        namespace: &namespace,
+        prometheuses: prometheuses.is_open().then(|| views.prometheuses.items()),
+        namespaces,
+        access: cluster.access,
+    };
+    let stores = own.pods.values().filter_map(|pod| health::inquiry(pod));
+    let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
+    let report = Report {
+        gates: vec![
+            (Kind::ServiceMonitor, monitors),
+            (Kind::Prometheus, prometheuses),
+        ],
+        object_storage,
+        secrets_watched: content != Content::Unwatched,
+        unscheduled: own.unscheduled(),
+        monitored: monitored.decide(),
+        inquiries: stores.chain(asked).collect(),
+        now: cluster.now,
+    };
+    let volumes = Volumes {
+        claims: of(&views.claims, &namespace)
+            .filter(|(_, claim)| is_of(store, &claim.owner))
+            .map(|(key, claim)| (key.name.clone(), claim.clone()))
+            .collect(),
+        classes: views.classes.readable().map(|all| {
+            let all = all.iter();
+            all.map(|(key, class)| (key.name.clone(), class.clone())).collect()
+        }),
+    };
+    let observed = Observed {
+        store: store.clone(),
+        settings: controller.settings.clone(),
+        service_monitors: monitors.is_open(),
+        sets: own.sets,
+        generation,
+        reshard,
+        unknown,
+        secrets: match content {
+            Content::Digest(digest) => Some(digest),
+            Content::Unwatched | Content::Missing(_) => None,
+        },
+        volumes,
+    };
+    Seen { observed, report }
+}
+
+/// What belongs to one ThanosStore.
+struct Own<'a> {
+    sets: BTreeMap<String, SetFacts>,
+    /// Pods of these StatefulSets.
+    pods: BTreeMap<String, &'a PodFacts>,
+}
+
+impl<'a> Own<'a> {
+    fn of(views: &'a Views, store: &ThanosStore, namespace: &'a str) -> Self {
+        let uid = store.metadata.uid.as_deref().unwrap_or_default();
+        let sets: BTreeMap<String, SetFacts> = of(&views.sets, namespace)
+            .filter(|(_, set)| set.owner == uid)
+            .map(|(key, set)| (key.name.clone(), set.clone()))
+            .collect();
+        let pods = of(&views.pods, namespace)
+            .filter(|(_, pod)| sets.contains_key(&pod.set))
+            .map(|(key, pod)| (key.name.clone(), pod))
+            .collect();
+        Self { sets, pods }
+    }
+
+    /// Whether queriers must be asked: shards or pods are being replaced.
+    fn is_moving(&self, store: &ThanosStore, current: &[String]) -> bool {
+        let surging = store.spec.replicas + replicas_of_surge(store);
+        self.sets.iter().any(|(name, set)| {
+            let is_old = !current.contains(name);
+            is_old || (surging > store.spec.replicas && set.replicas == surging)
+        })
+    }
+
+    /// Where queriers ask each StatefulSet. As long as a pod is wanted and not ready, there is an
+    /// address that nobody lists.
+    fn addresses(&self, namespace: &str) -> Addresses {
+        let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
+        let of_set = |(name, set): (&String, &SetFacts)| {
+            let pods = self.pods.iter().filter(|(_, pod)| pod.set == *name);
+            let known = pods.filter(|(_, pod)| pod.ready).filter_map(|(_, pod)| pod.ip);
+            let mut addresses: Vec<String> = known.map(listing::address).collect();
+            let all = usize::try_from(set.replicas).is_ok_and(|wanted| addresses.len() >= wanted);
+            if set.group {
+                let service = Key::new(namespace, name.as_str());
+                addresses = vec![listing::group(&store_api::group_address(&service, grpc))];
+            }
+            if !all {
+                addresses.push(format!("a pod of {name} that is not ready"));
+            }
+            (name.clone(), addresses)
+        };
+        self.sets.iter().map(of_set).collect()
+    }
+
+    /// What nodes say of the volumes of these pods, by UID of the pod.
+    fn unmounted(&self, views: &'a Views, namespace: &'a str) -> BTreeMap<&'a str, &'a str> {
+        let failures = of(&views.mounts, namespace).filter_map(|(_, failure)| failure.as_ref());
+        failures.map(|f| (f.pod.as_str(), f.message.as_str())).collect()
+    }
+
+    fn unscheduled(&self) -> Option<String> {
+        self.pods.iter().find_map(|(name, pod)| match &pod.state {
+            PodState::Unscheduled(why) => Some(format!("{name}: {why}")),
+            _ => None,
+        })
+    }
+}

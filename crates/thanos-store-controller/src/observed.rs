@@ -1,0 +1,41 @@
+//! Everything that the plan of a ThanosStore depends on. Facts only: no clock, no client.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use thanos_api::v1alpha1::ThanosStore;
+
+use crate::facts::SetFacts;
+use crate::generation::Generation;
+use crate::reshard::Reshard;
+use crate::volumes::Volumes;
+
+/// What the controller was started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Image of Thanos for resources that name none.
+    pub thanos_image: String,
+}
+
+/// What one pass saw.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The custom resource.
+    pub store: Arc<ThanosStore>,
+    /// What the controller was started with.
+    pub settings: Settings,
+    /// Whether ServiceMonitors may be written: both gates are open and the kind is there.
+    pub service_monitors: bool,
+    /// The StatefulSets by name, those of a former operator included.
+    pub sets: BTreeMap<String, SetFacts>,
+    /// How the blocks are to be divided.
+    pub generation: Generation,
+    /// The change of the number of shards that is under way.
+    pub reshard: Option<Reshard>,
+    /// The StatefulSets with a ready pod that some querier, which asks others of them, does not know.
+    pub unknown: BTreeSet<String>,
+    /// Digest of the configuration in the Secrets; `None` if they may not be read, or are missing.
+    pub secrets: Option<String>,
+    /// The volumes.
+    pub volumes: Volumes,
+}

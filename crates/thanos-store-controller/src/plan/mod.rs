@@ -1,0 +1,132 @@
+//! The objects of a ThanosStore, from what was observed. Pure: equal inputs give equal bytes.
+
+mod args;
+pub mod names;
+mod shard;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
+use operator_runtime::{Invalid, Plan};
+use promop_compat::model::Labels;
+use thanos_api::names::label;
+use thanos_api::v1alpha1::{ReshardingStep, ThanosStore};
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::monitor::{self, ServiceMonitor};
+use thanos_workload::{FieldError, checks, integration, policy, stateful, store_api, workload};
+
+use crate::observed::Observed;
+
+pub use shard::replicas_of_surge;
+
+/// Name of the program and of its container.
+pub const PROGRAM: &str = "thanos-store";
+
+const COMPONENT: &str = "object-storage-gateway";
+
+/// Who a shard is. `shard` is its number, if there are several.
+#[must_use]
+pub fn identity(cr: &str, name: &str, shard: Option<i32>) -> Identity {
+    let mut extra = vec![(label::STORE_API, label::TRUE.to_owned())];
+    extra.extend(shard.map(|shard| (label::SHARD, shard.to_string())));
+    Identity {
+        name: name.to_owned(),
+        program: PROGRAM,
+        component: COMPONENT,
+        owner: cr.to_owned(),
+        extra,
+    }
+}
+
+/// The labels that the pods of all shards share.
+#[must_use]
+pub fn shared_labels(cr: &str) -> Map {
+    let mut labels = identity(cr, &names::store(cr), None).selector_labels();
+    labels.remove(label::INSTANCE);
+    labels
+}
+
+/// The objects of the shards, before they are put in order.
+#[derive(Default)]
+struct Objects {
+    services: Vec<Service>,
+    budgets: Vec<PodDisruptionBudget>,
+    sets: Vec<StatefulSet>,
+}
+
+/// Decides what should exist.
+///
+/// # Errors
+/// A field of the spec that the user must change.
+pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+    decide(seen).map_err(|error| Invalid::new(error.field, error.message))
+}
+
+fn decide(seen: &Observed) -> Result<Plan, FieldError> {
+    let spec = &seen.store.spec;
+    let cr = seen.store.name_any();
+    integration::check(&spec.integration)?;
+    checks::replicas(spec.replicas, "spec.replicas")?;
+    let mut objects = Objects::default();
+    for shard in 0..seen.generation.shards {
+        shard::add(seen, &cr, shard, &mut objects)?;
+    }
+    let mut plan = Plan::new(&*seen.store, label::CONTROLLER, crate::NAME);
+    let shared = identity(&cr, &names::store(&cr), None);
+    let metadata = workload::metadata(&shared, &spec.common, &shared.name);
+    plan.push(workload::service_account(withdrawn(metadata.clone())));
+    let old = seen.reshard.as_ref().filter(|r| r.step < ReshardingStep::Removing);
+    for name in old.iter().flat_map(|r| &r.old) {
+        // Its pods and its budget stay as they are.
+        plan.leave(name.clone());
+    }
+    objects.services.into_iter().for_each(|o| plan.push(o));
+    for name in old.iter().flat_map(|r| &r.old) {
+        plan.push(shard::old_service(seen, &cr, name)?);
+    }
+    if integration::wants_policies(&spec.integration) {
+        let template = objects.sets.first().and_then(|s| s.spec.as_ref());
+        if let Some(template) = template.map(|s| &s.template) {
+            let metadata = withdrawn(metadata.clone());
+            plan.push(policy::admit(shared_labels(&cr), metadata, template));
+        }
+    }
+    objects.budgets.into_iter().for_each(|o| plan.push(o));
+    objects.sets.into_iter().for_each(|o| plan.push(o));
+    if seen.service_monitors && integration::wants_monitors(&spec.integration) {
+        plan.push(service_monitor(&seen.store));
+    }
+    let size = stateful::size(spec.storage.as_ref())?;
+    let text = stateful::size_text(spec.storage.as_ref());
+    for amendment in seen.volumes.amendments(size, text) {
+        plan.amend(amendment);
+    }
+    Ok(plan)
+}
+
+/// Metadata of an object that is no Service of a StoreAPI.
+fn withdrawn(
+    mut metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+    store_api::withdraw(metadata.labels.get_or_insert_default());
+    metadata
+}
+
+/// The ServiceMonitor of all shards: they are one job.
+fn service_monitor(store: &ThanosStore) -> ServiceMonitor {
+    let cr = store.name_any();
+    let spec = &store.spec;
+    let shared = identity(&cr, &names::store(&cr), None);
+    let metadata = withdrawn(workload::metadata(&shared, &spec.common, &shared.name));
+    let mut select = shared_labels(&cr);
+    // Also old shards are scraped as long as they run.
+    store_api::withdraw(&mut select);
+    monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
+}
+
+/// Name and labels of the ServiceMonitors that are created if the gates are open.
+#[must_use]
+pub fn monitors(store: &ThanosStore) -> Vec<(String, Labels)> {
+    vec![integration::selectable(service_monitor(store), crate::NAME)]
+}

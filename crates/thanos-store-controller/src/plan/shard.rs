@@ -1,0 +1,189 @@
+//! The objects of one shard.
+
+use k8s_openapi::api::core::v1::{Service, VolumeMount};
+use kube::ResourceExt;
+use thanos_api::names::{annotation, label};
+use thanos_api::v1alpha1::{ClaimRetention, ReshardingStep, ThanosStore};
+use thanos_workload::digest::json_digest;
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::pod::{self, Pod};
+use thanos_workload::stateful::{DATA_VOLUME, Wanted};
+use thanos_workload::{FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload};
+
+use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
+use super::{Objects, PROGRAM, identity, names};
+use crate::observed::Observed;
+use crate::rotation::digests;
+use crate::surge::surge;
+
+/// Minutes that a store may take to read its bucket for the first time.
+const STARTUP_MINUTES: i32 = 60;
+
+/// Seconds until queriers ask a new pod of several: they resolve names every 10 s. The next pod is
+/// not replaced before.
+const KNOWN_AFTER: i32 = 15;
+
+/// Pods above the wanted ones while pods are replaced.
+#[must_use]
+pub fn replicas_of_surge(store: &ThanosStore) -> i32 {
+    let alone = i32::from(store.spec.replicas < 2);
+    store.spec.max_surge.unwrap_or(alone).clamp(0, 1)
+}
+
+pub(super) fn add(
+    seen: &Observed,
+    cr: &str,
+    shard: i32,
+    objects: &mut Objects,
+) -> Result<(), FieldError> {
+    let spec = &seen.store.spec;
+    let shards = seen.generation.shards;
+    let name = seen.generation.name(cr, shard);
+    let is_group = spec.replicas > 1;
+    let identity = identity(cr, &name, (shards > 1).then_some(shard));
+    let set = seen.sets.get(&name);
+    let secrets = digests(set, seen.secrets.as_deref());
+
+    let mut annotations = restarted(&seen.store);
+    annotations.extend(secrets.rolled.map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)));
+    let template = pod(seen, &identity, cr, shard, annotations)?.template()?;
+    let hash = json_digest(&template);
+    let known = !seen.unknown.contains(&name);
+    let surge = surge(set, spec.replicas, replicas_of_surge(&seen.store), &hash, known);
+
+    let wanted = Wanted {
+        identity: &identity,
+        common: &spec.common,
+        fields: &spec.stateful,
+        storage: spec.storage.as_ref(),
+        retention: ClaimRetention::Delete,
+        min_ready_seconds: if is_group { KNOWN_AFTER } else { 0 },
+        scale: surge.scale,
+        fixed: set.map(|s| &s.fixed),
+        template,
+    };
+    let mut stateful_set = wanted.stateful_set()?;
+    let annotations = stateful_set.metadata.annotations.get_or_insert_default();
+    annotations.insert(annotation::SHARDS.to_owned(), shards.to_string());
+    annotations.insert(annotation::TEMPLATE_HASH.to_owned(), hash);
+    annotations.extend(secrets.known.map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)));
+    let labels = stateful_set.metadata.labels.get_or_insert_default();
+    store_api::withdraw(labels);
+    if is_group {
+        labels.insert(label::ENDPOINT_GROUP.to_owned(), label::TRUE.to_owned());
+    }
+    objects.sets.push(stateful_set);
+
+    let metadata = workload::metadata(&identity, &spec.common, &name);
+    let budget = spec.common.pod_disruption_budget_config.as_ref();
+    objects.budgets.extend(pdb::budget(&identity, metadata, spec.replicas, budget).map(|mut b| {
+        store_api::withdraw(b.metadata.labels.get_or_insert_default());
+        b
+    }));
+    objects.services.push(service(seen, cr, &identity, is_group, true)?);
+    Ok(())
+}
+
+/// The Service of a shard of the old generation, which queriers use until it is withdrawn.
+pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
+    let set = seen.sets.get(name);
+    let index = set.and_then(|set| (0..set.shards).find(|i| ends_with_shard(name, *i)));
+    let several = set.is_some_and(|set| set.shards > 1);
+    let identity = identity(cr, name, index.filter(|_| several));
+    let step = seen.reshard.as_ref().map(|r| r.step);
+    let offered = step < Some(ReshardingStep::Withdrawing);
+    service(seen, cr, &identity, set.is_some_and(|set| set.group), offered)
+}
+
+fn ends_with_shard(name: &str, index: i32) -> bool {
+    let rest = name.rsplit_once("-of-").map_or(name, |(rest, _)| rest);
+    rest.ends_with(&format!("-shard-{index}"))
+}
+
+/// The Service of a shard: its governing one, the one by which queriers find it, and the one that is
+/// scraped.
+fn service(
+    seen: &Observed,
+    cr: &str,
+    identity: &Identity,
+    group: bool,
+    offered: bool,
+) -> Result<Service, FieldError> {
+    let spec = &seen.store.spec;
+    let mut metadata = workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let labels = metadata.labels.get_or_insert_default();
+    // One job for all shards.
+    let job = thanos_workload::names::label_value(&names::store(cr));
+    labels.insert(label::INSTANCE.to_owned(), job);
+    match offered {
+        true => store_api::offer(labels, group),
+        false => store_api::withdraw(labels),
+    }
+    let ports = service::with_additional(
+        vec![
+            service::port(ports::GRPC, ports::GRPC_NUMBER),
+            service::port(ports::HTTP, ports::HTTP_NUMBER_STORE),
+        ],
+        spec.additional.additional_service_ports.as_deref(),
+        "spec.additionalServicePorts",
+    )?;
+    Ok(service::headless(identity, metadata, ports))
+}
+
+/// The user's wish for a restart, as an annotation of the pods.
+fn restarted(store: &ThanosStore) -> Map {
+    let at = store.annotations().get(annotation::RESTART);
+    at.map(|at| (annotation::RESTART.to_owned(), at.clone()))
+        .into_iter()
+        .collect()
+}
+
+fn pod<'a>(
+    seen: &'a Observed,
+    identity: &'a Identity,
+    cr: &str,
+    shard: i32,
+    annotations: Map,
+) -> Result<Pod<'a>, FieldError> {
+    let spec = &seen.store.spec;
+    let key = &spec.object_storage_config;
+    cache::named(key, "spec.objectStorageConfig")?;
+    let caches = Caches::of(spec)?;
+    let args = args::args(spec, &caches, shard, seen.generation.shards)?;
+    let mut volumes = vec![volumes::secret_key(names::OBJECT_STORAGE, key, OBJECT_STORAGE_FILE)];
+    let mut mounts = vec![
+        VolumeMount {
+            name: DATA_VOLUME.to_owned(),
+            mount_path: DATA_FOLDER.to_owned(),
+            ..Default::default()
+        },
+        volumes::mount(names::OBJECT_STORAGE, OBJECT_STORAGE_FOLDER),
+    ];
+    for cache in [caches.index, caches.bucket] {
+        volumes.extend(cache.volumes);
+        mounts.extend(cache.mounts);
+    }
+    Ok(Pod {
+        field: "spec",
+        identity,
+        common: &spec.common,
+        additional: &spec.additional,
+        service_account: names::store(cr),
+        container: PROGRAM,
+        image: thanos_workload::image::of(&spec.common, &seen.settings.thanos_image),
+        args,
+        ports: vec![
+            pod::port(ports::GRPC, ports::GRPC_NUMBER),
+            pod::port(ports::HTTP, ports::HTTP_NUMBER_STORE),
+        ],
+        resources: spec.common.resource_requirements.clone(),
+        volumes,
+        mounts,
+        annotations,
+        startup: Some(probes::startup(STARTUP_MINUTES)),
+        readiness: probes::readiness(),
+        liveness: probes::liveness(),
+        drain_seconds: 10,
+        grace_seconds: spec.stateful.termination_grace_period_seconds.unwrap_or(150),
+    })
+}

@@ -1,0 +1,204 @@
+//! The status of a ThanosStore. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use operator_runtime::ledger::Workload;
+use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
+use promop_compat::model::Labels;
+use thanos_api::names::{Condition, EventReason, Reason, annotation};
+use thanos_api::v1alpha1::{
+    ReshardingStatus, ReshardingStep, StatefulSetStatus, ThanosStoreStatus,
+};
+use thanos_workload::{integration, stateful};
+
+use crate::Seen;
+use crate::plan::shared_labels;
+use crate::secrets;
+use crate::volumes::Answer;
+
+/// The status after a pass.
+#[must_use]
+pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> ThanosStoreStatus {
+    let observed = &seen.observed;
+    let report = &seen.report;
+    let store = &observed.store;
+    let cr = store.name_any();
+
+    let new = observed.generation.names(&cr);
+    let reshard = observed.reshard.as_ref();
+    // Until the new shards are ready, the old ones are what must run.
+    let old = reshard.filter(|r| r.step == ReshardingStep::Starting).map(|r| r.old.as_slice());
+    let required: Vec<Required<'_>> = new
+        .iter()
+        .map(|name| Required {
+            name,
+            replicas: store.spec.replicas,
+            essential: old.is_none(),
+        })
+        .chain(old.into_iter().flatten().map(|name| Required {
+            name,
+            replicas: observed.sets.get(name).map_or(1, |set| set.replicas),
+            essential: true,
+        }))
+        .collect();
+    let told = refused(seen, outcome);
+    let mut conditions = Conditions::new(&previous.conditions, store.metadata.generation);
+    conditions.set_standard(told.as_ref().unwrap_or(outcome), &required);
+    let (holds, reason, message) = integration::verdict(&report.gates);
+    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+        conditions.set(type_.as_str(), holds, reason.as_str(), message);
+    };
+    set(Condition::PrometheusOperatorIntegration, (Some(holds), reason, message));
+    set(Condition::ObjectStorageReady, report.object_storage.clone());
+    if let Ok(size) = stateful::size(store.spec.storage.as_ref()) {
+        let class = store.spec.storage.as_ref().and_then(|s| s.storage_class.as_deref());
+        let volumes = &observed.volumes;
+        set(
+            Condition::VolumesReady,
+            volumes.verdict(size, class, report.unscheduled.as_deref()),
+        );
+    }
+    set(Condition::SecretRotation, rotation(seen));
+    let monitored = &report.monitored;
+    conditions.set(
+        Condition::Monitored.as_str(),
+        monitored.holds,
+        monitored.reason,
+        monitored.message.as_str(),
+    );
+
+    let serving = old.unwrap_or(&new);
+    let workloads = || serving.iter().map(|name| outcome.workload(name));
+    let fewest = |count: fn(&Workload) -> i32| workloads().map(|w| w.map_or(0, count)).min();
+    let is_ours = |key: &ObjectKey| new.contains(&key.name) || observed.sets.contains_key(&key.name);
+    ThanosStoreStatus {
+        observed_generation: store.metadata.generation,
+        replicas: Some(fewest(|w| w.counts.replicas).unwrap_or(0)),
+        ready_replicas: Some(fewest(|w| w.counts.ready_replicas).unwrap_or(0)),
+        selector: Some(selector(&shared_labels(&cr))),
+        conditions: conditions.finish(),
+        paused: (outcome.verdict == Verdict::Paused).then_some(true),
+        prometheus_operator: Some(integration::status(&report.gates)),
+        shards: Some(match reshard {
+            Some(r) if r.step <= ReshardingStep::Joining => r.from,
+            _ => observed.generation.shards,
+        }),
+        resharding: resharding(seen, previous),
+        shard_statuses: outcome
+            .workloads
+            .iter()
+            .filter(|(key, _)| is_ours(key))
+            .map(|(key, workload)| (key.name.clone(), counts(workload)))
+            .collect(),
+        applied_hash: outcome.applied_hash.clone(),
+    }
+}
+
+/// What was applied apart from what cannot be changed, which the user should hear of.
+fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+    let observed = &seen.observed;
+    if outcome.verdict != Verdict::Applied {
+        return None;
+    }
+    let store = &observed.store;
+    let namespace = store.namespace().unwrap_or_default();
+    let new = observed.generation.names(&store.name_any());
+    let mut sets = new.iter().filter_map(|name| Some((name, observed.sets.get(name)?)));
+    let (name, message) = sets.find_map(|(name, set)| {
+        let told = stateful::refused(name, &namespace, &store.spec.stateful, &set.fixed)?;
+        Some((name, told))
+    })?;
+    Some(Outcome {
+        verdict: Verdict::Rejected {
+            object: ObjectKey {
+                group: "apps".to_owned(),
+                kind: "StatefulSet".to_owned(),
+                name: name.clone(),
+            },
+            message,
+            immutable: true,
+        },
+        ..outcome.clone()
+    })
+}
+
+fn rotation(seen: &Seen) -> Answer {
+    if seen.report.secrets_watched {
+        return (Some(true), Reason::Watched, String::new());
+    }
+    let store = &seen.observed.store;
+    let names: Vec<&str> = secrets::keys(&store.spec).map(|(_, key)| key.name.as_str()).collect();
+    let message = format!(
+        "this controller may not watch Secrets. After a change of {}: kubectl -n {} annotate \
+         thanosstore {} {}=\"$(date -Is)\" --overwrite",
+        names.join(", "),
+        store.namespace().unwrap_or_default(),
+        store.name_any(),
+        annotation::RESTART,
+    );
+    (Some(false), Reason::Unwatched, message)
+}
+
+fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingStatus> {
+    let reshard = seen.observed.reshard.as_ref()?;
+    let same = previous.resharding.as_ref();
+    let same = same.filter(|p| (p.from, p.to, p.step) == (reshard.from, reshard.to, reshard.step));
+    Some(ReshardingStatus {
+        from: reshard.from,
+        to: reshard.to,
+        step: reshard.step,
+        // As the API stores it: in whole seconds.
+        since: same.map_or_else(|| whole_seconds(seen.report.now), |p| p.since.clone()),
+        message: reshard.message.clone(),
+    })
+}
+
+fn whole_seconds(now: jiff::Timestamp) -> Time {
+    Time(jiff::Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+/// Each step of a change of the number of shards is told.
+#[must_use]
+pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News> {
+    let step = |status: &ThanosStoreStatus| {
+        let resharding = status.resharding.as_ref()?;
+        Some((resharding.from, resharding.to, resharding.step))
+    };
+    let (before, now) = (step(previous), step(next));
+    let note = match (before, now) {
+        (before, now) if before == now => return Vec::new(),
+        (_, Some((from, to, step))) => {
+            let what = match step {
+                ReshardingStep::Starting => "the new shards start",
+                ReshardingStep::Joining => "the new shards are ready, queriers learn of them",
+                ReshardingStep::Withdrawing => "queriers know the new shards, the old ones are withdrawn",
+                ReshardingStep::Removing => "nobody asks the old shards, they are removed",
+            };
+            format!("from {from} to {to} shards: {what}")
+        }
+        (Some((from, to, _)), None) if next.shards == Some(to) => {
+            format!("from {from} to {to} shards: done")
+        }
+        _ => return Vec::new(),
+    };
+    vec![News {
+        reason: EventReason::Resharding.as_str(),
+        note,
+    }]
+}
+
+/// A label selector as text.
+fn selector(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    pairs.join(",")
+}
+
+fn counts(workload: &Workload) -> StatefulSetStatus {
+    let counts = &workload.counts;
+    StatefulSetStatus {
+        replicas: counts.replicas,
+        updated_replicas: counts.updated_replicas,
+        available_replicas: counts.available_replicas,
+        ready_replicas: counts.ready_replicas,
+    }
+}
