@@ -139,7 +139,8 @@ impl<C: Component> Related<C> {
     }
 
     /// Limits the watch to objects with these fields, as in `reason=FailedMount`. Which fields a
-    /// kind can be selected by is up to the API server.
+    /// kind can be selected by is up to the API server. Two watches of one kind need a view each,
+    /// since a list replaces what its view holds.
     #[must_use]
     pub fn fields(mut self, selector: &'static str) -> Self {
         self.fields = Some(selector);
