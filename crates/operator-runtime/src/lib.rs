@@ -6,6 +6,7 @@ mod apply;
 pub mod args;
 mod backoff;
 mod claim;
+pub mod cli;
 mod client;
 pub mod component;
 pub mod conditions;

@@ -78,6 +78,52 @@ pub mod former {
     pub const IMAGE: &str = "thanos-operator";
     /// The Lease by which it elects a leader.
     pub const LEASE: &str = "92ee6155.monitoring.thanos.io";
+
+    /// A kind of its resources.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Kind {
+        /// The kind.
+        pub name: &'static str,
+        /// The controller of ours that takes them over, if there is one.
+        pub controller: Option<&'static str>,
+        /// What to do with them where that does not run.
+        pub remedy: &'static str,
+    }
+
+    const LATER: &str = "what runs for them goes on, but no change to them takes effect: keep the \
+                         Go operator, and wait with this one, until there is a controller for them";
+
+    /// All of them.
+    pub const KINDS: [Kind; 5] = [
+        Kind {
+            name: "ThanosCompact",
+            controller: None,
+            remedy: "there is no controller for them: run thanos compact from a StatefulSet of \
+                     your own. To keep those that run: kubectl delete \
+                     thanoscompacts.monitoring.thanos.io NAME --cascade=orphan. Never let two \
+                     compactors work on one bucket",
+        },
+        Kind {
+            name: "ThanosQuery",
+            controller: Some("thanos-query-controller"),
+            remedy: "install thanos-query-controller as well, which takes them over",
+        },
+        Kind {
+            name: "ThanosReceive",
+            controller: Some("thanos-receive-controller"),
+            remedy: LATER,
+        },
+        Kind {
+            name: "ThanosRuler",
+            controller: Some("thanos-ruler-controller"),
+            remedy: LATER,
+        },
+        Kind {
+            name: "ThanosStore",
+            controller: Some("thanos-store-controller"),
+            remedy: "install thanos-store-controller as well, which takes them over",
+        },
+    ];
 }
 
 /// Makes an enum whose variants are strings of the API.

@@ -1,7 +1,6 @@
 //! The controller of ThanosQuery: queriers over what Prometheus Operator and Thanos components
 //! offer, without a restart when that changes.
 
-pub mod cli;
 pub mod components;
 mod network;
 mod observe;
@@ -31,7 +30,9 @@ use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 
-use crate::observed::{Observed, Settings};
+use thanos_controller::Settings;
+
+use crate::observed::Observed;
 use crate::report::Report;
 use crate::views::Views;
 

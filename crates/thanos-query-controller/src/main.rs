@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use operator_runtime::args::normalized;
-use thanos_query_controller::cli::Cli;
+use operator_runtime::cli;
+use thanos_query_controller::QueryController;
+use thanos_query_controller::preflight::extra;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse_from(normalized(std::env::args_os()));
-    // One thread does: what a pass computes takes microseconds, and threads cost memory.
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(cli.run())
+    cli::main(
+        "Runs ThanosQuery resources",
+        env!("CARGO_PKG_VERSION"),
+        |settings, gate, namespaces| QueryController::new(settings, gate, namespaces),
+        extra,
+    )
 }

@@ -6,15 +6,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use promop_compat::model::Labels;
 use promop_compat::resolve::Endpoint;
 use thanos_api::v1alpha1::ThanosQuery;
+use thanos_controller::Settings;
 
 use crate::standing::Standing;
-
-/// What the controller was started with.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Image of Thanos for resources that name none.
-    pub thanos_image: String,
-}
 
 /// What one pass saw.
 #[derive(Clone, Debug)]

@@ -2,12 +2,11 @@
 //! and values of a ThanosQuery that are accepted and do harm. Pure.
 
 use kube::CustomResourceExt;
-use kube::core::{ApiResource, GroupVersionKind};
-use operator_runtime::preflight::{Abandoned, Extra, Former, Harm};
-use thanos_api::names::{GROUP, Reason, former};
+use operator_runtime::preflight::{Extra, Harm};
+use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
 
-use crate::plan::{image, replica_labels};
+use crate::plan::{CONTROLLER, image, replica_labels};
 use crate::{QueryController, Seen};
 
 /// The first Thanos that reads its endpoints from a file.
@@ -40,39 +39,9 @@ pub fn extra() -> Extra<QueryController> {
         definition: ThanosQuery::crd(),
         only_warns: &ONLY_WARNS,
         harms,
-        former: Some(Former {
-            name: former::NAME,
-            image: former::IMAGE,
-            lease: former::LEASE,
-        }),
-        abandoned: abandoned(),
+        former: Some(thanos_controller::former()),
+        abandoned: thanos_controller::abandoned(CONTROLLER),
     }
-}
-
-/// The other kinds of the Go operator.
-fn abandoned() -> Vec<Abandoned> {
-    let kind = |kind: &str, controller, remedy| {
-        let gvk = GroupVersionKind::gvk(GROUP, "v1alpha1", kind);
-        Abandoned {
-            resource: ApiResource::from_gvk(&gvk),
-            controller,
-            remedy,
-        }
-    };
-    let later = "what runs for them goes on, but no change to them takes effect: keep the Go \
-                 operator, and wait with this one, until there is a controller for them";
-    vec![
-        kind(
-            "ThanosCompact",
-            None,
-            "there is no controller for them: run thanos compact from a StatefulSet of your own. \
-             To keep those that run: kubectl delete thanoscompacts.monitoring.thanos.io NAME \
-             --cascade=orphan. Never let two compactors work on one bucket",
-        ),
-        kind("ThanosReceive", Some("thanos-receive-controller"), later),
-        kind("ThanosRuler", Some("thanos-ruler-controller"), later),
-        kind("ThanosStore", Some("thanos-store-controller"), later),
-    ]
 }
 
 /// The values of a ThanosQuery that do harm. Objects that were stored under the Go operator carry
@@ -256,17 +225,5 @@ mod tests {
             harm.found
         );
         assert!(told(json!(["--store.sd-dns-interval=10s", "--endpoint=x"])).is_none());
-    }
-
-    #[test]
-    fn plurals_are_those_of_the_go_operator() {
-        let plurals: Vec<String> = abandoned().into_iter().map(|k| k.resource.plural).collect();
-        let expected = [
-            "thanoscompacts",
-            "thanosreceives",
-            "thanosrulers",
-            "thanosstores",
-        ];
-        assert_eq!(plurals, expected);
     }
 }

@@ -61,7 +61,10 @@ impl Generation {
             // left over in the middle of it.
             let plain = sets.iter().filter(|(_, set)| set.shards != shards);
             plain.into_iter().any(|(name, set)| {
-                let other = Self { shards: set.shards, ..generation };
+                let other = Self {
+                    shards: set.shards,
+                    ..generation
+                };
                 set.shards > 1 && other.names(cr).contains(name)
             })
         };
@@ -79,8 +82,15 @@ mod tests {
     use super::*;
 
     fn sets(names: &[(&str, i32)]) -> BTreeMap<String, SetFacts> {
-        let facts = |shards| SetFacts { shards, applied: true, ..Default::default() };
-        names.iter().map(|(name, shards)| ((*name).to_owned(), facts(*shards))).collect()
+        let facts = |shards| SetFacts {
+            shards,
+            applied: true,
+            ..Default::default()
+        };
+        names
+            .iter()
+            .map(|(name, shards)| ((*name).to_owned(), facts(*shards)))
+            .collect()
     }
 
     fn wanted(shards: i32, there: &[(&str, i32)]) -> Vec<String> {
@@ -90,23 +100,52 @@ mod tests {
     #[test]
     fn the_first_generation_has_the_names_of_the_go_operator() {
         assert_eq!(wanted(1, &[]), ["thanos-store-x"]);
-        assert_eq!(wanted(2, &[]), ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]);
-        assert_eq!(wanted(2, &[("thanos-store-x", 1)]), ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]);
+        assert_eq!(
+            wanted(2, &[]),
+            ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]
+        );
+        assert_eq!(
+            wanted(2, &[("thanos-store-x", 1)]),
+            ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]
+        );
     }
 
     #[test]
     fn a_generation_beside_another_has_names_of_its_own() {
-        let three = [("thanos-store-x-shard-0", 3), ("thanos-store-x-shard-1", 3), ("thanos-store-x-shard-2", 3)];
+        let three = [
+            ("thanos-store-x-shard-0", 3),
+            ("thanos-store-x-shard-1", 3),
+            ("thanos-store-x-shard-2", 3),
+        ];
         let two = ["thanos-store-x-shard-0-of-2", "thanos-store-x-shard-1-of-2"];
         assert_eq!(wanted(2, &three), two);
         assert_eq!(wanted(1, &three), ["thanos-store-x"]);
         let both = [&three[..], &[(two[0], 2)]].concat();
         assert_eq!(wanted(2, &both), two, "it stays while it is made");
-        assert_eq!(wanted(2, &[(two[0], 2)]), two, "and when the other one is gone");
-        assert_eq!(wanted(3, &both), ["thanos-store-x-shard-0", "thanos-store-x-shard-1", "thanos-store-x-shard-2"]);
-        assert_eq!(wanted(3, &[(two[0], 2), (two[1], 2)]), ["thanos-store-x-shard-0", "thanos-store-x-shard-1", "thanos-store-x-shard-2"]);
         assert_eq!(
-            wanted(2, &[("thanos-store-x-shard-2", 3)]), two,
+            wanted(2, &[(two[0], 2)]),
+            two,
+            "and when the other one is gone"
+        );
+        assert_eq!(
+            wanted(3, &both),
+            [
+                "thanos-store-x-shard-0",
+                "thanos-store-x-shard-1",
+                "thanos-store-x-shard-2"
+            ]
+        );
+        assert_eq!(
+            wanted(3, &[(two[0], 2), (two[1], 2)]),
+            [
+                "thanos-store-x-shard-0",
+                "thanos-store-x-shard-1",
+                "thanos-store-x-shard-2"
+            ]
+        );
+        assert_eq!(
+            wanted(2, &[("thanos-store-x-shard-2", 3)]),
+            two,
             "one shard that is left over takes the names"
         );
     }
@@ -133,16 +172,26 @@ mod tests {
                 let names = Generation::wanted("x", shards, &made).names("x");
                 let name = names.iter().find(|name| {
                     let known = made.get(*name);
-                    assert!(known.is_none_or(|set| set.shards == shards), "{counts:?}: {name}");
+                    assert!(
+                        known.is_none_or(|set| set.shards == shards),
+                        "{counts:?}: {name}"
+                    );
                     known.is_none()
                 });
-                let facts = SetFacts { shards, applied: true, ..Default::default() };
+                let facts = SetFacts {
+                    shards,
+                    applied: true,
+                    ..Default::default()
+                };
                 if let Some(name) = name {
                     made.insert(name.clone(), facts);
                 }
             }
             let names = Generation::wanted("x", shards, &made).names("x");
-            assert!(names.iter().all(|name| made.contains_key(name)), "{counts:?}: {made:?}");
+            assert!(
+                names.iter().all(|name| made.contains_key(name)),
+                "{counts:?}: {made:?}"
+            );
             made.retain(|name, _| names.contains(name));
             there = made;
         }

@@ -55,7 +55,11 @@ fn url(pod: &PodFacts) -> Option<String> {
 
 /// Of the metrics: those that say how reading the bucket goes.
 fn keep(body: &str) -> String {
-    let name = |line: &str| line.split(['{', ' ']).next().is_some_and(|n| METRICS.contains(&n));
+    let name = |line: &str| {
+        line.split(['{', ' '])
+            .next()
+            .is_some_and(|n| METRICS.contains(&n))
+    };
     let lines: Vec<&str> = body.lines().filter(|line| name(line)).collect();
     lines.join("\n")
 }
@@ -81,7 +85,10 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
     if let Some(missing) = signs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }
-    let mut troubles = signs.pods.iter().filter_map(|(name, pod)| trouble(signs, name, pod));
+    let mut troubles = signs
+        .pods
+        .iter()
+        .filter_map(|(name, pod)| trouble(signs, name, pod));
     if let Some((reason, message)) = troubles.next() {
         return (Some(false), reason, message);
     }
@@ -106,7 +113,9 @@ fn trouble(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, Str
         return None;
     }
     let unmounted = signs.unmounted.get(pod.uid.as_str());
-    if let Some(message) = unmounted.filter(|_| pod.state == PodState::Starting && pod.ended.is_none()) {
+    if let Some(message) =
+        unmounted.filter(|_| pod.state == PodState::Starting && pod.ended.is_none())
+    {
         return Some((Reason::SecretMissing, format!("{name} waits: {message}")));
     }
     if let PodState::Waiting(why) = &pod.state {
@@ -132,7 +141,11 @@ fn told(namespace: &str, name: &str, restarts: i32, ended: &Ended) -> (Reason, S
         );
         return (Reason::BucketUnreadable, message);
     }
-    let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let last = words
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let last: String = last.chars().take(WORDS).collect();
     let message = format!("{name} ends ({how}), and has started again {restarts} times: {last}");
     (Reason::PodFailing, message)
@@ -160,7 +173,9 @@ impl Progress {
             let lists = series.contains("operation=\"iter\"");
             match name {
                 "thanos_objstore_bucket_operations_total" if lists => progress.listed += value,
-                "thanos_objstore_bucket_operation_failures_total" if lists => progress.unlisted += value,
+                "thanos_objstore_bucket_operation_failures_total" if lists => {
+                    progress.unlisted += value
+                }
                 "thanos_blocks_meta_syncs_total" => progress.syncs = value,
                 "thanos_blocks_meta_sync_failures_total" => progress.failed_syncs = value,
                 "thanos_blocks_meta_synced" => progress.seen += value,
@@ -199,7 +214,9 @@ thanos_blocks_meta_sync_failures_total 2
 "#;
 
     fn trouble(more: &str, ready: bool) -> bool {
-        Progress::of(&format!("{LISTING}{more}")).trouble(ready).is_some()
+        Progress::of(&format!("{LISTING}{more}"))
+            .trouble(ready)
+            .is_some()
     }
 
     #[test]
@@ -220,7 +237,8 @@ thanos_blocks_meta_sync_failures_total 2
 
     #[test]
     fn only_what_matters_is_kept() {
-        let body = format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
+        let body =
+            format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
         assert_eq!(keep(&body), LISTING.trim_end());
     }
 
@@ -229,13 +247,20 @@ thanos_blocks_meta_sync_failures_total 2
             uid: "u".into(),
             ready,
             state,
-            ended: words.map(|w| Ended { how: "exit code 1".into(), words: w.into() }),
+            ended: words.map(|w| Ended {
+                how: "exit code 1".into(),
+                words: w.into(),
+            }),
             restarts: 3,
             ..Default::default()
         }
     }
 
-    fn reason(pod: &PodFacts, unmounted: Option<&str>, missing: Option<&str>) -> (Option<bool>, Reason, String) {
+    fn reason(
+        pod: &PodFacts,
+        unmounted: Option<&str>,
+        missing: Option<&str>,
+    ) -> (Option<bool>, Reason, String) {
         verdict(&Signs {
             namespace: "n",
             pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
@@ -249,21 +274,70 @@ thanos_blocks_meta_sync_failures_total 2
     fn each_trouble_has_its_reason() {
         let words = "github.com/x\\nbucket store initial sync\\nmain.main";
         let cases = [
-            (pod(PodState::Running, true, Some(words)), None, None, Reason::Synced),
-            (pod(PodState::Running, false, None), None, None, Reason::Syncing),
-            (pod(PodState::Running, false, Some(words)), None, None, Reason::BucketUnreadable),
-            (pod(PodState::Starting, false, Some(words)), None, None, Reason::BucketUnreadable),
-            (pod(PodState::Starting, false, Some("flag unknown")), None, None, Reason::PodFailing),
-            (pod(PodState::Waiting("ErrImagePull: x".into()), false, None), None, None, Reason::PodFailing),
-            (pod(PodState::Starting, false, None), Some("secret not found"), None, Reason::SecretMissing),
-            (pod(PodState::Running, true, None), Some("secret not found"), None, Reason::Synced),
-            (pod(PodState::Running, true, None), None, Some("Secret n/s does not exist"), Reason::SecretMissing),
+            (
+                pod(PodState::Running, true, Some(words)),
+                None,
+                None,
+                Reason::Synced,
+            ),
+            (
+                pod(PodState::Running, false, None),
+                None,
+                None,
+                Reason::Syncing,
+            ),
+            (
+                pod(PodState::Running, false, Some(words)),
+                None,
+                None,
+                Reason::BucketUnreadable,
+            ),
+            (
+                pod(PodState::Starting, false, Some(words)),
+                None,
+                None,
+                Reason::BucketUnreadable,
+            ),
+            (
+                pod(PodState::Starting, false, Some("flag unknown")),
+                None,
+                None,
+                Reason::PodFailing,
+            ),
+            (
+                pod(PodState::Waiting("ErrImagePull: x".into()), false, None),
+                None,
+                None,
+                Reason::PodFailing,
+            ),
+            (
+                pod(PodState::Starting, false, None),
+                Some("secret not found"),
+                None,
+                Reason::SecretMissing,
+            ),
+            (
+                pod(PodState::Running, true, None),
+                Some("secret not found"),
+                None,
+                Reason::Synced,
+            ),
+            (
+                pod(PodState::Running, true, None),
+                None,
+                Some("Secret n/s does not exist"),
+                Reason::SecretMissing,
+            ),
         ];
         for (pod, unmounted, missing, wanted) in cases {
             let (_, is, message) = reason(&pod, unmounted, missing);
             assert_eq!(is, wanted, "{pod:?}: {message}");
         }
-        let (_, _, message) = reason(&pod(PodState::Starting, false, Some("a\nflag unknown\n")), None, None);
+        let (_, _, message) = reason(
+            &pod(PodState::Starting, false, Some("a\nflag unknown\n")),
+            None,
+            None,
+        );
         assert!(message.ends_with(": flag unknown"), "{message}");
     }
 }

@@ -33,9 +33,10 @@ use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosStore, ThanosStoreStatus};
+use thanos_controller::Settings;
 
 pub use crate::observe::Report;
-use crate::observed::{Observed, Settings};
+use crate::observed::Observed;
 use crate::views::Views;
 
 /// Name of the controller: its field manager, and the value of the label by which it finds its

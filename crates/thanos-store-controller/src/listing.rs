@@ -152,7 +152,11 @@ mod tests {
     #[test]
     fn a_querier_must_know_every_new_pod_if_it_asks_an_old_one() {
         let (old, new) = (texts(&["o1", "o2"]), texts(&["n1", "n2"]));
-        let joined = |listed: &[&str]| querier(Some(listed), false).not_joined(&old, &new).is_none();
+        let joined = |listed: &[&str]| {
+            querier(Some(listed), false)
+                .not_joined(&old, &new)
+                .is_none()
+        };
         assert!(joined(&["o1", "o2", "n1", "n2"]));
         assert!(!joined(&["o1", "n1"]));
         assert!(joined(&["else"]), "it asks neither");

@@ -49,12 +49,24 @@ pub(crate) fn observe(
     cluster: Cluster<'_>,
     store: &Arc<ThanosStore>,
 ) -> Seen {
-    let gate = |kind| integration::gate(controller.operator_gate, &store.spec.integration, cluster.caps, kind);
+    let gate = |kind| {
+        integration::gate(
+            controller.operator_gate,
+            &store.spec.integration,
+            cluster.caps,
+            kind,
+        )
+    };
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
     let own = Own::of(views, store, &namespace);
 
-    let shards = store.spec.sharding_strategy.as_ref().and_then(|s| s.shards).unwrap_or(1);
+    let shards = store
+        .spec
+        .sharding_strategy
+        .as_ref()
+        .and_then(|s| s.shards)
+        .unwrap_or(1);
     let generation = Generation::wanted(&cr, shards.max(1), &own.sets);
     let current = generation.names(&cr);
     let is_moving = own.is_moving(store, &current);
@@ -134,7 +146,8 @@ pub(crate) fn observe(
             .collect(),
         classes: views.classes.readable().map(|all| {
             let all = all.iter();
-            all.map(|(key, class)| (key.name.clone(), class.clone())).collect()
+            all.map(|(key, class)| (key.name.clone(), class.clone()))
+                .collect()
         }),
     };
     let observed = Observed {
@@ -190,7 +203,9 @@ impl<'a> Own<'a> {
         let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
         let of_set = |(name, set): (&String, &SetFacts)| {
             let pods = self.pods.iter().filter(|(_, pod)| pod.set == *name);
-            let known = pods.filter(|(_, pod)| pod.ready).filter_map(|(_, pod)| pod.ip);
+            let known = pods
+                .filter(|(_, pod)| pod.ready)
+                .filter_map(|(_, pod)| pod.ip);
             let mut addresses: Vec<String> = known.map(listing::address).collect();
             let all = usize::try_from(set.replicas).is_ok_and(|wanted| addresses.len() >= wanted);
             if set.group {
@@ -208,7 +223,9 @@ impl<'a> Own<'a> {
     /// What nodes say of the volumes of these pods, by UID of the pod.
     fn unmounted(&self, views: &'a Views, namespace: &'a str) -> BTreeMap<&'a str, &'a str> {
         let failures = of(&views.mounts, namespace).filter_map(|(_, failure)| failure.as_ref());
-        failures.map(|f| (f.pod.as_str(), f.message.as_str())).collect()
+        failures
+            .map(|f| (f.pod.as_str(), f.message.as_str()))
+            .collect()
     }
 
     fn unscheduled(&self) -> Option<String> {

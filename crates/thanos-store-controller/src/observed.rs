@@ -4,18 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosStore;
+use thanos_controller::Settings;
 
 use crate::facts::SetFacts;
 use crate::generation::Generation;
 use crate::reshard::Reshard;
 use crate::volumes::Volumes;
-
-/// What the controller was started with.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Image of Thanos for resources that name none.
-    pub thanos_image: String,
-}
 
 /// What one pass saw.
 #[derive(Clone, Debug)]

@@ -47,8 +47,17 @@ pub struct Situation<'a> {
 #[must_use]
 pub fn reshard(it: &Situation<'_>) -> Option<Reshard> {
     let new = it.wanted.names(it.cr);
-    let old: Vec<String> = it.sets.keys().filter(|name| !new.contains(name)).cloned().collect();
-    let from = old.iter().filter_map(|name| it.sets.get(name)).map(|set| set.shards).max()?;
+    let old: Vec<String> = it
+        .sets
+        .keys()
+        .filter(|name| !new.contains(name))
+        .cloned()
+        .collect();
+    let from = old
+        .iter()
+        .filter_map(|name| it.sets.get(name))
+        .map(|set| set.shards)
+        .max()?;
     let (step, message) = step(it, &new, &old);
     Some(Reshard {
         from,
@@ -63,7 +72,10 @@ fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
     let is_complete = |name: &&String| it.sets.get(*name).is_some_and(SetFacts::is_complete);
     let complete = new.iter().filter(is_complete).count();
     if let Some(first) = new.iter().find(|name| !is_complete(name)) {
-        let ready = it.sets.get(first).map_or(0, |set| set.counts.available_replicas);
+        let ready = it
+            .sets
+            .get(first)
+            .map_or(0, |set| set.counts.available_replicas);
         let message = format!(
             "{complete} of {} new shards are available; waits for StatefulSet {first}, which has {ready} available pods",
             new.len()
@@ -71,11 +83,19 @@ fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
         return (Step::Starting, message);
     }
     let addresses = |names: &[String]| -> Vec<String> {
-        names.iter().filter_map(|name| it.addresses.get(name)).flatten().cloned().collect()
+        names
+            .iter()
+            .filter_map(|name| it.addresses.get(name))
+            .flatten()
+            .cloned()
+            .collect()
     };
     let (new, old) = (addresses(new), addresses(old));
     if let Some(querier) = it.listing.not_joined(&old, &new) {
-        return (Step::Joining, waits(querier, "know every pod of the new shards"));
+        return (
+            Step::Joining,
+            waits(querier, "know every pod of the new shards"),
+        );
     }
     if let Some(querier) = it.listing.not_left(&old) {
         return (Step::Withdrawing, waits(querier, "forget the old shards"));
@@ -87,6 +107,8 @@ fn waits(querier: &Querier, what: &str) -> String {
     let pod = &querier.pod;
     match querier.listed {
         Some(_) => format!("waits for querier {pod} to {what}"),
-        None => format!("querier {pod} does not say whether it can {what}: its API cannot be reached from this controller; waits for it for some minutes"),
+        None => format!(
+            "querier {pod} does not say whether it can {what}: its API cannot be reached from this controller; waits for it for some minutes"
+        ),
     }
 }

@@ -63,16 +63,35 @@ mod tests {
     #[test]
     fn only_a_change_replaces_pods() {
         assert_eq!(after(None, Some("a")), (None, text("a")));
-        assert_eq!(after(Some(&set(None, None)), Some("a")), (None, text("a")), "readable since now");
-        assert_eq!(after(Some(&set(None, Some("a"))), Some("a")), (None, text("a")));
-        assert_eq!(after(Some(&set(None, Some("a"))), Some("b")), (text("b"), text("a")));
-        assert_eq!(after(Some(&set(Some("b"), Some("a"))), Some("b")), (text("b"), text("a")));
-        assert_eq!(after(Some(&set(Some("b"), Some("a"))), Some("a")), (text("a"), text("a")));
+        assert_eq!(
+            after(Some(&set(None, None)), Some("a")),
+            (None, text("a")),
+            "readable since now"
+        );
+        assert_eq!(
+            after(Some(&set(None, Some("a"))), Some("a")),
+            (None, text("a"))
+        );
+        assert_eq!(
+            after(Some(&set(None, Some("a"))), Some("b")),
+            (text("b"), text("a"))
+        );
+        assert_eq!(
+            after(Some(&set(Some("b"), Some("a"))), Some("b")),
+            (text("b"), text("a"))
+        );
+        assert_eq!(
+            after(Some(&set(Some("b"), Some("a"))), Some("a")),
+            (text("a"), text("a"))
+        );
     }
 
     #[test]
     fn what_cannot_be_read_changes_nothing() {
         assert_eq!(after(None, None), (None, None));
-        assert_eq!(after(Some(&set(Some("b"), Some("a"))), None), (text("b"), text("a")));
+        assert_eq!(
+            after(Some(&set(Some("b"), Some("a"))), None),
+            (text("b"), text("a"))
+        );
     }
 }

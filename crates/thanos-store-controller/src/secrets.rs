@@ -48,7 +48,10 @@ pub fn content(
         let missing = match (secret, value) {
             (None, _) => format!("Secret {namespace}/{} does not exist ({field})", key.name),
             (Some(_), None) => {
-                format!("Secret {namespace}/{} has no key {} ({field})", key.name, key.key)
+                format!(
+                    "Secret {namespace}/{} has no key {} ({field})",
+                    key.name, key.key
+                )
             }
             (Some(_), Some(digest)) => {
                 all.update(digest.bytes());
@@ -61,7 +64,13 @@ pub fn content(
         all.update([0]);
     }
     let digest = all.finalize();
-    Content::Digest(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Content::Digest(
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -81,17 +90,24 @@ mod tests {
     }
 
     fn secrets(all: &[(&str, serde_json::Value)]) -> BTreeMap<Key, SecretFacts> {
-        let facts = |data: &serde_json::Value| SecretObject::read(&json!({"data": data})).into_parts().1;
-        all.iter().map(|(name, data)| (Key::new("n", *name), facts(data))).collect()
+        let facts =
+            |data: &serde_json::Value| SecretObject::read(&json!({"data": data})).into_parts().1;
+        all.iter()
+            .map(|(name, data)| (Key::new("n", *name), facts(data)))
+            .collect()
     }
 
     #[test]
     fn what_is_missing_is_named_with_its_field() {
-        let missing = |all: &[(&str, serde_json::Value)]| match content(&spec(), "n", Some(&secrets(all))) {
-            Content::Missing(what) => what,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(missing(&[]), "Secret n/s3 does not exist (spec.objectStorageConfig)");
+        let missing =
+            |all: &[(&str, serde_json::Value)]| match content(&spec(), "n", Some(&secrets(all))) {
+                Content::Missing(what) => what,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(
+            missing(&[]),
+            "Secret n/s3 does not exist (spec.objectStorageConfig)"
+        );
         let s3 = ("s3", json!({"thanos.yaml": "eA=="}));
         assert_eq!(
             missing(&[("s3", json!({"other": "eA=="}))]),
@@ -117,6 +133,9 @@ mod tests {
         assert_eq!(first.len(), 16);
         assert_eq!(first, digest("eA==", "eQ==", json!({"c": "eA=="})));
         assert_ne!(first, digest("eQ==", "eA==", json!({"c": "eA=="})));
-        assert_ne!(first, digest("eA==", "eA==", json!({"c": "eA==", "d": "eA=="})));
+        assert_ne!(
+            first,
+            digest("eA==", "eA==", json!({"c": "eA==", "d": "eA=="}))
+        );
     }
 }

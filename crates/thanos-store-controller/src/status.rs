@@ -27,7 +27,9 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let new = observed.generation.names(&cr);
     let reshard = observed.reshard.as_ref();
     // Until the new shards are ready, the old ones are what must run.
-    let old = reshard.filter(|r| r.step == ReshardingStep::Starting).map(|r| r.old.as_slice());
+    let old = reshard
+        .filter(|r| r.step == ReshardingStep::Starting)
+        .map(|r| r.old.as_slice());
     let required: Vec<Required<'_>> = new
         .iter()
         .map(|name| Required {
@@ -48,10 +50,17 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let mut set = |type_: Condition, (holds, reason, message): Answer| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
-    set(Condition::PrometheusOperatorIntegration, (Some(holds), reason, message));
+    set(
+        Condition::PrometheusOperatorIntegration,
+        (Some(holds), reason, message),
+    );
     set(Condition::ObjectStorageReady, report.object_storage.clone());
     if let Ok(size) = stateful::size(store.spec.storage.as_ref()) {
-        let class = store.spec.storage.as_ref().and_then(|s| s.storage_class.as_deref());
+        let class = store
+            .spec
+            .storage
+            .as_ref()
+            .and_then(|s| s.storage_class.as_deref());
         let volumes = &observed.volumes;
         set(
             Condition::VolumesReady,
@@ -70,7 +79,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let serving = old.unwrap_or(&new);
     let workloads = || serving.iter().map(|name| outcome.workload(name));
     let fewest = |count: fn(&Workload) -> i32| workloads().map(|w| w.map_or(0, count)).min();
-    let is_ours = |key: &ObjectKey| new.contains(&key.name) || observed.sets.contains_key(&key.name);
+    let is_ours =
+        |key: &ObjectKey| new.contains(&key.name) || observed.sets.contains_key(&key.name);
     ThanosStoreStatus {
         observed_generation: store.metadata.generation,
         replicas: Some(fewest(|w| w.counts.replicas).unwrap_or(0)),
@@ -103,7 +113,9 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let store = &observed.store;
     let namespace = store.namespace().unwrap_or_default();
     let new = observed.generation.names(&store.name_any());
-    let mut sets = new.iter().filter_map(|name| Some((name, observed.sets.get(name)?)));
+    let mut sets = new
+        .iter()
+        .filter_map(|name| Some((name, observed.sets.get(name)?)));
     let (name, message) = sets.find_map(|(name, set)| {
         let told = stateful::refused(name, &namespace, &store.spec.stateful, &set.fixed)?;
         Some((name, told))
@@ -127,7 +139,9 @@ fn rotation(seen: &Seen) -> Answer {
         return (Some(true), Reason::Watched, String::new());
     }
     let store = &seen.observed.store;
-    let names: Vec<&str> = secrets::keys(&store.spec).map(|(_, key)| key.name.as_str()).collect();
+    let names: Vec<&str> = secrets::keys(&store.spec)
+        .map(|(_, key)| key.name.as_str())
+        .collect();
     let message = format!(
         "this controller may not watch Secrets. After a change of {}: kubectl -n {} annotate \
          thanosstore {} {}=\"$(date -Is)\" --overwrite",
@@ -171,7 +185,9 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
             let what = match step {
                 ReshardingStep::Starting => "the new shards start",
                 ReshardingStep::Joining => "the new shards are ready, queriers learn of them",
-                ReshardingStep::Withdrawing => "queriers know the new shards, the old ones are withdrawn",
+                ReshardingStep::Withdrawing => {
+                    "queriers know the new shards, the old ones are withdrawn"
+                }
                 ReshardingStep::Removing => "nobody asks the old shards, they are removed",
             };
             format!("from {from} to {to} shards: {what}")

@@ -32,7 +32,13 @@ impl Surge {
 /// Decides for one shard. `hash` is the digest of the template that its pods are to have; `known`
 /// says whether every querier that asks the shard knows all of its ready pods.
 #[must_use]
-pub fn surge(set: Option<&SetFacts>, replicas: i32, max_surge: i32, hash: &str, known: bool) -> Surge {
+pub fn surge(
+    set: Option<&SetFacts>,
+    replicas: i32,
+    max_surge: i32,
+    hash: &str,
+    known: bool,
+) -> Surge {
     let Some(set) = set.filter(|_| max_surge > 0) else {
         return Surge::steady(replicas);
     };
@@ -54,7 +60,10 @@ pub fn surge(set: Option<&SetFacts>, replicas: i32, max_surge: i32, hash: &str, 
     let available = set.current && counts.available_replicas >= more;
     if set.partition > 0 {
         return match available && counts.updated_replicas > 0 && known {
-            false => with(set.partition, "a pod with the new template becomes known to the queriers"),
+            false => with(
+                set.partition,
+                "a pod with the new template becomes known to the queriers",
+            ),
             true => with(0, "the other pods are replaced"),
         };
     }
@@ -87,19 +96,42 @@ mod tests {
     }
 
     fn scale(set: &SetFacts, known: bool) -> (i32, i32) {
-        let Scale { replicas, partition } = surge(Some(set), 1, 1, "new", known).scale;
+        let Scale {
+            replicas,
+            partition,
+        } = surge(Some(set), 1, 1, "new", known).scale;
         (replicas, partition)
     }
 
     #[test]
     fn one_replica_is_never_missing() {
-        assert_eq!(scale(&set("old", 1, 0, 1, 1), true), (2, 1), "a second pod comes");
+        assert_eq!(
+            scale(&set("old", 1, 0, 1, 1), true),
+            (2, 1),
+            "a second pod comes"
+        );
         assert_eq!(scale(&set("new", 2, 1, 1, 1), true), (2, 1), "and starts");
-        assert_eq!(scale(&set("new", 2, 1, 1, 2), false), (2, 1), "and is not known yet");
-        assert_eq!(scale(&set("new", 2, 1, 1, 2), true), (2, 0), "then the first one is replaced");
+        assert_eq!(
+            scale(&set("new", 2, 1, 1, 2), false),
+            (2, 1),
+            "and is not known yet"
+        );
+        assert_eq!(
+            scale(&set("new", 2, 1, 1, 2), true),
+            (2, 0),
+            "then the first one is replaced"
+        );
         assert_eq!(scale(&set("new", 2, 0, 1, 1), true), (2, 0));
-        assert_eq!(scale(&set("new", 2, 0, 2, 2), false), (2, 0), "its new address is not known yet");
-        assert_eq!(scale(&set("new", 2, 0, 2, 2), true), (1, 0), "then the second one goes");
+        assert_eq!(
+            scale(&set("new", 2, 0, 2, 2), false),
+            (2, 0),
+            "its new address is not known yet"
+        );
+        assert_eq!(
+            scale(&set("new", 2, 0, 2, 2), true),
+            (1, 0),
+            "then the second one goes"
+        );
         assert_eq!(scale(&set("new", 1, 0, 1, 1), true), (1, 0));
     }
 
@@ -119,12 +151,21 @@ mod tests {
     #[test]
     fn what_is_new_or_stands_in_for_itself_needs_none() {
         assert_eq!(surge(None, 3, 1, "new", true), Surge::steady(3));
-        assert_eq!(surge(Some(&set("old", 3, 0, 3, 3)), 3, 0, "new", true), Surge::steady(3));
+        assert_eq!(
+            surge(Some(&set("old", 3, 0, 3, 3)), 3, 0, "new", true),
+            Surge::steady(3)
+        );
     }
 
     #[test]
     fn other_numbers_of_replicas_are_scaled_at_once() {
-        assert_eq!(surge(Some(&set("new", 1, 0, 1, 1)), 3, 1, "new", true), Surge::steady(3));
-        assert_eq!(surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", true), Surge::steady(1));
+        assert_eq!(
+            surge(Some(&set("new", 1, 0, 1, 1)), 3, 1, "new", true),
+            Surge::steady(3)
+        );
+        assert_eq!(
+            surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", true),
+            Surge::steady(1)
+        );
     }
 }

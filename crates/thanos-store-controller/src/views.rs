@@ -95,7 +95,7 @@ pub fn related() -> Vec<Related<StoreController>> {
                 view: |v: &Views| &v.mounts,
                 view_mut: |v: &mut Views| &mut v.mounts,
                 // Whose pod it is, says the pod.
-                affects: |views, store, key, _, new| {
+                affects: |views: &Views, store, key, _, new| {
                     let failure = new.and_then(Option::as_ref);
                     is_at_home(store, key)
                         && failure.is_some_and(|failure| {
@@ -133,7 +133,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 view: |v: &Views| &v.secrets,
                 view_mut: |v: &mut Views| &mut v.secrets,
-                affects: |_, store, key, _, _| {
+                affects: |_, store: &ThanosStore, key, _, _| {
                     let mut read = secrets::keys(&store.spec);
                     is_at_home(store, key) && read.any(|(_, it)| it.name == key.name)
                 },
@@ -145,7 +145,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 view: |v: &Views| &v.prometheuses,
                 view_mut: |v: &mut Views| &mut v.prometheuses,
-                affects: |_, store, _, _, _| {
+                affects: |_, store: &ThanosStore, _, _, _| {
                     integration::resource_gate(&store.spec.integration) != Some(false)
                 },
             },
@@ -155,7 +155,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 view: |v: &Views| &v.namespaces,
                 view_mut: |v: &mut Views| &mut v.namespaces,
-                affects: |_, store, key, _, _| store.namespace().as_ref() == Some(&key.name),
+                affects: |_, store: &ThanosStore, key, _, _| store.namespace().as_ref() == Some(&key.name),
             },
         )
         .cluster_scoped()
@@ -180,4 +180,3 @@ pub(crate) fn of<'a, F: PartialEq>(
     let all = view.items().range(Key::new(namespace, "")..);
     all.take_while(move |(key, _)| key.namespace == namespace)
 }
-

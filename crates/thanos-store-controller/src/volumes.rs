@@ -28,7 +28,9 @@ impl Volumes {
     /// The claims that ask for less than `size` bytes and may grow, with that size, which is `text`
     /// to Kubernetes.
     pub fn amendments(&self, size: u64, text: &str) -> Vec<Amendment> {
-        let growing = self.smaller(size).filter(|(_, claim)| claim.bound && self.may_grow(claim));
+        let growing = self
+            .smaller(size)
+            .filter(|(_, claim)| claim.bound && self.may_grow(claim));
         growing
             .map(|(name, claim)| Amendment {
                 resource: ApiResource::erase::<PersistentVolumeClaim>(&()),
@@ -66,9 +68,13 @@ impl Volumes {
         if let Some(pending) = pending {
             return self.pending(&pending, class, unscheduled);
         }
-        let stuck = self.smaller(size).filter(|(_, claim)| !self.may_grow(claim));
+        let stuck = self
+            .smaller(size)
+            .filter(|(_, claim)| !self.may_grow(claim));
         if let Some(stuck) = names(stuck) {
-            let class = self.smaller(size).find_map(|(_, claim)| claim.class.as_deref());
+            let class = self
+                .smaller(size)
+                .find_map(|(_, claim)| claim.class.as_deref());
             let message = format!(
                 "{stuck} cannot grow: StorageClass {} does not set allowVolumeExpansion. Set it \
                  there, if its driver can; or delete a claim and then its pod, one after another: \
@@ -77,10 +83,16 @@ impl Volumes {
             );
             return (Some(false), Reason::ExpansionNotAllowed, message);
         }
-        let small = self.claims.iter().filter(|(_, c)| c.capacity.is_some_and(|has| has < size));
+        let small = self
+            .claims
+            .iter()
+            .filter(|(_, c)| c.capacity.is_some_and(|has| has < size));
         if let Some(growing) = names(small) {
             let mut troubles = self.claims.values().filter_map(|c| c.trouble.as_deref());
-            let trouble = troubles.next().map(|t| format!(": {t}")).unwrap_or_default();
+            let trouble = troubles
+                .next()
+                .map(|t| format!(": {t}"))
+                .unwrap_or_default();
             let message = format!("{growing} grow{trouble}");
             return (Some(false), Reason::VolumesGrowing, message);
         }
@@ -89,7 +101,10 @@ impl Volumes {
 
     fn pending(&self, pending: &str, class: Option<&str>, unscheduled: Option<&str>) -> Answer {
         let classless = self.claims.values().any(|c| !c.bound && c.class.is_none());
-        let no_default = self.classes.as_ref().is_some_and(|all| !all.values().any(|c| c.default));
+        let no_default = self
+            .classes
+            .as_ref()
+            .is_some_and(|all| !all.values().any(|c| c.default));
         if class.is_none() && classless && no_default {
             let message = format!(
                 "{pending} cannot be bound: the cluster has no default StorageClass. Mark one as \
@@ -98,7 +113,11 @@ impl Volumes {
             return (Some(false), Reason::NoStorageClass, message);
         }
         let why = unscheduled.map(|w| format!(": {w}")).unwrap_or_default();
-        (Some(false), Reason::VolumePending, format!("{pending} wait for a volume{why}"))
+        (
+            Some(false),
+            Reason::VolumePending,
+            format!("{pending} wait for a volume{why}"),
+        )
     }
 }
 
@@ -106,7 +125,12 @@ impl Volumes {
 fn names<'a>(claims: impl Iterator<Item = (&'a String, &'a ClaimFacts)>) -> Option<String> {
     let all: Vec<&str> = claims.map(|(name, _)| name.as_str()).collect();
     let more = all.len().saturating_sub(NAMED);
-    let shown = all.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let shown = all
+        .iter()
+        .take(NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
     match (all.is_empty(), more) {
         (true, _) => None,
         (_, 0) => Some(shown),
@@ -129,7 +153,10 @@ mod tests {
             bound: capacity > 0,
             ..Default::default()
         };
-        let class = ClassFacts { default: grows.is_none(), grows: grows.unwrap_or(false) };
+        let class = ClassFacts {
+            default: grows.is_none(),
+            grows: grows.unwrap_or(false),
+        };
         Volumes {
             claims: BTreeMap::from([("data-x-0".to_owned(), claim)]),
             classes: Some(BTreeMap::from([("fast".to_owned(), class)])),
@@ -138,7 +165,12 @@ mod tests {
 
     fn told(volumes: &Volumes, size: u64) -> (usize, Option<bool>, Reason, String) {
         let (holds, reason, message) = volumes.verdict(size * GIB, None, Some("no volumes"));
-        (volumes.amendments(size * GIB, "x").len(), holds, reason, message)
+        (
+            volumes.amendments(size * GIB, "x").len(),
+            holds,
+            reason,
+            message,
+        )
     }
 
     #[test]
@@ -146,7 +178,10 @@ mod tests {
         let mut all = volumes(10, 10, Some("fast"), Some(true));
         assert_eq!(told(&all, 10).2, Reason::VolumesBound);
         let (amended, holds, reason, _) = told(&all, 20);
-        assert_eq!((amended, holds, reason), (1, Some(false), Reason::VolumesGrowing));
+        assert_eq!(
+            (amended, holds, reason),
+            (1, Some(false), Reason::VolumesGrowing)
+        );
         all.claims.get_mut("data-x-0").unwrap().requested = Some(20 * GIB);
         assert_eq!(told(&all, 20).0, 0, "asked for already");
         assert_eq!(told(&all, 20).2, Reason::VolumesGrowing);
@@ -157,7 +192,10 @@ mod tests {
     fn a_class_that_does_not_is_named() {
         let (amended, _, reason, message) = told(&volumes(10, 10, Some("fast"), Some(false)), 20);
         assert_eq!((amended, reason), (0, Reason::ExpansionNotAllowed));
-        assert!(message.contains("data-x-0") && message.contains("fast"), "{message}");
+        assert!(
+            message.contains("data-x-0") && message.contains("fast"),
+            "{message}"
+        );
         let mut unreadable = volumes(10, 10, Some("fast"), Some(false));
         unreadable.classes = None;
         assert_eq!(told(&unreadable, 20).0, 1, "it is tried");
@@ -165,10 +203,16 @@ mod tests {
 
     #[test]
     fn what_a_pending_claim_waits_for() {
-        assert_eq!(told(&volumes(10, 0, None, Some(true)), 10).2, Reason::NoStorageClass);
+        assert_eq!(
+            told(&volumes(10, 0, None, Some(true)), 10).2,
+            Reason::NoStorageClass
+        );
         let (_, _, reason, message) = told(&volumes(10, 0, None, None), 10);
         assert_eq!(reason, Reason::VolumePending);
         assert!(message.ends_with("no volumes"), "{message}");
-        assert_eq!(told(&volumes(10, 0, Some("fast"), Some(true)), 10).2, Reason::VolumePending);
+        assert_eq!(
+            told(&volumes(10, 0, Some("fast"), Some(true)), 10).2,
+            Reason::VolumePending
+        );
     }
 }

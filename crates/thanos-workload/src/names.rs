@@ -142,7 +142,10 @@ mod tests {
         let long = "x".repeat(40);
         let name = child_of_stateful_set(&["thanos-store", &long]);
         assert!(name.len() <= 52 && is_dns_label(&name), "{name}");
-        assert_eq!(child_of_stateful_set(&["thanos-store", "a"]), "thanos-store-a");
+        assert_eq!(
+            child_of_stateful_set(&["thanos-store", "a"]),
+            "thanos-store-a"
+        );
     }
 
     /// A name must not change between versions: objects would be made anew.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{
-    RollingUpdateStatefulSetStrategy, StatefulSet,
-    StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+    RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy,
+    StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimSpec, PodTemplateSpec, VolumeResourceRequirements,
@@ -70,7 +70,10 @@ impl Wanted<'_> {
     /// A size that is none.
     pub fn stateful_set(self) -> Result<StatefulSet, FieldError> {
         let policy = self.policy();
-        let retention = self.fields.persistent_volume_claim_retention_policy.as_ref();
+        let retention = self
+            .fields
+            .persistent_volume_claim_retention_policy
+            .as_ref();
         let keep = |choice: Option<ClaimRetention>| {
             Some(choice.unwrap_or(self.retention).as_str().to_owned())
         };
@@ -111,7 +114,10 @@ impl Wanted<'_> {
     fn policy(&self) -> String {
         let stored = self.fixed.map(|f| f.pod_management_policy.as_str());
         let wanted = wanted_policy(self.fields);
-        stored.filter(|p| !p.is_empty()).unwrap_or(wanted).to_owned()
+        stored
+            .filter(|p| !p.is_empty())
+            .unwrap_or(wanted)
+            .to_owned()
     }
 
     /// Those that are stored, since nothing in them can be changed; volumes grow by their claims.
@@ -130,7 +136,12 @@ impl Wanted<'_> {
 /// What the user wants and an existing StatefulSet cannot become, with the way out; `None` if there
 /// is nothing.
 #[must_use]
-pub fn refused(name: &str, namespace: &str, fields: &StatefulSetFields, fixed: &Fixed) -> Option<String> {
+pub fn refused(
+    name: &str,
+    namespace: &str,
+    fields: &StatefulSetFields,
+    fixed: &Fixed,
+) -> Option<String> {
     let (stored, wanted) = (&fixed.pod_management_policy, wanted_policy(fields));
     let asked = fields.pod_management_policy.is_some();
     (asked && !stored.is_empty() && stored != wanted).then(|| {
@@ -197,7 +208,8 @@ fn means(stored: &PersistentVolumeClaim, wanted: &PersistentVolumeClaim) -> bool
         let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
         quantity::bytes(&requests.get("storage")?.0)
     };
-    let class = |c: &PersistentVolumeClaim| c.spec.as_ref().and_then(|s| s.storage_class_name.clone());
+    let class =
+        |c: &PersistentVolumeClaim| c.spec.as_ref().and_then(|s| s.storage_class_name.clone());
     let modes = |c: &PersistentVolumeClaim| c.spec.as_ref().and_then(|s| s.access_modes.clone());
     let bare = |m: &Option<BTreeMap<String, String>>| m.as_ref().is_none_or(BTreeMap::is_empty);
     stored.metadata.name == wanted.metadata.name
@@ -240,7 +252,10 @@ mod tests {
             storage,
             retention: ClaimRetention::Retain,
             min_ready_seconds: 0,
-            scale: Scale { replicas: 1, partition: 0 },
+            scale: Scale {
+                replicas: 1,
+                partition: 0,
+            },
             fixed: fixed.as_ref(),
             template: PodTemplateSpec::default(),
         };
@@ -261,8 +276,14 @@ mod tests {
     fn what_is_stored_stays_unless_it_means_the_same() {
         let asked = storage("10240Mi");
         let plain = templates(Some(&asked), None);
-        assert_eq!(plain[0]["spec"]["resources"]["requests"]["storage"], "10240Mi");
-        assert_eq!(templates(Some(&asked), Some(stored("10Gi", json!({})))), plain);
+        assert_eq!(
+            plain[0]["spec"]["resources"]["requests"]["storage"],
+            "10240Mi"
+        );
+        assert_eq!(
+            templates(Some(&asked), Some(stored("10Gi", json!({})))),
+            plain
+        );
         for (size, labels) in [("5Gi", json!({})), ("10Gi", json!({"a": "b"}))] {
             let kept = templates(Some(&asked), Some(stored(size, labels)));
             assert_eq!(kept[0]["spec"]["resources"]["requests"]["storage"], size);
@@ -272,11 +293,31 @@ mod tests {
 
     #[test]
     fn what_cannot_be_changed_is_told_only_if_somebody_asked_for_it() {
-        let fixed = Fixed { pod_management_policy: "OrderedReady".into(), claim_templates: Value::Null };
-        let asked = |policy| StatefulSetFields { pod_management_policy: policy, ..Default::default() };
-        let told = refused("s", "n", &asked(Some(PodManagementPolicy::Parallel)), &fixed).unwrap();
+        let fixed = Fixed {
+            pod_management_policy: "OrderedReady".into(),
+            claim_templates: Value::Null,
+        };
+        let asked = |policy| StatefulSetFields {
+            pod_management_policy: policy,
+            ..Default::default()
+        };
+        let told = refused(
+            "s",
+            "n",
+            &asked(Some(PodManagementPolicy::Parallel)),
+            &fixed,
+        )
+        .unwrap();
         assert!(told.contains("--cascade=orphan"), "{told}");
-        assert_eq!(refused("s", "n", &asked(Some(PodManagementPolicy::OrderedReady)), &fixed), None);
+        assert_eq!(
+            refused(
+                "s",
+                "n",
+                &asked(Some(PodManagementPolicy::OrderedReady)),
+                &fixed
+            ),
+            None
+        );
         assert_eq!(refused("s", "n", &asked(None), &fixed), None);
     }
 }

@@ -19,7 +19,9 @@ use thanos_api::v1alpha1::{CommonFields, OpenDiscovered, ThanosQuery};
 use thanos_workload::monitor::ServiceMonitor;
 use thanos_workload::{FieldError, integration};
 
-use crate::observed::{Observed, Settings};
+use thanos_controller::Settings;
+
+use crate::observed::Observed;
 
 pub use bridge::{address as bridge_address, name as bridge_name};
 pub use endpoints::FILE as ENDPOINTS_FILE;

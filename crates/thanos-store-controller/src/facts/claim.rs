@@ -73,7 +73,11 @@ impl Extract for ClaimObject {
     type Facts = ClaimFacts;
 
     fn into_parts(self) -> (ObjectMeta, ClaimFacts) {
-        let Self { metadata, spec, status } = self;
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
         let bytes = |sizes: &BTreeMap<String, String>| {
             sizes.get("storage").and_then(|size| quantity::bytes(size))
         };

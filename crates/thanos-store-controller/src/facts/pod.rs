@@ -162,10 +162,12 @@ impl Extract for PodObject {
 impl Container {
     fn state(&self) -> PodState {
         match &self.state {
-            State { running: Some(_), .. } => PodState::Running,
-            State { waiting: Some(w), .. }
-                if self.ended().is_none() && !ON_THE_WAY.contains(&w.reason.as_str()) =>
-            {
+            State {
+                running: Some(_), ..
+            } => PodState::Running,
+            State {
+                waiting: Some(w), ..
+            } if self.ended().is_none() && !ON_THE_WAY.contains(&w.reason.as_str()) => {
                 PodState::Waiting(format!("{}: {}", w.reason, w.message))
             }
             _ => PodState::Starting,

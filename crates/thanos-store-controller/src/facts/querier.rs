@@ -65,9 +65,16 @@ impl Extract for QuerierObject {
     type Facts = QuerierFacts;
 
     fn into_parts(self) -> (ObjectMeta, QuerierFacts) {
-        let Self { metadata, spec, status } = self;
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
         let ready = metadata.deletion_timestamp.is_none()
-            && status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+            && status
+                .conditions
+                .iter()
+                .any(|c| c.type_ == "Ready" && c.status == "True");
         let container = spec.containers.first();
         let port = container
             .and_then(|c| c.ports.iter().find(|p| p.name == ports::HTTP))

@@ -118,9 +118,15 @@ impl Extract for SetObject {
             None => args.filter_map(|a| modulus(a)).next(),
         };
         let hash = |m: &Meta, key: &str| m.annotations.get(key).cloned();
-        let applied = metadata.labels.get(label::CONTROLLER).is_some_and(|c| c == crate::NAME);
+        let applied = metadata
+            .labels
+            .get(label::CONTROLLER)
+            .is_some_and(|c| c == crate::NAME);
         let facts = SetFacts {
-            owner: metadata.controller().map(|o| o.uid.clone()).unwrap_or_default(),
+            owner: metadata
+                .controller()
+                .map(|o| o.uid.clone())
+                .unwrap_or_default(),
             applied,
             group: match applied {
                 true => metadata.labels.contains_key(label::ENDPOINT_GROUP),
@@ -131,7 +137,10 @@ impl Extract for SetObject {
             rolled_secrets: hash(&spec.template.metadata, annotation::SECRETS_HASH),
             known_secrets: hash(&metadata, annotation::SECRETS_HASH),
             replicas: spec.replicas,
-            partition: spec.update_strategy.rolling_update.map_or(0, |r| r.partition),
+            partition: spec
+                .update_strategy
+                .rolling_update
+                .map_or(0, |r| r.partition),
             fixed: Fixed {
                 pod_management_policy: spec.pod_management_policy,
                 claim_templates: spec.volume_claim_templates,
@@ -147,6 +156,8 @@ impl Extract for SetObject {
 fn modulus(arg: &str) -> Option<i32> {
     let config = arg.strip_prefix("--selector.relabel-config=")?;
     let rest = config.split_once("modulus:")?.1.trim_start();
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     rest[..end].parse().ok()
 }

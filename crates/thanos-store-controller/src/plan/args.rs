@@ -18,18 +18,41 @@ const REPEATABLE: &[&str] = &["grpc-server-tls-curves"];
 
 /// Flags on which Services, probes and volumes rely.
 const RESERVED: [(&str, &str); 5] = [
-    ("data-dir", "the volume is mounted there; remove the argument"),
-    ("grpc-address", "the Services lead to it; remove the argument"),
-    ("http-address", "the Services and probes lead to it; remove the argument"),
-    ("objstore.config", "put the configuration into a Secret and name it in spec.objectStorageConfig"),
-    ("objstore.config-file", "put the configuration into a Secret and name it in spec.objectStorageConfig"),
+    (
+        "data-dir",
+        "the volume is mounted there; remove the argument",
+    ),
+    (
+        "grpc-address",
+        "the Services lead to it; remove the argument",
+    ),
+    (
+        "http-address",
+        "the Services and probes lead to it; remove the argument",
+    ),
+    (
+        "objstore.config",
+        "put the configuration into a Secret and name it in spec.objectStorageConfig",
+    ),
+    (
+        "objstore.config-file",
+        "put the configuration into a Secret and name it in spec.objectStorageConfig",
+    ),
 ];
 
 /// The same, for a store that serves a part of the blocks.
 const RESERVED_OF_SHARDS: [(&str, &str); 7] = {
     let [a, b, c, d, e] = RESERVED;
     const DIVIDED: &str = "it divides the blocks over the shards; set spec.shardingStrategy.shards to 1 first, or remove the argument";
-    [a, b, c, d, e, ("selector.relabel-config", DIVIDED), ("selector.relabel-config-file", DIVIDED)]
+    [
+        a,
+        b,
+        c,
+        d,
+        e,
+        ("selector.relabel-config", DIVIDED),
+        ("selector.relabel-config-file", DIVIDED),
+    ]
 };
 
 /// The caches of a store.
@@ -94,12 +117,19 @@ pub(super) fn args(
     let flags = index_headers(flags, spec.index_header_config.as_ref())?;
     let flags = caches.index.flag(flags, "index-cache.");
     let flags = caches.bucket.flag(flags, "store.caching-bucket.");
-    let flags = flags.maybe("selector.relabel-config", (shards > 1).then(|| part(shard, shards)));
+    let flags = flags.maybe(
+        "selector.relabel-config",
+        (shards > 1).then(|| part(shard, shards)),
+    );
     flags.merge(
         spec.additional.additional_args.as_deref(),
         &Rules {
             repeatable: REPEATABLE,
-            reserved: if shards > 1 { &RESERVED_OF_SHARDS } else { &RESERVED },
+            reserved: if shards > 1 {
+                &RESERVED_OF_SHARDS
+            } else {
+                &RESERVED
+            },
         },
         "spec.additionalArgs",
     )
@@ -143,8 +173,14 @@ fn blocks(flags: Flags, spec: &ThanosStoreSpec) -> Flags {
             "block-meta-fetch-concurrency",
             config.block_meta_fetch_concurrency.unwrap_or(32),
         )
-        .maybe("store.limits.request-samples", limits.store_limits_request_samples)
-        .maybe("store.limits.request-series", limits.store_limits_request_series)
+        .maybe(
+            "store.limits.request-samples",
+            limits.store_limits_request_samples,
+        )
+        .maybe(
+            "store.limits.request-series",
+            limits.store_limits_request_series,
+        )
 }
 
 fn index_headers(flags: Flags, config: Option<&IndexHeaderConfig>) -> Result<Flags, FieldError> {

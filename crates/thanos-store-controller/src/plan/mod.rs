@@ -76,7 +76,10 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     let shared = identity(&cr, &names::store(&cr), None);
     let metadata = workload::metadata(&shared, &spec.common, &shared.name);
     plan.push(workload::service_account(withdrawn(metadata.clone())));
-    let old = seen.reshard.as_ref().filter(|r| r.step < ReshardingStep::Removing);
+    let old = seen
+        .reshard
+        .as_ref()
+        .filter(|r| r.step < ReshardingStep::Removing);
     for name in old.iter().flat_map(|r| &r.old) {
         // Its pods and its budget stay as they are.
         plan.leave(name.clone());

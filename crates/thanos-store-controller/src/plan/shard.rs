@@ -8,7 +8,9 @@ use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
 use thanos_workload::stateful::{DATA_VOLUME, Wanted};
-use thanos_workload::{FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload};
+use thanos_workload::{
+    FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload,
+};
 
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
 use super::{Objects, PROGRAM, identity, names};
@@ -45,11 +47,21 @@ pub(super) fn add(
     let secrets = digests(set, seen.secrets.as_deref());
 
     let mut annotations = restarted(&seen.store);
-    annotations.extend(secrets.rolled.map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)));
+    annotations.extend(
+        secrets
+            .rolled
+            .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
+    );
     let template = pod(seen, &identity, cr, shard, annotations)?.template()?;
     let hash = json_digest(&template);
     let known = !seen.unknown.contains(&name);
-    let surge = surge(set, spec.replicas, replicas_of_surge(&seen.store), &hash, known);
+    let surge = surge(
+        set,
+        spec.replicas,
+        replicas_of_surge(&seen.store),
+        &hash,
+        known,
+    );
 
     let wanted = Wanted {
         identity: &identity,
@@ -66,7 +78,11 @@ pub(super) fn add(
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::SHARDS.to_owned(), shards.to_string());
     annotations.insert(annotation::TEMPLATE_HASH.to_owned(), hash);
-    annotations.extend(secrets.known.map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)));
+    annotations.extend(
+        secrets
+            .known
+            .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
+    );
     let labels = stateful_set.metadata.labels.get_or_insert_default();
     store_api::withdraw(labels);
     if is_group {
@@ -76,11 +92,15 @@ pub(super) fn add(
 
     let metadata = workload::metadata(&identity, &spec.common, &name);
     let budget = spec.common.pod_disruption_budget_config.as_ref();
-    objects.budgets.extend(pdb::budget(&identity, metadata, spec.replicas, budget).map(|mut b| {
-        store_api::withdraw(b.metadata.labels.get_or_insert_default());
-        b
-    }));
-    objects.services.push(service(seen, cr, &identity, is_group, true)?);
+    objects.budgets.extend(
+        pdb::budget(&identity, metadata, spec.replicas, budget).map(|mut b| {
+            store_api::withdraw(b.metadata.labels.get_or_insert_default());
+            b
+        }),
+    );
+    objects
+        .services
+        .push(service(seen, cr, &identity, is_group, true)?);
     Ok(())
 }
 
@@ -92,7 +112,13 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
     let identity = identity(cr, name, index.filter(|_| several));
     let step = seen.reshard.as_ref().map(|r| r.step);
     let offered = step < Some(ReshardingStep::Withdrawing);
-    service(seen, cr, &identity, set.is_some_and(|set| set.group), offered)
+    service(
+        seen,
+        cr,
+        &identity,
+        set.is_some_and(|set| set.group),
+        offered,
+    )
 }
 
 fn ends_with_shard(name: &str, index: i32) -> bool {
@@ -110,7 +136,8 @@ fn service(
     offered: bool,
 ) -> Result<Service, FieldError> {
     let spec = &seen.store.spec;
-    let mut metadata = workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let mut metadata =
+        workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
     let labels = metadata.labels.get_or_insert_default();
     // One job for all shards.
     let job = thanos_workload::names::label_value(&names::store(cr));
@@ -150,7 +177,11 @@ fn pod<'a>(
     cache::named(key, "spec.objectStorageConfig")?;
     let caches = Caches::of(spec)?;
     let args = args::args(spec, &caches, shard, seen.generation.shards)?;
-    let mut volumes = vec![volumes::secret_key(names::OBJECT_STORAGE, key, OBJECT_STORAGE_FILE)];
+    let mut volumes = vec![volumes::secret_key(
+        names::OBJECT_STORAGE,
+        key,
+        OBJECT_STORAGE_FILE,
+    )];
     let mut mounts = vec![
         VolumeMount {
             name: DATA_VOLUME.to_owned(),
@@ -184,6 +215,9 @@ fn pod<'a>(
         readiness: probes::readiness(),
         liveness: probes::liveness(),
         drain_seconds: 10,
-        grace_seconds: spec.stateful.termination_grace_period_seconds.unwrap_or(150),
+        grace_seconds: spec
+            .stateful
+            .termination_grace_period_seconds
+            .unwrap_or(150),
     })
 }

@@ -1,0 +1,90 @@
+//! The command line that every controller has.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+
+use crate::args::{RunArgs, normalized};
+use crate::component::Component;
+use crate::preflight::{Extra, PreflightArgs, preflight};
+use crate::render::{RenderArgs, render};
+
+/// What to do. `M` holds the flags that one controller has and others have not.
+#[derive(Parser)]
+enum Command<M: Args> {
+    /// Work until SIGTERM (the default)
+    Run {
+        #[command(flatten)]
+        run: Box<RunArgs>,
+        #[command(flatten)]
+        more: M,
+    },
+    /// Print what would be created for the resources in files, and their status, without a cluster
+    Render {
+        #[command(flatten)]
+        render: RenderArgs,
+        #[command(flatten)]
+        more: M,
+    },
+    /// Tell whether it would work in this cluster, without writing anything
+    ///
+    /// Exit code 0: nothing fails. 1: something does. 2: there is no answer.
+    Preflight {
+        #[command(flatten)]
+        preflight: PreflightArgs,
+        #[command(flatten)]
+        more: M,
+    },
+}
+
+/// How a controller is made: from its own flags, the feature gate of the command line, and the
+/// namespaces to work in, which are all of them if there are none.
+pub type Make<C, M> = fn(M, bool, &[String]) -> C;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What stops it.
+pub fn main<C: Component, M: Args>(
+    about: &'static str,
+    version: &'static str,
+    make: Make<C, M>,
+    extra: fn() -> Extra<C>,
+) -> anyhow::Result<ExitCode> {
+    let command = Command::<M>::command()
+        .name(C::NAME)
+        .about(about)
+        .version(version);
+    let matches = command.get_matches_from(normalized(std::env::args_os()));
+    let command = Command::<M>::from_arg_matches(&matches)?;
+    // One thread does: what a pass computes takes microseconds, and threads cost memory.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(execute(command, make, extra))
+}
+
+async fn execute<C: Component, M: Args>(
+    command: Command<M>,
+    make: Make<C, M>,
+    extra: fn() -> Extra<C>,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run { run, more } => {
+            let controller = make(more, run.prometheus_operator, &run.namespaces());
+            crate::run(controller, *run).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Render { render: args, more } => {
+            print!("{}", render(&make(more, true, &[]), &args)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Preflight {
+            preflight: args,
+            more,
+        } => {
+            let controller = make(more, true, &args.namespaces());
+            Ok(preflight(&controller, &extra(), &args).await)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the controllers of Thanos components say of themselves alike: flags of their own, and the
+//! operator that they take over from.
+
+use clap::Args;
+use kube::core::{ApiResource, GroupVersionKind};
+use operator_runtime::preflight::{Abandoned, Former};
+use thanos_api::names::{GROUP, former as go};
+
+/// What a controller is started with, besides what every operator has.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Image of Thanos, for resources that name none
+    #[arg(
+        long,
+        env = "THANOS_IMAGE",
+        default_value = "quay.io/thanos/thanos:v0.42.4"
+    )]
+    pub thanos_image: String,
+}
+
+/// The operator whose objects are taken over.
+#[must_use]
+pub fn former() -> Former {
+    Former {
+        name: go::NAME,
+        image: go::IMAGE,
+        lease: go::LEASE,
+    }
+}
+
+/// The kinds of that operator that `controller` leaves to others.
+#[must_use]
+pub fn abandoned(controller: &str) -> Vec<Abandoned> {
+    let others = go::KINDS
+        .iter()
+        .filter(|kind| kind.controller != Some(controller));
+    others
+        .map(|kind| {
+            let gvk = GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name);
+            Abandoned {
+                resource: ApiResource::from_gvk(&gvk),
+                controller: kind.controller,
+                remedy: kind.remedy,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_are_those_of_the_go_operator() {
+        let plurals: Vec<String> = abandoned("thanos-query-controller")
+            .into_iter()
+            .map(|kind| kind.resource.plural)
+            .collect();
+        let expected = [
+            "thanoscompacts",
+            "thanosreceives",
+            "thanosrulers",
+            "thanosstores",
+        ];
+        assert_eq!(plurals, expected);
+    }
+}
