@@ -155,7 +155,9 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 view: |v: &Views| &v.namespaces,
                 view_mut: |v: &mut Views| &mut v.namespaces,
-                affects: |_, store: &ThanosStore, key, _, _| store.namespace().as_ref() == Some(&key.name),
+                affects: |_, store: &ThanosStore, key, _, _| {
+                    store.namespace().as_ref() == Some(&key.name)
+                },
             },
         )
         .cluster_scoped()

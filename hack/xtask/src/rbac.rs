@@ -15,7 +15,11 @@ const NAMESPACE: &str = "thanos-system";
 
 /// Path and content of every generated file.
 pub fn files() -> Result<Vec<(String, String)>> {
-    controller::<thanos_query_controller::QueryController>()
+    let controllers = [
+        controller::<thanos_query_controller::QueryController>()?,
+        controller::<thanos_store_controller::StoreController>()?,
+    ];
+    Ok(controllers.into_iter().flatten().collect())
 }
 
 fn controller<C: Component>() -> Result<Vec<(String, String)>> {
