@@ -41,7 +41,7 @@ with_cluster() {
   local name=$1 features=$2 threads=$3
   shift 3
   step "build the controllers"
-  cargo build --quiet -p thanos-query-controller
+  cargo build --quiet -p thanos-query-controller -p thanos-store-controller
   step "cluster $name up $*"
   hack/cluster.sh up --name "$name" "$@"
   cluster=$name
@@ -80,8 +80,11 @@ prepare_api() {
 
 prepare_node() {
   # From an empty cluster to one that is empty again.
-  hack/cluster.sh load-image docker.io/library/thanos-query-controller:v0.1.0 \
-    "${CARGO_TARGET_DIR:-target}/debug/thanos-query-controller" --name "$cluster"
+  local controller
+  for controller in thanos-query-controller thanos-store-controller; do
+    hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
+      "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
+  done
   run_tests node install 1
   hack/demo.sh --test-fixtures
 }

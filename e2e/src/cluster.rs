@@ -9,6 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::controller::{Program, QUERY};
 use crate::wait::eventually;
 
 /// The field manager of the tests.
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub client: Client,
     /// The namespace.
     pub namespace: String,
+    /// The controller under test.
+    pub program: Program,
 }
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -33,6 +36,14 @@ impl Cluster {
     /// # Panics
     /// There is no cluster: tests that need one fail, they do not skip.
     pub async fn new(test: &str) -> Self {
+        Self::of(QUERY, test).await
+    }
+
+    /// As `new`, for another controller than that of ThanosQuery.
+    ///
+    /// # Panics
+    /// There is no cluster.
+    pub async fn of(program: Program, test: &str) -> Self {
         assert!(
             std::env::var_os("KUBECONFIG").is_some(),
             "KUBECONFIG is not set: run hack/test.sh, which starts a cluster"
@@ -40,7 +51,11 @@ impl Cluster {
         let client = Client::try_default().await.expect("a cluster");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{test}-{}-{number}", std::process::id());
-        let cluster = Self { client, namespace };
+        let cluster = Self {
+            client,
+            namespace,
+            program,
+        };
         cluster.make_namespace(&cluster.namespace, json!({})).await;
         cluster
     }
@@ -81,6 +96,7 @@ impl Cluster {
             | "CustomResourceDefinition"
             | "ClusterRole"
             | "ClusterRoleBinding"
+            | "StorageClass"
             | "ValidatingAdmissionPolicy"
             | "ValidatingAdmissionPolicyBinding" => Api::all_with(self.client.clone(), &resource),
             _ => {
@@ -171,7 +187,7 @@ impl Cluster {
         eventually(&format!("{kind} {name} is gone"), limit, gone).await;
     }
 
-    /// Waits until a condition of a ThanosQuery has a reason, and is about its newest spec.
+    /// Waits until a condition of a custom resource has a reason, and is about its newest spec.
     /// Returns the whole object.
     pub async fn condition(&self, name: &str, type_: &str, reason: &str) -> Value {
         self.told(name, type_, ("reason", reason), SOON).await
@@ -189,9 +205,9 @@ impl Cluster {
         let what = format!("{type_} of {name} is {value}");
         let look = async || {
             let object = self
-                .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", name)
+                .get("monitoring.thanos.io/v1alpha1", self.program.kind, name)
                 .await;
-            let object = object.ok_or("no such ThanosQuery")?;
+            let object = object.ok_or("no such resource")?;
             let conditions = object["status"]["conditions"]
                 .as_array()
                 .cloned()

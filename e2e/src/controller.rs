@@ -13,7 +13,41 @@ use serde_json::json;
 use crate::cluster::Cluster;
 use crate::wait::eventually;
 
-/// The user that the controller is to the API server.
+/// One of the controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its name: of the binary, and of the ServiceAccount in its manifests.
+    pub name: &'static str,
+    /// The kind that it looks after.
+    pub kind: &'static str,
+}
+
+/// The controller of ThanosQuery.
+pub const QUERY: Program = Program {
+    name: "thanos-query-controller",
+    kind: "ThanosQuery",
+};
+
+/// The controller of ThanosStore.
+pub const STORE: Program = Program {
+    name: "thanos-store-controller",
+    kind: "ThanosStore",
+};
+
+impl Program {
+    /// The binary under test.
+    #[must_use]
+    pub fn binary(self) -> PathBuf {
+        let variable = self.name.to_uppercase().replace('-', "_");
+        if let Some(path) = std::env::var_os(variable) {
+            return path.into();
+        }
+        let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug");
+        PathBuf::from(target).join(self.name)
+    }
+}
+
+/// The user that the query controller is to the API server.
 pub const USER: &str = "system:serviceaccount:thanos-system:thanos-query-controller";
 
 /// A running controller. Ended when dropped.
@@ -93,7 +127,7 @@ impl Controller {
         std::fs::write(&kubeconfig, kubeconfig_of(cluster, namespace).await).expect("kubeconfig");
         let log = folder.join("log");
         let output = std::fs::File::create(&log).expect("log");
-        let child = Command::new(binary())
+        let child = Command::new(cluster.program.binary())
             .args([
                 "run",
                 "--health-address",
@@ -225,19 +259,6 @@ impl Drop for Controller {
     }
 }
 
-/// The binary under test.
-#[must_use]
-pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("THANOS_QUERY_CONTROLLER") {
-        return path.into();
-    }
-    let target = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../target/debug/thanos-query-controller"
-    );
-    PathBuf::from(target)
-}
-
 /// A port that nobody listens on. It is free again when this returns, so a clash is possible, and
 /// would show as a controller that ends at once.
 fn free_port() -> u16 {
@@ -260,7 +281,7 @@ pub async fn kubeconfig_of(cluster: &Cluster, namespace: &str) -> String {
         ..Default::default()
     };
     let token = accounts
-        .create_token_request("thanos-query-controller", &PostParams::default(), &request)
+        .create_token_request(cluster.program.name, &PostParams::default(), &request)
         .await
         .expect("a token for the controller: are its manifests applied?");
     let token = token.status.expect("a token").token;

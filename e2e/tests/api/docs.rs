@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, binary};
+use e2e::controller::{Controller, QUERY};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
@@ -422,7 +422,7 @@ fn the_flags_are_those_of_the_program() {
         ),
         ("preflight", "docs/preflight.md", "## Flags"),
     ] {
-        let help = Command::new(binary())
+        let help = Command::new(QUERY.binary())
             .args([command, "--help"])
             .output()
             .unwrap();

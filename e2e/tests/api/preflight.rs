@@ -6,7 +6,7 @@ use std::process::Command;
 
 use e2e::audit::{Entry, Mark};
 use e2e::cluster::Cluster;
-use e2e::controller::{Controller, USER, binary, kubeconfig_of};
+use e2e::controller::{Controller, QUERY, USER, kubeconfig_of};
 use serde_json::{Value, json};
 
 use crate::access::Installed;
@@ -52,7 +52,7 @@ impl Told {
 
 /// Runs it as the user of a kubeconfig.
 fn run(kubeconfig: &Path, flags: &[&str]) -> Told {
-    let output = Command::new(binary())
+    let output = Command::new(QUERY.binary())
         .args(["preflight", "--output", "json"])
         .args(flags)
         .env("KUBECONFIG", kubeconfig)
@@ -195,7 +195,7 @@ async fn an_installation_in_one_namespace_passes() {
 #[test]
 fn without_an_answer_the_exit_code_is_two() {
     let run = |flags: &[&str], kubeconfig: &str| {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(QUERY.binary());
         command
             .arg("preflight")
             .args(flags)

@@ -238,7 +238,7 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
     }
     let file = std::env::temp_dir().join(format!("{}.json", cluster.namespace));
     std::fs::write(&file, json!({"items": items}).to_string()).unwrap();
-    let output = Command::new(e2e::controller::binary())
+    let output = Command::new(e2e::controller::QUERY.binary())
         .args(["render", "-f"])
         .arg(&file)
         .output()

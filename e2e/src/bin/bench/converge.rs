@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use e2e::audit::Mark;
-use e2e::controller::binary;
+use e2e::controller::QUERY;
 use e2e::wait::{check, eventually};
 use futures::{TryStreamExt, stream};
 use kube::ResourceExt;
@@ -202,7 +202,7 @@ impl Template {
         it["spec"] = json!({"replicas": 1});
         let file = std::env::temp_dir().join(format!("bench-{}.json", std::process::id()));
         std::fs::write(&file, it.to_string())?;
-        let output = tokio::process::Command::new(binary())
+        let output = tokio::process::Command::new(QUERY.binary())
             .args(["render", "-f"])
             .arg(&file)
             .stderr(Stdio::inherit())
