@@ -25,6 +25,10 @@ const STARTUP_MINUTES: i32 = 60;
 /// not replaced before.
 const KNOWN_AFTER: i32 = 15;
 
+/// Seconds that a pod goes on answering: queriers let go of it when they resolve names next, every
+/// 10 s, and check their endpoints after that, every 5 s.
+const DRAIN_SECONDS: i64 = 20;
+
 /// Pods above the wanted ones while pods are replaced.
 #[must_use]
 pub fn replicas_of_surge(store: &ThanosStore) -> i32 {
@@ -214,7 +218,7 @@ fn pod<'a>(
         startup: Some(probes::startup(STARTUP_MINUTES)),
         readiness: probes::readiness(),
         liveness: probes::liveness(),
-        drain_seconds: 10,
+        drain_seconds: DRAIN_SECONDS,
         grace_seconds: spec
             .stateful
             .termination_grace_period_seconds
