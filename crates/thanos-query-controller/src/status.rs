@@ -115,6 +115,7 @@ pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News>
     }
     vec![News {
         reason: EventReason::ReplicaLabelLearned.as_str(),
+        action: format!("Learn/{}", new.join(",")),
         note: format!(
             "a discovered Prometheus tells its replicas apart by {}: queriers restart one after \
              another to deduplicate by it",

@@ -179,7 +179,7 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
         Some((resharding.from, resharding.to, resharding.step))
     };
     let (before, now) = (step(previous), step(next));
-    let note = match (before, now) {
+    let (action, note) = match (before, now) {
         (before, now) if before == now => return Vec::new(),
         (_, Some((from, to, step))) => {
             let what = match step {
@@ -190,15 +190,16 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
                 }
                 ReshardingStep::Removing => "nobody asks the old shards, they are removed",
             };
-            format!("from {from} to {to} shards: {what}")
+            (step.as_str(), format!("from {from} to {to} shards: {what}"))
         }
         (Some((from, to, _)), None) if next.shards == Some(to) => {
-            format!("from {from} to {to} shards: done")
+            ("Done", format!("from {from} to {to} shards: done"))
         }
         _ => return Vec::new(),
     };
     vec![News {
         reason: EventReason::Resharding.as_str(),
+        action: format!("{action}/{}", now.or(before).map_or(0, |(_, to, _)| to)),
         note,
     }]
 }
