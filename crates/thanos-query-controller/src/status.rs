@@ -36,18 +36,21 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         name: &querier,
         replicas: query.spec.replicas,
         essential: true,
+        note: String::new(),
     }];
     if let Some((name, frontend)) = &frontend {
         required.push(Required {
             name,
             replicas: frontend.replicas.unwrap_or(1),
             essential: true,
+            note: String::new(),
         });
     }
     required.extend(bridges.iter().map(|name| Required {
         name,
         replicas: 1,
         essential: false,
+        note: String::new(),
     }));
     let mut conditions = Conditions::new(&previous.conditions, query.metadata.generation);
     conditions.set_standard(outcome, &required);

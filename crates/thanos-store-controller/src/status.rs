@@ -14,6 +14,7 @@ use thanos_workload::{integration, stateful};
 use crate::Seen;
 use crate::plan::shared_labels;
 use crate::secrets;
+use crate::surge;
 use crate::volumes::Answer;
 
 /// The status after a pass.
@@ -36,11 +37,16 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             name,
             replicas: store.spec.replicas,
             essential: old.is_none(),
+            note: match observed.sets.get(name) {
+                Some(set) => surge::note(set, observed.unknown.get(name).map(String::as_str)),
+                None => String::new(),
+            },
         })
         .chain(old.into_iter().flatten().map(|name| Required {
             name,
             replicas: observed.sets.get(name).map_or(1, |set| set.replicas),
             essential: true,
+            note: String::new(),
         }))
         .collect();
     let told = refused(seen, outcome);
