@@ -85,7 +85,10 @@ fn in_memory(sizes: &Sizes) -> String {
     let Sizes { max, max_item } = *sizes;
     // Thanos' own default is larger than a small cache, which it refuses.
     let max_item = max_item.unwrap_or(max / 2);
-    format!("type: IN-MEMORY\nconfig:\n  max_size: \"{max}\"\n  max_item_size: \"{max_item}\"\n")
+    // Stores refuse a number without a unit.
+    format!(
+        "type: IN-MEMORY\nconfig:\n  max_size: \"{max}B\"\n  max_item_size: \"{max_item}B\"\n"
+    )
 }
 
 /// The command line of shard `shard` of `shards`.
