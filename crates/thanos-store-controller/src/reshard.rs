@@ -112,3 +112,6 @@ fn waits(querier: &Querier, what: &str) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

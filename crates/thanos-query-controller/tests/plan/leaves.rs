@@ -9,7 +9,6 @@ use thanos_workload::testing::sample::{Leaf, leaves};
 use crate::case::Case;
 use crate::relations;
 
-
 /// What decides before the plan is made: discovery, and whether there is a plan at all. Their
 /// effect is tested with the code that reads them.
 const NOT_OF_THE_PLAN: [&str; 6] = [

@@ -86,9 +86,7 @@ fn in_memory(sizes: &Sizes) -> String {
     // Thanos' own default is larger than a small cache, which it refuses.
     let max_item = max_item.unwrap_or(max / 2);
     // Stores refuse a number without a unit.
-    format!(
-        "type: IN-MEMORY\nconfig:\n  max_size: \"{max}B\"\n  max_item_size: \"{max_item}B\"\n"
-    )
+    format!("type: IN-MEMORY\nconfig:\n  max_size: \"{max}B\"\n  max_item_size: \"{max_item}B\"\n")
 }
 
 /// The command line of shard `shard` of `shards`.

@@ -207,6 +207,7 @@ fn pod<'a>(
         ],
         resources: spec.common.resource_requirements.clone(),
         volumes,
+        claimed: &[DATA_VOLUME],
         mounts,
         annotations,
         startup: Some(probes::startup(STARTUP_MINUTES)),

@@ -23,12 +23,13 @@ fn shards(shards: usize) -> Vec<Option<Vec<Rule>>> {
         spec: json!({"shardingStrategy": {"shards": shards}}),
         ..Default::default()
     };
-    let sets = bodies(&case).into_iter().filter(|o| o["kind"] == "StatefulSet");
+    let sets = bodies(&case)
+        .into_iter()
+        .filter(|o| o["kind"] == "StatefulSet");
     sets.map(|set| {
         let args = &set["spec"]["template"]["spec"]["containers"][0]["args"];
         let mut args = args.as_array().unwrap().iter();
-        let config =
-            args.find_map(|a| a.as_str()?.strip_prefix("--selector.relabel-config="))?;
+        let config = args.find_map(|a| a.as_str()?.strip_prefix("--selector.relabel-config="))?;
         Some(serde_saphyr::from_str(config).unwrap())
     })
     .collect()

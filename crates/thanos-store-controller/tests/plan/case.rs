@@ -101,10 +101,15 @@ impl Case {
         let Ok(plan) = plan(&blank) else {
             return BTreeMap::new();
         };
-        let sets = plan.objects().iter().filter(|o| o.key.kind == "StatefulSet");
+        let sets = plan
+            .objects()
+            .iter()
+            .filter(|o| o.key.kind == "StatefulSet");
         let hash = |body: &Value| {
             let annotations = &body["metadata"]["annotations"];
-            annotations["operator.thanos.io/template-hash"].as_str().map(str::to_owned)
+            annotations["operator.thanos.io/template-hash"]
+                .as_str()
+                .map(str::to_owned)
         };
         sets.map(|o| (o.key.name.clone(), hash(&o.body).unwrap()))
             .collect()

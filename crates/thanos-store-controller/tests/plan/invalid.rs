@@ -31,7 +31,11 @@ fn numbers_durations_and_sizes() {
         "spec.indexHeaderConfig.lazyReaderIdleTimeout",
         "soon",
     );
-    refused(json!({"storage": {"size": "lots"}}), "spec.storage.size", "10Gi");
+    refused(
+        json!({"storage": {"size": "lots"}}),
+        "spec.storage.size",
+        "10Gi",
+    );
     refused(
         json!({"indexCacheConfig": {"inMemoryCacheConfig": {"maxSize": "0"}}}),
         "spec.indexCacheConfig.inMemoryCacheConfig.maxSize",
@@ -73,7 +77,10 @@ fn arguments_that_break_promises() {
             words,
         );
     }
-    for flag in ["--selector.relabel-config=[]", "--selector.relabel-config-file=/x"] {
+    for flag in [
+        "--selector.relabel-config=[]",
+        "--selector.relabel-config-file=/x",
+    ] {
         refused(
             json!({"additionalArgs": [flag], "shardingStrategy": {"shards": 2}}),
             "spec.additionalArgs[0]",
@@ -90,11 +97,31 @@ fn arguments_that_break_promises() {
 #[test]
 fn keys_that_are_taken() {
     for (name, items, field) in [
-        ("additionalVolumes", json!([{"name": "data", "emptyDir": {}}]), "[0].name"),
-        ("additionalVolumes", json!([{"name": "object-storage", "emptyDir": {}}]), "[0].name"),
-        ("additionalContainers", json!([{"name": "thanos-store"}]), "[0].name"),
-        ("additionalPorts", json!([{"containerPort": 10902}]), "[0].containerPort"),
-        ("additionalServicePorts", json!([{"name": "grpc", "port": 1}]), "[0].name"),
+        (
+            "additionalVolumes",
+            json!([{"name": "data", "emptyDir": {}}]),
+            "[0].name",
+        ),
+        (
+            "additionalVolumes",
+            json!([{"name": "object-storage", "emptyDir": {}}]),
+            "[0].name",
+        ),
+        (
+            "additionalContainers",
+            json!([{"name": "thanos-store"}]),
+            "[0].name",
+        ),
+        (
+            "additionalPorts",
+            json!([{"containerPort": 10902}]),
+            "[0].containerPort",
+        ),
+        (
+            "additionalServicePorts",
+            json!([{"name": "grpc", "port": 1}]),
+            "[0].name",
+        ),
         (
             "additionalVolumeMounts",
             json!([{"name": "data", "mountPath": "/var/thanos/store"}]),
@@ -103,6 +130,12 @@ fn keys_that_are_taken() {
     ] {
         refused(json!({name: items}), &format!("spec.{name}{field}"), "");
     }
+    // The volume of the store may be mounted in other containers, and at other places.
+    let elsewhere = Case {
+        spec: json!({"additionalVolumeMounts": [{"name": "data", "mountPath": "/x"}]}),
+        ..Default::default()
+    };
+    assert!(case::plan(&elsewhere).is_ok());
 }
 
 #[test]

@@ -49,11 +49,16 @@ fn equal_inputs_give_equal_bytes() {
 #[test]
 fn services_of_old_shards_stay_as_they_are() {
     use thanos_store_controller::plan::names::{counted_shard, shard, store};
-    for cr in ["main", "a-name-that-is-longer-than-any-name-of-a-pod-may-be"] {
+    for cr in [
+        "main",
+        "a-name-that-is-longer-than-any-name-of-a-pod-may-be",
+    ] {
         let plain: Vec<String> = (0..12).map(|i| shard(cr, i)).collect();
         let counted: Vec<String> = (0..2).map(|i| counted_shard(cr, i, 2)).collect();
         for old in [vec![store(cr)], plain, counted] {
-            let sets = old.iter().map(|name| json!({"name": name, "shards": old.len()}));
+            let sets = old
+                .iter()
+                .map(|name| json!({"name": name, "shards": old.len()}));
             let case = |shards: usize| Case {
                 name: Some(cr.to_owned()),
                 spec: json!({"shardingStrategy": {"shards": shards}}),
@@ -65,7 +70,11 @@ fn services_of_old_shards_stay_as_they_are() {
                 plan.find("Service", name).unwrap().body.clone()
             };
             for name in &old {
-                assert_eq!(service(&case(old.len()), name), service(&case(5), name), "{name}");
+                assert_eq!(
+                    service(&case(old.len()), name),
+                    service(&case(5), name),
+                    "{name}"
+                );
             }
         }
     }
@@ -104,17 +113,30 @@ fn checks_find_mistakes() {
         let mut objects = good.clone();
         change(objects.iter_mut().find(|o| o["kind"] == kind).unwrap());
         let given = Given {
-            names: case.given.iter().cloned().chain(["bucket".to_owned()]).collect(),
+            names: case
+                .given
+                .iter()
+                .cloned()
+                .chain(["bucket".to_owned()])
+                .collect(),
             own_security: true,
             own_affinity: true,
         };
         let found = problems(&objects, UID, &given);
         assert!(found.iter().any(|f| f.contains(words)), "{kind}: {found:?}");
     };
-    broken("StatefulSet", "headless", &|o| o["spec"]["serviceName"] = "other".into());
-    broken("Service", "headless", &|o| o["spec"]["clusterIP"] = Value::Null);
-    broken("Service", "headless", &|o| o["spec"]["selector"]["x"] = "y".into());
-    broken("StatefulSet", "52", &|o| o["metadata"]["name"] = "a".repeat(53).into());
+    broken("StatefulSet", "headless", &|o| {
+        o["spec"]["serviceName"] = "other".into()
+    });
+    broken("Service", "headless", &|o| {
+        o["spec"]["clusterIP"] = Value::Null
+    });
+    broken("Service", "headless", &|o| {
+        o["spec"]["selector"]["x"] = "y".into()
+    });
+    broken("StatefulSet", "52", &|o| {
+        o["metadata"]["name"] = "a".repeat(53).into()
+    });
     broken("StatefulSet", "no volume", &|o| {
         o["spec"]["volumeClaimTemplates"] = json!([]);
     });

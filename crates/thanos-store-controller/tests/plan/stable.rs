@@ -38,13 +38,19 @@ fn selector(instance: &str) -> Value {
 #[test]
 fn workloads_of_the_go_operator_are_taken_over() {
     let one = object(&Case::default(), "StatefulSet", "thanos-store-main");
-    assert_eq!(one["spec"]["selector"]["matchLabels"], selector("thanos-store-main"));
+    assert_eq!(
+        one["spec"]["selector"]["matchLabels"],
+        selector("thanos-store-main")
+    );
     assert_eq!(one["spec"]["serviceName"], "thanos-store-main");
     let claim = &one["spec"]["volumeClaimTemplates"][0];
     assert_eq!(claim["metadata"]["name"], "data", "as volumes are called");
     assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));
     let mounts = &one["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
-    assert_eq!(mounts[0], json!({"name": "data", "mountPath": "/var/thanos/store"}));
+    assert_eq!(
+        mounts[0],
+        json!({"name": "data", "mountPath": "/var/thanos/store"})
+    );
 
     for i in 0..2 {
         let name = format!("thanos-store-main-shard-{i}");
@@ -73,7 +79,8 @@ fn shards_differ_in_their_part_only() {
 /// Neither scaling, nor what is read of Secrets, nor the size of volumes replaces a pod.
 #[test]
 fn some_changes_replace_no_pod() {
-    let template = |case: &Case| object(case, "StatefulSet", "thanos-store-main")["spec"]["template"].clone();
+    let template =
+        |case: &Case| object(case, "StatefulSet", "thanos-store-main")["spec"]["template"].clone();
     let plain = template(&Case::default());
     let secrets = BTreeMap::from([("bucket".to_owned(), json!({"thanos.yaml": "eA=="}))]);
     let readable = Case {
@@ -128,7 +135,10 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
     assert_eq!(of("StatefulSet").count(), 3);
     for set in of("StatefulSet") {
         let labels = &set.body["spec"]["template"]["metadata"]["labels"];
-        assert_eq!(labels["app.kubernetes.io/name"], "thanos-store", "pods keep their name");
+        assert_eq!(
+            labels["app.kubernetes.io/name"], "thanos-store",
+            "pods keep their name"
+        );
         let services = of("Service").filter(|s| {
             let selector = s.body["spec"]["selector"].as_object().unwrap();
             selector.iter().all(|(k, v)| labels.get(k) == Some(v))
@@ -138,12 +148,20 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
         let labels = &services[0].body["metadata"]["labels"];
         assert_eq!(labels["app.kubernetes.io/name"], "thanos");
         assert_eq!(labels["operator.thanos.io/store-api"], "true");
-        assert_eq!(labels["app.kubernetes.io/instance"], "thanos-store-main", "one job");
+        assert_eq!(
+            labels["app.kubernetes.io/instance"], "thanos-store-main",
+            "one job"
+        );
     }
     // Only Services announce themselves.
     for other in plan.objects().iter().filter(|o| o.key.kind != "Service") {
         let labels = &other.body["metadata"]["labels"];
-        assert_eq!(labels.get("operator.thanos.io/store-api"), None, "{}", other.key);
+        assert_eq!(
+            labels.get("operator.thanos.io/store-api"),
+            None,
+            "{}",
+            other.key
+        );
     }
 }
 
@@ -157,7 +175,11 @@ fn replicas_are_a_group() {
         };
         for kind in ["Service", "StatefulSet"] {
             let labels = object(&case, kind, "thanos-store-main")["metadata"]["labels"].clone();
-            assert_eq!(labels.get("operator.thanos.io/endpoint-group"), group, "{kind}");
+            assert_eq!(
+                labels.get("operator.thanos.io/endpoint-group"),
+                group,
+                "{kind}"
+            );
         }
     }
 }
@@ -180,14 +202,26 @@ fn values_are_written_for_thanos() {
         let found = args.as_array().unwrap().iter().any(|a| a == arg);
         assert!(found, "no {arg} in {args}");
     };
-    has(json!({"ignoreDeletionMarksDelay": "1d12h"}), "--ignore-deletion-marks-delay=129600000ms");
-    has(json!({"ignoreDeletionMarksDelay": "0"}), "--ignore-deletion-marks-delay=0ms");
-    has(json!({"ignoreDeletionMarksDelay": "1h30m"}), "--ignore-deletion-marks-delay=1h30m");
+    has(
+        json!({"ignoreDeletionMarksDelay": "1d12h"}),
+        "--ignore-deletion-marks-delay=129600000ms",
+    );
+    has(
+        json!({"ignoreDeletionMarksDelay": "0"}),
+        "--ignore-deletion-marks-delay=0ms",
+    );
+    has(
+        json!({"ignoreDeletionMarksDelay": "1h30m"}),
+        "--ignore-deletion-marks-delay=1h30m",
+    );
     has(
         json!({"indexHeaderConfig": {"lazyReaderIdleTimeout": "1w"}}),
         "--store.index-header-lazy-reader-idle-timeout=604800000ms",
     );
-    has(json!({"timeRangeConfig": {"minTime": "-1y", "maxTime": ""}}), "--min-time=-1y");
+    has(
+        json!({"timeRangeConfig": {"minTime": "-1y", "maxTime": ""}}),
+        "--min-time=-1y",
+    );
     let cache = |config: Value| json!({"indexCacheConfig": {"inMemoryCacheConfig": config}});
     has(
         cache(json!({"maxSize": "1Mi"})),

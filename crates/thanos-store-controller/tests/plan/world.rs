@@ -95,7 +95,9 @@ fn labels(cr: &str, more: &[(&str, &str)]) -> Value {
 }
 
 fn annotations(all: &[(&str, Option<&str>)]) -> Value {
-    let there = all.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
+    let there = all
+        .iter()
+        .filter_map(|(key, value)| Some((*key, (*value)?)));
     Value::Object(there.map(|(k, v)| (k.to_owned(), json!(v))).collect())
 }
 

@@ -116,7 +116,9 @@ fn values(schema: &Value, path: &str) -> Vec<Value> {
     match schema["type"].as_str() {
         Some("boolean") => vec![json!(true), json!(false)],
         Some("integer") => match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
-            (Some(least), Some(most)) if most < 8.0 => vec![json!(least as i64), json!(most as i64)],
+            (Some(least), Some(most)) if most < 8.0 => {
+                vec![json!(least as i64), json!(most as i64)]
+            }
             _ => vec![json!(7), json!(8)],
         },
         Some("number") => vec![json!(0.5)],
