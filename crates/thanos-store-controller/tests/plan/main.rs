@@ -12,5 +12,5 @@ mod invalid;
 mod leaves;
 mod relations;
 mod stable;
-//mod walk;
+mod walk;
 mod world;
