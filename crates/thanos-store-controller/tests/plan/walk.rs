@@ -133,6 +133,16 @@ impl Cluster {
             };
             plan.find(kind, name).is_some() || plan.leaves(&key)
         };
+        for name in self
+            .sets
+            .keys()
+            .filter(|name| !is_kept("StatefulSet", name))
+        {
+            let addresses = self.resolve(name);
+            for heard in self.heard.iter().flatten() {
+                assert!(heard.is_disjoint(&addresses), "{heard:?} lists {name}");
+            }
+        }
         self.services.retain(|name, _| is_kept("Service", name));
         self.sets.retain(|name, _| {
             let kept = is_kept("StatefulSet", name);
