@@ -21,7 +21,7 @@ fn set(change: impl FnOnce(&mut Value)) -> SetFacts {
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
             "template": {"metadata": {"labels": {}}, "spec": {"containers": [
                 {"name": "helper", "args": ["--modulus: 9"]},
-                {"name": "thanos-store", "args": ["store", "--selector.relabel-config=[{action: hashmod, source_labels: [__block_id], target_label: shard, modulus: 12}]"]},
+                {"name": "thanos-store", "args": ["store", "--selector.relabel-config=\n- action: hashmod\n  source_labels: [\"__block_id\"]\n  target_label: shard\n  modulus: 12\n- action: keep\n  source_labels: [\"shard\"]\n  regex: 0"]},
             ]}},
             "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
         },

@@ -42,6 +42,11 @@ fn numbers_durations_and_sizes() {
         "512Mi",
     );
     refused(
+        json!({"cachingBucketConfig": {"inMemoryCacheConfig": {"maxSize": "1Mi", "maxItemSize": "2Mi"}}}),
+        "spec.cachingBucketConfig.inMemoryCacheConfig.maxItemSize",
+        "larger than maxSize",
+    );
+    refused(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
         "spec.serviceMonitor.scrapeTimeout",
         "10s",
