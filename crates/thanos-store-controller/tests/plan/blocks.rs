@@ -79,7 +79,11 @@ fn ulid(number: u128) -> String {
 
 proptest! {
     // Making the plan takes longer than looking at a block.
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn each_block_is_in_one_shard(number in 1..=16_usize, blocks in proptest::collection::vec(any::<u128>(), 32)) {

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod case;
+mod cluster;
 mod goldens;
 mod invalid;
 mod leaves;

@@ -1,105 +1,17 @@
-//! Walks through changes of the number of shards and of the pod template, in any order of events:
-//! at no moment is a block missing from what a querier asks, and all of them end well.
+//! Walks through changes of the number of shards, of replicas and of the pod template, in any order
+//! of events: at no moment is a block missing from what a querier asks, and all of them end well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::{Answers, ObjectKey};
 use proptest::prelude::{ProptestConfig, any, proptest};
-use serde_json::{Value, json};
 use thanos_api::v1alpha1::ReshardingStep;
 
-use crate::case::{self, Case};
-use crate::world::{self, querier_url};
-
-const QUERIERS: usize = 2;
-const STORE_API: &str = "operator.thanos.io/store-api";
-const GROUP: &str = "operator.thanos.io/endpoint-group";
-
-#[derive(Clone, Debug)]
-struct Pod {
-    ip: String,
-    ready: bool,
-    /// The digest of its template.
-    hash: String,
-}
-
-/// A cluster, and what a controller has heard in it.
-#[derive(Default)]
-struct Cluster {
-    replicas: i32,
-    shards: i32,
-    restarted: u32,
-    /// As they were applied, with their status.
-    sets: BTreeMap<String, Value>,
-    services: BTreeMap<String, Value>,
-    /// By StatefulSet and number.
-    pods: BTreeMap<(String, i32), Pod>,
-    addresses: u32,
-    /// What each querier lists for each Service.
-    listed: [BTreeMap<String, BTreeSet<String>>; QUERIERS],
-    /// What the controller heard of it last.
-    heard: [Option<BTreeSet<String>>; QUERIERS],
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-fn number(value: &Value, pointer: &str) -> i32 {
-    let number = value.pointer(pointer).and_then(Value::as_i64);
-    i32::try_from(number.unwrap_or_default()).unwrap()
-}
-
-fn hash(set: &Value) -> &str {
-    text(
-        set,
-        "/metadata/annotations/operator.thanos.io~1template-hash",
-    )
-}
+use crate::case;
+use crate::cluster::{Cluster, QUERIERS, STORE_API, number, text};
+use crate::world::querier_url;
 
 impl Cluster {
-    /// It runs, and every querier knows it.
-    fn new(shards: i32, replicas: i32) -> Self {
-        let mut cluster = Self {
-            shards,
-            replicas,
-            ..Self::default()
-        };
-        cluster.settle();
-        cluster
-    }
-
-    fn case(&self) -> Case {
-        Case {
-            annotations: BTreeMap::from([(
-                "operator.thanos.io/restarted-at".to_owned(),
-                self.restarted.to_string(),
-            )]),
-            spec: json!({"replicas": self.replicas, "shardingStrategy": {"shards": self.shards}}),
-            ..Default::default()
-        }
-    }
-
-    /// What the API server has.
-    fn objects(&self) -> Vec<Value> {
-        let pods = self.pods.iter().map(|((set, ordinal), pod)| {
-            let mut object = world::pod("main", set, *ordinal, &pod.ip);
-            let ready = if pod.ready { "True" } else { "False" };
-            object["status"]["conditions"][0]["status"] = json!(ready);
-            object
-        });
-        let queriers = (0..QUERIERS).map(world::querier);
-        self.sets
-            .values()
-            .cloned()
-            .chain(pods)
-            .chain(queriers)
-            .collect()
-    }
-
     /// One pass of the controller.
     fn pass(&mut self) {
         let mut answers = Answers::default();
@@ -195,103 +107,8 @@ impl Cluster {
         }
     }
 
-    fn apply(&mut self, name: String, mut body: Value) {
-        let before = self.sets.get(&name);
-        let same = before.is_some_and(|b| b["spec"] == body["spec"]);
-        let generation = before.map_or(0, |b| number(b, "/metadata/generation"));
-        body["metadata"]["generation"] = json!(generation + i32::from(!same));
-        body["status"] = before.map_or(json!({}), |b| b["status"].clone());
-        self.sets.insert(name, body);
-    }
-
-    /// One step of the controller of StatefulSets.
-    fn run(&mut self, name: &str) {
-        let Some(set) = self.sets.get(name) else {
-            return;
-        };
-        let hash = hash(set).to_owned();
-        let replicas = number(set, "/spec/replicas");
-        let partition = number(set, "/spec/updateStrategy/rollingUpdate/partition");
-        let at = |ordinal| (name.to_owned(), ordinal);
-        let missing = (0..replicas).find(|i| !self.pods.contains_key(&at(*i)));
-        let surplus = self
-            .pods
-            .keys()
-            .rfind(|(set, i)| set == name && *i >= replicas);
-        let unready = (0..replicas).find(|i| self.pods.get(&at(*i)).is_some_and(|p| !p.ready));
-        let stale =
-            (partition..replicas).rfind(|i| self.pods.get(&at(*i)).is_some_and(|p| p.hash != hash));
-        if let Some(ordinal) = missing {
-            // Below the partition, the template is that of before.
-            let first = self.pods.get(&at(0)).filter(|_| ordinal < partition);
-            let hash = first.map_or(hash, |p| p.hash.clone());
-            self.start(at(ordinal), hash);
-        } else if let Some(surplus) = surplus.cloned() {
-            self.pods.remove(&surplus);
-        } else if let Some(ordinal) = unready {
-            self.pods.get_mut(&at(ordinal)).unwrap().ready = true;
-        } else if let Some(ordinal) = stale {
-            self.start(at(ordinal), hash);
-        }
-        self.report(name);
-    }
-
-    fn start(&mut self, at: (String, i32), hash: String) {
-        self.addresses += 1;
-        let ip = format!("10.0.{}.{}", self.addresses / 250, self.addresses % 250);
-        let ready = false;
-        self.pods.insert(at, Pod { ip, ready, hash });
-    }
-
-    /// The status of a StatefulSet.
-    fn report(&mut self, name: &str) {
-        let Some(set) = self.sets.get_mut(name) else {
-            return;
-        };
-        let hash = hash(set).to_owned();
-        let pods = self.pods.iter().filter(|((of, _), _)| of == name);
-        let pods: Vec<&Pod> = pods.map(|(_, pod)| pod).collect();
-        let ready = pods.iter().filter(|p| p.ready).count();
-        set["status"] = json!({
-            "observedGeneration": set["metadata"]["generation"],
-            "replicas": pods.len(), "readyReplicas": ready, "availableReplicas": ready,
-            "updatedReplicas": pods.iter().filter(|p| p.hash == hash).count(),
-        });
-    }
-
-    /// What queriers list of a Service that they ask.
-    fn resolve(&self, service: &str) -> BTreeSet<String> {
-        let pods = self
-            .pods
-            .iter()
-            .filter(|((set, _), p)| set == service && p.ready);
-        let addresses: BTreeSet<String> = pods.map(|(_, p)| format!("{}:10901", p.ip)).collect();
-        let object = self.services.get(service);
-        match object.is_some_and(|s| s["metadata"]["labels"].get(GROUP).is_some()) {
-            true if addresses.is_empty() => addresses,
-            true => BTreeSet::from([format!("thanos:///dns+{service}.monitoring.svc:10901")]),
-            false => addresses,
-        }
-    }
-
-    /// A querier looks one Service up.
-    fn learn(&mut self, querier: usize, service: &str) {
-        let object = self.services.get(service);
-        let offered = object.is_some_and(|s| s["metadata"]["labels"].get(STORE_API).is_some());
-        match offered {
-            true => self.listed[querier].insert(service.to_owned(), self.resolve(service)),
-            false => self.listed[querier].remove(service),
-        };
-    }
-
-    /// The controller asks a querier.
-    fn hear(&mut self, querier: usize) {
-        let all = self.listed[querier].values().flatten().cloned();
-        self.heard[querier] = Some(all.collect());
-    }
-
     /// Everything happens that can, until nothing does any more.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..200 {
             let before = self.state();
             self.pass();
@@ -398,22 +215,22 @@ impl Cluster {
             14 => self.heard = Default::default(),
             _ if which < 48 => self.shards = i32::from(which % 4) + 1,
             _ if which < 64 => self.restarted += 1,
+            _ if which < 80 => self.replicas = i32::from(which % 2) + 1,
             _ => {}
-        }
-    }
-
-    /// A node is lost.
-    fn lose(&mut self, which: u8) {
-        let all: Vec<(String, i32)> = self.pods.keys().cloned().collect();
-        if let Some(key) = all.get(usize::from(which) % all.len().max(1)) {
-            self.pods.remove(key);
-            self.report(&key.0);
         }
     }
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(config())]
 
     #[test]
     fn nothing_is_ever_missing(
