@@ -94,7 +94,7 @@ fn old_shards_are_asked_until_they_go() {
     };
     let old = set("thanos-store-x", "1");
     let spec = json!({"shardingStrategy": {"shards": 2}, "maxSurge": 0});
-    let starting = services(spec.clone(), &[old.clone()]);
+    let starting = services(spec.clone(), std::slice::from_ref(&old));
     assert_eq!(starting.len(), 3);
     assert_eq!(asked(&starting).len(), 3, "both sets are asked");
     // There is no querier that anybody would have to wait for.
