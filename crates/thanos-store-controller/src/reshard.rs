@@ -113,3 +113,6 @@ fn waits(querier: &Querier, what: &str) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

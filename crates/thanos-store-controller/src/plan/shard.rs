@@ -117,7 +117,10 @@ pub(super) fn add(
 /// The Service of a shard of the old generation, which queriers use until it is withdrawn.
 pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
     let set = seen.sets.get(name);
-    let index = set.and_then(|set| (0..set.shards).find(|i| ends_with_shard(name, *i)));
+    let is_named = |index: i32, shards| {
+        name == names::shard(cr, index) || name == names::counted_shard(cr, index, shards)
+    };
+    let index = set.and_then(|set| (0..set.shards).find(|i| is_named(*i, set.shards)));
     let several = set.is_some_and(|set| set.shards > 1);
     let identity = identity(cr, name, index.filter(|_| several));
     let step = seen.reshard.as_ref().map(|r| r.step);
@@ -129,11 +132,6 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
         set.is_some_and(|set| set.group),
         offered,
     )
-}
-
-fn ends_with_shard(name: &str, index: i32) -> bool {
-    let rest = name.rsplit_once("-of-").map_or(name, |(rest, _)| rest);
-    rest.ends_with(&format!("-shard-{index}"))
 }
 
 /// The Service of a shard: its governing one, the one by which queriers find it, and the one that is
@@ -219,6 +217,7 @@ fn pod<'a>(
         ],
         resources: spec.common.resource_requirements.clone(),
         volumes,
+        claimed: &[DATA_VOLUME],
         mounts,
         annotations,
         startup: Some(probes::startup(STARTUP_MINUTES)),
