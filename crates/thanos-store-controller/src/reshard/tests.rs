@@ -32,7 +32,10 @@ fn set(shards: i32, available: i32) -> SetFacts {
 fn querier(pod: &str, listed: Option<&[&str]>, given_up: bool) -> Querier {
     Querier {
         pod: pod.to_owned(),
-        listed: listed.map(|all| all.iter().map(|a| (*a).to_owned()).collect()),
+        listed: match listed {
+            Some(all) => Ok(all.iter().map(|a| (*a).to_owned()).collect()),
+            None => Err("refused".to_owned()),
+        },
         given_up,
     }
 }
@@ -178,10 +181,13 @@ fn a_querier_that_does_not_answer_is_waited_for_until_it_is_given_up() {
     let (step, message) = silent(false).step();
     assert_eq!(step, Step::Joining);
     assert!(
-        message.starts_with("querier n/b does not say whether it can know every pod"),
+        message.starts_with("waits for querier n/b to know every pod"),
         "{message}"
     );
-    assert!(message.contains("cannot be reached"), "{message}");
+    assert!(
+        message.ends_with("does not answer this controller: refused"),
+        "{message}"
+    );
     assert_eq!(silent(true).step().0, Step::Removing);
 }
 
