@@ -28,6 +28,9 @@ pub struct Set {
     pub hash: Option<String>,
     /// The digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
+    /// Whether one pod more than wanted runs.
+    #[serde(default)]
+    pub surging: bool,
 }
 
 const fn one() -> i32 {
@@ -59,6 +62,7 @@ impl Set {
                     ("operator.thanos.io/shards", Some(&self.shards.to_string())),
                     ("operator.thanos.io/template-hash", hash),
                     ("operator.thanos.io/secrets-hash", self.known_secrets.as_deref()),
+                    ("operator.thanos.io/surge", self.surging.then_some("true")),
                 ]),
                 "ownerReferences": [{"kind": "ThanosStore", "name": cr, "uid": UID, "controller": true}],
             },
