@@ -26,5 +26,6 @@ mod rollout;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-workload/src/testing/sample.rs"]
 mod sample;
+mod stores;
 mod support;
 mod trouble;

@@ -16,7 +16,7 @@ use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE
 use super::{Objects, PROGRAM, identity, names};
 use crate::observed::Observed;
 use crate::rotation::digests;
-use crate::surge::surge;
+use crate::surge::{Pods, surge};
 
 /// Minutes that a store may take to read its bucket for the first time.
 const STARTUP_MINUTES: i32 = 60;
@@ -24,6 +24,10 @@ const STARTUP_MINUTES: i32 = 60;
 /// Seconds until queriers ask a new pod of several: they resolve names every 10 s. The next pod is
 /// not replaced before.
 const KNOWN_AFTER: i32 = 15;
+
+/// Seconds that a pod goes on answering: queriers let go of it when they resolve names next, every
+/// 10 s, and check their endpoints after that, every 5 s.
+const DRAIN_SECONDS: i64 = 20;
 
 /// Pods above the wanted ones while pods are replaced.
 #[must_use]
@@ -54,13 +58,16 @@ pub(super) fn add(
     );
     let template = pod(seen, &identity, cr, shard, annotations)?.template()?;
     let hash = json_digest(&template);
-    let known = !seen.unknown.contains(&name);
-    let surge = surge(
+    let pods = Pods {
+        newest_ready: seen.ready.contains(&format!("{name}-{}", spec.replicas)),
+        known: !seen.unknown.contains_key(&name),
+    };
+    let scale = surge(
         set,
         spec.replicas,
         replicas_of_surge(&seen.store),
         &hash,
-        known,
+        pods,
     );
 
     let wanted = Wanted {
@@ -70,7 +77,7 @@ pub(super) fn add(
         storage: spec.storage.as_ref(),
         retention: ClaimRetention::Delete,
         min_ready_seconds: if is_group { KNOWN_AFTER } else { 0 },
-        scale: surge.scale,
+        scale,
         fixed: set.map(|s| &s.fixed),
         template,
     };
@@ -78,6 +85,9 @@ pub(super) fn add(
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::SHARDS.to_owned(), shards.to_string());
     annotations.insert(annotation::TEMPLATE_HASH.to_owned(), hash);
+    if scale.replicas > spec.replicas {
+        annotations.insert(annotation::SURGE.to_owned(), label::TRUE.to_owned());
+    }
     annotations.extend(
         secrets
             .known
@@ -213,7 +223,7 @@ fn pod<'a>(
         startup: Some(probes::startup(STARTUP_MINUTES)),
         readiness: probes::readiness(),
         liveness: probes::liveness(),
-        drain_seconds: 10,
+        drain_seconds: DRAIN_SECONDS,
         grace_seconds: spec
             .stateful
             .termination_grace_period_seconds
