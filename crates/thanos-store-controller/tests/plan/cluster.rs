@@ -131,10 +131,21 @@ impl Cluster {
             self.pods.remove(&surplus);
         } else if let Some(ordinal) = unready {
             self.pods.get_mut(&at(ordinal)).unwrap().ready = true;
-        } else if let Some(ordinal) = stale {
+        } else if let Some(ordinal) = stale.filter(|_| self.have_been_ready_for_long(name)) {
             self.start(at(ordinal), hash);
         }
         self.report(name);
+    }
+
+    /// Whether pods are ready for `minReadySeconds`, if there is such a time: it is longer than
+    /// queriers need to look names up.
+    fn have_been_ready_for_long(&self, name: &str) -> bool {
+        let set = &self.sets[name];
+        let now = self.resolve(name);
+        let is_known = |listed: &BTreeMap<String, BTreeSet<String>>| {
+            listed.get(name).is_none_or(|listed| *listed == now)
+        };
+        number(set, "/spec/minReadySeconds") == 0 || self.listed.iter().all(is_known)
     }
 
     fn start(&mut self, at: (String, i32), hash: String) {

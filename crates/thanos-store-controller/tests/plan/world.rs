@@ -24,13 +24,13 @@ pub struct Set {
     pub updated: Option<i32>,
     #[serde(default)]
     pub partition: i32,
+    /// Whether one of the pods is the one more than wanted.
+    #[serde(default)]
+    pub surging: bool,
     /// Digest of the template. Unset: that of the template of now.
     pub hash: Option<String>,
     /// The digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
-    /// Whether one pod more than wanted runs.
-    #[serde(default)]
-    pub surging: bool,
 }
 
 const fn one() -> i32 {
@@ -61,8 +61,8 @@ impl Set {
                 "annotations": annotations(&[
                     ("operator.thanos.io/shards", Some(&self.shards.to_string())),
                     ("operator.thanos.io/template-hash", hash),
-                    ("operator.thanos.io/secrets-hash", self.known_secrets.as_deref()),
                     ("operator.thanos.io/surge", self.surging.then_some("true")),
+                    ("operator.thanos.io/secrets-hash", self.known_secrets.as_deref()),
                 ]),
                 "ownerReferences": [{"kind": "ThanosStore", "name": cr, "uid": UID, "controller": true}],
             },
