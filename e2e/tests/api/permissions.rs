@@ -35,6 +35,11 @@ impl Permissions {
     pub fn refreshes(&self) -> bool {
         !self.refresh.is_empty()
     }
+
+    /// Whether it follows changes of Secrets, if that is permitted.
+    pub fn follows_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
 }
 
 pub const CONTROLLERS: &[Permissions] = &[
