@@ -10,11 +10,12 @@ use thanos_workload::ports;
 use crate::facts::{Ended, PodFacts, PodState};
 use crate::volumes::Answer;
 
-/// How often a store that is not ready is asked. It gives up after 30 s.
-const STARTING_EVERY: Duration = Duration::from_secs(5);
+/// How often a store is asked that is not ready or not well. It gives up after 30 s, or is well again
+/// as soon as its bucket is.
+const TROUBLED_EVERY: Duration = Duration::from_secs(5);
 
-/// How often a store that is ready is asked: as often as it looks for blocks.
-const READY_EVERY: Duration = Duration::from_secs(180);
+/// How often a store that is well is asked: as often as it looks for blocks.
+const WELL_EVERY: Duration = Duration::from_secs(180);
 
 /// Counters of attempts to list the bucket, and to learn of its blocks; and what came of the last.
 const METRICS: [&str; 6] = [
@@ -35,13 +36,15 @@ const GAVE_UP: [&str; 2] = ["bucket store initial sync", "sync block"];
 
 /// How a store is asked; `None` if it cannot be.
 #[must_use]
-pub fn inquiry(pod: &PodFacts) -> Option<Inquiry> {
+pub fn inquiry(pod: &PodFacts, answers: &Answers) -> Option<Inquiry> {
     let url = url(pod)?;
+    let said = answers.answer(&url).and_then(Result::ok);
+    let trouble = said.and_then(|metrics| Progress::of(metrics).trouble(pod.ready));
     Some(Inquiry {
         url,
-        every: match pod.ready {
-            true => READY_EVERY,
-            false => STARTING_EVERY,
+        every: match pod.ready && trouble.is_none() {
+            true => WELL_EVERY,
+            false => TROUBLED_EVERY,
         },
         keep,
     })
@@ -233,6 +236,23 @@ thanos_blocks_meta_sync_failures_total 2
         let never = LISTING.replace(" 9\n", " 2\n");
         assert!(Progress::of(&never).trouble(false).is_some());
         assert!(!trouble("", false), "some attempts worked");
+    }
+
+    #[test]
+    fn who_is_not_well_is_asked_often() {
+        let every = |ready, said: &str| {
+            let pod = PodFacts {
+                ip: Some("10.0.0.1".parse().unwrap()),
+                ..pod(PodState::Running, ready, None)
+            };
+            let mut answers = Answers::default();
+            answers.remember("http://10.0.0.1:10902/metrics", Ok(said.to_owned()));
+            inquiry(&pod, &answers).unwrap().every
+        };
+        assert_eq!(every(true, LISTING), WELL_EVERY);
+        assert_eq!(every(false, LISTING), TROUBLED_EVERY);
+        let never = LISTING.replace(" 9\n", " 2\n");
+        assert_eq!(every(true, &never), TROUBLED_EVERY);
     }
 
     #[test]
