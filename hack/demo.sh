@@ -119,6 +119,7 @@ case $MODE in
     eval "$(hack/cluster.sh env --name "$NAME")"
     finish
     load_controllers
+    remove_earlier
     install_prometheus_operator
     install_prometheus
     remember_prometheus

@@ -93,9 +93,18 @@ install_prometheus_operator() {
   finish
 }
 
+# What an earlier demo made, with its pods: a Prometheus that starts anew would scrape them until they
+# go, one replica more often than the other.
+remove_earlier() {
+  kube get crd thanosqueries.monitoring.thanos.io thanosstores.monitoring.thanos.io >/dev/null 2>&1 || return 0
+  begin "what an earlier demo made is gone"
+  kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store --ignore-not-found --cascade=foreground --timeout=180s >/dev/null
+  finish
+}
+
 install_prometheus() {
   begin "Prometheus monitoring/k8s with 2 replicas and Alertmanager monitoring/main run"
-  # A demo with --full has left sidecars behind; this one starts without.
+  # A demo has left sidecars behind; this one starts without.
   if [[ -n $(kube -n monitoring get prometheus k8s --ignore-not-found -o jsonpath='{.spec.thanos}') ]]; then
     kube -n monitoring delete prometheus k8s --cascade=foreground --timeout=90s >/dev/null
   fi

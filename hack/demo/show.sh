@@ -58,7 +58,6 @@ show_discovery() {
   title "A ThanosQuery for the Prometheus of the namespace, which has no Thanos sidecar:"
   sed '/^#/d' e2e/fixtures/demo/demo.yaml | indent
   begin "Ready, with 2 endpoints"
-  kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store --ignore-not-found >/dev/null
   apply -f e2e/fixtures/demo/demo.yaml
   wait_for 60 monitoring thanosquery/demo --for=condition=Ready
   endpoints_are 10 monitoring demo 2

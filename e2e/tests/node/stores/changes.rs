@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::bucket::Past;
 use super::{VERSION, change, complete, every_sample};
 use crate::asking::Asking;
-use crate::support::{kubectl, monitoring, pods, querier_pods};
+use crate::support::{answers, kubectl, monitoring, pods, querier_pods};
 
 /// Longer than pods take to start and queriers to follow, twice, and pods to end.
 const REPLACED: Duration = Duration::from_secs(240);
@@ -59,6 +59,11 @@ async fn all_changes(cluster: &Cluster, queries: &Cluster, past: Past) {
     resharded(cluster, 2).await;
     complete(queries, "kept", 2, past).await;
     println!("3 to 2 shards in {:.0?}", began.elapsed());
+    cluster
+        .told("kept", "Monitored", ("status", "True"), REPLACED)
+        .await;
+    let scraped = "sum(up{job=\"thanos-store-kept\"})";
+    answers(queries, "kept", scraped, 2.0, REPLACED).await;
 }
 
 async fn read(cluster: &Cluster) -> Result<Value, String> {
