@@ -23,6 +23,14 @@ has_samples() { # TIME
   done
 }
 
+# Whether each replica has a sidecar that uploads.
+uploading() {
+  local pod
+  for pod in prometheus-k8s-0 prometheus-k8s-1; do
+    [[ -n $(metric "$pod" 10902 thanos_shipper_uploads_total) ]] || return 1
+  done
+}
+
 # Whether what each replica scraped until then is in the bucket: in blocks, and all blocks uploaded.
 uploaded() { # TIME
   local pod head blocks uploads
@@ -60,7 +68,8 @@ upload_to_object_storage() {
   # What --full set is for queriers that follow a restart.
   kube -n monitoring patch prometheus k8s --type merge -p '{"spec":{"minReadySeconds":null}}' >/dev/null
   kube -n monitoring patch prometheus k8s --type merge --patch-file e2e/fixtures/kube-prometheus/with-upload.yaml >/dev/null
-  until_true 180 all_sidecars || die "no endpoint at each sidecar within 180 s"
+  until_true 240 uploading || die "no sidecar that uploads in each replica within 240 s"
+  until_true 60 all_sidecars || die "no endpoint at each sidecar within 60 s"
   wait_for 180 monitoring prometheus/k8s --for=jsonpath='{.status.availableReplicas}'=2
   finish
 }
