@@ -92,8 +92,8 @@ show_store() {
   wait_for 90 monitoring statefulset/thanos-compact --for=jsonpath='{.status.readyReplicas}'=1
   finish
   kube -n monitoring get thanosstore demo | indent
-  before=$(samples "$(query_api monitoring demo)" "$at")
-  [[ -n $before ]] || die "the querier has no samples of that time"
+  before=$(($(samples "$(pod_api monitoring prometheus-k8s-0)" "$at") + $(samples "$(pod_api monitoring prometheus-k8s-1)" "$at")))
+  until_true 60 same_samples "$at" "$before" || die "the replicas have $before samples, and the querier others"
 
   title "Prometheus loses its data: the pods of both replicas are deleted, and with them their volumes:"
   begin "both replicas are back, without a past"
