@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Measures the controller on a cluster of its own without nodes, and prints a table with the targets.
+# Measures a controller on a cluster of its own without nodes, and prints a table with the targets.
 #
-#   hack/bench.sh [--count N] [--monitors N] [--json FILE] [--name NAME]
+#   hack/bench.sh [--controller query|store] [--count N] [--monitors N] [--json FILE] [--name NAME]
 #
-#   --count N      ThanosQuery resources (200)
-#   --monitors N   ServiceMonitors for the last measurement (10000); 0 leaves it out
+#   --controller C which controller (query)
+#   --count N      custom resources (200)
+#   --monitors N   ServiceMonitors for the last measurement of query (10000); 0 leaves it out
 #   --json FILE    write the figures there too
 #   --name NAME    name of the cluster (bench)
 #
@@ -16,6 +17,7 @@ from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 name=bench
+controller=query
 arguments=()
 while (($#)); do
   case $1 in
@@ -23,13 +25,23 @@ while (($#)); do
       sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
       exit 0
       ;;
-    --name | --json | --count | --monitors)
+    --name | --json | --count | --monitors | --controller)
       if (($# < 2)); then
         echo "$1 needs a value (see hack/bench.sh --help)" >&2
         exit 2
       fi
       case $1 in
         --name) name=$2 ;;
+        --controller)
+          case $2 in
+            query | store) controller=$2 ;;
+            *)
+              echo "there is no controller $2: query or store" >&2
+              exit 2
+              ;;
+          esac
+          arguments+=("$1" "$2")
+          ;;
         --json) arguments+=(--json "$(cd "$from" && realpath -m -- "$2")") ;;
         *) arguments+=("$1" "$2") ;;
       esac
@@ -47,7 +59,7 @@ started=$SECONDS
 step() { printf '==> [%4ds] %s\n' $((SECONDS - started)) "$*" >&2; }
 
 step "build the controller and the benchmark, as they are released"
-cargo build --quiet --release -p thanos-query-controller
+cargo build --quiet --release -p "thanos-$controller-controller"
 # On its own: together they would share features, and the controller would not be the released one.
 cargo build --quiet --release -p e2e --features api --bin bench
 target=${CARGO_TARGET_DIR:-target}/release
@@ -74,4 +86,5 @@ done
 kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null
 
 step "measure"
-THANOS_QUERY_CONTROLLER=$(realpath "$target/thanos-query-controller") "$target/bench" "${arguments[@]}"
+export "THANOS_${controller^^}_CONTROLLER=$(realpath "$target/thanos-$controller-controller")"
+"$target/bench" "${arguments[@]}"

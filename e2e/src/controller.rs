@@ -20,18 +20,26 @@ pub struct Program {
     pub name: &'static str,
     /// The kind that it looks after.
     pub kind: &'static str,
+    /// The plural of that kind.
+    pub plural: &'static str,
+    /// The kind of what it runs.
+    pub workload: &'static str,
 }
 
 /// The controller of ThanosQuery.
 pub const QUERY: Program = Program {
     name: "thanos-query-controller",
     kind: "ThanosQuery",
+    plural: "thanosqueries",
+    workload: "Deployment",
 };
 
 /// The controller of ThanosStore.
 pub const STORE: Program = Program {
     name: "thanos-store-controller",
     kind: "ThanosStore",
+    plural: "thanosstores",
+    workload: "StatefulSet",
 };
 
 impl Program {
@@ -44,6 +52,12 @@ impl Program {
         }
         let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug");
         PathBuf::from(target).join(self.name)
+    }
+
+    /// The user that it is to the API server.
+    #[must_use]
+    pub fn user(self) -> String {
+        format!("system:serviceaccount:thanos-system:{}", self.name)
     }
 }
 

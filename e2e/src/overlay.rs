@@ -83,6 +83,31 @@ impl Deploy {
         dropped
     }
 
+    /// Lists `component` wherever a comment of the overlay's kustomizations mentions it, and returns how
+    /// often.
+    ///
+    /// # Panics
+    /// A file cannot be read or written.
+    pub fn list_mentioned(&self, overlay: &str, component: &str) -> usize {
+        let mut listed = 0;
+        for file in files(&self.overlay(overlay)) {
+            let text = std::fs::read_to_string(&file).expect("a kustomization");
+            let line = |line: &str| {
+                let mentioned = line.strip_prefix("# ").filter(|l| l.starts_with("- "));
+                let names = |l: &&str| l.split('/').any(|part| part == component);
+                mentioned.filter(names).unwrap_or(line).to_owned()
+            };
+            let with: Vec<String> = text.lines().map(line).collect();
+            listed += with
+                .iter()
+                .zip(text.lines())
+                .filter(|(a, b)| a != b)
+                .count();
+            std::fs::write(&file, with.join("\n")).expect("writing");
+        }
+        listed
+    }
+
     /// Builds an overlay of the copy.
     #[must_use]
     pub fn build(&self, overlay: &str) -> Vec<Value> {

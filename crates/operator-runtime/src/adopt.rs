@@ -55,6 +55,7 @@ impl Writer<'_> {
         };
         let news = News {
             reason: "Adopted",
+            action: format!("Adopt{}/{}", key.kind, key.name),
             note: format!("{key} of a former operator is taken over{restarts}"),
         };
         self.events.news(self.about, &news).await;

@@ -88,6 +88,9 @@ pub struct Told {
 pub struct News {
     /// In one word.
     pub reason: &'static str,
+    /// What it happened to, in one word: news of one reason and one action are one event, which says
+    /// what the first of them said.
+    pub action: String,
     /// In a sentence.
     pub note: String,
 }

@@ -31,6 +31,8 @@ pub struct Required<'a> {
     pub replicas: i32,
     /// Whether nothing works without it. `Available` asks for such workloads only.
     pub essential: bool,
+    /// What else is to be told of it, if anything.
+    pub note: String,
 }
 
 impl Conditions {
@@ -151,7 +153,16 @@ impl Pods {
                 && counts.available_replicas >= wanted
                 && counts.updated_replicas >= wanted
                 && counts.replicas == counts.updated_replicas,
-            text: format!("{} {}/{wanted}", required.name, counts.available_replicas),
+            text: {
+                let note = match required.note.as_str() {
+                    "" => String::new(),
+                    note => format!(" ({note})"),
+                };
+                format!(
+                    "{} {}/{wanted}{note}",
+                    required.name, counts.available_replicas
+                )
+            },
         }
     }
 
@@ -227,6 +238,7 @@ mod tests {
                 name: "q",
                 replicas: 2,
                 essential: true,
+                note: String::new(),
             }],
         );
         let all = conditions.finish();
@@ -282,6 +294,7 @@ mod tests {
             name,
             replicas: 2,
             essential,
+            note: String::new(),
         });
         conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &required);
         let all = conditions.finish();

@@ -10,6 +10,12 @@ use crate::component::{News, Told};
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
 
+/// Longest action that it takes, in bytes.
+const ACTION_BYTES: usize = 128;
+
+/// The action of events about conditions.
+const RECONCILE: &str = "Reconcile";
+
 /// The status of a condition whose question nobody can answer, such as those of a paused resource.
 const UNKNOWN: &str = "Unknown";
 
@@ -30,12 +36,14 @@ impl Events {
 
     /// A Warning.
     pub async fn warn(&self, about: &ObjectReference, reason: &str, note: &str) {
-        self.publish(about, EventType::Warning, reason, note).await;
+        self.publish(about, EventType::Warning, (reason, RECONCILE), note)
+            .await;
     }
 
     /// Something that happened.
     pub async fn news(&self, about: &ObjectReference, news: &News) {
-        self.publish(about, EventType::Normal, news.reason, &news.note)
+        let what = (news.reason, cut(&news.action, ACTION_BYTES));
+        self.publish(about, EventType::Normal, what, &news.note)
             .await;
     }
 
@@ -50,15 +58,22 @@ impl Events {
             "" => format!("{} is {}", condition.type_, condition.status),
             message => message.to_owned(),
         };
-        self.publish(about, kind, &condition.reason, &note).await;
+        let what = (condition.reason.as_str(), RECONCILE);
+        self.publish(about, kind, what, &note).await;
     }
 
-    async fn publish(&self, about: &ObjectReference, type_: EventType, reason: &str, note: &str) {
+    async fn publish(
+        &self,
+        about: &ObjectReference,
+        type_: EventType,
+        (reason, action): (&str, &str),
+        note: &str,
+    ) {
         let event = Event {
             type_,
             reason: reason.to_owned(),
             note: Some(cut(note, NOTE_BYTES).to_owned()),
-            action: "Reconcile".to_owned(),
+            action: action.to_owned(),
             secondary: None,
         };
         if let Err(error) = self.0.publish(&event, about).await {

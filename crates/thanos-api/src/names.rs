@@ -62,6 +62,8 @@ pub mod annotation {
     /// On a StatefulSet: digest of the pod template, by which a change of it is known before it is
     /// made.
     pub const TEMPLATE_HASH: &str = "operator.thanos.io/template-hash";
+    /// On a StatefulSet: one pod more than wanted runs while the pods are replaced.
+    pub const SURGE: &str = "operator.thanos.io/surge";
     /// Digest of the configuration in Secrets that pods read when they start. On the pod template,
     /// once that configuration changed: a new value replaces the pods. On the StatefulSet: what it
     /// was when it became readable, which replaces nothing.

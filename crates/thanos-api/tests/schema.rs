@@ -5,11 +5,23 @@
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosQuery;
+use thanos_api::v1alpha1::{ThanosQuery, ThanosStore};
+
+fn schema_of<K: CustomResourceExt>() -> Value {
+    let crd = serde_json::to_value(K::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
 
 fn schema() -> Value {
-    let crd = serde_json::to_value(ThanosQuery::crd()).unwrap();
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    schema_of::<ThanosQuery>()
+}
+
+/// The schemas of all kinds.
+fn schemas() -> [(&'static str, Value); 2] {
+    [
+        ("ThanosQuery", schema()),
+        ("ThanosStore", schema_of::<ThanosStore>()),
+    ]
 }
 
 /// Finds `spec.a[].b{}` in a schema.
@@ -29,8 +41,14 @@ fn find<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
 
 #[test]
 fn every_field_of_the_go_operator_exists() {
-    let schema = schema();
-    for line in include_str!("data/thanosquery-fields.tsv").lines() {
+    let [(_, query), (_, store)] = schemas();
+    is_a_superset(&query, include_str!("data/thanosquery-fields.tsv"));
+    is_a_superset(&store, include_str!("data/thanosstore-fields.tsv"));
+}
+
+fn is_a_superset(schema: &Value, fields: &str) {
+    assert!(fields.lines().count() > 50);
+    for line in fields.lines() {
         let (path, kind, constraints) = {
             let mut columns = line.split('\t');
             (
@@ -39,7 +57,7 @@ fn every_field_of_the_go_operator_exists() {
                 columns.next().unwrap_or_default(),
             )
         };
-        let ours = find(&schema, path).unwrap_or_else(|| panic!("{path} is missing"));
+        let ours = find(schema, path).unwrap_or_else(|| panic!("{path} is missing"));
         let wanted = kind.split(' ').next().unwrap();
         assert_eq!(ours["type"], json!(wanted), "{path}");
         for constraint in constraints.split("; ") {
@@ -79,16 +97,33 @@ fn nothing_is_required_in_the_spec() {
 /// Only `replicas` may have a default: any other would hide from the plan what was left unset.
 #[test]
 fn defaults_are_few() {
-    let schema = schema();
-    let spec = schema["properties"]["spec"]["properties"]
-        .as_object()
-        .unwrap();
-    let with_default: Vec<&String> = spec
-        .iter()
-        .filter(|(_, field)| field.get("default").is_some())
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(with_default, ["replicas"]);
+    for (kind, schema) in schemas() {
+        let spec = schema["properties"]["spec"]["properties"]
+            .as_object()
+            .unwrap();
+        let with_default: Vec<&String> = spec
+            .iter()
+            .filter(|(_, field)| field.get("default").is_some())
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(with_default, ["replicas"], "{kind}");
+    }
+}
+
+#[test]
+fn only_the_object_storage_is_required_of_a_store() {
+    let schema = schema_of::<ThanosStore>();
+    let spec = &schema["properties"]["spec"];
+    assert_eq!(spec["required"], json!(["objectStorageConfig"]));
+    assert_eq!(spec.get("default"), None, "nobody else knows it");
+    let store: ThanosStore = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1",
+        "kind": "ThanosStore",
+        "metadata": {"name": "x"},
+        "spec": {"objectStorageConfig": {"name": "s", "key": "k"}},
+    }))
+    .unwrap();
+    assert_eq!(store.spec.replicas, 1);
 }
 
 /// Calls `check` with every schema of the definition and its path.
@@ -106,39 +141,45 @@ fn walk(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
 
 #[test]
 fn schema_is_structural() {
-    walk("", &schema(), &mut |path, schema| {
-        let any = schema.get("x-kubernetes-int-or-string") == Some(&json!(true));
+    for (kind, schema) in schemas() {
+        walk(kind, &schema, &mut is_structural);
+    }
+}
+
+fn is_structural(path: &str, schema: &Value) {
+    let any = schema.get("x-kubernetes-int-or-string") == Some(&json!(true));
+    assert!(
+        any || schema.get("type").is_some(),
+        "{path} has no type: {schema}"
+    );
+    for combinator in ["anyOf", "oneOf", "allOf", "not", "$ref"] {
+        assert_eq!(schema.get(combinator), None, "{path}");
+    }
+    let keys = schema.get("x-kubernetes-list-map-keys");
+    for key in keys.and_then(Value::as_array).into_iter().flatten() {
+        let items = &schema["items"];
+        let key = key.as_str().unwrap();
+        let required = items["required"].as_array();
         assert!(
-            any || schema.get("type").is_some(),
-            "{path} has no type: {schema}"
+            required.is_some_and(|r| r.contains(&json!(key)))
+                || items["properties"][key].get("default").is_some(),
+            "{path}: the map key {key} must be required or have a default"
         );
-        for combinator in ["anyOf", "oneOf", "allOf", "not", "$ref"] {
-            assert_eq!(schema.get(combinator), None, "{path}");
-        }
-        let keys = schema.get("x-kubernetes-list-map-keys");
-        for key in keys.and_then(Value::as_array).into_iter().flatten() {
-            let items = &schema["items"];
-            let key = key.as_str().unwrap();
-            let required = items["required"].as_array();
-            assert!(
-                required.is_some_and(|r| r.contains(&json!(key)))
-                    || items["properties"][key].get("default").is_some(),
-                "{path}: the map key {key} must be required or have a default"
-            );
-        }
-    });
+    }
 }
 
 #[test]
 fn what_a_rule_sees_is_bounded() {
-    walk("", &schema(), &mut |path, schema| {
-        if schema.get("x-kubernetes-validations").is_none() {
-            return;
-        }
-        if schema["type"] == json!("string") {
-            assert!(schema.get("maxLength").is_some(), "{path}");
-        }
-    });
+    for (kind, schema) in schemas() {
+        walk(kind, &schema, &mut |path, schema| {
+            if schema.get("x-kubernetes-validations").is_none() {
+                return;
+            }
+            if schema["type"] == json!("string") {
+                assert!(schema.get("maxLength").is_some(), "{path}");
+            }
+        });
+    }
 }
 
 #[test]
@@ -173,8 +214,10 @@ fn ports_of_containers_are_maps_with_a_default_protocol() {
 
 #[test]
 fn definition_leaves_room_for_annotations() {
-    let bytes = serde_json::to_vec(&ThanosQuery::crd()).unwrap().len();
-    assert!(bytes < 200 * 1024, "{bytes}");
+    for crd in [ThanosQuery::crd(), ThanosStore::crd()] {
+        let bytes = serde_json::to_vec(&crd).unwrap().len();
+        assert!(bytes < 200 * 1024, "{bytes}");
+    }
 }
 
 #[test]
@@ -230,6 +273,28 @@ fn spec_survives_a_round_trip() {
         "queryFrontend": {"queryRangeResponseCacheConfig": {"inMemoryCacheConfig": {"maxSize": "1Gi"}}},
     });
     let typed: thanos_api::v1alpha1::ThanosQuerySpec =
+        serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), spec);
+}
+
+#[test]
+fn the_spec_of_a_store_survives_a_round_trip() {
+    let spec = json!({
+        "replicas": 2,
+        "maxSurge": 0,
+        "objectStorageConfig": {"name": "s", "key": "k"},
+        "storage": {"size": "1Ti", "storageClass": "fast"},
+        "podManagementPolicy": "OrderedReady",
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Delete"},
+        "shardingStrategy": {"type": "block", "shards": 3},
+        "timeRangeConfig": {"minTime": "-30d"},
+        "indexCacheConfig": {"externalCacheConfig": {"name": "c", "key": "k"}},
+        "storeLimitsOptions": {"storeLimitsRequestSamples": 9_000_000_000_i64},
+        "indexHeaderConfig": {"enableLazyReader": false, "lazyDownloadStrategy": "lazy"},
+        "blockConfig": {"blockDiscoveryStrategy": "recursive", "blockFilesConcurrency": 1},
+        "serviceMonitor": {"enabled": false},
+    });
+    let typed: thanos_api::v1alpha1::ThanosStoreSpec =
         serde_json::from_value(spec.clone()).unwrap();
     assert_eq!(serde_json::to_value(typed).unwrap(), spec);
 }

@@ -10,7 +10,7 @@ fn main() -> anyhow::Result<ExitCode> {
     cli::main(
         "Runs ThanosQuery resources",
         env!("CARGO_PKG_VERSION"),
-        |settings, gate, namespaces| QueryController::new(settings, gate, namespaces),
+        QueryController::new,
         extra,
     )
 }

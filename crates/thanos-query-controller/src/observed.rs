@@ -6,7 +6,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use promop_compat::model::Labels;
 use promop_compat::resolve::Endpoint;
 use thanos_api::v1alpha1::ThanosQuery;
-use thanos_controller::Settings;
+pub use thanos_controller::Settings;
 
 use crate::standing::Standing;
 

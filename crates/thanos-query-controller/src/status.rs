@@ -36,18 +36,21 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         name: &querier,
         replicas: query.spec.replicas,
         essential: true,
+        note: String::new(),
     }];
     if let Some((name, frontend)) = &frontend {
         required.push(Required {
             name,
             replicas: frontend.replicas.unwrap_or(1),
             essential: true,
+            note: String::new(),
         });
     }
     required.extend(bridges.iter().map(|name| Required {
         name,
         replicas: 1,
         essential: false,
+        note: String::new(),
     }));
     let mut conditions = Conditions::new(&previous.conditions, query.metadata.generation);
     conditions.set_standard(outcome, &required);
@@ -115,6 +118,7 @@ pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News>
     }
     vec![News {
         reason: EventReason::ReplicaLabelLearned.as_str(),
+        action: format!("Learn/{}", new.join(",")),
         note: format!(
             "a discovered Prometheus tells its replicas apart by {}: queriers restart one after \
              another to deduplicate by it",

@@ -5,8 +5,8 @@
 use operator_runtime::render::{documents, render_objects};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
+use thanos_controller::Settings;
 use thanos_query_controller::QueryController;
-use thanos_query_controller::observed::Settings;
 
 /// A Prometheus of two replicas without sidecars, its Service and ServiceMonitor, and a policy that
 /// admits nobody but Prometheus.

@@ -11,8 +11,8 @@ use operator_runtime::{Access, Answers, Cluster, Component, ObjectKey, Outcome, 
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
+use thanos_controller::Settings;
 use thanos_query_controller::QueryController;
-use thanos_query_controller::observed::Settings;
 use thanos_query_controller::views::Views;
 
 const SIDECAR: &str = "dns+prometheus-k8s-0.prometheus-operated.monitoring.svc:10901";

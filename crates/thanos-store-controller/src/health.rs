@@ -151,14 +151,18 @@ fn told(namespace: &str, name: &str, restarts: i32, ended: &Ended) -> (Reason, S
         );
         return (Reason::BucketUnreadable, message);
     }
-    let last = words
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    let last: String = last.chars().take(WORDS).collect();
+    let last: String = cause(words).chars().take(WORDS).collect();
     let message = format!("{name} ends ({how}){again}: {last}");
     (Reason::PodFailing, message)
+}
+
+/// Of the end of a log: what its last line says is wrong, without the stack that follows it.
+fn cause(words: &str) -> &str {
+    let last = words.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or_default();
+    let from = last.find("err=\"").map_or(0, |at| at + 5);
+    let to = last.find("\\ngithub.com/").unwrap_or(last.len());
+    last.get(from..to).unwrap_or(last).trim_end_matches('"')
 }
 
 /// How reading the bucket goes.

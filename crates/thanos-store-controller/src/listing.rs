@@ -20,8 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(150);
 pub struct Querier {
     /// The pod, as namespace/name.
     pub pod: String,
-    /// The addresses that it lists as healthy; `None` if it does not answer.
-    pub listed: Option<Vec<String>>,
+    /// The addresses that it lists as healthy; `Err` says why it does not answer.
+    pub listed: Result<Vec<String>, String>,
     /// It has not answered for so long that it is waited for no more.
     pub given_up: bool,
 }
@@ -71,10 +71,14 @@ impl Querier {
     /// What the querier behind `url` says.
     #[must_use]
     pub fn of(pod: String, url: &str, answers: &Answers) -> Self {
-        let answer = answers.answer(url).and_then(Result::ok);
+        let listed = match answers.answer(url) {
+            Some(Ok(answer)) => Ok(answer.lines().map(str::to_owned).collect()),
+            Some(Err(why)) => Err(why.to_owned()),
+            None => Err("it was not asked yet".to_owned()),
+        };
         Self {
             pod,
-            listed: answer.map(|a| a.lines().map(str::to_owned).collect()),
+            listed,
             given_up: answers.unheard(url) >= PATIENCE,
         }
     }
@@ -89,11 +93,11 @@ impl Listing {
     #[must_use]
     pub fn not_joined(&self, old: &[String], new: &[String]) -> Option<&Querier> {
         self.queriers.iter().find(|querier| match &querier.listed {
-            Some(_) => {
+            Ok(_) => {
                 let asks = old.iter().any(|address| querier.lists(address));
                 asks && !new.iter().all(|address| querier.lists(address))
             }
-            None => !querier.given_up,
+            Err(_) => !querier.given_up,
         })
     }
 
@@ -101,8 +105,8 @@ impl Listing {
     #[must_use]
     pub fn not_left(&self, old: &[String]) -> Option<&Querier> {
         self.queriers.iter().find(|querier| match &querier.listed {
-            Some(_) => old.iter().any(|address| querier.lists(address)),
-            None => !querier.given_up,
+            Ok(_) => old.iter().any(|address| querier.lists(address)),
+            Err(_) => !querier.given_up,
         })
     }
 }
@@ -133,7 +137,7 @@ mod tests {
         Listing {
             queriers: vec![Querier {
                 pod: "n/q".into(),
-                listed: listed.map(texts),
+                listed: listed.map(texts).ok_or_else(|| "refused".to_owned()),
                 given_up,
             }],
         }

@@ -10,7 +10,7 @@ fn main() -> anyhow::Result<ExitCode> {
     cli::main(
         "Runs ThanosStore resources",
         env!("CARGO_PKG_VERSION"),
-        |settings, gate, namespaces| StoreController::new(settings, gate, namespaces),
+        StoreController::new,
         extra,
     )
 }

@@ -1,6 +1,6 @@
 //! From views to what a plan and a status are made of. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -92,14 +92,15 @@ pub(crate) fn observe(
         listing: &listing,
     };
     let reshard = reshard(&situation);
-    let unknown = current
+    let ready = own.ready_addresses(&namespace);
+    let unknown: BTreeMap<String, String> = current
         .iter()
-        .filter(|name| {
-            let all = addresses.get(*name).map_or(&[][..], Vec::as_slice);
-            listing.not_joined(all, all).is_some()
+        .filter_map(|name| {
+            let all = ready.get(name).map_or(&[][..], Vec::as_slice);
+            let querier = listing.not_joined(all, all)?;
+            Some((name.clone(), format!("querier {}", querier.pod)))
         })
-        .cloned()
-        .collect::<BTreeSet<String>>();
+        .collect();
 
     let content = secrets::content(&store.spec, &namespace, views.secrets.readable());
     let object_storage = health::verdict(&Signs {
@@ -140,6 +141,8 @@ pub(crate) fn observe(
         inquiries: stores.chain(asked).collect(),
         now: cluster.now,
     };
+    let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
+    let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
     let volumes = Volumes {
         claims: of(&views.claims, &namespace)
             .filter(|(_, claim)| is_of(store, &claim.owner))
@@ -159,6 +162,7 @@ pub(crate) fn observe(
         generation,
         reshard,
         unknown,
+        ready: ready_pods,
         secrets: match content {
             Content::Digest(digest) => Some(digest),
             Content::Unwatched | Content::Missing(_) => None,
@@ -198,27 +202,37 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Where queriers ask each StatefulSet. As long as a pod is wanted and not ready, there is an
-    /// address that nobody lists.
-    fn addresses(&self, namespace: &str) -> Addresses {
+    /// Where queriers ask each StatefulSet: the addresses of its ready pods, or that of the group.
+    fn ready_addresses(&self, namespace: &str) -> Addresses {
         let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
         let of_set = |(name, set): (&String, &SetFacts)| {
-            let pods = self.pods.iter().filter(|(_, pod)| pod.set == *name);
-            let known = pods
-                .filter(|(_, pod)| pod.ready)
-                .filter_map(|(_, pod)| pod.ip);
-            let mut addresses: Vec<String> = known.map(listing::address).collect();
-            let all = usize::try_from(set.replicas).is_ok_and(|wanted| addresses.len() >= wanted);
             if set.group {
                 let service = Key::new(namespace, name.as_str());
-                addresses = vec![listing::group(&store_api::group_address(&service, grpc))];
+                let address = store_api::group_address(&service, grpc);
+                return (name.clone(), vec![listing::group(&address)]);
             }
-            if !all {
-                addresses.push(format!("a pod of {name} that is not ready"));
-            }
-            (name.clone(), addresses)
+            let ips = self.ready_pods(name).filter_map(|(_, pod)| pod.ip);
+            (name.clone(), ips.map(listing::address).collect())
         };
         self.sets.iter().map(of_set).collect()
+    }
+
+    /// The same. As long as a pod is wanted and not ready, there is an address that nobody lists.
+    fn addresses(&self, namespace: &str) -> Addresses {
+        let mut all = self.ready_addresses(namespace);
+        for (name, set) in &self.sets {
+            let ready = self.ready_pods(name).count();
+            if usize::try_from(set.replicas).is_ok_and(|wanted| ready < wanted) {
+                let missing = format!("a pod of {name} that is not ready");
+                all.entry(name.clone()).or_default().push(missing);
+            }
+        }
+        all
+    }
+
+    fn ready_pods(&self, set: &str) -> impl Iterator<Item = (&String, &PodFacts)> {
+        let pods = self.pods.iter().map(|(name, pod)| (name, *pod));
+        pods.filter(move |(_, pod)| pod.set == set && pod.ready)
     }
 
     /// What nodes say of the volumes of these pods, by UID of the pod.

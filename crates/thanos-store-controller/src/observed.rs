@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosStore;
-use thanos_controller::Settings;
+pub use thanos_controller::Settings;
 
 use crate::facts::SetFacts;
 use crate::generation::Generation;
@@ -26,8 +26,11 @@ pub struct Observed {
     pub generation: Generation,
     /// The change of the number of shards that is under way.
     pub reshard: Option<Reshard>,
-    /// The StatefulSets with a ready pod that some querier, which asks others of them, does not know.
-    pub unknown: BTreeSet<String>,
+    /// The StatefulSets with a ready pod that some querier, which asks others of them, does not know;
+    /// with that querier.
+    pub unknown: BTreeMap<String, String>,
+    /// The names of the pods that are ready.
+    pub ready: BTreeSet<String>,
     /// Digest of the configuration in the Secrets; `None` if they may not be read, or are missing.
     pub secrets: Option<String>,
     /// The volumes.

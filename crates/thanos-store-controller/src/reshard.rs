@@ -105,10 +105,14 @@ fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
 
 fn waits(querier: &Querier, what: &str) -> String {
     let pod = &querier.pod;
-    match querier.listed {
-        Some(_) => format!("waits for querier {pod} to {what}"),
-        None => format!(
-            "querier {pod} does not say whether it can {what}: its API cannot be reached from this controller; waits for it for some minutes"
+    match &querier.listed {
+        Ok(_) => format!("waits for querier {pod} to {what}"),
+        Err(why) => format!(
+            "waits for querier {pod} to {what}, some minutes at most, since it does not answer this \
+             controller: {why}"
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use thanos_workload::{integration, stateful};
 use crate::Seen;
 use crate::plan::shared_labels;
 use crate::secrets;
+use crate::surge;
 use crate::volumes::Answer;
 
 /// The status after a pass.
@@ -36,11 +37,16 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             name,
             replicas: store.spec.replicas,
             essential: old.is_none(),
+            note: match observed.sets.get(name) {
+                Some(set) => surge::note(set, observed.unknown.get(name).map(String::as_str)),
+                None => String::new(),
+            },
         })
         .chain(old.into_iter().flatten().map(|name| Required {
             name,
             replicas: observed.sets.get(name).map_or(1, |set| set.replicas),
             essential: true,
+            note: String::new(),
         }))
         .collect();
     let told = refused(seen, outcome);
@@ -179,7 +185,7 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
         Some((resharding.from, resharding.to, resharding.step))
     };
     let (before, now) = (step(previous), step(next));
-    let note = match (before, now) {
+    let (action, note) = match (before, now) {
         (before, now) if before == now => return Vec::new(),
         (_, Some((from, to, step))) => {
             let what = match step {
@@ -190,15 +196,16 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
                 }
                 ReshardingStep::Removing => "nobody asks the old shards, they are removed",
             };
-            format!("from {from} to {to} shards: {what}")
+            (step.as_str(), format!("from {from} to {to} shards: {what}"))
         }
         (Some((from, to, _)), None) if next.shards == Some(to) => {
-            format!("from {from} to {to} shards: done")
+            ("Done", format!("from {from} to {to} shards: done"))
         }
         _ => return Vec::new(),
     };
     vec![News {
         reason: EventReason::Resharding.as_str(),
+        action: format!("{action}/{}", now.or(before).map_or(0, |(_, to, _)| to)),
         note,
     }]
 }

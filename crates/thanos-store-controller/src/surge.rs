@@ -8,68 +8,65 @@ use thanos_workload::stateful::Scale;
 
 use crate::facts::SetFacts;
 
-/// How a shard is scaled now, and why it is not as it will be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surge {
-    /// Pods, and those that may be replaced.
-    pub scale: Scale,
-    /// What is waited for while the pods are replaced.
-    pub waits: Option<&'static str>,
+/// What the pods of a shard and the queriers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pods {
+    /// Whether the pod above the wanted ones is ready.
+    pub newest_ready: bool,
+    /// Whether every querier that asks the shard knows all of its ready pods.
+    pub known: bool,
 }
 
-impl Surge {
-    const fn steady(replicas: i32) -> Self {
-        Self {
-            scale: Scale {
-                replicas,
-                partition: 0,
-            },
-            waits: None,
-        }
-    }
-}
-
-/// Decides for one shard. `hash` is the digest of the template that its pods are to have; `known`
-/// says whether every querier that asks the shard knows all of its ready pods.
+/// Decides for one shard. `hash` is the digest of the template that its pods are to have.
 #[must_use]
 pub fn surge(
     set: Option<&SetFacts>,
     replicas: i32,
     max_surge: i32,
     hash: &str,
-    known: bool,
-) -> Surge {
+    pods: Pods,
+) -> Scale {
+    let scale = |replicas, partition| Scale {
+        replicas,
+        partition,
+    };
     let Some(set) = set.filter(|_| max_surge > 0) else {
-        return Surge::steady(replicas);
+        return scale(replicas, 0);
     };
     let more = replicas + max_surge;
-    let with = |partition, waits| Surge {
-        scale: Scale {
-            replicas: more,
-            partition,
-        },
-        waits: Some(waits),
-    };
     if set.template_hash.as_deref() != Some(hash) {
-        return with(replicas, "a pod with the new template starts");
+        return scale(more, replicas);
     }
-    if set.replicas != more {
-        return Surge::steady(replicas);
+    if !set.surging || set.replicas != more {
+        return scale(replicas, 0);
     }
     let counts = &set.counts;
-    let available = set.current && counts.available_replicas >= more;
     if set.partition > 0 {
-        return match available && counts.updated_replicas > 0 && known {
-            false => with(
-                set.partition,
-                "a pod with the new template becomes known to the queriers",
-            ),
-            true => with(0, "the other pods are replaced"),
+        // The other pods may be broken: that can be why they are replaced.
+        let is_new = set.current && counts.updated_replicas > 0;
+        return match is_new && pods.newest_ready && pods.known {
+            false => scale(more, set.partition),
+            true => scale(more, 0),
         };
     }
-    match available && counts.updated_replicas >= more && known {
-        false => with(0, "the other pods are replaced"),
-        true => Surge::steady(replicas),
+    let replaced = set.current && counts.updated_replicas >= more;
+    match replaced && counts.available_replicas >= more && pods.known {
+        false => scale(more, 0),
+        true => scale(replicas, 0),
+    }
+}
+
+/// What a surge waits for, for the status. `unknown` says which querier does not know a pod of the
+/// shard, if one does not.
+#[must_use]
+pub fn note(set: &SetFacts, unknown: Option<&str>) -> String {
+    match (set.surging, unknown) {
+        (false, _) => String::new(),
+        (true, Some(querier)) => format!("pods are replaced: waits for {querier}"),
+        (true, None) if set.partition > 0 => {
+            "pods are replaced: waits for one more with the new template".to_owned()
+        }
+        (true, None) => "pods are replaced: the others follow".to_owned(),
     }
 }
 
@@ -82,6 +79,7 @@ mod tests {
         SetFacts {
             template_hash: Some(hash.to_owned()),
             replicas,
+            surging: replicas > 1,
             partition,
             current: true,
             counts: Counts {
@@ -96,10 +94,14 @@ mod tests {
     }
 
     fn scale(set: &SetFacts, known: bool) -> (i32, i32) {
+        let pods = Pods {
+            newest_ready: set.counts.available_replicas > 1,
+            known,
+        };
         let Scale {
             replicas,
             partition,
-        } = surge(Some(set), 1, 1, "new", known).scale;
+        } = surge(Some(set), 1, 1, "new", pods);
         (replicas, partition)
     }
 
@@ -148,24 +150,55 @@ mod tests {
         assert_eq!(scale(&stale, true), (2, 1));
     }
 
+    const READY: Pods = Pods {
+        newest_ready: true,
+        known: true,
+    };
+
+    fn steady(replicas: i32) -> Scale {
+        Scale {
+            replicas,
+            partition: 0,
+        }
+    }
+
+    #[test]
+    fn a_broken_pod_is_replaced_all_the_same() {
+        let broken = set("new", 2, 1, 1, 1);
+        assert_eq!(
+            surge(Some(&broken), 1, 1, "new", READY),
+            Scale {
+                replicas: 2,
+                partition: 0
+            }
+        );
+    }
+
     #[test]
     fn what_is_new_or_stands_in_for_itself_needs_none() {
-        assert_eq!(surge(None, 3, 1, "new", true), Surge::steady(3));
+        assert_eq!(surge(None, 3, 1, "new", READY), steady(3));
         assert_eq!(
-            surge(Some(&set("old", 3, 0, 3, 3)), 3, 0, "new", true),
-            Surge::steady(3)
+            surge(Some(&set("old", 3, 0, 3, 3)), 3, 0, "new", READY),
+            steady(3)
         );
     }
 
     #[test]
     fn other_numbers_of_replicas_are_scaled_at_once() {
+        let mut fewer = set("new", 2, 0, 2, 1);
+        fewer.surging = false;
         assert_eq!(
-            surge(Some(&set("new", 1, 0, 1, 1)), 3, 1, "new", true),
-            Surge::steady(3)
+            surge(Some(&fewer), 1, 1, "new", READY),
+            steady(1),
+            "it was scaled, not surging"
         );
         assert_eq!(
-            surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", true),
-            Surge::steady(1)
+            surge(Some(&set("new", 1, 0, 1, 1)), 3, 1, "new", READY),
+            steady(3)
+        );
+        assert_eq!(
+            surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", READY),
+            steady(1)
         );
     }
 }

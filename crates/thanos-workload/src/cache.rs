@@ -10,6 +10,9 @@ use crate::{FieldError, volumes};
 /// The file of a mounted configuration.
 const FILE: &str = "config.yaml";
 
+/// The size of a cache in memory where the spec gives none.
+pub const DEFAULT_SIZE: &str = "250Mi";
+
 /// A cache that the user asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
@@ -83,7 +86,7 @@ pub struct Sizes {
 
 impl Sizes {
     fn of(config: &InMemoryCacheConfig, field: &str) -> Result<Self, FieldError> {
-        let max = config.max_size.as_deref().unwrap_or("250Mi");
+        let max = config.max_size.as_deref().unwrap_or(DEFAULT_SIZE);
         let max = bytes(max, &format!("{field}.maxSize"))?;
         let max_item = match config.max_item_size.as_deref() {
             Some(size) => Some(bytes(size, &format!("{field}.maxItemSize"))?),

@@ -37,6 +37,8 @@ pub struct Pod<'a> {
     pub resources: Option<ResourceRequirements>,
     /// Volumes that the operator needs.
     pub volumes: Vec<Volume>,
+    /// Names of the volumes that each pod has a claim for.
+    pub claimed: &'static [&'static str],
     /// Their mounts.
     pub mounts: Vec<VolumeMount>,
     /// Annotations that the operator needs.
@@ -65,7 +67,12 @@ impl Pod<'_> {
         let (user_volumes, user_mounts) =
             volumes::user_files(more.config_maps.as_deref(), more.secrets.as_deref());
 
-        let mut volumes = self.volumes;
+        // They take a name each, and may be mounted, but only a StatefulSet adds them.
+        let claimed = self.claimed.iter().map(|name| Volume {
+            name: (*name).to_owned(),
+            ..Default::default()
+        });
+        let mut volumes: Vec<Volume> = claimed.chain(self.volumes).collect();
         volumes.extend(user_volumes);
         let field = at("additionalVolumes");
         let additional = more.additional_volumes.as_deref();
@@ -91,6 +98,8 @@ impl Pod<'_> {
                 ));
             }
         }
+
+        let volumes = volumes.split_off(self.claimed.len());
 
         let mut env = Vec::new();
         let field = at("additionalEnv");

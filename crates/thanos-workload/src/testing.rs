@@ -3,6 +3,8 @@
 
 mod pods;
 mod refs;
+pub mod sample;
+mod stateful;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +37,9 @@ pub fn problems(objects: &[Value], owner_uid: &str, given: &Given) -> Vec<String
         let mut found = Vec::new();
         metadata(object, owner_uid, &mut found);
         refs::check(object, objects, given, &mut found);
+        if text(object, "/kind") == "StatefulSet" {
+            stateful::check(object, objects, &mut found);
+        }
         if let Some(template) = object.pointer("/spec/template") {
             pods::check(object, template, objects, given, &mut found);
         }
@@ -105,13 +110,14 @@ fn metadata(object: &Value, owner_uid: &str, problems: &mut Vec<String>) {
 
 /// What is referred to comes first.
 fn order(objects: &[Value], problems: &mut Vec<String>) {
-    const ORDER: [&str; 7] = [
+    const ORDER: [&str; 8] = [
         "ServiceAccount",
         "Service",
         "ConfigMap",
         "NetworkPolicy",
         "PodDisruptionBudget",
         "Deployment",
+        "StatefulSet",
         "ServiceMonitor",
     ];
     let ranks: Vec<Option<usize>> = objects

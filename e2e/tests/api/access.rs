@@ -70,6 +70,17 @@ impl Installed {
         Self { cluster, home }
     }
 
+    /// The ServiceAccounts and permissions of an overlay, with a component that it only mentions.
+    pub async fn listing(test: &str, overlay: &str, component: &str) -> Self {
+        let cluster = Cluster::new(test).await;
+        let home = format!("{}-system", cluster.namespace);
+        cluster.make_namespace(&home, json!({})).await;
+        let copy = Deploy::copy(test);
+        assert!(copy.list_mentioned(overlay, component) > 0);
+        install_permissions(&cluster, &copy.build(overlay), &home).await;
+        Self { cluster, home }
+    }
+
     /// A controller, as the API server sees it.
     pub fn user(&self, controller: &str) -> String {
         format!("system:serviceaccount:{}:{controller}", self.home)

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, QUERY};
+use e2e::controller::{Controller, Program, QUERY, STORE};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
+use thanos_api::v1alpha1::ReshardingStep;
 
 use crate::support::with_definitions;
 
@@ -326,8 +327,19 @@ fn the_reasons_of_skipped_objects_are_those_of_the_code() {
 
 #[test]
 fn every_field_is_documented() {
-    let text = read("deploy/crds/monitoring.thanos.io_thanosqueries.yaml");
-    let crd: Value = serde_saphyr::from_str(&text).unwrap();
+    for (definition, page) in [
+        ("thanosqueries", "docs/thanosquery.md"),
+        ("thanosstores", "docs/thanosstore.md"),
+    ] {
+        fields_are_documented(
+            &format!("deploy/crds/monitoring.thanos.io_{definition}.yaml"),
+            page,
+        );
+    }
+}
+
+fn fields_are_documented(definition: &str, page: &str) {
+    let crd: Value = serde_saphyr::from_str(&read(definition)).unwrap();
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     let mut fields = BTreeSet::new();
     own_fields(&schema["spec"], &mut fields);
@@ -335,10 +347,7 @@ fn every_field_is_documented() {
     assert!(fields.len() > 80, "{fields:?}");
 
     let pages = pages();
-    let page = pages
-        .iter()
-        .find(|p| p.name == "docs/thanosquery.md")
-        .unwrap();
+    let page = pages.iter().find(|p| p.name == page).unwrap();
     let prose = prose(page);
     let code = prose
         .iter()
@@ -374,31 +383,53 @@ fn every_field_is_documented() {
         page.name
     );
     println!(
-        "{} fields, {} of them in the spec",
+        "{}: {} fields, {} of them in the spec",
+        page.name,
         fields.len(),
         spec.len()
     );
 }
 
+/// Each step of a change of shards is explained, and in its order.
+#[test]
+fn the_steps_of_resharding_are_those_of_the_code() {
+    let steps: Vec<String> = column(&pages(), "step")
+        .into_iter()
+        .map(|(_, step)| step)
+        .collect();
+    assert_eq!(steps, ReshardingStep::ALL.map(|s| s.as_str().to_owned()));
+}
+
 /// The fields of a schema that are ours, at any depth. Those of Kubernetes types are left out.
 fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
-    const SECTIONS: [&str; 18] = [
+    const SECTIONS: [&str; 29] = [
+        "blockConfig",
         "bridge",
+        "cachingBucketConfig",
         "endpoints",
         "featureGates",
         "inMemoryCacheConfig",
+        "indexCacheConfig",
+        "indexHeaderConfig",
         "metricRelabelings",
         "networkPolicy",
+        "persistentVolumeClaimRetentionPolicy",
         "podDisruptionBudgetConfig",
         "prometheusOperator",
         "prometheusServiceMonitors",
         "queryFrontend",
         "queryRangeResponseCacheConfig",
         "relabelings",
+        "resharding",
         "serviceDiscovery",
         "serviceMonitor",
+        "shardStatuses",
+        "shardingStrategy",
         "skipped",
+        "storage",
+        "storeLimitsOptions",
         "telemetryQuantiles",
+        "timeRangeConfig",
         "webConfig",
         "spec",
     ];
@@ -407,6 +438,7 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
         if SECTIONS.contains(&name.as_str()) {
             own_fields(field, into);
             own_fields(&field["items"], into);
+            own_fields(&field["additionalProperties"], into);
         }
     }
 }
@@ -422,11 +454,13 @@ fn the_flags_are_those_of_the_program() {
         ),
         ("preflight", "docs/preflight.md", "## Flags"),
     ] {
-        let help = Command::new(QUERY.binary())
-            .args([command, "--help"])
-            .output()
-            .unwrap();
-        let help = String::from_utf8(help.stdout).unwrap();
+        let help = |program: &Program| {
+            let help = Command::new(program.binary())
+                .args([command, "--help"])
+                .output()
+                .unwrap();
+            String::from_utf8(help.stdout).unwrap()
+        };
         let is_part = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
         let flags = |text: &str| -> BTreeSet<String> {
             text.split(|c| !is_part(c))
@@ -434,12 +468,14 @@ fn the_flags_are_those_of_the_program() {
                 .map(str::to_owned)
                 .collect()
         };
-        let offered: BTreeSet<String> = help
-            .lines()
-            .map(str::trim_start)
-            .filter(|line| line.starts_with('-'))
-            .flat_map(|line| flags(line.split("  ").next().unwrap_or_default()))
-            .collect();
+        let offered = |program: &Program| -> BTreeSet<String> {
+            help(program)
+                .lines()
+                .map(str::trim_start)
+                .filter(|line| line.starts_with('-'))
+                .flat_map(|line| flags(line.split("  ").next().unwrap_or_default()))
+                .collect()
+        };
         let page = read(page);
         let section = page.split_once(start).unwrap().1;
         let section = section.split("\n## ").next().unwrap_or_default();
@@ -448,7 +484,9 @@ fn the_flags_are_those_of_the_program() {
             .filter(|line| line.starts_with("| `-"))
             .flat_map(|line| flags(line.split('|').nth(1).unwrap_or_default()))
             .collect();
-        assert_eq!(documented, offered, "flags of {command}");
+        for program in [QUERY, STORE] {
+            assert_eq!(documented, offered(&program), "flags of {command}");
+        }
     }
 }
 

@@ -24,7 +24,7 @@ mod preflight;
 mod preflight_faults;
 mod rollout;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
-#[path = "../../../crates/thanos-query-controller/tests/plan/sample.rs"]
+#[path = "../../../crates/thanos-workload/src/testing/sample.rs"]
 mod sample;
 mod stores;
 mod support;

@@ -12,6 +12,7 @@ use crate::access::{Installed, Question, Row, VERBS, question, resources, rows};
 use crate::support::{query, with_definitions};
 
 const QUERY: &str = "thanos-query-controller";
+const STORE: &str = "thanos-store-controller";
 const OWN: &str = "get list watch create patch delete";
 const READ: &str = "list watch";
 
@@ -23,39 +24,88 @@ pub struct Permissions {
     everywhere: &'static [Row],
     /// The definitions that it then watches.
     definitions: &'static [&'static str],
+    /// With the component refresh-pods.
+    refresh: &'static [Row],
+    /// With the component watch-secrets, which no overlay lists.
+    secrets: &'static [Row],
 }
 
-pub const CONTROLLERS: &[Permissions] = &[Permissions {
-    controller: QUERY,
-    may: &[
-        ("", "configmaps", OWN),
-        ("", "serviceaccounts", OWN),
-        ("", "services", OWN),
-        ("", "pods", READ),
-        ("apps", "deployments", OWN),
-        ("networking.k8s.io", "networkpolicies", OWN),
-        ("policy", "poddisruptionbudgets", OWN),
-        ("monitoring.coreos.com", "servicemonitors", OWN),
-        ("monitoring.coreos.com", "prometheuses", READ),
-        ("monitoring.thanos.io", "thanosqueries", "get list watch"),
-        ("monitoring.thanos.io", "thanosqueries/status", "patch"),
-        ("monitoring.thanos.io", "thanosqueries/finalizers", "update"),
-        ("events.k8s.io", "events", "create patch"),
-        (
-            "authorization.k8s.io",
-            "localsubjectaccessreviews",
-            "create",
-        ),
-    ],
-    everywhere: &[("", "namespaces", READ)],
-    definitions: &[
-        "servicemonitors.monitoring.coreos.com",
-        "prometheuses.monitoring.coreos.com",
-    ],
-}];
+impl Permissions {
+    /// Whether it touches pods, so that their files are refreshed.
+    pub fn refreshes(&self) -> bool {
+        !self.refresh.is_empty()
+    }
+}
 
-/// With the component refresh-pods.
-const REFRESH: &[Row] = &[("", "pods", "patch")];
+pub const CONTROLLERS: &[Permissions] = &[
+    Permissions {
+        controller: QUERY,
+        may: &[
+            ("", "configmaps", OWN),
+            ("", "serviceaccounts", OWN),
+            ("", "services", OWN),
+            ("", "pods", READ),
+            ("apps", "deployments", OWN),
+            ("networking.k8s.io", "networkpolicies", OWN),
+            ("policy", "poddisruptionbudgets", OWN),
+            ("monitoring.coreos.com", "servicemonitors", OWN),
+            ("monitoring.coreos.com", "prometheuses", READ),
+            ("monitoring.thanos.io", "thanosqueries", "get list watch"),
+            ("monitoring.thanos.io", "thanosqueries/status", "patch"),
+            ("monitoring.thanos.io", "thanosqueries/finalizers", "update"),
+            ("events.k8s.io", "events", "create patch"),
+            (
+                "authorization.k8s.io",
+                "localsubjectaccessreviews",
+                "create",
+            ),
+        ],
+        everywhere: &[("", "namespaces", READ)],
+        definitions: &[
+            "servicemonitors.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+        ],
+        refresh: PATCH_PODS,
+        secrets: &[],
+    },
+    Permissions {
+        controller: STORE,
+        may: &[
+            ("", "serviceaccounts", OWN),
+            ("", "services", OWN),
+            ("", "pods", READ),
+            ("", "events", READ),
+            ("", "persistentvolumeclaims", "list watch patch"),
+            ("apps", "statefulsets", OWN),
+            ("networking.k8s.io", "networkpolicies", OWN),
+            ("policy", "poddisruptionbudgets", OWN),
+            ("monitoring.coreos.com", "servicemonitors", OWN),
+            ("monitoring.coreos.com", "prometheuses", READ),
+            ("monitoring.thanos.io", "thanosstores", "get list watch"),
+            ("monitoring.thanos.io", "thanosstores/status", "patch"),
+            ("monitoring.thanos.io", "thanosstores/finalizers", "update"),
+            ("events.k8s.io", "events", "create patch"),
+            (
+                "authorization.k8s.io",
+                "localsubjectaccessreviews",
+                "create",
+            ),
+        ],
+        everywhere: &[
+            ("", "namespaces", READ),
+            ("storage.k8s.io", "storageclasses", READ),
+        ],
+        definitions: &[
+            "servicemonitors.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+        ],
+        // Its pods read their files when they start.
+        refresh: &[],
+        secrets: &[("", "secrets", READ)],
+    },
+];
+
+const PATCH_PODS: &[Row] = &[("", "pods", "patch")];
 
 /// Where they run. What is created can have any name, and is read or changed under one only.
 const HOME: &[Row] = &[
@@ -65,7 +115,24 @@ const HOME: &[Row] = &[
 
 /// What no controller may, whatever the tables above say.
 const NEVER: &[Row] = &[
-    ("", "secrets", VERBS),
+    (
+        "",
+        "secrets",
+        "get create update patch delete deletecollection",
+    ),
+    (
+        "",
+        "persistentvolumeclaims",
+        "create update delete deletecollection",
+    ),
+    ("", "persistentvolumes", VERBS),
+    ("", "events", "create update patch delete"),
+    ("apps", "statefulsets/status", VERBS),
+    (
+        "storage.k8s.io",
+        "storageclasses",
+        "create update patch delete",
+    ),
     ("", "pods", "create update delete deletecollection"),
     ("", "pods/exec", VERBS),
     ("", "serviceaccounts/token", VERBS),
@@ -80,6 +147,11 @@ const NEVER: &[Row] = &[
     (
         "monitoring.thanos.io",
         "thanosqueries",
+        "create update patch delete",
+    ),
+    (
+        "monitoring.thanos.io",
+        "thanosstores",
         "create update patch delete",
     ),
     ("rbac.authorization.k8s.io", "rolebindings", VERBS),
@@ -173,7 +245,7 @@ async fn with_cluster_roles_they_may_do_this_and_nothing_else() {
     for permissions in CONTROLLERS {
         let mut expected = rows(permissions.may, &places);
         expected.append(&mut rows(permissions.everywhere, &places));
-        expected.append(&mut rows(REFRESH, &places));
+        expected.append(&mut rows(permissions.refresh, &places));
         expected.append(&mut rows(HOME, &[home]));
         assert_may_only(&it, permissions, &places, &expected).await;
         assert_names(&it, permissions, permissions.definitions).await;
@@ -187,7 +259,7 @@ async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
     let (home, here) = (Some(it.home.as_str()), Some(it.cluster.namespace.as_str()));
     for permissions in CONTROLLERS {
         let mut expected = rows(permissions.may, &[here]);
-        expected.append(&mut rows(REFRESH, &[here]));
+        expected.append(&mut rows(permissions.refresh, &[here]));
         expected.append(&mut rows(HOME, &[home]));
         let places = [None, home, here, Some("default")];
         assert_may_only(&it, permissions, &places, &expected).await;
@@ -208,6 +280,31 @@ async fn without_refresh_pods_they_may_not_patch_any() {
                 let allowed = it.allowed(&user, &question(verb, "", "pods", here)).await;
                 assert!(!allowed, "{overlay}: {user} may {verb} pods");
             }
+        }
+    }
+}
+
+/// As it is, no overlay lets anybody read Secrets.
+#[tokio::test]
+async fn with_watch_secrets_those_that_follow_them_may_list_and_watch_them() {
+    for overlay in ["existing-prometheus-operator", "namespaced"] {
+        let test = format!("secrets-{overlay}");
+        let it = Installed::listing(&test, overlay, "watch-secrets").await;
+        let _definitions = with_definitions(&it.cluster).await;
+        let (home, here) = (Some(it.home.as_str()), Some(it.cluster.namespace.as_str()));
+        let (places, where_it_works) = match overlay {
+            "namespaced" => (vec![None, here, Some("default")], vec![here]),
+            _ => (vec![None, here, home], vec![None, here, home]),
+        };
+        for permissions in CONTROLLERS {
+            let user = it.user(permissions.controller);
+            let secrets = BTreeSet::from([(String::new(), "secrets".to_owned())]);
+            let found = it.everything_allowed(&user, &secrets, &places).await;
+            assert_eq!(
+                found,
+                rows(permissions.secrets, &where_it_works),
+                "{overlay} {user}"
+            );
         }
     }
 }

@@ -24,6 +24,10 @@ use crate::view::{Changes, View};
 /// its objects go first, and the kind is missing only about half a second later.
 pub const HOLD: Duration = Duration::from_secs(5);
 
+/// The same if nothing would be left: that looks like the end of the kind itself, and a busy API
+/// server takes its time with that.
+pub const HOLD_LAST: Duration = Duration::from_secs(15);
+
 /// How long an empty list of a kind that came back leaves the frozen content as it is.
 pub const THAW: Duration = Duration::from_secs(600);
 
@@ -74,7 +78,7 @@ struct Feed<C: Component, S: Extract> {
     watch: Watch,
     /// The list under way.
     listing: BTreeMap<Key, S::Facts>,
-    /// Deletions that are held back, and until when.
+    /// Deletions that are held back, and since when.
     held: BTreeMap<Key, Instant>,
     thaw: Option<Thaw>,
 }
@@ -117,7 +121,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
                 match self.watch.id.capability {
                     Some(_) => {
                         self.hub.doubt.notify_one();
-                        self.held.insert(key, Instant::now() + HOLD);
+                        self.held.insert(key, Instant::now());
                     }
                     None => self.change(|view| view.change(&key, None).into_iter().collect()),
                 }
@@ -152,7 +156,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
             let missing = (self.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
             self.held.retain(|key, _| !listed.contains_key(key));
             for key in missing {
-                self.held.entry(key).or_insert(now + HOLD);
+                self.held.entry(key).or_insert(now);
             }
             if !self.held.is_empty() {
                 self.hub.doubt.notify_one();
@@ -169,7 +173,26 @@ impl<C: Component, S: Extract> Feed<C, S> {
     /// When something is due, if anything is.
     fn due(&self) -> Option<Instant> {
         let thaw = self.thaw.iter().map(|thaw| thaw.due);
-        self.held.values().copied().chain(thaw).min()
+        let first = self.held.values().min();
+        first
+            .map(|since| *since + self.hold())
+            .into_iter()
+            .chain(thaw)
+            .min()
+    }
+
+    /// How long deletions are held back.
+    fn hold(&self) -> Duration {
+        let state = self.hub.state();
+        let mut items = (self.spec.view)(&state.views).items().keys();
+        let namespace = self.watch.id.namespace.as_deref();
+        let stays = |key: &Key| {
+            namespace.is_none_or(|n| n == key.namespace) && !self.held.contains_key(key)
+        };
+        match items.any(stays) {
+            true => HOLD,
+            false => HOLD_LAST,
+        }
     }
 
     fn time_is_up(&mut self, now: Instant) {
@@ -179,9 +202,10 @@ impl<C: Component, S: Extract> Feed<C, S> {
             // Also those whose objects are the same as before are no longer frozen.
             self.hub.wake_all();
         }
-        let gone = self.held.iter().filter(|(_, at)| **at <= now);
+        let hold = self.hold();
+        let gone = self.held.iter().filter(|(_, since)| **since + hold <= now);
         let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
-        self.held.retain(|_, at| *at > now);
+        self.held.retain(|_, since| *since + hold > now);
         // Where the kind itself is going, its objects stay as they were.
         let kind = self.watch.id.capability;
         if kind.is_none_or(|kind| self.hub.detected.borrow().has(kind)) {

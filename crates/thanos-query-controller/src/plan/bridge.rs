@@ -142,6 +142,7 @@ fn add(
         ],
         resources: common.resource_requirements.clone(),
         volumes: Vec::new(),
+        claimed: &[],
         mounts: Vec::new(),
         annotations: querier::restarted(&seen.query),
         startup: None,

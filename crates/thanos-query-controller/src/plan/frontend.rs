@@ -117,6 +117,7 @@ fn pod<'a>(
         ports: vec![pod::port(ports::HTTP, ports::HTTP_NUMBER)],
         resources: spec.common.resource_requirements.clone(),
         volumes: cache.volumes,
+        claimed: &[],
         mounts: cache.mounts,
         annotations: querier::restarted(&seen.query),
         startup: None,

@@ -151,6 +151,7 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
             ENDPOINTS_VOLUME,
             &names::endpoints(&identity.owner),
         )],
+        claimed: &[],
         mounts: vec![volumes::mount(ENDPOINTS_VOLUME, ENDPOINTS_FOLDER)],
         annotations: restarted(&seen.query),
         startup: None,

@@ -8,7 +8,8 @@ use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
-use thanos_query_controller::observed::{Observed, QueryApi, Settings, StoreAddress};
+use thanos_controller::Settings;
+use thanos_query_controller::observed::{Observed, QueryApi, StoreAddress};
 
 /// One file.
 #[derive(Clone, Debug, Default, Deserialize)]

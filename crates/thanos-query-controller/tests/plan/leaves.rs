@@ -4,10 +4,10 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
 use thanos_query_controller::plan::plan;
+use thanos_workload::testing::sample::{Leaf, leaves};
 
 use crate::case::Case;
 use crate::relations;
-use crate::sample::{Leaf, leaves};
 
 /// What decides before the plan is made: discovery, and whether there is a plan at all. Their
 /// effect is tested with the code that reads them.

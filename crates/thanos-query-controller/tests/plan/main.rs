@@ -9,5 +9,4 @@ mod goldens;
 mod invalid;
 mod leaves;
 mod relations;
-mod sample;
 mod stable;

@@ -8,6 +8,8 @@ mod pod;
 mod querier;
 mod secret;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

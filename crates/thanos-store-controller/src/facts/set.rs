@@ -77,6 +77,8 @@ pub struct SetFacts {
     pub rolled_secrets: Option<String>,
     /// Digest of the Secrets' content when it became readable.
     pub known_secrets: Option<String>,
+    /// Whether one pod more than wanted runs while the pods are replaced.
+    pub surging: bool,
     /// `spec.replicas`.
     pub replicas: i32,
     /// `spec.updateStrategy.rollingUpdate.partition`.
@@ -136,6 +138,7 @@ impl Extract for SetObject {
             template_hash: hash(&metadata, annotation::TEMPLATE_HASH),
             rolled_secrets: hash(&spec.template.metadata, annotation::SECRETS_HASH),
             known_secrets: hash(&metadata, annotation::SECRETS_HASH),
+            surging: metadata.annotations.contains_key(annotation::SURGE),
             replicas: spec.replicas,
             partition: spec
                 .update_strategy

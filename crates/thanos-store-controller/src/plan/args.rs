@@ -1,10 +1,10 @@
 //! The command line of a store.
 
-use thanos_api::v1alpha1::{IndexHeaderConfig, ThanosStoreSpec, TimeRangeConfig};
-use thanos_workload::cache::{Cache, Sizes};
+use thanos_api::v1alpha1::{CacheConfig, IndexHeaderConfig, ThanosStoreSpec, TimeRangeConfig};
+use thanos_workload::cache::{self, Cache, Sizes};
 use thanos_workload::checks::milliseconds;
 use thanos_workload::flags::{Flags, Rules};
-use thanos_workload::{FieldError, pod, ports};
+use thanos_workload::{FieldError, pod, ports, quantity};
 
 /// Where the volume is.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/store";
@@ -63,6 +63,11 @@ pub(super) struct Caches {
 
 impl Caches {
     pub(super) fn of(spec: &ThanosStoreSpec) -> Result<Self, FieldError> {
+        items_fit(spec.index_cache_config.as_ref(), "spec.indexCacheConfig")?;
+        items_fit(
+            spec.caching_bucket_config.as_ref(),
+            "spec.cachingBucketConfig",
+        )?;
         Ok(Self {
             index: Cache::of(
                 spec.index_cache_config.as_ref(),
@@ -80,12 +85,30 @@ impl Caches {
     }
 }
 
+/// Stores end at once with a cache that is smaller than an item of it may be.
+fn items_fit(config: Option<&CacheConfig>, field: &str) -> Result<(), FieldError> {
+    let Some(config) = config.and_then(|c| c.in_memory_cache_config.as_ref()) else {
+        return Ok(());
+    };
+    let max = config.max_size.as_deref().unwrap_or(cache::DEFAULT_SIZE);
+    let item = config.max_item_size.as_deref().and_then(quantity::bytes);
+    // What is no size at all is told by whoever reads it.
+    match quantity::bytes(max).is_some_and(|max| item > Some(max)) {
+        true => Err(FieldError::new(
+            format!("{field}.inMemoryCacheConfig.maxItemSize"),
+            "is larger than maxSize, which Thanos refuses; lower it, or remove it".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The configuration of a cache in memory.
 fn in_memory(sizes: &Sizes) -> String {
     let Sizes { max, max_item } = *sizes;
     // Thanos' own default is larger than a small cache, which it refuses.
     let max_item = max_item.unwrap_or(max / 2);
-    format!("type: IN-MEMORY\nconfig:\n  max_size: \"{max}\"\n  max_item_size: \"{max_item}\"\n")
+    // Stores refuse a number without a unit.
+    format!("type: IN-MEMORY\nconfig:\n  max_size: \"{max}B\"\n  max_item_size: \"{max_item}B\"\n")
 }
 
 /// The command line of shard `shard` of `shards`.

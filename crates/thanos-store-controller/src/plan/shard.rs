@@ -16,7 +16,7 @@ use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE
 use super::{Objects, PROGRAM, identity, names};
 use crate::observed::Observed;
 use crate::rotation::digests;
-use crate::surge::surge;
+use crate::surge::{Pods, surge};
 
 /// Minutes that a store may take to read its bucket for the first time.
 const STARTUP_MINUTES: i32 = 60;
@@ -58,13 +58,16 @@ pub(super) fn add(
     );
     let template = pod(seen, &identity, cr, shard, annotations)?.template()?;
     let hash = json_digest(&template);
-    let known = !seen.unknown.contains(&name);
-    let surge = surge(
+    let pods = Pods {
+        newest_ready: seen.ready.contains(&format!("{name}-{}", spec.replicas)),
+        known: !seen.unknown.contains_key(&name),
+    };
+    let scale = surge(
         set,
         spec.replicas,
         replicas_of_surge(&seen.store),
         &hash,
-        known,
+        pods,
     );
 
     let wanted = Wanted {
@@ -74,7 +77,7 @@ pub(super) fn add(
         storage: spec.storage.as_ref(),
         retention: ClaimRetention::Delete,
         min_ready_seconds: if is_group { KNOWN_AFTER } else { 0 },
-        scale: surge.scale,
+        scale,
         fixed: set.map(|s| &s.fixed),
         template,
     };
@@ -82,6 +85,9 @@ pub(super) fn add(
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::SHARDS.to_owned(), shards.to_string());
     annotations.insert(annotation::TEMPLATE_HASH.to_owned(), hash);
+    if scale.replicas > spec.replicas {
+        annotations.insert(annotation::SURGE.to_owned(), label::TRUE.to_owned());
+    }
     annotations.extend(
         secrets
             .known
@@ -111,7 +117,10 @@ pub(super) fn add(
 /// The Service of a shard of the old generation, which queriers use until it is withdrawn.
 pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
     let set = seen.sets.get(name);
-    let index = set.and_then(|set| (0..set.shards).find(|i| ends_with_shard(name, *i)));
+    let is_named = |index: i32, shards| {
+        name == names::shard(cr, index) || name == names::counted_shard(cr, index, shards)
+    };
+    let index = set.and_then(|set| (0..set.shards).find(|i| is_named(*i, set.shards)));
     let several = set.is_some_and(|set| set.shards > 1);
     let identity = identity(cr, name, index.filter(|_| several));
     let step = seen.reshard.as_ref().map(|r| r.step);
@@ -123,11 +132,6 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
         set.is_some_and(|set| set.group),
         offered,
     )
-}
-
-fn ends_with_shard(name: &str, index: i32) -> bool {
-    let rest = name.rsplit_once("-of-").map_or(name, |(rest, _)| rest);
-    rest.ends_with(&format!("-shard-{index}"))
 }
 
 /// The Service of a shard: its governing one, the one by which queriers find it, and the one that is
@@ -213,6 +217,7 @@ fn pod<'a>(
         ],
         resources: spec.common.resource_requirements.clone(),
         volumes,
+        claimed: &[DATA_VOLUME],
         mounts,
         annotations,
         startup: Some(probes::startup(STARTUP_MINUTES)),

@@ -62,13 +62,15 @@ pub(super) fn check(
             );
         }
     }
-    containers(template, problems);
+    containers(object, template, problems);
 }
 
-fn containers(template: &Value, problems: &mut Vec<String>) {
-    let volumes: BTreeSet<&str> = list(template, "/spec/volumes")
-        .iter()
+fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
+    let volumes = list(template, "/spec/volumes").iter();
+    let claims = list(object, "/spec/volumeClaimTemplates").iter();
+    let volumes: BTreeSet<&str> = volumes
         .map(|v| text(v, "/name"))
+        .chain(claims.map(|c| text(c, "/metadata/name")))
         .collect();
     for (i, container) in list(template, "/spec/containers").iter().enumerate() {
         for mount in list(container, "/volumeMounts") {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use e2e::audit::Mark;
-use e2e::controller::QUERY;
+use e2e::controller::Program;
 use e2e::wait::{check, eventually};
 use futures::{TryStreamExt, stream};
 use kube::ResourceExt;
@@ -13,8 +13,8 @@ use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 
 use crate::load::{
-    CONCURRENCY, LIMIT, apply, create, create_queries, is_reconciled, queries, query, reconciled,
-    requests, settle,
+    CONCURRENCY, LIMIT, apply, create, create_resources, is_reconciled, reconciled, requests,
+    resource, resources, settle,
 };
 use crate::{Bench, process};
 
@@ -33,28 +33,29 @@ pub struct Converged {
 pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
     let (cluster, count) = (&bench.cluster, bench.options.count);
     warm_up(bench).await?;
-    settle(&mut bench.controller).await?;
+    settle(bench.cluster.program, &mut bench.controller).await?;
 
     let mark = Mark::now();
     let pid = bench.controller.pid();
     let (cpu, passes) = (process::cpu(pid)?, passes(bench).await);
-    let waiting = tokio::spawn(reconciled(queries(cluster, &cluster.namespace), count));
+    let waiting = tokio::spawn(reconciled(resources(cluster, &cluster.namespace), count));
     let start = Instant::now();
-    create_queries(cluster, &cluster.namespace, count, &json!({})).await?;
+    create_resources(cluster, &cluster.namespace, count, &json!({})).await?;
     let created = start.elapsed();
     tokio::time::timeout(LIMIT, waiting).await???;
     let time = start.elapsed();
     let services = cluster.names("v1", "Service").await.len();
-    let deployments = cluster.names("apps/v1", "Deployment").await.len();
+    let workload = cluster.program.workload;
+    let workloads = cluster.names("apps/v1", workload).await.len();
     anyhow::ensure!(
-        deployments == count && services >= count,
-        "reconciled, but {deployments} Deployments and {services} Services of {count}"
+        workloads == count && services >= count,
+        "reconciled, but {workloads} {workload}s and {services} Services of {count}"
     );
-    settle(&mut bench.controller).await?;
+    settle(bench.cluster.program, &mut bench.controller).await?;
     let cpu = process::cpu(pid)?.saturating_sub(cpu);
     let passes = self::passes(bench).await - passes;
 
-    let requests = requests(&mark);
+    let requests = requests(bench.cluster.program, &mark);
     let each = count as f64;
     let mut written = Vec::new();
     let mut statuses = 0;
@@ -113,19 +114,23 @@ async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     let cluster = &bench.cluster;
     let namespace = "bench-warm-up";
     cluster.make_namespace(namespace, json!({})).await;
-    create_queries(cluster, namespace, CONCURRENCY, &json!({})).await?;
-    reconciled(queries(cluster, namespace), CONCURRENCY).await?;
+    create_resources(cluster, namespace, CONCURRENCY, &json!({})).await?;
+    reconciled(resources(cluster, namespace), CONCURRENCY).await?;
     clear(bench, namespace).await
 }
 
-/// Deletes every ThanosQuery of a namespace, and waits until everything is gone that they owned.
+/// Deletes every custom resource of a namespace, and waits until everything is gone that they owned.
 async fn clear(bench: &Bench, namespace: &str) -> anyhow::Result<()> {
     let cluster = &bench.cluster;
     let background = DeleteParams::background();
-    queries(cluster, namespace)
+    resources(cluster, namespace)
         .delete_collection(&background, &ListParams::default())
         .await?;
-    for (version, kind) in [("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "Pod")] {
+    for (version, kind) in [
+        ("apps/v1", cluster.program.workload),
+        ("v1", "Service"),
+        ("v1", "Pod"),
+    ] {
         let of_kind =
             json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}});
         let api = cluster.api(&of_kind);
@@ -148,18 +153,23 @@ pub async fn bare(bench: &mut Bench, converged: &Converged) -> anyhow::Result<()
     let namespace = "bench-bare";
     let cluster = &bench.cluster;
     cluster.make_namespace(namespace, json!({})).await;
-    let template = Template::new(namespace).await?;
+    let template = Template::new(cluster.program, namespace).await?;
     let (template, statuses) = (&template, converged.statuses);
     let start = Instant::now();
     stream::iter((0..bench.options.count).map(anyhow::Ok))
         .try_for_each_concurrent(CONCURRENCY, |i| async move {
-            let it = query(namespace, &crate::load::name(i), &json!({}));
+            let it = resource(
+                cluster.program,
+                namespace,
+                &crate::load::name(i),
+                &json!({}),
+            );
             let created = create(cluster, stream::iter([it])).await?;
             let created = created.first().context("created")?;
             for object in
                 template.objects(&created.name_any(), &created.uid().unwrap_or_default())?
             {
-                if object["kind"] != "ThanosQuery" {
+                if object["kind"] != cluster.program.kind {
                     apply(cluster, &object, false).await?;
                     continue;
                 }
@@ -173,7 +183,7 @@ pub async fn bare(bench: &mut Bench, converged: &Converged) -> anyhow::Result<()
         })
         .await?;
     let time = start.elapsed();
-    let listed = queries(cluster, namespace)
+    let listed = resources(cluster, namespace)
         .list(&ListParams::default())
         .await?;
     anyhow::ensure!(
@@ -195,14 +205,13 @@ const NAME: &str = "template-name";
 const UID: &str = "template-uid";
 
 impl Template {
-    async fn new(namespace: &str) -> anyhow::Result<Self> {
-        let mut it = query(namespace, NAME, &json!({}));
+    async fn new(program: Program, namespace: &str) -> anyhow::Result<Self> {
+        let mut it = resource(program, namespace, NAME, &json!({"replicas": 1}));
         it["metadata"]["uid"] = json!(UID);
         it["metadata"]["generation"] = json!(1);
-        it["spec"] = json!({"replicas": 1});
         let file = std::env::temp_dir().join(format!("bench-{}.json", std::process::id()));
         std::fs::write(&file, it.to_string())?;
-        let output = tokio::process::Command::new(QUERY.binary())
+        let output = tokio::process::Command::new(program.binary())
             .args(["render", "-f"])
             .arg(&file)
             .stderr(Stdio::inherit())

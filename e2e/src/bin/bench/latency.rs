@@ -2,26 +2,26 @@
 
 use anyhow::Context as _;
 use e2e::audit::{Entry, Mark};
-use e2e::controller::USER;
 use e2e::wait::{check, eventually};
 use serde_json::json;
 
 use crate::Bench;
 use crate::load::{
-    LIMIT, change, create_queries, is_reconciled, name, queries, reconciled, settle,
+    LIMIT, change, create_resources, is_reconciled, name, reconciled, resources, settle,
 };
 use crate::table::quantile;
 
 /// How many changes are made, one after the other.
 const TIMES: usize = 50;
 
-/// Measures from a changed ThanosQuery to its Deployment.
+/// Measures from a changed custom resource to its workload.
 ///
 /// # Errors
 /// A change has no effect.
 pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
     let cluster = &bench.cluster;
-    let api = queries(cluster, &cluster.namespace);
+    let program = cluster.program;
+    let api = resources(cluster, &cluster.namespace);
     let mark = Mark::now();
     for i in 0..TIMES {
         let name = name(i % bench.options.count);
@@ -37,9 +37,14 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
         };
         eventually(&format!("the change of {name} is reconciled"), LIMIT, look).await;
     }
-    let delays = delays(&mark, "thanosqueries", "deployments")?;
+    let delays = delays(
+        bench,
+        &mark,
+        program.plural,
+        &format!("{}s", program.workload.to_lowercase()),
+    )?;
     bench.table.judge(
-        "change stored → PATCH of the Deployment, median",
+        format!("change stored → PATCH of the {}, median", program.workload),
         delays.after_answer(0.5),
         "ms",
         10.0,
@@ -52,7 +57,7 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
         delays.after_receipt(0.5),
         "ms",
     );
-    settle(&mut bench.controller).await
+    settle(bench.cluster.program, &mut bench.controller).await
 }
 
 /// Measures from a changed Service to the endpoint file, with all the other resources around.
@@ -63,8 +68,8 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
     let namespace = "bench-endpoints";
     let cluster = &bench.cluster;
     cluster.make_namespace(namespace, json!({})).await;
-    create_queries(cluster, namespace, 1, &json!({})).await?;
-    reconciled(queries(cluster, namespace), 1).await?;
+    create_resources(cluster, namespace, 1, &json!({})).await?;
+    reconciled(resources(cluster, namespace), 1).await?;
     let service = json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "store", "namespace": namespace, "labels": {"app.kubernetes.io/part-of": "thanos"}},
@@ -76,7 +81,7 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace},
     }));
     let file = format!("thanos-query-{}-endpoints", name(0));
-    settle(&mut bench.controller).await?;
+    settle(bench.cluster.program, &mut bench.controller).await?;
     let mark = Mark::now();
     for i in 0..TIMES {
         let joined = i % 2 == 0;
@@ -90,7 +95,7 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
         };
         eventually("the endpoint file follows", LIMIT, look).await;
     }
-    let delays = delays(&mark, "services", "configmaps")?;
+    let delays = delays(bench, &mark, "services", "configmaps")?;
     bench.table.judge(
         "Service changed → PATCH of the ConfigMap, median",
         delays.after_receipt(0.5),
@@ -103,7 +108,7 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
         "ms",
         250.0,
     );
-    settle(&mut bench.controller).await
+    settle(bench.cluster.program, &mut bench.controller).await
 }
 
 /// Milliseconds from each change to the controller's write.
@@ -127,18 +132,19 @@ impl Delays {
 
 /// Pairs each change of `source`, not by the controller, with the controller's first write of
 /// `target` after it.
-fn delays(mark: &Mark, source: &str, target: &str) -> anyhow::Result<Delays> {
+fn delays(bench: &Bench, mark: &Mark, source: &str, target: &str) -> anyhow::Result<Delays> {
+    let user = bench.cluster.program.user();
     let mut all = mark.everybodys_requests();
     all.sort_by_key(Entry::received);
     let patches = |e: &&Entry| e.verb == "patch" && e.object_ref.subresource.is_empty();
     let changes = all
         .iter()
         .filter(patches)
-        .filter(|e| e.object_ref.resource == source && e.user.username != USER);
+        .filter(|e| e.object_ref.resource == source && e.user.username != user);
     let writes: Vec<&Entry> = all
         .iter()
         .filter(patches)
-        .filter(|e| e.object_ref.resource == target && e.user.username == USER)
+        .filter(|e| e.object_ref.resource == target && e.user.username == user)
         .collect();
     let mut delays = Delays {
         received: Vec::new(),

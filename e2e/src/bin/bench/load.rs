@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use e2e::audit::{Entry, Mark};
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, USER};
+use e2e::controller::{Controller, Program, STORE};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 /// Requests under way at a time, as many as the controller makes.
@@ -18,17 +19,26 @@ pub const CONCURRENCY: usize = 16;
 /// How long the controller and the API server may take for the largest step.
 pub const LIMIT: Duration = Duration::from_secs(900);
 
-/// A ThanosQuery.
-pub fn query(namespace: &str, name: &str, spec: &Value) -> Value {
+/// A custom resource of the controller that is measured, with the least that it needs and `spec`.
+pub fn resource(program: Program, namespace: &str, name: &str, spec: &Value) -> Value {
+    let mut whole = match program {
+        STORE => json!({"objectStorageConfig": {"name": "objstore", "key": "thanos.yaml"}}),
+        _ => json!({}),
+    };
+    if let (Some(whole), Some(spec)) = (whole.as_object_mut(), spec.as_object()) {
+        whole.extend(spec.clone());
+    }
     json!({
-        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": program.kind,
+        "metadata": {"name": name, "namespace": namespace}, "spec": whole,
     })
 }
 
-/// The API of ThanosQuery in a namespace.
-pub fn queries(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
-    cluster.api(&query(namespace, "", &json!({})))
+/// The API of these resources in a namespace.
+pub fn resources(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("monitoring.thanos.io", "v1alpha1", cluster.program.kind);
+    let kind = ApiResource::from_gvk_with_plural(&gvk, cluster.program.plural);
+    Api::namespaced_with(cluster.client.clone(), namespace, &kind)
 }
 
 /// Name of one of many.
@@ -57,17 +67,17 @@ pub async fn create(
         .await
 }
 
-/// Creates `count` ThanosQuery with an empty spec.
+/// Creates `count` custom resources.
 ///
 /// # Errors
 /// The API server's refusal.
-pub async fn create_queries(
+pub async fn create_resources(
     cluster: &Cluster,
     namespace: &str,
     count: usize,
     spec: &Value,
 ) -> anyhow::Result<Vec<DynamicObject>> {
-    let all = (0..count).map(|i| query(namespace, &name(i), spec));
+    let all = (0..count).map(|i| resource(cluster.program, namespace, &name(i), spec));
     create(cluster, stream::iter(all)).await
 }
 
@@ -98,7 +108,7 @@ pub async fn change(api: &Api<DynamicObject>, name: &str, body: &Value) -> anyho
     Ok(())
 }
 
-/// Waits until `count` ThanosQuery of a namespace are reconciled, by a watch: polling would be
+/// Waits until `count` custom resources of a namespace are reconciled, by a watch: polling would be
 /// load.
 ///
 /// # Errors
@@ -135,8 +145,8 @@ pub fn is_reconciled(it: &DynamicObject) -> bool {
 
 /// The controller's requests since `mark`. Its lease is renewed whatever happens, and watches are
 /// not requests that load anything.
-pub fn requests(mark: &Mark) -> Vec<Entry> {
-    let mut all = mark.requests(USER);
+pub fn requests(program: Program, mark: &Mark) -> Vec<Entry> {
+    let mut all = mark.requests(&program.user());
     all.retain(|e| e.object_ref.resource != "leases" && e.verb != "watch");
     all
 }
@@ -145,12 +155,12 @@ pub fn requests(mark: &Mark) -> Vec<Entry> {
 ///
 /// # Errors
 /// It goes on and on.
-pub async fn settle(controller: &mut Controller) -> anyhow::Result<()> {
+pub async fn settle(program: Program, controller: &mut Controller) -> anyhow::Result<()> {
     let mut last = Vec::new();
     for _ in 0..LIMIT.as_secs() / 3 {
         let mark = Mark::now();
         tokio::time::sleep(Duration::from_secs(3)).await;
-        last = requests(&mark);
+        last = requests(program, &mark);
         if last.is_empty() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The benchmark: what the controller costs, measured from outside on a cluster without nodes.
+//! The benchmark: what a controller costs, measured from outside on a cluster without nodes.
 //! `hack/bench.sh` runs it.
 
 mod converge;
@@ -11,7 +11,7 @@ mod standing;
 mod table;
 
 use e2e::cluster::Cluster;
-use e2e::controller::Controller;
+use e2e::controller::{Controller, QUERY};
 
 use crate::options::Options;
 use crate::table::Table;
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     };
     let json = options.json.clone();
-    let cluster = Cluster::new("bench").await;
+    let cluster = Cluster::of(options.program, "bench").await;
     let controller = Controller::start_with(&cluster, FLAGS).await;
     let mut bench = Bench {
         table: Table::new(options.count),
@@ -60,6 +60,9 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     converge::bare(bench, &converged).await?;
     standing::restart(bench).await?;
     latency::of_changes(bench).await?;
+    if bench.options.program != QUERY {
+        return Ok(());
+    }
     latency::of_endpoints(bench).await?;
     if bench.options.monitors > 0 {
         monitors::measure(bench).await?;

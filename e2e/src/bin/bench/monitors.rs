@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::converge::passes;
 use crate::load::{
-    CONCURRENCY, LIMIT, change, create, create_queries, queries, reconciled, settle,
+    CONCURRENCY, LIMIT, change, create, create_resources, reconciled, resources, settle,
 };
 use crate::{Bench, FLAGS, process};
 
@@ -125,8 +125,8 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         "serviceMonitorSelector": {"matchLabels": {"bench": "selected"}},
         "serviceMonitorNamespaceSelector": {},
     });
-    create_queries(&bench.cluster, HOME, SELECTING, &spec).await?;
-    reconciled(queries(&bench.cluster, HOME), SELECTING).await?;
+    create_resources(&bench.cluster, HOME, SELECTING, &spec).await?;
+    reconciled(resources(&bench.cluster, HOME), SELECTING).await?;
     for range in [0..all / 2, all / 2..all] {
         let end = range.end;
         create_monitors(&bench.cluster, range).await?;
@@ -145,7 +145,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     bench
         .table
         .tell("  the same after a restart", resident, "MiB");
-    settle(&mut bench.controller).await?;
+    settle(bench.cluster.program, &mut bench.controller).await?;
     events(bench).await
 }
 
@@ -195,7 +195,7 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
     bench
         .table
         .tell("  passes for each event", woken / SELECTED as f64, "");
-    settle(&mut bench.controller).await
+    settle(bench.cluster.program, &mut bench.controller).await
 }
 
 /// The share of a processor that the controller uses when nothing happens.

@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use e2e::controller::{Program, QUERY, STORE};
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-bench [--count N] [--monitors N] [--json FILE]
-  --count N      ThanosQuery resources (200)
-  --monitors N   ServiceMonitors for the last measurement (10000); 0 leaves it out
+bench [--controller query|store] [--count N] [--monitors N] [--json FILE]
+  --controller C which controller (query)
+  --count N      custom resources (200)
+  --monitors N   ServiceMonitors for the last measurement of query (10000); 0 leaves it out
   --json FILE    write the figures there too";
 
 /// What to measure.
 pub struct Options {
-    /// How many ThanosQuery.
+    /// Which controller.
+    pub program: Program,
+    /// How many custom resources.
     pub count: usize,
     /// How many ServiceMonitors.
     pub monitors: usize,
@@ -28,6 +32,7 @@ impl Options {
     /// What is wrong with it.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<Self>> {
         let mut options = Self {
+            program: QUERY,
             count: 200,
             monitors: 10_000,
             json: None,
@@ -39,6 +44,8 @@ impl Options {
             let value = arguments.next();
             let value = value.with_context(|| format!("{argument} needs a value\n{USAGE}"))?;
             match argument.as_str() {
+                "--controller" if value == "query" => options.program = QUERY,
+                "--controller" if value == "store" => options.program = STORE,
                 "--count" => options.count = value.parse().context("--count")?,
                 "--monitors" => options.monitors = value.parse().context("--monitors")?,
                 "--json" => options.json = Some(value.into()),

@@ -24,7 +24,7 @@ pub async fn rest(bench: &mut Bench) {
     let cpu = process::cpu(pid);
     tokio::time::sleep(MINUTE).await;
     let used = process::cpu(pid).ok().zip(cpu.ok());
-    let requests = requests(&mark);
+    let requests = requests(bench.cluster.program, &mark);
     tell_lines("at rest", &requests);
     let count = |of: fn(&Entry) -> bool| requests.iter().filter(|e| of(e)).count() as f64;
     bench.table.judge(
@@ -51,8 +51,8 @@ pub async fn restart(bench: &mut Bench) -> anyhow::Result<()> {
     let mark = Mark::now();
     bench.controller = Controller::start_with(&bench.cluster, FLAGS).await;
     process::idle(bench.controller.pid(), LIMIT).await;
-    settle(&mut bench.controller).await?;
-    let requests = requests(&mark);
+    settle(bench.cluster.program, &mut bench.controller).await?;
+    let requests = requests(bench.cluster.program, &mark);
     let writes: Vec<Entry> = requests.into_iter().filter(Entry::is_write).collect();
     tell_lines("after the restart", &writes);
     let count = writes.len() as f64;

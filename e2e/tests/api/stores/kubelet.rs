@@ -98,7 +98,9 @@ async fn run(pods: Api<DynamicObject>, held: Arc<Mutex<BTreeSet<String>>>) {
                 .into_iter()
                 .flatten()
                 .any(|c| c["type"] == "Ready" && c["status"] == "True");
-            if is_held || is_ready || pod.metadata.deletion_timestamp.is_some() {
+            // Queriers say where they are themselves.
+            let is_store = name.starts_with("thanos-store-");
+            if !is_store || is_held || is_ready || pod.metadata.deletion_timestamp.is_some() {
                 continue;
             }
             let known = pod.data["status"]["podIP"].as_str().map(str::to_owned);

@@ -91,15 +91,21 @@ async fn set_is(cluster: &Cluster, name: &str, pointer: &str, value: Value) {
     eventually(&format!("{pointer} of {name} is {value}"), STEP, look).await;
 }
 
-/// The notes of all events about a ThanosStore with a reason, in their order.
-async fn notes(cluster: &Cluster, reason: &str) -> Vec<String> {
+/// Waits until an event about a ThanosStore has a reason, and words in its note.
+async fn told(cluster: &Cluster, reason: &str, words: &str) {
     let events = cluster.api(&json!({"apiVersion": "events.k8s.io/v1", "kind": "Event"}));
-    let mut all = events.list(&Default::default()).await.unwrap().items;
-    all.sort_by_key(|e| e.data["eventTime"].to_string());
-    all.iter()
-        .filter(|e| e.data["reason"] == reason && e.data["regarding"]["kind"] == "ThanosStore")
-        .map(|e| e.data["note"].as_str().unwrap_or_default().to_owned())
-        .collect()
+    let look = async || {
+        let all = events.list(&Default::default()).await.unwrap().items;
+        let notes: Vec<String> = all
+            .iter()
+            .filter(|e| e.data["reason"] == reason && e.data["regarding"]["kind"] == "ThanosStore")
+            .map(|e| e.data["note"].to_string())
+            .collect();
+        check(notes.iter().any(|n| n.contains(words)), || {
+            format!("{notes:#?}")
+        })
+    };
+    eventually(&format!("an event {reason}: {words}"), SOON, look).await;
 }
 
 /// The message of a condition.

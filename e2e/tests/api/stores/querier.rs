@@ -6,7 +6,7 @@ use e2e::cluster::Cluster;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A querier. Ended when dropped.
@@ -58,26 +58,27 @@ impl Drop for Querier {
 }
 
 async fn serve(listener: TcpListener, listed: Arc<Mutex<Vec<String>>>) {
-    loop {
-        let Ok((mut stream, _)) = listener.accept().await else {
-            return;
-        };
-        let mut request = [0; 4096];
-        let read = stream.read(&mut request).await.unwrap_or_default();
-        let request = String::from_utf8_lossy(&request[..read]).into_owned();
-        let found = request.starts_with("GET /thanos/api/v1/stores ");
-        let stores: Vec<Value> = listed
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|name| json!({"name": name, "lastError": null, "labelSets": [], "minTime": 0, "maxTime": 1}))
-            .collect();
-        let body = json!({"status": "success", "data": {"store": stores}}).to_string();
-        let code = if found { "200 OK" } else { "404 Not Found" };
-        let answer = format!(
-            "HTTP/1.1 {code}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let _ = stream.write_all(answer.as_bytes()).await;
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream, listed.clone()));
     }
+}
+
+async fn answer(mut stream: TcpStream, listed: Arc<Mutex<Vec<String>>>) {
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request).await.unwrap_or_default();
+    let found = request[..read].starts_with(b"GET /thanos/api/v1/stores ");
+    let stores: Vec<Value> = listed
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|name| json!({"name": name, "lastError": null, "labelSets": [], "minTime": 0, "maxTime": 1}))
+        .collect();
+    let body = json!({"status": "success", "data": {"store": stores}}).to_string();
+    let code = if found { "200 OK" } else { "404 Not Found" };
+    let answer = format!(
+        "HTTP/1.1 {code}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // A controller that was killed does not read it.
+    let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -87,6 +87,38 @@ async fn one_replica_is_replaced_after_another_one_is_known() {
 }
 
 #[tokio::test]
+async fn a_broken_pod_is_replaced_when_its_cause_is_mended() {
+    let cluster = Cluster::of(STORE, "broken").await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    let querier = Querier::start(&cluster, "querier").await;
+    kubelet.hold("thanos-store-x-0");
+    cluster.apply(store("x", json!({}))).await;
+    kubelet.exists("thanos-store-x-0").await;
+    cluster.condition("x", "Available", "NoPodReady").await;
+    // It is up to date once its first pod has been replaced, which is what is held here.
+    change(&cluster, "x", json!({"logLevel": "debug"})).await;
+    set_is(
+        &cluster,
+        SET,
+        "/spec/updateStrategy/rollingUpdate/partition",
+        json!(0),
+    )
+    .await;
+    let told = cluster.condition("x", "Ready", "RollingOut").await;
+    let text = message(&told, "Ready");
+    assert!(text.contains("pods are replaced"), "{text}");
+    kubelet.release("thanos-store-x-0");
+    set_is(&cluster, SET, "/spec/replicas", json!(1)).await;
+    ready(&cluster, "x").await;
+    let set_now = set(&cluster, SET).await.unwrap();
+    let surging = &set_now["metadata"]["annotations"]["operator.thanos.io/surge"];
+    assert!(surging.is_null(), "{surging}");
+    drop(querier);
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
 async fn several_replicas_stand_in_for_each_other() {
     let cluster = Cluster::of(STORE, "roll").await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -1,1 +1,161 @@
-//! To come.
+//! Volumes grow where their class lets them, and nothing happens elsewhere without a word.
+
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, STORE};
+use e2e::wait::{check, eventually};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::kubelet::Kubelet;
+use super::{STEP, change, message, ready, store, stores};
+
+/// A class whose volumes can grow, or cannot. It belongs to the cluster, so each test has its own.
+async fn class(cluster: &Cluster, grows: bool) -> String {
+    let name = format!(
+        "{}-{}",
+        cluster.namespace,
+        if grows { "grows" } else { "fixed" }
+    );
+    cluster
+        .apply(json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+            "provisioner": "example.com/none", "allowVolumeExpansion": grows,
+        }))
+        .await;
+    name
+}
+
+/// Plays the driver: a claim has a volume of a size.
+async fn provision(cluster: &Cluster, claim: &str, size: &str) {
+    let claims = cluster.api(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim"}));
+    let look = async || {
+        let body =
+            Patch::Merge(json!({"status": {"phase": "Bound", "capacity": {"storage": size}}}));
+        let answer = claims
+            .patch_status(claim, &PatchParams::default(), &body)
+            .await;
+        answer.map(|_| ()).map_err(|e| e.to_string())
+    };
+    eventually(&format!("claim {claim}"), STEP, look).await;
+}
+
+async fn requested(cluster: &Cluster, claim: &str) -> Value {
+    let found = cluster.get("v1", "PersistentVolumeClaim", claim).await;
+    found.unwrap()["spec"]["resources"]["requests"]["storage"].clone()
+}
+
+const FIRST: &str = "data-thanos-store-x-0";
+const SECOND: &str = "data-thanos-store-x-1";
+
+#[tokio::test]
+async fn a_larger_size_grows_the_claims_that_exist_and_those_that_come() {
+    let cluster = Cluster::of(STORE, "grow").await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let _kubelet = Kubelet::start(&cluster);
+    let class = class(&cluster, true).await;
+    let storage = |size: &str| json!({"storage": {"size": size, "storageClass": class}});
+    cluster.apply(store("x", storage("10Gi"))).await;
+    let told = cluster
+        .condition("x", "VolumesReady", "VolumePending")
+        .await;
+    assert!(message(&told, "VolumesReady").contains(FIRST));
+    provision(&cluster, FIRST, "10Gi").await;
+    cluster.condition("x", "VolumesReady", "VolumesBound").await;
+    ready(&cluster, "x").await;
+    let set = super::set(&cluster, "thanos-store-x").await.unwrap();
+
+    change(&cluster, "x", storage("20Gi")).await;
+    let grows = async || {
+        let size = requested(&cluster, FIRST).await;
+        check(size == "20Gi", || size.to_string())
+    };
+    eventually("the claim asks for more", STEP, grows).await;
+    cluster
+        .condition("x", "VolumesReady", "VolumesGrowing")
+        .await;
+    provision(&cluster, FIRST, "20Gi").await;
+    cluster.condition("x", "VolumesReady", "VolumesBound").await;
+    let now = super::set(&cluster, "thanos-store-x").await.unwrap();
+    assert_eq!(
+        now["metadata"]["generation"], set["metadata"]["generation"],
+        "nothing restarts"
+    );
+
+    // The StatefulSet still makes claims of the first size.
+    change(&cluster, "x", json!({"replicas": 2})).await;
+    provision(&cluster, SECOND, "10Gi").await;
+    let grows = async || {
+        let size = requested(&cluster, SECOND).await;
+        check(size == "20Gi", || size.to_string())
+    };
+    eventually("the new claim asks for more", STEP, grows).await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_class_that_lets_nothing_grow_is_named() {
+    let cluster = Cluster::of(STORE, "fixed").await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let _kubelet = Kubelet::start(&cluster);
+    let class = class(&cluster, false).await;
+    let storage = |size: &str| json!({"storage": {"size": size, "storageClass": class}});
+    cluster.apply(store("x", storage("10Gi"))).await;
+    provision(&cluster, FIRST, "10Gi").await;
+    cluster.condition("x", "VolumesReady", "VolumesBound").await;
+    change(&cluster, "x", storage("20Gi")).await;
+    let told = cluster
+        .condition("x", "VolumesReady", "ExpansionNotAllowed")
+        .await;
+    let text = message(&told, "VolumesReady");
+    assert!(text.contains(&class) && text.contains(FIRST), "{text}");
+    assert_eq!(requested(&cluster, FIRST).await, "10Gi");
+    cluster.told("x", "Ready", ("status", "True"), STEP).await;
+    // The class may learn it.
+    self::class(&cluster, false).await;
+    cluster
+        .apply(json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": class},
+            "provisioner": "example.com/none", "allowVolumeExpansion": true,
+        }))
+        .await;
+    cluster
+        .condition("x", "VolumesReady", "VolumesGrowing")
+        .await;
+    assert_eq!(requested(&cluster, FIRST).await, "20Gi");
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn what_volumes_cannot_do_is_refused() {
+    let cluster = Cluster::of(STORE, "shrink").await;
+    cluster
+        .apply(store(
+            "x",
+            json!({"storage": {"size": "20Gi", "storageClass": "a"}}),
+        ))
+        .await;
+    for (spec, words) in [
+        (
+            json!({"storage": {"size": "10Gi"}}),
+            "cannot become smaller",
+        ),
+        (json!({"storage": {"size": null}}), "cannot become smaller"),
+        (
+            json!({"storage": {"storageClass": "b"}}),
+            "cannot be changed",
+        ),
+        (
+            json!({"storage": {"storageClass": null}}),
+            "cannot be changed",
+        ),
+        (json!({"storage": null}), "cannot"),
+    ] {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        let answer = stores(&cluster)
+            .patch("x", &PatchParams::default(), &patch)
+            .await;
+        let refusal = answer.expect_err("it is refused").to_string();
+        assert!(refusal.contains(words), "{refusal}");
+    }
+    change(&cluster, "x", json!({"storage": {"size": "20480Mi"}})).await;
+}

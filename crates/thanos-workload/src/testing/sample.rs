@@ -1,4 +1,4 @@
-//! Leaves of a schema and sample values for them.
+//! Leaves of a schema and sample values for them, for tests that set every field.
 
 use serde_json::{Map, Value, json};
 
@@ -23,6 +23,7 @@ enum Step {
 
 impl Leaf {
     /// The spec that sets the leaf to `value`, and nothing else but what must be there.
+    #[must_use]
     pub fn spec(&self, value: Option<&Value>) -> Value {
         self.build(0, value).unwrap_or_else(|| json!({}))
     }
@@ -48,6 +49,7 @@ impl Leaf {
 }
 
 /// Every leaf of the schema of a spec.
+#[must_use]
 pub fn leaves(schema: &Value) -> Vec<Leaf> {
     let mut found = Vec::new();
     collect(schema, "spec", &mut Vec::new(), &mut found);
@@ -113,7 +115,12 @@ fn values(schema: &Value, path: &str) -> Vec<Value> {
         .trim_end_matches("[]");
     match schema["type"].as_str() {
         Some("boolean") => vec![json!(true), json!(false)],
-        Some("integer") => vec![json!(7), json!(8)],
+        Some("integer") => match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
+            (Some(least), Some(most)) if most < 8.0 => {
+                vec![json!(least as i64), json!(most as i64)]
+            }
+            _ => vec![json!(7), json!(8)],
+        },
         Some("number") => vec![json!(0.5)],
         Some("object") => vec![json!({})],
         Some("string") => texts(schema, name).iter().map(|t| json!(t)).collect(),
@@ -130,6 +137,8 @@ fn texts(schema: &Value, name: &str) -> &'static [&'static str] {
     let message = message.unwrap_or_default();
     if message.contains("duration") {
         &["7m", "8m"]
+    } else if message.contains("such as 2026-") {
+        &["-7w", "-8d"]
     } else if message.contains("amount of bytes") {
         &["7Mi", "8Mi"]
     } else if message.contains("number in a string") {

@@ -1,0 +1,105 @@
+//! The two controllers meet through labels on Services: what one offers is what the other finds.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use operator_runtime::render::{documents, render_objects};
+use promop_compat::caps::{Capability, Caps};
+use promop_compat::extract::{Extract, ServiceSpec, Thin};
+use promop_compat::model::{Key, ServiceFacts};
+use promop_compat::namespaces::Namespaces;
+use serde_json::{Value, json};
+use thanos_controller::Settings;
+use thanos_query_controller::components::{Component, components};
+use thanos_store_controller::StoreController;
+
+/// The Services that the store controller makes, as the query controller reads them.
+fn services(spec: Value, others: &[Value]) -> BTreeMap<Key, ServiceFacts> {
+    let settings = Settings {
+        thanos_image: "thanos:test".to_owned(),
+    };
+    let mut wanted = json!({"objectStorageConfig": {"name": "s", "key": "k"}});
+    wanted
+        .as_object_mut()
+        .unwrap()
+        .extend(spec.as_object().unwrap().clone());
+    let mut objects = others.to_vec();
+    objects.push(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosStore",
+        "metadata": {"name": "x", "namespace": "here", "uid": "u"}, "spec": wanted,
+    }));
+    let controller = StoreController::new(settings, true, &[]);
+    let caps = Caps::all(Capability::Absent);
+    let text = render_objects(&controller, &objects, caps).unwrap();
+    let all = documents(&text).unwrap().into_iter();
+    all.filter(|o| o["kind"] == "Service")
+        .map(|service| {
+            let (metadata, facts) = Thin::<ServiceSpec>::read(&service).into_parts();
+            (Key::new("here", metadata.name.unwrap()), facts)
+        })
+        .collect()
+}
+
+/// What a ThanosQuery without a word in its spec asks: addresses, and whether each is a group.
+fn asked(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
+    let query = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+        "metadata": {"name": "q", "namespace": "here"}, "spec": {},
+    }))
+    .unwrap();
+    let found = components(&query, services, &Namespaces::default());
+    let addresses = found.into_iter().map(|component| match component {
+        Component::Endpoint { address, group, .. } => (address, group),
+        Component::WithoutPort { service } => (format!("{service} without port"), false),
+    });
+    addresses.collect()
+}
+
+#[test]
+fn each_shard_is_asked_once() {
+    let alone = asked(&services(json!({}), &[]));
+    let pods = |name: &str| (format!("dnssrv+_grpc._tcp.{name}.here.svc"), false);
+    assert_eq!(alone, [pods("thanos-store-x")]);
+    let shards = json!({"shardingStrategy": {"shards": 2}});
+    assert_eq!(
+        asked(&services(shards, &[])),
+        [
+            pods("thanos-store-x-shard-0"),
+            pods("thanos-store-x-shard-1")
+        ]
+    );
+    let group = ("dns+thanos-store-x.here.svc:10901".to_owned(), true);
+    assert_eq!(asked(&services(json!({"replicas": 2}), &[])), [group]);
+}
+
+/// Both sets are offered while the new one starts, and only the new one at the end.
+#[test]
+fn old_shards_are_asked_until_they_go() {
+    let set = |name: &str, shards: &str| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {
+                "name": name, "namespace": "here",
+                "labels": {
+                    "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-store",
+                    "operator.thanos.io/owner": "x", "operator.thanos.io/controller": "thanos-store-controller",
+                },
+                "annotations": {"operator.thanos.io/shards": shards},
+                "ownerReferences": [{"kind": "ThanosStore", "name": "x", "uid": "u", "controller": true}],
+            },
+            "spec": {"replicas": 1},
+            "status": {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+        })
+    };
+    let old = set("thanos-store-x", "1");
+    let spec = json!({"shardingStrategy": {"shards": 2}, "maxSurge": 0});
+    let starting = services(spec.clone(), std::slice::from_ref(&old));
+    assert_eq!(starting.len(), 3);
+    assert_eq!(asked(&starting).len(), 3, "both sets are asked");
+    // There is no querier that anybody would have to wait for.
+    let new = [0, 1].map(|i| set(&format!("thanos-store-x-shard-{i}"), "2"));
+    let done = services(spec, &[&[old][..], &new].concat());
+    assert_eq!(asked(&done).len(), 2);
+    assert_eq!(done.len(), 2);
+}

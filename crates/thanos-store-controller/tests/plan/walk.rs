@@ -1,0 +1,285 @@
+//! Walks through changes of the number of shards, of replicas and of the pod template, in any order
+//! of events: at no moment is a block missing from what a querier asks, and all of them end well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use operator_runtime::{Answers, ObjectKey};
+use proptest::prelude::{ProptestConfig, any, proptest};
+use thanos_api::v1alpha1::ReshardingStep;
+
+use crate::case;
+use crate::cluster::{Cluster, QUERIERS, STORE_API, number, text};
+use crate::world::querier_url;
+
+impl Cluster {
+    /// One pass of the controller.
+    fn pass(&mut self) {
+        let mut answers = Answers::default();
+        for (i, heard) in self.heard.iter().enumerate() {
+            if let Some(heard) = heard {
+                let lines: Vec<&str> = heard.iter().map(String::as_str).collect();
+                answers.remember(&querier_url(i), Ok(lines.join("\n")));
+            }
+        }
+        let seen = case::seen(&self.case(), &self.objects(), &answers).observed;
+        let plan = thanos_store_controller::plan::plan(&seen).unwrap();
+        let wanted: Vec<String> = seen.generation.names("main");
+        let withdrawn = |name: &str| {
+            let now = plan
+                .find("Service", name)
+                .map(|s| &s.body["metadata"]["labels"]);
+            now.is_none_or(|labels| labels.get(STORE_API).is_none())
+        };
+        for (name, service) in &self.services {
+            let offered = service["metadata"]["labels"].get(STORE_API).is_some();
+            if offered && withdrawn(name) {
+                assert!(!wanted.contains(name), "{name} is new");
+                self.may_withdraw(&wanted);
+            }
+        }
+        let is_kept = |kind: &str, name: &str| {
+            let key = ObjectKey {
+                group: String::new(),
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            };
+            plan.find(kind, name).is_some() || plan.leaves(&key)
+        };
+        for name in self
+            .sets
+            .keys()
+            .filter(|name| !is_kept("StatefulSet", name))
+        {
+            let addresses = self.resolve(name);
+            for heard in self.heard.iter().flatten() {
+                assert!(heard.is_disjoint(&addresses), "{heard:?} lists {name}");
+            }
+        }
+        self.services.retain(|name, _| is_kept("Service", name));
+        self.sets.retain(|name, _| {
+            let kept = is_kept("StatefulSet", name);
+            let step = seen.reshard.as_ref().map(|r| r.step);
+            assert!(
+                kept || step == Some(ReshardingStep::Removing),
+                "{name} at {step:?}"
+            );
+            kept
+        });
+        let sets = &self.sets;
+        self.pods.retain(|(set, _), _| sets.contains_key(set));
+        for planned in plan.objects() {
+            let name = planned.key.name.clone();
+            match planned.key.kind.as_str() {
+                "Service" => {
+                    self.services.insert(name, planned.body.clone());
+                }
+                "StatefulSet" => self.apply(name, planned.body.clone()),
+                _ => {}
+            }
+        }
+    }
+
+    /// What must be so before an old Service is withdrawn or removed.
+    fn may_withdraw(&self, wanted: &[String]) {
+        let mut addresses = BTreeSet::new();
+        for name in wanted {
+            let set = self
+                .sets
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} is not there"));
+            let replicas = number(set, "/spec/replicas");
+            for count in ["updatedReplicas", "availableReplicas"] {
+                assert_eq!(
+                    number(set, &format!("/status/{count}")),
+                    replicas,
+                    "{name}: {count}"
+                );
+            }
+            addresses.extend(self.resolve(name));
+        }
+        let old = self.sets.keys().filter(|name| !wanted.contains(*name));
+        let old: BTreeSet<String> = old.flat_map(|name| self.resolve(name)).collect();
+        for heard in &self.heard {
+            let heard = heard.as_ref().expect("every querier was asked");
+            if !heard.is_disjoint(&old) {
+                assert!(heard.is_superset(&addresses), "{heard:?} of {addresses:?}");
+            }
+        }
+    }
+
+    /// Everything happens that can, until nothing does any more.
+    pub fn settle(&mut self) {
+        for _ in 0..200 {
+            let before = self.state();
+            self.pass();
+            let names: Vec<String> = self.sets.keys().cloned().collect();
+            for name in &names {
+                self.run(name);
+            }
+            for querier in 0..QUERIERS {
+                let known = self.listed[querier].keys().chain(self.services.keys());
+                let known: BTreeSet<String> = known.cloned().collect();
+                for service in known {
+                    self.learn(querier, &service);
+                }
+                self.hear(querier);
+            }
+            if self.state() == before {
+                return;
+            }
+        }
+        panic!("it never settles: {:?}", self.sets.keys());
+    }
+
+    /// What may change.
+    fn state(&self) -> String {
+        let Self {
+            sets,
+            services,
+            pods,
+            listed,
+            heard,
+            ..
+        } = self;
+        format!("{sets:?}{services:?}{pods:?}{listed:?}{heard:?}")
+    }
+
+    /// The new generation is alone, complete and asked.
+    fn is_settled(&self) {
+        let shards = self.shards;
+        assert_eq!(self.sets.len(), usize::try_from(shards).unwrap());
+        assert!(self.sets.keys().eq(self.services.keys()));
+        for (name, set) in &self.sets {
+            assert_eq!(number(set, "/spec/replicas"), self.replicas, "{name}");
+            let told = text(set, "/metadata/annotations/operator.thanos.io~1shards");
+            assert_eq!(told, shards.to_string(), "{name}");
+        }
+        let pods = usize::try_from(self.replicas * shards).unwrap();
+        assert_eq!(self.pods.len(), pods);
+        for querier in &self.listed {
+            assert!(querier.keys().eq(self.services.keys()));
+        }
+        self.has_no_hole();
+    }
+
+    /// Each querier asks a ready pod of every shard of some generation.
+    fn has_no_hole(&self) {
+        for listed in &self.listed {
+            let mut served: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
+            for (name, set) in &self.sets {
+                let asked = listed.get(name).into_iter().flatten();
+                let pods = self
+                    .pods
+                    .iter()
+                    .filter(|((of, _), p)| of == name && p.ready);
+                let ready: Vec<String> = pods.map(|(_, p)| format!("{}:10901", p.ip)).collect();
+                let answers = |address: &String| {
+                    ready.contains(address) || (address.starts_with("thanos:") && !ready.is_empty())
+                };
+                if asked.into_iter().any(answers) {
+                    let shards = text(set, "/metadata/annotations/operator.thanos.io~1shards");
+                    let shard = text(
+                        set,
+                        "/spec/template/metadata/labels/operator.thanos.io~1shard",
+                    );
+                    let shards = served.entry(shards.parse().unwrap()).or_default();
+                    shards.insert(shard.parse().unwrap_or(0));
+                }
+            }
+            let whole = served
+                .iter()
+                .any(|(all, there)| there.len() == usize::try_from(*all).unwrap());
+            assert!(whole, "{served:?} of {:?}", self.sets.keys());
+        }
+    }
+
+    /// One of the events that can happen at any time.
+    fn happen(&mut self, what: u8, which: u8) {
+        let pick = |all: Vec<String>| all.get(usize::from(which) % all.len().max(1)).cloned();
+        let querier = usize::from(which) % QUERIERS;
+        match what % 16 {
+            0..=4 => self.pass(),
+            5..=8 => {
+                if let Some(name) = pick(self.sets.keys().cloned().collect()) {
+                    self.run(&name);
+                }
+            }
+            9..=11 => {
+                let known = self.listed[querier].keys().chain(self.services.keys());
+                if let Some(name) = pick(known.cloned().collect()) {
+                    self.learn(querier, &name);
+                }
+            }
+            12 | 13 => self.hear(querier),
+            // Another controller takes over, which has heard nothing.
+            14 => self.heard = Default::default(),
+            _ if which < 48 => self.shards = i32::from(which % 4) + 1,
+            _ if which < 64 => self.restarted += 1,
+            _ if which < 80 => self.replicas = i32::from(which % 2) + 1,
+            _ => {}
+        }
+    }
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn nothing_is_ever_missing(
+        shards in 1..=4_i32, replicas in 1..=2_i32,
+        events in proptest::collection::vec(any::<(u8, u8)>(), 0..120),
+    ) {
+        let mut cluster = Cluster::new(shards, replicas);
+        for (what, which) in events {
+            cluster.happen(what, which);
+            cluster.has_no_hole();
+        }
+        cluster.settle();
+        cluster.is_settled();
+    }
+
+    /// When pods are lost, something may be missing, but the way goes on as carefully.
+    #[test]
+    fn lost_pods_are_waited_for(
+        shards in 1..=4_i32, replicas in 1..=2_i32,
+        events in proptest::collection::vec(any::<(u8, u8)>(), 0..120),
+    ) {
+        let mut cluster = Cluster::new(shards, replicas);
+        for (what, which) in events {
+            cluster.happen(what, which);
+            if what > 240 {
+                cluster.lose(which);
+            }
+        }
+        cluster.settle();
+        cluster.is_settled();
+    }
+}
+
+/// However far a change has come, a controller that starts anew ends it.
+#[test]
+fn a_controller_goes_on_where_another_stopped() {
+    for (from, to) in [(1, 3), (3, 2), (2, 1)] {
+        for stopped in (0..36).step_by(3) {
+            let mut cluster = Cluster::new(from, 1);
+            cluster.shards = to;
+            for turn in 0..stopped {
+                let turn = u8::try_from(turn).unwrap();
+                // Each kind of event in turn, each about another object.
+                cluster.happen([0, 5, 9, 12][usize::from(turn % 4)], turn / 4);
+                cluster.has_no_hole();
+            }
+            cluster.heard = Default::default();
+            cluster.settle();
+            cluster.is_settled();
+        }
+    }
+}
