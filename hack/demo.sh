@@ -11,6 +11,8 @@ source hack/demo/install.sh
 source hack/demo/show.sh
 # shellcheck source=hack/demo/sidecar.sh
 source hack/demo/sidecar.sh
+# shellcheck source=hack/demo/store.sh
+source hack/demo/store.sh
 
 usage() {
   cat <<'HELP'
@@ -18,7 +20,8 @@ Thanos over a Prometheus that knows nothing of it, on a real cluster.
 
   hack/demo.sh                  start a local cluster with Prometheus Operator, a Prometheus of two
                                 replicas and an Alertmanager; install the controllers; point a ThanosQuery
-                                at the Prometheus; show what comes of it. The cluster stays up.
+                                at the Prometheus; show what comes of it. Then Prometheus uploads to an object
+                                store and loses its data, and a ThanosStore still has it. The cluster stays up.
   hack/demo.sh --context NAME   the same with a cluster of yours that runs Prometheus Operator. Installs
                                 the overlay deploy/overlays/existing-prometheus-operator and one
                                 ThanosQuery, all in the namespace thanos-system, and nothing else.
@@ -26,7 +29,9 @@ Options:
   --full           also switch the Prometheus' own sidecar on and watch the queriers follow; 4 minutes more
   --keep           leave the local cluster up if the demo fails
   --name NAME      name of the local cluster (demo)
-  --image IMAGE    with --context: the controller's image, if the cluster is none of kind and k3d
+  --image IMAGE    with --context: the image of thanos-query-controller, if the cluster is none of kind
+                   and k3d. That of thanos-store-controller has this name in place of the other
+  --store-image IMAGE  with --image: the image of thanos-store-controller, if its name is another
   --test-fixtures  into the cluster of KUBECONFIG, which hack/cluster.sh started: Prometheus Operator,
                    Prometheus, Alertmanager and the controllers of the debug build, then stop
 HELP
@@ -37,12 +42,13 @@ usage_error() {
   exit 2
 }
 
-MODE=local NAME=demo CONTEXT='' IMAGE='' KEEP='' FULL=''
+MODE=local NAME=demo CONTEXT='' IMAGE='' STORE_IMAGE='' KEEP='' FULL=''
 while (($#)); do
   case $1 in
-    --context | --name | --image)
+    --context | --name | --image | --store-image)
       [[ -n ${2:-} ]] || usage_error "$1 needs a value"
       option=${1#--}
+      option=${option//-/_}
       printf -v "${option^^}" %s "$2"
       shift
       ;;
@@ -63,6 +69,13 @@ if [[ -n $CONTEXT ]]; then
   MODE=context
 elif [[ -n $IMAGE ]]; then
   usage_error "--image needs --context"
+fi
+if [[ -n $IMAGE && -z $STORE_IMAGE ]]; then
+  STORE_IMAGE=${IMAGE//thanos-query-controller/thanos-store-controller}
+  [[ $STORE_IMAGE != "$IMAGE" ]] ||
+    usage_error "$IMAGE does not have thanos-query-controller in its name: say --store-image as well"
+elif [[ -z $IMAGE && -n $STORE_IMAGE ]]; then
+  usage_error "--store-image needs --image"
 fi
 
 # A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.
@@ -98,14 +111,15 @@ trap 'exit 143' TERM
 case $MODE in
   local)
     require_rust
-    build_controller release
+    build_controllers release
     begin "local cluster $NAME"
     # One that was up before stays up, whatever happens.
     [[ $(hack/cluster.sh status --name "$NAME") == node ]] || UP=1
     hack/cluster.sh up --name "$NAME"
     eval "$(hack/cluster.sh env --name "$NAME")"
     finish
-    load_controller
+    load_controllers
+    remove_earlier
     install_prometheus_operator
     install_prometheus
     remember_prometheus
@@ -114,6 +128,7 @@ case $MODE in
     show_other_namespace
     show_applications
     if [[ -n $FULL ]]; then show_sidecars; fi
+    show_store
     STEP=
     further_local
     ;;
@@ -122,8 +137,8 @@ case $MODE in
     find_prometheus_operator
     if [[ -z $IMAGE ]]; then
       require_rust
-      build_controller release
-      import_controller
+      build_controllers release
+      import_controllers
     fi
     install_controllers
     show_context
@@ -135,8 +150,8 @@ case $MODE in
       usage_error "--test-fixtures needs the environment that hack/cluster.sh env prints"
     NAME=$THANOS_CLUSTER_NAME
     require_rust
-    build_controller dev
-    load_controller
+    build_controllers dev
+    load_controllers
     install_prometheus_operator
     install_prometheus
     install_controllers

@@ -38,8 +38,41 @@ fn documented(heading: &str) -> String {
     block.split("```").next().unwrap_or_default().to_owned()
 }
 
+/// Every controller is rolled out, which means ready.
 fn controllers_run() {
+    let names = run("kubectl -n thanos-system get deployments -o name");
+    let wanted = ["query", "store"].map(|c| format!("deployment.apps/thanos-{c}-controller"));
+    assert_eq!(names.lines().collect::<Vec<_>>(), wanted);
     run("kubectl -n thanos-system rollout status deployments --timeout=120s");
+}
+
+/// A ThanosStore is taken care of, although there is no bucket for it.
+fn a_store_is_applied(namespace: &str) {
+    run(&format!(
+        "kubectl -n {namespace} apply -f - <<END
+{{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosStore, metadata: {{name: plain}},
+  spec: {{objectStorageConfig: {{name: nobody-made-it, key: thanos.yaml}}}}}}
+END"
+    ));
+    run(&format!(
+        "kubectl -n {namespace} wait thanosstore/plain --for=condition=Reconciled --timeout=60s"
+    ));
+    run(&format!(
+        "kubectl -n {namespace} get statefulset/thanos-store-plain"
+    ));
+    run(&format!(
+        "kubectl -n {namespace} delete thanosstore plain --cascade=foreground"
+    ));
+}
+
+fn uninstall(overlay: &str, namespaces: &str) {
+    run(&documented("Uninstall").replace("existing-prometheus-operator", overlay));
+    let all = namespaces.split(' ').map(|n| format!("namespace/{n}"));
+    let all: Vec<String> = all.collect();
+    run(&format!(
+        "kubectl wait --for=delete {} --timeout=120s",
+        all.join(" ")
+    ));
 }
 
 fn assert_no_errors_logged() -> String {
@@ -69,8 +102,17 @@ async fn from_an_empty_cluster_to_thanos_queried_through_thanos() {
     let served = || run("kubectl api-resources --api-group=monitoring.coreos.com -o name");
     assert_eq!(served(), "", "the cluster is not empty");
 
+    run("kubectl create namespace monitoring");
+    run(&documented("In some namespaces"));
+    controllers_run();
+    a_store_is_applied("monitoring");
+    assert_no_errors_logged();
+    uninstall("namespaced", "thanos-system");
+    run("kubectl delete namespace monitoring");
+
     run(&documented("Without Prometheus Operator"));
     controllers_run();
+    a_store_is_applied("thanos-system");
     run("kubectl -n thanos-system apply -f - <<END
 {apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosQuery, metadata: {name: plain}, spec: {}}
 END");
@@ -120,6 +162,7 @@ END");
             && of("prometheus-operator") == 1
             && of("thanos-query-main") == 2
             && of("thanos-query-controller") == 2
+            && of("thanos-store-controller") == 2
             && up
                 .iter()
                 .all(|s| s["value"][1] == "1" && s["metric"]["cluster"] == "default");
@@ -139,10 +182,7 @@ END");
         "{logs}"
     );
 
-    let uninstall =
-        documented("Uninstall").replace("existing-prometheus-operator", "fresh-install");
-    run(&uninstall);
-    run("kubectl wait --for=delete namespace/monitoring namespace/thanos-system --timeout=120s");
+    uninstall("fresh-install", "monitoring thanos-system");
     assert_eq!(served(), "", "definitions go");
     run("kubectl -n kube-system delete service kubelet");
     let left =

@@ -1,52 +1,66 @@
 # shellcheck shell=bash
 # Puts the cluster into the state that the demo starts from.
 
-CONTROLLER=thanos-query-controller
-TAG=docker.io/library/$CONTROLLER:v0.1.0
-BINARY=
+CONTROLLERS=(thanos-query-controller thanos-store-controller)
+# Where their programs are.
+BINARIES=
 
-build_controller() { # PROFILE
-  local folder=$1
-  [[ $1 != dev ]] || folder=debug
-  BINARY=${CARGO_TARGET_DIR:-target}/$folder/$CONTROLLER
-  begin "built $CONTROLLER ($1)"
-  cargo build --locked --profile "$1" -p "$CONTROLLER"
-  finish
-}
+tag() { echo "docker.io/library/$1:v0.1.0"; } # CONTROLLER
 
-load_controller() {
-  begin "put the image $TAG on the node"
-  hack/cluster.sh load-image "$TAG" "$BINARY" --name "$NAME"
-  finish
-}
-
-# An image of the program for a cluster that is not ours.
-import_controller() {
-  case $CONTEXT in
-    kind-*)
-      require kind "https://kind.sigs.k8s.io"
-      begin "put the image $TAG into $CONTEXT"
-      image_archive
-      kind load image-archive "$SCRATCH/image.tar" --name "${CONTEXT#kind-}"
-      ;;
-    k3d-*)
-      require k3d "https://k3d.io"
-      begin "put the image $TAG into $CONTEXT"
-      image_archive
-      k3d image import "$SCRATCH/image.tar" --cluster "${CONTEXT#k3d-}"
-      ;;
-    *) die "$CONTEXT is neither kind nor k3d: push an image of $CONTROLLER and say --image IMAGE" ;;
+# The image of a controller: that which we make, unless there is another for it.
+image() { # CONTROLLER
+  case $1 in
+    thanos-query-controller) echo "${IMAGE:-$(tag "$1")}" ;;
+    thanos-store-controller) echo "${STORE_IMAGE:-$(tag "$1")}" ;;
   esac
+}
+
+build_controllers() { # PROFILE
+  local folder=$1 controller
+  local -a packages=()
+  [[ $1 != dev ]] || folder=debug
+  BINARIES=${CARGO_TARGET_DIR:-target}/$folder
+  for controller in "${CONTROLLERS[@]}"; do packages+=(-p "$controller"); done
+  begin "built ${CONTROLLERS[*]} ($1)"
+  cargo build --locked --profile "$1" "${packages[@]}"
   finish
 }
 
-# An archive of the image as the local cluster's own are, in $SCRATCH/image.tar.
-image_archive() {
-  local library
-  local -a files=("$BINARY=/bin/$CONTROLLER")
+load_controllers() {
+  local controller
+  for controller in "${CONTROLLERS[@]}"; do
+    begin "put the image $(tag "$controller") on the node"
+    hack/cluster.sh load-image "$(tag "$controller")" "$BINARIES/$controller" --name "$NAME"
+    finish
+  done
+}
+
+# Images of the programs for a cluster that is not ours.
+import_controllers() {
+  local controller
+  case $CONTEXT in
+    kind-*) require kind "https://kind.sigs.k8s.io" ;;
+    k3d-*) require k3d "https://k3d.io" ;;
+    *) die "$CONTEXT is neither kind nor k3d: push images of ${CONTROLLERS[*]} and say --image IMAGE" ;;
+  esac
   SCRATCH=$(mktemp -d)
+  for controller in "${CONTROLLERS[@]}"; do
+    begin "put the image $(tag "$controller") into $CONTEXT"
+    image_archive "$controller"
+    case $CONTEXT in
+      kind-*) kind load image-archive "$SCRATCH/$controller.tar" --name "${CONTEXT#kind-}" ;;
+      k3d-*) k3d image import "$SCRATCH/$controller.tar" --cluster "${CONTEXT#k3d-}" ;;
+    esac
+    finish
+  done
+}
+
+# An archive of the image as the local cluster's own are, in $SCRATCH.
+image_archive() { # CONTROLLER
+  local library binary=$BINARIES/$1
+  local -a files=("$binary=/bin/$1")
   # The libraries of a program that is not static.
-  for library in $(ldd "$BINARY" 2>/dev/null | grep -o '/[^ ]*'); do files+=("$library=$library"); done
+  for library in $(ldd "$binary" 2>/dev/null | grep -o '/[^ ]*'); do files+=("$library=$library"); done
   (
     # shellcheck disable=SC2034 # read by the parts
     HACK_DIR=$PWD/hack
@@ -54,7 +68,7 @@ image_archive() {
       # shellcheck source=/dev/null
       source "hack/cluster/$part.sh"
     done
-    make_image "$SCRATCH/image.tar" "$TAG" "/bin/$CONTROLLER" 65532 / "${files[@]}"
+    make_image "$SCRATCH/$1.tar" "$(tag "$1")" "/bin/$1" 65532 / "${files[@]}"
   )
 }
 
@@ -79,9 +93,18 @@ install_prometheus_operator() {
   finish
 }
 
+# What an earlier demo made, with its pods: a Prometheus that starts anew would scrape them until they
+# go, one replica more often than the other.
+remove_earlier() {
+  kube get crd thanosqueries.monitoring.thanos.io thanosstores.monitoring.thanos.io >/dev/null 2>&1 || return 0
+  begin "what an earlier demo made is gone"
+  kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store --ignore-not-found --cascade=foreground --timeout=180s >/dev/null
+  finish
+}
+
 install_prometheus() {
   begin "Prometheus monitoring/k8s with 2 replicas and Alertmanager monitoring/main run"
-  # A demo with --full has left sidecars behind; this one starts without.
+  # A demo has left sidecars behind; this one starts without.
   if [[ -n $(kube -n monitoring get prometheus k8s --ignore-not-found -o jsonpath='{.spec.thanos}') ]]; then
     kube -n monitoring delete prometheus k8s --cascade=foreground --timeout=90s >/dev/null
   fi
@@ -92,14 +115,20 @@ install_prometheus() {
 }
 
 install_controllers() {
-  local overlay=deploy/overlays/existing-prometheus-operator existed
-  begin "$CONTROLLER runs"
-  existed=$(kube -n thanos-system get deployment "$CONTROLLER" --ignore-not-found -o name 2>/dev/null || true)
-  kube kustomize "$overlay" | sed "s|image: $CONTROLLER:.*|image: ${IMAGE:-$TAG}|" | apply -f -
+  local overlay=deploy/overlays/existing-prometheus-operator controller
+  local -a substitutions=() existed=()
+  begin "${CONTROLLERS[*]} run"
+  for controller in "${CONTROLLERS[@]}"; do
+    substitutions+=(-e "s|image: $controller:.*|image: $(image "$controller")|")
+    if kube -n thanos-system get deployment "$controller" >/dev/null 2>&1; then existed+=("$controller"); fi
+  done
+  kube kustomize "$overlay" | sed "${substitutions[@]}" | apply -f -
   # The same tag may hold another program now.
-  [[ -z $existed ]] || kube -n thanos-system rollout restart "deployment/$CONTROLLER" >/dev/null
-  kube wait crd/thanosqueries.monitoring.thanos.io --for=condition=Established --timeout=30s >/dev/null
-  rolled_out 120 thanos-system "$CONTROLLER"
+  for controller in "${existed[@]}"; do
+    kube -n thanos-system rollout restart "deployment/$controller" >/dev/null
+  done
+  kube wait crd/thanosqueries.monitoring.thanos.io crd/thanosstores.monitoring.thanos.io --for=condition=Established --timeout=30s >/dev/null
+  for controller in "${CONTROLLERS[@]}"; do rolled_out 120 thanos-system "$controller"; done
   finish
 }
 

@@ -58,7 +58,6 @@ show_discovery() {
   title "A ThanosQuery for the Prometheus of the namespace, which has no Thanos sidecar:"
   sed '/^#/d' e2e/fixtures/demo/demo.yaml | indent
   begin "Ready, with 2 endpoints"
-  kube delete -f e2e/fixtures/demo --ignore-not-found >/dev/null
   apply -f e2e/fixtures/demo/demo.yaml
   wait_for 60 monitoring thanosquery/demo --for=condition=Ready
   endpoints_are 10 monitoring demo 2
@@ -177,7 +176,7 @@ further_local() {
   title "To look further:"
   cat <<TEXT | indent
 eval "\$(hack/cluster.sh env --name $NAME)"
-kubectl -n monitoring get thanosqueries
+kubectl -n monitoring get thanosqueries,thanosstores
 kubectl -n monitoring describe thanosquery demo
 kubectl -n monitoring port-forward $(query_service) 9090:http    # then http://localhost:9090
 TEXT

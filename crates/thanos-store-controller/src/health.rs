@@ -10,11 +10,12 @@ use thanos_workload::ports;
 use crate::facts::{Ended, PodFacts, PodState};
 use crate::volumes::Answer;
 
-/// How often a store that is not ready is asked. It gives up after 30 s.
-const STARTING_EVERY: Duration = Duration::from_secs(5);
+/// How often a store is asked that is not ready or not well. It gives up after 30 s, or is well again
+/// as soon as its bucket is.
+const TROUBLED_EVERY: Duration = Duration::from_secs(5);
 
-/// How often a store that is ready is asked: as often as it looks for blocks.
-const READY_EVERY: Duration = Duration::from_secs(180);
+/// How often a store that is well is asked: as often as it looks for blocks.
+const WELL_EVERY: Duration = Duration::from_secs(180);
 
 /// Counters of attempts to list the bucket, and to learn of its blocks; and what came of the last.
 const METRICS: [&str; 6] = [
@@ -35,13 +36,15 @@ const GAVE_UP: [&str; 2] = ["bucket store initial sync", "sync block"];
 
 /// How a store is asked; `None` if it cannot be.
 #[must_use]
-pub fn inquiry(pod: &PodFacts) -> Option<Inquiry> {
+pub fn inquiry(pod: &PodFacts, answers: &Answers) -> Option<Inquiry> {
     let url = url(pod)?;
+    let said = answers.answer(&url).and_then(Result::ok);
+    let trouble = said.and_then(|metrics| Progress::of(metrics).trouble(pod.ready));
     Some(Inquiry {
         url,
-        every: match pod.ready {
-            true => READY_EVERY,
-            false => STARTING_EVERY,
+        every: match pod.ready && trouble.is_none() {
+            true => WELL_EVERY,
+            false => TROUBLED_EVERY,
         },
         keep,
     })
@@ -133,16 +136,23 @@ fn trouble(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, Str
 
 fn told(namespace: &str, name: &str, restarts: i32, ended: &Ended) -> (Reason, String) {
     let Ended { how, words } = ended;
+    // The run that ended is the previous one as soon as there is another.
+    let (again, previous) = match restarts {
+        0 => (String::new(), ""),
+        times => (
+            format!(", and has started again {times} times"),
+            " --previous",
+        ),
+    };
     if GAVE_UP.iter().any(|mark| words.contains(mark)) {
         let message = format!(
-            "{name} cannot read its bucket, and has started again {restarts} times; kubectl -n \
-             {namespace} logs {name} --previous | grep 'initial sync' says why: wrong \
-             credentials, no connection, or no such bucket"
+            "{name} cannot read its bucket{again}; kubectl -n {namespace} logs {name}{previous} | \
+             grep 'initial sync' says why: wrong credentials, no connection, or no such bucket"
         );
         return (Reason::BucketUnreadable, message);
     }
     let last: String = cause(words).chars().take(WORDS).collect();
-    let message = format!("{name} ends ({how}), and has started again {restarts} times: {last}");
+    let message = format!("{name} ends ({how}){again}: {last}");
     (Reason::PodFailing, message)
 }
 
@@ -207,141 +217,4 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LISTING: &str = r#"thanos_objstore_bucket_operations_total{bucket="b",operation="iter"} 9
-thanos_objstore_bucket_operation_failures_total{bucket="b",operation="iter"} 2
-thanos_objstore_bucket_operation_failures_total{bucket="b",operation="get"} 7
-thanos_blocks_meta_syncs_total 9
-thanos_blocks_meta_sync_failures_total 2
-"#;
-
-    fn trouble(more: &str, ready: bool) -> bool {
-        Progress::of(&format!("{LISTING}{more}"))
-            .trouble(ready)
-            .is_some()
-    }
-
-    #[test]
-    fn a_ready_store_that_lost_its_bucket_is_told() {
-        let seen = "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_blocks_meta_synced{state=\"label-excluded\"} 3\nthanos_bucket_store_blocks_loaded 1\n";
-        let lost = seen.replace("} 1", "} 0").replace("} 3", "} 0");
-        assert!(!trouble(seen, true), "it failed before, and is well again");
-        assert!(trouble(&lost, true));
-        assert!(!trouble("", true), "an empty bucket");
-    }
-
-    #[test]
-    fn a_store_that_never_lists_its_bucket_is_told() {
-        let never = LISTING.replace(" 9\n", " 2\n");
-        assert!(Progress::of(&never).trouble(false).is_some());
-        assert!(!trouble("", false), "some attempts worked");
-    }
-
-    #[test]
-    fn only_what_matters_is_kept() {
-        let body =
-            format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
-        assert_eq!(keep(&body), LISTING.trim_end());
-    }
-
-    fn pod(state: PodState, ready: bool, words: Option<&str>) -> PodFacts {
-        PodFacts {
-            uid: "u".into(),
-            ready,
-            state,
-            ended: words.map(|w| Ended {
-                how: "exit code 1".into(),
-                words: w.into(),
-            }),
-            restarts: 3,
-            ..Default::default()
-        }
-    }
-
-    fn reason(
-        pod: &PodFacts,
-        unmounted: Option<&str>,
-        missing: Option<&str>,
-    ) -> (Option<bool>, Reason, String) {
-        verdict(&Signs {
-            namespace: "n",
-            pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
-            unmounted: &unmounted.map(|m| ("u", m)).into_iter().collect(),
-            answers: &Answers::default(),
-            missing,
-        })
-    }
-
-    #[test]
-    fn each_trouble_has_its_reason() {
-        let words = "github.com/x\\nbucket store initial sync\\nmain.main";
-        let cases = [
-            (
-                pod(PodState::Running, true, Some(words)),
-                None,
-                None,
-                Reason::Synced,
-            ),
-            (
-                pod(PodState::Running, false, None),
-                None,
-                None,
-                Reason::Syncing,
-            ),
-            (
-                pod(PodState::Running, false, Some(words)),
-                None,
-                None,
-                Reason::BucketUnreadable,
-            ),
-            (
-                pod(PodState::Starting, false, Some(words)),
-                None,
-                None,
-                Reason::BucketUnreadable,
-            ),
-            (
-                pod(PodState::Starting, false, Some("flag unknown")),
-                None,
-                None,
-                Reason::PodFailing,
-            ),
-            (
-                pod(PodState::Waiting("ErrImagePull: x".into()), false, None),
-                None,
-                None,
-                Reason::PodFailing,
-            ),
-            (
-                pod(PodState::Starting, false, None),
-                Some("secret not found"),
-                None,
-                Reason::SecretMissing,
-            ),
-            (
-                pod(PodState::Running, true, None),
-                Some("secret not found"),
-                None,
-                Reason::Synced,
-            ),
-            (
-                pod(PodState::Running, true, None),
-                None,
-                Some("Secret n/s does not exist"),
-                Reason::SecretMissing,
-            ),
-        ];
-        for (pod, unmounted, missing, wanted) in cases {
-            let (_, is, message) = reason(&pod, unmounted, missing);
-            assert_eq!(is, wanted, "{pod:?}: {message}");
-        }
-        let (_, _, message) = reason(
-            &pod(PodState::Starting, false, Some("a\nflag unknown\n")),
-            None,
-            None,
-        );
-        assert!(message.ends_with(": flag unknown"), "{message}");
-    }
-}
+mod tests;

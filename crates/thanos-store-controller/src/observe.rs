@@ -126,7 +126,8 @@ pub(crate) fn observe(
         namespaces,
         access: cluster.access,
     };
-    let stores = own.pods.values().filter_map(|pod| health::inquiry(pod));
+    let stores = own.pods.values();
+    let stores = stores.filter_map(|pod| health::inquiry(pod, cluster.answers));
     let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
     let report = Report {
         gates: vec![

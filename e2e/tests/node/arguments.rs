@@ -10,12 +10,26 @@ use serde_json::Value;
 /// How long Thanos may take to start.
 const START: Duration = Duration::from_secs(30);
 
+/// Where containers have their files.
+const FOLDERS: [&str; 2] = ["/etc/thanos/", "/var/thanos/"];
+
 #[test]
 fn every_rendered_case_starts_the_real_thanos() {
+    for controller in ["thanos-query-controller", "thanos-store-controller"] {
+        let started = every_case_of(controller);
+        println!("{controller}: {started} workloads started");
+        assert!(started >= 5, "only {started} of {controller}");
+    }
+}
+
+/// Starts each rendered case of a controller. Returns how many workloads that were.
+fn every_case_of(controller: &str) -> usize {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../crates/thanos-query-controller/tests/golden");
+        .join("../crates")
+        .join(controller)
+        .join("tests/golden");
     let mut started = 0;
-    for file in std::fs::read_dir(golden).unwrap() {
+    for file in std::fs::read_dir(&golden).unwrap_or_else(|e| panic!("{}: {e}", golden.display())) {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         // A snapshot starts with a header of its own.
@@ -26,24 +40,24 @@ fn every_rendered_case_starts_the_real_thanos() {
         let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else {
             continue;
         };
-        for deployment in documents.iter().filter(|d| d["kind"] == "Deployment") {
+        let has_pods = |d: &&Value| d["kind"] == "Deployment" || d["kind"] == "StatefulSet";
+        for workload in documents.iter().filter(has_pods) {
             let name = format!(
                 "{}: {}",
                 path.file_name().unwrap().display(),
-                deployment["metadata"]["name"]
+                workload["metadata"]["name"]
             );
-            start(&name, deployment, &documents);
+            start(&name, workload, &documents);
             started += 1;
         }
     }
-    println!("{started} workloads started");
-    assert!(started >= 5, "only {started}");
+    started
 }
 
 /// Starts the first container of a workload on this machine, on free ports and with its files.
-fn start(name: &str, deployment: &Value, documents: &[Value]) {
+fn start(name: &str, workload: &Value, documents: &[Value]) {
     let folder = tempfile(name);
-    let pod = &deployment["spec"]["template"]["spec"];
+    let pod = &workload["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     mount(pod, container, documents, &folder);
     let (http, grpc) = (free_port(), free_port());
@@ -56,7 +70,7 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
             match arg.split_once('=') {
                 Some(("--http-address", _)) => format!("--http-address=127.0.0.1:{http}"),
                 Some(("--grpc-address", _)) => format!("--grpc-address=127.0.0.1:{grpc}"),
-                Some((flag, path)) if path.starts_with("/etc/thanos/") => {
+                Some((flag, path)) if FOLDERS.iter().any(|f| path.starts_with(f)) => {
                     format!("{flag}={}{path}", folder.display())
                 }
                 _ => arg.to_owned(),
@@ -73,7 +87,7 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
     let begun = Instant::now();
     // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here.
     let path = match args[0].as_str() {
-        "query" => "/-/ready",
+        "query" | "store" => "/-/ready",
         _ => "/-/healthy",
     };
     loop {
@@ -98,7 +112,7 @@ fn start(name: &str, deployment: &Value, documents: &[Value]) {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Puts the files of ConfigMaps where the arguments look for them.
+/// Puts the files of ConfigMaps and Secrets where the arguments look for them.
 fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
     for mount in container["volumeMounts"].as_array().into_iter().flatten() {
         let target = format!(
@@ -107,8 +121,11 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
             mount["mountPath"].as_str().unwrap()
         );
         std::fs::create_dir_all(&target).unwrap();
-        let volumes = pod["volumes"].as_array().unwrap();
-        let volume = volumes.iter().find(|v| v["name"] == mount["name"]).unwrap();
+        let volumes = pod["volumes"].as_array().into_iter().flatten();
+        // What has no volume here has a claim, for which the folder will do.
+        let Some(volume) = volumes.into_iter().find(|v| v["name"] == mount["name"]) else {
+            continue;
+        };
         let map = &volume["configMap"]["name"];
         let map = documents
             .iter()
@@ -121,10 +138,18 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
             std::fs::write(format!("{target}/{file}"), content.as_str().unwrap()).unwrap();
         }
         for item in volume["secret"]["items"].as_array().into_iter().flatten() {
-            // What the user's Secret would hold: a cache configuration.
             let file = format!("{target}/{}", item["path"].as_str().unwrap());
-            std::fs::write(file, "type: IN-MEMORY\nconfig:\n  max_size: 1MB\n").unwrap();
+            std::fs::write(file, secret(&target)).unwrap();
         }
+    }
+}
+
+/// What the user's Secret would hold that is mounted there.
+fn secret(target: &str) -> String {
+    match target.ends_with("/object-storage") {
+        true => format!("type: FILESYSTEM\nconfig:\n  directory: {target}\n"),
+        // A cache that is larger than one item may be if nothing is said.
+        false => "type: IN-MEMORY\nconfig:\n  max_size: 200MB\n".to_owned(),
     }
 }
 

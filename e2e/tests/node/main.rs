@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod arguments;
+mod asking;
 mod beside;
 mod federation;
 mod policies;
 mod sidecars;
+mod stores;
 mod support;

@@ -1,51 +1,17 @@
 //! Sidecars are switched on, pods go and come back: queries are answered all the time, and no
 //! querier restarts.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
+use crate::asking::{Asking, Question};
 use crate::support::{
-    MONITORING, STARTED, agrees_with_prometheus, answers, endpoints, fixture, is, kubectl,
-    monitoring, pods, prometheus_settled, prometheus_with_sidecar, promql, querier, querier_pods,
-    without,
+    Answer, STARTED, agrees_with_prometheus, answers, endpoints, fixture, get, is, kubectl,
+    monitoring, pods, prometheus_settled, prometheus_with_sidecar, querier_pods, stores, without,
 };
-
-/// How often the repeated query is asked.
-const EVERY: Duration = Duration::from_millis(150);
-
-/// What the repeated query got.
-#[derive(Debug, Default)]
-struct Tally {
-    asked: usize,
-    warned: usize,
-    bad: Vec<String>,
-}
-
-/// Asks again and again until told to stop.
-async fn ask_all_the_time(cluster: Cluster, name: String, stop: Arc<AtomicBool>) -> Tally {
-    let mut tally = Tally::default();
-    let target = querier(&name);
-    while !stop.load(Ordering::Relaxed) {
-        let next = tokio::time::sleep(EVERY);
-        tally.asked += 1;
-        match promql(&cluster, &target, "count(up)").await {
-            Ok(answer) => {
-                tally.warned += usize::from(answer.warnings > 0);
-                if answer.value.is_none_or(|v| v < 1.0) {
-                    tally.bad.push(format!("empty: {answer:?}"));
-                }
-            }
-            Err(error) => tally.bad.push(error),
-        }
-        next.await;
-    }
-    tally
-}
 
 #[tokio::test]
 async fn sidecars_take_over_from_bridges_without_a_gap() {
@@ -56,12 +22,16 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
     agrees_with_prometheus(&cluster, "demo").await;
     let before = querier_pods(&cluster, "demo").await;
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asking = tokio::spawn(ask_all_the_time(
-        monitoring().await,
-        "demo".into(),
-        stop.clone(),
-    ));
+    let some = |answer: &Answer| {
+        let empty = answer.value.is_none_or(|v| v < 1.0);
+        empty.then(|| format!("empty: {answer:?}"))
+    };
+    let question = Question {
+        query: "count(up)",
+        parameters: String::new(),
+        fault: Box::new(some),
+    };
+    let asking = Asking::start(monitoring().await, "demo", vec![question]);
     let start = Instant::now();
     // The controller restarts in the middle of it.
     let first = async || {
@@ -110,23 +80,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
         Duration::from_secs(90),
     )
     .await;
-    stop.store(true, Ordering::Relaxed);
-    let tally = asking.await.unwrap();
-    let rate = tally.asked as f64 / start.elapsed().as_secs_f64();
-    println!(
-        "asked {} times ({rate:.1}/s), {} with warnings, {} bad",
-        tally.asked,
-        tally.warned,
-        tally.bad.len()
-    );
-    assert!(rate >= 5.0, "only {rate:.1} queries a second");
-    assert!(
-        tally.bad.is_empty(),
-        "{} of {} answers were bad, first: {:?}",
-        tally.bad.len(),
-        tally.asked,
-        tally.bad.first()
-    );
+    asking.end("sidecars take over").await;
     assert_eq!(
         before,
         querier_pods(&cluster, "demo").await,
@@ -159,7 +113,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
 async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     let replica = "prometheus-k8s-1";
     let up = async || {
-        let stores = stores(cluster).await?;
+        let stores = healthy(cluster).await?;
         Ok::<bool, String>(stores.contains(replica))
     };
     let seen = async || check(up().await?, || "not yet".into());
@@ -186,12 +140,8 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     kubectl(&["uncordon", &node]);
     // Its pod is ready before its sidecar serves anything: the sidecar has no probe.
     let serving = async || {
-        let uri = format!("/api/v1/namespaces/{MONITORING}/pods/{replica}:10902/proxy/-/ready");
-        let request = http::Request::get(uri)
-            .body(Vec::new())
-            .map_err(|e| e.to_string())?;
-        let answer = cluster.client.request_text(request).await;
-        answer.map(drop).map_err(|e| e.to_string())
+        let sidecar = format!("pods/{replica}:10902");
+        get(cluster, &sidecar, "/-/ready").await.map(drop)
     };
     eventually(
         "the replica serves its data",
@@ -209,29 +159,10 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     println!("back in the querier {:?} after it served", start.elapsed());
 }
 
-/// The external labels of all StoreAPIs of the querier, as text.
-async fn stores(cluster: &Cluster) -> Result<String, String> {
-    let uri = format!(
-        "/api/v1/namespaces/{}/{}/proxy/api/v1/stores",
-        cluster.namespace,
-        querier("demo")
-    );
-    let request = http::Request::get(uri)
-        .body(Vec::new())
-        .map_err(|e| e.to_string())?;
-    let text = cluster
-        .client
-        .request_text(request)
-        .await
-        .map_err(|e| e.to_string())?;
-    let stores: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    let all = stores["data"].as_object().cloned().unwrap_or_default();
-    let healthy: Vec<Value> = all
-        .values()
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter(|s| s["lastError"].is_null())
-        .map(|s| s["labelSets"].clone())
-        .collect();
-    Ok(json!(healthy).to_string())
+/// The external labels of all StoreAPIs of the querier that are well, as text.
+async fn healthy(cluster: &Cluster) -> Result<String, String> {
+    let all = stores(cluster, "demo").await?;
+    let healthy = all.iter().filter(|s| s["lastError"].is_null());
+    let labels: Vec<&Value> = healthy.map(|s| &s["labelSets"]).collect();
+    Ok(json!(labels).to_string())
 }

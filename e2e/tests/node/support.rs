@@ -65,41 +65,69 @@ pub struct Answer {
     /// The value of the first series; `None` if there is none.
     pub value: Option<f64>,
     /// Warnings, such as of an endpoint that is down.
-    pub warnings: usize,
+    pub warnings: Vec<String>,
 }
 
-/// Asks the Query API of a Service (`name:port`), through the API server.
+/// Gets a path of what a Service or pod (`services/name:port`) serves, through the API server.
 ///
 /// `Err` says why there is no answer.
-pub async fn promql(cluster: &Cluster, target: &str, query: &str) -> Result<Answer, String> {
-    let query: String = query
+pub async fn get(cluster: &Cluster, target: &str, path: &str) -> Result<String, String> {
+    let namespace = &cluster.namespace;
+    let uri = format!("/api/v1/namespaces/{namespace}/{target}/proxy{path}");
+    let request = http::Request::get(uri).body(Vec::new());
+    let request = request.map_err(|e| e.to_string())?;
+    let answer = cluster.client.request_text(request).await;
+    answer.map_err(|e| e.to_string())
+}
+
+/// Asks the Query API of a Service or pod for what is now.
+pub async fn promql(cluster: &Cluster, target: &str, promql: &str) -> Result<Answer, String> {
+    query(cluster, target, promql, "").await
+}
+
+/// As `promql`, with further parameters, each after an `&`.
+pub async fn query(
+    cluster: &Cluster,
+    target: &str,
+    promql: &str,
+    parameters: &str,
+) -> Result<Answer, String> {
+    let query: String = promql
         .bytes()
         .map(|b| match b {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => (b as char).to_string(),
             other => format!("%{other:02X}"),
         })
         .collect();
-    let uri = format!(
-        "/api/v1/namespaces/{}/{target}/proxy/api/v1/query?query={query}",
-        cluster.namespace
-    );
-    let request = http::Request::get(uri)
-        .body(Vec::new())
-        .map_err(|e| e.to_string())?;
-    let text = cluster
-        .client
-        .request_text(request)
-        .await
-        .map_err(|e| e.to_string())?;
+    let path = format!("/api/v1/query?query={query}{parameters}");
+    let text = get(cluster, target, &path).await?;
     let answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     if answer["status"] != "success" {
         return Err(text);
     }
     let value = answer["data"]["result"][0]["value"][1].as_str();
+    let warnings = answer["warnings"].as_array().into_iter().flatten();
     Ok(Answer {
         value: value.and_then(|v| v.parse().ok()),
-        warnings: answer["warnings"].as_array().map_or(0, Vec::len),
+        warnings: warnings
+            .filter_map(|w| w.as_str().map(str::to_owned))
+            .collect(),
     })
+}
+
+/// The StoreAPIs that a querier lists.
+pub async fn stores(cluster: &Cluster, name: &str) -> Result<Vec<Value>, String> {
+    let text = get(cluster, &querier(name), "/api/v1/stores").await?;
+    let stores: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let all = stores["data"].as_object().cloned().unwrap_or_default();
+    let all = all.into_iter().flat_map(|(kind, stores)| {
+        let mut stores = stores.as_array().cloned().unwrap_or_default();
+        for store in &mut stores {
+            store["kind"] = json!(kind);
+        }
+        stores
+    });
+    Ok(all.collect())
 }
 
 /// The Service of a ThanosQuery for clients, as `promql` takes it.

@@ -1,0 +1,169 @@
+use super::*;
+
+const LISTING: &str = r#"thanos_objstore_bucket_operations_total{bucket="b",operation="iter"} 9
+thanos_objstore_bucket_operation_failures_total{bucket="b",operation="iter"} 2
+thanos_objstore_bucket_operation_failures_total{bucket="b",operation="get"} 7
+thanos_blocks_meta_syncs_total 9
+thanos_blocks_meta_sync_failures_total 2
+"#;
+
+fn trouble(more: &str, ready: bool) -> bool {
+    Progress::of(&format!("{LISTING}{more}"))
+        .trouble(ready)
+        .is_some()
+}
+
+#[test]
+fn a_ready_store_that_lost_its_bucket_is_told() {
+    let seen = "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_blocks_meta_synced{state=\"label-excluded\"} 3\nthanos_bucket_store_blocks_loaded 1\n";
+    let lost = seen.replace("} 1", "} 0").replace("} 3", "} 0");
+    assert!(!trouble(seen, true), "it failed before, and is well again");
+    assert!(trouble(&lost, true));
+    assert!(!trouble("", true), "an empty bucket");
+}
+
+#[test]
+fn a_store_that_never_lists_its_bucket_is_told() {
+    let never = LISTING.replace(" 9\n", " 2\n");
+    assert!(Progress::of(&never).trouble(false).is_some());
+    assert!(!trouble("", false), "some attempts worked");
+}
+
+#[test]
+fn who_is_not_well_is_asked_often() {
+    let every = |ready, said: &str| {
+        let pod = PodFacts {
+            ip: Some("10.0.0.1".parse().unwrap()),
+            ..pod(PodState::Running, ready, None)
+        };
+        let mut answers = Answers::default();
+        answers.remember("http://10.0.0.1:10902/metrics", Ok(said.to_owned()));
+        inquiry(&pod, &answers).unwrap().every
+    };
+    assert_eq!(every(true, LISTING), WELL_EVERY);
+    assert_eq!(every(false, LISTING), TROUBLED_EVERY);
+    let never = LISTING.replace(" 9\n", " 2\n");
+    assert_eq!(every(true, &never), TROUBLED_EVERY);
+}
+
+#[test]
+fn only_what_matters_is_kept() {
+    let body =
+        format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
+    assert_eq!(keep(&body), LISTING.trim_end());
+}
+
+fn pod(state: PodState, ready: bool, words: Option<&str>) -> PodFacts {
+    PodFacts {
+        uid: "u".into(),
+        ready,
+        state,
+        ended: words.map(|w| Ended {
+            how: "exit code 1".into(),
+            words: w.into(),
+        }),
+        restarts: 3,
+        ..Default::default()
+    }
+}
+
+fn reason(
+    pod: &PodFacts,
+    unmounted: Option<&str>,
+    missing: Option<&str>,
+) -> (Option<bool>, Reason, String) {
+    verdict(&Signs {
+        namespace: "n",
+        pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
+        unmounted: &unmounted.map(|m| ("u", m)).into_iter().collect(),
+        answers: &Answers::default(),
+        missing,
+    })
+}
+
+#[test]
+fn each_trouble_has_its_reason() {
+    let words = "github.com/x\\nbucket store initial sync\\nmain.main";
+    let cases = [
+        (
+            pod(PodState::Running, true, Some(words)),
+            None,
+            None,
+            Reason::Synced,
+        ),
+        (
+            pod(PodState::Running, false, None),
+            None,
+            None,
+            Reason::Syncing,
+        ),
+        (
+            pod(PodState::Running, false, Some(words)),
+            None,
+            None,
+            Reason::BucketUnreadable,
+        ),
+        (
+            pod(PodState::Starting, false, Some(words)),
+            None,
+            None,
+            Reason::BucketUnreadable,
+        ),
+        (
+            pod(PodState::Starting, false, Some("flag unknown")),
+            None,
+            None,
+            Reason::PodFailing,
+        ),
+        (
+            pod(PodState::Waiting("ErrImagePull: x".into()), false, None),
+            None,
+            None,
+            Reason::PodFailing,
+        ),
+        (
+            pod(PodState::Starting, false, None),
+            Some("secret not found"),
+            None,
+            Reason::SecretMissing,
+        ),
+        (
+            pod(PodState::Running, true, None),
+            Some("secret not found"),
+            None,
+            Reason::Synced,
+        ),
+        (
+            pod(PodState::Running, true, None),
+            None,
+            Some("Secret n/s does not exist"),
+            Reason::SecretMissing,
+        ),
+    ];
+    for (pod, unmounted, missing, wanted) in cases {
+        let (_, is, message) = reason(&pod, unmounted, missing);
+        assert_eq!(is, wanted, "{pod:?}: {message}");
+    }
+    let (_, _, message) = reason(
+        &pod(PodState::Starting, false, Some("a\nflag unknown\n")),
+        None,
+        None,
+    );
+    assert!(
+        message.ends_with(", and has started again 3 times: flag unknown"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_log_that_says_why_is_named() {
+    let mut pod = pod(PodState::Running, false, Some("bucket store initial sync"));
+    let (_, _, message) = reason(&pod, None, None);
+    assert!(message.contains("logs x-0 --previous |"), "{message}");
+    pod.restarts = 0;
+    let (_, _, message) = reason(&pod, None, None);
+    assert!(
+        message.contains("bucket; kubectl -n n logs x-0 |"),
+        "{message}"
+    );
+}

@@ -1,0 +1,79 @@
+//! A bucket goes from under a store that runs, and comes back.
+
+use std::time::Duration;
+
+use e2e::cluster::Cluster;
+use e2e::controller::{QUERY, STORE};
+use serde_json::json;
+
+use super::bucket::{self, Past, secret};
+use super::{KNOWN, VERSION, complete, every_sample, store, told};
+use crate::asking::Asking;
+use crate::support::{STARTED, is, pods, without};
+
+/// Stores that are ready are asked every three minutes.
+const TOLD: Duration = Duration::from_secs(240);
+
+/// In a namespace of its own: a querier asks the store that loses its bucket, and one that does not.
+pub async fn a_bucket_that_goes_is_told(past: Past) {
+    let cluster = Cluster::of(STORE, "lost").await;
+    let queries = || Cluster {
+        client: cluster.client.clone(),
+        namespace: cluster.namespace.clone(),
+        program: QUERY,
+    };
+    let bucket = [("bucket: thanos", "bucket: lost")];
+    cluster.apply(secret("lost", &bucket)).await;
+    cluster.apply(secret("other", &[])).await;
+    // Looks for blocks more often than others do, for somebody who waits for it.
+    let soon = json!({"additionalArgs": ["--sync-block-duration=5s"]});
+    cluster.apply(store("lost", "lost", soon)).await;
+    cluster.apply(store("other", "other", json!({}))).await;
+    let both = json!({
+        "apiVersion": VERSION, "kind": "ThanosQuery",
+        "metadata": {"name": "both"}, "spec": {},
+    });
+    queries().apply(both).await;
+    is(&queries(), "both", "Ready", "True", STARTED).await;
+    for name in ["lost", "other"] {
+        told(&cluster, name, "Synced", STARTED).await;
+    }
+    complete(&queries(), "both", 2, past).await;
+    let before = uids(&cluster).await;
+
+    let questions = every_sample(&queries(), "both", past, true).await;
+    let asking = Asking::start(queries(), "both", questions);
+    bucket::take_away("lost");
+    let message = told(&cluster, "lost", "BucketUnreadable", TOLD).await;
+    assert!(message.contains("thanos-store-lost-0"), "{message}");
+    told(&cluster, "other", "Synced", KNOWN).await;
+    let tally = asking.end("while a bucket is lost").await;
+    assert!(tally.warned > 0, "nothing was lost");
+
+    bucket::put_back("lost");
+    told(&cluster, "lost", "Synced", TOLD).await;
+    complete(&queries(), "both", 2, past).await;
+    assert_eq!(uids(&cluster).await, before, "nobody restarts");
+    for name in ["lost", "other"] {
+        cluster
+            .delete_within(VERSION, "ThanosStore", name, KNOWN)
+            .await;
+    }
+    without(&queries(), "both").await;
+}
+
+/// The pods of the stores, each with the number of its restarts.
+async fn uids(cluster: &Cluster) -> Vec<(String, i64)> {
+    let all = pods(cluster, "app.kubernetes.io/name=thanos-store").await;
+    let mut all: Vec<(String, i64)> = all
+        .into_iter()
+        .map(|pod| {
+            let restarts = pod.data["status"]["containerStatuses"][0]["restartCount"].as_i64();
+            let restarts = restarts.unwrap_or_default();
+            (pod.metadata.uid.unwrap_or_default(), restarts)
+        })
+        .collect();
+    all.sort();
+    assert_eq!(all.len(), 2);
+    all
+}

@@ -1,0 +1,65 @@
+//! Stores that cannot read their bucket from the start say why. Nobody else suffers: they are in the
+//! namespace of a querier that is asked all the while.
+
+use std::time::Duration;
+
+use e2e::cluster::Cluster;
+use serde_json::json;
+
+use super::bucket::secret;
+use super::{MINUTES, VERSION, store, told};
+
+/// A store tries for 30 seconds before it gives up.
+const TOLD: Duration = Duration::from_secs(90);
+
+/// All at the same time.
+pub async fn are_told(cluster: &Cluster) {
+    let wrong = [("secret_key: not-a-secret", "secret_key: wrong")];
+    // Nobody listens on it in the pod itself, so that connections are refused.
+    let nobody = [("s3.monitoring.svc:7070", "127.0.0.1:7079")];
+    tokio::join!(
+        unreadable(cluster, "wrong-key", &wrong),
+        unreadable(cluster, "unreachable", &nobody),
+        a_secret_comes_late(cluster)
+    );
+}
+
+async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
+    cluster.apply(secret(name, exchanged)).await;
+    cluster.apply(store(name, name, json!({}))).await;
+    let message = told(cluster, name, "BucketUnreadable", TOLD).await;
+    let pod = format!("thanos-store-{name}-0");
+    assert!(message.contains(&pod), "{message}");
+    assert!(message.contains("kubectl -n monitoring logs"), "{message}");
+    // It stays told while the pod starts again.
+    let restarted = async || {
+        let pod = cluster.get("v1", "Pod", &pod).await.ok_or("no pod")?;
+        let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_i64();
+        e2e::wait::check(restarts > Some(0), || format!("{:#}", pod["status"]))
+    };
+    e2e::wait::eventually("the store starts again", TOLD, restarted).await;
+    told(cluster, name, "BucketUnreadable", TOLD).await;
+    cluster.told(name, "Ready", ("status", "False"), TOLD).await;
+    remove(cluster, name).await;
+    cluster.delete("v1", "Secret", name).await;
+}
+
+async fn a_secret_comes_late(cluster: &Cluster) {
+    let name = "late";
+    cluster.apply(store(name, name, json!({}))).await;
+    let message = told(cluster, name, "SecretMissing", TOLD).await;
+    assert!(message.contains("thanos-store-late-0"), "{message}");
+    assert!(message.contains("secret \"late\" not found"), "{message}");
+    cluster.apply(secret(name, &[])).await;
+    told(cluster, name, "Synced", MINUTES).await;
+    cluster.told(name, "Ready", ("status", "True"), TOLD).await;
+    // The querier asks it by now or will, and must not miss it.
+    remove(cluster, name).await;
+    cluster.delete("v1", "Secret", name).await;
+}
+
+async fn remove(cluster: &Cluster, name: &str) {
+    cluster
+        .delete_within(VERSION, "ThanosStore", name, TOLD)
+        .await;
+}
