@@ -126,8 +126,9 @@ pub trait Component: Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// The label that every owned object carries, with `NAME` as value.
     const LABEL: &'static str;
-    /// The annotation that is set on pods when a file they mount changes.
-    const REFRESH: &'static str;
+    /// The annotation that is set on pods when a file they mount changes; `None` if none does while a
+    /// pod runs.
+    const REFRESH: Option<&'static str> = None;
     /// The conditions whose turning is told by an event.
     const TOLD: &'static [Told];
 

@@ -17,14 +17,14 @@ const REFUSED: Duration = Duration::from_secs(600);
 /// Touches pods.
 pub struct Refresher {
     client: Client,
-    annotation: &'static str,
+    annotation: Option<&'static str>,
     refused: Mutex<Option<Instant>>,
 }
 
 impl Refresher {
-    /// A refresher that sets `annotation`.
+    /// A refresher that sets `annotation`, if there is one.
     #[must_use]
-    pub fn new(client: Client, annotation: &'static str) -> Self {
+    pub fn new(client: Client, annotation: Option<&'static str>) -> Self {
         Self {
             client,
             annotation,
@@ -34,12 +34,14 @@ impl Refresher {
 
     /// Sets the annotation of a pod to the digest of the file. A failure costs time, nothing else.
     pub async fn refresh(&self, namespace: &str, pod: &str, digest: u64) {
+        let Some(annotation) = self.annotation else {
+            return;
+        };
         if self.refused().is_some_and(|at| at.elapsed() < REFUSED) {
             return;
         }
         let api: Api<PartialObjectMeta<Pod>> = Api::namespaced(self.client.clone(), namespace);
-        let body =
-            json!({"metadata": {"annotations": {self.annotation: format!("{digest:016x}")}}});
+        let body = json!({"metadata": {"annotations": {annotation: format!("{digest:016x}")}}});
         let answer = api
             .patch_metadata(pod, &PatchParams::default(), &Patch::Merge(body))
             .await;

@@ -81,7 +81,7 @@ impl Component for QueryController {
 
     const NAME: &'static str = "thanos-query-controller";
     const LABEL: &'static str = label::CONTROLLER;
-    const REFRESH: &'static str = annotation::FILES_HASH;
+    const REFRESH: Option<&'static str> = Some(annotation::FILES_HASH);
     const TOLD: &'static [Told] = &[
         told("Reconciled", "True", true),
         told("EndpointsResolved", "True", true),

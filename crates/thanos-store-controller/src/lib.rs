@@ -31,7 +31,7 @@ use operator_runtime::{
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
-use thanos_api::names::{annotation, label};
+use thanos_api::names::label;
 use thanos_api::v1alpha1::{ThanosStore, ThanosStoreStatus};
 use thanos_controller::Settings;
 
@@ -88,7 +88,6 @@ impl Component for StoreController {
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
-    const REFRESH: &'static str = annotation::FILES_HASH;
     const TOLD: &'static [Told] = &[
         told("Reconciled", "True", true),
         // Pods need a moment to start.

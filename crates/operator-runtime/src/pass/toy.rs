@@ -102,7 +102,7 @@ impl Component for ToyController {
     type Observed = ToySeen;
     const NAME: &'static str = "toy";
     const LABEL: &'static str = "example.com/controller";
-    const REFRESH: &'static str = "example.com/refresh";
+    const REFRESH: Option<&'static str> = Some("example.com/refresh");
     const TOLD: &'static [Told] = &[Told {
         condition: "Reconciled",
         good: "True",

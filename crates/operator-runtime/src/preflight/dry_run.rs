@@ -91,19 +91,9 @@ async fn pod(
     namespace: &str,
     workload: &Value,
 ) -> Result<Option<Answer>, kube::Error> {
-    let template = &workload["spec"]["template"];
-    if !template["spec"]["containers"].is_array() {
+    let Some(pod) = pod_of(namespace, workload) else {
         return Ok(None);
-    }
-    let mut pod = template.clone();
-    pod["apiVersion"] = json!("v1");
-    pod["kind"] = json!("Pod");
-    pod["metadata"]["generateName"] = json!("preflight-");
-    pod["metadata"]["namespace"] = json!(namespace);
-    if let Some(spec) = pod["spec"].as_object_mut() {
-        // It may not exist before the resource does.
-        spec.remove("serviceAccountName");
-    }
+    };
     let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let pod: DynamicObject = serde_json::from_value(pod).map_err(kube::Error::SerdeError)?;
@@ -115,6 +105,29 @@ async fn pod(
         Ok(_) => Ok(Some(Answer::Accepted)),
         Err(error) => answer(error).map(Some),
     }
+}
+
+/// A pod of a workload, if that has any.
+fn pod_of(namespace: &str, workload: &Value) -> Option<Value> {
+    let template = &workload["spec"]["template"];
+    template["spec"]["containers"].as_array()?;
+    let mut pod = template.clone();
+    pod["apiVersion"] = json!("v1");
+    pod["kind"] = json!("Pod");
+    pod["metadata"]["generateName"] = json!("preflight-");
+    pod["metadata"]["namespace"] = json!(namespace);
+    let spec = pod["spec"].as_object_mut()?;
+    // It may not exist before the resource does.
+    spec.remove("serviceAccountName");
+    // As a StatefulSet adds the volumes of its claims.
+    let claims = workload["spec"]["volumeClaimTemplates"].as_array();
+    let claims = claims.into_iter().flatten().map(|claim| {
+        let name = &claim["metadata"]["name"];
+        json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
+    });
+    let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
+    volumes.as_array_mut()?.extend(claims);
+    Some(pod)
 }
 
 /// Sorts a failure: what the object says, or what keeps us from asking. Any other is an error.
@@ -161,6 +174,24 @@ mod tests {
             ..Default::default()
         };
         answer(kube::Error::Api(Box::new(status))).ok()
+    }
+
+    #[test]
+    fn a_pod_of_a_stateful_set_has_the_volumes_of_its_claims() {
+        let set = json!({"spec": {
+            "template": {"spec": {"containers": [], "volumes": [{"name": "a"}], "serviceAccountName": "s"}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        }});
+        let pod = pod_of("n", &set).unwrap();
+        let names: Vec<&Value> = pod["spec"]["volumes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| &v["name"])
+            .collect();
+        assert_eq!(names, ["a", "data"]);
+        assert_eq!(pod["spec"].get("serviceAccountName"), None);
+        assert_eq!(pod_of("n", &json!({"spec": {"selector": {}}})), None);
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub(super) fn all_wishes<C: Component>(
     let cluster = |_: &str, resource: &str| {
         let loss = match resource {
             "namespaces" => "namespace selectors by labels cannot be evaluated",
+            "storageclasses" => "whether volumes can grow is found out by trying",
             "customresourcedefinitions" => {
                 "definitions of Prometheus Operator are noticed by asking every 10 s"
             }
@@ -133,7 +134,9 @@ pub(super) fn all_wishes<C: Component>(
     let mut all = Vec::new();
     for scope in scopes {
         all.extend(wishes(&rbac::namespaced_rules::<C>(), *scope, namespaced));
-        all.extend(wishes(std::slice::from_ref(&refresh), *scope, refreshed));
+        if C::REFRESH.is_some() {
+            all.extend(wishes(std::slice::from_ref(&refresh), *scope, refreshed));
+        }
     }
     all.extend(wishes(&rbac::cluster_rules::<C>(), None, cluster));
     all.extend(wishes(&rbac::home_rules::<C>(), Some(home), at_home));
