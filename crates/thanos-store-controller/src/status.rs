@@ -225,3 +225,58 @@ fn counts(workload: &Workload) -> StatefulSetStatus {
         ready_replicas: counts.ready_replicas,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(shards: i32, resharding: Option<(i32, i32, ReshardingStep)>) -> ThanosStoreStatus {
+        ThanosStoreStatus {
+            shards: Some(shards),
+            resharding: resharding.map(|(from, to, step)| ReshardingStatus {
+                from,
+                to,
+                step,
+                since: Time(jiff::Timestamp::UNIX_EPOCH),
+                message: String::new(),
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn told(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
+        let news = news(before, after);
+        assert!(news.len() < 2);
+        news.into_iter().next().map(|n| (n.action, n.note))
+    }
+
+    #[test]
+    fn each_step_is_an_event_of_its_own_and_so_is_the_end() {
+        let mut actions = std::collections::BTreeSet::new();
+        let mut before = status(1, None);
+        for step in ReshardingStep::ALL {
+            let now = status(1, Some((1, 3, step)));
+            let (action, note) = told(&before, &now).expect("news");
+            assert!(note.starts_with("from 1 to 3 shards: "), "{note}");
+            assert!(actions.insert(action));
+            assert_eq!(told(&now, &now), None);
+            before = now;
+        }
+        let (action, note) = told(&before, &status(3, None)).expect("news");
+        assert!(note.ends_with("done") && actions.insert(action), "{note}");
+    }
+
+    #[test]
+    fn a_change_that_was_called_off_is_not_done() {
+        let under_way = status(1, Some((1, 3, ReshardingStep::Starting)));
+        assert_eq!(told(&under_way, &status(1, None)), None);
+        let another = status(1, Some((1, 2, ReshardingStep::Starting)));
+        assert!(told(&under_way, &another).is_some());
+    }
+
+    #[test]
+    fn times_are_those_that_the_api_stores() {
+        let now = jiff::Timestamp::new(7, 999_999_999).unwrap();
+        assert_eq!(whole_seconds(now).0.as_nanosecond(), 7_000_000_000);
+    }
+}

@@ -11,10 +11,21 @@ use crate::facts::SetFacts;
 /// What the pods of a shard and the queriers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pods {
-    /// Whether the pod above the wanted ones is ready.
-    pub newest_ready: bool,
+    /// Whether all pods are ready that are to stay.
+    pub rest_ready: bool,
+    /// Whether a pod above them is ready.
+    pub more_ready: bool,
     /// Whether every querier that asks the shard knows all of its ready pods.
     pub known: bool,
+}
+
+/// How a shard is scaled, and with which template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surge {
+    /// Pods, and those that may be replaced.
+    pub scale: Scale,
+    /// Whether the template stays as it is stored: what is under way with it comes to its end first.
+    pub keeps_template: bool,
 }
 
 /// Decides for one shard. `hash` is the digest of the template that its pods are to have.
@@ -25,34 +36,56 @@ pub fn surge(
     max_surge: i32,
     hash: &str,
     pods: Pods,
-) -> Scale {
-    let scale = |replicas, partition| Scale {
-        replicas,
-        partition,
+) -> Surge {
+    let with = |replicas, partition| Surge {
+        scale: Scale {
+            replicas,
+            partition,
+        },
+        keeps_template: false,
     };
-    let Some(set) = set.filter(|_| max_surge > 0) else {
-        return scale(replicas, 0);
+    let Some(set) = set else {
+        return with(replicas, 0);
     };
-    let more = replicas + max_surge;
-    if set.template_hash.as_deref() != Some(hash) {
-        return scale(more, replicas);
-    }
-    if !set.surging || set.replicas != more {
-        return scale(replicas, 0);
-    }
+    // A pod goes only if those that stay can stand in for it.
     let counts = &set.counts;
+    let all_available = set.current && counts.available_replicas >= counts.replicas;
+    let can_go = pods.rest_ready && pods.known && all_available || !pods.more_ready;
+    let fewer = if can_go {
+        replicas
+    } else {
+        replicas.max(set.replicas)
+    };
+    if max_surge == 0 {
+        return with(fewer, 0);
+    }
+    let more = replicas + max_surge;
+    let is_other = set.template_hash.as_deref() != Some(hash);
+    // Queriers may ask no other pod than the one above the others, which a template of another time
+    // would replace at once.
+    let keeps_template = is_other && set.surging && pods.more_ready && set.template.is_some();
+    if is_other && !keeps_template {
+        return with(more, replicas);
+    }
+    let with = |replicas, partition| Surge {
+        keeps_template,
+        ..with(replicas, partition)
+    };
+    if !set.surging || set.replicas != more {
+        return with(fewer, 0);
+    }
     if set.partition > 0 {
         // The other pods may be broken: that can be why they are replaced.
         let is_new = set.current && counts.updated_replicas > 0;
-        return match is_new && pods.newest_ready && pods.known {
-            false => scale(more, set.partition),
-            true => scale(more, 0),
+        return match is_new && pods.more_ready && pods.known {
+            false => with(more, set.partition),
+            true => with(more, 0),
         };
     }
     let replaced = set.current && counts.updated_replicas >= more;
     match replaced && counts.available_replicas >= more && pods.known {
-        false => scale(more, 0),
-        true => scale(replicas, 0),
+        false => with(more, 0),
+        true => with(replicas, 0),
     }
 }
 
@@ -94,14 +127,16 @@ mod tests {
     }
 
     fn scale(set: &SetFacts, known: bool) -> (i32, i32) {
+        let ready = set.counts.available_replicas;
         let pods = Pods {
-            newest_ready: set.counts.available_replicas > 1,
+            rest_ready: ready > 0,
+            more_ready: ready > 1,
             known,
         };
         let Scale {
             replicas,
             partition,
-        } = surge(Some(set), 1, 1, "new", pods);
+        } = surge(Some(set), 1, 1, "new", pods).scale;
         (replicas, partition)
     }
 
@@ -151,25 +186,63 @@ mod tests {
     }
 
     const READY: Pods = Pods {
-        newest_ready: true,
+        rest_ready: true,
+        more_ready: true,
         known: true,
     };
 
-    fn steady(replicas: i32) -> Scale {
-        Scale {
-            replicas,
-            partition: 0,
+    fn steady(replicas: i32) -> Surge {
+        Surge {
+            scale: Scale {
+                replicas,
+                partition: 0,
+            },
+            keeps_template: false,
         }
     }
 
     #[test]
     fn a_broken_pod_is_replaced_all_the_same() {
         let broken = set("new", 2, 1, 1, 1);
+        let pods = Pods {
+            rest_ready: false,
+            ..READY
+        };
+        let Scale {
+            replicas,
+            partition,
+        } = surge(Some(&broken), 1, 1, "new", pods).scale;
+        assert_eq!((replicas, partition), (2, 0));
+    }
+
+    #[test]
+    fn what_is_under_way_ends_before_another_template_comes() {
+        let mut replacing = set("older", 2, 0, 1, 1);
+        replacing.template = Some(serde_json::json!({}));
+        let serving = Pods {
+            rest_ready: false,
+            ..READY
+        };
+        let decided = surge(Some(&replacing), 1, 1, "new", serving);
+        assert!(decided.keeps_template, "the one more is all that serves");
         assert_eq!(
-            surge(Some(&broken), 1, 1, "new", READY),
+            decided.scale,
             Scale {
                 replicas: 2,
                 partition: 0
+            }
+        );
+        let idle = Pods {
+            more_ready: false,
+            ..READY
+        };
+        let decided = surge(Some(&replacing), 1, 1, "new", idle);
+        assert!(!decided.keeps_template, "nobody needs it");
+        assert_eq!(
+            decided.scale,
+            Scale {
+                replicas: 2,
+                partition: 1
             }
         );
     }
@@ -177,21 +250,15 @@ mod tests {
     #[test]
     fn what_is_new_or_stands_in_for_itself_needs_none() {
         assert_eq!(surge(None, 3, 1, "new", READY), steady(3));
-        assert_eq!(
-            surge(Some(&set("old", 3, 0, 3, 3)), 3, 0, "new", READY),
-            steady(3)
-        );
+        let three = set("old", 3, 0, 3, 3);
+        assert_eq!(surge(Some(&three), 3, 0, "new", READY), steady(3));
     }
 
     #[test]
     fn other_numbers_of_replicas_are_scaled_at_once() {
-        let mut fewer = set("new", 2, 0, 2, 1);
-        fewer.surging = false;
-        assert_eq!(
-            surge(Some(&fewer), 1, 1, "new", READY),
-            steady(1),
-            "it was scaled, not surging"
-        );
+        let mut two = set("new", 2, 0, 2, 2);
+        two.surging = false;
+        assert_eq!(surge(Some(&two), 1, 1, "new", READY), steady(1));
         assert_eq!(
             surge(Some(&set("new", 1, 0, 1, 1)), 3, 1, "new", READY),
             steady(3)
@@ -200,5 +267,22 @@ mod tests {
             surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", READY),
             steady(1)
         );
+    }
+
+    #[test]
+    fn a_pod_goes_only_if_those_that_stay_can_stand_in() {
+        let mut two = set("new", 2, 0, 2, 1);
+        two.surging = false;
+        let first_is_away = Pods {
+            rest_ready: false,
+            ..READY
+        };
+        assert_eq!(surge(Some(&two), 1, 1, "new", first_is_away), steady(2));
+        assert_eq!(surge(Some(&two), 1, 0, "new", first_is_away), steady(2));
+        let none_is_there = Pods {
+            more_ready: false,
+            ..first_is_away
+        };
+        assert_eq!(surge(Some(&two), 1, 1, "new", none_is_there), steady(1));
     }
 }

@@ -26,7 +26,7 @@ struct Spec {
     pod_management_policy: String,
     update_strategy: Strategy,
     volume_claim_templates: Value,
-    template: Template,
+    template: Value,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -79,6 +79,8 @@ pub struct SetFacts {
     pub known_secrets: Option<String>,
     /// Whether one pod more than wanted runs while the pods are replaced.
     pub surging: bool,
+    /// The pod template as it is stored, while that is so.
+    pub template: Option<Value>,
     /// `spec.replicas`.
     pub replicas: i32,
     /// `spec.updateStrategy.rollingUpdate.partition`.
@@ -112,7 +114,8 @@ impl Extract for SetObject {
             spec,
             status,
         } = self;
-        let args = spec.template.spec.containers.iter().flat_map(|c| &c.args);
+        let template = Template::deserialize(&spec.template).unwrap_or_default();
+        let args = template.spec.containers.iter().flat_map(|c| &c.args);
         let told = metadata.annotations.get(annotation::SHARDS);
         let shards = match told {
             Some(told) => told.parse().ok(),
@@ -120,6 +123,7 @@ impl Extract for SetObject {
             None => args.filter_map(|a| modulus(a)).next(),
         };
         let hash = |m: &Meta, key: &str| m.annotations.get(key).cloned();
+        let surging = metadata.annotations.contains_key(annotation::SURGE);
         let applied = metadata
             .labels
             .get(label::CONTROLLER)
@@ -136,9 +140,10 @@ impl Extract for SetObject {
             },
             shards: shards.unwrap_or(1),
             template_hash: hash(&metadata, annotation::TEMPLATE_HASH),
-            rolled_secrets: hash(&spec.template.metadata, annotation::SECRETS_HASH),
+            rolled_secrets: hash(&template.metadata, annotation::SECRETS_HASH),
             known_secrets: hash(&metadata, annotation::SECRETS_HASH),
-            surging: metadata.annotations.contains_key(annotation::SURGE),
+            surging,
+            template: surging.then_some(spec.template),
             replicas: spec.replicas,
             partition: spec
                 .update_strategy

@@ -16,7 +16,7 @@ use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE
 use super::{Objects, PROGRAM, identity, names};
 use crate::observed::Observed;
 use crate::rotation::digests;
-use crate::surge::{Pods, surge};
+use crate::surge::{Pods, Surge, surge};
 
 /// Minutes that a store may take to read its bucket for the first time.
 const STARTUP_MINUTES: i32 = 60;
@@ -56,19 +56,27 @@ pub(super) fn add(
             .rolled
             .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
     );
-    let template = pod(seen, &identity, cr, shard, annotations)?.template()?;
-    let hash = json_digest(&template);
+    let mut template = pod(seen, &identity, cr, shard, annotations)?.template()?;
+    let mut hash = json_digest(&template);
+    let is_ready = |ordinal| seen.ready.contains(&format!("{name}-{ordinal}"));
+    let replicas = set.map_or(0, |set| set.replicas);
     let pods = Pods {
-        newest_ready: seen.ready.contains(&format!("{name}-{}", spec.replicas)),
+        rest_ready: (0..spec.replicas).all(is_ready),
+        more_ready: (spec.replicas..replicas).any(is_ready),
         known: !seen.unknown.contains_key(&name),
     };
-    let scale = surge(
-        set,
-        spec.replicas,
-        replicas_of_surge(&seen.store),
-        &hash,
-        pods,
-    );
+    let max_surge = replicas_of_surge(&seen.store);
+    let Surge {
+        scale,
+        keeps_template,
+    } = surge(set, spec.replicas, max_surge, &hash, pods);
+    if let Some(set) = set.filter(|_| keeps_template)
+        && let Some(stored) = set.template.clone()
+        && let Ok(stored) = serde_json::from_value(stored)
+    {
+        template = stored;
+        hash = set.template_hash.clone().unwrap_or_default();
+    }
 
     let wanted = Wanted {
         identity: &identity,

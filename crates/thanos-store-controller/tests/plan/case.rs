@@ -97,6 +97,7 @@ impl Case {
         let mut blank = self.clone();
         for set in &mut blank.sets {
             set.hash = Some("unknown".to_owned());
+            set.surging = false;
         }
         let Ok(plan) = plan(&blank) else {
             return BTreeMap::new();
