@@ -3,11 +3,11 @@
 use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
 use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
-use promop_compat::model::Labels;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
 
 use thanos_workload::integration;
+use thanos_workload::labels::selector_text;
 
 use crate::Seen;
 use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
@@ -84,7 +84,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         observed_generation: query.metadata.generation,
         replicas: Some(pods.map_or(0, |w| w.counts.replicas)),
         ready_replicas: Some(pods.map_or(0, |w| w.counts.ready_replicas)),
-        selector: Some(selector(&querier_labels(query))),
+        selector: Some(selector_text(&querier_labels(query))),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
         prometheus_operator: Some(integration::status(&report.gates)),
@@ -125,12 +125,6 @@ pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News>
             new.join(", ")
         ),
     }]
-}
-
-/// A label selector as text.
-fn selector(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    pairs.join(",")
 }
 
 fn counts(workload: &Workload, wanted: i32) -> DeploymentStatus {

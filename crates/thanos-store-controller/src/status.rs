@@ -4,11 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
 use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
-use promop_compat::model::Labels;
 use thanos_api::names::{Condition, EventReason, Reason, annotation};
 use thanos_api::v1alpha1::{
     ReshardingStatus, ReshardingStep, StatefulSetStatus, ThanosStoreStatus,
 };
+use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
 use crate::Seen;
@@ -91,7 +91,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         observed_generation: store.metadata.generation,
         replicas: Some(fewest(|w| w.counts.replicas).unwrap_or(0)),
         ready_replicas: Some(fewest(|w| w.counts.ready_replicas).unwrap_or(0)),
-        selector: Some(selector(&shared_labels(&cr))),
+        selector: Some(selector_text(&shared_labels(&cr))),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
         prometheus_operator: Some(integration::status(&report.gates)),
@@ -208,12 +208,6 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
         action: format!("{action}/{}", now.or(before).map_or(0, |(_, to, _)| to)),
         note,
     }]
-}
-
-/// A label selector as text.
-fn selector(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    pairs.join(",")
 }
 
 fn counts(workload: &Workload) -> StatefulSetStatus {

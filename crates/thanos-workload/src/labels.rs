@@ -11,6 +11,13 @@ use crate::names;
 /// A map of labels or annotations.
 pub type Map = BTreeMap<String, String>;
 
+/// Labels as the text of a selector, for the scale subresource.
+#[must_use]
+pub fn selector_text(labels: &Map) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    pairs.join(",")
+}
+
 /// Who a workload is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use thanos_workload::quantity;
 
-use super::Meta;
+use super::{Condition, Meta};
 
 /// The annotation of the class that claims without one get.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
@@ -41,15 +41,6 @@ struct Status {
     conditions: Vec<Condition>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-    message: String,
-}
-
 /// What decisions need to know of a claim.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClaimFacts {
@@ -82,9 +73,9 @@ impl Extract for ClaimObject {
             sizes.get("storage").and_then(|size| quantity::bytes(size))
         };
         let failed = ["ControllerResizeError", "NodeResizeError"];
-        let mut conditions = status.conditions.iter();
-        let trouble = conditions
-            .find(|c| c.status == "True" && failed.contains(&c.type_.as_str()))
+        let mut failures = failed.iter().copied();
+        let trouble = failures
+            .find_map(|type_| Condition::find(&status.conditions, type_, "True"))
             .map(|c| c.message.clone());
         let facts = ClaimFacts {
             owner: metadata.owner(),

@@ -49,6 +49,23 @@ struct OwnerReference {
     controller: bool,
 }
 
+/// One of the conditions in a status.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    message: String,
+}
+
+impl Condition {
+    /// The one of a type, if it has this status.
+    fn find<'a>(all: &'a [Self], type_: &str, status: &str) -> Option<&'a Self> {
+        all.iter().find(|c| c.type_ == type_ && c.status == status)
+    }
+}
+
 impl Meta {
     /// Which object it is.
     fn identity(&self) -> ObjectMeta {

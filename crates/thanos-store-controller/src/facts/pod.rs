@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
 
-use super::Meta;
+use super::{Condition, Meta};
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,15 +23,6 @@ struct Status {
     pod_ip: Option<IpAddr>,
     conditions: Vec<Condition>,
     container_statuses: Vec<Container>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-    message: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -124,16 +115,9 @@ impl Extract for PodObject {
     fn into_parts(self) -> (ObjectMeta, PodFacts) {
         let Self { metadata, status } = self;
         let going = metadata.deletion_timestamp.is_some();
-        let holds = |type_: &str| {
-            let mut all = status.conditions.iter();
-            all.any(|c| c.type_ == type_ && c.status == "True")
-        };
         let mut containers = status.container_statuses.iter();
         let store = containers.find(|c| c.name == crate::plan::PROGRAM);
-        let unscheduled = status
-            .conditions
-            .iter()
-            .find(|c| c.type_ == "PodScheduled" && c.status == "False");
+        let unscheduled = Condition::find(&status.conditions, "PodScheduled", "False");
         let state = match (unscheduled, store) {
             _ if going => PodState::Going,
             (Some(why), _) => PodState::Unscheduled(why.message.clone()),
@@ -150,7 +134,7 @@ impl Extract for PodObject {
                 .unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
             ip: status.pod_ip,
-            ready: holds("Ready") && !going,
+            ready: Condition::find(&status.conditions, "Ready", "True").is_some() && !going,
             state,
             ended,
             restarts: store.map_or(0, |s| s.restart_count),

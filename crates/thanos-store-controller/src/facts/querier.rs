@@ -7,7 +7,7 @@ use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_workload::ports;
 
-use super::Meta;
+use super::{Condition, Meta};
 
 /// A pod of queriers.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,14 +46,6 @@ struct Status {
     conditions: Vec<Condition>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-}
-
 /// What decisions need to know of a pod of queriers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuerierFacts {
@@ -71,10 +63,7 @@ impl Extract for QuerierObject {
             status,
         } = self;
         let ready = metadata.deletion_timestamp.is_none()
-            && status
-                .conditions
-                .iter()
-                .any(|c| c.type_ == "Ready" && c.status == "True");
+            && Condition::find(&status.conditions, "Ready", "True").is_some();
         let container = spec.containers.first();
         let port = container
             .and_then(|c| c.ports.iter().find(|p| p.name == ports::HTTP))
