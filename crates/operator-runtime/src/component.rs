@@ -83,6 +83,18 @@ pub struct Told {
     pub at_first: bool,
 }
 
+impl Told {
+    /// The condition, the status that is as it should be, and whether it is told from the start.
+    #[must_use]
+    pub const fn new(condition: &'static str, good: &'static str, at_first: bool) -> Self {
+        Self {
+            condition,
+            good,
+            at_first,
+        }
+    }
+}
+
 /// Something that happened, told by a Normal event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {

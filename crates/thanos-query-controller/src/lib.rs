@@ -65,14 +65,6 @@ impl QueryController {
     }
 }
 
-const fn told(condition: &'static str, good: &'static str, at_first: bool) -> Told {
-    Told {
-        condition,
-        good,
-        at_first,
-    }
-}
-
 impl Component for QueryController {
     type Resource = ThanosQuery;
     type Status = ThanosQueryStatus;
@@ -83,13 +75,13 @@ impl Component for QueryController {
     const LABEL: &'static str = label::CONTROLLER;
     const REFRESH: Option<&'static str> = Some(annotation::FILES_HASH);
     const TOLD: &'static [Told] = &[
-        told("Reconciled", "True", true),
-        told("EndpointsResolved", "True", true),
+        Told::new("Reconciled", "True", true),
+        Told::new("EndpointsResolved", "True", true),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        told("PrometheusOperatorIntegration", "True", false),
-        told("Frozen", "False", true),
+        Told::new("PrometheusOperatorIntegration", "True", false),
+        Told::new("Frozen", "False", true),
         // Nobody needs to scrape it, but somebody did.
-        told("Monitored", "True", false),
+        Told::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {

@@ -72,14 +72,6 @@ impl StoreController {
     }
 }
 
-const fn told(condition: &'static str, good: &'static str, at_first: bool) -> Told {
-    Told {
-        condition,
-        good,
-        at_first,
-    }
-}
-
 impl Component for StoreController {
     type Resource = ThanosStore;
     type Status = ThanosStoreStatus;
@@ -89,14 +81,14 @@ impl Component for StoreController {
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
     const TOLD: &'static [Told] = &[
-        told("Reconciled", "True", true),
+        Told::new("Reconciled", "True", true),
         // Pods need a moment to start.
-        told("ObjectStorageReady", "True", false),
-        told("VolumesReady", "True", false),
+        Told::new("ObjectStorageReady", "True", false),
+        Told::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        told("PrometheusOperatorIntegration", "True", false),
+        Told::new("PrometheusOperatorIntegration", "True", false),
         // Nobody needs to scrape it, but somebody did.
-        told("Monitored", "True", false),
+        Told::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {

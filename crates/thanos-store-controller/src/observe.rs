@@ -83,7 +83,8 @@ pub(crate) fn observe(
             .map(|(key, url)| Querier::of(key.to_string(), url, cluster.answers))
             .collect(),
     };
-    let addresses = own.addresses(&namespace);
+    let ready = own.ready_addresses(&namespace);
+    let addresses = own.with_missing(ready.clone());
     let situation = Situation {
         cr: &cr,
         sets: &own.sets,
@@ -92,7 +93,6 @@ pub(crate) fn observe(
         listing: &listing,
     };
     let reshard = reshard(&situation);
-    let ready = own.ready_addresses(&namespace);
     let unknown: BTreeMap<String, String> = current
         .iter()
         .filter_map(|name| {
@@ -217,9 +217,8 @@ impl<'a> Own<'a> {
         self.sets.iter().map(of_set).collect()
     }
 
-    /// The same. As long as a pod is wanted and not ready, there is an address that nobody lists.
-    fn addresses(&self, namespace: &str) -> Addresses {
-        let mut all = self.ready_addresses(namespace);
+    /// With an address that nobody lists, as long as a pod is wanted and not ready.
+    fn with_missing(&self, mut all: Addresses) -> Addresses {
         for (name, set) in &self.sets {
             let ready = self.ready_pods(name).count();
             if usize::try_from(set.replicas).is_ok_and(|wanted| ready < wanted) {

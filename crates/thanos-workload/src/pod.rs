@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{
     ResourceRequirements, SleepAction, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use thanos_api::names::annotation;
 use thanos_api::v1alpha1::{Additional, CommonFields};
 
 use crate::FieldError;
@@ -54,6 +55,16 @@ pub struct Pod<'a> {
     pub drain_seconds: i64,
     /// Seconds from the order to stop until it is killed, the above included.
     pub grace_seconds: i64,
+}
+
+/// The user's wish for a restart, on a custom resource with these annotations, as an annotation of
+/// its pods.
+#[must_use]
+pub fn restarted(annotations: &Map) -> Map {
+    let at = annotations.get(annotation::RESTART);
+    at.map(|at| (annotation::RESTART.to_owned(), at.clone()))
+        .into_iter()
+        .collect()
 }
 
 impl Pod<'_> {

@@ -144,7 +144,7 @@ fn add(
         volumes: Vec::new(),
         claimed: &[],
         mounts: Vec::new(),
-        annotations: querier::restarted(&seen.query),
+        annotations: pod::restarted(seen.query.annotations()),
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),

@@ -119,7 +119,7 @@ fn pod<'a>(
         volumes: cache.volumes,
         claimed: &[],
         mounts: cache.mounts,
-        annotations: querier::restarted(&seen.query),
+        annotations: pod::restarted(seen.query.annotations()),
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),

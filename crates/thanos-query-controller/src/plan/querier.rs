@@ -1,11 +1,11 @@
 //! The queriers.
 
 use kube::ResourceExt;
-use thanos_api::names::{annotation, label};
-use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
+use thanos_api::names::label;
+use thanos_api::v1alpha1::ThanosQuerySpec;
 use thanos_workload::checks::{self, positive};
 use thanos_workload::flags::{Flags, Rules};
-use thanos_workload::labels::{Identity, Map};
+use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
 use thanos_workload::{
     FieldError, monitor, pdb, policy, ports, probes, service, volumes, workload,
@@ -153,23 +153,13 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
         )],
         claimed: &[],
         mounts: vec![volumes::mount(ENDPOINTS_VOLUME, ENDPOINTS_FOLDER)],
-        annotations: restarted(&seen.query),
+        annotations: pod::restarted(seen.query.annotations()),
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),
         drain_seconds: 10,
         grace_seconds: 150,
     })
-}
-
-/// The user's wish for a restart, as an annotation of the pods.
-pub(super) fn restarted(query: &ThanosQuery) -> Map {
-    query
-        .annotations()
-        .get(annotation::RESTART)
-        .map(|at| (annotation::RESTART.to_owned(), at.clone()))
-        .into_iter()
-        .collect()
 }
 
 fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {

@@ -7,6 +7,7 @@ mod shard;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use operator_runtime::{Invalid, Plan};
 use promop_compat::model::Labels;
@@ -109,9 +110,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
 }
 
 /// Metadata of an object that is no Service of a StoreAPI.
-fn withdrawn(
-    mut metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
-) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
     store_api::withdraw(metadata.labels.get_or_insert_default());
     metadata
 }

@@ -13,7 +13,7 @@ use thanos_workload::{
 };
 
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
-use super::{Objects, PROGRAM, identity, names};
+use super::{Objects, PROGRAM, identity, names, withdrawn};
 use crate::observed::Observed;
 use crate::rotation::digests;
 use crate::surge::{Pods, Surge, surge};
@@ -50,7 +50,7 @@ pub(super) fn add(
     let set = seen.sets.get(&name);
     let secrets = digests(set, seen.secrets.as_deref());
 
-    let mut annotations = restarted(&seen.store);
+    let mut annotations = pod::restarted(seen.store.annotations());
     annotations.extend(
         secrets
             .rolled
@@ -108,14 +108,10 @@ pub(super) fn add(
     }
     objects.sets.push(stateful_set);
 
-    let metadata = workload::metadata(&identity, &spec.common, &name);
+    let metadata = withdrawn(workload::metadata(&identity, &spec.common, &name));
     let budget = spec.common.pod_disruption_budget_config.as_ref();
-    objects.budgets.extend(
-        pdb::budget(&identity, metadata, spec.replicas, budget).map(|mut b| {
-            store_api::withdraw(b.metadata.labels.get_or_insert_default());
-            b
-        }),
-    );
+    let budget = pdb::budget(&identity, metadata, spec.replicas, budget);
+    objects.budgets.extend(budget);
     objects
         .services
         .push(service(seen, cr, &identity, is_group, true)?);
@@ -171,14 +167,6 @@ fn service(
         "spec.additionalServicePorts",
     )?;
     Ok(service::headless(identity, metadata, ports))
-}
-
-/// The user's wish for a restart, as an annotation of the pods.
-fn restarted(store: &ThanosStore) -> Map {
-    let at = store.annotations().get(annotation::RESTART);
-    at.map(|at| (annotation::RESTART.to_owned(), at.clone()))
-        .into_iter()
-        .collect()
 }
 
 fn pod<'a>(
