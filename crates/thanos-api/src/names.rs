@@ -47,6 +47,9 @@ pub mod label {
     pub const ENDPOINT_GROUP: &str = "operator.thanos.io/endpoint-group";
     /// On a StoreAPI Service: [`ENDPOINT_GROUP`] and [`ENDPOINT_STRICT`] together.
     pub const ENDPOINT_GROUP_STRICT: &str = "operator.thanos.io/endpoint-group-strict";
+    /// On a StoreAPI Service: the external label in which its pods differ that hold copies of the same
+    /// samples; queriers merge series that differ in nothing else.
+    pub const REPLICA_LABEL: &str = "operator.thanos.io/replica-label";
     /// Kubernetes sets it on every namespace to the namespace's own name.
     pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 }

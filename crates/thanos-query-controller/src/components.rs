@@ -33,6 +33,16 @@ pub enum Component {
     },
 }
 
+impl Component {
+    /// Its Service.
+    #[must_use]
+    pub const fn service(&self) -> &Key {
+        match self {
+            Self::Endpoint { service, .. } | Self::WithoutPort { service } => service,
+        }
+    }
+}
+
 /// The namespaces in which `query` looks for components.
 #[must_use]
 pub fn store_scope(query: &ThanosQuery) -> NamespaceScope {

@@ -12,7 +12,7 @@ use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
-use thanos_workload::integration;
+use thanos_workload::{integration, store_api};
 
 use crate::components::{Component, components, store_scope};
 use crate::network::Network;
@@ -61,7 +61,11 @@ pub(crate) fn observe(
     let namespaces = controller.namespaces(views);
     let stores = store_scope(query);
     let components = components(query, views.services.items(), &namespaces);
-    let (learned, refused) = learn(query, &resolution);
+    let told = components.iter().filter_map(|component| {
+        let service = views.services.items().get(component.service())?;
+        store_api::replica_label(&service.labels)
+    });
+    let (learned, refused) = learn(query, &resolution, told);
     let network = Network::new(query, views, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
@@ -168,16 +172,25 @@ fn query_apis(
 
 /// The learned replica labels, those of earlier passes included, since a label that went would
 /// show every series of old data twice; and those that are refused.
-fn learn(query: &ThanosQuery, resolution: &Resolution) -> (Vec<String>, Vec<String>) {
+///
+/// `told` are the labels that Thanos components tell, of which those that are in use anyway are no
+/// news.
+fn learn<'a>(
+    query: &ThanosQuery,
+    resolution: &Resolution,
+    told: impl Iterator<Item = &'a str>,
+) -> (Vec<String>, Vec<String>) {
     let known = query.status.iter().flat_map(|s| &s.learned_replica_labels);
     let mut learned: BTreeSet<String> = known.cloned().collect();
-    let (new, refused): (Vec<_>, Vec<_>) = resolution
-        .replica_labels
-        .iter()
-        .cloned()
-        .partition(|label| replica_labels::learnable(label));
+    let in_use = replica_labels::effective(&query.spec, &[]);
+    let told = told
+        .map(str::to_owned)
+        .filter(|label| !in_use.contains(label));
+    let found = resolution.replica_labels.iter().cloned().chain(told);
+    let (new, refused): (BTreeSet<_>, BTreeSet<_>) =
+        found.partition(|label| replica_labels::learnable(label));
     learned.extend(new);
-    (learned.into_iter().collect(), refused)
+    (learned.into_iter().collect(), refused.into_iter().collect())
 }
 
 /// The endpoints as the status tells them, and the policies that would open the ways of this

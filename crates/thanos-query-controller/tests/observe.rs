@@ -286,6 +286,39 @@ fn a_target_label_is_not_learned() {
     );
 }
 
+/// A component that keeps copies of samples says in which label they differ.
+#[test]
+fn the_replica_label_of_a_component_is_learned_unless_it_is_in_use() {
+    let ingesters = |label: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "ingesters", "namespace": "monitoring", "labels": {
+                "app.kubernetes.io/part-of": "thanos", "operator.thanos.io/store-api": "true",
+                "operator.thanos.io/replica-label": label,
+            }},
+            "spec": {"clusterIP": "None", "ports": [{"name": "grpc", "port": 10901}]},
+        })
+    };
+    let learned = |label: &str, spec: Value| {
+        let (_, status) = render("monitoring", spec, &[ingesters(label)], present());
+        let all = status["replicaLabels"].as_array().unwrap();
+        assert!(label == "pod" || all.contains(&json!(label)), "{all:?}");
+        status["learnedReplicaLabels"].clone()
+    };
+    assert_eq!(
+        learned("receive_replica", json!({})),
+        json!(["receive_replica"])
+    );
+    assert_eq!(learned("replica", json!({})), Value::Null, "a default");
+    let own = json!({"replicaLabels": ["x"]});
+    assert_eq!(learned("replica", own), json!(["replica"]));
+    assert_eq!(
+        learned("pod", json!({})),
+        Value::Null,
+        "it tells targets apart"
+    );
+}
+
 #[test]
 fn who_scrapes_the_queriers_is_told() {
     let spec = json!({});

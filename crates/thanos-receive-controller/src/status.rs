@@ -249,8 +249,8 @@ pub fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<N
         let note = match (now.step, now.message.as_str()) {
             (HashringStep::Stable, _) => {
                 format!(
-                    "hashring {}: every router has its {} members",
-                    now.name, now.members_total
+                    "hashring {}: stable, every router has it ({} of {} members)",
+                    now.name, now.members_total, now.desired
                 )
             }
             (step, message) => format!("hashring {}: {}: {message}", now.name, step.as_str()),

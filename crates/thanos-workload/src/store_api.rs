@@ -24,6 +24,19 @@ pub fn offer(labels: &mut Map, group: bool) {
     }
 }
 
+/// Labels a Service whose pods hold copies of the same samples, which differ in one external label.
+pub fn tell_replica_label(labels: &mut Map, name: &str) {
+    if crate::names::is_label_value(name) {
+        labels.insert(label::REPLICA_LABEL.to_owned(), name.to_owned());
+    }
+}
+
+/// The external label in which copies of the same samples differ.
+#[must_use]
+pub fn replica_label(labels: &Labels) -> Option<&str> {
+    labels.get(label::REPLICA_LABEL).map(String::as_str)
+}
+
 /// Labels a Service so that no querier asks the pods behind it.
 pub fn withdraw(labels: &mut Map) {
     labels.remove(label::STORE_API);

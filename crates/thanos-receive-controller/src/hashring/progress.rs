@@ -217,13 +217,19 @@ fn going(
     ring.members.keys().find(|m| !stays(m))?;
     let message = if let Some(router) = late(it) {
         router
-    } else if !it.routers_are_current {
-        "members leave when all routers have the replication factor that the spec asks for"
-            .to_owned()
-    } else if let Some((other, member)) = absent(it) {
+    } else if !it.routers_are_current || it.factor_in_use() > it.wanted.replication_factor {
+        format!(
+            "waits for routers that make {} copies to be replaced",
+            it.factor_in_use()
+        )
+    } else if let Some(late) = ring
+        .members
+        .keys()
+        .find(|m| stays(m) && !it.is_ready(name, **m))
+    {
         format!(
             "enough members must be ready that stay; pod {} is not",
-            pod(&other, member)
+            pod(name, *late)
         )
     } else if let Some(other) = other_hashring(it, name) {
         format!("waits for the members of hashring {other}")

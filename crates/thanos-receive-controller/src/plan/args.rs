@@ -308,6 +308,16 @@ fn external_labels(
     Ok(labels.clone())
 }
 
+/// The external label in which copies of a sample differ.
+pub(super) fn replica_label(ring: &HashringSpec) -> Option<String> {
+    let labels = external_labels(ring, 0).ok()?;
+    let own = format!("$({POD_NAME})");
+    labels
+        .into_iter()
+        .find(|(_, value)| value.contains(&own))
+        .map(|(name, _)| name)
+}
+
 /// Labels as Thanos takes them.
 fn quoted(labels: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
     let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
