@@ -1,5 +1,13 @@
-//! What the controllers of Thanos components say of themselves alike: flags of their own, and the
-//! operator that they take over from.
+//! What the controllers of Thanos components have in common: flags of their own, the operator that
+//! they take over from, and how they read pods, volumes, Secrets and queriers.
+
+pub mod facts;
+pub mod listing;
+pub mod rotation;
+pub mod secrets;
+pub mod trouble;
+pub mod views;
+pub mod volumes;
 
 use clap::Args;
 use kube::core::{ApiResource, GroupVersionKind};

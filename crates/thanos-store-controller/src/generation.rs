@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::SetFacts;
+use crate::facts::ShardFacts;
 use crate::plan::names;
 
 /// One way to divide the blocks.
@@ -46,7 +46,7 @@ impl Generation {
 
     /// The generation that `cr` is to have, given its StatefulSets by name.
     #[must_use]
-    pub fn wanted(cr: &str, shards: i32, sets: &BTreeMap<String, SetFacts>) -> Self {
+    pub fn wanted(cr: &str, shards: i32, sets: &BTreeMap<String, ShardFacts>) -> Self {
         // What a former operator left is taken over as it is first: only what we apply can be
         // removed in order.
         let former = sets.values().find(|set| !set.applied);
@@ -81,8 +81,8 @@ impl Generation {
 mod tests {
     use super::*;
 
-    fn sets(names: &[(&str, i32)]) -> BTreeMap<String, SetFacts> {
-        let facts = |shards| SetFacts {
+    fn sets(names: &[(&str, i32)]) -> BTreeMap<String, ShardFacts> {
+        let facts = |shards| ShardFacts {
             shards,
             applied: true,
             ..Default::default()
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn walk(counts: &[i32]) {
-        let mut there: BTreeMap<String, SetFacts> = BTreeMap::new();
+        let mut there: BTreeMap<String, ShardFacts> = BTreeMap::new();
         for &shards in counts {
             // Made one after another; the way may be left after any of them.
             let mut made = there.clone();
@@ -178,7 +178,7 @@ mod tests {
                     );
                     known.is_none()
                 });
-                let facts = SetFacts {
+                let facts = ShardFacts {
                     shards,
                     applied: true,
                     ..Default::default()

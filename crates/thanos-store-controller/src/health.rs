@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use operator_runtime::{Answers, Inquiry};
 use thanos_api::names::Reason;
+use thanos_controller::facts::{PodFacts, PodState};
+use thanos_controller::trouble::{self, again};
+use thanos_controller::volumes::Answer;
 use thanos_workload::ports;
-
-use crate::facts::{Ended, PodFacts, PodState};
-use crate::volumes::Answer;
 
 /// How often a store is asked that is not ready or not well. It gives up after 30 s, or is well again
 /// as soon as its bucket is.
@@ -26,9 +26,6 @@ const METRICS: [&str; 6] = [
     "thanos_blocks_meta_synced",
     "thanos_bucket_store_blocks_loaded",
 ];
-
-/// How many characters of a log are told.
-const WORDS: usize = 300;
 
 /// What a store logs when it gives up reading its bucket. Why, is further up, and not in what its
 /// node keeps of the log.
@@ -112,57 +109,34 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
 }
 
 fn trouble(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
-    if pod.state == PodState::Going {
+    let unmounted = signs.unmounted.get(pod.uid.as_str()).copied();
+    gave_up(signs.namespace, name, pod)
+        .or_else(|| trouble::trouble(name, pod, unmounted))
+        .or_else(|| unreadable(signs, name, pod))
+}
+
+fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
+    let ended = pod.ended.as_ref().filter(|_| !pod.ready)?;
+    let says_so = GAVE_UP.iter().any(|mark| ended.words.contains(mark));
+    if !says_so || pod.state == PodState::Going {
         return None;
     }
-    let unmounted = signs.unmounted.get(pod.uid.as_str());
-    if let Some(message) =
-        unmounted.filter(|_| pod.state == PodState::Starting && pod.ended.is_none())
-    {
-        return Some((Reason::SecretMissing, format!("{name} waits: {message}")));
-    }
-    if let PodState::Waiting(why) = &pod.state {
-        return Some((Reason::PodFailing, format!("{name} does not start: {why}")));
-    }
-    if let (Some(ended), false) = (&pod.ended, pod.ready) {
-        return Some(told(signs.namespace, name, pod.restarts, ended));
-    }
+    // The run that ended is the previous one as soon as there is another.
+    let previous = if pod.restarts == 0 { "" } else { " --previous" };
+    let message = format!(
+        "{name} cannot read its bucket{}; kubectl -n {namespace} logs {name}{previous} | \
+         grep 'initial sync' says why: wrong credentials, no connection, or no such bucket",
+        again(pod)
+    );
+    Some((Reason::BucketUnreadable, message))
+}
+
+fn unreadable(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
     let metrics = signs.answers.answer(&url(pod)?)?.ok()?;
     let why = Progress::of(metrics).trouble(pod.ready)?;
     let namespace = signs.namespace;
     let message = format!("{name} {why}; kubectl -n {namespace} logs {name} says why");
     Some((Reason::BucketUnreadable, message))
-}
-
-fn told(namespace: &str, name: &str, restarts: i32, ended: &Ended) -> (Reason, String) {
-    let Ended { how, words } = ended;
-    // The run that ended is the previous one as soon as there is another.
-    let (again, previous) = match restarts {
-        0 => (String::new(), ""),
-        times => (
-            format!(", and has started again {times} times"),
-            " --previous",
-        ),
-    };
-    if GAVE_UP.iter().any(|mark| words.contains(mark)) {
-        let message = format!(
-            "{name} cannot read its bucket{again}; kubectl -n {namespace} logs {name}{previous} | \
-             grep 'initial sync' says why: wrong credentials, no connection, or no such bucket"
-        );
-        return (Reason::BucketUnreadable, message);
-    }
-    let last: String = cause(words).chars().take(WORDS).collect();
-    let message = format!("{name} ends ({how}){again}: {last}");
-    (Reason::PodFailing, message)
-}
-
-/// Of the end of a log: what its last line says is wrong, without the stack that follows it.
-fn cause(words: &str) -> &str {
-    let last = words.lines().rev().find(|line| !line.trim().is_empty());
-    let last = last.unwrap_or_default();
-    let from = last.find("err=\"").map_or(0, |at| at + 5);
-    let to = last.find("\\ngithub.com/").unwrap_or(last.len());
-    last.get(from..to).unwrap_or(last).trim_end_matches('"')
 }
 
 /// How reading the bucket goes.

@@ -4,18 +4,15 @@
 pub mod facts;
 pub mod generation;
 pub mod health;
-pub mod listing;
 mod observe;
 pub mod observed;
 pub mod plan;
 pub mod preflight;
 pub mod reshard;
-pub mod rotation;
 pub mod secrets;
 mod status;
 pub mod surge;
 pub mod views;
-pub mod volumes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

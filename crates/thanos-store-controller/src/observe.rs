@@ -9,19 +9,29 @@ use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosStore;
+use thanos_controller::facts::{PodFacts, PodState};
+use thanos_controller::listing::{self, Listing, Querier};
+use thanos_controller::secrets::{Content, content};
+use thanos_controller::views::{is_of, of, unmounted};
+use thanos_controller::volumes::{Answer, Remedies, Volumes};
 use thanos_workload::{integration, ports, store_api};
 
-use crate::facts::{PodFacts, PodState, SetFacts};
+use crate::facts::ShardFacts;
 use crate::generation::Generation;
 use crate::health::{self, Signs};
-use crate::listing::{self, Listing, Querier};
 use crate::observed::Observed;
 use crate::plan::{self, replicas_of_surge};
 use crate::reshard::{Addresses, Situation, reshard};
-use crate::secrets::{self, Content};
-use crate::views::{Views, is_of, of};
-use crate::volumes::{Answer, Volumes};
+use crate::secrets;
+use crate::views::Views;
 use crate::{Seen, StoreController};
+
+/// What a user can do about volumes.
+const REMEDIES: Remedies = Remedies {
+    no_class: "make a new ThanosStore that names one in spec.storage.storageClass",
+    no_growth: "delete a claim and then its pod, one after another: each gets a new volume of the \
+                size asked for, and fills it again",
+};
 
 /// What the status tells, besides what the plan is made of.
 #[derive(Clone, Debug)]
@@ -102,11 +112,12 @@ pub(crate) fn observe(
         })
         .collect();
 
-    let content = secrets::content(&store.spec, &namespace, views.secrets.readable());
+    let keys = secrets::keys(&store.spec);
+    let content = content(keys, &namespace, views.secrets.readable());
     let object_storage = health::verdict(&Signs {
         namespace: &namespace,
         pods: &own.pods,
-        unmounted: &own.unmounted(views, &namespace),
+        unmounted: &unmounted(&views.mounts, &namespace),
         answers: cluster.answers,
         missing: match &content {
             Content::Missing(what) => Some(what),
@@ -145,7 +156,7 @@ pub(crate) fn observe(
     let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
     let volumes = Volumes {
         claims: of(&views.claims, &namespace)
-            .filter(|(_, claim)| is_of(store, &claim.owner))
+            .filter(|(_, claim)| is_of(store.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),
         classes: views.classes.readable().map(|all| {
@@ -153,6 +164,7 @@ pub(crate) fn observe(
             all.map(|(key, class)| (key.name.clone(), class.clone()))
                 .collect()
         }),
+        remedies: REMEDIES,
     };
     let observed = Observed {
         store: store.clone(),
@@ -174,7 +186,7 @@ pub(crate) fn observe(
 
 /// What belongs to one ThanosStore.
 struct Own<'a> {
-    sets: BTreeMap<String, SetFacts>,
+    sets: BTreeMap<String, ShardFacts>,
     /// Pods of these StatefulSets.
     pods: BTreeMap<String, &'a PodFacts>,
 }
@@ -182,9 +194,9 @@ struct Own<'a> {
 impl<'a> Own<'a> {
     fn of(views: &'a Views, store: &ThanosStore, namespace: &'a str) -> Self {
         let uid = store.metadata.uid.as_deref().unwrap_or_default();
-        let sets: BTreeMap<String, SetFacts> = of(&views.sets, namespace)
-            .filter(|(_, set)| set.owner == uid)
-            .map(|(key, set)| (key.name.clone(), set.clone()))
+        let sets: BTreeMap<String, ShardFacts> = of(&views.sets, namespace)
+            .filter(|(_, shard)| shard.set.owner == uid)
+            .map(|(key, shard)| (key.name.clone(), shard.clone()))
             .collect();
         let pods = of(&views.pods, namespace)
             .filter(|(_, pod)| sets.contains_key(&pod.set))
@@ -196,17 +208,17 @@ impl<'a> Own<'a> {
     /// Whether queriers must be asked: shards or pods are being replaced.
     fn is_moving(&self, store: &ThanosStore, current: &[String]) -> bool {
         let surging = store.spec.replicas + replicas_of_surge(store);
-        self.sets.iter().any(|(name, set)| {
+        self.sets.iter().any(|(name, shard)| {
             let is_old = !current.contains(name);
-            is_old || (surging > store.spec.replicas && set.replicas == surging)
+            is_old || (surging > store.spec.replicas && shard.set.replicas == surging)
         })
     }
 
     /// Where queriers ask each StatefulSet: the addresses of its ready pods, or that of the group.
     fn ready_addresses(&self, namespace: &str) -> Addresses {
         let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
-        let of_set = |(name, set): (&String, &SetFacts)| {
-            if set.group {
+        let of_set = |(name, shard): (&String, &ShardFacts)| {
+            if shard.group {
                 let service = Key::new(namespace, name.as_str());
                 let address = store_api::group_address(&service, grpc);
                 return (name.clone(), vec![listing::group(&address)]);
@@ -219,9 +231,9 @@ impl<'a> Own<'a> {
 
     /// With an address that nobody lists, as long as a pod is wanted and not ready.
     fn with_missing(&self, mut all: Addresses) -> Addresses {
-        for (name, set) in &self.sets {
+        for (name, shard) in &self.sets {
             let ready = self.ready_pods(name).count();
-            if usize::try_from(set.replicas).is_ok_and(|wanted| ready < wanted) {
+            if usize::try_from(shard.set.replicas).is_ok_and(|wanted| ready < wanted) {
                 let missing = format!("a pod of {name} that is not ready");
                 all.entry(name.clone()).or_default().push(missing);
             }
@@ -232,14 +244,6 @@ impl<'a> Own<'a> {
     fn ready_pods(&self, set: &str) -> impl Iterator<Item = (&String, &PodFacts)> {
         let pods = self.pods.iter().map(|(name, pod)| (name, *pod));
         pods.filter(move |(_, pod)| pod.set == set && pod.ready)
-    }
-
-    /// What nodes say of the volumes of these pods, by UID of the pod.
-    fn unmounted(&self, views: &'a Views, namespace: &'a str) -> BTreeMap<&'a str, &'a str> {
-        let failures = of(&views.mounts, namespace).filter_map(|(_, failure)| failure.as_ref());
-        failures
-            .map(|f| (f.pod.as_str(), f.message.as_str()))
-            .collect()
     }
 
     fn unscheduled(&self) -> Option<String> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosStore;
 pub use thanos_controller::Settings;
+use thanos_controller::volumes::Volumes;
 
-use crate::facts::SetFacts;
+use crate::facts::ShardFacts;
 use crate::generation::Generation;
 use crate::reshard::Reshard;
-use crate::volumes::Volumes;
 
 /// What one pass saw.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Observed {
     /// Whether ServiceMonitors may be written: both gates are open and the kind is there.
     pub service_monitors: bool,
     /// The StatefulSets by name, those of a former operator included.
-    pub sets: BTreeMap<String, SetFacts>,
+    pub sets: BTreeMap<String, ShardFacts>,
     /// How the blocks are to be divided.
     pub generation: Generation,
     /// The change of the number of shards that is under way.

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use thanos_api::v1alpha1::ReshardingStep as Step;
+use thanos_controller::facts::SetFacts;
+use thanos_controller::listing::{Listing, Querier};
 
-use crate::facts::SetFacts;
+use crate::facts::ShardFacts;
 use crate::generation::Generation;
-use crate::listing::{Listing, Querier};
 
 /// A change of the number of shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Situation<'a> {
     /// Name of the ThanosStore.
     pub cr: &'a str,
     /// Its StatefulSets, by name.
-    pub sets: &'a BTreeMap<String, SetFacts>,
+    pub sets: &'a BTreeMap<String, ShardFacts>,
     /// The generation that it is to have.
     pub wanted: Generation,
     /// Where queriers ask each StatefulSet: the addresses of its ready pods.
@@ -69,13 +70,11 @@ pub fn reshard(it: &Situation<'_>) -> Option<Reshard> {
 }
 
 fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
-    let is_complete = |name: &&String| it.sets.get(*name).is_some_and(SetFacts::is_complete);
+    let set = |name: &String| it.sets.get(name).map(|shard| &shard.set);
+    let is_complete = |name: &&String| set(name).is_some_and(SetFacts::is_complete);
     let complete = new.iter().filter(is_complete).count();
     if let Some(first) = new.iter().find(|name| !is_complete(name)) {
-        let ready = it
-            .sets
-            .get(first)
-            .map_or(0, |set| set.counts.available_replicas);
+        let ready = set(first).map_or(0, |set| set.counts.available_replicas);
         let message = format!(
             "{complete} of {} new shards are available; waits for StatefulSet {first}, which has {ready} available pods",
             new.len()

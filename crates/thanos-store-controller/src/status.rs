@@ -8,6 +8,7 @@ use thanos_api::names::{Condition, EventReason, Reason, annotation};
 use thanos_api::v1alpha1::{
     ReshardingStatus, ReshardingStep, StatefulSetStatus, ThanosStoreStatus,
 };
+use thanos_controller::volumes::Answer;
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
@@ -15,7 +16,6 @@ use crate::Seen;
 use crate::plan::shared_labels;
 use crate::secrets;
 use crate::surge;
-use crate::volumes::Answer;
 
 /// The status after a pass.
 #[must_use]
@@ -38,13 +38,15 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             replicas: store.spec.replicas,
             essential: old.is_none(),
             note: match observed.sets.get(name) {
-                Some(set) => surge::note(set, observed.unknown.get(name).map(String::as_str)),
+                Some(shard) => {
+                    surge::note(&shard.set, observed.unknown.get(name).map(String::as_str))
+                }
                 None => String::new(),
             },
         })
         .chain(old.into_iter().flatten().map(|name| Required {
             name,
-            replicas: observed.sets.get(name).map_or(1, |set| set.replicas),
+            replicas: observed.sets.get(name).map_or(1, |s| s.set.replicas),
             essential: true,
             note: String::new(),
         }))
@@ -122,8 +124,8 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let mut sets = new
         .iter()
         .filter_map(|name| Some((name, observed.sets.get(name)?)));
-    let (name, message) = sets.find_map(|(name, set)| {
-        let told = stateful::refused(name, &namespace, &store.spec.stateful, &set.fixed)?;
+    let (name, message) = sets.find_map(|(name, shard)| {
+        let told = stateful::refused(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
         Some((name, told))
     })?;
     Some(Outcome {

@@ -4,9 +4,8 @@
 //! others gets a new template; when that is ready and the queriers know it, the others follow, and
 //! then it goes again.
 
+use thanos_controller::facts::SetFacts;
 use thanos_workload::stateful::Scale;
-
-use crate::facts::SetFacts;
 
 /// What the pods of a shard and the queriers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,30 +8,28 @@ use kube::core::ApiResource;
 use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
-use promop_compat::model::{Key, NamespaceFacts, PrometheusFacts};
+use promop_compat::model::{NamespaceFacts, PrometheusFacts};
 use thanos_api::v1alpha1::ThanosStore;
+use thanos_controller::facts::{
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, PodFacts, PodObject,
+    QuerierFacts, QuerierObject, SecretFacts, SecretObject,
+};
+use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of};
 use thanos_workload::integration;
 
 use crate::StoreController;
-use crate::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, PodFacts, PodObject,
-    QuerierFacts, QuerierObject, SecretFacts, SecretObject, SetFacts, SetObject,
-};
+use crate::facts::{ShardFacts, ShardObject};
 use crate::secrets;
 
 /// Pods, StatefulSets and claims of stores carry these labels.
 const STORES: &str =
     "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-store,operator.thanos.io/owner";
-/// Pods of queriers carry these labels.
-const QUERIERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-query";
-/// What nodes say of volumes that they cannot mount.
-const MOUNTS: &str = "involvedObject.kind=Pod,reason=FailedMount";
 
 /// Views of everything that is read.
 #[derive(Default)]
 pub struct Views {
     /// StatefulSets of stores.
-    pub sets: View<SetFacts>,
+    pub sets: View<ShardFacts>,
     /// Pods of stores.
     pub pods: View<PodFacts>,
     /// Pods of queriers.
@@ -54,15 +52,15 @@ pub struct Views {
 #[must_use]
 pub fn related() -> Vec<Related<StoreController>> {
     vec![
-        Related::new::<SetObject>(
+        Related::new::<ShardObject>(
             ApiResource::erase::<StatefulSet>(&()),
             Spec {
                 view: |v: &Views| &v.sets,
                 view_mut: |v: &mut Views| &mut v.sets,
-                affects: |_, store, key, old, new| {
+                affects: |_, store: &ThanosStore, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
                     is_at_home(store, key)
-                        && either.any(|set| Some(&set.owner) == store.metadata.uid.as_ref())
+                        && either.any(|shard| Some(&shard.set.owner) == store.metadata.uid.as_ref())
                 },
             },
         )
@@ -163,22 +161,4 @@ pub fn related() -> Vec<Related<StoreController>> {
         .cluster_scoped()
         .dispensable(),
     ]
-}
-
-fn is_at_home(store: &ThanosStore, key: &Key) -> bool {
-    store.namespace().as_ref() == Some(&key.namespace)
-}
-
-/// Whether `owner`, which a label says, is this ThanosStore.
-pub(crate) fn is_of(store: &ThanosStore, owner: &str) -> bool {
-    thanos_workload::names::label_value(&store.name_any()) == owner
-}
-
-/// The objects of one namespace.
-pub(crate) fn of<'a, F: PartialEq>(
-    view: &'a View<F>,
-    namespace: &'a str,
-) -> impl Iterator<Item = (&'a Key, &'a F)> {
-    let all = view.items().range(Key::new(namespace, "")..);
-    all.take_while(move |(key, _)| key.namespace == namespace)
 }

@@ -1,47 +1,31 @@
 use super::*;
-use promop_compat::extract::Extract;
 use serde_json::{Value, json};
 
-fn facts<S: Extract>(object: Value) -> S::Facts {
-    S::read(&object).into_parts().1
-}
-
-fn set(change: impl FnOnce(&mut Value)) -> SetFacts {
+fn set(change: impl FnOnce(&mut Value)) -> ShardFacts {
     let mut set = json!({
         "metadata": {
-            "name": "thanos-store-x-shard-0", "generation": 3,
+            "name": "thanos-store-x-shard-0",
             "labels": {"operator.thanos.io/owner": "x"},
-            "ownerReferences": [
-                {"kind": "Other", "name": "o", "uid": "other"},
-                {"kind": "ThanosStore", "name": "x", "uid": "u", "controller": true},
-            ],
         },
         "spec": {
-            "replicas": 2, "podManagementPolicy": "OrderedReady",
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
+            "replicas": 2,
             "template": {"metadata": {"labels": {}}, "spec": {"containers": [
                 {"name": "helper", "args": ["--modulus: 9"]},
                 {"name": "thanos-store", "args": ["store", "--selector.relabel-config=\n- action: hashmod\n  source_labels: [\"__block_id\"]\n  target_label: shard\n  modulus: 12\n- action: keep\n  source_labels: [\"shard\"]\n  regex: 0"]},
             ]}},
-            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
         },
-        "status": {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2},
     });
     change(&mut set);
-    facts::<SetObject>(set)
+    ShardObject::read(&set).into_parts().1
 }
 
 #[test]
 fn a_stateful_set_of_the_go_operator() {
     let set = set(|_| {});
     assert!(!set.applied);
-    assert_eq!(set.owner, "u");
     assert_eq!(set.shards, 12, "the modulus in its arguments");
     assert!(set.group, "it labels every Service of several replicas so");
-    assert_eq!((set.replicas, set.partition), (2, 1));
-    assert_eq!(set.fixed.pod_management_policy, "OrderedReady");
-    assert_eq!(set.fixed.claim_templates[0]["metadata"]["name"], "data");
-    assert!(set.current && set.is_complete());
+    assert_eq!(set.set.replicas, 2);
 }
 
 #[test]
@@ -65,12 +49,7 @@ fn a_stateful_set_of_ours() {
         set(|s| {
             s["metadata"]["labels"]["operator.thanos.io/controller"] =
                 json!("thanos-store-controller");
-            s["metadata"]["annotations"] = json!({
-                "operator.thanos.io/shards": "5", "operator.thanos.io/template-hash": "t",
-                "operator.thanos.io/secrets-hash": "known",
-            });
-            s["spec"]["template"]["metadata"]["annotations"] =
-                json!({"operator.thanos.io/secrets-hash": "rolled"});
+            s["metadata"]["annotations"] = json!({"operator.thanos.io/shards": "5"});
             change(s);
         })
     };
@@ -80,269 +59,8 @@ fn a_stateful_set_of_ours() {
         plain.shards, 5,
         "what it was made for, whatever its arguments are"
     );
-    assert_eq!(plain.template_hash.as_deref(), Some("t"));
-    assert_eq!(plain.known_secrets.as_deref(), Some("known"));
-    assert_eq!(plain.rolled_secrets.as_deref(), Some("rolled"));
     assert!(
         ours(|s| s["metadata"]["labels"]["operator.thanos.io/endpoint-group"] = json!("true"))
             .group
     );
-    let behind = ours(|s| s["status"]["observedGeneration"] = json!(2));
-    assert!(!behind.current && !behind.is_complete());
-    let rolling = ours(|s| s["status"]["updatedReplicas"] = json!(1));
-    assert!(rolling.current && !rolling.is_complete());
-}
-
-/// A pod, with the status of its containers.
-fn pod(conditions: Value, store: Value) -> PodFacts {
-    let mut statuses = vec![json!({"name": "helper", "restartCount": 9, "state": {"running": {}}})];
-    if !store.is_null() {
-        statuses.push(store);
-    }
-    facts::<PodObject>(json!({
-        "metadata": {
-            "name": "thanos-store-x-0", "uid": "u", "labels": {"operator.thanos.io/owner": "x"},
-            "ownerReferences": [{"kind": "StatefulSet", "name": "thanos-store-x", "uid": "s", "controller": true}],
-        },
-        "status": {"podIP": "10.1.2.3", "conditions": conditions, "containerStatuses": statuses},
-    }))
-}
-
-fn store(state: Value, last: Value, restarts: i32) -> Value {
-    json!({"name": "thanos-store", "restartCount": restarts, "state": state, "lastState": last})
-}
-
-const NEVER: Option<Ended> = None;
-
-#[test]
-fn a_pod_that_runs() {
-    let ready =
-        json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]);
-    let running = store(
-        json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
-        json!({}),
-        0,
-    );
-    let it = pod(ready, running);
-    assert_eq!(
-        (it.owner.as_str(), it.set.as_str(), it.uid.as_str()),
-        ("x", "thanos-store-x", "u")
-    );
-    assert_eq!(it.ip, Some("10.1.2.3".parse().unwrap()));
-    assert!(it.ready);
-    assert_eq!(
-        (it.state, it.ended, it.restarts),
-        (PodState::Running, NEVER, 0)
-    );
-}
-
-#[test]
-fn a_pod_on_its_way() {
-    let scheduled = json!([{"type": "PodScheduled", "status": "True"}]);
-    assert_eq!(
-        pod(scheduled.clone(), Value::Null).state,
-        PodState::Starting
-    );
-    let creating = store(
-        json!({"waiting": {"reason": "ContainerCreating"}}),
-        json!({}),
-        0,
-    );
-    assert_eq!(pod(scheduled.clone(), creating).state, PodState::Starting);
-    let image = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}});
-    let image = pod(scheduled, store(image, json!({}), 0));
-    assert_eq!(
-        image.state,
-        PodState::Waiting("ImagePullBackOff: Back-off pulling image \"x\"".to_owned())
-    );
-    let nowhere = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]);
-    assert_eq!(
-        pod(nowhere, Value::Null).state,
-        PodState::Unscheduled("0/1 nodes are available".to_owned())
-    );
-}
-
-#[test]
-fn a_pod_whose_store_ended() {
-    let terminated =
-        json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "level=error err=x"}});
-    let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
-    let crashing = pod(json!([]), store(back_off, terminated.clone(), 3));
-    let expected = Ended {
-        how: "exit code 1".to_owned(),
-        words: "level=error err=x".to_owned(),
-    };
-    assert_eq!(crashing.ended, Some(expected.clone()));
-    assert_eq!((crashing.state, crashing.restarts), (PodState::Starting, 3));
-    let just_now = pod(json!([]), store(terminated, json!({}), 0));
-    assert_eq!(just_now.ended, Some(expected));
-    let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-    let again = pod(json!([]), store(json!({"running": {}}), killed, 1));
-    assert_eq!(again.state, PodState::Running);
-    assert_eq!(again.ended.unwrap().how, "OOMKilled");
-}
-
-#[test]
-fn a_pod_that_goes_is_not_ready() {
-    let going = facts::<PodObject>(json!({
-        "metadata": {"name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"},
-        "status": {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [store(json!({"running": {}}), json!({}), 0)]},
-    }));
-    assert!(!going.ready);
-    assert_eq!(going.state, PodState::Going);
-    assert_eq!(going.set, "", "nobody controls it");
-}
-
-fn querier(args: Value, change: impl FnOnce(&mut Value)) -> Option<String> {
-    let mut pod = json!({
-        "metadata": {"name": "q"},
-        "spec": {"containers": [
-            {"name": "thanos-query", "args": args, "ports": [{"name": "grpc", "containerPort": 10901}, {"name": "http", "containerPort": 9090}]},
-            {"name": "other", "args": ["--web.route-prefix=/other"], "ports": [{"name": "http", "containerPort": 1}]},
-        ]},
-        "status": {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]},
-    });
-    change(&mut pod);
-    facts::<QuerierObject>(pod).stores
-}
-
-#[test]
-fn where_a_querier_is_asked() {
-    for (args, prefix) in [
-        (json!(["query"]), ""),
-        (json!(["query", "--web.route-prefix=/thanos"]), "/thanos"),
-        (json!(["query", "--web.route-prefix=/a/b/"]), "/a/b"),
-        (json!(["query", "--web.external-prefix=/ext"]), "/ext"),
-        (
-            json!(["query", "--web.external-prefix=https://a.b:1/ext"]),
-            "/ext",
-        ),
-        (json!(["query", "--web.external-prefix=https://a.b"]), ""),
-        (
-            json!([
-                "query",
-                "--web.external-prefix=/ext",
-                "--web.route-prefix=/"
-            ]),
-            "",
-        ),
-        (json!(["query", "--web.route-prefix="]), ""),
-    ] {
-        let expected = format!("http://10.0.0.9:9090{prefix}/api/v1/stores");
-        assert_eq!(querier(args.clone(), |_| {}), Some(expected), "{args}");
-    }
-    let six = querier(json!([]), |p| p["status"]["podIP"] = json!("fd00::9"));
-    assert_eq!(six.as_deref(), Some("http://[fd00::9]:9090/api/v1/stores"));
-}
-
-#[test]
-fn a_querier_that_answers_nobody_is_not_asked() {
-    let changes: [fn(&mut Value); 4] = [
-        |p| p["status"]["conditions"][0]["status"] = json!("False"),
-        |p| p["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
-        |p| p["status"]["podIP"] = Value::Null,
-        |p| p["spec"]["containers"][0]["ports"] = json!([]),
-    ];
-    for (i, change) in changes.into_iter().enumerate() {
-        assert_eq!(querier(json!([]), change), None, "{i}");
-    }
-}
-
-#[test]
-fn events_about_pods_of_stores() {
-    let event = |name: &str| {
-        facts::<MountEvent>(json!({
-            "metadata": {"name": "e"}, "reason": "FailedMount",
-            "involvedObject": {"kind": "Pod", "name": name, "uid": "u"},
-            "message": "MountVolume.SetUp failed for volume \"object-storage\" : secret \"bucket\" not found",
-        }))
-    };
-    let failure = event("thanos-store-x-0").unwrap();
-    assert_eq!(failure.pod, "u");
-    assert!(failure.message.ends_with("secret \"bucket\" not found"));
-    assert_eq!(event("prometheus-k8s-0"), None);
-}
-
-/// What is in a Secret stays there: only digests are kept, of what is read and of all else.
-#[test]
-fn facts_of_secrets_hold_nothing_of_them() {
-    const PASSWORD: &str = "c2VjcmV0IHBhc3N3b3Jk";
-    let secret = json!({"metadata": {"name": "s"}, "type": "Opaque", "data": {"thanos.yaml": PASSWORD, "other": "eA=="}});
-    let read = SecretObject::read(&secret);
-    assert!(!format!("{read:?}").contains(PASSWORD));
-    let facts = read.into_parts().1;
-    let told = format!("{facts:?}");
-    assert!(
-        !told.contains(PASSWORD) && !told.contains("secret password"),
-        "{told}"
-    );
-    assert_eq!(facts.keys().collect::<Vec<_>>(), ["other", "thanos.yaml"]);
-    assert_ne!(facts["other"], facts["thanos.yaml"]);
-    let again = SecretObject::read(&secret).into_parts().1;
-    assert_eq!(facts, again);
-    assert!(
-        SecretObject::read(&json!({"metadata": {"name": "empty"}}))
-            .into_parts()
-            .1
-            .is_empty()
-    );
-}
-
-#[test]
-fn claims() {
-    let claim = |spec: Value, status: Value| {
-        facts::<ClaimObject>(json!({
-            "metadata": {"name": "data-thanos-store-x-0", "uid": "u", "labels": {"operator.thanos.io/owner": "x"}},
-            "spec": spec, "status": status,
-        }))
-    };
-    let asked = json!({"storageClassName": "fast", "resources": {"requests": {"storage": "10Gi"}}});
-    let bound = claim(
-        asked.clone(),
-        json!({"phase": "Bound", "capacity": {"storage": "10737418240"}}),
-    );
-    assert_eq!((bound.owner.as_str(), bound.uid.as_str()), ("x", "u"));
-    assert_eq!(bound.requested, Some(10 << 30));
-    assert_eq!(bound.capacity, bound.requested);
-    assert_eq!(
-        (bound.class.as_deref(), bound.bound, bound.trouble),
-        (Some("fast"), true, None)
-    );
-    let pending = claim(json!({"storageClassName": ""}), json!({"phase": "Pending"}));
-    assert_eq!(
-        (pending.class, pending.bound, pending.capacity),
-        (None, false, None)
-    );
-    let stuck = |status: &str| {
-        claim(
-            asked.clone(),
-            json!({"phase": "Bound", "conditions": [
-                {"type": "FileSystemResizePending", "status": "True", "message": "later"},
-                {"type": "ControllerResizeError", "status": status, "message": "quota exceeded"},
-            ]}),
-        )
-    };
-    assert_eq!(stuck("True").trouble.as_deref(), Some("quota exceeded"));
-    assert_eq!(stuck("False").trouble, None);
-}
-
-#[test]
-fn classes() {
-    let class = |annotations: Value, grows: Value| {
-        facts::<ClassObject>(
-            json!({"metadata": {"name": "c", "annotations": annotations}, "allowVolumeExpansion": grows}),
-        )
-    };
-    let default = class(
-        json!({"storageclass.kubernetes.io/is-default-class": "true"}),
-        json!(true),
-    );
-    assert!(default.default && default.grows);
-    let other = class(
-        json!({"storageclass.kubernetes.io/is-default-class": "false"}),
-        json!(false),
-    );
-    assert!(!other.default && !other.grows);
-    let bare = facts::<ClassObject>(json!({"metadata": {"name": "c"}}));
-    assert!(!bare.default && !bare.grows);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use thanos_controller::facts::Ended;
 
 const LISTING: &str = r#"thanos_objstore_bucket_operations_total{bucket="b",operation="iter"} 9
 thanos_objstore_bucket_operation_failures_total{bucket="b",operation="iter"} 2

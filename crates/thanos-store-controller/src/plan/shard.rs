@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Service, VolumeMount};
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, ReshardingStep, ThanosStore};
+use thanos_controller::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
@@ -15,7 +16,6 @@ use thanos_workload::{
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
 use super::{Objects, PROGRAM, identity, names, withdrawn};
 use crate::observed::Observed;
-use crate::rotation::digests;
 use crate::surge::{Pods, Surge, surge};
 
 /// Minutes that a store may take to read its bucket for the first time.
@@ -47,7 +47,7 @@ pub(super) fn add(
     let name = seen.generation.name(cr, shard);
     let is_group = spec.replicas > 1;
     let identity = identity(cr, &name, (shards > 1).then_some(shard));
-    let set = seen.sets.get(&name);
+    let set = seen.sets.get(&name).map(|shard| &shard.set);
     let secrets = digests(set, seen.secrets.as_deref());
 
     let mut annotations = pod::restarted(seen.store.annotations());
@@ -120,12 +120,12 @@ pub(super) fn add(
 
 /// The Service of a shard of the old generation, which queriers use until it is withdrawn.
 pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
-    let set = seen.sets.get(name);
+    let old = seen.sets.get(name);
     let is_named = |index: i32, shards| {
         name == names::shard(cr, index) || name == names::counted_shard(cr, index, shards)
     };
-    let index = set.and_then(|set| (0..set.shards).find(|i| is_named(*i, set.shards)));
-    let several = set.is_some_and(|set| set.shards > 1);
+    let index = old.and_then(|old| (0..old.shards).find(|i| is_named(*i, old.shards)));
+    let several = old.is_some_and(|old| old.shards > 1);
     let identity = identity(cr, name, index.filter(|_| several));
     let step = seen.reshard.as_ref().map(|r| r.step);
     let offered = step < Some(ReshardingStep::Withdrawing);
@@ -133,7 +133,7 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
         seen,
         cr,
         &identity,
-        set.is_some_and(|set| set.group),
+        old.is_some_and(|old| old.group),
         offered,
     )
 }

@@ -1,10 +1,11 @@
 use super::*;
 use crate::generation::Naming;
 use operator_runtime::ledger::Counts;
+use thanos_controller::facts::SetFacts;
 
 /// From one shard, `thanos-store-x`, to three of one pod each.
 struct World {
-    sets: BTreeMap<String, SetFacts>,
+    sets: BTreeMap<String, ShardFacts>,
     addresses: Addresses,
     listing: Listing,
 }
@@ -12,17 +13,20 @@ struct World {
 const OLD: &str = "o:1";
 const NEW: [&str; 3] = ["n0:1", "n1:1", "n2:1"];
 
-fn set(shards: i32, available: i32) -> SetFacts {
-    SetFacts {
+fn set(shards: i32, available: i32) -> ShardFacts {
+    ShardFacts {
         shards,
         applied: true,
-        current: true,
-        replicas: 1,
-        counts: Counts {
+        set: SetFacts {
+            current: true,
             replicas: 1,
-            updated_replicas: 1,
-            available_replicas: available,
-            ready_replicas: available,
+            counts: Counts {
+                replicas: 1,
+                updated_replicas: 1,
+                available_replicas: available,
+                ready_replicas: available,
+                ..Default::default()
+            },
             ..Default::default()
         },
         ..Default::default()
@@ -117,7 +121,7 @@ fn a_shard_is_complete_when_every_pod_is_as_it_should_be() {
     for change in changes {
         let mut world = World::new(vec![querier("n/q", Some(&NEW), false)]);
         assert_eq!(world.step().0, Step::Removing);
-        change(world.sets.get_mut("thanos-store-x-shard-0").unwrap());
+        change(&mut world.sets.get_mut("thanos-store-x-shard-0").unwrap().set);
         assert_eq!(world.step().0, Step::Starting);
     }
 }

@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
@@ -51,12 +51,13 @@ struct OwnerReference {
 
 /// One of the conditions in a status.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Condition {
     #[serde(rename = "type")]
     type_: String,
     status: String,
     message: String,
+    last_transition_time: Option<Time>,
 }
 
 impl Condition {

@@ -12,13 +12,24 @@ use crate::facts::{ClaimFacts, ClassFacts};
 /// How many names a message holds.
 const NAMED: usize = 3;
 
-/// The claims of a ThanosStore, and what is known of their classes.
+/// The claims of a custom resource, and what is known of their classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volumes {
     /// By name.
     pub claims: BTreeMap<String, ClaimFacts>,
     /// The StorageClasses by name; `None` if they may not be read.
     pub classes: Option<BTreeMap<String, ClassFacts>>,
+    /// What else a user can do.
+    pub remedies: Remedies,
+}
+
+/// What a user can do besides changing StorageClasses: ends of sentences.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Remedies {
+    /// If claims name no class, and there is no default.
+    pub no_class: &'static str,
+    /// If a class lets no volume grow.
+    pub no_growth: &'static str,
 }
 
 /// A condition, which may be unknown.
@@ -77,9 +88,9 @@ impl Volumes {
                 .find_map(|(_, claim)| claim.class.as_deref());
             let message = format!(
                 "{stuck} cannot grow: StorageClass {} does not set allowVolumeExpansion. Set it \
-                 there, if its driver can; or delete a claim and then its pod, one after another: \
-                 each gets a new volume of the size asked for, and fills it again",
-                class.unwrap_or("(none)")
+                 there, if its driver can; or {}",
+                class.unwrap_or("(none)"),
+                self.remedies.no_growth
             );
             return (Some(false), Reason::ExpansionNotAllowed, message);
         }
@@ -108,7 +119,8 @@ impl Volumes {
         if class.is_none() && classless && no_default {
             let message = format!(
                 "{pending} cannot be bound: the cluster has no default StorageClass. Mark one as \
-                 the default, or make a new ThanosStore that names one in spec.storage.storageClass"
+                 the default, or {}",
+                self.remedies.no_class
             );
             return (Some(false), Reason::NoStorageClass, message);
         }
@@ -160,6 +172,10 @@ mod tests {
         Volumes {
             claims: BTreeMap::from([("data-x-0".to_owned(), claim)]),
             classes: Some(BTreeMap::from([("fast".to_owned(), class)])),
+            remedies: Remedies {
+                no_class: "make another",
+                no_growth: "make it new",
+            },
         }
     }
 
@@ -196,6 +212,7 @@ mod tests {
             message.contains("data-x-0") && message.contains("fast"),
             "{message}"
         );
+        assert!(message.ends_with(", if its driver can; or make it new"));
         let mut unreadable = volumes(10, 10, Some("fast"), Some(false));
         unreadable.classes = None;
         assert_eq!(told(&unreadable, 20).0, 1, "it is tried");
@@ -203,10 +220,9 @@ mod tests {
 
     #[test]
     fn what_a_pending_claim_waits_for() {
-        assert_eq!(
-            told(&volumes(10, 0, None, Some(true)), 10).2,
-            Reason::NoStorageClass
-        );
+        let (_, _, reason, message) = told(&volumes(10, 0, None, Some(true)), 10);
+        assert_eq!(reason, Reason::NoStorageClass);
+        assert!(message.ends_with(" the default, or make another"));
         let (_, _, reason, message) = told(&volumes(10, 0, None, None), 10);
         assert_eq!(reason, Reason::VolumePending);
         assert!(message.ends_with("no volumes"), "{message}");

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::Meta;
 
-/// How the names of our pods start.
-const OURS: &str = "thanos-store-";
+/// How the names of pods of Thanos start.
+const OURS: &str = "thanos-";
 
 /// An Event.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,7 +25,7 @@ struct Involved {
     uid: String,
 }
 
-/// What decisions need to know of such an Event; `None` if it is about nobody's store.
+/// What decisions need to know of such an Event; `None` if it is about no pod of Thanos.
 pub type MountFacts = Option<Failure>;
 
 /// A volume that a node cannot mount.

@@ -1,10 +1,12 @@
-//! StatefulSets of stores, those of the Go operator included.
+//! StatefulSets of Thanos, those of the Go operator included.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use operator_runtime::ledger::Counts;
 use promop_compat::extract::Extract;
+use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use thanos_api::names::{annotation, label};
 use thanos_workload::stateful::Fixed;
 
@@ -45,19 +47,6 @@ struct RollingUpdate {
 #[serde(default)]
 struct Template {
     metadata: Meta,
-    spec: Pod,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Pod {
-    containers: Vec<Container>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Container {
-    args: Vec<String>,
 }
 
 /// What decisions need to know of a StatefulSet.
@@ -65,13 +54,9 @@ struct Container {
 pub struct SetFacts {
     /// UID of the custom resource that controls it.
     pub owner: String,
-    /// Whether this controller applies it; a former one does otherwise.
-    pub applied: bool,
-    /// Whether queriers ask one pod of several that hold the same blocks.
-    pub group: bool,
-    /// Into how many shards the blocks are divided.
-    pub shards: i32,
-    /// Digest of the pod template, as this controller rendered it.
+    /// Name of the controller that applies it; a former operator says none.
+    pub applied_by: Option<String>,
+    /// Digest of the pod template, as that controller rendered it.
     pub template_hash: Option<String>,
     /// Digest of the Secrets' content that replaced the pods last.
     pub rolled_secrets: Option<String>,
@@ -91,6 +76,30 @@ pub struct SetFacts {
     pub current: bool,
     /// Counts of pods.
     pub counts: Counts,
+}
+
+impl SetObject {
+    /// Its labels.
+    #[must_use]
+    pub const fn labels(&self) -> &Labels {
+        &self.metadata.labels
+    }
+
+    /// Its annotations.
+    #[must_use]
+    pub const fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.metadata.annotations
+    }
+
+    /// The arguments of all containers.
+    pub fn args(&self) -> impl Iterator<Item = &str> {
+        let containers = self.spec.template["spec"]["containers"].as_array();
+        let args = containers
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c["args"].as_array());
+        args.flatten().filter_map(Value::as_str)
+    }
 }
 
 impl SetFacts {
@@ -115,30 +124,14 @@ impl Extract for SetObject {
             status,
         } = self;
         let template = Template::deserialize(&spec.template).unwrap_or_default();
-        let args = template.spec.containers.iter().flat_map(|c| &c.args);
-        let told = metadata.annotations.get(annotation::SHARDS);
-        let shards = match told {
-            Some(told) => told.parse().ok(),
-            // One of the Go operator.
-            None => args.filter_map(|a| modulus(a)).next(),
-        };
         let hash = |m: &Meta, key: &str| m.annotations.get(key).cloned();
         let surging = metadata.annotations.contains_key(annotation::SURGE);
-        let applied = metadata
-            .labels
-            .get(label::CONTROLLER)
-            .is_some_and(|c| c == crate::NAME);
         let facts = SetFacts {
             owner: metadata
                 .controller()
                 .map(|o| o.uid.clone())
                 .unwrap_or_default(),
-            applied,
-            group: match applied {
-                true => metadata.labels.contains_key(label::ENDPOINT_GROUP),
-                false => spec.replicas > 1,
-            },
-            shards: shards.unwrap_or(1),
+            applied_by: metadata.labels.get(label::CONTROLLER).cloned(),
             template_hash: hash(&metadata, annotation::TEMPLATE_HASH),
             rolled_secrets: hash(&template.metadata, annotation::SECRETS_HASH),
             known_secrets: hash(&metadata, annotation::SECRETS_HASH),
@@ -158,14 +151,4 @@ impl Extract for SetObject {
         };
         (metadata.identity(), facts)
     }
-}
-
-/// The modulus in an argument that divides blocks.
-fn modulus(arg: &str) -> Option<i32> {
-    let config = arg.strip_prefix("--selector.relabel-config=")?;
-    let rest = config.split_once("modulus:")?.1.trim_start();
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..end].parse().ok()
 }

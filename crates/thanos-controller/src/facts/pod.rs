@@ -1,10 +1,11 @@
-//! Pods of stores.
+//! Pods of Thanos.
 
 use std::net::IpAddr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
+use thanos_api::names::label;
 
 use super::{Condition, Meta};
 
@@ -13,7 +14,21 @@ use super::{Condition, Meta};
 #[serde(default)]
 pub struct PodObject {
     metadata: Meta,
+    spec: Spec,
     status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    node_name: Option<String>,
+    containers: Vec<Named>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,25 +78,29 @@ struct Terminated {
 /// What decisions need to know of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFacts {
-    /// Name of the ThanosStore.
+    /// Name of the custom resource.
     pub owner: String,
     /// Name of the StatefulSet.
     pub set: String,
     /// UID.
     pub uid: String,
+    /// Its node, if it has one.
+    pub node: Option<String>,
     /// Its address.
     pub ip: Option<IpAddr>,
     /// Whether it is ready, and not going.
     pub ready: bool,
+    /// Since when its readiness is what it is.
+    pub changed: Option<jiff::Timestamp>,
     /// What it does.
     pub state: PodState,
-    /// How the store ended last, if it did.
+    /// How Thanos ended last, if it did.
     pub ended: Option<Ended>,
-    /// How often the store was started again.
+    /// How often Thanos was started again.
     pub restarts: i32,
 }
 
-/// How a store ended.
+/// How Thanos ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ended {
     /// Why, as in `exit code 1`.
@@ -98,9 +117,9 @@ pub enum PodState {
     /// Its node prepares it.
     #[default]
     Starting,
-    /// Its node cannot start the store: why.
+    /// Its node cannot start Thanos: why.
     Waiting(String),
-    /// The store runs.
+    /// Thanos runs.
     Running,
     /// It is ordered to stop.
     Going,
@@ -113,18 +132,23 @@ impl Extract for PodObject {
     type Facts = PodFacts;
 
     fn into_parts(self) -> (ObjectMeta, PodFacts) {
-        let Self { metadata, status } = self;
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
         let going = metadata.deletion_timestamp.is_some();
-        let mut containers = status.container_statuses.iter();
-        let store = containers.find(|c| c.name == crate::plan::PROGRAM);
-        let unscheduled = Condition::find(&status.conditions, "PodScheduled", "False");
-        let state = match (unscheduled, store) {
+        let program = metadata.labels.get(label::NAME).map_or("", String::as_str);
+        let thanos = main(program, &spec.containers, &status.container_statuses);
+        let conditions = &status.conditions;
+        let unscheduled = Condition::find(conditions, "PodScheduled", "False");
+        let state = match (unscheduled, thanos) {
             _ if going => PodState::Going,
             (Some(why), _) => PodState::Unscheduled(why.message.clone()),
-            (None, Some(store)) => store.state(),
+            (None, Some(thanos)) => thanos.state(),
             (None, None) => PodState::Starting,
         };
-        let ended = store.and_then(Container::ended);
+        let ended = thanos.and_then(Container::ended);
         let controller = metadata.controller();
         let facts = PodFacts {
             owner: metadata.owner(),
@@ -133,14 +157,30 @@ impl Extract for PodObject {
                 .map(|o| o.name.clone())
                 .unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
+            node: spec.node_name.filter(|n| !n.is_empty()),
             ip: status.pod_ip,
-            ready: Condition::find(&status.conditions, "Ready", "True").is_some() && !going,
+            ready: Condition::find(conditions, "Ready", "True").is_some() && !going,
+            changed: conditions
+                .iter()
+                .find(|c| c.type_ == "Ready")
+                .and_then(|c| c.last_transition_time.as_ref())
+                .map(|time| time.0),
             state,
             ended,
-            restarts: store.map_or(0, |s| s.restart_count),
+            restarts: thanos.map_or(0, |c| c.restart_count),
         };
         (metadata.identity(), facts)
     }
+}
+
+/// Of the containers of a pod the one that runs Thanos, which is named as `program` or begins with
+/// it. Those of users, and those that were put there by others, are beside it in any order.
+fn main<'a>(program: &str, made: &[Named], all: &'a [Container]) -> Option<&'a Container> {
+    let named = |is: &dyn Fn(&str) -> bool| all.iter().find(|c| is(&c.name));
+    let begins = |name: &str| !program.is_empty() && name.starts_with(program);
+    named(&|name| name == program)
+        .or_else(|| named(&begins))
+        .or_else(|| made.first().and_then(|first| named(&|n| n == first.name)))
 }
 
 impl Container {
@@ -171,3 +211,6 @@ impl Container {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ struct Status {
 /// What decisions need to know of a claim.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClaimFacts {
-    /// Name of the ThanosStore.
+    /// Name of the custom resource.
     pub owner: String,
     /// UID.
     pub uid: String,

@@ -1,0 +1,133 @@
+//! The Secrets that pods read when they start. Pure.
+
+use k8s_openapi::api::core::v1::SecretKeySelector;
+use promop_compat::model::Key;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use crate::facts::SecretFacts;
+
+/// What the Secrets hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// They may not be watched.
+    Unwatched,
+    /// Something is not there: what, and which field asks for it.
+    Missing(String),
+    /// The digest of all that is read.
+    Digest(String),
+}
+
+/// Looks at the Secrets of a namespace; `None` if they may not be watched. `keys` are those that are
+/// read, with the field that names each.
+#[must_use]
+pub fn content<'a, F: Display>(
+    keys: impl IntoIterator<Item = (F, &'a SecretKeySelector)>,
+    namespace: &str,
+    secrets: Option<&BTreeMap<Key, SecretFacts>>,
+) -> Content {
+    let Some(secrets) = secrets else {
+        return Content::Unwatched;
+    };
+    let mut all = Sha256::new();
+    for (field, key) in keys {
+        let required = !key.optional.unwrap_or(false);
+        let secret = secrets.get(&Key::new(namespace, key.name.as_str()));
+        let value = secret.and_then(|s| s.get(&key.key));
+        let missing = match (secret, value) {
+            (None, _) => format!("Secret {namespace}/{} does not exist ({field})", key.name),
+            (Some(_), None) => {
+                format!(
+                    "Secret {namespace}/{} has no key {} ({field})",
+                    key.name, key.key
+                )
+            }
+            (Some(_), Some(digest)) => {
+                all.update(digest.bytes());
+                continue;
+            }
+        };
+        if required {
+            return Content::Missing(missing);
+        }
+        all.update([0]);
+    }
+    let digest = all.finalize();
+    Content::Digest(
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::SecretObject;
+    use promop_compat::extract::Extract;
+    use serde_json::json;
+
+    /// What a namespace holds, of three keys; the last one need not be there.
+    fn seen(secrets: Option<&BTreeMap<Key, SecretFacts>>) -> Content {
+        let key = |name: &str, key: &str, optional| SecretKeySelector {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            optional,
+        };
+        let keys = [
+            ("spec.bucket", key("s3", "thanos.yaml", None)),
+            ("spec.cache", key("cache", "c", None)),
+            ("spec.other", key("cache", "d", Some(true))),
+        ];
+        content(keys.iter().map(|(field, key)| (field, key)), "n", secrets)
+    }
+
+    fn secrets(all: &[(&str, serde_json::Value)]) -> BTreeMap<Key, SecretFacts> {
+        let facts =
+            |data: &serde_json::Value| SecretObject::read(&json!({"data": data})).into_parts().1;
+        all.iter()
+            .map(|(name, data)| (Key::new("n", *name), facts(data)))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_field() {
+        let missing = |all: &[(&str, serde_json::Value)]| match seen(Some(&secrets(all))) {
+            Content::Missing(what) => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(missing(&[]), "Secret n/s3 does not exist (spec.bucket)");
+        let s3 = ("s3", json!({"thanos.yaml": "eA=="}));
+        assert_eq!(
+            missing(&[("s3", json!({"other": "eA=="}))]),
+            "Secret n/s3 has no key thanos.yaml (spec.bucket)"
+        );
+        assert!(missing(&[s3]).ends_with("(spec.cache)"));
+        assert_eq!(seen(None), Content::Unwatched);
+    }
+
+    #[test]
+    fn only_what_is_read_decides() {
+        let digest = |s3: &str, other: &str, optional: serde_json::Value| {
+            let all = [
+                ("s3", json!({"thanos.yaml": s3, "other": other})),
+                ("cache", optional),
+            ];
+            match seen(Some(&secrets(&all))) {
+                Content::Digest(digest) => digest,
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = digest("eA==", "eA==", json!({"c": "eA=="}));
+        assert_eq!(first.len(), 16);
+        assert_eq!(first, digest("eA==", "eQ==", json!({"c": "eA=="})));
+        assert_ne!(first, digest("eQ==", "eA==", json!({"c": "eA=="})));
+        assert_ne!(
+            first,
+            digest("eA==", "eA==", json!({"c": "eA==", "d": "eA=="}))
+        );
+    }
+}

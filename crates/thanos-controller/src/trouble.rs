@@ -1,0 +1,105 @@
+//! Why a pod does not run, as its node says. Pure.
+
+use thanos_api::names::Reason;
+
+use crate::facts::{Ended, PodFacts, PodState};
+
+/// How many characters of a log are told.
+const WORDS: usize = 300;
+
+/// Why a pod does not start, or does not stay; `None` if nobody says so. `unmounted` is what its node
+/// says of a volume that it cannot mount.
+#[must_use]
+pub fn trouble(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(Reason, String)> {
+    match (&pod.state, &pod.ended) {
+        (PodState::Going, _) => None,
+        (PodState::Starting, None) => {
+            unmounted.map(|why| (Reason::SecretMissing, format!("{name} waits: {why}")))
+        }
+        (PodState::Waiting(why), _) => {
+            Some((Reason::PodFailing, format!("{name} does not start: {why}")))
+        }
+        (_, Some(ended)) if !pod.ready => {
+            let Ended { how, words } = ended;
+            let last: String = cause(words).chars().take(WORDS).collect();
+            let message = format!("{name} ends ({how}){}: {last}", again(pod));
+            Some((Reason::PodFailing, message))
+        }
+        _ => None,
+    }
+}
+
+/// How often Thanos was started again, to go on a sentence.
+#[must_use]
+pub fn again(pod: &PodFacts) -> String {
+    match pod.restarts {
+        0 => String::new(),
+        times => format!(", and has started again {times} times"),
+    }
+}
+
+/// Of the end of a log: what its last line says is wrong, without the stack that follows it.
+fn cause(words: &str) -> &str {
+    let last = words.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or_default();
+    let from = last.find("err=\"").map_or(0, |at| at + 5);
+    let to = last.find("\\ngithub.com/").unwrap_or(last.len());
+    last.get(from..to).unwrap_or(last).trim_end_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: PodState, ready: bool, words: Option<&str>) -> Option<(Reason, String)> {
+        let pod = PodFacts {
+            ready,
+            state,
+            ended: words.map(|words| Ended {
+                how: "exit code 1".into(),
+                words: words.into(),
+            }),
+            restarts: 3,
+            ..Default::default()
+        };
+        trouble("x-0", &pod, Some("secret not found"))
+    }
+
+    fn is(reason: Reason, message: &str) -> Option<(Reason, String)> {
+        Some((reason, message.to_owned()))
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_running() {
+        assert_eq!(
+            told(PodState::Starting, false, None),
+            is(Reason::SecretMissing, "x-0 waits: secret not found")
+        );
+        assert_eq!(
+            told(PodState::Waiting("ErrImagePull: x".into()), false, None),
+            is(Reason::PodFailing, "x-0 does not start: ErrImagePull: x")
+        );
+        let ended = "x-0 ends (exit code 1), and has started again 3 times: flag unknown";
+        for state in [PodState::Starting, PodState::Running] {
+            let words = "a\nflag unknown\n";
+            assert_eq!(
+                told(state, false, Some(words)),
+                is(Reason::PodFailing, ended)
+            );
+        }
+    }
+
+    #[test]
+    fn a_pod_that_runs_or_goes_is_none() {
+        assert_eq!(told(PodState::Running, true, Some("ended before")), None);
+        assert_eq!(told(PodState::Running, false, None), None);
+        assert_eq!(told(PodState::Going, false, Some("stopped")), None);
+    }
+
+    #[test]
+    fn the_stack_in_a_log_is_left_out() {
+        let log = r#"level=error err="open x: denied\ngithub.com/thanos-io\nmain.main""#;
+        assert_eq!(cause(log), "open x: denied");
+        assert_eq!(cause(r#"level=error err="denied""#), "denied");
+    }
+}
