@@ -42,6 +42,14 @@ pub const STORE: Program = Program {
     workload: "StatefulSet",
 };
 
+/// The controller of ThanosReceive.
+pub const RECEIVE: Program = Program {
+    name: "thanos-receive-controller",
+    kind: "ThanosReceive",
+    plural: "thanosreceives",
+    workload: "StatefulSet",
+};
+
 impl Program {
     /// The binary under test.
     #[must_use]

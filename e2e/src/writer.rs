@@ -24,6 +24,8 @@ pub struct Stream {
     pub series: usize,
     /// Time between two ticks, in milliseconds.
     pub every: i64,
+    /// How long after their time samples are written, in milliseconds.
+    pub behind: i64,
 }
 
 impl Stream {
@@ -34,6 +36,7 @@ impl Stream {
             metric: metric.to_owned(),
             series: 40,
             every: 250,
+            behind: 0,
         }
     }
 
@@ -149,7 +152,9 @@ async fn write(
     for number in 0.. {
         // What is late is written at once, one after another, with the times that it should have had.
         let time = first + number * stream.every;
-        let ahead = (time - now()).try_into().unwrap_or_default();
+        let ahead = (time + stream.behind - now())
+            .try_into()
+            .unwrap_or_default();
         tokio::time::sleep(Duration::from_millis(ahead)).await;
         if stop.load(Ordering::Relaxed) {
             return;
