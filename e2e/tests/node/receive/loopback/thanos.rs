@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use e2e::controller::http_get;
@@ -46,14 +47,11 @@ impl Thanos {
         if let Some((_, ports)) = self.ports.iter().find(|(n, _)| n == name) {
             return *ports;
         }
-        let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let all = [listen(), listen(), listen(), listen()];
-        let port = |i: usize| all[i].local_addr().unwrap().port();
         let ports = Ports {
-            http: port(0),
-            grpc: port(1),
-            write: port(2),
-            capnproto: port(3),
+            http: free_port(),
+            grpc: free_port(),
+            write: free_port(),
+            capnproto: free_port(),
         };
         self.ports.push((name.to_owned(), ports));
         ports
@@ -244,6 +242,18 @@ impl Drop for Thanos {
         match std::thread::panicking() {
             true => eprintln!("data and logs are in {}", self.folder.display()),
             false => drop(std::fs::remove_dir_all(&self.folder)),
+        }
+    }
+}
+
+/// A port that nobody uses, and that no connection is given: a program must find it free again.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 32_000, "no port is free");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }
