@@ -43,7 +43,7 @@ with_cluster() {
   local name=$1 features=$2 threads=$3
   shift 3
   step "build the controllers"
-  cargo build --quiet -p thanos-query-controller -p thanos-store-controller
+  cargo build --quiet -p thanos-query-controller -p thanos-receive-controller -p thanos-store-controller
   step "cluster $name up $*"
   hack/cluster.sh up --name "$name" "$@"
   cluster=$name
@@ -86,7 +86,7 @@ prepare_api() {
 prepare_node() {
   # From an empty cluster to one that is empty again.
   local controller
-  for controller in thanos-query-controller thanos-store-controller; do
+  for controller in thanos-query-controller thanos-receive-controller thanos-store-controller; do
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
       "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
   done

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::component::Verdict;
 use crate::error::Error;
 use crate::events::Events;
-use crate::ledger::{Owned, Owner, Surplus};
-use crate::plan::{Amendment, ObjectKey, Planned};
+use crate::ledger::{Owned, Owner};
+use crate::plan::{Amendment, ObjectKey, Onto, Planned};
 use crate::precondition::Conditional;
 use crate::undeclared;
 
@@ -46,9 +46,10 @@ impl Writer<'_> {
 
     /// Applies `object`. `uid` is that of the object known under this name, if one is.
     pub async fn apply(&self, object: &Planned, uid: Option<&str>) -> Result<Owned, Refusal> {
-        let precondition = match uid {
-            Some(uid) => ("uid", uid),
-            None => ("resourceVersion", ONLY_CREATE),
+        let precondition = match (uid, &object.onto) {
+            (Some(_), Onto::Version(version)) => ("resourceVersion", version.as_str()),
+            (Some(uid), Onto::Any) => ("uid", uid),
+            (None, _) | (Some(_), Onto::Nothing) => ("resourceVersion", ONLY_CREATE),
         };
         match self.send(object, precondition).await {
             Ok(applied) => Ok(applied),
@@ -117,23 +118,24 @@ impl Writer<'_> {
         }
     }
 
-    /// Deletes an object that is no longer wanted; only the very one that is known.
+    /// Deletes an object; only the very one that is known.
     pub async fn delete(
         &self,
         resource: &kube::core::ApiResource,
-        surplus: &Surplus,
+        key: &ObjectKey,
+        uid: &str,
     ) -> Result<(), Error> {
         let api: Api<Owned> =
             Api::namespaced_with(self.client.clone(), &self.owner.namespace, resource);
         let params = DeleteParams::background().preconditions(Preconditions {
-            uid: Some(surplus.uid.clone()),
+            uid: Some(uid.to_owned()),
             resource_version: None,
         });
-        match api.delete(&surplus.key.name, &params).await {
+        match api.delete(&key.name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(source) => Err(Error::Delete {
-                object: surplus.key.clone(),
+                object: key.clone(),
                 source: Box::new(source),
             }),
         }

@@ -150,6 +150,10 @@ pub trait Component: Send + Sync + Sized + 'static {
     fn amended_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
+    /// Every kind that a plan may delete objects of that others own. Drives RBAC.
+    fn removed_kinds() -> Vec<ApiResource> {
+        Vec::new()
+    }
     /// The Prometheus Operator kinds in use, with the verbs they need.
     fn needs() -> Vec<Need>;
     /// Every kind that a decision reads, with how it gets into the views.

@@ -41,7 +41,7 @@ pub use conditions::{Conditions, Required};
 pub use error::Invalid;
 pub use inquiry::{Answers, Inquiry};
 pub use monitored::{Monitored, Monitoring};
-pub use plan::{Amendment, ObjectKey, Plan, Planned};
+pub use plan::{Amendment, ObjectKey, Onto, Plan, Planned, Removal};
 pub use related::{Related, Spec};
 pub use run::run;
 pub use view::View;

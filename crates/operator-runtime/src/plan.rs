@@ -37,6 +37,21 @@ pub struct Planned {
     pub key: ObjectKey,
     /// The complete body. Keys are sorted, so equal plans are equal bytes.
     pub body: Value,
+    /// What it may be sent onto.
+    pub onto: Onto,
+}
+
+/// What an object may be sent onto.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Onto {
+    /// Whatever is there.
+    #[default]
+    Any,
+    /// Nothing: it was not there when the plan was made.
+    Nothing,
+    /// The very resource version that the plan was made from. For objects that hold a state of ours:
+    /// two passes never decide from the same one.
+    Version(String),
 }
 
 /// A change to an object that somebody else owns, such as the size of a claim. Planned only while
@@ -53,6 +68,17 @@ pub struct Amendment {
     pub patch: Value,
 }
 
+/// An object that somebody else owns, and that is deleted: a pod that is to be replaced, or a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// Where the API server serves this kind.
+    pub resource: ApiResource,
+    /// Group, kind and name.
+    pub key: ObjectKey,
+    /// UID of the very object that is meant.
+    pub uid: String,
+}
+
 /// The objects of one custom resource, in the order in which they are applied.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -62,6 +88,7 @@ pub struct Plan {
     objects: Vec<Planned>,
     left: Vec<String>,
     amendments: Vec<Amendment>,
+    removals: Vec<Removal>,
 }
 
 impl Plan {
@@ -85,12 +112,22 @@ impl Plan {
             objects: Vec::new(),
             left: Vec::new(),
             amendments: Vec::new(),
+            removals: Vec::new(),
         }
     }
 
     /// Adds an object. Namespace, owner reference and the controller's label are set here, so no
     /// builder can forget them.
     pub fn push<T>(&mut self, object: T)
+    where
+        T: Resource<DynamicType = ()> + Serialize,
+    {
+        self.push_onto(Onto::Any, object);
+    }
+
+    /// Adds an object that is sent only onto what the plan was made from. If something else is there
+    /// by then, the pass ends, and the next one sees it.
+    pub fn push_onto<T>(&mut self, onto: Onto, object: T)
     where
         T: Resource<DynamicType = ()> + Serialize,
     {
@@ -115,6 +152,7 @@ impl Plan {
             },
             resource,
             body,
+            onto,
         });
     }
 
@@ -128,6 +166,18 @@ impl Plan {
     #[must_use]
     pub fn amendments(&self) -> &[Amendment] {
         &self.amendments
+    }
+
+    /// Deletes an object of the same namespace that somebody else owns, after everything is applied
+    /// and amended.
+    pub fn remove(&mut self, removal: Removal) {
+        self.removals.push(removal);
+    }
+
+    /// The objects of others that are deleted, in their order.
+    #[must_use]
+    pub fn removals(&self) -> &[Removal] {
+        &self.removals
     }
 
     /// Leaves owned objects whose names start with `prefix` as they are, if they exist: what they

@@ -27,6 +27,9 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
     for amended in C::amended_kinds() {
         rules.allow(&amended.group, &amended.plural, &["patch"]);
     }
+    for removed in C::removed_kinds() {
+        rules.allow(&removed.group, &removed.plural, &["delete"]);
+    }
     for related in C::related() {
         if !related.cluster_scoped && !related.granted_apart {
             rules.allow(&related.resource.group, &related.resource.plural, &READ);

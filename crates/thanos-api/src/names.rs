@@ -27,6 +27,8 @@ pub mod label {
     pub const OWNER: &str = "operator.thanos.io/owner";
     /// On the objects of a store shard: its number, from 0.
     pub const SHARD: &str = "operator.thanos.io/shard";
+    /// On the objects of a hashring of ingesters: its name.
+    pub const HASHRING: &str = "operator.thanos.io/hashring";
     /// The controller that applies an object, by which it finds its objects again.
     pub const CONTROLLER: &str = "operator.thanos.io/controller";
     /// On a Service: the port `grpc` serves the StoreAPI; queriers pick it up.
@@ -59,6 +61,11 @@ pub mod annotation {
     pub const RESTART: &str = "operator.thanos.io/restarted-at";
     /// On the StatefulSet of a store shard: into how many shards the blocks are divided.
     pub const SHARDS: &str = "operator.thanos.io/shards";
+    /// On the StatefulSet of a hashring: its name, which may be too long for a label.
+    pub const HASHRING: &str = "operator.thanos.io/hashring";
+    /// On routers: whether the number of a tenant's series is limited. Thanos decides at its start
+    /// whether it asks for that number.
+    pub const HEAD_SERIES_LIMITS: &str = "operator.thanos.io/head-series-limits";
     /// On a StatefulSet: digest of the pod template, by which a change of it is known before it is
     /// made.
     pub const TEMPLATE_HASH: &str = "operator.thanos.io/template-hash";
@@ -113,7 +120,7 @@ pub mod former {
         Kind {
             name: "ThanosReceive",
             controller: Some("thanos-receive-controller"),
-            remedy: LATER,
+            remedy: "install thanos-receive-controller as well, which takes them over",
         },
         Kind {
             name: "ThanosRuler",
@@ -175,6 +182,8 @@ api_strings! {
         ObjectStorageReady = "ObjectStorageReady",
         /// Does every pod have the volume that the spec asks for?
         VolumesReady = "VolumesReady",
+        /// Are the hashrings as the spec asks for them, and does every router have them?
+        HashringStable = "HashringStable",
         /// Do pods follow when the configuration in their Secrets changes?
         SecretRotation = "SecretRotation",
     }
@@ -275,6 +284,29 @@ api_strings! {
         VolumesGrowing = "VolumesGrowing",
         /// `VolumesReady`: the StorageClass does not let volumes grow.
         ExpansionNotAllowed = "ExpansionNotAllowed",
+        /// `ObjectStorageReady`: every ingester runs with its object storage.
+        Configured = "Configured",
+        /// `ObjectStorageReady`: no hashring has an object storage; nothing is uploaded.
+        NotConfigured = "NotConfigured",
+        /// `HashringStable`: the hashrings are as the spec asks for them, and every router has them.
+        Stable = "Stable",
+        /// `HashringStable`: new members start.
+        Starting = "Starting",
+        /// `HashringStable`: new members are ready and about to join.
+        Joining = "Joining",
+        /// `HashringStable`: routers learn of a change.
+        Publishing = "Publishing",
+        /// `HashringStable`: a member that left uploads what it holds.
+        Draining = "Draining",
+        /// `HashringStable`: stores learn of what a member that left has uploaded.
+        WaitingForStores = "WaitingForStores",
+        /// `HashringStable`: a member that left goes.
+        Removing = "Removing",
+        /// `HashringStable`: a member that left has no object storage to upload to.
+        NoObjectStorage = "NoObjectStorage",
+        /// `HashringStable`: routers would not accept the hashring that the spec asks for; the
+        /// message says why.
+        Refused = "Refused",
         /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
         Watched = "Watched",
         /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.
@@ -291,6 +323,8 @@ api_strings! {
         ReplicaLabelLearned = "ReplicaLabelLearned",
         /// The number of shards changes: the step that begins.
         Resharding = "Resharding",
+        /// A hashring changes: the step that begins.
+        Hashring = "Hashring",
     }
 }
 

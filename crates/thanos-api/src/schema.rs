@@ -317,6 +317,84 @@ pub(crate) fn required_secret_key(generator: &mut SchemaGenerator) -> Schema {
     schema_from(schema)
 }
 
+/// A reference to one key of a Secret, which may be left out as a whole.
+pub(crate) fn optional_secret_key(generator: &mut SchemaGenerator) -> Schema {
+    optional(required_secret_key(generator).to_value())
+}
+
+/// How many copies of a sample there are.
+pub(crate) fn replication_factor(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "integer",
+        "format": "int32",
+        "minimum": 1,
+        "maximum": 5,
+        "x-kubernetes-validations": [{
+            "rule": "self != 4",
+            "message": "must be 1, 2, 3 or 5: 4 copies bear the loss of no more members than 3",
+        }],
+    })
+}
+
+/// The name of a hashring.
+pub(crate) fn hashring_name(_: &mut SchemaGenerator) -> Schema {
+    let mut schema = ruled(
+        253,
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "must be a DNS name: lower case letters, digits, dashes and dots",
+    );
+    schema["minLength"] = json!(1);
+    schema_from(schema)
+}
+
+/// External labels of Thanos.
+pub(crate) fn external_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "nullable": true,
+        "minProperties": 1,
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 512},
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.matches('^[a-zA-Z_][a-zA-Z0-9_]*$'))",
+            "message": "names must be Prometheus label names: letters, digits and underscores, not starting with a digit",
+        }],
+    })
+}
+
+/// The name of one label, as Prometheus knows them.
+pub(crate) fn label_name(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        128,
+        "self.matches('^([a-zA-Z_][a-zA-Z0-9_]*)?$')",
+        "must be a Prometheus label name: letters, digits and underscores, not starting with a digit",
+    ))
+}
+
+const TENANT: (&str, &str) = (
+    "size(self) > 0 && !self.contains('/') && self != '.' && self != '..'",
+    "must be the name of a tenant, without slashes: Thanos refuses these",
+);
+
+/// The name of a tenant.
+pub(crate) fn tenant(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(128, TENANT.0, TENANT.1))
+}
+
+/// Names of tenants, or patterns of them.
+pub(crate) fn tenants(_: &mut SchemaGenerator) -> Schema {
+    list(500, ruled(128, TENANT.0, TENANT.1))
+}
+
+/// The URL of an HTTP API.
+pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        1024,
+        "self.matches('^https?://[^/ ]+(/[^ ]*)?$')",
+        "must be a URL such as http://thanos-query.monitoring.svc:9090",
+    ))
+}
+
 /// A point in time: an RFC 3339 timestamp, or a duration that is counted from now.
 pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(

@@ -95,19 +95,20 @@ pub(crate) fn observe(
     };
     let ready = own.ready_addresses(&namespace);
     let addresses = own.with_missing(ready.clone());
+    let listed = own.listed_addresses(&namespace);
     let situation = Situation {
         cr: &cr,
         sets: &own.sets,
         wanted: generation,
         addresses: &addresses,
+        listed: &listed,
         listing: &listing,
     };
     let reshard = reshard(&situation);
     let unknown: BTreeMap<String, String> = current
         .iter()
         .filter_map(|name| {
-            let all = ready.get(name).map_or(&[][..], Vec::as_slice);
-            let querier = listing.not_joined(all, all)?;
+            let querier = listing.not_joined(listed.get(name)?, ready.get(name)?)?;
             Some((name.clone(), format!("querier {}", querier.pod)))
         })
         .collect();
@@ -184,6 +185,13 @@ pub(crate) fn observe(
     Seen { observed, report }
 }
 
+/// Where queriers ask all pods of a StatefulSet at once.
+fn group(namespace: &str, set: &str) -> String {
+    let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
+    let address = store_api::group_address(&Key::new(namespace, set), grpc);
+    listing::group(&address)
+}
+
 /// What belongs to one ThanosStore.
 struct Own<'a> {
     sets: BTreeMap<String, ShardFacts>,
@@ -214,19 +222,30 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Where queriers ask each StatefulSet: the addresses of its ready pods, or that of the group.
+    /// Where queriers are to ask each StatefulSet: the addresses of its ready pods, or that of the
+    /// group.
     fn ready_addresses(&self, namespace: &str) -> Addresses {
-        let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
         let of_set = |(name, shard): (&String, &ShardFacts)| {
             if shard.group {
-                let service = Key::new(namespace, name.as_str());
-                let address = store_api::group_address(&service, grpc);
-                return (name.clone(), vec![listing::group(&address)]);
+                return (name.clone(), vec![group(namespace, name)]);
             }
             let ips = self.ready_pods(name).filter_map(|(_, pod)| pod.ip);
             (name.clone(), ips.map(listing::address).collect())
         };
         self.sets.iter().map(of_set).collect()
+    }
+
+    /// Where queriers may still ask each StatefulSet. They follow a change late: of the number of
+    /// replicas, which makes pods a group or endpoints of their own, and of pods that get ready or
+    /// stop to be.
+    fn listed_addresses(&self, namespace: &str) -> Addresses {
+        let of_set = |name: &String| {
+            let pods = self.pods.values().filter(|pod| pod.set == *name);
+            let pods = pods.filter_map(|pod| pod.ip).map(listing::address);
+            let all = pods.chain([group(namespace, name)]).collect();
+            (name.clone(), all)
+        };
+        self.sets.keys().map(of_set).collect()
     }
 
     /// With an address that nobody lists, as long as a pod is wanted and not ready.

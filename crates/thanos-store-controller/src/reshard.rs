@@ -26,7 +26,7 @@ pub struct Reshard {
     pub old: Vec<String>,
 }
 
-/// The addresses of a StatefulSet's pods, as queriers list them.
+/// The addresses of each StatefulSet, as queriers list them.
 pub type Addresses = BTreeMap<String, Vec<String>>;
 
 /// What the decision is made of.
@@ -38,8 +38,10 @@ pub struct Situation<'a> {
     pub sets: &'a BTreeMap<String, ShardFacts>,
     /// The generation that it is to have.
     pub wanted: Generation,
-    /// Where queriers ask each StatefulSet: the addresses of its ready pods.
+    /// Where queriers are to ask each StatefulSet: the addresses of its ready pods.
     pub addresses: &'a Addresses,
+    /// Where they may still ask it: every address that it may be listed by.
+    pub listed: &'a Addresses,
     /// What the queriers say.
     pub listing: &'a Listing,
 }
@@ -81,15 +83,11 @@ fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
         );
         return (Step::Starting, message);
     }
-    let addresses = |names: &[String]| -> Vec<String> {
-        names
-            .iter()
-            .filter_map(|name| it.addresses.get(name))
-            .flatten()
-            .cloned()
-            .collect()
+    let of = |all: &Addresses, names: &[String]| -> Vec<String> {
+        let all = names.iter().filter_map(|name| all.get(name));
+        all.flatten().cloned().collect()
     };
-    let (new, old) = (addresses(new), addresses(old));
+    let (new, old) = (of(it.addresses, new), of(it.listed, old));
     if let Some(querier) = it.listing.not_joined(&old, &new) {
         return (
             Step::Joining,

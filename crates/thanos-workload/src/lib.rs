@@ -16,6 +16,7 @@ pub mod pod;
 pub mod policy;
 pub mod probes;
 pub mod quantity;
+pub mod remote_write;
 mod scheduling;
 mod security;
 pub mod service;
@@ -39,6 +40,14 @@ pub mod ports {
     pub const GRPC: &str = "grpc";
     /// Its number.
     pub const GRPC_NUMBER: i32 = 10901;
+    /// Name of the port that takes samples by remote write.
+    pub const REMOTE_WRITE: &str = "remote-write";
+    /// Its number.
+    pub const REMOTE_WRITE_NUMBER: i32 = 19291;
+    /// Name of the port that takes samples from routers by Cap'n Proto.
+    pub const CAPNPROTO: &str = "capnproto";
+    /// Its number.
+    pub const CAPNPROTO_NUMBER: i32 = 19391;
 }
 
 /// A field of a spec that cannot be used, and why.

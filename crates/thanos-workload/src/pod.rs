@@ -1,7 +1,7 @@
 //! Pods of Thanos, as Pod Security "restricted" wants them.
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Probe,
+    Container, ContainerPort, EnvVar, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Probe,
     ResourceRequirements, SleepAction, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -32,6 +32,8 @@ pub struct Pod<'a> {
     pub image: String,
     /// Its command line.
     pub args: Vec<String>,
+    /// Environment variables that the operator needs.
+    pub env: Vec<EnvVar>,
     /// Its ports.
     pub ports: Vec<ContainerPort>,
     /// Its CPU and memory.
@@ -112,7 +114,7 @@ impl Pod<'_> {
 
         let volumes = volumes.split_off(self.claimed.len());
 
-        let mut env = Vec::new();
+        let mut env = self.env;
         let field = at("additionalEnv");
         let additional = more.additional_env.as_deref();
         unique::append(&mut env, additional, &field, "name", |e| e.name.clone())?;

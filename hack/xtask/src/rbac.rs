@@ -17,6 +17,7 @@ const NAMESPACE: &str = "thanos-system";
 pub fn files() -> Result<Vec<(String, String)>> {
     let controllers = [
         controller::<thanos_query_controller::QueryController>()?,
+        controller::<thanos_receive_controller::ReceiveController>()?,
         controller::<thanos_store_controller::StoreController>()?,
     ];
     Ok(controllers.into_iter().flatten().collect())

@@ -7,7 +7,7 @@ use crate::apply::{Refusal, Writer};
 use crate::component::{Component, Verdict};
 use crate::error::Error;
 use crate::ledger::Owner;
-use crate::plan::{ObjectKey, Plan};
+use crate::plan::{ObjectKey, Plan, Removal};
 
 /// How it went.
 pub(super) struct Converged {
@@ -27,7 +27,7 @@ impl From<Verdict> for Converged {
     }
 }
 
-/// Applies what differs, in order, then amends the objects of others, then deletes what is not
+/// Applies what differs, in order, then amends and deletes objects of others, then deletes what is not
 /// wanted any more. Nothing is amended unless everything was applied, and nothing is deleted unless
 /// everything was amended.
 pub(super) async fn converge<C: Component>(
@@ -80,6 +80,12 @@ pub(super) async fn converge<C: Component>(
             Err(Refusal::Error(error)) => return failed(cx, &amendment.key, error),
         }
     }
+    for removal in plan.removals() {
+        let Removal { resource, key, uid } = removal;
+        if let Err(error) = writer.delete(resource, key, uid).await {
+            return failed(cx, key, error);
+        }
+    }
     let surplus = cx.hub.state().ledger.surplus(owner, plan);
     let kinds = match surplus.is_empty() {
         true => Vec::new(),
@@ -88,7 +94,9 @@ pub(super) async fn converge<C: Component>(
     for object in surplus {
         let kind = kinds.iter().find(|k| k.is_of(&object.key));
         if let Some(kind) = kind
-            && let Err(error) = writer.delete(&kind.resource, &object).await
+            && let Err(error) = writer
+                .delete(&kind.resource, &object.key, &object.uid)
+                .await
         {
             return failed(cx, &object.key, error);
         }

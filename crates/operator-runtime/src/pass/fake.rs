@@ -11,6 +11,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
+use crate::apply::ONLY_CREATE;
+
 /// A request as tests compare it: method and the last parts of its path.
 pub type Line = String;
 
@@ -123,7 +125,9 @@ fn apply(state: &mut State, path: &str, mut body: Value) -> Response<Body> {
     let target = path.trim_end_matches("/status").to_owned();
     let known = state.objects.get(&target);
     let wanted = body["metadata"]["resourceVersion"].take();
-    if known.is_some() && wanted == "1" {
+    let is_another =
+        |known: &Value| wanted == ONLY_CREATE || known["metadata"]["resourceVersion"] != wanted;
+    if wanted.is_string() && known.is_some_and(is_another) {
         return status(409, "Conflict", "the object has been modified");
     }
     let uid = known.map_or_else(

@@ -14,6 +14,7 @@ use crate::plan::ObjectKey;
 
 mod amendments;
 mod inquiries;
+mod removals;
 
 struct Bench {
     fake: Fake,

@@ -1,5 +1,6 @@
 //! A controller for tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::component::{Cluster, Component, Outcome, OwnedKind, Told};
 use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::inquiry::Inquiry;
-use crate::plan::{Amendment, ObjectKey, Plan};
+use crate::plan::{Amendment, ObjectKey, Onto, Plan, Removal};
 use crate::related::{Related, Spec};
 use crate::view::View;
 
@@ -53,6 +54,13 @@ pub struct ToySpec {
     /// The patches of claims, by name.
     #[serde(default)]
     amends: Vec<(String, Value)>,
+    /// Names of claims to delete.
+    #[serde(default)]
+    removes: Vec<String>,
+    /// What is in every ConfigMap.
+    content: Option<String>,
+    /// The resource version that ConfigMaps are sent onto; empty if there were none.
+    onto: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -113,7 +121,10 @@ impl Component for ToyController {
         vec![OwnedKind::builtin::<ConfigMap>()]
     }
     fn amended_kinds() -> Vec<ApiResource> {
-        vec![ApiResource::erase::<PersistentVolumeClaim>(&())]
+        vec![claims()]
+    }
+    fn removed_kinds() -> Vec<ApiResource> {
+        vec![claims()]
     }
     fn needs() -> Vec<Need> {
         Vec::new()
@@ -187,25 +198,37 @@ impl Component for ToyController {
         }
         let mut plan = Plan::new(&*seen.toy, Self::LABEL, Self::NAME);
         for name in spec.names.iter().chain(&seen.answers) {
-            plan.push(ConfigMap {
+            let onto = match spec.onto.as_deref() {
+                None => Onto::Any,
+                Some("") => Onto::Nothing,
+                Some(version) => Onto::Version(version.to_owned()),
+            };
+            let content = spec.content.iter().cloned();
+            let data: BTreeMap<String, String> =
+                content.map(|c| ("content".to_owned(), c)).collect();
+            let config_map = ConfigMap {
+                data: (!data.is_empty()).then_some(data),
                 metadata: ObjectMeta {
                     name: Some(name.clone()),
                     ..Default::default()
                 },
                 ..Default::default()
-            });
+            };
+            plan.push_onto(onto, config_map);
         }
         for (name, patch) in &spec.amends {
-            let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
             plan.amend(Amendment {
-                key: ObjectKey {
-                    group: resource.group.clone(),
-                    kind: resource.kind.clone(),
-                    name: name.clone(),
-                },
-                resource,
+                resource: claims(),
+                key: claim(name),
                 uid: format!("uid-of-{name}"),
                 patch: patch.clone(),
+            });
+        }
+        for name in &spec.removes {
+            plan.remove(Removal {
+                resource: claims(),
+                key: claim(name),
+                uid: format!("uid-of-{name}"),
             });
         }
         Ok(plan)
@@ -241,6 +264,16 @@ impl Component for ToyController {
             object.name
         )]
     }
+}
+
+fn claims() -> ApiResource {
+    ApiResource::erase::<PersistentVolumeClaim>(&())
+}
+
+fn claim(name: &str) -> ObjectKey {
+    let ApiResource { group, kind, .. } = claims();
+    let name = name.to_owned();
+    ObjectKey { group, kind, name }
 }
 
 /// What a toy asks of the API server.

@@ -12,9 +12,10 @@ fn verbs(rules: &[PolicyRule], resource: &str) -> Vec<String> {
 }
 
 #[test]
-fn amended_kinds_may_be_patched_and_nothing_else() {
+fn objects_of_others_may_be_amended_and_removed_and_nothing_else() {
     let rules = namespaced_rules::<ToyController>();
-    assert_eq!(verbs(&rules, "persistentvolumeclaims"), ["patch"]);
+    let verbs = verbs(&rules, "persistentvolumeclaims");
+    assert_eq!(verbs, ["delete", "patch"]);
 }
 
 #[test]

@@ -9,8 +9,11 @@ mod common;
 mod discovery;
 mod frontend;
 mod integration;
+mod limits;
 mod options;
 mod query;
+mod receive;
+mod receive_status;
 mod stateful;
 mod status;
 mod store;
@@ -25,8 +28,16 @@ pub use integration::{
     FeatureGates, Integration, NetworkPolicyConfig, OpenDiscovered, RelabelAction, RelabelConfig,
     ServiceMonitorConfig,
 };
+pub use limits::{GlobalLimits, ReceiveLimits, RequestLimits, TenantLimits};
 pub use options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
 pub use query::{ThanosQuery, ThanosQuerySpec};
+pub use receive::{
+    DEFAULT_HASHRING, GrpcCompression, HashingAlgorithm, HashringPolicy, HashringSpec,
+    IngesterSpec, MAX_HASHRINGS, MAX_MEMBERS, ReplicationProtocol, RouterSpec, RouterTenancyConfig,
+    TenancyConfig, TenantCertificateField, TenantMatcherType, ThanosReceive, ThanosReceiveSpec,
+    TsdbConfig,
+};
+pub use receive_status::{HashringProgress, HashringStep, MAX_NAMED_MEMBERS, ThanosReceiveStatus};
 pub use stateful::{
     ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,
     StatefulSetFields, StatefulSetStatus, StorageConfig,

@@ -28,15 +28,16 @@ pub use set::{SetFacts, SetObject};
 /// What is read of the metadata of any object.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Meta {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    generation: i64,
-    deletion_timestamp: Option<String>,
-    labels: Labels,
-    annotations: BTreeMap<String, String>,
+#[allow(missing_docs)]
+pub struct Meta {
+    pub name: Option<String>,
+    pub namespace: Option<String>,
+    pub uid: Option<String>,
+    pub resource_version: Option<String>,
+    pub generation: i64,
+    pub deletion_timestamp: Option<String>,
+    pub labels: Labels,
+    pub annotations: BTreeMap<String, String>,
     owner_references: Vec<OwnerReference>,
 }
 
@@ -69,7 +70,8 @@ impl Condition {
 
 impl Meta {
     /// Which object it is.
-    fn identity(&self) -> ObjectMeta {
+    #[must_use]
+    pub fn identity(&self) -> ObjectMeta {
         ObjectMeta {
             name: self.name.clone(),
             namespace: self.namespace.clone(),
@@ -77,6 +79,12 @@ impl Meta {
             resource_version: self.resource_version.clone(),
             ..ObjectMeta::default()
         }
+    }
+
+    /// UID of the object that controls it; empty if none does.
+    #[must_use]
+    pub fn controlled_by(&self) -> String {
+        self.controller().map(|o| o.uid.clone()).unwrap_or_default()
     }
 
     fn controller(&self) -> Option<&OwnerReference> {

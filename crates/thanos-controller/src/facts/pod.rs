@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
+use promop_compat::model::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
 
@@ -29,6 +30,7 @@ struct Spec {
 #[serde(default)]
 struct Named {
     name: String,
+    args: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -127,6 +129,24 @@ pub enum PodState {
 
 /// What a node says of containers that are on their way.
 const ON_THE_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
+impl PodObject {
+    /// Its labels.
+    #[must_use]
+    pub const fn labels(&self) -> &Labels {
+        &self.metadata.labels
+    }
+
+    /// The value of a flag of a container, as in `--name=value`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        let mut args = self.spec.containers.iter().flat_map(|c| &c.args);
+        args.find_map(|arg| {
+            let rest = arg.strip_prefix("--")?.strip_prefix(name)?;
+            rest.strip_prefix('=')
+        })
+    }
+}
 
 impl Extract for PodObject {
     type Facts = PodFacts;

@@ -127,10 +127,7 @@ impl Extract for SetObject {
         let hash = |m: &Meta, key: &str| m.annotations.get(key).cloned();
         let surging = metadata.annotations.contains_key(annotation::SURGE);
         let facts = SetFacts {
-            owner: metadata
-                .controller()
-                .map(|o| o.uid.clone())
-                .unwrap_or_default(),
+            owner: metadata.controlled_by(),
             applied_by: metadata.labels.get(label::CONTROLLER).cloned(),
             template_hash: hash(&metadata, annotation::TEMPLATE_HASH),
             rolled_secrets: hash(&template.metadata, annotation::SECRETS_HASH),

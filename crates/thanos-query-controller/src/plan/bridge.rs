@@ -136,6 +136,7 @@ fn add(
         container: PROGRAM,
         image: super::image(common, &seen.settings),
         args: args(seen, common, target)?,
+        env: Vec::new(),
         ports: vec![
             pod::port(ports::GRPC, ports::GRPC_NUMBER),
             pod::port(ports::HTTP, ports::HTTP_NUMBER_STORE),

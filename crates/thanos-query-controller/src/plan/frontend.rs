@@ -114,6 +114,7 @@ fn pod<'a>(
         container: PROGRAM,
         image: super::image(&spec.common, &seen.settings),
         args: args(seen, spec, &cache)?,
+        env: Vec::new(),
         ports: vec![pod::port(ports::HTTP, ports::HTTP_NUMBER)],
         resources: spec.common.resource_requirements.clone(),
         volumes: cache.volumes,

@@ -142,6 +142,7 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
         container: PROGRAM,
         image: super::image(&spec.common, &seen.settings),
         args: args(seen)?,
+        env: Vec::new(),
         ports: vec![
             pod::port(ports::GRPC, ports::GRPC_NUMBER),
             pod::port(ports::HTTP, ports::HTTP_NUMBER),

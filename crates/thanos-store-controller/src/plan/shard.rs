@@ -207,6 +207,7 @@ fn pod<'a>(
         container: PROGRAM,
         image: thanos_workload::image::of(&spec.common, &seen.settings.thanos_image),
         args,
+        env: Vec::new(),
         ports: vec![
             pod::port(ports::GRPC, ports::GRPC_NUMBER),
             pod::port(ports::HTTP, ports::HTTP_NUMBER_STORE),

@@ -7,6 +7,8 @@ use thanos_controller::facts::SetFacts;
 struct World {
     sets: BTreeMap<String, ShardFacts>,
     addresses: Addresses,
+    /// By which addresses they may be listed besides.
+    former: Addresses,
     listing: Listing,
 }
 
@@ -56,11 +58,19 @@ impl World {
         Self {
             sets,
             addresses,
+            former: Addresses::new(),
             listing: Listing { queriers },
         }
     }
 
     fn decide(&self) -> Option<Reshard> {
+        let mut listed = self.addresses.clone();
+        for (name, former) in &self.former {
+            listed
+                .entry(name.clone())
+                .or_default()
+                .extend_from_slice(former);
+        }
         reshard(&Situation {
             cr: "x",
             sets: &self.sets,
@@ -69,6 +79,7 @@ impl World {
                 naming: Naming::Plain,
             },
             addresses: &self.addresses,
+            listed: &listed,
             listing: &self.listing,
         })
     }
@@ -163,6 +174,25 @@ fn old_shards_go_when_the_last_querier_has_forgotten_them() {
     let (step, message) = world.step();
     assert_eq!(step, Step::Removing);
     assert_eq!(message, "nobody asks the old shards");
+}
+
+/// Queriers may list a shard by an address that it had, as a group or as pods: they ask it, and they
+/// do not know it as it is now.
+#[test]
+fn a_shard_is_asked_by_the_addresses_that_it_had() {
+    const FORMER: &str = "thanos:///dns+former:1";
+    let world = |shard: &str, listed: &[&str]| {
+        let mut world = World::new(vec![querier("n/q", Some(listed), false)]);
+        let former = vec![FORMER.to_owned()];
+        world.former.insert(shard.to_owned(), former);
+        world
+    };
+    let old = |listed: &[&str]| world("thanos-store-x", listed).step().0;
+    assert_eq!(old(&[FORMER]), Step::Joining);
+    assert_eq!(old(&[&[FORMER], &NEW[..]].concat()), Step::Withdrawing);
+    assert_eq!(old(&NEW), Step::Removing);
+    let new = world("thanos-store-x-shard-0", &[OLD, FORMER, NEW[1], NEW[2]]);
+    assert_eq!(new.step().0, Step::Joining);
 }
 
 /// Queriers of another namespace, or of other stores, hold nothing up.

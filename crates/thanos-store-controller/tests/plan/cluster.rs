@@ -56,6 +56,14 @@ fn hash(set: &Value) -> &str {
     )
 }
 
+pub fn address(pod: &Pod) -> String {
+    format!("{}:10901", pod.ip)
+}
+
+fn group(service: &str) -> String {
+    format!("thanos:///dns+{service}.monitoring.svc:10901")
+}
+
 impl Cluster {
     /// It runs, and every querier knows it.
     pub fn new(shards: i32, replicas: i32) -> Self {
@@ -177,13 +185,20 @@ impl Cluster {
             .pods
             .iter()
             .filter(|((set, _), p)| set == service && p.ready);
-        let addresses: BTreeSet<String> = pods.map(|(_, p)| format!("{}:10901", p.ip)).collect();
+        let addresses: BTreeSet<String> = pods.map(|(_, p)| address(p)).collect();
         let object = self.services.get(service);
         match object.is_some_and(|s| s["metadata"]["labels"].get(GROUP).is_some()) {
             true if addresses.is_empty() => addresses,
-            true => BTreeSet::from([format!("thanos:///dns+{service}.monitoring.svc:10901")]),
+            true => BTreeSet::from([group(service)]),
             false => addresses,
         }
+    }
+
+    /// What queriers may list of a Service, whatever it was when they looked it up.
+    pub fn ever_resolved(&self, service: &str) -> BTreeSet<String> {
+        let pods = self.pods.iter().filter(|((set, _), _)| set == service);
+        let pods = pods.map(|(_, pod)| address(pod));
+        pods.chain([group(service)]).collect()
     }
 
     /// A querier looks one Service up.

@@ -1,0 +1,154 @@
+//! The ConfigMap with the published hashrings, and what is recorded beside them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::extract::Extract;
+use serde::Deserialize;
+use thanos_controller::facts::Meta;
+
+use crate::hashring::{Record, Ring};
+use crate::plan::names;
+
+/// The ConfigMap.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RingsObject {
+    metadata: Meta,
+    data: BTreeMap<String, String>,
+}
+
+/// What decisions need to know of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RingsFacts {
+    /// UID of the custom resource that controls it.
+    pub owner: String,
+    /// Its resource version.
+    pub version: String,
+    /// What is recorded; `None` if nothing is, or nothing that can be read.
+    pub record: Option<Record>,
+    /// Whether that was made of what a former operator published, who records no more.
+    pub former: bool,
+}
+
+impl Extract for RingsObject {
+    type Facts = RingsFacts;
+
+    fn into_parts(self) -> (ObjectMeta, RingsFacts) {
+        let text = |key| self.data.get(key).map(String::as_str).unwrap_or_default();
+        let recorded: Option<Record> = serde_json::from_str(text(names::RECORD_FILE)).ok();
+        let facts = RingsFacts {
+            owner: self.metadata.controlled_by(),
+            version: self.metadata.resource_version.clone().unwrap_or_default(),
+            former: recorded.is_none(),
+            record: recorded.or_else(|| former(text(names::HASHRINGS_FILE))),
+        };
+        (self.metadata.identity(), facts)
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    hashring: String,
+    #[serde(default)]
+    tenants: Vec<String>,
+    #[serde(default)]
+    tenant_matcher_type: String,
+    #[serde(default)]
+    endpoints: Vec<Endpoint>,
+    #[serde(default)]
+    algorithm: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Endpoint {
+    Address(String),
+    Full { address: String },
+}
+
+/// What the Go operator published, as if we had: routers run with it.
+fn former(file: &str) -> Option<Record> {
+    let files: Vec<File> = serde_json::from_str(file).ok()?;
+    let named = files.into_iter().filter(|file| !file.endpoints.is_empty());
+    let rings: Vec<Ring> = named.map(ring).collect();
+    let members = |ring: &Ring| ring.members.keys().max().map_or(0, |last| last + 1);
+    (!rings.is_empty()).then(|| Record {
+        held: rings.iter().map(|r| (r.name.clone(), members(r))).collect(),
+        rings,
+        ..Default::default()
+    })
+}
+
+fn ring(file: File) -> Ring {
+    let or = |text: String, default: &str| match text.is_empty() {
+        true => default.to_owned(),
+        false => text,
+    };
+    let addresses = file.endpoints.into_iter().map(|endpoint| match endpoint {
+        Endpoint::Address(address) | Endpoint::Full { address } => address,
+    });
+    Ring {
+        name: file.hashring,
+        algorithm: or(file.algorithm, "ketama"),
+        tenants: file.tenants,
+        matcher: or(file.tenant_matcher_type, "exact"),
+        members: addresses
+            .filter_map(|a| Some((number(&a)?, None)))
+            .collect(),
+    }
+}
+
+/// The number of a pod, given its address: `NAME-NUMBER.SERVICE…`.
+fn number(address: &str) -> Option<i32> {
+    let host = address.split('.').next()?;
+    host.rsplit_once('-')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(data: serde_json::Value) -> Option<Record> {
+        let object = json!({"metadata": {"name": "x", "resourceVersion": "7"}, "data": data});
+        let facts = RingsObject::read(&object).into_parts().1;
+        assert_eq!(facts.version, "7");
+        facts.record
+    }
+
+    #[test]
+    fn what_is_recorded_comes_back() {
+        let record = Record {
+            replication_factor: 3,
+            ..Default::default()
+        };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(read(json!({"record.json": text})), Some(record));
+        assert_eq!(read(json!({"record.json": "{"})), None);
+        assert_eq!(read(json!({})), None);
+    }
+
+    #[test]
+    fn hashrings_of_the_go_operator_are_taken_over() {
+        let file = json!([
+            {"hashring": "a", "algorithm": "hashmod", "tenants": ["t"], "tenant_matcher_type": "glob",
+             "endpoints": [{"address": "thanos-receive-ingester-x-a-10.thanos-receive-ingester-x-a.n.svc:10901"},
+                           {"address": "thanos-receive-ingester-x-a-0.thanos-receive-ingester-x-a.n.svc:10901"}]},
+            {"hashring": "b", "endpoints": ["p-1.p.n.svc:10901"]},
+        ]);
+        let record = read(json!({"hashrings.json": file.to_string()})).unwrap();
+        assert_eq!(
+            record.rings[0].members,
+            BTreeMap::from([(0, None), (10, None)])
+        );
+        assert_eq!(record.rings[0].matcher, "glob");
+        assert_eq!(record.rings[1].algorithm, "ketama");
+        assert_eq!(
+            record.held,
+            BTreeMap::from([("a".into(), 11), ("b".into(), 2)])
+        );
+        assert_eq!(read(json!({"hashrings.json": "[{}]"})), None);
+    }
+}

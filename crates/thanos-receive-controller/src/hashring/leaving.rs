@@ -1,0 +1,93 @@
+//! Members that left their hashring: what is remembered of each until it is gone.
+
+use super::record::{Leaving, Record};
+use super::situation::{Pod, Situation};
+
+/// After so many replaced pods, something else is wrong.
+pub(super) const PATIENCE: u32 = 3;
+
+/// How long an ingester may take to upload what its first stop left behind, before it is stopped
+/// again, in seconds.
+const UPLOADING: i64 = 120;
+
+/// Takes in what is observed of members that left, and forgets those that are gone or wanted again.
+pub(super) fn follow(it: &Situation<'_>, next: &mut Record) {
+    // As long as a router may send to it, a member has not left.
+    let settled = it.is_settled() && it.record.is_none_or(|r| r.rings == next.rings);
+    let mut leaving = std::mem::take(&mut next.leaving);
+    for (ring, hosts) in it.hosts {
+        let there = (0..hosts.replicas).chain(hosts.pods.keys().copied());
+        for member in there {
+            let is_out = !next.has(ring, member) && !it.wants(ring, member);
+            if settled && is_out && next.holds(ring, member) {
+                let members = leaving.entry(ring.clone()).or_default();
+                members.entry(member).or_insert_with(|| Leaving {
+                    since: it.now,
+                    pod: it
+                        .pod(ring, member)
+                        .map(|p| p.uid.clone())
+                        .unwrap_or_default(),
+                    ..Default::default()
+                });
+            }
+        }
+    }
+    leaving.retain(|ring, members| {
+        members.retain(|member, left| {
+            let may_go = it.is_done(ring, *member, left);
+            let is_gone = may_go && !is_there(it, ring, *member);
+            if is_gone && let Some(held) = next.held.get_mut(ring) {
+                *held = (*held).min(*member);
+            }
+            !is_gone && !it.wants(ring, *member)
+        });
+        for (member, leaving) in members.iter_mut() {
+            if let Some(pod) = it.pod(ring, *member) {
+                look(it.now, pod, leaving);
+            }
+        }
+        !members.is_empty()
+    });
+    next.leaving = leaving;
+    let rings = &next.rings;
+    next.held.retain(|name, _| {
+        let is_published = rings.iter().any(|ring| &ring.name == name);
+        is_published || it.hosts.contains_key(name) || it.wanted_ring(name).is_some()
+    });
+}
+
+/// Whether anything is left of a member: a pod, or a volume that is to be deleted.
+fn is_there(it: &Situation<'_>, ring: &str, member: i32) -> bool {
+    it.hosts.get(ring).is_some_and(|hosts| {
+        let claim = it.wanted.delete_claims && hosts.claims.contains(&member);
+        member < hosts.replicas || hosts.pods.contains_key(&member) || claim
+    })
+}
+
+/// Judges a pod that took the place of the one that was to be replaced.
+fn look(now: i64, pod: &Pod, leaving: &mut Leaving) {
+    let is_another = pod.uid != leaving.pod;
+    if leaving.proven.is_some() || !pod.uploads || !pod.ready || !is_another {
+        return;
+    }
+    let Some(held) = pod.held else {
+        return;
+    };
+    // It ran when the member left, or it is seen as it was before.
+    if held.started < leaving.since {
+        leaving.pod.clone_from(&pod.uid);
+        return;
+    }
+    if held.series == 0 && held.failures == 0 {
+        leaving.proven = Some(now);
+        return;
+    }
+    // The newest sample of each series stays behind at the first stop, and goes at the second. After
+    // that, only an object store that is back again makes a difference.
+    let is_usual = leaving.restarts == 0 && held.failures == 0;
+    let waited = pod.changed.is_some_and(|since| now >= since + UPLOADING);
+    if is_usual || waited {
+        leaving.pod.clone_from(&pod.uid);
+        leaving.restarts += 1;
+    }
+}

@@ -1,0 +1,16 @@
+//! The controller of ThanosReceive resources.
+
+use std::process::ExitCode;
+
+use operator_runtime::cli;
+use thanos_receive_controller::ReceiveController;
+use thanos_receive_controller::preflight::extra;
+
+fn main() -> anyhow::Result<ExitCode> {
+    cli::main(
+        "Runs ThanosReceive resources",
+        env!("CARGO_PKG_VERSION"),
+        ReceiveController::new,
+        extra,
+    )
+}

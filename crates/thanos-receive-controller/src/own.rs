@@ -1,0 +1,315 @@
+//! What belongs to one ThanosReceive, in the words of the hashrings. Pure.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+use operator_runtime::{Cluster, Inquiry};
+use promop_compat::model::Key;
+use thanos_api::v1alpha1::ThanosReceive;
+use thanos_controller::facts::{ClaimFacts, PodState, SetFacts};
+use thanos_controller::listing::{self, Listing, PATIENCE, Querier};
+use thanos_controller::views::{is_of, of};
+
+use crate::facts::{ReceiverFacts, RingsFacts, Role, RoutersFacts, asked, inquiry};
+use crate::hashring::{Hosts, Pod, Record, Router, config_hash};
+use crate::observed::Rings;
+use crate::plan::{hashrings_file, names};
+use crate::views::Views;
+use crate::wanted::wanted;
+
+/// What belongs to one ThanosReceive.
+pub(crate) struct Own<'a> {
+    it: &'a ThanosReceive,
+    /// What is recorded.
+    pub rings: Option<&'a RingsFacts>,
+    /// The Deployment of routers.
+    pub routers: Option<&'a RoutersFacts>,
+    /// The StatefulSets, by hashring.
+    pub sets: BTreeMap<String, SetFacts>,
+    /// The hashrings by the name of their StatefulSet, also of those that have none any more.
+    by_set: BTreeMap<String, String>,
+    /// All pods, by name.
+    pub pods: BTreeMap<String, &'a ReceiverFacts>,
+    /// All claims, by name.
+    pub claims: BTreeMap<String, ClaimFacts>,
+}
+
+impl<'a> Own<'a> {
+    pub fn of(views: &'a Views, it: &'a ThanosReceive) -> Self {
+        let namespace = it.metadata.namespace.as_deref().unwrap_or_default();
+        let cr = it.name_any();
+        let uid = it.metadata.uid.as_deref().unwrap_or_default();
+        let router = Key::new(namespace, names::router(&cr));
+        let rings = views.rings.items().get(&router).filter(|r| r.owner == uid);
+        let routers = views
+            .deployments
+            .items()
+            .get(&router)
+            .filter(|r| r.owner == uid);
+        let mut by_set = BTreeMap::new();
+        let mut sets = BTreeMap::new();
+        for (key, hosts) in of(&views.sets, namespace).filter(|(_, h)| h.set.owner == uid) {
+            by_set.insert(key.name.clone(), hosts.ring.clone());
+            sets.insert(hosts.ring.clone(), hosts.set.clone());
+        }
+        let record = rings.and_then(|r| r.record.as_ref());
+        let recorded = record
+            .iter()
+            .flat_map(|r| r.held.keys().chain(r.leaving.keys()));
+        let wanted = crate::wanted::hashrings(&it.spec);
+        let named = recorded.chain(wanted.iter().map(|ring| &ring.name));
+        for ring in named {
+            by_set
+                .entry(names::ingester(&cr, ring))
+                .or_insert_with(|| ring.clone());
+        }
+        let pods = of(&views.pods, namespace).filter(|(_, p)| is_of(it, &p.pod.owner));
+        let claims = of(&views.claims, namespace).filter(|(_, claim)| is_of(it, &claim.owner));
+        let pods = pods.map(|(key, pod)| (key.name.clone(), pod)).collect();
+        let claims = claims
+            .map(|(key, claim)| (key.name.clone(), claim.clone()))
+            .collect();
+        Self {
+            pods,
+            claims,
+            it,
+            rings,
+            routers,
+            sets,
+            by_set,
+        }
+    }
+
+    /// What decisions about hashrings are made of.
+    pub fn rings(&self, views: &Views, cluster: Cluster<'_>) -> Rings {
+        let record = self.record();
+        let file = record
+            .as_ref()
+            .map(|record| hashrings_file(self.it, record));
+        let hash = config_hash(file.as_deref().unwrap_or_default());
+        let all: Vec<(Router, bool)> = self
+            .pods
+            .iter()
+            .filter_map(|(name, it)| {
+                Some((
+                    self.router(name, it, hash, cluster)?,
+                    it.pod.state == PodState::Going,
+                ))
+            })
+            .collect();
+        let going = all.iter().filter(|(_, going)| *going).count();
+        let replicas = usize::try_from(self.it.spec.router_spec.replicas).unwrap_or(1);
+        let mut rings = Rings {
+            record,
+            wanted: wanted(&self.it.spec),
+            hosts: self.hosts(views, cluster),
+            routers: all.into_iter().map(|(router, _)| router).collect(),
+            // One that goes stands in for none that is to come.
+            routers_wanted: replicas + going,
+            routers_are_current: self.routers.is_none_or(|r| r.current),
+            now: cluster.now.as_second(),
+        };
+        let unknown = self.unknown(views, &rings, cluster);
+        for (ring, who) in unknown {
+            rings.hosts.entry(ring).or_default().unknown = Some(who);
+        }
+        rings
+    }
+
+    fn record(&self) -> Option<Record> {
+        let mut record = self.rings?.record.clone()?;
+        if self.rings.is_some_and(|r| r.former) {
+            let factors = self.pods.values().filter_map(|p| match p.role {
+                Role::Router { replication_factor } => Some(replication_factor),
+                Role::Ingester { .. } => None,
+            });
+            let wanted = usize::try_from(self.it.spec.router_spec.replication_factor).ok();
+            record.replication_factor = factors.max().or(wanted).unwrap_or(1);
+        }
+        Some(record)
+    }
+
+    fn router(
+        &self,
+        name: &str,
+        it: &ReceiverFacts,
+        hash: u64,
+        cluster: Cluster<'_>,
+    ) -> Option<Router> {
+        let Role::Router { replication_factor } = it.role else {
+            return None;
+        };
+        let inquiry = inquiry(&it.pod);
+        let asked = asked(inquiry.as_ref(), cluster.answers);
+        Some(Router {
+            pod: name.to_owned(),
+            replication_factor,
+            has_rings: asked.has_rings(hash),
+            given_up: asked.unheard >= PATIENCE,
+        })
+    }
+
+    fn hosts(&self, views: &Views, cluster: Cluster<'_>) -> BTreeMap<String, Hosts> {
+        let mut all: BTreeMap<String, Hosts> = BTreeMap::new();
+        for (ring, set) in &self.sets {
+            all.entry(ring.clone()).or_default().replicas = set.replicas;
+        }
+        for (name, it) in &self.pods {
+            let Some((ring, member)) = self.member(name) else {
+                continue;
+            };
+            let Role::Ingester { uploads, retention } = it.role else {
+                continue;
+            };
+            let inquiry = inquiry(&it.pod);
+            let node = it.pod.node.as_ref();
+            let node = node.and_then(|node| views.nodes.items().get(&Key::new("", node.as_str())));
+            let pod = Pod {
+                uid: it.pod.uid.clone(),
+                ready: it.pod.ready,
+                changed: it.pod.changed.map(jiff::Timestamp::as_second),
+                zone: node.cloned().flatten(),
+                uploads,
+                retention,
+                held: asked(inquiry.as_ref(), cluster.answers).held(),
+            };
+            all.entry(ring.clone())
+                .or_default()
+                .pods
+                .insert(member, pod);
+        }
+        for name in self.claims.keys() {
+            if let Some((ring, member)) = self.member_of_claim(name) {
+                all.entry(ring.clone()).or_default().claims.push(member);
+            }
+        }
+        all
+    }
+
+    /// The hashring and number of a pod.
+    fn member(&self, pod: &str) -> Option<(&String, i32)> {
+        let (set, number) = pod.rsplit_once('-')?;
+        Some((self.by_set.get(set)?, number.parse().ok()?))
+    }
+
+    fn member_of_claim(&self, claim: &str) -> Option<(&String, i32)> {
+        let (_, pod) = claim.split_once('-')?;
+        let (ring, number) = self.member(pod)?;
+        (names::claim(&names::ingester(&self.it.name_any(), ring), number) == claim)
+            .then_some((ring, number))
+    }
+
+    /// The claims of a hashring, by name.
+    pub fn claims_of(&self, ring: &str) -> BTreeMap<String, ClaimFacts> {
+        let claims = self.claims.iter();
+        let of_ring =
+            claims.filter(|(name, _)| self.member_of_claim(name).is_some_and(|(r, _)| r == ring));
+        of_ring
+            .map(|(name, claim)| (name.clone(), claim.clone()))
+            .collect()
+    }
+
+    /// Ready pods by hashring: those of members, and all.
+    fn addresses(&self, ring: &str, record: &Record) -> (Vec<String>, Vec<String>) {
+        let (mut members, mut all) = (Vec::new(), Vec::new());
+        for (name, it) in self.pods.iter().filter(|(_, p)| p.pod.ready) {
+            let Some((_, member)) = self.member(name).filter(|(r, _)| *r == ring) else {
+                continue;
+            };
+            let address = it.pod.ip.map(listing::address);
+            if record.has(ring, member) {
+                members.extend(address.clone());
+            }
+            all.extend(address);
+        }
+        (members, all)
+    }
+
+    /// The queriers that must know new members before these join: those that ask other members.
+    pub fn queriers(&self, views: &Views, rings: &Rings) -> Vec<(String, String)> {
+        if joining(rings).next().is_none() {
+            return Vec::new();
+        }
+        let queriers = views.queriers.items().iter();
+        queriers
+            .filter_map(|(key, facts)| Some((key.to_string(), facts.stores.clone()?)))
+            .collect()
+    }
+
+    /// Of each hashring that is about to grow: a querier that does not know its new members.
+    fn unknown(&self, views: &Views, rings: &Rings, cluster: Cluster<'_>) -> Vec<(String, String)> {
+        let queriers = self.queriers(views, rings).into_iter();
+        let listing = Listing {
+            queriers: queriers
+                .map(|(pod, url)| Querier::of(pod, &url, cluster.answers))
+                .collect(),
+        };
+        let record = rings.record.clone().unwrap_or_default();
+        joining(rings)
+            .filter_map(|ring| {
+                let (members, all) = self.addresses(ring, &record);
+                let querier = listing.not_joined(&members, &all)?;
+                let pod = &querier.pod;
+                let who = match &querier.listed {
+                    Ok(_) => format!("querier {pod} to know the new members"),
+                    Err(why) => format!(
+                        "querier {pod} to know the new members, some minutes at most, since it does \
+                         not answer this controller: {why}"
+                    ),
+                };
+                Some((ring.to_owned(), who))
+            })
+            .collect()
+    }
+
+    /// What must be asked of routers and ingesters.
+    pub fn inquiries(&self, rings: &Rings, at_rest: bool) -> Vec<Inquiry> {
+        let is_leaving = |name: &str| {
+            let record = rings.record.as_ref();
+            let member = self.member(name);
+            member.is_some_and(|(ring, m)| record.is_some_and(|r| r.leaving(ring, m).is_some()))
+        };
+        let pods = self.pods.iter().filter(|(name, it)| match it.role {
+            Role::Router { .. } => !at_rest,
+            Role::Ingester { .. } => is_leaving(name),
+        });
+        pods.filter_map(|(_, it)| inquiry(&it.pod)).collect()
+    }
+
+    pub fn unscheduled(&self) -> Option<String> {
+        self.pods.iter().find_map(|(name, it)| match &it.pod.state {
+            PodState::Unscheduled(why) => Some(format!("{name}: {why}")),
+            _ => None,
+        })
+    }
+
+    /// The names of the routers that run.
+    pub fn running_routers(&self) -> Vec<String> {
+        let routers = self.pods.iter().filter(|(_, it)| {
+            matches!(it.role, Role::Router { .. }) && it.pod.state == PodState::Running
+        });
+        routers.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether `name` is the ConfigMap that routers mount.
+    pub fn is_mounted(&self, name: &str) -> bool {
+        name == names::router(&self.it.name_any())
+    }
+}
+
+/// Hashrings that are published and have members to come, all of which are ready.
+fn joining(rings: &Rings) -> impl Iterator<Item = &str> {
+    let record = rings.record.as_ref();
+    let wanted = rings.wanted.rings.iter().filter(move |w| {
+        let ring = record.and_then(|r| r.ring(&w.ring.name));
+        ring.is_some_and(|ring| {
+            let mut new = (0..w.replicas)
+                .filter(|m| !ring.members.contains_key(m))
+                .peekable();
+            let hosts = rings.hosts.get(&w.ring.name);
+            let ready = |m: i32| hosts.is_some_and(|h| h.pods.get(&m).is_some_and(|p| p.ready));
+            new.peek().is_some() && new.all(ready)
+        })
+    });
+    wanted.map(|w| w.ring.name.as_str())
+}

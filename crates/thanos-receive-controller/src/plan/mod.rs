@@ -1,0 +1,220 @@
+//! The objects of a ThanosReceive, from what was observed. Pure: equal inputs give equal bytes.
+
+mod args;
+mod ingester;
+mod limits;
+pub mod names;
+mod router;
+pub use router::hashrings_file;
+mod tenancy;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+use kube::{Resource, ResourceExt};
+use operator_runtime::{Invalid, ObjectKey, Plan, Removal};
+use promop_compat::model::Labels;
+use thanos_api::names::label;
+use thanos_api::v1alpha1::{CommonFields, ThanosReceive};
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::monitor::{self, ServiceMonitor};
+use thanos_workload::{FieldError, checks, integration, policy, store_api, workload};
+
+use crate::observed::Observed;
+use crate::wanted::{check, hashrings};
+
+/// What the program is called on pods.
+pub const PROGRAM: &str = "thanos-receive";
+/// Component and container of routers.
+pub const ROUTER: &str = "thanos-receive-router";
+/// Component and container of ingesters.
+pub const INGESTER: &str = "thanos-receive-ingester";
+
+/// Who the routers are.
+#[must_use]
+pub fn router_identity(cr: &str) -> Identity {
+    Identity {
+        name: names::router(cr),
+        program: PROGRAM,
+        component: ROUTER,
+        owner: cr.to_owned(),
+        extra: Vec::new(),
+    }
+}
+
+/// Who the ingesters of a hashring are.
+#[must_use]
+pub fn ingester_identity(cr: &str, ring: &str) -> Identity {
+    Identity {
+        name: names::ingester(cr, ring),
+        program: PROGRAM,
+        component: INGESTER,
+        owner: cr.to_owned(),
+        extra: vec![
+            (label::HASHRING, thanos_workload::names::label_value(ring)),
+            (label::STORE_API, label::TRUE.to_owned()),
+        ],
+    }
+}
+
+/// Who all ingesters are.
+fn ingesters_identity(cr: &str) -> Identity {
+    Identity {
+        name: names::ingesters(cr),
+        extra: Vec::new(),
+        ..ingester_identity(cr, "")
+    }
+}
+
+/// The labels that the pods of all hashrings share.
+fn shared_labels(cr: &str) -> Map {
+    let mut labels = ingesters_identity(cr).selector_labels();
+    labels.remove(label::INSTANCE);
+    labels
+}
+
+/// The objects of the hashrings, before they are put in order.
+#[derive(Default)]
+struct Objects {
+    services: Vec<Service>,
+    budgets: Vec<PodDisruptionBudget>,
+    sets: Vec<StatefulSet>,
+    /// Whether every ingester is what the spec asks for.
+    rolled_out: bool,
+}
+
+/// Decides what should exist.
+///
+/// # Errors
+/// A field of the spec that the user must change.
+pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+    decide(seen).map_err(|error| Invalid::new(error.field, error.message))
+}
+
+fn decide(seen: &Observed) -> Result<Plan, FieldError> {
+    let spec = &seen.receive.spec;
+    let cr = seen.receive.name_any();
+    integration::check(&spec.integration)?;
+    checks::replicas(spec.router_spec.replicas, "spec.routerSpec.replicas")?;
+    check(spec)?;
+    let rings = hashrings(spec);
+    let mut objects = Objects {
+        rolled_out: true,
+        ..Default::default()
+    };
+    for (i, ring) in rings.iter().enumerate() {
+        ingester::add(seen, &cr, ring, i, &mut objects)?;
+    }
+    let routers = router::objects(seen, &cr, objects.rolled_out)?;
+
+    let mut plan = Plan::new(&*seen.receive, label::CONTROLLER, crate::NAME);
+    let shared = CommonFields::default();
+    let ingesters = ingesters_identity(&cr);
+    let of_ingesters = withdrawn(workload::metadata(&ingesters, &shared, &ingesters.name));
+    // What is recorded goes first: nothing is done before.
+    plan.push_onto(router::onto(seen), routers.files);
+    plan.push(workload::service_account(of_ingesters.clone()));
+    plan.push(workload::service_account(routers.metadata.clone()));
+    for ring in &seen.permits.kept {
+        // Its pods go one by one, as they are.
+        plan.leave(names::ingester(&cr, ring));
+    }
+    objects.services.into_iter().for_each(|o| plan.push(o));
+    plan.push(routers.service);
+    if integration::wants_policies(&spec.integration) {
+        let template = objects.sets.first().and_then(|s| s.spec.as_ref());
+        if let Some(template) = template.map(|s| &s.template) {
+            plan.push(policy::admit(shared_labels(&cr), of_ingesters, template));
+        }
+        let labels = router_identity(&cr).selector_labels();
+        plan.push(policy::admit(labels, routers.metadata, &routers.template));
+    }
+    objects.budgets.into_iter().for_each(|o| plan.push(o));
+    routers.budget.into_iter().for_each(|o| plan.push(o));
+    objects.sets.into_iter().for_each(|o| plan.push(o));
+    routers.deployment.into_iter().for_each(|o| plan.push(o));
+    if seen.service_monitors && integration::wants_monitors(&spec.integration) {
+        service_monitors(&seen.receive)
+            .into_iter()
+            .for_each(|o| plan.push(o));
+    }
+    for (i, ring) in rings.iter().enumerate() {
+        let size = ingester::size(ring, i)?;
+        let text = thanos_workload::stateful::size_text(ring.storage.as_ref());
+        let volumes = seen.volumes.get(&ring.name);
+        for amendment in volumes.iter().flat_map(|v| v.amendments(size, text)) {
+            plan.amend(amendment);
+        }
+    }
+    remove(seen, &cr, &mut plan);
+    Ok(plan)
+}
+
+/// Pods that are to be replaced, and volumes that may go.
+fn remove(seen: &Observed, cr: &str, plan: &mut Plan) {
+    if let Some(restart) = &seen.permits.restart {
+        let set = names::ingester(cr, &restart.ring);
+        let name = format!("{set}-{}", restart.member);
+        plan.remove(removal::<Pod>(name, restart.uid.clone()));
+    }
+    for (ring, member) in &seen.permits.claims {
+        let name = names::claim(&names::ingester(cr, ring), *member);
+        if let Some(claim) = seen.claims.get(&name) {
+            plan.remove(removal::<PersistentVolumeClaim>(name, claim.uid.clone()));
+        }
+    }
+}
+
+fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> Removal {
+    let resource = ApiResource::erase::<K>(&());
+    Removal {
+        key: ObjectKey {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+            name,
+        },
+        resource,
+        uid,
+    }
+}
+
+/// Metadata of an object that is no Service of a StoreAPI.
+fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
+    store_api::withdraw(metadata.labels.get_or_insert_default());
+    metadata
+}
+
+/// The ServiceMonitors: the routers are one job, and the ingesters of all hashrings another.
+fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
+    let cr = receive.name_any();
+    let spec = &receive.spec;
+    let config = spec.integration.service_monitor.as_ref();
+    let monitor = |identity: &Identity, common: &CommonFields, select: Map| {
+        let metadata = withdrawn(workload::metadata(identity, common, &identity.name));
+        monitor::service_monitor(metadata, select, config)
+    };
+    let routers = router_identity(&cr);
+    [
+        monitor(
+            &routers,
+            &spec.router_spec.common,
+            routers.selector_labels(),
+        ),
+        monitor(
+            &ingesters_identity(&cr),
+            &CommonFields::default(),
+            shared_labels(&cr),
+        ),
+    ]
+}
+
+/// Name and labels of the ServiceMonitors that are created if the gates are open.
+#[must_use]
+pub fn monitors(receive: &ThanosReceive) -> Vec<(String, Labels)> {
+    let monitors = service_monitors(receive).into_iter();
+    monitors
+        .map(|m| integration::selectable(m, crate::NAME))
+        .collect()
+}

@@ -1,0 +1,110 @@
+//! What this controller adds to a preflight: its definition, the operator that it takes over from,
+//! and values of a ThanosReceive that are accepted and do harm. Pure.
+
+use kube::CustomResourceExt;
+use operator_runtime::preflight::{Extra, Harm};
+use thanos_api::names::Reason;
+use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveSpec};
+use thanos_workload::duration;
+
+use crate::wanted::{hashrings, object_storage, path};
+use crate::{NAME, ReceiveController, Seen};
+
+/// Shorter than this, samples can be forgotten before a store serves them: blocks are cut every two
+/// hours, and uploaded and found some time later.
+const LEAST_RETENTION: u64 = 6 * 3_600_000;
+
+/// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
+const ONLY_WARNS: [&str; 5] = [
+    Reason::Starting.as_str(),
+    Reason::Syncing.as_str(),
+    Reason::NotConfigured.as_str(),
+    Reason::Unwatched.as_str(),
+    Reason::VolumePending.as_str(),
+];
+
+/// What a preflight of this controller looks at besides what every one does.
+#[must_use]
+pub fn extra() -> Extra<ReceiveController> {
+    Extra {
+        definition: ThanosReceive::crd(),
+        only_warns: &ONLY_WARNS,
+        harms,
+        former: Some(thanos_controller::former()),
+        abandoned: thanos_controller::abandoned(NAME),
+    }
+}
+
+/// The values of a ThanosReceive that do harm.
+fn harms(seen: &Seen) -> Vec<Harm> {
+    let spec = &seen.observed.receive.spec;
+    short_retention(spec)
+        .into_iter()
+        .chain(deletes(spec))
+        .collect()
+}
+
+/// Objects that were created under the Go operator carry its default of 2h.
+fn short_retention(spec: &ThanosReceiveSpec) -> Vec<Harm> {
+    let rings = hashrings(spec);
+    let short = rings.iter().enumerate().filter_map(|(i, ring)| {
+        let retention = ring.tsdb_config.as_ref()?.retention.as_deref()?;
+        let is_short = duration::milliseconds(retention)? < LEAST_RETENTION;
+        let uploads = object_storage(spec, ring, i).is_some();
+        (is_short && uploads).then(|| Harm {
+            fatal: false,
+            found: format!(
+                "{}.tsdbConfig.retention is {retention}: samples can be gone here before a store \
+                 serves them",
+                path(i)
+            ),
+            remedy: "remove it, for 24h, or set 6h or more".to_owned(),
+        })
+    });
+    short.collect()
+}
+
+/// Another default of the Go operator, which has no effect here.
+fn deletes(spec: &ThanosReceiveSpec) -> Option<Harm> {
+    let policy = spec
+        .stateful
+        .persistent_volume_claim_retention_policy
+        .as_ref()?;
+    policy.when_deleted.filter(|it| it.as_str() == "Delete")?;
+    Some(Harm {
+        fatal: false,
+        found: "spec.persistentVolumeClaimRetentionPolicy.whenDeleted is Delete: volumes are kept \
+                all the same, since nobody could prove any more that nothing in them is lost"
+            .to_owned(),
+        remedy: "remove it; to delete volumes, scale hashrings down first with whenScaled: Delete"
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn defaults_of_the_go_operator_are_told() {
+        let spec = json!({
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"},
+            "ingesterSpec": {
+                "defaultObjectStorageConfig": {"name": "s", "key": "k"},
+                "hashrings": [{"name": "a", "tsdbConfig": {"retention": "2h"}}, {"name": "b"}],
+            },
+        });
+        let spec: ThanosReceiveSpec = serde_json::from_value(spec).unwrap();
+        let short = short_retention(&spec);
+        assert_eq!(short.len(), 1);
+        assert!(
+            short[0].found.contains("hashrings[0]"),
+            "{}",
+            short[0].found
+        );
+        assert!(deletes(&spec).is_some());
+        let quiet = ThanosReceiveSpec::default();
+        assert!(short_retention(&quiet).is_empty() && deletes(&quiet).is_none());
+    }
+}

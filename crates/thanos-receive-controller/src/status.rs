@@ -1,0 +1,300 @@
+//! The status of a ThanosReceive. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use operator_runtime::ledger::Workload;
+use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
+use thanos_api::names::{Condition, EventReason, Reason, annotation};
+use thanos_api::v1alpha1::{
+    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, StatefulSetStatus,
+    ThanosReceiveStatus,
+};
+use thanos_controller::volumes::Answer;
+use thanos_workload::labels::selector_text;
+use thanos_workload::{integration, stateful};
+
+use crate::Seen;
+use crate::hashring::{Obstacle, Progress};
+use crate::plan::{names, router_identity};
+use crate::wanted::{hashrings, object_storage, replicas};
+
+/// The status after a pass.
+#[must_use]
+pub fn status(
+    seen: &Seen,
+    outcome: &Outcome,
+    previous: &ThanosReceiveStatus,
+) -> ThanosReceiveStatus {
+    let (observed, report) = (&seen.observed, &seen.report);
+    let it = &observed.receive;
+    let cr = it.name_any();
+    let router = names::router(&cr);
+    let rings = hashrings(&it.spec);
+    let sets: Vec<(String, i32)> = rings
+        .iter()
+        .map(|ring| (names::ingester(&cr, &ring.name), replicas(&it.spec, ring)))
+        .collect();
+
+    let told = refused(seen, outcome);
+    let mut conditions = Conditions::new(&previous.conditions, it.metadata.generation);
+    let required = |name, replicas, note: &str| Required {
+        name,
+        replicas,
+        essential: true,
+        note: note.to_owned(),
+    };
+    let late = match observed.permits.replication_factor {
+        None => "they start when there is a hashring",
+        Some(_) => "",
+    };
+    let routers = required(&router, it.spec.router_spec.replicas, late);
+    let ingesters = sets
+        .iter()
+        .map(|(name, replicas)| required(name, *replicas, ""));
+    let all: Vec<Required<'_>> = std::iter::once(routers).chain(ingesters).collect();
+    conditions.set_standard(told.as_ref().unwrap_or(outcome), &all);
+    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+        conditions.set(type_.as_str(), holds, reason.as_str(), message);
+    };
+    let (holds, reason, message) = integration::verdict(&report.gates);
+    set(
+        Condition::PrometheusOperatorIntegration,
+        (Some(holds), reason, message),
+    );
+    set(Condition::HashringStable, stable(&report.progress));
+    set(Condition::ObjectStorageReady, report.object_storage.clone());
+    if let Some(answer) = volumes(seen) {
+        set(Condition::VolumesReady, answer);
+    }
+    if let Some(watched) = report.secrets_watched {
+        set(Condition::SecretRotation, rotation(seen, watched));
+    }
+    let monitored = &report.monitored;
+    let message = monitored.message.as_str();
+    conditions.set(
+        Condition::Monitored.as_str(),
+        monitored.holds,
+        monitored.reason,
+        message,
+    );
+
+    let of_ring = |(name, _): &(String, i32)| outcome.workload(name);
+    let ready = sets
+        .iter()
+        .filter_map(of_ring)
+        .map(|w| w.counts.ready_replicas)
+        .sum();
+    let published = report.replication_factor > 0;
+    ThanosReceiveStatus {
+        observed_generation: it.metadata.generation,
+        replicas: Some(outcome.workload(&router).map_or(0, |w| w.counts.replicas)),
+        ready_replicas: Some(
+            outcome
+                .workload(&router)
+                .map_or(0, |w| w.counts.ready_replicas),
+        ),
+        selector: Some(selector_text(&router_identity(&cr).selector_labels())),
+        conditions: conditions.finish(),
+        paused: (outcome.verdict == Verdict::Paused).then_some(true),
+        prometheus_operator: Some(integration::status(&report.gates)),
+        replication_factor: published
+            .then(|| i32::try_from(report.replication_factor).unwrap_or(0)),
+        ready_ingesters: Some(ready),
+        hashrings: report
+            .progress
+            .iter()
+            .map(|p| told_of(seen, p, previous))
+            .collect(),
+        config_hash: published.then(|| i64::try_from(report.config_hash).unwrap_or_default()),
+        router_status: outcome.workload(&router).map(deployment),
+        hashring_status: rings
+            .iter()
+            .zip(&sets)
+            .filter_map(|(ring, set)| Some((ring.name.clone(), counts(of_ring(set)?))))
+            .collect(),
+        applied_hash: outcome.applied_hash.clone(),
+    }
+}
+
+/// The condition `HashringStable`: of all hashrings, the first that is not.
+fn stable(progress: &[Progress]) -> Answer {
+    let Some(first) = progress.iter().find(|p| p.step != HashringStep::Stable) else {
+        return (Some(true), Reason::Stable, String::new());
+    };
+    let reason = match (first.obstacle, first.step) {
+        (Some(Obstacle::NoObjectStorage), _) => Reason::NoObjectStorage,
+        (Some(Obstacle::Refused), _) => Reason::Refused,
+        (None, HashringStep::Stable) => Reason::Stable,
+        (None, HashringStep::Starting) => Reason::Starting,
+        (None, HashringStep::Joining) => Reason::Joining,
+        (None, HashringStep::Publishing) => Reason::Publishing,
+        (None, HashringStep::Draining) => Reason::Draining,
+        (None, HashringStep::WaitingForStores) => Reason::WaitingForStores,
+        (None, HashringStep::Removing) => Reason::Removing,
+    };
+    (
+        Some(false),
+        reason,
+        format!("hashring {}: {}", first.name, first.message),
+    )
+}
+
+fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
+    let set = names::ingester(&seen.observed.receive.name_any(), &progress.name);
+    let pod = |member: &i32| format!("{set}-{member}");
+    let mut before = previous.hashrings.iter();
+    let same = before.find(|p| p.name == progress.name && p.step == progress.step);
+    let now = seen.report.now;
+    // As the API stores it: in whole seconds.
+    let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+    HashringProgress {
+        name: progress.name.clone(),
+        step: progress.step,
+        since: same.map_or_else(|| Time(now), |p| p.since.clone()),
+        message: progress.message.clone(),
+        members: progress
+            .members
+            .iter()
+            .take(MAX_NAMED_MEMBERS)
+            .map(pod)
+            .collect(),
+        members_total: i32::try_from(progress.members.len()).unwrap_or(i32::MAX),
+        desired: progress.desired,
+        leaving: progress
+            .leaving
+            .iter()
+            .take(MAX_NAMED_MEMBERS)
+            .map(pod)
+            .collect(),
+    }
+}
+
+/// The condition `VolumesReady`: of all hashrings, the first whose volumes are not.
+fn volumes(seen: &Seen) -> Option<Answer> {
+    let observed = &seen.observed;
+    let mut well = None;
+    for ring in hashrings(&observed.receive.spec) {
+        let size = stateful::size(ring.storage.as_ref()).ok()?;
+        let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
+        let volumes = observed.volumes.get(&ring.name)?;
+        let unscheduled = seen.report.unscheduled.as_deref();
+        let answer = volumes.verdict(size, class.as_deref(), unscheduled);
+        if answer.0 != Some(true) {
+            return Some(answer);
+        }
+        well = Some(answer);
+    }
+    well
+}
+
+/// What was applied apart from what cannot be changed, which the user should hear of.
+fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+    let observed = &seen.observed;
+    if outcome.verdict != Verdict::Applied {
+        return None;
+    }
+    let it = &observed.receive;
+    let namespace = it.namespace().unwrap_or_default();
+    let mut sets = observed.sets.iter();
+    let (name, message) = sets.find_map(|(ring, set)| {
+        let name = names::ingester(&it.name_any(), ring);
+        let told = stateful::refused(&name, &namespace, &it.spec.stateful, &set.fixed)?;
+        Some((name, told))
+    })?;
+    Some(Outcome {
+        verdict: Verdict::Rejected {
+            object: ObjectKey {
+                group: "apps".to_owned(),
+                kind: "StatefulSet".to_owned(),
+                name,
+            },
+            message,
+            immutable: true,
+        },
+        ..outcome.clone()
+    })
+}
+
+fn rotation(seen: &Seen, watched: bool) -> Answer {
+    if watched {
+        return (Some(true), Reason::Watched, String::new());
+    }
+    let it = &seen.observed.receive;
+    let rings = hashrings(&it.spec);
+    let keys = rings
+        .iter()
+        .enumerate()
+        .filter_map(|(i, ring)| object_storage(&it.spec, ring, i));
+    let mut names: Vec<&str> = keys.map(|(_, key)| key.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let message = format!(
+        "this controller may not watch Secrets. After a change of {}: kubectl -n {} annotate \
+         thanosreceive {} {}=\"$(date -Is)\" --overwrite",
+        names.join(", "),
+        it.namespace().unwrap_or_default(),
+        it.name_any(),
+        annotation::RESTART,
+    );
+    (Some(false), Reason::Unwatched, message)
+}
+
+/// Each step of each hashring is told.
+#[must_use]
+pub fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<News> {
+    let changed = next.hashrings.iter().filter_map(|now| {
+        let before = previous.hashrings.iter().find(|p| p.name == now.name);
+        // The first thing that is told of a hashring is that it starts.
+        let is_news = before.map_or(now.step != HashringStep::Stable, |b| b.step != now.step);
+        let note = match (now.step, now.message.as_str()) {
+            (HashringStep::Stable, _) => {
+                format!(
+                    "hashring {}: every router has its {} members",
+                    now.name, now.members_total
+                )
+            }
+            (step, message) => format!("hashring {}: {}: {message}", now.name, step.as_str()),
+        };
+        is_news.then(|| News {
+            reason: EventReason::Hashring.as_str(),
+            action: format!(
+                "{}/{}/{}",
+                now.name,
+                now.step.as_str(),
+                now.since.0.as_second()
+            ),
+            note,
+        })
+    });
+    let gone = previous
+        .hashrings
+        .iter()
+        .filter(|p| !next.hashrings.iter().any(|n| n.name == p.name));
+    let gone = gone.filter(|_| !next.hashrings.is_empty()).map(|p| News {
+        reason: EventReason::Hashring.as_str(),
+        action: format!("{}/Removed", p.name),
+        note: format!("hashring {}: removed", p.name),
+    });
+    changed.chain(gone).collect()
+}
+
+fn deployment(workload: &Workload) -> DeploymentStatus {
+    let counts = &workload.counts;
+    DeploymentStatus {
+        replicas: counts.replicas,
+        updated_replicas: counts.updated_replicas,
+        available_replicas: counts.available_replicas,
+        unavailable_replicas: (counts.replicas - counts.available_replicas).max(0),
+        ready_replicas: counts.ready_replicas,
+    }
+}
+
+fn counts(workload: &Workload) -> StatefulSetStatus {
+    let counts = &workload.counts;
+    StatefulSetStatus {
+        replicas: counts.replicas,
+        updated_replicas: counts.updated_replicas,
+        available_replicas: counts.available_replicas,
+        ready_replicas: counts.ready_replicas,
+    }
+}

@@ -1,0 +1,518 @@
+//! A cluster in miniature: what a controller, a StatefulSet controller, routers and nodes can do to
+//! it, in any order.
+
+use std::collections::BTreeMap;
+
+use thanos_receive_controller::hashring::{
+    Held, Hosts, Pod, Record, Ring, Router, Situation, Wanted, WantedRing, advance, permits,
+    refusal,
+};
+
+/// The time. What happens now is recorded with it; what happened long ago, with zero.
+const NOW: i64 = 1_000;
+
+/// What a spec asks for: the replication factor, and the members of each hashring.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Spec {
+    pub factor: usize,
+    pub rings: Vec<(&'static str, i32)>,
+    pub dynamic: bool,
+    pub delete_claims: bool,
+}
+
+/// How much of what was written to an ingester is not in the bucket: 2 of everything, 1 what the first
+/// stop leaves behind, 0 nothing.
+pub type Unsaved = u8;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ingester {
+    pub uid: u8,
+    pub ready: bool,
+    /// Whether it is so for long.
+    pub long: bool,
+    /// Whether it was started after its member left.
+    pub after: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouterPod {
+    pub factor: usize,
+    pub rings: Vec<Ring>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Volume {
+    pub unsaved: Unsaved,
+    /// How many pods used it.
+    pub pods: u8,
+    /// Whether it ever had samples.
+    pub used: bool,
+}
+
+/// Of a member: its hashring and number.
+pub type Member = (&'static str, i32);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct World {
+    pub spec: Spec,
+    pub record: Option<Record>,
+    pub sets: BTreeMap<&'static str, i32>,
+    pub ingesters: BTreeMap<Member, Ingester>,
+    pub volumes: BTreeMap<Member, Volume>,
+    /// The replication factor of the Deployment's template, if there is one.
+    pub template: Option<usize>,
+    pub routers: Vec<RouterPod>,
+    /// How many more times the spec changes, and something fails.
+    pub changes: u8,
+    pub faults: u8,
+}
+
+/// What a pass of a controller sees.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub wanted: Wanted,
+    pub hosts: BTreeMap<String, Hosts>,
+    pub routers: Vec<RouterPod>,
+    pub template: Option<usize>,
+    pub record: Option<Record>,
+}
+
+impl View {
+    /// With what routers answer now: pods may be seen as they were, but they are asked anew.
+    pub fn with_answers_of(mut self, world: &World) -> Self {
+        let known = self.routers.len().min(world.routers.len());
+        self.routers = world.routers[..known].to_vec();
+        self
+    }
+}
+
+/// Routers of a Deployment.
+const ROUTERS: usize = 2;
+
+impl World {
+    pub fn new(spec: Spec, changes: u8, faults: u8) -> Self {
+        Self {
+            spec,
+            record: None,
+            sets: BTreeMap::new(),
+            ingesters: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            template: None,
+            routers: Vec::new(),
+            changes,
+            faults,
+        }
+    }
+
+    pub fn view(&self) -> View {
+        let mut hosts: BTreeMap<String, Hosts> = BTreeMap::new();
+        for (ring, replicas) in &self.sets {
+            hosts.entry((*ring).to_owned()).or_default().replicas = *replicas;
+        }
+        for ((ring, member), ingester) in &self.ingesters {
+            let unsaved = self.volumes[&(*ring, *member)].unsaved;
+            let pod = Pod {
+                uid: ingester.uid.to_string(),
+                ready: ingester.ready,
+                changed: Some(if ingester.long { 0 } else { NOW }),
+                zone: None,
+                uploads: true,
+                retention: 500,
+                held: ingester.ready.then_some(Held {
+                    started: if ingester.after { NOW } else { -1 },
+                    series: unsaved.into(),
+                    failures: 0,
+                }),
+            };
+            let hosts = hosts.entry((*ring).to_owned()).or_default();
+            hosts.pods.insert(*member, pod);
+        }
+        for (ring, member) in self.volumes.keys() {
+            let hosts = hosts.entry((*ring).to_owned()).or_default();
+            hosts.claims.push(*member);
+        }
+        View {
+            wanted: self.wanted(),
+            hosts,
+            routers: self.routers.clone(),
+            template: self.template,
+            record: self.record.clone(),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let ring = |(name, replicas): &(&str, i32)| WantedRing {
+            ring: Ring {
+                name: (*name).to_owned(),
+                algorithm: "ketama".to_owned(),
+                matcher: "exact".to_owned(),
+                ..Default::default()
+            },
+            replicas: *replicas,
+            zones: false,
+        };
+        Wanted {
+            replication_factor: self.spec.factor,
+            dynamic: self.spec.dynamic,
+            delete_claims: self.spec.delete_claims,
+            store_sync: 60,
+            rings: self.spec.rings.iter().map(ring).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// A pass that sees `view`, and that ends after it wrote the record, if `dies`.
+    pub fn pass(&mut self, view: &View, dies: bool) -> Result<(), String> {
+        let rings = view.record.as_ref().map(|r| r.rings.as_slice());
+        let routers = view.routers.iter().enumerate().map(|(i, router)| Router {
+            pod: i.to_string(),
+            replication_factor: router.factor,
+            has_rings: Ok(Some(router.rings.as_slice()) == rings),
+            given_up: false,
+        });
+        let routers: Vec<Router> = routers.collect();
+        let situation = Situation {
+            record: view.record.as_ref(),
+            wanted: &view.wanted,
+            hosts: &view.hosts,
+            routers: &routers,
+            routers_wanted: ROUTERS,
+            routers_are_current: view.routers.iter().all(|r| Some(r.factor) == view.template),
+            now: NOW,
+        };
+        let next = advance(&situation);
+        let permitted = permits(&situation);
+        if self.record.as_ref() != Some(&next) {
+            if view.record != self.record {
+                // The API server refuses it.
+                return Ok(());
+            }
+            self.publish(&next, view)?;
+        }
+        if dies {
+            return Ok(());
+        }
+        for (ring, replicas) in permitted.replicas {
+            self.sets.insert(name_of(&ring), replicas);
+        }
+        let kept = |ring: &str| {
+            let wanted = self.spec.rings.iter().any(|(name, _)| *name == ring);
+            wanted
+                || view.wanted.rings.iter().any(|w| w.ring.name == ring)
+                || permitted.kept.iter().any(|name| name == ring)
+        };
+        let surplus: Vec<&str> = self.sets.keys().copied().filter(|r| !kept(r)).collect();
+        for ring in surplus {
+            self.sets.remove(ring);
+        }
+        if let Some(factor) = permitted.replication_factor {
+            self.template = Some(factor);
+        }
+        if let Some(restart) = permitted.restart {
+            let member = (name_of(&restart.ring), restart.member);
+            let is_it = self.ingesters.get(&member).map(|i| i.uid.to_string());
+            if is_it.as_ref() == Some(&restart.uid) {
+                self.stop(member)?;
+            }
+        }
+        for (ring, member) in permitted.claims {
+            let member = (name_of(&ring), member);
+            if self.ingesters.contains_key(&member) {
+                continue;
+            }
+            let volume = self.volumes.remove(&member);
+            if volume.is_some_and(|v| v.unsaved > 0) {
+                return Err(format!("the volume of {member:?} goes unsaved"));
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, next: &Record, view: &View) -> Result<(), String> {
+        let before = self.record.as_ref().map_or(&[][..], |r| &r.rings);
+        if before != next.rings {
+            if let Some(late) = self.routers.iter().find(|r| r.rings != before) {
+                return Err(format!("published before {late:?} has the last"));
+            }
+            for ring in &next.rings {
+                let same = before
+                    .iter()
+                    .any(|b| b.name == ring.name && b.members == ring.members);
+                let members = ring.members.keys();
+                // What it has not seen yet is not its choice.
+                let pods = view.hosts.get(&ring.name).map(|h| &h.pods);
+                let is_ready = |m: &&i32| pods.is_some_and(|p| p.get(m).is_some_and(|p| p.ready));
+                let ready = members.filter(is_ready).count();
+                let factor = self.template.unwrap_or(next.replication_factor);
+                if !same && ready < factor {
+                    return Err(format!("published with {ready} ready: {ring:?}"));
+                }
+            }
+        }
+        self.record = Some(next.clone());
+        Ok(())
+    }
+
+    fn is_ready(&self, member: Member) -> bool {
+        self.ingesters.get(&member).is_some_and(|i| i.ready)
+    }
+
+    /// Whether samples reach a member, or may.
+    fn is_written_to(&self, member: Member) -> bool {
+        let has = |rings: &[Ring]| {
+            let mut rings = rings.iter();
+            rings.any(|r| r.name == member.0 && r.members.contains_key(&member.1))
+        };
+        let published = self.record.as_ref().is_some_and(|r| has(&r.rings));
+        published || self.routers.iter().any(|r| has(&r.rings))
+    }
+
+    /// A pod is asked to stop by our choice: it uploads most of what it has.
+    fn stop(&mut self, member: Member) -> Result<(), String> {
+        if self.is_written_to(member) {
+            return Err(format!("{member:?} is stopped and gets samples"));
+        }
+        self.end(member);
+        Ok(())
+    }
+
+    fn end(&mut self, member: Member) {
+        self.ingesters.remove(&member);
+        if let Some(volume) = self.volumes.get_mut(&member) {
+            volume.unsaved = volume.unsaved.saturating_sub(1);
+        }
+    }
+
+    /// What happens by itself, sooner or later.
+    pub fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (member, ingester) in &self.ingesters {
+            if !ingester.ready {
+                events.push(Event::Ready(*member));
+            }
+            let replicas = self.sets.get(member.0).copied().unwrap_or(0);
+            if member.1 >= replicas {
+                events.push(Event::ScaledAway(*member));
+            }
+        }
+        for (ring, replicas) in &self.sets {
+            let missing = (0..*replicas).map(|m| (*ring, m));
+            let missing = missing.filter(|m| !self.ingesters.contains_key(m));
+            events.extend(missing.map(Event::Created));
+        }
+        let file = self.record.as_ref().map(|r| &r.rings);
+        if let Some(template) = self.template {
+            if self.routers.len() < ROUTERS {
+                events.push(Event::RouterCreated);
+            }
+            for (i, router) in self.routers.iter().enumerate() {
+                if Some(&router.rings) != file {
+                    events.push(Event::RouterReads(i));
+                }
+                if router.factor != template {
+                    events.push(Event::RouterReplaced(i));
+                }
+            }
+        }
+        if self.has_recent() {
+            events.push(Event::TimePasses);
+        }
+        events
+    }
+
+    fn has_recent(&self) -> bool {
+        let leaving = self
+            .record
+            .iter()
+            .flat_map(|r| r.leaving.values())
+            .flat_map(|m| m.values());
+        let mut recent = leaving.map(|l| l.since == NOW || l.proven == Some(NOW));
+        recent.any(|r| r)
+            || self
+                .ingesters
+                .values()
+                .any(|i| !i.long && (self.spec.dynamic || i.ready && self.is_draining()))
+    }
+
+    fn is_draining(&self) -> bool {
+        self.record.as_ref().is_some_and(|r| !r.leaving.is_empty())
+    }
+
+    /// What goes wrong.
+    pub fn faults(&self) -> Vec<Event> {
+        if self.faults == 0 {
+            return Vec::new();
+        }
+        let ingesters = self.ingesters.iter();
+        let of_ingesters = ingesters.flat_map(|(m, i)| {
+            let crash = i.ready.then_some(Event::Crash(*m));
+            crash.into_iter().chain([Event::Evicted(*m)])
+        });
+        let routers = (0..self.routers.len()).map(Event::RouterLost);
+        of_ingesters.chain(routers).collect()
+    }
+
+    pub fn happen(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Ready(member) => {
+                if let Some(ingester) = self.ingesters.get_mut(member) {
+                    ingester.ready = true;
+                    ingester.long = false;
+                }
+            }
+            Event::Created(member) => {
+                let volume = self.volumes.entry(*member).or_default();
+                volume.pods += 1;
+                let uid = volume.pods;
+                let record = self.record.as_ref();
+                let after = record.is_some_and(|r| r.leaving(member.0, member.1).is_some());
+                let new = Ingester {
+                    uid,
+                    ready: false,
+                    long: false,
+                    after,
+                };
+                self.ingesters.insert(*member, new);
+            }
+            Event::ScaledAway(member) => {
+                self.stop(*member)?;
+                if self.volumes.get(member).is_some_and(|v| v.unsaved > 0) {
+                    return Err(format!("{member:?} went unsaved"));
+                }
+            }
+            Event::RouterCreated => self.routers.push(self.router()),
+            Event::RouterReads(i) => self.routers[*i].rings = self.router().rings,
+            Event::RouterReplaced(i) | Event::RouterLost(i) => {
+                if matches!(event, Event::RouterLost(_)) {
+                    self.faults -= 1;
+                }
+                self.routers[*i] = self.router();
+            }
+            Event::TimePasses => self.age(),
+            Event::Crash(member) => {
+                self.faults -= 1;
+                if let Some(ingester) = self.ingesters.get_mut(member) {
+                    ingester.ready = false;
+                    ingester.long = false;
+                }
+            }
+            Event::Evicted(member) => {
+                self.faults -= 1;
+                self.end(*member);
+            }
+        }
+        self.routers.sort();
+        self.write();
+        self.check()
+    }
+
+    fn router(&self) -> RouterPod {
+        RouterPod {
+            factor: self.template.unwrap_or_default(),
+            rings: self
+                .record
+                .as_ref()
+                .map(|r| r.rings.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn age(&mut self) {
+        let leaving = self.record.iter_mut().flat_map(|r| r.leaving.values_mut());
+        for left in leaving.flat_map(|members| members.values_mut()) {
+            left.since = 0;
+            left.proven = left.proven.map(|_| 0);
+        }
+        self.ingesters.values_mut().for_each(|i| i.long = true);
+    }
+
+    /// Samples reach every ingester that runs and that a router knows.
+    fn write(&mut self) {
+        let reached: Vec<Member> = self
+            .routers
+            .iter()
+            .flat_map(|r| &r.rings)
+            .flat_map(|r| r.members.keys().map(|m| (name_of(&r.name), *m)))
+            .filter(|m| self.is_ready(*m))
+            .collect();
+        for member in reached {
+            if let Some(volume) = self.volumes.get_mut(&member) {
+                volume.unsaved = 2;
+                volume.used = true;
+            }
+        }
+    }
+
+    /// No router ends, or ever would.
+    fn check(&self) -> Result<(), String> {
+        for router in &self.routers {
+            if let Some(why) = refusal(&router.rings, router.factor) {
+                return Err(format!("a router ends: {why}"));
+            }
+        }
+        let Some(record) = self.record.as_ref().filter(|r| !r.rings.is_empty()) else {
+            return Ok(());
+        };
+        let factors = self.routers.iter().map(|r| r.factor).chain(self.template);
+        for factor in factors.chain([record.replication_factor]) {
+            if let Some(why) = refusal(&record.rings, factor) {
+                return Err(format!("routers would end: {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everything is as the spec asks for.
+    pub fn is_done(&self) -> bool {
+        let Some(record) = &self.record else {
+            return false;
+        };
+        let rings: Vec<(&str, Vec<i32>)> = record
+            .rings
+            .iter()
+            .map(|r| (r.name.as_str(), r.members.keys().copied().collect()))
+            .collect();
+        let wanted: Vec<(&str, Vec<i32>)> = self
+            .spec
+            .rings
+            .iter()
+            .map(|(name, replicas)| (*name, (0..*replicas).collect()))
+            .collect();
+        let sets: BTreeMap<&str, i32> = self.spec.rings.iter().copied().collect();
+        let ingesters: i32 = sets.values().sum();
+        rings == wanted
+            && record.confirmed
+            && record.leaving.is_empty()
+            && self.sets == sets
+            && self.ingesters.len() == usize::try_from(ingesters).unwrap()
+            && self.template == Some(self.spec.factor)
+            && self.routers.iter().all(|r| r.factor == self.spec.factor)
+            && (!self.spec.delete_claims || {
+                let mut volumes = self.volumes.iter();
+                volumes.all(|(member, volume)| !volume.used || self.ingesters.contains_key(member))
+            })
+    }
+}
+
+/// Something that happens without the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Ready(Member),
+    Created(Member),
+    ScaledAway(Member),
+    RouterCreated,
+    RouterReads(usize),
+    RouterReplaced(usize),
+    TimePasses,
+    Crash(Member),
+    Evicted(Member),
+    RouterLost(usize),
+}
+
+fn name_of(ring: &str) -> &'static str {
+    match ring {
+        "a" => "a",
+        "b" => "b",
+        other => panic!("{other}"),
+    }
+}
