@@ -6,6 +6,8 @@
 #   hack/test.sh node    against a whole node with Thanos, Prometheus Operator and Prometheus
 #   hack/test.sh         all of them
 #
+# With THANOS_TEST_LONG=1, also those tests that take long.
+#
 # It starts the cluster that it needs and stops it afterwards. If a test fails, a dump of the cluster
 # is left behind and its place is printed.
 set -euo pipefail
@@ -56,8 +58,11 @@ with_cluster() {
 # Runs one test program of the crate e2e; if it fails, leaves a dump of the cluster.
 run_tests() {
   local features=$1 program=$2 threads=$3 failed=0 dump
+  local -a long=()
+  [ -z "${THANOS_TEST_LONG:-}" ] || long=(--include-ignored)
   step "$program tests"
-  cargo test -p e2e --features "$features" --test "$program" -- --test-threads="$threads" --nocapture || failed=$?
+  cargo test -p e2e --features "$features" --test "$program" -- --test-threads="$threads" --nocapture \
+    "${long[@]}" || failed=$?
   if [ "$failed" -ne 0 ]; then
     dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$program-XXXXXX")
     hack/cluster.sh dump "$dump" --name "$cluster" || true

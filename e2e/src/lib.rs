@@ -8,4 +8,7 @@ pub mod audit;
 pub mod cluster;
 pub mod controller;
 pub mod overlay;
+pub mod remote_write;
 pub mod wait;
+pub mod writer;
+pub mod written;

@@ -8,6 +8,7 @@ mod asking;
 mod beside;
 mod federation;
 mod policies;
+mod receive;
 mod sidecars;
 mod stores;
 mod support;

@@ -92,6 +92,12 @@ pub async fn query(
     promql: &str,
     parameters: &str,
 ) -> Result<Answer, String> {
+    let path = query_path(promql, parameters);
+    answer(&get(cluster, target, &path).await?)
+}
+
+/// The path of a query of the Query API, with further parameters, each after an `&`.
+pub fn query_path(promql: &str, parameters: &str) -> String {
     let query: String = promql
         .bytes()
         .map(|b| match b {
@@ -99,11 +105,14 @@ pub async fn query(
             other => format!("%{other:02X}"),
         })
         .collect();
-    let path = format!("/api/v1/query?query={query}{parameters}");
-    let text = get(cluster, target, &path).await?;
-    let answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    format!("/api/v1/query?query={query}{parameters}")
+}
+
+/// What the Query API says, if it could answer.
+pub fn answer(text: &str) -> Result<Answer, String> {
+    let answer: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     if answer["status"] != "success" {
-        return Err(text);
+        return Err(text.to_owned());
     }
     let value = answer["data"]["result"][0]["value"][1].as_str();
     let warnings = answer["warnings"].as_array().into_iter().flatten();

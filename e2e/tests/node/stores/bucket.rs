@@ -1,5 +1,6 @@
 //! Real blocks of real data: Prometheus uploads, and forgets.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
-use crate::support::{fixture, fixtures, get, kubectl, prometheus_settled, query};
+use crate::support::{MONITORING, fixture, fixtures, get, kubectl, prometheus_settled, query};
 
 /// The samples that tests ask for.
 pub const SAMPLES: &str = "sum(count_over_time(up{job=\"prometheus-k8s\"}[30s]))";
@@ -132,9 +133,14 @@ pub fn secret(name: &str, exchanged: &[(&str, &str)]) -> Value {
 
 /// The folder of all buckets on this machine.
 fn folder() -> String {
-    let claim = ["get", "persistentvolumeclaim", "s3", "-o"];
+    volume(MONITORING, "s3")
+}
+
+/// The folder on this machine that a claim is bound to.
+pub fn volume(namespace: &str, claim: &str) -> String {
+    let claim = ["get", "persistentvolumeclaim", claim, "-o"];
     let claim = [
-        &["-n", "monitoring"],
+        &["-n", namespace],
         &claim[..],
         &["jsonpath={.spec.volumeName}"],
     ]
@@ -142,6 +148,19 @@ fn folder() -> String {
     let volume = kubectl(&claim);
     let path = "jsonpath={.spec.hostPath.path}";
     kubectl(&["get", "persistentvolume", &volume, "-o", path])
+}
+
+/// The blocks in the bucket `thanos` that are there as a whole: their meta file comes last.
+pub fn blocks() -> BTreeSet<String> {
+    let folder = format!("{}/thanos", folder());
+    let all = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    let whole = all.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let meta = entry.path().join("meta.json");
+        meta.exists()
+            .then(|| entry.file_name().to_string_lossy().into_owned())
+    });
+    whole.collect()
 }
 
 /// Makes a bucket with what the bucket `thanos` has now.

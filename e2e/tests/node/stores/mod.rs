@@ -1,7 +1,7 @@
 //! ThanosStore over a real object store with real blocks. Everything that takes time by itself goes
 //! on at once.
 
-mod bucket;
+pub mod bucket;
 mod changes;
 mod lost;
 mod troubles;
@@ -37,7 +37,7 @@ async fn of_stores() -> Cluster {
 }
 
 /// A ThanosStore over the bucket of a Secret.
-fn store(name: &str, secret: &str, spec: Value) -> Value {
+pub fn store(name: &str, secret: &str, spec: Value) -> Value {
     let mut all = json!({"objectStorageConfig": {"name": secret, "key": "thanos.yaml"}});
     let more = spec.as_object().unwrap().clone();
     all.as_object_mut().unwrap().extend(more);

@@ -1,0 +1,97 @@
+//! A member leaves, and what only it had is in the bucket before it goes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::wait::{check, eventually};
+use e2e::writer::{Stream, Writer, now};
+
+use super::checking::{Checker, LAG, window};
+use super::{KNOWN, Subject, a_while, whole};
+use crate::stores::bucket;
+use crate::support::{answer, query_path, stores};
+
+/// The blocks that a member has on its volume, of every tenant.
+fn blocks_of(volume: &str) -> BTreeSet<String> {
+    let folders = |path: &std::path::Path| {
+        let all = std::fs::read_dir(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        all.map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect::<Vec<_>>()
+    };
+    let tenants = folders(std::path::Path::new(volume));
+    let inside = tenants.iter().flat_map(|tenant| folders(tenant));
+    let blocks = inside.filter(|path| path.join("meta.json").exists());
+    blocks
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_goes_when_its_blocks_are_in_the_bucket() {
+    let subject = Subject::start("drain", 2).await;
+    let (cluster, ask) = (&subject.cluster, subject.asking());
+    let leaver = subject.member(1);
+    let claim = format!("data-{leaver}");
+    let volume = bucket::volume(&cluster.namespace, &claim);
+    let began = now();
+    let writer = Writer::start(Stream::of("written"), subject.transport());
+    let account = writer.account();
+    let checker = Checker::start(ask.clone(), account.clone());
+    a_while(&account).await;
+
+    // Its own samples, which nobody else has.
+    let own = async |until: i64| {
+        let (range, time) = window(&account, began, until);
+        let query = format!("sum(count_over_time(written{{replica=\"{leaver}\"}}[{range}]))");
+        let path = query_path(&query, &format!("&time={time}&dedup=false"));
+        answer(&ask(path).await?).map(|answer| answer.value)
+    };
+    let until = now() - LAG;
+    let before = own(until).await.unwrap();
+    assert!(before.is_some_and(|count| count > 0.0), "{before:?}");
+
+    checker.step("from 2 to 1 members");
+    subject.resize(1).await;
+    // Its pod is gone, and nobody else could upload them later.
+    let (own_blocks, uploaded) = (blocks_of(&volume), bucket::blocks());
+    println!("{leaver} had {own_blocks:?}, the bucket {uploaded:?}");
+    assert!(!own_blocks.is_empty(), "it had no block");
+    assert!(
+        own_blocks.is_subset(&uploaded),
+        "{own_blocks:?}, but the bucket has {uploaded:?}"
+    );
+    a_while(&account).await;
+    only_the_store_has_it(&subject).await;
+    let after = own(until).await.unwrap();
+    assert_eq!(after, before, "samples of {leaver}, from the bucket");
+    whole(&ask, &account, began).await;
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
+    let kept = kept.expect("the claim is kept");
+    assert_eq!(kept["status"]["phase"], "Bound");
+    assert_eq!(blocks_of(&volume), own_blocks);
+
+    // It comes back with what it had, which is counted once.
+    checker.step("from 1 to 2 members");
+    subject.resize(2).await;
+    a_while(&account).await;
+    let written = writer.end(Duration::from_secs(30)).await;
+    println!("{}, slowest {:?}", written.summary(0), written.slowest());
+    whole(&ask, &account, began).await;
+    checker.end().await.assert_whole();
+    assert!(written.lost().is_empty(), "{:?}", written.lost());
+    subject.end().await;
+}
+
+/// Waits until the querier asks one ingester and the store, and nobody else.
+async fn only_the_store_has_it(subject: &Subject) {
+    let leaver = subject.member(1);
+    let look = async || {
+        let all = stores(&subject.of(e2e::controller::QUERY), subject.name).await?;
+        let has = all.iter().filter(|s| s["kind"] == "receive");
+        let has = has.filter(|s| s["labelSets"].to_string().contains(&leaver));
+        let count = has.count();
+        check(count == 0, || format!("{all:#?}"))
+    };
+    eventually("the querier no longer asks it", KNOWN, look).await;
+}

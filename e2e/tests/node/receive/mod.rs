@@ -1,0 +1,291 @@
+//! ThanosReceive with somebody who writes, and somebody who counts what can be read. Both go on while
+//! everything changes.
+
+mod changes;
+mod checking;
+mod drain;
+mod loopback;
+mod processes;
+mod prometheus;
+mod samples;
+mod walk;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use e2e::cluster::Cluster;
+use e2e::controller::{Program, QUERY, RECEIVE, STORE};
+use e2e::remote_write::{Failure, HEADERS, Transport};
+use e2e::wait::{check, eventually};
+use e2e::writer::Account;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use self::checking::{Ask, LAG, asking, is_whole};
+use crate::stores::bucket;
+use crate::support::{STARTED, is, pods, stores};
+
+const VERSION: &str = "monitoring.thanos.io/v1alpha1";
+
+/// The Secret of the bucket.
+const BUCKET: &str = "bucket";
+
+/// The one hashring.
+const RING: &str = "default";
+
+/// Longer than all steps of a change take for each member, twice.
+const CHANGED: Duration = Duration::from_secs(300);
+
+/// Until queriers follow.
+const KNOWN: Duration = Duration::from_secs(60);
+
+/// A ThanosReceive with one hashring, in a namespace of its own with a ThanosStore over the same bucket
+/// and a ThanosQuery over both. All have one name.
+struct Subject {
+    cluster: Cluster,
+    name: &'static str,
+}
+
+impl Subject {
+    /// Makes all of them, and waits until samples can be written and read.
+    async fn start(name: &'static str, members: usize) -> Self {
+        bucket::start();
+        let cluster = Cluster::of(RECEIVE, name).await;
+        let subject = Self { cluster, name };
+        subject.made(members).await;
+        subject
+    }
+
+    async fn made(&self, members: usize) {
+        let (cluster, name) = (&self.cluster, self.name);
+        cluster.apply(bucket::secret(BUCKET, &[])).await;
+        cluster.apply(receive(name, members)).await;
+        // Blocks are found sooner than the receiver is told to wait for.
+        let soon = json!({"additionalArgs": ["--sync-block-duration=10s"]});
+        cluster
+            .apply(crate::stores::store(name, BUCKET, soon))
+            .await;
+        // The other way to deduplicate leaves samples out.
+        let exact = json!({"additionalArgs": ["--deduplication.func=chain"]});
+        let query = json!({
+            "apiVersion": VERSION, "kind": "ThanosQuery",
+            "metadata": {"name": name}, "spec": exact,
+        });
+        cluster.apply(query).await;
+        self.stable(members).await;
+        let store = self.of(STORE);
+        store.told(name, "Ready", ("status", "True"), STARTED).await;
+        is(&self.of(QUERY), name, "Ready", "True", STARTED).await;
+        self.is_known(members).await;
+    }
+
+    /// The same namespace, for another kind.
+    fn of(&self, program: Program) -> Cluster {
+        Cluster {
+            client: self.cluster.client.clone(),
+            namespace: self.cluster.namespace.clone(),
+            program,
+        }
+    }
+
+    /// Takes all of them away, with the object store.
+    async fn end(self) {
+        for program in [QUERY, RECEIVE, STORE] {
+            self.cluster
+                .delete_within(VERSION, program.kind, self.name, KNOWN)
+                .await;
+        }
+        let namespace = self.cluster.namespace.clone();
+        self.cluster
+            .delete_within("v1", "Namespace", &namespace, CHANGED)
+            .await;
+        bucket::remove();
+    }
+
+    /// How a writer reaches the routers: each request goes to any of them that is ready.
+    fn transport(&self) -> Transport {
+        transport(self.of(RECEIVE), self.name)
+    }
+
+    /// How somebody who counts reaches the queriers.
+    fn asking(&self) -> Ask {
+        asking(self.of(QUERY), self.name)
+    }
+
+    /// Changes the spec, as `kubectl patch` does.
+    async fn change(&self, spec: Value) {
+        let receives = json!({"apiVersion": VERSION, "kind": "ThanosReceive"});
+        let patch = Patch::Merge(json!({"spec": spec}));
+        let params = PatchParams::default();
+        let api = self.cluster.api(&receives);
+        api.patch(self.name, &params, &patch).await.unwrap();
+    }
+
+    /// Changes the number of members, and waits until all of it is done.
+    async fn resize(&self, members: usize) {
+        let began = Instant::now();
+        let ring = json!([hashring(members)]);
+        self.change(json!({"ingesterSpec": {"hashrings": ring}}))
+            .await;
+        self.stable(members).await;
+        println!("{members} members after {:.0?}", began.elapsed());
+    }
+
+    /// Changes how often every sample is kept, and waits until every router knows it.
+    async fn replicate(&self, factor: usize, members: usize) {
+        let began = Instant::now();
+        self.change(json!({"routerSpec": {"replicationFactor": factor}}))
+            .await;
+        let argument = format!("--receive.replication-factor={factor}");
+        self.run_with("thanos-receive-router", &argument, 2).await;
+        self.stable(members).await;
+        println!("replicated {factor} times after {:.0?}", began.elapsed());
+    }
+
+    /// The names of the pods of so many members.
+    fn members(&self, count: usize) -> Vec<String> {
+        (0..count).map(|i| self.member(i)).collect()
+    }
+
+    /// The name of a member's pod.
+    fn member(&self, index: usize) -> String {
+        format!("thanos-receive-ingester-{}-{RING}-{index}", self.name)
+    }
+
+    /// Waits until these are the members and the only pods, and nothing is left to do for it.
+    async fn stable(&self, members: usize) {
+        let wanted = json!(self.members(members));
+        let look = async || {
+            let receive = self.cluster.get(VERSION, "ThanosReceive", self.name);
+            let receive = receive.await.ok_or("no such resource")?;
+            let status = &receive["status"];
+            let conditions = status["conditions"].as_array();
+            let stable = conditions.into_iter().flatten().any(|c| {
+                c["type"] == "HashringStable"
+                    && c["status"] == "True"
+                    && c["observedGeneration"] == receive["metadata"]["generation"]
+            });
+            let found = &status["hashrings"][0]["members"];
+            check(stable && *found == wanted, || format!("{status:#}"))
+        };
+        eventually(&format!("members are {wanted}"), CHANGED, look).await;
+        self.cluster
+            .told(self.name, "Ready", ("status", "True"), CHANGED)
+            .await;
+        let gone = async || {
+            let count = self.pods("thanos-receive-ingester").await.len();
+            check(count == members, || format!("{count} pods"))
+        };
+        eventually("no other pods", CHANGED, gone).await;
+    }
+
+    /// All pods of a component.
+    async fn pods(&self, component: &str) -> Vec<Value> {
+        let owner = self.name;
+        let labels =
+            format!("app.kubernetes.io/component={component},operator.thanos.io/owner={owner}");
+        let all = pods(&self.cluster, &labels).await;
+        let all = all
+            .into_iter()
+            .map(|pod| serde_json::to_value(pod).unwrap());
+        all.collect()
+    }
+
+    /// Waits until there are so many pods of a component and no others, all of them with an argument,
+    /// and ready.
+    async fn run_with(&self, component: &str, argument: &str, count: usize) {
+        let look = async || {
+            let all = self.pods(component).await;
+            let with = all.iter().filter(|pod| {
+                let args = pod["spec"]["containers"][0]["args"].to_string();
+                args.contains(argument) && is_ready(pod)
+            });
+            let with = with.count();
+            check(with == count && all.len() == count, || {
+                format!("{with} of {} pods", all.len())
+            })
+        };
+        let what = format!("{count} pods of {component} with {argument}");
+        eventually(&what, CHANGED, look).await;
+    }
+
+    /// Waits until the querier knows so many ingesters and one store, all of them well.
+    async fn is_known(&self, ingesters: usize) {
+        let look = async || {
+            let all = stores(&self.of(QUERY), self.name).await?;
+            let well = all.iter().all(|s| s["lastError"].is_null());
+            let of_kind = |kind: &str| all.iter().filter(|s| s["kind"] == kind).count();
+            let all_known = of_kind("receive") == ingesters && of_kind("store") == 1;
+            check(well && all_known, || format!("{all:#?}"))
+        };
+        eventually("the querier knows all", KNOWN, look).await;
+    }
+}
+
+/// A ThanosReceive with a hashring of so many members.
+fn receive(name: &str, members: usize) -> Value {
+    json!({
+        "apiVersion": VERSION, "kind": "ThanosReceive", "metadata": {"name": name},
+        "spec": {
+            "routerSpec": {"replicas": 2, "replicationFactor": 1},
+            "ingesterSpec": {
+                "defaultObjectStorageConfig": {"name": BUCKET, "key": "thanos.yaml"},
+                "storeSyncDelay": "30s",
+                "hashrings": [hashring(members)],
+            },
+        },
+    })
+}
+
+fn hashring(members: usize) -> Value {
+    json!({"name": RING, "replicas": members, "storage": {"size": "1Gi"}})
+}
+
+/// Whether the first container of a pod is ready.
+fn is_ready(pod: &Value) -> bool {
+    pod["status"]["containerStatuses"][0]["ready"] == true
+}
+
+/// Writes to the routers of a ThanosReceive, through the API server.
+fn transport(cluster: Cluster, name: &str) -> Transport {
+    let cluster = Arc::new(cluster);
+    let namespace = &cluster.namespace;
+    let service = format!("services/thanos-receive-router-{name}:remote-write");
+    let uri = format!("/api/v1/namespaces/{namespace}/{service}/proxy/api/v1/receive");
+    Box::new(move |body| {
+        let mut request = http::Request::post(&uri);
+        for (name, value) in HEADERS {
+            request = request.header(name, value);
+        }
+        let cluster = cluster.clone();
+        Box::pin(async move {
+            let failure = |code, why| Failure { code, why };
+            let request = request.body(body);
+            let request = request.map_err(|e| failure(None, e.to_string()))?;
+            match cluster.client.request_text(request).await {
+                Ok(_) => Ok(()),
+                Err(kube::Error::Api(status)) => Err(failure(Some(status.code), status.message)),
+                Err(error) => Err(failure(None, error.to_string())),
+            }
+        })
+    })
+}
+
+/// Waits until what is written from now on has been counted.
+async fn a_while(account: &Account) {
+    // It is counted every second.
+    let more = 1 + usize::try_from((LAG + 2000) / account.stream.every).unwrap();
+    let ticks = || account.look(|written| written.ticks().len());
+    let wanted = ticks() + more;
+    let look = async || {
+        let is = ticks();
+        check(is >= wanted, || format!("{is} of {wanted} ticks"))
+    };
+    eventually("samples are written", CHANGED, look).await;
+}
+
+/// Waits until everything can be read that was acknowledged after a time.
+async fn whole(ask: &Ask, account: &Account, after: i64) {
+    let look = async || is_whole(ask, account, after).await;
+    eventually("every sample can be read", KNOWN, look).await;
+}
