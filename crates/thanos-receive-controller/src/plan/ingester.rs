@@ -106,9 +106,12 @@ pub(super) fn add(
     objects
         .budgets
         .extend(pdb::budget(&identity, metadata, members, budget));
-    objects
-        .services
-        .push(service(seen, cr, &identity, &common)?);
+    let mut service = service(seen, cr, &identity, &common)?;
+    if let Some(label) = args::replica_label(ring) {
+        let labels = service.metadata.labels.get_or_insert_default();
+        store_api::tell_replica_label(labels, &label);
+    }
+    objects.services.push(service);
     Ok(())
 }
 
