@@ -5,7 +5,7 @@
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::{ThanosQuery, ThanosStore};
+use thanos_api::v1alpha1::{ThanosQuery, ThanosReceive, ThanosReceiveSpec, ThanosStore};
 
 fn schema_of<K: CustomResourceExt>() -> Value {
     let crd = serde_json::to_value(K::crd()).unwrap();
@@ -17,10 +17,11 @@ fn schema() -> Value {
 }
 
 /// The schemas of all kinds.
-fn schemas() -> [(&'static str, Value); 2] {
+fn schemas() -> [(&'static str, Value); 3] {
     [
         ("ThanosQuery", schema()),
         ("ThanosStore", schema_of::<ThanosStore>()),
+        ("ThanosReceive", schema_of::<ThanosReceive>()),
     ]
 }
 
@@ -41,7 +42,7 @@ fn find<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
 
 #[test]
 fn every_field_of_the_go_operator_exists() {
-    let [(_, query), (_, store)] = schemas();
+    let [(_, query), (_, store), _] = schemas();
     is_a_superset(&query, include_str!("data/thanosquery-fields.tsv"));
     is_a_superset(&store, include_str!("data/thanosstore-fields.tsv"));
 }
@@ -94,19 +95,55 @@ fn nothing_is_required_in_the_spec() {
     assert_eq!(query.spec, thanos_api::v1alpha1::ThanosQuerySpec::default());
 }
 
-/// Only `replicas` may have a default: any other would hide from the plan what was left unset.
+#[test]
+fn nothing_is_required_of_a_receive() {
+    let schema = schema_of::<ThanosReceive>();
+    let spec = &schema["properties"]["spec"];
+    assert_eq!(spec.get("required"), None);
+    for section in ["routerSpec", "ingesterSpec"] {
+        let section = &spec["properties"][section];
+        assert_eq!(section.get("required"), None);
+    }
+    let ring = find(&schema, "spec.ingesterSpec.hashrings[]").unwrap();
+    assert_eq!(ring["required"], json!(["name"]));
+    let receive: ThanosReceive = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1",
+        "kind": "ThanosReceive",
+        "metadata": {"name": "x"},
+        "spec": {},
+    }))
+    .unwrap();
+    assert_eq!(receive.spec, ThanosReceiveSpec::default());
+    let router = receive.spec.router_spec;
+    assert_eq!((router.replicas, router.replication_factor), (1, 1));
+}
+
+/// Only numbers that autoscalers and rules read have a default, and sections that hold one: any other
+/// would hide from the plan what was left unset.
 #[test]
 fn defaults_are_few() {
+    let defaults = |schema: &Value, path: &str| {
+        let fields = find(schema, path).unwrap()["properties"].as_object();
+        let fields = fields.unwrap().iter();
+        let with_default = fields.filter(|(_, field)| field.get("default").is_some());
+        let with_default =
+            with_default.map(|(name, field)| (name.clone(), field["default"].clone()));
+        Value::Object(with_default.collect())
+    };
     for (kind, schema) in schemas() {
-        let spec = schema["properties"]["spec"]["properties"]
-            .as_object()
-            .unwrap();
-        let with_default: Vec<&String> = spec
-            .iter()
-            .filter(|(_, field)| field.get("default").is_some())
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(with_default, ["replicas"], "{kind}");
+        if kind != "ThanosReceive" {
+            assert_eq!(defaults(&schema, "spec"), json!({"replicas": 1}), "{kind}");
+            continue;
+        }
+        let one = json!({"replicas": 1, "replicationFactor": 1});
+        assert_eq!(
+            defaults(&schema, "spec"),
+            json!({"routerSpec": one, "ingesterSpec": {}})
+        );
+        assert_eq!(defaults(&schema, "spec.routerSpec"), one);
+        for none in ["spec.ingesterSpec", "spec.ingesterSpec.hashrings[]"] {
+            assert_eq!(defaults(&schema, none), json!({}), "{none}");
+        }
     }
 }
 
@@ -214,7 +251,7 @@ fn ports_of_containers_are_maps_with_a_default_protocol() {
 
 #[test]
 fn definition_leaves_room_for_annotations() {
-    for crd in [ThanosQuery::crd(), ThanosStore::crd()] {
+    for crd in [ThanosQuery::crd(), ThanosStore::crd(), ThanosReceive::crd()] {
         let bytes = serde_json::to_vec(&crd).unwrap().len();
         assert!(bytes < 200 * 1024, "{bytes}");
     }
@@ -296,5 +333,53 @@ fn the_spec_of_a_store_survives_a_round_trip() {
     });
     let typed: thanos_api::v1alpha1::ThanosStoreSpec =
         serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), spec);
+}
+
+#[test]
+fn the_spec_of_a_receive_survives_a_round_trip() {
+    let spec = json!({
+        "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+        "allowDataLoss": true,
+        "routerSpec": {
+            "replicas": 2,
+            "replicationFactor": 3,
+            "replicationProtocol": "capnproto",
+            "hashringPolicy": "dynamic",
+            "externalLabels": {"receive": "true"},
+            "tenancyConfig": {
+                "tenantHeader": "X", "defaultTenantID": "d", "splitTenantLabelName": "s",
+                "tenantCertificateField": "organizationalUnit",
+            },
+            "grpcCompression": "none",
+            "limits": {
+                "global": {"maxConcurrency": 0, "metaMonitoringURL": "http://x", "metaMonitoringLimitQuery": "q"},
+                "default": {"request": {"sizeBytesLimit": 9_000_000_000_i64, "seriesLimit": 1, "samplesLimit": 2}},
+                "tenants": {"a": {"headSeriesLimit": 0}},
+            },
+            "version": "v0.42.4",
+        },
+        "ingesterSpec": {
+            "defaultObjectStorageConfig": {"name": "s", "key": "k"},
+            "storeSyncDelay": "5m",
+            "hashrings": [{
+                "name": "a",
+                "replicas": 3,
+                "storage": {"size": "1Ti", "storageClass": "fast"},
+                "tsdbConfig": {"retention": "1d", "outOfOrderTimeWindow": "1h", "maxExemplars": 0},
+                "tenancyConfig": {
+                    "tenants": ["a*"], "tenantMatcherType": "glob", "tenantLabelName": "t",
+                    "tenantHeader": "X", "defaultTenantID": "d",
+                },
+                "tooFarInFutureTimeWindow": "0s",
+                "hashingAlgorithm": "hashmod",
+                "zoneAwareness": false,
+                "logLevel": "debug",
+            }],
+            "additionalArgs": ["--x"],
+        },
+        "networkPolicy": {"enabled": true},
+    });
+    let typed: ThanosReceiveSpec = serde_json::from_value(spec.clone()).unwrap();
     assert_eq!(serde_json::to_value(typed).unwrap(), spec);
 }

@@ -110,20 +110,16 @@ fn metadata(object: &Value, owner_uid: &str, problems: &mut Vec<String>) {
 
 /// What is referred to comes first.
 fn order(objects: &[Value], problems: &mut Vec<String>) {
-    const ORDER: [&str; 8] = [
-        "ServiceAccount",
-        "Service",
-        "ConfigMap",
-        "NetworkPolicy",
-        "PodDisruptionBudget",
-        "Deployment",
-        "StatefulSet",
-        "ServiceMonitor",
+    // Those of one line do not refer to each other.
+    const ORDER: [&[&str]; 5] = [
+        &["ConfigMap", "Service", "ServiceAccount"],
+        &["NetworkPolicy"],
+        &["PodDisruptionBudget"],
+        &["Deployment", "StatefulSet"],
+        &["ServiceMonitor"],
     ];
-    let ranks: Vec<Option<usize>> = objects
-        .iter()
-        .map(|o| ORDER.iter().position(|kind| *kind == text(o, "/kind")))
-        .collect();
+    let rank = |kind: &str| ORDER.iter().position(|kinds| kinds.contains(&kind));
+    let ranks: Vec<Option<usize>> = objects.iter().map(|o| rank(text(o, "/kind"))).collect();
     for (object, rank) in objects.iter().zip(&ranks) {
         if rank.is_none() {
             problems.push(format!(

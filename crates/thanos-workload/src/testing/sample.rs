@@ -145,7 +145,7 @@ fn texts(schema: &Value, name: &str) -> &'static [&'static str] {
         &["7", "8"]
     } else if message.contains("two dashes") {
         &["--sample=1", "--sample=2"]
-    } else if message.contains("slash") {
+    } else if message.contains("starts with a slash") {
         &["/sample", "/other"]
     } else if name == "operator" {
         &["In"]

@@ -1,0 +1,322 @@
+//! What is refused: the field is named, and what to do.
+
+use serde_json::{Value, json};
+
+use crate::case::Case;
+
+const RING: &str = "spec.ingesterSpec.hashrings";
+
+fn refused(spec: Value, field: &str, words: &str) {
+    match Case::of(spec.clone()).plan() {
+        Ok(_) => panic!("{spec} was accepted"),
+        Err(invalid) => {
+            assert_eq!(invalid.field, field, "{invalid}");
+            assert!(invalid.message.contains(words), "{invalid}");
+        }
+    }
+}
+
+fn accepted(spec: Value) {
+    let refused = Case::of(spec.clone()).plan().err();
+    assert!(refused.is_none(), "{spec}: {refused:?}");
+}
+
+fn rings(rings: Value) -> Value {
+    json!({"ingesterSpec": {"hashrings": rings}})
+}
+
+/// Two hashrings, of which the second one is wrong, so that its place is told.
+fn second(mut ring: Value) -> Value {
+    ring["name"] = json!("b");
+    rings(json!([{"name": "a", "tenancyConfig": {"tenants": ["t"]}}, ring]))
+}
+
+fn router(router: Value) -> Value {
+    json!({"routerSpec": router})
+}
+
+#[test]
+fn numbers_of_copies_and_pods() {
+    refused(
+        router(json!({"replicas": 0})),
+        "spec.routerSpec.replicas",
+        "1 or more",
+    );
+    for factor in [0, 4, 6] {
+        refused(
+            router(json!({"replicationFactor": factor})),
+            "spec.routerSpec.replicationFactor",
+            "1, 2, 3 or 5",
+        );
+    }
+    refused(
+        second(json!({"replicas": 0})),
+        &format!("{RING}[1].replicas"),
+        "too few",
+    );
+    let few = json!({
+        "routerSpec": {"replicationFactor": 3},
+        "ingesterSpec": {"hashrings": [{"name": "a", "replicas": 2}]},
+    });
+    refused(few, &format!("{RING}[0].replicas"), "set 3 or more");
+}
+
+#[test]
+fn durations_and_sizes() {
+    refused(
+        json!({"ingesterSpec": {"storeSyncDelay": "soon"}}),
+        "spec.ingesterSpec.storeSyncDelay",
+        "such as 1h30m",
+    );
+    for (ring, field, words) in [
+        (
+            json!({"tsdbConfig": {"retention": "0s"}}),
+            "tsdbConfig.retention",
+            "longer than zero",
+        ),
+        (
+            json!({"tsdbConfig": {"retention": "1y"}}),
+            "tsdbConfig.retention",
+            "1y",
+        ),
+        (
+            json!({"tsdbConfig": {"outOfOrderTimeWindow": "late"}}),
+            "tsdbConfig.outOfOrderTimeWindow",
+            "late",
+        ),
+        (
+            json!({"tooFarInFutureTimeWindow": "never"}),
+            "tooFarInFutureTimeWindow",
+            "never",
+        ),
+        (json!({"storage": {"size": "lots"}}), "storage.size", "10Gi"),
+    ] {
+        refused(second(ring), &format!("{RING}[1].{field}"), words);
+    }
+    refused(
+        json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
+        "spec.serviceMonitor.scrapeTimeout",
+        "10s",
+    );
+}
+
+#[test]
+fn hashrings_that_cannot_be() {
+    refused(
+        rings(json!([{"name": "a"}, {"name": "a"}])),
+        &format!("{RING}[1].name"),
+        "there already",
+    );
+    refused(
+        second(json!({"hashingAlgorithm": "hashmod", "zoneAwareness": true})),
+        &format!("{RING}[1].zoneAwareness"),
+        "ketama",
+    );
+    refused(
+        rings(json!([{"name": "a"}, {"name": "b", "tenancyConfig": {"tenants": []}}])),
+        &format!("{RING}[1].tenancyConfig.tenants"),
+        "all hashrings but one",
+    );
+    let tenants = |tenants: Value| second(json!({"tenancyConfig": {"tenants": tenants}}));
+    let at = |place: usize| format!("{RING}[1].tenancyConfig.tenants[{place}]");
+    refused(tenants(json!(["x", "y/z"])), &at(1), "slashes");
+    refused(tenants(json!([""])), &at(0), "no tenant");
+    refused(tenants(json!(["x", "t"])), &at(1), "in hashring a already");
+    refused(tenants(json!(["x", "x"])), &at(1), "in hashring b already");
+    let all = json!({"tenants": ["*"], "tenantMatcherType": "glob"});
+    let never = json!([
+        {"name": "a", "tenancyConfig": all}, {"name": "b", "tenancyConfig": {"tenants": ["x"]}},
+    ]);
+    refused(rings(never), &at(0), "put b first");
+}
+
+#[test]
+fn labels_that_tell_no_pods_apart() {
+    refused(
+        second(json!({"externalLabels": {"replica": "one"}})),
+        &format!("{RING}[1].externalLabels"),
+        "replica: $(POD_NAME)",
+    );
+    accepted(second(
+        json!({"externalLabels": {"a": "b", "pod": "x-$(POD_NAME)"}}),
+    ));
+}
+
+/// Routers serve all hashrings, so these cannot say different things.
+#[test]
+fn tenancy_that_differs() {
+    for (field, one, other) in [
+        ("tenantHeader", "A", "B"),
+        ("defaultTenantID", "a", "b"),
+        ("splitTenantLabelName", "a", "b"),
+        ("tenantCertificateField", "commonName", "organization"),
+    ] {
+        let both = |router: Value| {
+            json!({
+                "routerSpec": {
+                    "tenancyConfig": router,
+                    "additionalArgs": ["--remote-write.server-tls-client-ca=/x"],
+                },
+                "ingesterSpec": {"hashrings": [
+                    {"name": "a", "tenancyConfig": {"tenants": ["t"], field: one}},
+                    {"name": "b", "tenancyConfig": {field: other}},
+                ]},
+            })
+        };
+        refused(
+            both(json!({})),
+            &format!("{RING}[1].tenancyConfig.{field}"),
+            &format!("set spec.routerSpec.tenancyConfig.{field} instead"),
+        );
+        accepted(both(json!({field: other})));
+    }
+    refused(
+        router(json!({"tenancyConfig": {"tenantCertificateField": "commonName"}})),
+        "spec.routerSpec.tenancyConfig.tenantCertificateField",
+        "--remote-write.server-tls-client-ca",
+    );
+}
+
+#[test]
+fn arguments_that_break_promises() {
+    let args = |section: &str, flag: &str| json!({section: {"additionalArgs": ["--hash-func=SHA256", flag]}});
+    for (flag, words) in [
+        ("--grpc-address=:1", "Services"),
+        ("--http-address=:1", "probes"),
+        ("--remote-write.address=:1", "Services"),
+        ("--receive.capnproto-address=:1", "Services"),
+        ("--receive.hashrings=[]", "hashrings of the spec"),
+        (
+            "--receive.hashrings-algorithm=hashmod",
+            "hashrings of the spec",
+        ),
+        ("--receive.hashrings-file=/x", "hashrings of the spec"),
+        (
+            "--receive.hashrings-file-refresh-interval=1s",
+            "hashrings of the spec",
+        ),
+        ("--receive.limits-config=x", "spec.routerSpec.limits"),
+        ("--receive.limits-config-file=/x", "spec.routerSpec.limits"),
+        ("--receive.local-endpoint=x", "keep no samples"),
+        (
+            "--receive.replication-factor=2",
+            "spec.routerSpec.replicationFactor",
+        ),
+    ] {
+        refused(
+            args("routerSpec", flag),
+            "spec.routerSpec.additionalArgs[1]",
+            words,
+        );
+    }
+    for (flag, words) in [
+        ("--grpc-address=:1", "Services"),
+        ("--http-address=:1", "probes"),
+        ("--remote-write.address=:1", "Services"),
+        ("--receive.capnproto-address=:1", "Services"),
+        ("--receive.hashrings=[]", "only routers"),
+        ("--receive.hashrings-file=/x", "only routers"),
+        ("--receive.local-endpoint=x", "only routers"),
+        ("--receive.replication-factor=2", "only routers"),
+        ("--objstore.config=type: S3", "defaultObjectStorageConfig"),
+        ("--objstore.config-file=/x", "defaultObjectStorageConfig"),
+        ("--tsdb.path=/x", "volume"),
+    ] {
+        refused(
+            args("ingesterSpec", flag),
+            "spec.ingesterSpec.additionalArgs[1]",
+            words,
+        );
+    }
+    for section in ["routerSpec", "ingesterSpec"] {
+        refused(
+            args(section, "no-flag"),
+            &format!("spec.{section}.additionalArgs[1]"),
+            "not a flag",
+        );
+    }
+}
+
+#[test]
+fn keys_that_are_taken() {
+    for (section, volume, path, port) in [
+        ("routerSpec", "hashrings", "/etc/thanos/hashrings", "http"),
+        ("ingesterSpec", "data", "/var/thanos/receive", "capnproto"),
+    ] {
+        for (name, items, field) in [
+            (
+                "additionalVolumes",
+                json!([{"name": volume, "emptyDir": {}}]),
+                "[0].name",
+            ),
+            (
+                "additionalContainers",
+                json!([{"name": format!("thanos-receive-{}", section.trim_end_matches("Spec"))}]),
+                "[0].name",
+            ),
+            (
+                "additionalPorts",
+                json!([{"containerPort": 19291}]),
+                "[0].containerPort",
+            ),
+            (
+                "additionalServicePorts",
+                json!([{"name": port, "port": 1}]),
+                "[0].name",
+            ),
+            ("additionalServicePorts", json!([{"port": 1}]), "[0].name"),
+            (
+                "additionalVolumeMounts",
+                json!([{"name": volume, "mountPath": path}]),
+                "[0].mountPath",
+            ),
+        ] {
+            refused(
+                json!({section: {name: items}}),
+                &format!("spec.{section}.{name}{field}"),
+                "",
+            );
+        }
+    }
+    refused(
+        json!({"ingesterSpec": {"additionalEnv": [{"name": "POD_NAME", "value": "x"}]}}),
+        "spec.ingesterSpec.additionalEnv[0].name",
+        "POD_NAME",
+    );
+    // What is said of placement is of one hashring.
+    refused(
+        second(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
+        &format!("{RING}[1].imagePullSecrets[1].name"),
+        "there already",
+    );
+    let twice = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"});
+    refused(
+        second(json!({"topologySpreadConstraints": [twice, twice]})),
+        &format!("{RING}[1].topologySpreadConstraints[1].topologyKey"),
+        "there already",
+    );
+    refused(
+        router(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
+        "spec.routerSpec.imagePullSecrets[1].name",
+        "there already",
+    );
+}
+
+#[test]
+fn references_that_name_nothing() {
+    for (key, missing) in [
+        (json!({"key": "k"}), "name"),
+        (json!({"name": "s", "key": ""}), "key"),
+    ] {
+        refused(
+            json!({"ingesterSpec": {"defaultObjectStorageConfig": key}}),
+            &format!("spec.ingesterSpec.defaultObjectStorageConfig.{missing}"),
+            "Secret",
+        );
+        refused(
+            second(json!({"objectStorageConfig": key})),
+            &format!("{RING}[1].objectStorageConfig.{missing}"),
+            "Secret",
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! What restarts nothing, and what is equal to the Go operator's.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::case::{self, Case};
+
+const ROUTER: &str = "thanos-receive-router-main";
+const INGESTER: &str = "thanos-receive-ingester-main-default";
+
+/// It runs: one hashring with one member.
+fn running(spec: Value) -> Case {
+    Case::read(&json!({
+        "spec": spec, "routers": {}, "sets": [{"ring": "default"}],
+        "record": {
+            "replicationFactor": 1, "confirmed": true, "held": {"default": 1},
+            "rings": [{"name": "default", "algorithm": "ketama", "matcher": "exact", "members": {"0": null}}],
+        },
+    }))
+}
+
+fn templates(case: &Case) -> [Value; 2] {
+    [("Deployment", ROUTER), ("StatefulSet", INGESTER)]
+        .map(|(kind, name)| case.object(kind, name)["spec"]["template"].clone())
+}
+
+/// Names and selectors are those of existing workloads; a change would delete and make them anew.
+#[test]
+fn workloads_of_the_go_operator_are_taken_over() {
+    let case = running(json!({}));
+    let selector = |component: &str, instance: &str| {
+        json!({
+            "app.kubernetes.io/component": component,
+            "app.kubernetes.io/instance": instance,
+            "app.kubernetes.io/managed-by": "thanos-operator",
+            "app.kubernetes.io/name": "thanos-receive",
+            "app.kubernetes.io/part-of": "thanos",
+            "operator.thanos.io/owner": "main",
+        })
+    };
+    let routers = case.object("Deployment", ROUTER);
+    assert_eq!(
+        routers["spec"]["selector"]["matchLabels"],
+        selector("thanos-receive-router", ROUTER)
+    );
+    let set = case.object("StatefulSet", INGESTER);
+    let mut of_ring = selector("thanos-receive-ingester", INGESTER);
+    of_ring["operator.thanos.io/hashring"] = json!("default");
+    of_ring["operator.thanos.io/store-api"] = json!("true");
+    assert_eq!(set["spec"]["selector"]["matchLabels"], of_ring);
+    assert_eq!(set["spec"]["serviceName"], INGESTER);
+    let claim = &set["spec"]["volumeClaimTemplates"][0];
+    assert_eq!(claim["metadata"]["name"], "data", "as volumes are called");
+    let mounts = &set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    assert_eq!(
+        mounts[0],
+        json!({"name": "data", "mountPath": "/var/thanos/receive"})
+    );
+    let service = case.object("Service", INGESTER);
+    assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
+    assert_eq!(case.object("ConfigMap", ROUTER)["metadata"]["name"], ROUTER);
+}
+
+/// What changes in a file, in a Service or in numbers replaces neither a router nor an ingester.
+#[test]
+fn some_changes_replace_no_pod() {
+    let plain = templates(&running(json!({})));
+    let ring = |mut ring: Value| {
+        ring["name"] = json!("default");
+        json!({"ingesterSpec": {"hashrings": [ring]}})
+    };
+    for spec in [
+        json!({"routerSpec": {"replicas": 5, "replicationFactor": 1}}),
+        json!({"routerSpec": {"replicationFactor": 3}}),
+        json!({"routerSpec": {"hashringPolicy": "dynamic"}}),
+        json!({"routerSpec": {"podDisruptionBudgetConfig": {"enable": false}}}),
+        json!({"allowDataLoss": true, "ingesterSpec": {"storeSyncDelay": "1h"}}),
+        json!({"minReadySeconds": 5, "podManagementPolicy": "OrderedReady"}),
+        json!({"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"}}),
+        json!({"serviceMonitor": {"enabled": false}, "networkPolicy": {"enabled": true}}),
+        ring(json!({"replicas": 3})),
+        ring(json!({"storage": {"size": "1Ti"}})),
+        ring(json!({"hashingAlgorithm": "hashmod"})),
+        ring(json!({"tenancyConfig": {"tenants": ["a*"], "tenantMatcherType": "glob"}})),
+        json!({"ingesterSpec": {"hashrings": [
+            {"name": "more", "tenancyConfig": {"tenants": ["a"]}}, {"name": "default"},
+        ]}}),
+    ] {
+        assert_eq!(templates(&running(spec.clone())), plain, "{spec}");
+    }
+    let limits = |series: i64| {
+        let limits = json!({"default": {"request": {"seriesLimit": series}}});
+        templates(&running(json!({"routerSpec": {"limits": limits}})))
+    };
+    assert_eq!(limits(5), limits(6), "routers read the file again");
+}
+
+/// That Secrets become readable replaces no pod; only another content does.
+#[test]
+fn secrets_that_become_readable_replace_no_pod() {
+    let spec =
+        json!({"ingesterSpec": {"defaultObjectStorageConfig": {"name": "bucket", "key": "k"}}});
+    let unreadable = running(spec);
+    let secrets = BTreeMap::from([("bucket".to_owned(), json!({"k": "eA=="}))]);
+    let readable = Case {
+        secrets: Some(secrets),
+        ..unreadable.clone()
+    };
+    assert_eq!(templates(&readable), templates(&unreadable));
+}
+
+/// The routers' section changes no ingester, and a hashring no router but by what is said of it.
+#[test]
+fn routers_and_ingesters_are_replaced_apart() {
+    let [router, ingester] = templates(&running(json!({})));
+    let own = json!({"logLevel": "debug", "labels": {"a": "b"}, "externalLabels": {"x": "y"}});
+    let changed = templates(&running(json!({"routerSpec": own})));
+    assert_ne!(changed[0], router);
+    assert_eq!(changed[1], ingester);
+    let mut ring = own;
+    ring["name"] = json!("default");
+    ring["externalLabels"]["replica"] = json!("$(POD_NAME)");
+    let changed = templates(&running(json!({"ingesterSpec": {"hashrings": [ring]}})));
+    assert_eq!(changed[0], router);
+    assert_ne!(changed[1], ingester);
+}
+
+/// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
+#[test]
+fn what_cannot_change_is_sent_as_it_is() {
+    let mut adopted = case::named("adopted-from-the-go-operator");
+    adopted.spec["podManagementPolicy"] = json!("Parallel");
+    adopted.spec["ingesterSpec"]["hashrings"][0]["storage"]["size"] = json!("5Gi");
+    let set = adopted.object("StatefulSet", "thanos-receive-ingester-main-blue");
+    let stored = &adopted.objects[0]["spec"]["volumeClaimTemplates"][0];
+    let sent = &set["spec"]["volumeClaimTemplates"][0];
+    for (pointer, value) in [
+        ("/metadata/labels", &stored["metadata"]["labels"]),
+        ("/spec", &stored["spec"]),
+    ] {
+        assert_eq!(sent.pointer(pointer), Some(value), "{pointer}");
+    }
+    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
+}
+
+/// Queriers find ingesters, and nothing else, by their Services.
+#[test]
+fn only_services_of_ingesters_announce_themselves() {
+    let plan = case::named("everything").plan().unwrap();
+    let mut announced = 0;
+    for object in plan.objects() {
+        let labels = &object.body["metadata"]["labels"];
+        let announces = labels["operator.thanos.io/store-api"] == "true";
+        let of_ingester = object.key.kind == "Service" && object.key.name.contains("ingester");
+        assert_eq!(announces, of_ingester, "{}", object.key);
+        assert!(labels.get("operator.thanos.io/endpoint-group").is_none());
+        announced += usize::from(announces);
+    }
+    assert_eq!(announced, 3);
+}
+
+/// As the flags of Thanos take them: one of its two parsers knows neither weeks, nor days, nor a bare
+/// zero; and labels are quoted.
+#[test]
+fn values_are_written_for_thanos() {
+    let has = |of: usize, spec: Value, arg: &str| {
+        let args = templates(&running(spec))[of]["spec"]["containers"][0]["args"].clone();
+        let found = args.as_array().unwrap().iter().any(|a| a == arg);
+        assert!(found, "no {arg} in {args}");
+    };
+    let ring = |mut ring: Value| {
+        ring["name"] = json!("default");
+        json!({"ingesterSpec": {"hashrings": [ring]}})
+    };
+    for (fields, arg) in [
+        (json!({}), "--tsdb.retention=15d"),
+        (
+            json!({"objectStorageConfig": {"name": "s", "key": "k"}}),
+            "--tsdb.retention=24h",
+        ),
+        (
+            json!({"tsdbConfig": {"retention": "1w"}}),
+            "--tsdb.retention=1w",
+        ),
+        (json!({}), "--tsdb.too-far-in-future.time-window=5m"),
+        (
+            json!({"tooFarInFutureTimeWindow": "0"}),
+            "--tsdb.too-far-in-future.time-window=0ms",
+        ),
+        (
+            json!({"tsdbConfig": {"outOfOrderTimeWindow": "1d"}}),
+            "--tsdb.out-of-order.time-window=86400000ms",
+        ),
+        (json!({}), "--label=replica=\"$(POD_NAME)\""),
+        (json!({}), "--receive.capnproto-address=127.0.0.1:19391"),
+    ] {
+        has(1, ring(fields), arg);
+    }
+    let router = |router: Value| json!({"routerSpec": router});
+    has(0, router(json!({})), "--label=receive=\"true\"");
+    let odd = json!({"externalLabels": {"a": "\"\\"}});
+    has(0, router(odd), "--label=a=\"\\\"\\\\\"");
+    let capnproto = router(json!({"replicationProtocol": "capnproto"}));
+    has(
+        0,
+        capnproto.clone(),
+        "--receive.replication-protocol=capnproto",
+    );
+    has(1, capnproto, "--receive.capnproto-address=:19391");
+    // What one hashring says holds for the routers, which serve all.
+    let said = ring(json!({
+        "asyncForwardWorkerCount": 7, "grpcCompression": "none",
+        "tenancyConfig": {"tenantHeader": "X-Team", "defaultTenantID": "nobody"},
+    }));
+    for arg in [
+        "--receive.forward.async-workers=7",
+        "--receive.grpc-compression=none",
+        "--receive.tenant-header=X-Team",
+        "--receive.default-tenant-id=nobody",
+    ] {
+        has(0, said.clone(), arg);
+    }
+    has(1, said, "--receive.default-tenant-id=nobody");
+}
