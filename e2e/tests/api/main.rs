@@ -22,10 +22,12 @@ mod ownership;
 mod permissions;
 mod preflight;
 mod preflight_faults;
+mod receives;
 mod rollout;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-workload/src/testing/sample.rs"]
 mod sample;
+mod stateful;
 mod stores;
 mod support;
 mod trouble;

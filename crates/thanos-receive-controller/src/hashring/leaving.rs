@@ -6,9 +6,14 @@ use super::situation::{Pod, Situation};
 /// After so many replaced pods, something else is wrong.
 pub(super) const PATIENCE: u32 = 3;
 
-/// How long an ingester may take to upload what its first stop left behind, before it is stopped
-/// again, in seconds.
+/// How long an ingester may take to upload what a stop left behind before it is stopped again, in
+/// seconds: longer each time while uploads fail, since every stop interrupts queries.
 const UPLOADING: i64 = 120;
+const UPLOADING_AT_MOST: i64 = 1_800;
+
+/// What no stop uploads, such as samples out of order, Thanos uploads by itself when it is three hours
+/// old.
+const BY_ITSELF: i64 = 4 * 3_600;
 
 /// Takes in what is observed of members that left, and forgets those that are gone or wanted again.
 pub(super) fn follow(it: &Situation<'_>, next: &mut Record) {
@@ -50,9 +55,12 @@ pub(super) fn follow(it: &Situation<'_>, next: &mut Record) {
     });
     next.leaving = leaving;
     let rings = &next.rings;
-    next.held.retain(|name, _| {
+    next.held.retain(|name, held| {
         let is_published = rings.iter().any(|ring| &ring.name == name);
-        is_published || it.hosts.contains_key(name) || it.wanted_ring(name).is_some()
+        // Volumes that are kept are no hashring.
+        let hosts = it.hosts.get(name);
+        let is_there = hosts.is_some_and(|h| *held > 0 || h.replicas > 0 || !h.pods.is_empty());
+        is_published || is_there || it.wanted_ring(name).is_some()
     });
 }
 
@@ -82,11 +90,13 @@ fn look(now: i64, pod: &Pod, leaving: &mut Leaving) {
         leaving.proven = Some(now);
         return;
     }
-    // The newest sample of each series stays behind at the first stop, and goes at the second. After
-    // that, only an object store that is back again makes a difference.
-    let is_usual = leaving.restarts == 0 && held.failures == 0;
-    let waited = pod.changed.is_some_and(|since| now >= since + UPLOADING);
-    if is_usual || waited {
+    // The newest sample of each series stays behind at the first stop, and goes at the second.
+    let patience = match (held.failures, leaving.restarts) {
+        (0, 0) => 0,
+        (0, PATIENCE..) => BY_ITSELF,
+        (_, restarts) => (UPLOADING << restarts.min(8)).min(UPLOADING_AT_MOST),
+    };
+    if pod.changed.is_some_and(|since| now >= since + patience) {
         leaving.pod.clone_from(&pod.uid);
         leaving.restarts += 1;
     }

@@ -2,11 +2,13 @@
 
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, STORE};
+use e2e::wait::eventually;
 use serde_json::{Value, json};
 
 use super::kubelet::Kubelet;
 use super::querier::Querier;
 use super::{change, is, is_offered, read, ready, set, sets, store, told};
+use crate::stateful;
 
 const STEP: &str = "/status/resharding/step";
 
@@ -40,9 +42,15 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     let controller = killed(controller, &cluster).await;
     let new = kubelet.have_addresses("thanos-store-x-shard-", 2).await;
     assert_eq!(new.len(), 2);
-    let status = is(&cluster, "x", STEP, json!("Starting")).await;
-    let message = status["status"]["resharding"]["message"].as_str().unwrap();
-    assert!(message.contains("thanos-store-x-shard-1"), "{message}");
+    let waits = async || {
+        let status = is(&cluster, "x", STEP, json!("Starting")).await;
+        let message = status["status"]["resharding"]["message"].to_string();
+        match message.contains("StatefulSet thanos-store-x-shard-1,") {
+            true => Ok(status),
+            false => Err(message),
+        }
+    };
+    let status = eventually("it waits for the last one", stateful::STEP, waits).await;
     assert_eq!(status["status"]["shards"], 1);
     assert_eq!(is_offered(&cluster, "thanos-store-x").await, Some(true));
     let available = cluster

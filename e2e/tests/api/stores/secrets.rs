@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::kubelet::Kubelet;
-use super::{STEP, message, ready, set, set_is, store, stores};
+use super::{STEP, message, ready, resources, set, set_is, store};
 
 const SET: &str = "thanos-store-x";
 const HASH: &str = "/spec/template/metadata/annotations/operator.thanos.io~1secrets-hash";
@@ -141,7 +141,7 @@ async fn without_that_permission_the_node_tells_and_an_annotation_replaces_the_p
     let patch = Patch::Merge(
         json!({"metadata": {"annotations": {"operator.thanos.io/restarted-at": "now"}}}),
     );
-    stores(&cluster)
+    resources(&cluster)
         .patch("x", &PatchParams::default(), &patch)
         .await
         .unwrap();

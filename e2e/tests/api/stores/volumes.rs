@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::kubelet::Kubelet;
-use super::{STEP, change, message, ready, store, stores};
+use super::{STEP, change, message, ready, refusal, store};
 
 /// A class whose volumes can grow, or cannot. It belongs to the cluster, so each test has its own.
 async fn class(cluster: &Cluster, grows: bool) -> String {
@@ -150,11 +150,7 @@ async fn what_volumes_cannot_do_is_refused() {
         ),
         (json!({"storage": null}), "cannot"),
     ] {
-        let patch = Patch::Merge(json!({"spec": spec}));
-        let answer = stores(&cluster)
-            .patch("x", &PatchParams::default(), &patch)
-            .await;
-        let refusal = answer.expect_err("it is refused").to_string();
+        let refusal = refusal(&cluster, "x", &spec).await;
         assert!(refusal.contains(words), "{refusal}");
     }
     change(&cluster, "x", json!({"storage": {"size": "20480Mi"}})).await;

@@ -1,0 +1,69 @@
+//! Nothing is lost unless the user says so.
+
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, RECEIVE};
+use serde_json::{Value, json};
+
+use super::history::History;
+use super::kubelet::Kubelet;
+use super::{
+    INGESTER, has_members, killed, members_of_default, ready, receive, replicas, stable, step,
+};
+use crate::stateful::{change, message, set_is};
+
+fn unstored(replicas: i32) -> Value {
+    json!({"ingesterSpec": {"hashrings": [{"name": "default", "replicas": replicas}]}})
+}
+
+#[tokio::test]
+async fn without_object_storage_no_member_goes() {
+    let cluster = Cluster::of(RECEIVE, "unstored").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    cluster.apply(receive("x", &unstored(3))).await;
+    ready(&cluster).await;
+    let last = format!("{INGESTER}-2");
+    let before = kubelet.uid(&last).await;
+    change(&cluster, "x", unstored(1)).await;
+    has_members(&cluster, 0..1).await;
+    let it = stable(&cluster, "NoObjectStorage").await;
+    let text = message(&it, "HashringStable");
+    assert!(
+        text.contains(&last) && text.contains("spec.allowDataLoss") && text.contains("360 h"),
+        "{text}"
+    );
+    let controller = killed(controller, &cluster).await;
+    stable(&cluster, "NoObjectStorage").await;
+    assert_eq!(replicas(&cluster, INGESTER).await, 3);
+    assert_eq!(kubelet.uid(&last).await, before, "stopping it helps nobody");
+
+    change(&cluster, "x", json!({"allowDataLoss": true})).await;
+    set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;
+    kubelet.gone(&format!("{INGESTER}-1")).await;
+    ready(&cluster).await;
+    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(claims.len(), 3, "their volumes stay");
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_member_that_does_not_start_goes_if_the_user_lets_it() {
+    let cluster = Cluster::of(RECEIVE, "lost").await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    cluster.apply(receive("x", &members_of_default(2))).await;
+    ready(&cluster).await;
+    let last = format!("{INGESTER}-1");
+    kubelet.break_down(&last).await;
+    change(&cluster, "x", members_of_default(1)).await;
+    has_members(&cluster, 0..1).await;
+    let words = format!("waits for pod {last} to be ready");
+    step(&cluster, "Draining", &words).await;
+    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    change(&cluster, "x", json!({"allowDataLoss": true})).await;
+    set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;
+    ready(&cluster).await;
+    controller.assert_quiet(&[]);
+}

@@ -1,0 +1,239 @@
+//! A member leaves its hashring, uploads what it holds, and goes when that is proven and found. The
+//! controller is killed at each step.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::cluster::Cluster;
+use e2e::controller::{Controller, RECEIVE};
+use serde_json::{Value, json};
+
+use super::history::{History, Version};
+use super::kubelet::Kubelet;
+use super::{
+    INGESTER, ROUTER, has_members, killed, members_of_default, pods, ready, receive, replicas,
+    stable, step,
+};
+use crate::stateful::{change, set_is, told};
+
+fn spec(replicas: i32, more: Value) -> Value {
+    let mut spec = members_of_default(replicas);
+    let more = more.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(more);
+    spec
+}
+
+/// When it was recorded that everything is uploaded, in the order of all objects.
+fn proven(all: &[Version]) -> Version {
+    let recorded = |v: &&Version| {
+        let object = v.object.as_ref();
+        let text = object.and_then(|o| o["data"]["record.json"].as_str());
+        v.kind == "ConfigMap" && text.is_some_and(|t| t.contains("\"proven\""))
+    };
+    all.iter().find(recorded).expect("a proof").clone()
+}
+
+/// When an object became so.
+fn became(all: &[Version], kind: &str, name: &str, is: impl Fn(Option<&Value>) -> bool) -> Version {
+    let mut of_object = all.iter().filter(|v| v.kind == kind && v.name == name);
+    let found = of_object.find(|v| is(v.object.as_ref()));
+    found.unwrap_or_else(|| panic!("{kind} {name}")).clone()
+}
+
+#[tokio::test]
+async fn a_member_goes_when_its_upload_is_proven_whenever_the_controller_dies() {
+    let cluster = Cluster::of(RECEIVE, "shrink").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    let routers = json!({"routerSpec": {"replicas": 2}});
+    cluster.apply(receive("x", &spec(3, routers.clone()))).await;
+    ready(&cluster).await;
+    let last = format!("{INGESTER}-2");
+    let first = kubelet.uid(&last).await.unwrap();
+
+    // It leaves the hashring first; one router is late.
+    let late = kubelet.pods(ROUTER).await[1].metadata.name.clone().unwrap();
+    kubelet.delay(&late);
+    change(&cluster, "x", spec(2, routers)).await;
+    has_members(&cluster, 0..2).await;
+    let words = format!("waits for router {late} ");
+    step(&cluster, "Publishing", &words).await;
+    let controller = killed(controller, &cluster).await;
+    let it = step(&cluster, "Publishing", &words).await;
+    assert_eq!(it["leaving"], Value::Null);
+    assert_eq!(kubelet.uid(&last).await.as_ref(), Some(&first), "it serves");
+
+    // No router sends to it any more: it is stopped.
+    kubelet.hold(&last);
+    kubelet.catch_up(&late);
+    let second = kubelet.other(&last, &first).await;
+    let words = format!("waits for pod {last} to be ready");
+    step(&cluster, "Draining", &words).await;
+    let controller = killed(controller, &cluster).await;
+    let it = step(&cluster, "Draining", &words).await;
+    assert_eq!(it["leaving"], json!([last]));
+    assert_eq!(kubelet.uid(&last).await, Some(second.clone()));
+    assert_eq!(replicas(&cluster, INGESTER).await, 3);
+
+    // What the first stop left behind goes at the second.
+    kubelet.keep(&last, 5);
+    kubelet.release(&last);
+    let third = kubelet.other(&last, &second).await;
+    step(&cluster, "Draining", "holds 5 series").await;
+    let controller = killed(controller, &cluster).await;
+    step(&cluster, "Draining", "holds 5 series").await;
+    assert_eq!(replicas(&cluster, INGESTER).await, 3);
+    kubelet.mend(&last);
+    step(&cluster, "WaitingForStores", &last).await;
+    let controller = killed(controller, &cluster).await;
+    set_is(&cluster, INGESTER, "/spec/replicas", json!(2)).await;
+    kubelet.gone(&last).await;
+    ready(&cluster).await;
+
+    let all = history.versions().await;
+    let uids: BTreeSet<&str> = all
+        .iter()
+        .filter(|v| v.kind == "Pod" && v.name == last)
+        .filter_map(|v| v.object.as_ref()?["metadata"]["uid"].as_str())
+        .collect();
+    assert_eq!(uids, BTreeSet::from([&*first, &*second, &*third]));
+    let shrunk = became(&all, "StatefulSet", INGESTER, |set| {
+        set.is_some_and(|s| s["spec"]["replicas"] == 2)
+    });
+    let waited = shrunk.at - proven(&all).at;
+    // In whole seconds, and it takes some time to be seen.
+    assert!(waited > Duration::from_secs(3), "{waited:?}");
+    let claim = format!("data-{last}");
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
+    assert!(kept.is_some(), "its volume stays");
+    for words in ["Draining", "(2 of 2 members)"] {
+        told(&cluster, "Hashring", words).await;
+    }
+    assert_eq!(history.published("x").await.len(), 2);
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn volumes_are_deleted_where_the_spec_says_so_and_only_after_the_proof() {
+    let cluster = Cluster::of(RECEIVE, "claims").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    let policy = json!({"persistentVolumeClaimRetentionPolicy": {
+        "whenScaled": "Delete", "whenDeleted": "Delete",
+    }});
+    cluster.apply(receive("x", &spec(2, policy.clone()))).await;
+    ready(&cluster).await;
+    let retention = "/spec/persistentVolumeClaimRetentionPolicy";
+    let retain = json!({"whenScaled": "Retain", "whenDeleted": "Retain"});
+    set_is(&cluster, INGESTER, retention, retain).await;
+    let last = format!("{INGESTER}-1");
+    kubelet.keep(&last, 3);
+    change(&cluster, "x", spec(1, policy)).await;
+    step(&cluster, "Draining", "holds 3 series").await;
+    let claim = format!("data-{last}");
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
+    assert!(kept.is_some(), "nothing is proven yet");
+    kubelet.mend(&last);
+    let controller = killed(controller, &cluster).await;
+    ready(&cluster).await;
+    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(claims, [format!("data-{INGESTER}-0")]);
+
+    let all = history.versions().await;
+    let marked =
+        |it: Option<&Value>| it.is_none_or(|it| it["metadata"]["deletionTimestamp"].is_string());
+    let deleted = became(&all, "PersistentVolumeClaim", &claim, marked);
+    let shrunk = became(&all, "StatefulSet", INGESTER, |set| {
+        set.is_some_and(|s| s["spec"]["replicas"] == 1)
+    });
+    assert!(proven(&all).number < shrunk.number && shrunk.number < deleted.number);
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_member_that_cannot_upload_stays() {
+    let cluster = Cluster::of(RECEIVE, "upload").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    cluster.apply(receive("x", &members_of_default(2))).await;
+    ready(&cluster).await;
+    let last = format!("{INGESTER}-1");
+    let first = kubelet.uid(&last).await.unwrap();
+    kubelet.keep(&last, 0);
+    kubelet.fail(&last, 3, 0);
+    change(&cluster, "x", members_of_default(1)).await;
+    let second = kubelet.other(&last, &first).await;
+    step(&cluster, "Draining", "cannot upload (3 failures)").await;
+    // Or it cannot read the bucket, so it does not know what to upload.
+    kubelet.fail(&last, 0, 1);
+    step(&cluster, "Draining", "cannot upload (1 failures)").await;
+    let controller = killed(controller, &cluster).await;
+    step(&cluster, "Draining", "cannot upload (1 failures)").await;
+    // Nobody knows what one holds that answers nobody.
+    kubelet.silence(&last);
+    step(&cluster, "Draining", "does not say what it holds").await;
+    assert_eq!(kubelet.uid(&last).await, Some(second), "it has its time");
+    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    kubelet.mend(&last);
+    kubelet.keep(&last, 0);
+    kubelet.unsilence(&last);
+    set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;
+    ready(&cluster).await;
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_member_that_is_wanted_again_comes_back() {
+    let cluster = Cluster::of(RECEIVE, "back").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    cluster.apply(receive("x", &members_of_default(2))).await;
+    ready(&cluster).await;
+    let last = format!("{INGESTER}-1");
+    kubelet.keep(&last, 7);
+    change(&cluster, "x", members_of_default(1)).await;
+    step(&cluster, "Draining", "holds 7 series").await;
+    change(&cluster, "x", members_of_default(2)).await;
+    has_members(&cluster, 0..2).await;
+    let it = stable(&cluster, "Stable").await;
+    assert_eq!(it["status"]["hashrings"][0]["leaving"], Value::Null);
+    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+/// Names do not tell which one is last.
+#[tokio::test]
+async fn of_twelve_members_number_eleven_goes() {
+    let cluster = Cluster::of(RECEIVE, "twelve").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    cluster.apply(receive("x", &members_of_default(12))).await;
+    ready(&cluster).await;
+    let uids = async || {
+        let all = kubelet.pods(INGESTER).await.into_iter();
+        let mut uids: Vec<_> = all
+            .map(|p| (p.metadata.name.unwrap(), p.metadata.uid))
+            .collect();
+        uids.retain(|(name, _)| *name != format!("{INGESTER}-11"));
+        uids
+    };
+    let before = uids().await;
+    assert_eq!(before.len(), 11);
+    change(&cluster, "x", members_of_default(11)).await;
+    has_members(&cluster, 0..11).await;
+    set_is(&cluster, INGESTER, "/spec/replicas", json!(11)).await;
+    ready(&cluster).await;
+    assert_eq!(uids().await, before, "nobody else was stopped");
+    assert_eq!(pods(0..11).len(), 11);
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
