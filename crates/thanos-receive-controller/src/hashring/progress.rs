@@ -3,6 +3,7 @@
 use thanos_api::v1alpha1::HashringStep as Step;
 
 use super::advance::zoned;
+use super::leaving::PATIENCE;
 use super::permits::absent;
 use super::record::{Leaving, Ring};
 use super::ring::refusal;
@@ -152,10 +153,12 @@ fn joining(
     }
     let zones = zoned(it, wanted, 0..wanted.replicas);
     let Some(members) = zones else {
+        let is_lost = |m: &i32| zoned(it, wanted, std::iter::once(*m)).is_none();
+        let lost = (0..wanted.replicas).find(is_lost).unwrap_or(first);
         let message = format!(
             "the zone of a member is not known, such as of pod {}: its node needs the label \
              topology.kubernetes.io/zone, and this controller the permission to read nodes",
-            pod(name, first)
+            pod(name, lost)
         );
         return Some((Step::Joining, message, Some(Obstacle::Refused)));
     };
@@ -294,6 +297,12 @@ fn left(
             Some(held) if held.failures > 0 => format!(
                 "pod {its} cannot upload ({} failures); its log says why",
                 held.failures
+            ),
+            Some(held) if leaving.restarts >= PATIENCE => format!(
+                "pod {its} still holds {} series after {} restarts, such as samples out of order, \
+                 which Thanos uploads by itself within some hours; set spec.allowDataLoss to let it \
+                 go without them",
+                held.series, leaving.restarts
             ),
             Some(held) => format!(
                 "pod {its} holds {} series that are not uploaded",

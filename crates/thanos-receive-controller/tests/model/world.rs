@@ -9,7 +9,7 @@ use thanos_receive_controller::hashring::{
 };
 
 /// The time. What happens now is recorded with it; what happened long ago, with zero.
-const NOW: i64 = 1_000;
+const NOW: i64 = 100_000;
 
 /// What a spec asks for: the replication factor, and the members of each hashring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -33,8 +33,9 @@ const BUCKET: &str = "bucket";
 /// The one hashring.
 const RING: &str = "default";
 
-/// Longer than all steps of a change take for each member, twice.
-const CHANGED: Duration = Duration::from_secs(300);
+/// Longer than all steps of a change take for three members: 90 s for each pod that is replaced, most of
+/// which is `minReadySeconds`.
+const CHANGED: Duration = Duration::from_secs(480);
 
 /// Until queriers follow.
 const KNOWN: Duration = Duration::from_secs(60);
