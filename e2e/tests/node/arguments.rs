@@ -15,7 +15,11 @@ const FOLDERS: [&str; 2] = ["/etc/thanos/", "/var/thanos/"];
 
 #[test]
 fn every_rendered_case_starts_the_real_thanos() {
-    for controller in ["thanos-query-controller", "thanos-store-controller"] {
+    for controller in [
+        "thanos-query-controller",
+        "thanos-store-controller",
+        "thanos-receive-controller",
+    ] {
         let started = every_case_of(controller);
         println!("{controller}: {started} workloads started");
         assert!(started >= 5, "only {started} of {controller}");
@@ -60,7 +64,7 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
     let pod = &workload["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     mount(pod, container, documents, &folder);
-    let (http, grpc) = (free_port(), free_port());
+    let http = free_port();
     let args: Vec<String> = container["args"]
         .as_array()
         .unwrap()
@@ -69,7 +73,9 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
             let arg = a.as_str().unwrap();
             match arg.split_once('=') {
                 Some(("--http-address", _)) => format!("--http-address=127.0.0.1:{http}"),
-                Some(("--grpc-address", _)) => format!("--grpc-address=127.0.0.1:{grpc}"),
+                Some((flag, _)) if flag.ends_with("-address") || flag.ends_with(".address") => {
+                    format!("{flag}=127.0.0.1:{}", free_port())
+                }
                 Some((flag, path)) if FOLDERS.iter().any(|f| path.starts_with(f)) => {
                     format!("{flag}={}{path}", folder.display())
                 }
@@ -87,7 +93,7 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
     let begun = Instant::now();
     // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here.
     let path = match args[0].as_str() {
-        "query" | "store" => "/-/ready",
+        "query" | "store" | "receive" => "/-/ready",
         _ => "/-/healthy",
     };
     loop {

@@ -30,9 +30,12 @@ const DEFAULT_TENANT: &str = "default-tenant";
 
 /// Flags that may be given several times.
 const REPEATABLE: &[&str] = &[
+    "enable-feature",
+    "grpc-server-tls-ciphers",
     "grpc-server-tls-curves",
     "label",
     "receive.otlp-promote-resource-attributes",
+    "remote-write.server-tls-ciphers",
     "remote-write.server-tls-curves",
 ];
 

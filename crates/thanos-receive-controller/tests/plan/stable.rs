@@ -223,3 +223,30 @@ fn values_are_written_for_thanos() {
     }
     has(1, said, "--receive.default-tenant-id=nobody");
 }
+
+/// What Thanos takes several times is added to what is there; anything else replaces it.
+#[test]
+fn arguments_are_added_where_thanos_takes_several() {
+    for flag in [
+        "enable-feature",
+        "grpc-server-tls-ciphers",
+        "grpc-server-tls-curves",
+        "label",
+        "receive.otlp-promote-resource-attributes",
+        "remote-write.server-tls-ciphers",
+        "remote-write.server-tls-curves",
+        "http-grace-period",
+    ] {
+        let more = json!({"additionalArgs": [format!("--{flag}=a"), format!("--{flag}=b")]});
+        let both = running(json!({"routerSpec": more, "ingesterSpec": more}));
+        let given = if flag == "http-grace-period" { 1 } else { 2 };
+        for template in templates(&both) {
+            let args = &template["spec"]["containers"][0]["args"];
+            let args = args.as_array().unwrap().iter();
+            let mine = args.filter(|a| {
+                [json!(format!("--{flag}=a")), json!(format!("--{flag}=b"))].contains(a)
+            });
+            assert_eq!(mine.count(), given, "{flag}");
+        }
+    }
+}
