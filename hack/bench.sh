@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures a controller on a cluster of its own without nodes, and prints a table with the targets.
 #
-#   hack/bench.sh [--controller query|store] [--count N] [--monitors N] [--json FILE] [--name NAME]
+#   hack/bench.sh [--controller query|receive|store] [--count N] [--monitors N] [--json FILE] [--name NAME]
 #
 #   --controller C which controller (query)
 #   --count N      custom resources (200)
@@ -34,9 +34,9 @@ while (($#)); do
         --name) name=$2 ;;
         --controller)
           case $2 in
-            query | store) controller=$2 ;;
+            query | receive | store) controller=$2 ;;
             *)
-              echo "there is no controller $2: query or store" >&2
+              echo "there is no controller $2: query, receive or store" >&2
               exit 2
               ;;
           esac

@@ -40,8 +40,8 @@ quick() {
 
 # Starts a cluster, runs one suite of the crate e2e against it, stops it.
 with_cluster() {
-  local name=$1 features=$2 threads=$3
-  shift 3
+  local name=$1 features=$2
+  shift 2
   step "build the controllers"
   cargo build --quiet -p thanos-query-controller -p thanos-receive-controller -p thanos-store-controller
   step "cluster $name up $*"
@@ -49,7 +49,7 @@ with_cluster() {
   cluster=$name
   eval "$(hack/cluster.sh env --name "$name")"
   "prepare_$features"
-  run_tests "$features" "$features" "$threads"
+  "run_$features"
   step "cluster $name down"
   hack/cluster.sh down --name "$name"
   cluster=
@@ -58,17 +58,41 @@ with_cluster() {
 # Runs one test program of the crate e2e; if it fails, leaves a dump of the cluster.
 run_tests() {
   local features=$1 program=$2 threads=$3 failed=0 dump
+  shift 3
   local -a long=()
   [ -z "${THANOS_TEST_LONG:-}" ] || long=(--include-ignored)
-  step "$program tests"
   cargo test -p e2e --features "$features" --test "$program" -- --test-threads="$threads" --nocapture \
-    "${long[@]}" || failed=$?
+    "${long[@]}" "$@" || failed=$?
   if [ "$failed" -ne 0 ]; then
     dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$program-XXXXXX")
     hack/cluster.sh dump "$dump" --name "$cluster" || true
     echo "$program tests failed; a dump of the cluster is in $dump" >&2
-    exit "$failed"
+    return "$failed"
   fi
+}
+
+run_api() {
+  step "api tests"
+  run_tests api api 3
+}
+
+# Tests that keep to namespaces of their own, and mostly wait.
+APART=(receive::changes receive::drain receive::loopback receive::walk)
+
+run_node() {
+  local log failed=0 skip=() name apart
+  for name in "${APART[@]}"; do skip+=(--skip "$name"); done
+  step "node tests; ${APART[*]} go on meanwhile, and are shown after the others"
+  cargo test --quiet -p e2e --features node --test node --no-run
+  log=$(mktemp)
+  run_tests node node 1 "${APART[@]}" >"$log" 2>&1 &
+  apart=$!
+  # The others share one Prometheus.
+  run_tests node node 1 "${skip[@]}" || failed=$?
+  wait "$apart" || failed=$?
+  cat "$log"
+  rm -f "$log"
+  [ "$failed" -eq 0 ] || exit "$failed"
 }
 
 # A test cluster must not outlive the tests, however they end.
@@ -90,20 +114,19 @@ prepare_node() {
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
       "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
   done
+  step "install tests"
   run_tests node install 1
   hack/demo.sh --test-fixtures
 }
 
 case $suite in
   quick) quick ;;
-  api) with_cluster test-api api 3 --control-plane-only ;;
-  # They share one Prometheus.
-  node) with_cluster test-node node 1 ;;
+  api) with_cluster test-api api --control-plane-only ;;
+  node) with_cluster test-node node ;;
   all)
     quick
-    with_cluster test-api api 3 --control-plane-only
-    # They share one Prometheus.
-    with_cluster test-node node 1
+    with_cluster test-api api --control-plane-only
+    with_cluster test-node node
     ;;
   -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" ;;
   *)

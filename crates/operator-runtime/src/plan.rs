@@ -86,9 +86,16 @@ pub struct Plan {
     owner: OwnerReference,
     stamp: BTreeMap<&'static str, &'static str>,
     objects: Vec<Planned>,
-    left: Vec<String>,
+    left: Vec<Left>,
     amendments: Vec<Amendment>,
     removals: Vec<Removal>,
+}
+
+/// Objects that are left as they are.
+#[derive(Clone, Debug)]
+enum Left {
+    Name(String),
+    Prefix(String),
 }
 
 impl Plan {
@@ -180,16 +187,24 @@ impl Plan {
         &self.removals
     }
 
+    /// Leaves owned objects of this name as they are, if they exist.
+    pub fn leave(&mut self, name: String) {
+        self.left.push(Left::Name(name));
+    }
+
     /// Leaves owned objects whose names start with `prefix` as they are, if they exist: what they
     /// depend on cannot be known at this moment.
-    pub fn leave(&mut self, prefix: String) {
-        self.left.push(prefix);
+    pub fn leave_all(&mut self, prefix: String) {
+        self.left.push(Left::Prefix(prefix));
     }
 
     /// Whether an owned object that is not in the plan stays.
     #[must_use]
     pub fn leaves(&self, key: &ObjectKey) -> bool {
-        self.left.iter().any(|prefix| key.name.starts_with(prefix))
+        self.left.iter().any(|left| match left {
+            Left::Name(name) => key.name == *name,
+            Left::Prefix(prefix) => key.name.starts_with(prefix),
+        })
     }
 
     /// The objects in apply order.

@@ -219,7 +219,12 @@ fn args(
         .merge(
             bridge_spec(seen).and_then(|b| b.additional_args.as_deref()),
             &Rules {
-                repeatable: &["enable-feature", "grpc-server-tls-curves"],
+                repeatable: &[
+                    "enable-feature",
+                    "grpc-server-tls-ciphers",
+                    "grpc-server-tls-curves",
+                    "reloader.rule-dir",
+                ],
                 reserved: RESERVED,
             },
             "spec.bridge.additionalArgs",

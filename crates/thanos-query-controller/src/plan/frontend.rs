@@ -18,7 +18,11 @@ const PROGRAM: &str = "thanos-query-frontend";
 const FIELD: &str = "spec.queryFrontend";
 
 /// Flags of the frontend that may be given several times.
-const REPEATABLE: &[&str] = &["query-frontend.forward-header"];
+const REPEATABLE: &[&str] = &[
+    "enable-feature",
+    "query-frontend.forward-header",
+    "query-frontend.org-id-header",
+];
 
 /// Flags without which the frontend is not before the queriers, or not reached.
 const RESERVED: &[(&str, &str)] = &[

@@ -101,10 +101,10 @@ pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     let mut plan = objects.into_plan(&seen.query);
     if let Some(standing) = &seen.standing {
         let cr = seen.query.name_any();
-        plan.leave(format!("{}-", names::BRIDGE));
-        plan.leave(names::openings(&cr));
+        plan.leave_all(format!("{}-", names::BRIDGE));
+        plan.leave_all(names::openings(&cr));
         if standing.unlisted > 0 {
-            plan.leave(names::endpoints(&cr));
+            plan.leave_all(names::endpoints(&cr));
         }
     }
     Ok(plan)

@@ -28,6 +28,7 @@ const REPEATABLE: &[&str] = &[
     "endpoint-group-strict",
     "endpoint-strict",
     "enable-feature",
+    "grpc-server-tls-ciphers",
     "grpc-server-tls-curves",
     "query.conn-metric.label",
     "query.partition-label",

@@ -43,7 +43,7 @@ const REMOVE: &str = "the Services and probes lead to it; remove the argument";
 const RINGS: &str = "it comes from the hashrings of the spec; remove the argument";
 
 /// Flags on which Services, probes and hashrings rely.
-const RESERVED_OF_ROUTERS: [(&str, &str); 12] = [
+const RESERVED_OF_ROUTERS: [(&str, &str); 13] = [
     ("grpc-address", REMOVE),
     ("http-address", REMOVE),
     ("remote-write.address", REMOVE),
@@ -61,6 +61,10 @@ const RESERVED_OF_ROUTERS: [(&str, &str); 12] = [
     (
         "receive.replication-factor",
         "set spec.routerSpec.replicationFactor",
+    ),
+    (
+        "receive.replication-protocol",
+        "set spec.routerSpec.replicationProtocol",
     ),
 ];
 

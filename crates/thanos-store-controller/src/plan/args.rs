@@ -14,7 +14,7 @@ pub(super) const OBJECT_STORAGE_FOLDER: &str = "/etc/thanos/object-storage";
 pub(super) const OBJECT_STORAGE_FILE: &str = "config.yaml";
 
 /// Flags of the store that may be given several times.
-const REPEATABLE: &[&str] = &["grpc-server-tls-curves"];
+const REPEATABLE: &[&str] = &["grpc-server-tls-ciphers", "grpc-server-tls-curves"];
 
 /// Flags on which Services, probes and volumes rely.
 const RESERVED: [(&str, &str); 5] = [

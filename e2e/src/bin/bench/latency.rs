@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use e2e::audit::{Entry, Mark};
+
 use e2e::wait::{check, eventually};
 use serde_json::json;
 
@@ -30,7 +31,13 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
         } else {
             "warn"
         };
-        change(&api, &name, &json!({"spec": {"logLevel": level}})).await?;
+        let spec = match program {
+            RECEIVE => {
+                json!({"ingesterSpec": {"hashrings": [{"name": "default", "logLevel": level}]}})
+            }
+            _ => json!({"logLevel": level}),
+        };
+        change(&api, &name, &json!({"spec": spec})).await?;
         let look = async || {
             let it = api.get(&name).await.map_err(|e| e.to_string())?;
             check(is_reconciled(&it), || format!("{}", it.data["status"]))

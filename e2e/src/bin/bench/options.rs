@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use e2e::controller::{Program, QUERY, STORE};
+use e2e::controller::{Program, QUERY, RECEIVE, STORE};
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-bench [--controller query|store] [--count N] [--monitors N] [--json FILE]
+bench [--controller query|receive|store] [--count N] [--monitors N] [--json FILE]
   --controller C which controller (query)
   --count N      custom resources (200)
   --monitors N   ServiceMonitors for the last measurement of query (10000); 0 leaves it out
@@ -45,6 +45,7 @@ impl Options {
             let value = value.with_context(|| format!("{argument} needs a value\n{USAGE}"))?;
             match argument.as_str() {
                 "--controller" if value == "query" => options.program = QUERY,
+                "--controller" if value == "receive" => options.program = RECEIVE,
                 "--controller" if value == "store" => options.program = STORE,
                 "--count" => options.count = value.parse().context("--count")?,
                 "--monitors" => options.monitors = value.parse().context("--monitors")?,

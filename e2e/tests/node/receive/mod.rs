@@ -89,7 +89,7 @@ impl Subject {
         }
     }
 
-    /// Takes all of them away, with the object store.
+    /// Takes all of them away.
     async fn end(self) {
         for program in [QUERY, RECEIVE, STORE] {
             self.cluster
@@ -100,7 +100,6 @@ impl Subject {
         self.cluster
             .delete_within("v1", "Namespace", &namespace, CHANGED)
             .await;
-        bucket::remove();
     }
 
     /// How a writer reaches the routers: each request goes to any of them that is ready.

@@ -34,18 +34,12 @@ impl Past {
     }
 }
 
-/// Starts the object store.
+/// Starts the object store, which stays: several tests use it at a time.
 pub fn start() {
     let folder = format!("{}/object-storage", fixtures());
     kubectl(&["apply", "--server-side", "--force-conflicts", "-k", &folder]);
     let deployment = ["rollout", "status", "deployment/s3", "--timeout=60s"];
     kubectl(&[&["-n", "monitoring"], &deployment[..]].concat());
-}
-
-/// Removes it, and everything in it.
-pub fn remove() {
-    let folder = format!("{}/object-storage", fixtures());
-    kubectl(&["delete", "--ignore-not-found", "-k", &folder]);
 }
 
 /// Has both replicas upload, and waits until something of both is in the bucket.
