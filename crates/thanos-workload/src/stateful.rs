@@ -163,7 +163,8 @@ fn wanted_policy(fields: &StatefulSetFields) -> &'static str {
 /// It is none.
 pub fn size(storage: Option<&StorageConfig>) -> Result<u64, FieldError> {
     let size = size_text(storage);
-    quantity::bytes(size).ok_or_else(|| {
+    let bytes = quantity::bytes(size).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| {
         FieldError::new(
             "spec.storage.size",
             format!("`{size}` is not an amount of bytes; write one such as 10Gi"),

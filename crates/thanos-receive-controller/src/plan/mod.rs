@@ -121,6 +121,10 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         // Its pods go one by one, as they are.
         plan.leave(names::ingester(&cr, ring));
     }
+    if routers.deployment.is_none() {
+        // Those that run go on with the hashrings that they have, if somebody deleted what is recorded.
+        plan.leave(names::router(&cr));
+    }
     objects.services.into_iter().for_each(|o| plan.push(o));
     plan.push(routers.service);
     if integration::wants_policies(&spec.integration) {

@@ -1,15 +1,20 @@
 //! ThanosReceive against a real API server, its controllers included. The tests play the kubelet, and
 //! Thanos in the pods.
 
+mod adoption;
 mod factor;
 mod first;
 mod growing;
 mod history;
 mod kubelet;
 mod loss;
+mod policy;
+mod record;
+mod refused;
 mod rings;
 mod shrinking;
 mod thanos;
+mod zones;
 
 use std::time::Duration;
 
