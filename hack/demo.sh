@@ -13,6 +13,8 @@ source hack/demo/show.sh
 source hack/demo/sidecar.sh
 # shellcheck source=hack/demo/store.sh
 source hack/demo/store.sh
+# shellcheck source=hack/demo/receive.sh
+source hack/demo/receive.sh
 
 usage() {
   cat <<'HELP'
@@ -21,7 +23,8 @@ Thanos over a Prometheus that knows nothing of it, on a real cluster.
   hack/demo.sh                  start a local cluster with Prometheus Operator, a Prometheus of two
                                 replicas and an Alertmanager; install the controllers; point a ThanosQuery
                                 at the Prometheus; show what comes of it. Then Prometheus uploads to an object
-                                store and loses its data, and a ThanosStore still has it. The cluster stays up.
+                                store and loses its data, and a ThanosStore still has it; and it writes to a ThanosReceive,
+                                one of whose ingesters is scaled away. The cluster stays up.
   hack/demo.sh --context NAME   the same with a cluster of yours that runs Prometheus Operator. Installs
                                 the overlay deploy/overlays/existing-prometheus-operator and one
                                 ThanosQuery, all in the namespace thanos-system, and nothing else.
@@ -30,8 +33,9 @@ Options:
   --keep           leave the local cluster up if the demo fails
   --name NAME      name of the local cluster (demo)
   --image IMAGE    with --context: the image of thanos-query-controller, if the cluster is none of kind
-                   and k3d. That of thanos-store-controller has this name in place of the other
-  --store-image IMAGE  with --image: the image of thanos-store-controller, if its name is another
+                   and k3d. Those of the other controllers have their names in place of this one
+  --store-image IMAGE, --receive-image IMAGE
+                   with --image: the images of the other controllers, if their names are others
   --test-fixtures  into the cluster of KUBECONFIG, which hack/cluster.sh started: Prometheus Operator,
                    Prometheus, Alertmanager and the controllers of the debug build, then stop
 HELP
@@ -42,10 +46,10 @@ usage_error() {
   exit 2
 }
 
-MODE=local NAME=demo CONTEXT='' IMAGE='' STORE_IMAGE='' KEEP='' FULL=''
+MODE=local NAME=demo CONTEXT='' IMAGE='' STORE_IMAGE='' RECEIVE_IMAGE='' KEEP='' FULL=''
 while (($#)); do
   case $1 in
-    --context | --name | --image | --store-image)
+    --context | --name | --image | --store-image | --receive-image)
       [[ -n ${2:-} ]] || usage_error "$1 needs a value"
       option=${1#--}
       option=${option//-/_}
@@ -70,12 +74,13 @@ if [[ -n $CONTEXT ]]; then
 elif [[ -n $IMAGE ]]; then
   usage_error "--image needs --context"
 fi
-if [[ -n $IMAGE && -z $STORE_IMAGE ]]; then
-  STORE_IMAGE=${IMAGE//thanos-query-controller/thanos-store-controller}
-  [[ $STORE_IMAGE != "$IMAGE" ]] ||
-    usage_error "$IMAGE does not have thanos-query-controller in its name: say --store-image as well"
-elif [[ -z $IMAGE && -n $STORE_IMAGE ]]; then
-  usage_error "--store-image needs --image"
+if [[ -n $IMAGE ]]; then
+  STORE_IMAGE=${STORE_IMAGE:-${IMAGE//thanos-query-controller/thanos-store-controller}}
+  RECEIVE_IMAGE=${RECEIVE_IMAGE:-${IMAGE//thanos-query-controller/thanos-receive-controller}}
+  [[ $STORE_IMAGE != "$IMAGE" && $RECEIVE_IMAGE != "$IMAGE" ]] ||
+    usage_error "$IMAGE does not have thanos-query-controller in its name: say --store-image and --receive-image as well"
+elif [[ -n $STORE_IMAGE$RECEIVE_IMAGE ]]; then
+  usage_error "--store-image and --receive-image need --image"
 fi
 
 # A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.
@@ -129,6 +134,7 @@ case $MODE in
     show_applications
     if [[ -n $FULL ]]; then show_sidecars; fi
     show_store
+    show_receive
     STEP=
     further_local
     ;;

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# Prometheus writes to a ThanosReceive, which loses a member while it is asked.
+
+RECEIVED='count(up%7Bprometheus=%22monitoring/k8s%22%7D)'
+
+hashring() { # JSONPATH, of the first hashring
+  kube -n monitoring get thanosreceive demo -o jsonpath="{.status.hashrings[0].$1}"
+}
+
+stable_with() { # MEMBERS
+  local status
+  status=$(kube -n monitoring get thanosreceive demo \
+    -o jsonpath='{.status.observedGeneration} {.metadata.generation} {.status.conditions[?(@.type=="HashringStable")].status} {.status.hashrings[0].membersTotal} {.status.hashringStatus.default.replicas}')
+  [[ $status =~ ^([0-9]+)\ ([0-9]+)\ True\ $1\ $1$ && ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]]
+}
+
+# Whether the ingesters have as many targets as one replica of Prometheus, at this time.
+as_many_received() { # TIME
+  local api
+  api=$(query_api monitoring received) || return 1
+  REPLICA=$(ask "$(pod_api monitoring prometheus-k8s-0)" "count(up)" "time=$1")
+  MERGED=$(ask "$api" "$RECEIVED" "time=$1")
+  [[ -n $REPLICA && $REPLICA == "$MERGED" ]]
+}
+
+# Asks again and again for 20 s ago until the file $1/stop exists: one line per answer.
+repeat_received() { # FOLDER API
+  local answer number
+  until [[ -e $1/stop ]]; do
+    answer=$(kube get --raw "$2/api/v1/query?query=$RECEIVED&time=$(($(date +%s) - 20))" 2>&1) || true
+    number=$(value <<<"$answer")
+    printf '%s\n' "${number:-none}" >>"$1/received"
+    [[ -n $number ]] || printf '%(%T)T %s\n' -1 "$answer" >>"$1/holes"
+    sleep 0.5
+  done
+}
+
+# What was done with the hashring since then, as events tell it.
+told_since() { # TIME
+  kube -n monitoring get events --field-selector reason=Hashring \
+    -o go-template='{{range .items}}{{.metadata.creationTimestamp}} {{.message}}{{"\n"}}{{end}}' |
+    awk -v since="$1" '$1 >= since' | sort | cut -d ' ' -f 2- | indent
+}
+
+# The points of a graph of the last minutes, and how many different values they have.
+graph() { # API FROM TO
+  kube get --raw "$1/api/v1/query_range?query=$RECEIVED&start=$2&end=$3&step=15" |
+    grep -o '\[[0-9.]*,"[0-9]*"\]' | awk -F'"' '{ points++; values[$2]++ } END { for (v in values) different++; printf "%d %d\n", points, different }'
+}
+
+show_receive() {
+  local api since began points different wanted
+  title "Prometheus writes to a ThanosReceive as well, which keeps every sample twice:"
+  sed '/^#/d' e2e/fixtures/demo/receive/receive.yaml | indent
+  begin "three ingesters are the hashring of two routers"
+  apply -f e2e/fixtures/demo/receive
+  until_true 180 stable_with 3 || die "no hashring of 3 members: kubectl -n monitoring describe thanosreceive demo"
+  wait_for 60 monitoring deployment/thanos-receive-router-demo --for=jsonpath='{.status.readyReplicas}'=2
+  finish
+  begin "both replicas of monitoring/k8s write to them: remoteWrite in the Prometheus resource"
+  kube -n monitoring patch prometheus k8s --type merge --patch-file e2e/fixtures/kube-prometheus/with-remote-write.yaml >/dev/null
+  wait_for 60 monitoring thanosquery/received --for=condition=Ready
+  since=$(date +%s)
+  until_true 180 as_many_received "$((since + 30))" || die "Prometheus has ${REPLICA:-no} targets, and the ingesters ${MERGED:-none}"
+  finish
+  kube -n monitoring get thanosreceive demo | indent
+  say "count(up) of monitoring/k8s, from the ingesters alone: $MERGED   prometheus-k8s-0: $REPLICA"
+
+  title "One ingester is scaled away while it is asked (spec.ingesterSpec.hashrings[0].replicas: 2):"
+  wanted=$MERGED
+  api=$(query_api monitoring received)
+  SCRATCH=$(mktemp -d)
+  repeat_received "$SCRATCH" "$api" &
+  ASKING=$!
+  since=$(date -u +%FT%TZ)
+  began=$(date +%s)
+  begin "it left, uploaded everything it had, and went"
+  kube -n monitoring patch thanosreceive demo --type json \
+    -p '[{"op":"replace","path":"/spec/ingesterSpec/hashrings/0/replicas","value":2}]' >/dev/null
+  until_true 300 stable_with 2 || die "still: $(hashring step): $(hashring message)"
+  finish
+  told_since "$since"
+  touch "$SCRATCH/stop"
+  wait "$ASKING"
+  ASKING=
+  say "Asked count(up) $(wc -l <"$SCRATCH/received") times meanwhile; answers (times, value):"
+  sort "$SCRATCH/received" | uniq -c | indent
+  if [[ -e $SCRATCH/holes ]]; then
+    indent <"$SCRATCH/holes" >&2
+    die "some queries failed or had an empty answer"
+  fi
+  read -r points different < <(graph "$api" "$began" "$(($(date +%s) - 20))")
+  say "A graph of that time: $points points of 15 s, $different value(s); its volume is kept:"
+  kube -n monitoring get persistentvolumeclaim data-thanos-receive-ingester-demo-default-2 | indent
+  [[ $(sort -u "$SCRATCH/received") == "$wanted" && $different == 1 ]] ||
+    die "the graph of count(up) is not one line at $wanted"
+}
