@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, Program, QUERY, STORE};
+use e2e::controller::{Controller, Program, QUERY, RECEIVE, STORE};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
-use thanos_api::v1alpha1::ReshardingStep;
+use thanos_api::v1alpha1::{HashringStep, ReshardingStep};
 
 use crate::support::with_definitions;
 
@@ -330,6 +330,7 @@ fn every_field_is_documented() {
     for (definition, page) in [
         ("thanosqueries", "docs/thanosquery.md"),
         ("thanosstores", "docs/thanosstore.md"),
+        ("thanosreceives", "docs/thanosreceive.md"),
     ] {
         fields_are_documented(
             &format!("deploy/crds/monitoring.thanos.io_{definition}.yaml"),
@@ -400,17 +401,34 @@ fn the_steps_of_resharding_are_those_of_the_code() {
     assert_eq!(steps, ReshardingStep::ALL.map(|s| s.as_str().to_owned()));
 }
 
+/// Each step of a hashring is explained, and in its order, before it is shown where.
+#[test]
+fn the_steps_of_hashrings_are_those_of_the_code() {
+    let shown = column(&pages(), "shown as").into_iter();
+    let steps: Vec<String> = shown
+        .take(HashringStep::ALL.len())
+        .map(|(_, step)| step)
+        .collect();
+    assert_eq!(steps, HashringStep::ALL.map(|s| s.as_str().to_owned()));
+}
+
 /// The fields of a schema that are ours, at any depth. Those of Kubernetes types are left out.
 fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
-    const SECTIONS: [&str; 29] = [
+    const SECTIONS: [&str; 41] = [
         "blockConfig",
         "bridge",
         "cachingBucketConfig",
+        "default",
         "endpoints",
         "featureGates",
+        "global",
+        "hashringStatus",
+        "hashrings",
         "inMemoryCacheConfig",
         "indexCacheConfig",
         "indexHeaderConfig",
+        "ingesterSpec",
+        "limits",
         "metricRelabelings",
         "networkPolicy",
         "persistentVolumeClaimRetentionPolicy",
@@ -420,7 +438,10 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
         "queryFrontend",
         "queryRangeResponseCacheConfig",
         "relabelings",
+        "request",
         "resharding",
+        "routerSpec",
+        "routerStatus",
         "serviceDiscovery",
         "serviceMonitor",
         "shardStatuses",
@@ -429,7 +450,10 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
         "storage",
         "storeLimitsOptions",
         "telemetryQuantiles",
+        "tenancyConfig",
+        "tenants",
         "timeRangeConfig",
+        "tsdbConfig",
         "webConfig",
         "spec",
     ];
@@ -484,7 +508,7 @@ fn the_flags_are_those_of_the_program() {
             .filter(|line| line.starts_with("| `-"))
             .flat_map(|line| flags(line.split('|').nth(1).unwrap_or_default()))
             .collect();
-        for program in [QUERY, STORE] {
+        for program in [QUERY, STORE, RECEIVE] {
             assert_eq!(documented, offered(&program), "flags of {command}");
         }
     }

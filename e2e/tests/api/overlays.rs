@@ -48,6 +48,12 @@ fn listed(folder: &str) -> BTreeSet<String> {
     controllers.map(str::to_owned).collect()
 }
 
+/// Whether a controller may delete what others make.
+fn removes(controller: &str) -> bool {
+    let mut all = CONTROLLERS.iter();
+    all.any(|c| c.controller == controller && c.removes())
+}
+
 fn names(objects: &[&Value]) -> BTreeSet<String> {
     objects
         .iter()
@@ -102,6 +108,10 @@ fn an_overlay_holds_the_controllers_it_lists() {
             let found: BTreeSet<String> = with_name(kind);
             assert_eq!(found, listed, "{name}: {kind}");
         }
+        // Who may delete what others make is limited.
+        let policies = names(&of_kind(&objects, "ValidatingAdmissionPolicy"));
+        let limited = policies.contains("thanos-remove-ingesters");
+        assert_eq!(limited, listed.iter().any(|c| removes(c)), "{name}");
         // Each may do its work, refresh pods, and hold its Lease.
         let bindings: Vec<&Value> = [
             of_kind(&objects, "ClusterRoleBinding"),
@@ -167,7 +177,12 @@ fn dropping_a_line_drops_all_of_it() {
     for name in overlays() {
         for controller in listed(&format!("overlays/{name}")) {
             let copy = Deploy::copy(&format!("drop-{name}"));
-            let expected = if name == "namespaced" { 2 } else { 1 };
+            let expected = match (name.as_str(), removes(&controller)) {
+                // What runs, its Role, and the policy that limits what it may delete.
+                ("namespaced", true) => 3,
+                ("namespaced", false) => 2,
+                _ => 1,
+            };
             assert_eq!(
                 copy.drop_lines(&name, &controller),
                 expected,

@@ -13,6 +13,7 @@ use crate::support::{query, with_definitions};
 
 const QUERY: &str = "thanos-query-controller";
 const STORE: &str = "thanos-store-controller";
+const RECEIVE: &str = "thanos-receive-controller";
 const OWN: &str = "get list watch create patch delete";
 const READ: &str = "list watch";
 
@@ -28,12 +29,19 @@ pub struct Permissions {
     refresh: &'static [Row],
     /// With the component watch-secrets, which no overlay lists.
     secrets: &'static [Row],
+    /// What it may delete of what others make, narrowed by a policy.
+    removes: &'static [Row],
 }
 
 impl Permissions {
     /// Whether it touches pods, so that their files are refreshed.
     pub fn refreshes(&self) -> bool {
         !self.refresh.is_empty()
+    }
+
+    /// Whether it deletes what others make.
+    pub fn removes(&self) -> bool {
+        !self.removes.is_empty()
     }
 
     /// Whether it follows changes of Secrets, if that is permitted.
@@ -72,6 +80,7 @@ pub const CONTROLLERS: &[Permissions] = &[
         ],
         refresh: PATCH_PODS,
         secrets: &[],
+        removes: &[],
     },
     Permissions {
         controller: STORE,
@@ -107,7 +116,56 @@ pub const CONTROLLERS: &[Permissions] = &[
         // Its pods read their files when they start.
         refresh: &[],
         secrets: &[("", "secrets", READ)],
+        removes: &[],
     },
+    Permissions {
+        controller: RECEIVE,
+        may: &[
+            ("", "configmaps", OWN),
+            ("", "serviceaccounts", OWN),
+            ("", "services", OWN),
+            ("", "pods", READ),
+            ("", "events", READ),
+            ("", "persistentvolumeclaims", "list watch patch"),
+            ("apps", "deployments", OWN),
+            ("apps", "statefulsets", OWN),
+            ("networking.k8s.io", "networkpolicies", OWN),
+            ("policy", "poddisruptionbudgets", OWN),
+            ("monitoring.coreos.com", "servicemonitors", OWN),
+            ("monitoring.coreos.com", "prometheuses", READ),
+            ("monitoring.thanos.io", "thanosreceives", "get list watch"),
+            ("monitoring.thanos.io", "thanosreceives/status", "patch"),
+            (
+                "monitoring.thanos.io",
+                "thanosreceives/finalizers",
+                "update",
+            ),
+            ("events.k8s.io", "events", "create patch"),
+            (
+                "authorization.k8s.io",
+                "localsubjectaccessreviews",
+                "create",
+            ),
+        ],
+        everywhere: &[
+            ("", "namespaces", READ),
+            ("", "nodes", READ),
+            ("storage.k8s.io", "storageclasses", READ),
+        ],
+        definitions: &[
+            "servicemonitors.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+        ],
+        refresh: PATCH_PODS,
+        secrets: &[("", "secrets", READ)],
+        removes: REMOVE,
+    },
+];
+
+/// Pods that are to upload what they hold, and volumes whose content is safe elsewhere.
+const REMOVE: &[Row] = &[
+    ("", "pods", "delete"),
+    ("", "persistentvolumeclaims", "delete"),
 ];
 
 const PATCH_PODS: &[Row] = &[("", "pods", "patch")];
@@ -128,9 +186,10 @@ const NEVER: &[Row] = &[
     (
         "",
         "persistentvolumeclaims",
-        "create update delete deletecollection",
+        "create update deletecollection",
     ),
     ("", "persistentvolumes", VERBS),
+    ("", "nodes", "create update patch delete deletecollection"),
     ("", "events", "create update patch delete"),
     ("apps", "statefulsets/status", VERBS),
     (
@@ -138,7 +197,7 @@ const NEVER: &[Row] = &[
         "storageclasses",
         "create update patch delete",
     ),
-    ("", "pods", "create update delete deletecollection"),
+    ("", "pods", "create update deletecollection"),
     ("", "pods/exec", VERBS),
     ("", "serviceaccounts/token", VERBS),
     ("apps", "deployments/status", VERBS),
@@ -157,6 +216,11 @@ const NEVER: &[Row] = &[
     (
         "monitoring.thanos.io",
         "thanosstores",
+        "create update patch delete",
+    ),
+    (
+        "monitoring.thanos.io",
+        "thanosreceives",
         "create update patch delete",
     ),
     ("rbac.authorization.k8s.io", "rolebindings", VERBS),
@@ -182,7 +246,11 @@ async fn assert_may_only(
     let less: Vec<_> = expected.difference(&found).collect();
     assert!(more.is_empty(), "{user} may, and should not: {more:?}");
     assert!(less.is_empty(), "{user} should, and may not: {less:?}");
-    let never: Vec<_> = rows(NEVER, places).intersection(&found).cloned().collect();
+    let mut never = rows(NEVER, places);
+    never.extend(rows(REMOVE, places));
+    let permitted = rows(permissions.removes, places);
+    never.retain(|question| !permitted.contains(question));
+    let never: Vec<_> = never.intersection(&found).cloned().collect();
     assert!(never.is_empty(), "{user} may: {never:?}");
 }
 
@@ -251,6 +319,7 @@ async fn with_cluster_roles_they_may_do_this_and_nothing_else() {
         let mut expected = rows(permissions.may, &places);
         expected.append(&mut rows(permissions.everywhere, &places));
         expected.append(&mut rows(permissions.refresh, &places));
+        expected.append(&mut rows(permissions.removes, &places));
         expected.append(&mut rows(HOME, &[home]));
         assert_may_only(&it, permissions, &places, &expected).await;
         assert_names(&it, permissions, permissions.definitions).await;
@@ -265,6 +334,7 @@ async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
     for permissions in CONTROLLERS {
         let mut expected = rows(permissions.may, &[here]);
         expected.append(&mut rows(permissions.refresh, &[here]));
+        expected.append(&mut rows(permissions.removes, &[here]));
         expected.append(&mut rows(HOME, &[home]));
         let places = [None, home, here, Some("default")];
         assert_may_only(&it, permissions, &places, &expected).await;
@@ -282,8 +352,10 @@ async fn without_refresh_pods_they_may_not_patch_any() {
         for permissions in CONTROLLERS {
             let user = it.user(permissions.controller);
             for verb in ["patch", "update", "delete"] {
-                let allowed = it.allowed(&user, &question(verb, "", "pods", here)).await;
-                assert!(!allowed, "{overlay}: {user} may {verb} pods");
+                let question = question(verb, "", "pods", here);
+                let removes = rows(permissions.removes, &[here]).contains(&question);
+                let allowed = it.allowed(&user, &question).await;
+                assert_eq!(allowed, removes, "{overlay}: {user} may {verb} pods");
             }
         }
     }

@@ -5,6 +5,7 @@ mod adoption;
 mod factor;
 mod first;
 mod growing;
+mod harm;
 mod history;
 mod kubelet;
 mod loss;
