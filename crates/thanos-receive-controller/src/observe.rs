@@ -27,8 +27,8 @@ use crate::{ReceiveController, Seen};
 /// What else a user can do about volumes of ingesters.
 const REMEDIES: Remedies = Remedies {
     no_class: "add a hashring that names one in storage.storageClass",
-    no_growth: "add a hashring with larger volumes and the same tenants, and remove this one: its \
-                members go when everything they hold is uploaded",
+    no_growth: "give the hashring another name together with the new size: a new one is made beside it, \
+                and this one goes when everything it holds is uploaded",
 };
 
 /// What the status tells, besides what the plan is made of.

@@ -125,6 +125,11 @@ impl<'a> Own<'a> {
             });
             let wanted = usize::try_from(self.it.spec.router_spec.replication_factor).ok();
             record.replication_factor = factors.max().or(wanted).unwrap_or(1);
+            // Who left before is not known, so any ingester that is there may hold samples.
+            for (ring, set) in &self.sets {
+                let held = record.held.entry(ring.clone()).or_default();
+                *held = (*held).max(set.replicas);
+            }
         }
         Some(record)
     }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// Limits of what routers take. Beyond them, requests are refused with 413 (size) or 429.
+/// Limits of what routers take. Requests beyond a request's limits are refused with 413, those beyond
+/// headSeriesLimit with 429.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -32,7 +33,7 @@ pub struct ReceiveLimits {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GlobalLimits {
-    /// Requests at a time. 0: no limit.
+    /// Requests at a time; others wait. 0: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub max_concurrency: Option<i64>,

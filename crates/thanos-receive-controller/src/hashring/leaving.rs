@@ -11,7 +11,7 @@ pub(super) const PATIENCE: u32 = 3;
 const UPLOADING: i64 = 120;
 const UPLOADING_AT_MOST: i64 = 1_800;
 
-/// What no stop uploads, such as samples out of order, Thanos uploads by itself when it is three hours
+/// What no stop uploads, such as samples out of order, Thanos may upload by itself when it is three hours
 /// old.
 const BY_ITSELF: i64 = 4 * 3_600;
 

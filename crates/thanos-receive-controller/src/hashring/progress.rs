@@ -300,8 +300,8 @@ fn left(
             ),
             Some(held) if leaving.restarts >= PATIENCE => format!(
                 "pod {its} still holds {} series after {} restarts, such as samples out of order, \
-                 which Thanos uploads by itself within some hours; set spec.allowDataLoss to let it \
-                 go without them",
+                 which Thanos does not upload when it stops; set spec.allowDataLoss to let it go \
+                 with these left on its volume",
                 held.series, leaving.restarts
             ),
             Some(held) => format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::leaving::PATIENCE;
 use super::record::{Leaving, Record, Ring};
 
 /// What the spec asks for.
@@ -108,6 +109,10 @@ pub struct Situation<'a> {
     pub now: i64,
 }
 
+/// How long a member that may go without proof may take for the next step towards one, in seconds: to
+/// become ready, or to say what it holds.
+const UPLOADING_OR_LOST: i64 = 600;
+
 /// How long a member is away before it leaves a dynamic hashring, in seconds.
 pub(super) const AWAY: i64 = 60;
 
@@ -174,8 +179,10 @@ impl Situation<'_> {
         }
         let pod = self.pod(ring, member);
         if self.wanted.allow_data_loss {
-            let gives_up = pod.is_none_or(|pod| !pod.ready || !pod.uploads);
-            return gives_up || leaving.restarts >= super::leaving::PATIENCE;
+            let uploads = pod.is_some_and(|pod| pod.uploads);
+            let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
+            let waited = self.now >= since.max(leaving.since) + UPLOADING_OR_LOST;
+            return pod.is_some() && !uploads || waited || leaving.restarts >= PATIENCE;
         }
         // Without uploads, it may go when it would have forgotten everything anyway.
         pod.is_some_and(|pod| !pod.uploads && self.now >= leaving.since + pod.retention)
@@ -186,7 +193,11 @@ impl Situation<'_> {
         if let Some(proven) = leaving.proven {
             return Some(proven + self.wanted.store_sync);
         }
-        let pod = self.pod(ring, member).filter(|pod| !pod.uploads)?;
-        Some(leaving.since + pod.retention)
+        let pod = self.pod(ring, member);
+        if self.wanted.allow_data_loss {
+            let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
+            return Some(since.max(leaving.since) + UPLOADING_OR_LOST);
+        }
+        Some(leaving.since + pod.filter(|pod| !pod.uploads)?.retention)
     }
 }

@@ -45,7 +45,7 @@ pub struct Volume {
     pub unsaved: Unsaved,
     /// How many pods used it.
     pub pods: u8,
-    /// Whether it ever had samples.
+    /// Whether it ever had samples, and was not kept on purpose since.
     pub used: bool,
 }
 
@@ -247,6 +247,14 @@ impl World {
                 if !same && ready < factor {
                     return Err(format!("published with {ready} ready: {ring:?}"));
                 }
+            }
+        }
+        // What was kept when its member went stays kept.
+        let leaving = self.record.iter().flat_map(|r| &r.leaving);
+        let all = leaving.flat_map(|(ring, members)| members.keys().map(move |m| (ring, *m)));
+        for (ring, member) in all.filter(|(ring, m)| next.leaving(ring, *m).is_none()) {
+            if let Some(volume) = self.volumes.get_mut(&(name_of(ring), member)) {
+                volume.used = false;
             }
         }
         self.record = Some(next.clone());

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use e2e::audit::{Entry, Mark};
-
+use e2e::controller::RECEIVE;
 use e2e::wait::{check, eventually};
 use serde_json::json;
 
