@@ -40,6 +40,7 @@ pub(super) fn follow(it: &Situation<'_>, next: &mut Record) {
     leaving.retain(|ring, members| {
         members.retain(|member, left| {
             let may_go = it.is_done(ring, *member, left);
+            left.unproven |= may_go && left.proven.is_none();
             let is_gone = may_go && !is_there(it, ring, *member);
             if is_gone && let Some(held) = next.held.get_mut(ring) {
                 *held = (*held).min(*member);

@@ -177,6 +177,9 @@ impl Situation<'_> {
         if let Some(proven) = leaving.proven {
             return self.now >= proven + self.wanted.store_sync;
         }
+        if leaving.unproven {
+            return true;
+        }
         let pod = self.pod(ring, member);
         if self.wanted.allow_data_loss {
             let uploads = pod.is_some_and(|pod| pod.uploads);

@@ -49,7 +49,37 @@ async fn without_object_storage_no_member_goes() {
 }
 
 #[tokio::test]
-async fn a_member_that_does_not_start_goes_if_the_user_lets_it() {
+async fn without_object_storage_a_member_goes_when_it_would_have_forgotten_its_samples() {
+    let cluster = Cluster::of(RECEIVE, "forget").await;
+    let history = History::start(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let kubelet = Kubelet::start(&cluster);
+    let spec = |replicas: i32| {
+        json!({"ingesterSpec": {"hashrings": [
+            {"name": "default", "replicas": replicas, "tsdbConfig": {"retention": "20s"}},
+        ]}})
+    };
+    cluster.apply(receive("x", &spec(2))).await;
+    ready(&cluster).await;
+    change(&cluster, "x", spec(1)).await;
+    stable(&cluster, "NoObjectStorage").await;
+    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    kubelet.gone(&format!("{INGESTER}-1")).await;
+    ready(&cluster).await;
+    // It shrank once, and for good.
+    let all = history.versions().await;
+    let sets = all.iter().filter(|v| v.kind == "StatefulSet");
+    let mut replicas: Vec<Value> = sets
+        .filter_map(|v| Some(v.object.as_ref()?["spec"]["replicas"].clone()))
+        .collect();
+    replicas.dedup();
+    assert_eq!(replicas, [2, 1]);
+    history.assert_sound("x").await;
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_member_that_does_not_start_has_its_time() {
     let cluster = Cluster::of(RECEIVE, "lost").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -61,8 +91,11 @@ async fn a_member_that_does_not_start_goes_if_the_user_lets_it() {
     has_members(&cluster, 0..1).await;
     let words = format!("waits for pod {last} to be ready");
     step(&cluster, "Draining", &words).await;
-    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    // Also if it may go without a proof, which is better.
     change(&cluster, "x", json!({"allowDataLoss": true})).await;
+    stable(&cluster, "Draining").await;
+    assert_eq!(replicas(&cluster, INGESTER).await, 2);
+    kubelet.release(&last);
     set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;
     ready(&cluster).await;
     controller.assert_quiet(&[]);
