@@ -50,6 +50,8 @@ pub struct Rings {
     pub routers: Vec<Router>,
     /// How many there are to be.
     pub routers_wanted: usize,
+    /// The replication factor of those that may be started.
+    pub router_template: Option<usize>,
     /// Whether no other template's are left.
     pub routers_are_current: bool,
     /// The time, in seconds since the epoch.
@@ -66,6 +68,7 @@ impl Rings {
             hosts: &self.hosts,
             routers: &self.routers,
             routers_wanted: self.routers_wanted,
+            router_template: self.router_template,
             routers_are_current: self.routers_are_current,
             now: self.now,
         }

@@ -106,6 +106,7 @@ impl<'a> Own<'a> {
             routers: all.into_iter().map(|(router, _)| router).collect(),
             // One that goes stands in for none that is to come.
             routers_wanted: replicas + going,
+            router_template: self.routers.map(|r| r.replication_factor),
             routers_are_current: self.routers.is_none_or(|r| r.current),
             now: cluster.now.as_second(),
         };

@@ -76,6 +76,7 @@ struct PodSpec {
 struct Container {
     name: String,
     image: String,
+    args: Vec<String>,
 }
 
 /// What decisions need to know of the Deployment of routers.
@@ -85,6 +86,8 @@ pub struct RoutersFacts {
     pub owner: String,
     /// Image of the routers.
     pub image: String,
+    /// Copies that they make of each sample.
+    pub replication_factor: usize,
     /// Whether every pod is what the template says.
     pub current: bool,
 }
@@ -101,8 +104,15 @@ impl Extract for RoutersObject {
         let mut containers = spec.template.spec.containers.into_iter();
         let router = containers.find(|c| c.name == crate::plan::ROUTER);
         let is_seen = status.observed_generation >= metadata.generation;
+        let mut args = router.iter().flat_map(|c| &c.args);
+        let factor = args.find_map(|a| {
+            a.strip_prefix("--receive.replication-factor=")?
+                .parse()
+                .ok()
+        });
         let facts = RoutersFacts {
             owner: metadata.controlled_by(),
+            replication_factor: factor.unwrap_or(1),
             image: router.map(|c| c.image).unwrap_or_default(),
             current: is_seen && status.updated_replicas == status.replicas,
         };

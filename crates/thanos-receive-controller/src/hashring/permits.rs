@@ -42,7 +42,8 @@ pub fn permits(it: &Situation<'_>) -> Permits {
     let mut permits = Permits {
         replication_factor: record
             .filter(|r| !r.rings.is_empty())
-            .map(|r| r.replication_factor),
+            // A lower one does no harm, whatever is recorded.
+            .map(|r| r.replication_factor.min(it.wanted.replication_factor)),
         restart: restart(it).filter(|_| is_recorded),
         again: again(it),
         ..Default::default()

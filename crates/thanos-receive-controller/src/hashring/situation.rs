@@ -103,6 +103,8 @@ pub struct Situation<'a> {
     pub routers: &'a [Router],
     /// How many routers there are to be, once there is something that they could read.
     pub routers_wanted: usize,
+    /// The replication factor of routers that may be started.
+    pub router_template: Option<usize>,
     /// Whether no router of another template runs or may be started.
     pub routers_are_current: bool,
     /// The time, in seconds since the epoch.
@@ -169,7 +171,8 @@ impl Situation<'_> {
     pub(super) fn factor_in_use(&self) -> usize {
         let recorded = self.record.map_or(0, |r| r.replication_factor);
         let running = self.routers.iter().map(|r| r.replication_factor).max();
-        recorded.max(running.unwrap_or(0))
+        let started = self.router_template;
+        recorded.max(running.max(started).unwrap_or(0))
     }
 
     /// Whether a member that left may go.

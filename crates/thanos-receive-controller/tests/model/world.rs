@@ -177,6 +177,7 @@ impl World {
             hosts: &view.hosts,
             routers: &routers,
             routers_wanted: ROUTERS,
+            router_template: view.template,
             routers_are_current: view.routers.iter().all(|r| Some(r.factor) == view.template),
             now: NOW,
         };
