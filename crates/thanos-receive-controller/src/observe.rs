@@ -15,7 +15,7 @@ use thanos_controller::views::unmounted;
 use thanos_controller::volumes::{Answer, Remedies, Volumes};
 use thanos_workload::integration;
 
-use crate::hashring::{Progress, advance, config_hash, is_at_rest, permits, progress};
+use crate::hashring::{Progress, advance, asks_routers, config_hash, permits, progress};
 use crate::health::{self, Signs};
 use crate::observed::Observed;
 use crate::own::Own;
@@ -74,7 +74,7 @@ pub(crate) fn observe(
     let own = Own::of(views, it);
     let rings = own.rings(views, cluster);
     let situation = rings.situation();
-    let at_rest = is_at_rest(&situation);
+    let asks_routers = asks_routers(&situation);
     let pod = |ring: &str, member: i32| format!("{}-{member}", names::ingester(&cr, ring));
 
     let spec_rings = hashrings(&it.spec);
@@ -116,7 +116,7 @@ pub(crate) fn observe(
         access: cluster.access,
     };
     let permitted = permits(&situation);
-    let again = permitted.again.filter(|_| !at_rest || rings.wanted.dynamic);
+    let again = permitted.again;
     let queriers = own.queriers(views, &rings);
     let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
     let record = rings.record.clone().unwrap_or_default();
@@ -138,7 +138,7 @@ pub(crate) fn observe(
         secrets_watched: watched,
         monitored: monitored.decide(),
         inquiries: own
-            .inquiries(&rings, at_rest)
+            .inquiries(&rings, asks_routers)
             .into_iter()
             .chain(asked)
             .collect(),

@@ -269,15 +269,15 @@ impl<'a> Own<'a> {
     }
 
     /// What must be asked of routers and ingesters.
-    pub fn inquiries(&self, rings: &Rings, at_rest: bool) -> Vec<Inquiry> {
-        let is_leaving = |name: &str| {
-            let record = rings.record.as_ref();
-            let member = self.member(name);
-            member.is_some_and(|(ring, m)| record.is_some_and(|r| r.leaving(ring, m).is_some()))
+    pub fn inquiries(&self, rings: &Rings, asks_routers: bool) -> Vec<Inquiry> {
+        let drains = |name: &str| {
+            let (ring, member) = self.member(name)?;
+            let leaving = rings.record.as_ref()?.leaving(ring, member)?;
+            Some(leaving.proven.is_none() && !leaving.unproven)
         };
         let pods = self.pods.iter().filter(|(name, it)| match it.role {
-            Role::Router { .. } => !at_rest,
-            Role::Ingester { .. } => is_leaving(name),
+            Role::Router { .. } => asks_routers,
+            Role::Ingester { uploads, .. } => uploads && drains(name).unwrap_or(false),
         });
         pods.filter_map(|(_, it)| inquiry(&it.pod)).collect()
     }

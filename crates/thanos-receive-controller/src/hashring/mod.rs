@@ -24,7 +24,7 @@ mod situation;
 
 pub use advance::advance;
 pub use permits::{Permits, Restart, permits};
-pub use progress::{Obstacle, Progress, is_at_rest, progress};
+pub use progress::{Obstacle, Progress, asks_routers, progress};
 pub use record::{Leaving, Record, Ring};
 pub use ring::{config_hash, refusal, render};
 pub use situation::{Held, Hosts, Pod, Router, Situation, Wanted, WantedRing};

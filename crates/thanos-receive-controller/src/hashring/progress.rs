@@ -37,11 +37,12 @@ pub enum Obstacle {
     Refused,
 }
 
-/// Whether everything is as the spec asks for, as far as it is recorded: nobody need be asked.
+/// Whether a decision depends on what routers have: hashrings are to be published, were just published,
+/// or lost members of which that is not recorded yet. Members that left wait for no router.
 #[must_use]
-pub fn is_at_rest(it: &Situation<'_>) -> bool {
+pub fn asks_routers(it: &Situation<'_>) -> bool {
     let Some(record) = it.record.filter(|r| r.confirmed) else {
-        return false;
+        return true;
     };
     let wanted = &it.wanted.rings;
     let is_as_wanted = |(w, ring): (&WantedRing, &Ring)| {
@@ -54,15 +55,18 @@ pub fn is_at_rest(it: &Situation<'_>) -> bool {
                 .keys()
                 .any(|member| it.is_away(&ring.name, *member))
     };
-    let hosts = it.hosts.iter();
-    record.replication_factor == it.wanted.replication_factor
-        && wanted.len() == record.rings.len()
-        && wanted.iter().zip(&record.rings).all(is_as_wanted)
-        && record.leaving.is_empty()
-        && hosts.into_iter().all(|(name, hosts)| {
-            it.wanted_ring(name)
-                .is_some_and(|w| hosts.replicas <= w.replicas)
-        })
+    let is_known = |ring: &str, member: i32| {
+        let left = record.leaving(ring, member).is_some();
+        it.wants(ring, member) || left || !record.holds(ring, member)
+    };
+    let mut surplus = it.hosts.iter().flat_map(|(ring, hosts)| {
+        let members = (0..hosts.replicas).chain(hosts.pods.keys().copied());
+        members.map(move |member| (ring.as_str(), member))
+    });
+    record.replication_factor != it.wanted.replication_factor
+        || wanted.len() != record.rings.len()
+        || !wanted.iter().zip(&record.rings).all(is_as_wanted)
+        || !surplus.all(|(ring, member)| is_known(ring, member))
 }
 
 /// What is done with every hashring that there is or is to be. `pod` names the pod of a member.
