@@ -218,7 +218,7 @@ impl<'a> Own<'a> {
         let surging = store.spec.replicas + replicas_of_surge(store);
         self.sets.iter().any(|(name, shard)| {
             let is_old = !current.contains(name);
-            is_old || (surging > store.spec.replicas && shard.set.replicas == surging)
+            is_old || (surging > store.spec.replicas && shard.set.replicas >= surging)
         })
     }
 

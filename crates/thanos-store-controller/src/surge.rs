@@ -59,25 +59,40 @@ pub fn surge(
         return with(fewer, 0);
     }
     let more = replicas + max_surge;
+    // Pods above the others may be left of more replicas, and all that serves, or all that queriers
+    // know: none of them is replaced then.
+    let stand_in = pods.rest_ready && pods.known || !pods.more_ready;
+    let all = more.max(set.replicas);
+    let (count, partition) = if stand_in {
+        (more, replicas)
+    } else {
+        (all, all)
+    };
     let is_other = set.template_hash.as_deref() != Some(hash);
     // Queriers may ask no other pod than the one above the others, which a template of another time
     // would replace at once.
     let keeps_template = is_other && set.surging && pods.more_ready && set.template.is_some();
     if is_other && !keeps_template {
-        return with(more, replicas);
+        return with(count, partition);
     }
     let with = |replicas, partition| Surge {
         keeps_template,
         ..with(replicas, partition)
     };
     if !set.surging || set.replicas != more {
-        return with(fewer, 0);
+        // Several pods are replaced without one more: they stand in for each other, and what stays of
+        // them may not.
+        let replaced = set.current && counts.updated_replicas >= set.replicas;
+        return match set.replicas > replicas && !replaced {
+            true => with(count, partition),
+            false => with(fewer, 0),
+        };
     }
     if set.partition > 0 {
         // The other pods may be broken: that can be why they are replaced.
         let is_new = set.current && counts.updated_replicas > 0;
         return match is_new && pods.more_ready && pods.known {
-            false => with(more, set.partition),
+            false => with(more, set.partition.min(partition)),
             true => with(more, 0),
         };
     }
@@ -266,6 +281,49 @@ mod tests {
             surge(Some(&set("new", 5, 0, 5, 5)), 1, 1, "new", READY),
             steady(1)
         );
+    }
+
+    #[test]
+    fn fewer_replicas_while_pods_are_replaced_wait_for_one_more() {
+        let decide = |set: SetFacts, hash, pods| {
+            let set = SetFacts {
+                surging: false,
+                ..set
+            };
+            let Scale {
+                replicas,
+                partition,
+            } = surge(Some(&set), 1, 1, hash, pods).scale;
+            (replicas, partition)
+        };
+        let starts = Pods {
+            more_ready: false,
+            ..READY
+        };
+        let two = set("new", 2, 0, 1, 1);
+        assert_eq!(decide(two, "new", starts), (2, 1), "the second one is new");
+        let mut unseen = set("new", 2, 0, 2, 2);
+        unseen.current = false;
+        assert_eq!(decide(unseen, "new", READY), (2, 1), "none is new yet");
+        let three = || set("new", 3, 0, 1, 3);
+        assert_eq!(decide(three(), "new", READY), (2, 1), "the third one is");
+        for serving in [
+            Pods {
+                rest_ready: false,
+                ..READY
+            },
+            Pods {
+                known: false,
+                ..READY
+            },
+        ] {
+            assert_eq!(decide(three(), "new", serving), (3, 3));
+            assert_eq!(decide(three(), "newer", serving), (3, 3));
+            assert_eq!(decide(set("new", 2, 0, 2, 1), "newer", serving), (2, 2));
+        }
+        // The first one is back, and known.
+        assert_eq!(scale(&set("new", 2, 2, 0, 2), true), (2, 1));
+        assert_eq!(scale(&set("new", 2, 2, 0, 2), false), (2, 2));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use thanos_api::v1alpha1::ReshardingStep;
 
 use crate::case;
-use crate::cluster::{Cluster, QUERIERS, STORE_API, number, text};
+use crate::cluster::{Cluster, QUERIERS, STORE_API, address, number, text};
 use crate::world::querier_url;
 
 impl Cluster {
@@ -50,7 +50,7 @@ impl Cluster {
             .keys()
             .filter(|name| !is_kept("StatefulSet", name))
         {
-            let addresses = self.resolve(name);
+            let addresses = self.ever_resolved(name);
             for heard in self.heard.iter().flatten() {
                 assert!(heard.is_disjoint(&addresses), "{heard:?} lists {name}");
             }
@@ -98,7 +98,7 @@ impl Cluster {
             addresses.extend(self.resolve(name));
         }
         let old = self.sets.keys().filter(|name| !wanted.contains(*name));
-        let old: BTreeSet<String> = old.flat_map(|name| self.resolve(name)).collect();
+        let old: BTreeSet<String> = old.flat_map(|name| self.ever_resolved(name)).collect();
         for heard in &self.heard {
             let heard = heard.as_ref().expect("every querier was asked");
             if !heard.is_disjoint(&old) {
@@ -172,7 +172,7 @@ impl Cluster {
                     .pods
                     .iter()
                     .filter(|((of, _), p)| of == name && p.ready);
-                let ready: Vec<String> = pods.map(|(_, p)| format!("{}:10901", p.ip)).collect();
+                let ready: Vec<String> = pods.map(|(_, pod)| address(pod)).collect();
                 let answers = |address: &String| {
                     ready.contains(address) || (address.starts_with("thanos:") && !ready.is_empty())
                 };
@@ -215,7 +215,7 @@ impl Cluster {
             14 => self.heard = Default::default(),
             _ if which < 48 => self.shards = i32::from(which % 4) + 1,
             _ if which < 64 => self.restarted += 1,
-            _ if which < 80 => self.replicas = i32::from(which % 2) + 1,
+            _ if which < 112 => self.replicas = i32::from(which % 2) + 1,
             _ => {}
         }
     }
@@ -282,4 +282,44 @@ fn a_controller_goes_on_where_another_stopped() {
             cluster.is_settled();
         }
     }
+}
+
+/// These events happen in order, and then whatever follows.
+fn no_hole(mut cluster: Cluster, events: &[(u8, u8)]) {
+    for (what, which) in events {
+        cluster.happen(*what, *which);
+        cluster.has_no_hole();
+    }
+    cluster.settle();
+    cluster.is_settled();
+}
+
+const ONE_REPLICA: (u8, u8) = (15, 64);
+const ONE_SHARD: (u8, u8) = (15, 0);
+const RESTART: (u8, u8) = (15, 48);
+const PASS: (u8, u8) = (0, 0);
+const RUN: (u8, u8) = (5, 0);
+const LEARN: (u8, u8) = (9, 0);
+
+/// With fewer replicas, pods are no group any more, and queriers ask them as one until they have
+/// noticed.
+#[test]
+fn what_was_a_group_is_asked_as_one_for_a_while() {
+    // The old shards are asked by nobody but as groups.
+    let resharded = [ONE_REPLICA, PASS, ONE_SHARD, PASS, RUN, RUN, PASS, PASS];
+    no_hole(Cluster::new(4, 2), &resharded);
+    // One more pod is new, and one querier knows only the other one.
+    let replaced = [ONE_REPLICA, RESTART, PASS, RUN, LEARN, RUN, PASS, RUN];
+    no_hole(Cluster::new(1, 2), &replaced);
+}
+
+/// Two pods stand in for each other while they are replaced. The one that is to stay may be replaced
+/// next, or just have been.
+#[test]
+fn fewer_replicas_while_pods_are_replaced() {
+    let next = [RESTART, PASS, ONE_REPLICA, RUN, PASS, RUN, RUN];
+    no_hole(Cluster::new(1, 2), &next);
+    let rolled = [RESTART, PASS, RUN, RUN, RUN];
+    let again = [ONE_REPLICA, RESTART, PASS, LEARN, RUN, RUN];
+    no_hole(Cluster::new(1, 2), &[&rolled[..], &again].concat());
 }
