@@ -22,6 +22,18 @@ pub struct ObjectKey {
     pub name: String,
 }
 
+impl ObjectKey {
+    /// The object of this kind and name.
+    #[must_use]
+    pub fn of(resource: &ApiResource, name: impl Into<String>) -> Self {
+        Self {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+            name: name.into(),
+        }
+    }
+}
+
 impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.kind, self.name)
@@ -152,11 +164,7 @@ impl Plan {
         }
         drop_nulls(&mut body);
         self.objects.push(Planned {
-            key: ObjectKey {
-                group: resource.group.clone(),
-                kind: resource.kind.clone(),
-                name,
-            },
+            key: ObjectKey::of(&resource, name),
             resource,
             body,
             onto,

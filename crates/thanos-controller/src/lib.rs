@@ -1,10 +1,11 @@
 //! What the controllers of Thanos components have in common: flags of their own, the operator that
-//! they take over from, and how they read pods, volumes, Secrets and queriers.
+//! they take over from, how they read pods, volumes, Secrets and queriers, and what they tell alike.
 
 pub mod facts;
 pub mod listing;
 pub mod rotation;
 pub mod secrets;
+pub mod status;
 pub mod trouble;
 pub mod views;
 pub mod volumes;
@@ -12,6 +13,8 @@ pub mod volumes;
 use clap::Args;
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_runtime::preflight::{Abandoned, Former};
+use promop_compat::caps::Kind;
+use promop_compat::detect::Need;
 use thanos_api::names::{GROUP, former as go};
 
 /// What a controller is started with, besides what every operator has.
@@ -24,6 +27,22 @@ pub struct Settings {
         default_value = "quay.io/thanos/thanos:v0.42.4"
     )]
     pub thanos_image: String,
+}
+
+/// What every controller does with kinds of Prometheus Operator: it creates ServiceMonitors, and tells
+/// which Prometheus selects them.
+#[must_use]
+pub fn needs() -> Vec<Need> {
+    vec![
+        Need {
+            kind: Kind::ServiceMonitor,
+            verbs: &["list", "watch", "create", "patch", "delete"],
+        },
+        Need {
+            kind: Kind::Prometheus,
+            verbs: &["list", "watch"],
+        },
+    ]
 }
 
 /// The operator whose objects are taken over.

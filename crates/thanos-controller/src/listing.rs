@@ -83,6 +83,19 @@ impl Querier {
         }
     }
 
+    /// That it is waited for to do something, as in `know the new pods`.
+    #[must_use]
+    pub fn waited_for(&self, what: &str) -> String {
+        let pod = &self.pod;
+        match &self.listed {
+            Ok(_) => format!("waits for querier {pod} to {what}"),
+            Err(why) => format!(
+                "waits for querier {pod} to {what}, some minutes at most, since it does not answer \
+                 this controller: {why}"
+            ),
+        }
+    }
+
     fn lists(&self, address: &str) -> bool {
         self.listed.iter().flatten().any(|a| a == address)
     }

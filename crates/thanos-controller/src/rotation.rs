@@ -3,7 +3,29 @@
 //! Whether Secrets may be watched can change at any time, and that alone replaces no pod: the digest
 //! that becomes readable first is only remembered.
 
+use thanos_api::names::{Reason, annotation};
+
 use crate::facts::SetFacts;
+use crate::volumes::Answer;
+
+/// The condition `SecretRotation` where Secrets are watched.
+#[must_use]
+pub fn watched() -> Answer {
+    (Some(true), Reason::Watched, String::new())
+}
+
+/// The condition `SecretRotation` where they are not: how pods follow a change of `secrets`. `resource`
+/// is the custom resource as kubectl takes it, as in `thanosstore main`.
+#[must_use]
+pub fn unwatched(secrets: &[&str], namespace: &str, resource: &str) -> Answer {
+    let message = format!(
+        "this controller may not watch Secrets. After a change of {}: kubectl -n {namespace} annotate \
+         {resource} {}=\"$(date -Is)\" --overwrite",
+        secrets.join(", "),
+        annotation::RESTART,
+    );
+    (Some(false), Reason::Unwatched, message)
+}
 
 /// The digests that a StatefulSet carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

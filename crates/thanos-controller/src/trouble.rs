@@ -29,6 +29,16 @@ pub fn trouble(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(R
     }
 }
 
+/// What the scheduler says of the first pod without a node.
+pub fn unscheduled<'a>(
+    pods: impl IntoIterator<Item = (&'a String, &'a PodFacts)>,
+) -> Option<String> {
+    pods.into_iter().find_map(|(name, pod)| match &pod.state {
+        PodState::Unscheduled(why) => Some(format!("{name}: {why}")),
+        _ => None,
+    })
+}
+
 /// How often Thanos was started again, to go on a sentence.
 #[must_use]
 pub fn again(pod: &PodFacts) -> String {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::core::ApiResource;
-use operator_runtime::{Amendment, ObjectKey};
+use operator_runtime::{Amendment, ObjectKey, View};
 use serde_json::json;
 use std::collections::BTreeMap;
 use thanos_api::names::Reason;
@@ -32,6 +32,16 @@ pub struct Remedies {
     pub no_growth: &'static str,
 }
 
+/// The StorageClasses by name; `None` if they may not be read.
+#[must_use]
+pub fn classes(view: &View<ClassFacts>) -> Option<BTreeMap<String, ClassFacts>> {
+    let all = view.readable()?.iter();
+    Some(
+        all.map(|(key, class)| (key.name.clone(), class.clone()))
+            .collect(),
+    )
+}
+
 /// A condition, which may be unknown.
 pub type Answer = (Option<bool>, Reason, String);
 
@@ -39,17 +49,14 @@ impl Volumes {
     /// The claims that ask for less than `size` bytes and may grow, with that size, which is `text`
     /// to Kubernetes.
     pub fn amendments(&self, size: u64, text: &str) -> Vec<Amendment> {
+        let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
         let growing = self
             .smaller(size)
             .filter(|(_, claim)| claim.bound && self.may_grow(claim));
         growing
             .map(|(name, claim)| Amendment {
-                resource: ApiResource::erase::<PersistentVolumeClaim>(&()),
-                key: ObjectKey {
-                    group: String::new(),
-                    kind: "PersistentVolumeClaim".to_owned(),
-                    name: name.clone(),
-                },
+                key: ObjectKey::of(&resource, name),
+                resource: resource.clone(),
                 uid: claim.uid.clone(),
                 patch: json!({"spec": {"resources": {"requests": {"storage": text}}}}),
             })

@@ -115,16 +115,7 @@ impl Component for ReceiveController {
     }
 
     fn needs() -> Vec<Need> {
-        vec![
-            Need {
-                kind: Kind::ServiceMonitor,
-                verbs: &["list", "watch", "create", "patch", "delete"],
-            },
-            Need {
-                kind: Kind::Prometheus,
-                verbs: &["list", "watch"],
-            },
-        ]
+        thanos_controller::needs()
     }
 
     fn related() -> Vec<Related<Self>> {

@@ -12,10 +12,10 @@ use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller::listing;
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::views::unmounted;
-use thanos_controller::volumes::{Answer, Remedies, Volumes};
+use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_workload::integration;
 
-use crate::hashring::{Progress, advance, asks_routers, config_hash, permits, progress};
+use crate::hashring::{Progress, advance, asks_routers, permits, progress};
 use crate::health::{self, Signs};
 use crate::observed::Observed;
 use crate::own::Own;
@@ -93,11 +93,7 @@ pub(crate) fn observe(
         }
         let of_ring = Volumes {
             claims: own.claims_of(&ring.name),
-            classes: views.classes.readable().map(|all| {
-                let all = all.iter();
-                all.map(|(key, class)| (key.name.clone(), class.clone()))
-                    .collect()
-            }),
+            classes: classes(&views.classes),
             remedies: REMEDIES,
         };
         volumes.insert(ring.name.clone(), of_ring);
@@ -115,19 +111,17 @@ pub(crate) fn observe(
         namespaces,
         access: cluster.access,
     };
-    let permitted = permits(&situation);
-    let again = permitted.again;
-    let queriers = own.queriers(views, &rings);
-    let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
-    let record = rings.record.clone().unwrap_or_default();
+    let next = advance(&situation);
+    let permitted = permits(&situation, &next);
+    let asked = rings.queriers.iter().map(|url| listing::inquiry(url));
     let report = Report {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
             (Kind::Prometheus, prometheuses),
         ],
         progress: progress(&situation, &pod),
-        config_hash: config_hash(&plan::hashrings_file(it, &record)),
-        replication_factor: record.replication_factor,
+        config_hash: rings.hash,
+        replication_factor: rings.record.as_ref().map_or(0, |r| r.replication_factor),
         object_storage: health::verdict(&Signs {
             pods: &own.pods,
             unmounted: &unmounted(&views.mounts, &namespace),
@@ -142,7 +136,8 @@ pub(crate) fn observe(
             .into_iter()
             .chain(asked)
             .collect(),
-        again: again
+        again: permitted
+            .again
             .and_then(|s| u64::try_from(s).ok())
             .map(Duration::from_secs),
         now: cluster.now,
@@ -158,7 +153,7 @@ pub(crate) fn observe(
         secrets,
         volumes,
         version: own.rings.map(|r| r.version.clone()),
-        next: advance(&situation),
+        next,
         permits: permitted,
         claims: own.claims,
         sets: own.sets,

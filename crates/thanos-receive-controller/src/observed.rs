@@ -42,6 +42,10 @@ pub struct Observed {
 pub struct Rings {
     /// What is recorded.
     pub record: Option<Record>,
+    /// What routers report once they have the hashrings that are recorded.
+    pub hash: u64,
+    /// Where queriers list their endpoints that must know new members.
+    pub queriers: Vec<String>,
     /// What the spec asks for.
     pub wanted: Wanted,
     /// The ingesters, by hashring.

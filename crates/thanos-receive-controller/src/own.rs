@@ -8,6 +8,7 @@ use promop_compat::model::Key;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller::facts::{ClaimFacts, PodState, SetFacts};
 use thanos_controller::listing::{self, Listing, PATIENCE, Querier};
+use thanos_controller::trouble::unscheduled;
 use thanos_controller::views::{is_of, of};
 
 use crate::facts::{ReceiverFacts, RingsFacts, Role, RoutersFacts, asked, inquiry};
@@ -101,6 +102,8 @@ impl<'a> Own<'a> {
         let replicas = usize::try_from(self.it.spec.router_spec.replicas).unwrap_or(1);
         let mut rings = Rings {
             record,
+            hash,
+            queriers: Vec::new(),
             wanted: wanted(&self.it.spec),
             hosts: self.hosts(views, cluster),
             routers: all.into_iter().map(|(router, _)| router).collect(),
@@ -110,10 +113,11 @@ impl<'a> Own<'a> {
             routers_are_current: self.routers.is_none_or(|r| r.current),
             now: cluster.now.as_second(),
         };
-        let unknown = self.unknown(views, &rings, cluster);
-        for (ring, who) in unknown {
-            rings.hosts.entry(ring).or_default().unknown = Some(who);
+        let queriers = self.queriers(views, &rings);
+        for (ring, waits) in self.unknown(&queriers, &rings, cluster) {
+            rings.hosts.entry(ring).or_default().unknown = Some(waits);
         }
+        rings.queriers = queriers.into_iter().map(|(_, url)| url).collect();
         rings
     }
 
@@ -232,7 +236,7 @@ impl<'a> Own<'a> {
     }
 
     /// The queriers that must know new members before these join: those that ask other members.
-    pub fn queriers(&self, views: &Views, rings: &Rings) -> Vec<(String, String)> {
+    fn queriers(&self, views: &Views, rings: &Rings) -> Vec<(String, String)> {
         if joining(rings).next().is_none() {
             return Vec::new();
         }
@@ -243,11 +247,16 @@ impl<'a> Own<'a> {
     }
 
     /// Of each hashring that is about to grow: a querier that does not know its new members.
-    fn unknown(&self, views: &Views, rings: &Rings, cluster: Cluster<'_>) -> Vec<(String, String)> {
-        let queriers = self.queriers(views, rings).into_iter();
+    fn unknown(
+        &self,
+        queriers: &[(String, String)],
+        rings: &Rings,
+        cluster: Cluster<'_>,
+    ) -> Vec<(String, String)> {
+        let queriers = queriers.iter();
         let listing = Listing {
             queriers: queriers
-                .map(|(pod, url)| Querier::of(pod, &url, cluster.answers))
+                .map(|(pod, url)| Querier::of(pod.clone(), url, cluster.answers))
                 .collect(),
         };
         let record = rings.record.clone().unwrap_or_default();
@@ -255,15 +264,7 @@ impl<'a> Own<'a> {
             .filter_map(|ring| {
                 let (members, all) = self.addresses(ring, &record);
                 let querier = listing.not_joined(&members, &all)?;
-                let pod = &querier.pod;
-                let who = match &querier.listed {
-                    Ok(_) => format!("querier {pod} to know the new members"),
-                    Err(why) => format!(
-                        "querier {pod} to know the new members, some minutes at most, since it does \
-                         not answer this controller: {why}"
-                    ),
-                };
-                Some((ring.to_owned(), who))
+                Some((ring.to_owned(), querier.waited_for("know the new members")))
             })
             .collect()
     }
@@ -283,10 +284,7 @@ impl<'a> Own<'a> {
     }
 
     pub fn unscheduled(&self) -> Option<String> {
-        self.pods.iter().find_map(|(name, it)| match &it.pod.state {
-            PodState::Unscheduled(why) => Some(format!("{name}: {why}")),
-            _ => None,
-        })
+        unscheduled(self.pods.iter().map(|(name, it)| (name, &it.pod)))
     }
 
     /// The names of the routers that run.

@@ -1,15 +1,14 @@
 //! The status of a ThanosReceive. Pure.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
-use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
-use thanos_api::names::{Condition, EventReason, Reason, annotation};
+use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
+use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, StatefulSetStatus,
-    ThanosReceiveStatus,
+    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, ThanosReceiveStatus,
 };
 use thanos_controller::volumes::Answer;
+use thanos_controller::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
@@ -110,7 +109,9 @@ pub fn status(
         hashring_status: rings
             .iter()
             .zip(&sets)
-            .filter_map(|(ring, set)| Some((ring.name.clone(), counts(of_ring(set)?))))
+            .filter_map(|(ring, set)| {
+                Some((ring.name.clone(), status::stateful_set(of_ring(set)?)))
+            })
             .collect(),
         applied_hash: outcome.applied_hash.clone(),
     }
@@ -144,13 +145,13 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
     let pod = |member: &i32| format!("{set}-{member}");
     let mut before = previous.hashrings.iter();
     let same = before.find(|p| p.name == progress.name && p.step == progress.step);
-    let now = seen.report.now;
-    // As the API stores it: in whole seconds.
-    let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
     HashringProgress {
         name: progress.name.clone(),
         step: progress.step,
-        since: same.map_or_else(|| Time(now), |p| p.since.clone()),
+        since: same.map_or_else(
+            || status::whole_seconds(seen.report.now),
+            |p| p.since.clone(),
+        ),
         message: progress.message.clone(),
         members: progress
             .members
@@ -173,7 +174,7 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
 fn volumes(seen: &Seen) -> Option<Answer> {
     let observed = &seen.observed;
     let mut well = None;
-    for ring in hashrings(&observed.receive.spec) {
+    for ring in hashrings(&observed.receive.spec).iter() {
         let size = stateful::size(ring.storage.as_ref()).ok()?;
         let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
         let volumes = observed.volumes.get(&ring.name)?;
@@ -201,23 +202,12 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
         let told = stateful::refused(&name, &namespace, &it.spec.stateful, &set.fixed)?;
         Some((name, told))
     })?;
-    Some(Outcome {
-        verdict: Verdict::Rejected {
-            object: ObjectKey {
-                group: "apps".to_owned(),
-                kind: "StatefulSet".to_owned(),
-                name,
-            },
-            message,
-            immutable: true,
-        },
-        ..outcome.clone()
-    })
+    Some(status::immutable(outcome, &name, message))
 }
 
 fn rotation(seen: &Seen, watched: bool) -> Answer {
     if watched {
-        return (Some(true), Reason::Watched, String::new());
+        return rotation::watched();
     }
     let it = &seen.observed.receive;
     let rings = hashrings(&it.spec);
@@ -228,15 +218,9 @@ fn rotation(seen: &Seen, watched: bool) -> Answer {
     let mut names: Vec<&str> = keys.map(|(_, key)| key.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let message = format!(
-        "this controller may not watch Secrets. After a change of {}: kubectl -n {} annotate \
-         thanosreceive {} {}=\"$(date -Is)\" --overwrite",
-        names.join(", "),
-        it.namespace().unwrap_or_default(),
-        it.name_any(),
-        annotation::RESTART,
-    );
-    (Some(false), Reason::Unwatched, message)
+    let namespace = it.namespace().unwrap_or_default();
+    let resource = format!("thanosreceive {}", it.name_any());
+    rotation::unwatched(&names, &namespace, &resource)
 }
 
 /// Each step of each hashring is told.
@@ -285,16 +269,6 @@ fn deployment(workload: &Workload) -> DeploymentStatus {
         updated_replicas: counts.updated_replicas,
         available_replicas: counts.available_replicas,
         unavailable_replicas: (counts.replicas - counts.available_replicas).max(0),
-        ready_replicas: counts.ready_replicas,
-    }
-}
-
-fn counts(workload: &Workload) -> StatefulSetStatus {
-    let counts = &workload.counts;
-    StatefulSetStatus {
-        replicas: counts.replicas,
-        updated_replicas: counts.updated_replicas,
-        available_replicas: counts.available_replicas,
         ready_replicas: counts.ready_replicas,
     }
 }

@@ -1,5 +1,6 @@
 //! What a spec asks for, in the words of the hashrings; and what no schema can check. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
@@ -17,13 +18,13 @@ const STORE_SYNC: &str = "4m";
 
 /// The hashrings of a spec: those that it names, or the one that there always is.
 #[must_use]
-pub fn hashrings(spec: &ThanosReceiveSpec) -> Vec<HashringSpec> {
+pub fn hashrings(spec: &ThanosReceiveSpec) -> Cow<'_, [HashringSpec]> {
     match &spec.ingester_spec.hashrings {
-        Some(named) if !named.is_empty() => named.clone(),
-        _ => vec![HashringSpec {
+        Some(named) if !named.is_empty() => named.into(),
+        _ => Cow::Owned(vec![HashringSpec {
             name: DEFAULT_HASHRING.to_owned(),
             ..Default::default()
-        }],
+        }]),
     }
 }
 

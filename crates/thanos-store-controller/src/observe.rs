@@ -9,11 +9,12 @@ use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosStore;
-use thanos_controller::facts::{PodFacts, PodState};
+use thanos_controller::facts::PodFacts;
 use thanos_controller::listing::{self, Listing, Querier};
 use thanos_controller::secrets::{Content, content};
+use thanos_controller::trouble::unscheduled;
 use thanos_controller::views::{is_of, of, unmounted};
-use thanos_controller::volumes::{Answer, Remedies, Volumes};
+use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_workload::{integration, ports, store_api};
 
 use crate::facts::ShardFacts;
@@ -148,7 +149,7 @@ pub(crate) fn observe(
         ],
         object_storage,
         secrets_watched: content != Content::Unwatched,
-        unscheduled: own.unscheduled(),
+        unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
         inquiries: stores.chain(asked).collect(),
         now: cluster.now,
@@ -160,11 +161,7 @@ pub(crate) fn observe(
             .filter(|(_, claim)| is_of(store.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),
-        classes: views.classes.readable().map(|all| {
-            let all = all.iter();
-            all.map(|(key, class)| (key.name.clone(), class.clone()))
-                .collect()
-        }),
+        classes: classes(&views.classes),
         remedies: REMEDIES,
     };
     let observed = Observed {
@@ -263,12 +260,5 @@ impl<'a> Own<'a> {
     fn ready_pods(&self, set: &str) -> impl Iterator<Item = (&String, &PodFacts)> {
         let pods = self.pods.iter().map(|(name, pod)| (name, *pod));
         pods.filter(move |(_, pod)| pod.set == set && pod.ready)
-    }
-
-    fn unscheduled(&self) -> Option<String> {
-        self.pods.iter().find_map(|(name, pod)| match &pod.state {
-            PodState::Unscheduled(why) => Some(format!("{name}: {why}")),
-            _ => None,
-        })
     }
 }

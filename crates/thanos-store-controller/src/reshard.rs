@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use thanos_api::v1alpha1::ReshardingStep as Step;
 use thanos_controller::facts::SetFacts;
-use thanos_controller::listing::{Listing, Querier};
+use thanos_controller::listing::Listing;
 
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
@@ -91,24 +91,16 @@ fn step(it: &Situation<'_>, new: &[String], old: &[String]) -> (Step, String) {
     if let Some(querier) = it.listing.not_joined(&old, &new) {
         return (
             Step::Joining,
-            waits(querier, "know every pod of the new shards"),
+            querier.waited_for("know every pod of the new shards"),
         );
     }
     if let Some(querier) = it.listing.not_left(&old) {
-        return (Step::Withdrawing, waits(querier, "forget the old shards"));
+        return (
+            Step::Withdrawing,
+            querier.waited_for("forget the old shards"),
+        );
     }
     (Step::Removing, "nobody asks the old shards".to_owned())
-}
-
-fn waits(querier: &Querier, what: &str) -> String {
-    let pod = &querier.pod;
-    match &querier.listed {
-        Ok(_) => format!("waits for querier {pod} to {what}"),
-        Err(why) => format!(
-            "waits for querier {pod} to {what}, some minutes at most, since it does not answer this \
-             controller: {why}"
-        ),
-    }
 }
 
 #[cfg(test)]

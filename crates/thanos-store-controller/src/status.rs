@@ -1,14 +1,12 @@
 //! The status of a ThanosStore. Pure.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
 use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
-use thanos_api::names::{Condition, EventReason, Reason, annotation};
-use thanos_api::v1alpha1::{
-    ReshardingStatus, ReshardingStep, StatefulSetStatus, ThanosStoreStatus,
-};
+use thanos_api::names::{Condition, EventReason};
+use thanos_api::v1alpha1::{ReshardingStatus, ReshardingStep, ThanosStoreStatus};
 use thanos_controller::volumes::Answer;
+use thanos_controller::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
@@ -106,7 +104,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             .workloads
             .iter()
             .filter(|(key, _)| is_ours(key))
-            .map(|(key, workload)| (key.name.clone(), counts(workload)))
+            .map(|(key, workload)| (key.name.clone(), status::stateful_set(workload)))
             .collect(),
         applied_hash: outcome.applied_hash.clone(),
     }
@@ -128,37 +126,20 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
         let told = stateful::refused(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
         Some((name, told))
     })?;
-    Some(Outcome {
-        verdict: Verdict::Rejected {
-            object: ObjectKey {
-                group: "apps".to_owned(),
-                kind: "StatefulSet".to_owned(),
-                name: name.clone(),
-            },
-            message,
-            immutable: true,
-        },
-        ..outcome.clone()
-    })
+    Some(status::immutable(outcome, name, message))
 }
 
 fn rotation(seen: &Seen) -> Answer {
     if seen.report.secrets_watched {
-        return (Some(true), Reason::Watched, String::new());
+        return rotation::watched();
     }
     let store = &seen.observed.store;
     let names: Vec<&str> = secrets::keys(&store.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
-    let message = format!(
-        "this controller may not watch Secrets. After a change of {}: kubectl -n {} annotate \
-         thanosstore {} {}=\"$(date -Is)\" --overwrite",
-        names.join(", "),
-        store.namespace().unwrap_or_default(),
-        store.name_any(),
-        annotation::RESTART,
-    );
-    (Some(false), Reason::Unwatched, message)
+    let namespace = store.namespace().unwrap_or_default();
+    let resource = format!("thanosstore {}", store.name_any());
+    rotation::unwatched(&names, &namespace, &resource)
 }
 
 fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingStatus> {
@@ -169,14 +150,12 @@ fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingSta
         from: reshard.from,
         to: reshard.to,
         step: reshard.step,
-        // As the API stores it: in whole seconds.
-        since: same.map_or_else(|| whole_seconds(seen.report.now), |p| p.since.clone()),
+        since: same.map_or_else(
+            || status::whole_seconds(seen.report.now),
+            |p| p.since.clone(),
+        ),
         message: reshard.message.clone(),
     })
-}
-
-fn whole_seconds(now: jiff::Timestamp) -> Time {
-    Time(jiff::Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
 /// Each step of a change of the number of shards is told.
@@ -212,19 +191,10 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
     }]
 }
 
-fn counts(workload: &Workload) -> StatefulSetStatus {
-    let counts = &workload.counts;
-    StatefulSetStatus {
-        replicas: counts.replicas,
-        updated_replicas: counts.updated_replicas,
-        available_replicas: counts.available_replicas,
-        ready_replicas: counts.ready_replicas,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn status(shards: i32, resharding: Option<(i32, i32, ReshardingStep)>) -> ThanosStoreStatus {
         ThanosStoreStatus {
@@ -268,11 +238,5 @@ mod tests {
         assert_eq!(told(&under_way, &status(1, None)), None);
         let another = status(1, Some((1, 2, ReshardingStep::Starting)));
         assert!(told(&under_way, &another).is_some());
-    }
-
-    #[test]
-    fn times_are_those_that_the_api_stores() {
-        let now = jiff::Timestamp::new(7, 999_999_999).unwrap();
-        assert_eq!(whole_seconds(now).0.as_nanosecond(), 7_000_000_000);
     }
 }

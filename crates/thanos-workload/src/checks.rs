@@ -1,7 +1,7 @@
 //! Checks of values that the schema has checked already where it could. Files that are rendered
 //! without a cluster were not.
 
-use crate::{FieldError, duration, quantity};
+use crate::{FieldError, duration as durations, quantity};
 
 /// A number of pods.
 ///
@@ -33,11 +33,23 @@ pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
 /// # Errors
 /// No duration.
 pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
-    duration::milliseconds(duration).ok_or_else(|| {
+    durations::milliseconds(duration).ok_or_else(|| {
         FieldError::new(
             field,
             format!("`{duration}` is not a duration; write whole numbers with the units w, d, h, m, s, ms, such as 1h30m"),
         )
+    })
+}
+
+/// A duration as both of Thanos' parsers take it: one of them knows no weeks, days, and bare zero.
+///
+/// # Errors
+/// No duration.
+pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
+    let milliseconds = milliseconds(text, field)?;
+    Ok(match text.contains(['w', 'd']) || text == "0" {
+        true => format!("{milliseconds}ms"),
+        false => text.to_owned(),
     })
 }
 

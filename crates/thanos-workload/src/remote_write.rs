@@ -1,11 +1,10 @@
 //! How whoever sends samples finds a remote write API: by labels on its Service. The side that offers
 //! one and the side that looks for them use the same functions.
 
-use promop_compat::model::{Key, Labels};
+use promop_compat::model::Labels;
 use thanos_api::names::label;
 
 use crate::labels::Map;
-use crate::ports;
 
 /// Whether a Service with these labels takes samples.
 #[must_use]
@@ -18,14 +17,6 @@ pub fn is_offered(labels: &Labels) -> bool {
 pub fn offer(labels: &mut Map) {
     labels.insert(label::REMOTE_WRITE_API.to_owned(), label::TRUE.to_owned());
     labels.insert(label::PART_OF.to_owned(), label::PART_OF_VALUE.to_owned());
-}
-
-/// Where samples are sent.
-#[must_use]
-pub fn url(service: &Key) -> String {
-    let Key { name, namespace } = service;
-    let port = ports::REMOTE_WRITE_NUMBER;
-    format!("http://{name}.{namespace}.svc:{port}/api/v1/receive")
 }
 
 #[cfg(test)]

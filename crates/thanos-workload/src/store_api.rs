@@ -1,6 +1,7 @@
 //! How queriers find a StoreAPI: by labels on its Service. The side that offers one and the side
 //! that looks for them use the same functions.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::model::{Key, Labels};
 use thanos_api::names::label;
 
@@ -40,6 +41,13 @@ pub fn replica_label(labels: &Labels) -> Option<&str> {
 /// Labels a Service so that no querier asks the pods behind it.
 pub fn withdraw(labels: &mut Map) {
     labels.remove(label::STORE_API);
+}
+
+/// Metadata of an object of a StoreAPI that is no Service by which queriers find it.
+#[must_use]
+pub fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
+    withdraw(metadata.labels.get_or_insert_default());
+    metadata
 }
 
 /// The address of a group, as Thanos takes it.

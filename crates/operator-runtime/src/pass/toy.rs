@@ -271,9 +271,7 @@ fn claims() -> ApiResource {
 }
 
 fn claim(name: &str) -> ObjectKey {
-    let ApiResource { group, kind, .. } = claims();
-    let name = name.to_owned();
-    ObjectKey { group, kind, name }
+    ObjectKey::of(&claims(), name)
 }
 
 /// What a toy asks of the API server.

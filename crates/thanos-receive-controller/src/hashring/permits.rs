@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::advance;
+use super::record::Record;
 use super::situation::{Hosts, Situation};
 
 /// What may be done.
@@ -34,11 +34,11 @@ pub struct Restart {
     pub uid: String,
 }
 
-/// What may be done now.
+/// What may be done now, if `next` is what is to be recorded.
 #[must_use]
-pub fn permits(it: &Situation<'_>) -> Permits {
+pub fn permits(it: &Situation<'_>, next: &Record) -> Permits {
     let record = it.record;
-    let is_recorded = record == Some(&advance(it));
+    let is_recorded = record == Some(next);
     let mut permits = Permits {
         replication_factor: record
             .filter(|r| !r.rings.is_empty())
@@ -50,10 +50,11 @@ pub fn permits(it: &Situation<'_>) -> Permits {
     };
     for wanted in &it.wanted.rings {
         let name = &wanted.ring.name;
-        let hosts = it.hosts.get(name).cloned().unwrap_or_default();
+        let none = Hosts::default();
+        let hosts = it.hosts.get(name).unwrap_or(&none);
         let needed = match is_recorded {
-            true => needed(it, name, &hosts),
-            false => needed(it, name, &hosts).max(hosts.replicas),
+            true => needed(it, name, hosts),
+            false => needed(it, name, hosts).max(hosts.replicas),
         };
         permits
             .replicas

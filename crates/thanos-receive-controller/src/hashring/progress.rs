@@ -153,7 +153,7 @@ fn joining(
         return Some((Step::Starting, message, None));
     }
     if let Some(unknown) = it.hosts.get(name).and_then(|h| h.unknown.as_ref()) {
-        return Some((Step::Joining, format!("waits for {unknown}"), None));
+        return Some((Step::Joining, unknown.clone(), None));
     }
     let zones = zoned(it, wanted, 0..wanted.replicas);
     let Some(members) = zones else {

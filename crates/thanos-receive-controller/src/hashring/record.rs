@@ -54,7 +54,7 @@ pub struct Leaving {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven: Option<i64>,
     /// Whether it goes without a proof. What led to that cannot be seen any more once its pod is gone.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
 }
 
@@ -62,12 +62,6 @@ pub struct Leaving {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-// Likewise.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl Record {

@@ -42,8 +42,7 @@ pub struct Hosts {
     pub pods: BTreeMap<i32, Pod>,
     /// The numbers of the pods that there are volumes of.
     pub claims: Vec<i32>,
-    /// A pod that is ready and that a querier does not know, which asks others of its hashring; and
-    /// that querier.
+    /// That a querier is waited for, which asks members and does not know every pod that is ready.
     pub unknown: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thanos_api::v1alpha1::{
     GrpcCompression, HashringSpec, ReplicationProtocol, RouterTenancyConfig, ThanosReceiveSpec,
 };
-use thanos_workload::checks::{milliseconds, positive};
+use thanos_workload::checks::{duration, positive};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports};
 
@@ -229,10 +229,10 @@ pub(super) fn of_ingester(
         .too_far_in_future_time_window
         .as_deref()
         .unwrap_or("5m");
-    let future = in_go(future, &at("tooFarInFutureTimeWindow"))?;
+    let future = duration(future, &at("tooFarInFutureTimeWindow"))?;
     let out_of_order = tsdb.out_of_order_time_window.as_deref();
     let out_of_order = out_of_order
-        .map(|window| in_go(window, &at("tsdbConfig.outOfOrderTimeWindow")))
+        .map(|window| duration(window, &at("tsdbConfig.outOfOrderTimeWindow")))
         .transpose()?;
     let limits = ring.store_limits_options.clone().unwrap_or_default();
     let tenancy = ring.tenancy_config.as_ref();
@@ -339,13 +339,4 @@ fn is_capnproto(spec: &ThanosReceiveSpec) -> bool {
 
 fn local(port: i32) -> String {
     format!("127.0.0.1:{port}")
-}
-
-/// A duration as Go's parser takes it, which knows no weeks, days, and bare zero.
-fn in_go(text: &str, field: &str) -> Result<String, FieldError> {
-    let milliseconds = milliseconds(text, field)?;
-    Ok(match text.contains(['w', 'd']) || text == "0" {
-        true => format!("{milliseconds}ms"),
-        false => text.to_owned(),
-    })
 }

@@ -17,7 +17,7 @@ use thanos_workload::{
 };
 
 use super::args::{self, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER, POD_NAME};
-use super::{INGESTER, Objects, ingester_identity, names, withdrawn};
+use super::{INGESTER, Objects, ingester_identity, names};
 use crate::observed::Observed;
 use crate::wanted::{object_storage, path, replicas};
 
@@ -101,7 +101,7 @@ pub(super) fn add(
     store_api::withdraw(stateful_set.metadata.labels.get_or_insert_default());
     objects.sets.push(stateful_set);
 
-    let metadata = withdrawn(workload::metadata(&identity, &common, &identity.name));
+    let metadata = store_api::withdrawn(workload::metadata(&identity, &common, &identity.name));
     let budget = common.pod_disruption_budget_config.as_ref();
     objects
         .budgets

@@ -5,13 +5,11 @@ mod ingester;
 mod limits;
 pub mod names;
 mod router;
-pub use router::hashrings_file;
 mod tenancy;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
 use operator_runtime::{Invalid, ObjectKey, Plan, Removal};
@@ -24,6 +22,8 @@ use thanos_workload::{FieldError, checks, integration, policy, store_api, worklo
 
 use crate::observed::Observed;
 use crate::wanted::{check, hashrings};
+
+pub use router::hashrings_file;
 
 /// What the program is called on pods.
 pub const PROGRAM: &str = "thanos-receive";
@@ -112,7 +112,8 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     let mut plan = Plan::new(&*seen.receive, label::CONTROLLER, crate::NAME);
     let shared = CommonFields::default();
     let ingesters = ingesters_identity(&cr);
-    let of_ingesters = withdrawn(workload::metadata(&ingesters, &shared, &ingesters.name));
+    let of_ingesters =
+        store_api::withdrawn(workload::metadata(&ingesters, &shared, &ingesters.name));
     // What is recorded goes first: nothing is done before.
     plan.push_onto(router::onto(seen), routers.files);
     plan.push(workload::service_account(of_ingesters.clone()));
@@ -174,20 +175,10 @@ fn remove(seen: &Observed, cr: &str, plan: &mut Plan) {
 fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> Removal {
     let resource = ApiResource::erase::<K>(&());
     Removal {
-        key: ObjectKey {
-            group: resource.group.clone(),
-            kind: resource.kind.clone(),
-            name,
-        },
+        key: ObjectKey::of(&resource, name),
         resource,
         uid,
     }
-}
-
-/// Metadata of an object that is no Service of a StoreAPI.
-fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
-    store_api::withdraw(metadata.labels.get_or_insert_default());
-    metadata
 }
 
 /// The ServiceMonitors: the routers are one job, and the ingesters of all hashrings another.
@@ -196,7 +187,7 @@ fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
     let spec = &receive.spec;
     let config = spec.integration.service_monitor.as_ref();
     let monitor = |identity: &Identity, common: &CommonFields, select: Map| {
-        let metadata = withdrawn(workload::metadata(identity, common, &identity.name));
+        let metadata = store_api::withdrawn(workload::metadata(identity, common, &identity.name));
         monitor::service_monitor(metadata, select, config)
     };
     let routers = router_identity(&cr);

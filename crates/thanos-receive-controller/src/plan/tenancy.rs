@@ -18,11 +18,11 @@ const DEFAULTS: [(&str, &str); 2] = [
 pub fn tenancy(spec: &ThanosReceiveSpec) -> Result<RouterTenancyConfig, FieldError> {
     let mut all = spec.router_spec.tenancy_config.clone().unwrap_or_default();
     let explicit = all.clone();
-    for (i, ring) in hashrings(spec).into_iter().enumerate() {
-        let Some(tenancy) = ring.tenancy_config else {
+    for (i, ring) in hashrings(spec).iter().enumerate() {
+        let Some(tenancy) = &ring.tenancy_config else {
             continue;
         };
-        let of_ring = tenancy.router;
+        let of_ring = tenancy.router.clone();
         let field = |name: &'static str| (format!("{}.tenancyConfig.{name}", path(i)), name);
         take(
             &mut all.tenant_header,

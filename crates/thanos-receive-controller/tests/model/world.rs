@@ -182,7 +182,7 @@ impl World {
             now: NOW,
         };
         let next = advance(&situation);
-        let permitted = permits(&situation);
+        let permitted = permits(&situation, &next);
         if self.record.as_ref() != Some(&next) {
             if view.record != self.record {
                 // The API server refuses it.

@@ -2,7 +2,7 @@
 
 use thanos_api::v1alpha1::{CacheConfig, IndexHeaderConfig, ThanosStoreSpec, TimeRangeConfig};
 use thanos_workload::cache::{self, Cache, Sizes};
-use thanos_workload::checks::milliseconds;
+use thanos_workload::checks::duration;
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports, quantity};
 
@@ -220,13 +220,4 @@ fn index_headers(flags: Flags, config: Option<&IndexHeaderConfig>) -> Result<Fla
             "store.index-header-lazy-download-strategy",
             config.lazy_download_strategy.unwrap_or_default().as_str(),
         ))
-}
-
-/// A duration as both of Thanos' parsers take it: one of them knows no weeks, days, and bare zero.
-fn duration(text: &str, field: &str) -> Result<String, FieldError> {
-    let milliseconds = milliseconds(text, field)?;
-    Ok(match text.contains(['w', 'd']) || text == "0" {
-        true => format!("{milliseconds}ms"),
-        false => text.to_owned(),
-    })
 }

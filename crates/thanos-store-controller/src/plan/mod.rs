@@ -7,7 +7,6 @@ mod shard;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use operator_runtime::{Invalid, Plan};
 use promop_compat::model::Labels;
@@ -76,7 +75,9 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     let mut plan = Plan::new(&*seen.store, label::CONTROLLER, crate::NAME);
     let shared = identity(&cr, &names::store(&cr), None);
     let metadata = workload::metadata(&shared, &spec.common, &shared.name);
-    plan.push(workload::service_account(withdrawn(metadata.clone())));
+    plan.push(workload::service_account(store_api::withdrawn(
+        metadata.clone(),
+    )));
     let old = seen
         .reshard
         .as_ref()
@@ -92,7 +93,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     if integration::wants_policies(&spec.integration) {
         let template = objects.sets.first().and_then(|s| s.spec.as_ref());
         if let Some(template) = template.map(|s| &s.template) {
-            let metadata = withdrawn(metadata.clone());
+            let metadata = store_api::withdrawn(metadata.clone());
             plan.push(policy::admit(shared_labels(&cr), metadata, template));
         }
     }
@@ -109,18 +110,12 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     Ok(plan)
 }
 
-/// Metadata of an object that is no Service of a StoreAPI.
-fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
-    store_api::withdraw(metadata.labels.get_or_insert_default());
-    metadata
-}
-
 /// The ServiceMonitor of all shards: they are one job.
 fn service_monitor(store: &ThanosStore) -> ServiceMonitor {
     let cr = store.name_any();
     let spec = &store.spec;
     let shared = identity(&cr, &names::store(&cr), None);
-    let metadata = withdrawn(workload::metadata(&shared, &spec.common, &shared.name));
+    let metadata = store_api::withdrawn(workload::metadata(&shared, &spec.common, &shared.name));
     let mut select = shared_labels(&cr);
     // Also old shards are scraped as long as they run.
     store_api::withdraw(&mut select);

@@ -14,7 +14,7 @@ use thanos_workload::{
 };
 
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
-use super::{Objects, PROGRAM, identity, names, withdrawn};
+use super::{Objects, PROGRAM, identity, names};
 use crate::observed::Observed;
 use crate::surge::{Pods, Surge, surge};
 
@@ -108,7 +108,7 @@ pub(super) fn add(
     }
     objects.sets.push(stateful_set);
 
-    let metadata = withdrawn(workload::metadata(&identity, &spec.common, &name));
+    let metadata = store_api::withdrawn(workload::metadata(&identity, &spec.common, &name));
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     let budget = pdb::budget(&identity, metadata, spec.replicas, budget);
     objects.budgets.extend(budget);

@@ -2,6 +2,7 @@ use super::*;
 use crate::generation::Naming;
 use operator_runtime::ledger::Counts;
 use thanos_controller::facts::SetFacts;
+use thanos_controller::listing::Querier;
 
 /// From one shard, `thanos-store-x`, to three of one pod each.
 struct World {
