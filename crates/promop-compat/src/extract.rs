@@ -7,11 +7,14 @@
 //! Of most kinds, labels and `spec` are all that is read: their types are a [`Spec`] in a [`Thin`].
 //! A type that reads something else of an object is an [`Extract`] of its own.
 
+mod alerting;
 mod core;
+mod json;
 mod metadata;
 mod monitoring;
 mod policy;
 mod selector;
+mod workload;
 
 use std::fmt::Debug;
 
@@ -20,6 +23,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::alerting::{AlertmanagerSpec, RuleObject, ThanosRulerSpec};
 pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
 pub use metadata::{Metadata, OwnerRef};
 pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};

@@ -1,11 +1,15 @@
 //! Extracted facts: the few fields of foreign objects that decisions depend on. Two objects with
 //! equal facts are the same to every decision, so an event that changes none of them wakes nobody.
 
+mod alerting;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::digest::LabelDigest;
+
+pub use alerting::{AlertmanagerFacts, RuleFacts, ThanosRulerFacts};
 
 /// Label and annotation maps.
 pub type Labels = BTreeMap<String, String>;
@@ -139,6 +143,10 @@ pub struct PrometheusFacts {
     pub service_monitor_selector: Option<LabelSelector>,
     /// `spec.serviceMonitorNamespaceSelector`; `None` is its own namespace.
     pub service_monitor_namespace_selector: Option<LabelSelector>,
+    /// `spec.ruleSelector`; `None` selects nothing.
+    pub rule_selector: Option<LabelSelector>,
+    /// `spec.ruleNamespaceSelector`; `None` is its own namespace.
+    pub rule_namespace_selector: Option<LabelSelector>,
     /// `spec.serviceAccountName` (`default` if unset).
     pub service_account: String,
     /// `spec.serviceDiscoveryRole: EndpointSlice`; it finds targets by Endpoints otherwise.

@@ -1,7 +1,7 @@
 //! Names that Prometheus Operator gives to what it makes, and that installations of Thanos share.
 //! They are their contracts, not ours.
 
-use crate::model::{Key, Labels, PrometheusFacts};
+use crate::model::{AlertmanagerFacts, Key, Labels, PrometheusFacts};
 
 /// What a workload is.
 pub const NAME: &str = "app.kubernetes.io/name";
@@ -25,6 +25,13 @@ pub const OPERATED: &str = "operated-prometheus";
 pub const GOVERNING_SERVICE: &str = "prometheus-operated";
 /// The container of the Thanos sidecar.
 pub const SIDECAR_CONTAINER: &str = "thanos-sidecar";
+/// The value of [`NAME`] on the pods of an Alertmanager.
+pub const ALERTMANAGER: &str = "alertmanager";
+/// The governing Service of Alertmanagers, unless `spec.serviceName` names another. It is headless
+/// and knows pods that are not ready as well.
+pub const ALERTMANAGER_SERVICE: &str = "alertmanager-operated";
+/// The port on which every Alertmanager of Prometheus Operator serves its API.
+pub const ALERTMANAGER_PORT: u16 = 9093;
 /// The port on which every Prometheus of Prometheus Operator serves its API.
 pub const WEB_PORT: u16 = 9090;
 /// The name of that port, unless `spec.portName` names another.
@@ -53,19 +60,62 @@ pub fn pod_name(prometheus: &str, shard: u32, ordinal: u32) -> String {
 /// version label is known only once it does, since the default version is the operator's.)
 #[must_use]
 pub fn pod_labels(key: &Key, facts: &PrometheusFacts, shard: u32, ordinal: u32) -> Labels {
-    let mut labels = facts.pod_labels.clone();
-    let mut set = |key: &str, value: String| labels.insert(key.to_owned(), value);
-    set(NAME, PROMETHEUS.to_owned());
-    set(MANAGED_BY, PROMETHEUS_OPERATOR.to_owned());
-    set(INSTANCE, key.name.clone());
-    set(RESOURCE, key.name.clone());
-    set("prometheus", key.name.clone());
-    set(SHARD, shard.to_string());
-    // These two come from the StatefulSet controller.
-    set(
-        "statefulset.kubernetes.io/pod-name",
-        pod_name(&key.name, shard, ordinal),
-    );
-    set("apps.kubernetes.io/pod-index", ordinal.to_string());
+    let name = key.name.as_str();
+    let number = shard.to_string();
+    let own = [
+        (NAME, PROMETHEUS),
+        (MANAGED_BY, PROMETHEUS_OPERATOR),
+        (INSTANCE, name),
+        (RESOURCE, name),
+        (PROMETHEUS, name),
+        (SHARD, &number),
+    ];
+    let pod = pod_name(name, shard, ordinal);
+    of_replica(&facts.pod_labels, &own, &pod, ordinal)
+}
+
+/// The name of the pod of one replica of an Alertmanager (`alertmanager-<name>-<ordinal>`).
+#[must_use]
+pub fn alertmanager_pod_name(alertmanager: &str, ordinal: u32) -> String {
+    format!("alertmanager-{alertmanager}-{ordinal}")
+}
+
+/// The labels that every pod of an Alertmanager has: those by which its StatefulSet knows them, and
+/// a NetworkPolicy can.
+#[must_use]
+pub fn alertmanager_labels(alertmanager: &str) -> Labels {
+    let labels = alertmanager_selector(alertmanager);
+    labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+}
+
+/// The labels that the pod of one replica of an Alertmanager has, or will have as soon as it exists
+/// again; without its version, as in [`pod_labels`].
+#[must_use]
+pub fn alertmanager_pod_labels(key: &Key, facts: &AlertmanagerFacts, ordinal: u32) -> Labels {
+    let pod = alertmanager_pod_name(&key.name, ordinal);
+    let own = alertmanager_selector(&key.name);
+    of_replica(&facts.pod_labels, &own, &pod, ordinal)
+}
+
+fn alertmanager_selector(name: &str) -> [(&'static str, &str); 4] {
+    [
+        (NAME, ALERTMANAGER),
+        (MANAGED_BY, PROMETHEUS_OPERATOR),
+        (INSTANCE, name),
+        (ALERTMANAGER, name),
+    ]
+}
+
+/// The labels of a pod: those that the resource gives, overlaid by those of Prometheus Operator
+/// and of the StatefulSet controller.
+fn of_replica(given: &Labels, own: &[(&str, &str)], pod: &str, ordinal: u32) -> Labels {
+    let index = ordinal.to_string();
+    let of_set = [
+        ("statefulset.kubernetes.io/pod-name", pod),
+        ("apps.kubernetes.io/pod-index", index.as_str()),
+    ];
+    let mut labels = given.clone();
+    let all = own.iter().chain(&of_set);
+    labels.extend(all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     labels
 }

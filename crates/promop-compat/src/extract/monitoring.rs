@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::selector::{Selector, optional, required};
+use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
 use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object};
@@ -42,6 +43,8 @@ pub struct PrometheusSpec {
     external_labels: Lenient<Labels>,
     service_monitor_selector: Lenient<Selector>,
     service_monitor_namespace_selector: Lenient<Selector>,
+    rule_selector: Lenient<Selector>,
+    rule_namespace_selector: Lenient<Selector>,
     service_account_name: Lenient<String>,
     service_discovery_role: Lenient<String>,
     pod_metadata: Lenient<Object<PodMetadata>>,
@@ -59,24 +62,6 @@ struct Thanos {
 #[serde(default, rename_all = "camelCase")]
 struct ServerTls {
     cert_file: Lenient<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Web {
-    tls_config: Lenient<Object<WebTls>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WebTls {
-    client_auth_type: Lenient<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PodMetadata {
-    labels: Lenient<Labels>,
 }
 
 impl ServiceMonitorFacts {
@@ -118,9 +103,7 @@ impl Spec for PrometheusSpec {
     type Facts = PrometheusFacts;
 
     fn into_facts(self, labels: Labels) -> PrometheusFacts {
-        let web_tls = self.web.fields().tls_config.get();
-        let is_https = web_tls.is_some();
-        let client_auth = web_tls.unwrap_or_default().0.client_auth_type.or_default();
+        let (web_tls, web_client_cert) = self.web.fields().tls();
         // Set to the empty string, these names switch their label off.
         let replica_label = self.replica_external_label_name.get();
         let replica_label = replica_label.unwrap_or_else(|| "prometheus_replica".to_owned());
@@ -133,19 +116,17 @@ impl Spec for PrometheusSpec {
             service_name: self.service_name.get().filter(|name| !name.is_empty()),
             sidecar: self.thanos.get().map(|Object(thanos)| thanos.into_facts()),
             listen_local: self.listen_local.or_default(),
-            web_tls: is_https,
-            web_client_cert: matches!(
-                client_auth.as_str(),
-                "RequireAnyClientCert" | "RequireAndVerifyClientCert"
-            ),
-            // As Prometheus itself reads the flag.
-            route_prefix: format!("/{}", self.route_prefix.or_default().trim_matches('/')),
+            web_tls,
+            web_client_cert,
+            route_prefix: route_prefix(self.route_prefix),
             has_external_labels: has_prometheus_label
                 || replica_label.is_some()
                 || !self.external_labels.or_default().is_empty(),
             replica_label,
             service_monitor_selector: optional(self.service_monitor_selector),
             service_monitor_namespace_selector: optional(self.service_monitor_namespace_selector),
+            rule_selector: optional(self.rule_selector),
+            rule_namespace_selector: optional(self.rule_namespace_selector),
             service_account: or(self.service_account_name.get(), "default"),
             endpoint_slices: self.service_discovery_role.or_default() == "EndpointSlice",
             port_name: or(self.port_name.get(), names::WEB_PORT_NAME),
@@ -174,10 +155,4 @@ fn count(given: Option<i64>, least: i64) -> u32 {
 
 fn is_set(text: String) -> bool {
     !text.is_empty()
-}
-
-fn or(given: Option<String>, default: &str) -> String {
-    given
-        .filter(|text| !text.is_empty())
-        .unwrap_or_else(|| default.to_owned())
 }

@@ -60,6 +60,7 @@ fn every_field_of_a_prometheus() {
             "replicaExternalLabelName": "replica", "externalLabels": {"cluster": "x"},
             "serviceMonitorSelector": {},
             "serviceMonitorNamespaceSelector": {"matchLabels": {"team": "x"}},
+            "ruleSelector": {"matchLabels": {"role": "rules"}}, "ruleNamespaceSelector": {},
             "podMetadata": {"labels": {"c": "d"}},
         },
     }));
@@ -83,6 +84,8 @@ fn every_field_of_a_prometheus() {
             has_external_labels: true,
             service_monitor_selector: Some(Default::default()),
             service_monitor_namespace_selector: Some(selector(&[("team", "x")])),
+            rule_selector: Some(selector(&[("role", "rules")])),
+            rule_namespace_selector: Some(Default::default()),
             service_account: "sa".to_owned(),
             endpoint_slices: true,
             port_name: "api".to_owned(),
@@ -123,6 +126,7 @@ fn the_sidecar_and_the_tls_of_a_prometheus() {
         ("NoClientCert", false),
         ("RequestClientCert", false),
         ("VerifyClientCertIfGiven", false),
+        ("RequireClientCert", true),
         ("RequireAnyClientCert", true),
         ("RequireAndVerifyClientCert", true),
     ] {

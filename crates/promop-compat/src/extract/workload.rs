@@ -1,0 +1,53 @@
+//! What Prometheuses and Alertmanagers say alike of their pods and of how they serve their API.
+
+use serde::Deserialize;
+
+use crate::lenient::{Lenient, Object};
+use crate::model::Labels;
+
+/// `spec.web`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Web {
+    tls_config: Lenient<Object<WebTls>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WebTls {
+    client_auth_type: Lenient<String>,
+}
+
+impl Web {
+    /// Whether the API is served by HTTPS, and whether it demands a client certificate.
+    pub(super) fn tls(self) -> (bool, bool) {
+        let tls = self.tls_config.get();
+        let is_https = tls.is_some();
+        let client_auth = tls.unwrap_or_default().0.client_auth_type.or_default();
+        let demands = matches!(
+            client_auth.as_str(),
+            // The last is an older name of the first, which their web server still takes.
+            "RequireAnyClientCert" | "RequireAndVerifyClientCert" | "RequireClientCert"
+        );
+        (is_https, demands)
+    }
+}
+
+/// `spec.podMetadata`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodMetadata {
+    pub(super) labels: Lenient<Labels>,
+}
+
+/// `spec.routePrefix`, `/` if unset. Prometheus and Alertmanager read the flag like this.
+pub(super) fn route_prefix(given: Lenient<String>) -> String {
+    format!("/{}", given.or_default().trim_matches('/'))
+}
+
+/// The text, or the default if it is unset or empty.
+pub(super) fn or(given: Option<String>, default: &str) -> String {
+    given
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| default.to_owned())
+}
