@@ -1,8 +1,10 @@
 //! Prometheus Operator compatibility: the fields of its resources that are read or written here,
-//! selection as Prometheus Operator does it, and the resolution of ServiceMonitors to StoreAPIs.
+//! selection as Prometheus Operator does it, the resolution of ServiceMonitors to StoreAPIs, and who
+//! evaluates which rules.
 //!
 //! Pure, except for the feature `detect`.
 
+pub mod alertmanagers;
 pub mod caps;
 #[cfg(feature = "detect")]
 pub mod detect;
@@ -12,9 +14,12 @@ pub mod lenient;
 pub mod model;
 pub mod names;
 pub mod namespaces;
+pub mod nearest;
 pub mod policy;
 pub mod resolve;
+pub mod rules;
 pub mod scrapers;
+pub mod selection;
 pub mod selector;
 pub mod service_monitor;
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl NamespaceScope {
     pub fn from_selector(selector: Option<&LabelSelector>) -> Self {
         match selector {
             None => Self::Own,
-            Some(selector) if selector::requirements(selector).next().is_none() => Self::All,
+            Some(selector) if is_empty(selector) => Self::All,
             Some(selector) => Self::Matching(selector.clone()),
         }
     }
@@ -108,23 +108,42 @@ impl<'a> Place<'a> {
     /// Whether it is in `scope` for an object that lives in `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str) -> Membership {
-        let inside = match scope {
-            _ if !self.watched => false,
-            NamespaceScope::Own => self.name == own,
-            NamespaceScope::All => true,
-            NamespaceScope::Matching(wanted) => match self.labels() {
-                PlaceLabels::Known(labels) => selector::matches(wanted, labels),
-                PlaceLabels::NoSuchNamespace => false,
-                PlaceLabels::Unknown if is_by_name(wanted) => {
-                    selector::matches_by(wanted, |_| Some(self.name))
-                }
-                PlaceLabels::Unknown => return Membership::Unevaluable,
-            },
-        };
-        if inside {
-            Membership::In
-        } else {
-            Membership::Out
+        match scope {
+            NamespaceScope::Own => self.selected_by(None, own),
+            NamespaceScope::All => self.inside(true),
+            NamespaceScope::Matching(wanted) => self.matching(wanted),
+        }
+    }
+
+    /// As [`Self::membership`], in the scope that a namespace selector means to Prometheus
+    /// Operator, without copying it.
+    #[must_use]
+    pub fn selected_by(&self, selector: Option<&LabelSelector>, own: &str) -> Membership {
+        match selector {
+            None => self.inside(self.name == own),
+            Some(wanted) if is_empty(wanted) => self.inside(true),
+            Some(wanted) => self.matching(wanted),
+        }
+    }
+
+    fn matching(&self, wanted: &LabelSelector) -> Membership {
+        if !self.watched {
+            return Membership::Out;
+        }
+        self.inside(match self.labels() {
+            PlaceLabels::Known(labels) => selector::matches(wanted, labels),
+            PlaceLabels::NoSuchNamespace => false,
+            PlaceLabels::Unknown if is_by_name(wanted) => {
+                selector::matches_by(wanted, |_| Some(self.name))
+            }
+            PlaceLabels::Unknown => return Membership::Unevaluable,
+        })
+    }
+
+    fn inside(&self, inside: bool) -> Membership {
+        match self.watched && inside {
+            true => Membership::In,
+            false => Membership::Out,
         }
     }
 
@@ -136,6 +155,11 @@ impl<'a> Place<'a> {
         };
         *self.labels.get_or_init(look_up)
     }
+}
+
+/// Whether the selector asks for nothing.
+fn is_empty(selector: &LabelSelector) -> bool {
+    selector::requirements(selector).next().is_none()
 }
 
 /// Whether the selector asks for nothing but names, which are known without reading namespaces.

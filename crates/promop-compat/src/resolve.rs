@@ -7,7 +7,6 @@
 
 mod affects;
 mod candidates;
-mod nearest;
 mod outcome;
 mod replicas;
 mod report;
@@ -17,13 +16,13 @@ mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-
 use crate::model::{Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts};
-use crate::namespaces::{NamespaceScope, Namespaces};
+use crate::namespaces::Namespaces;
+use crate::{nearest, selection};
 
+pub use crate::nearest::Candidate;
+pub use crate::selection::Selection;
 pub use affects::{affects, affects_namespaces, affects_pods, affects_services};
-pub use nearest::Candidate;
 pub use report::{Finding, Reason, Subject};
 
 use candidates::Candidates;
@@ -106,19 +105,10 @@ pub struct World<'a> {
 pub struct Request<'a> {
     /// The namespace of the custom resource.
     pub namespace: &'a str,
-    /// What it selects: the union of these.
+    /// Which ServiceMonitors it selects: the union of these.
     pub selections: &'a [Selection],
     /// What becomes of a Prometheus without a sidecar.
     pub without_sidecar: WithoutSidecar,
-}
-
-/// A selection of ServiceMonitors.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Selection {
-    /// The labels of ServiceMonitors; empty for all of them.
-    pub selector: LabelSelector,
-    /// The namespaces of ServiceMonitors.
-    pub scope: NamespaceScope,
 }
 
 /// What becomes of a Prometheus without a sidecar.
@@ -155,10 +145,11 @@ pub struct Resolution {
 pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
     let mut findings = report::Findings::default();
     let selections = select::usable(world, request, &mut findings);
-    let selected = select::service_monitors(world, request.namespace, &selections);
+    let (monitors, namespaces) = (world.service_monitors, &world.namespaces);
+    let selected = selection::union(monitors, namespaces, request.namespace, &selections);
     if selected.is_empty() {
         return Resolution {
-            nearest: nearest::find(world, request.namespace, &selections),
+            nearest: nearest::find(monitors, namespaces, request.namespace, &selections),
             skipped: findings.into_sorted(),
             ..Resolution::default()
         };

@@ -2,7 +2,6 @@
 
 use super::candidates::leads_to;
 use super::replicas::Replicas;
-use super::select::check;
 use super::{Request, World};
 use crate::model::{Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::namespaces::{Membership, NamespaceScope, Namespaces};
@@ -27,7 +26,7 @@ pub fn affects(
         labels
             .into_iter()
             .any(|labels| selector::matches(&selection.selector, labels))
-            && check(selection).is_ok()
+            && selection.validate().is_ok()
             && namespaces.membership(&selection.scope, request.namespace, &key.namespace)
                 == Membership::In
     })

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::World;
 use super::report::{Finding, Reason, Subject};
-use super::select::in_namespace;
 use crate::model::{Key, Labels, PodFacts, PrometheusFacts};
+use crate::selection::in_namespace;
 use crate::{names, selector};
 
 /// How many absent pods are expected of one Prometheus at most: its resource may claim billions.

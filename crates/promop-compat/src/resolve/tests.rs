@@ -6,9 +6,12 @@ mod selection;
 mod services;
 mod skipped;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use super::*;
 use crate::model::{Labels, NamespaceFacts, PortFacts, SidecarFacts, TargetNamespaces};
 use crate::names;
+use crate::namespaces::NamespaceScope;
 use crate::testing::{key, labels, namespaces, parse, selector};
 
 /// A world that owns its views.

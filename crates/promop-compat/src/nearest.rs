@@ -1,17 +1,19 @@
-//! If a request selects nothing: what it may have meant.
+//! If nothing is selected: what may have been meant. Pure.
 
-use super::select::Scopes;
-use super::{Selection, World};
+use std::collections::BTreeMap;
+
 use crate::model::{Key, Labels};
+use crate::namespaces::Namespaces;
+use crate::selection::{Labelled, Scopes, Selection};
 use crate::selector::{self, requirements};
 
 /// How many candidates are named.
 const NAMED: usize = 3;
 
-/// A ServiceMonitor that is not selected but comes near.
+/// An object that is not selected but comes near.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The ServiceMonitor.
+    /// The object.
     pub key: Key,
     /// Its labels.
     pub labels: Labels,
@@ -27,21 +29,26 @@ pub struct Candidate {
 
 /// The nearest candidates: first those that match in namespaces out of scope, then those in scope
 /// with the fewest requirements missing.
-pub(super) fn find(world: &World<'_>, own: &str, selections: &[&Selection]) -> Vec<Candidate> {
-    let mut scopes = Scopes::new(world.namespaces, own, selections);
+pub(crate) fn find<F: Labelled>(
+    view: &BTreeMap<Key, F>,
+    namespaces: &Namespaces<'_>,
+    own: &str,
+    selections: &[&Selection],
+) -> Vec<Candidate> {
+    let mut scopes = Scopes::new(*namespaces, own, selections);
     let mut nearest: Vec<Near<'_>> = Vec::with_capacity(NAMED + 1);
-    for (key, facts) in world.service_monitors {
+    for (key, facts) in view {
         let inside = scopes.of(&key.namespace);
         let near = selections
             .iter()
             .zip(inside)
             .filter_map(|(selection, in_scope)| {
-                let missing = selector::count_missing(&selection.selector, &facts.labels);
+                let missing = selector::count_missing(&selection.selector, facts.labels());
                 let near = Near {
                     in_scope: *in_scope,
                     missing,
                     key,
-                    labels: &facts.labels,
+                    labels: facts.labels(),
                     selection,
                 };
                 (*in_scope || missing == 0).then_some(near)

@@ -1,0 +1,39 @@
+//! PrometheusRules: which of them are selected, and who else evaluates them. Pure.
+
+mod overlap;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Key, RuleFacts};
+use crate::namespaces::Namespaces;
+use crate::selection::{self, Selected, Selectors};
+
+pub use overlap::{Evaluated, Evaluators, Unknown, prometheus_affects, ruler_affects};
+
+/// The rules that `selectors` select, as Prometheus Operator selects them for a Prometheus or a
+/// ThanosRuler.
+#[must_use]
+pub fn select<'a>(
+    rules: &'a BTreeMap<Key, RuleFacts>,
+    namespaces: &Namespaces<'_>,
+    selectors: &Selectors<'_>,
+) -> Selected<'a, RuleFacts> {
+    selection::select(rules, namespaces, selectors)
+}
+
+/// Whether a change of one rule can change what `selectors` select, or what is in it: whether it
+/// was or is now selected. See [`Selectors::affects`].
+#[must_use]
+pub fn affects(
+    namespaces: &Namespaces<'_>,
+    selectors: &Selectors<'_>,
+    key: &Key,
+    old: Option<&RuleFacts>,
+    new: Option<&RuleFacts>,
+) -> bool {
+    let [old, new] = [old, new].map(|facts| facts.map(|facts| &facts.labels));
+    selectors.affects(namespaces, key, old, new)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Pairs of selectors: one over the labels of objects, one over their namespaces. Prometheus
+//! Operator writes every selection of its resources so. Pure.
+
+mod scopes;
+mod selectors;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::digest::{LabelDigest, Wanted};
+use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceMonitorFacts};
+use crate::namespaces::{NamespaceScope, Namespaces};
+use crate::nearest::{self, Candidate};
+use crate::selector::{self, SelectorError};
+
+pub use selectors::Selectors;
+
+pub(crate) use scopes::{Scopes, in_namespace};
+
+/// A selection of objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selection {
+    /// The labels of objects; empty for all of them.
+    pub selector: LabelSelector,
+    /// The namespaces of objects.
+    pub scope: NamespaceScope,
+}
+
+impl Selection {
+    /// Whether it is well formed.
+    ///
+    /// # Errors
+    /// Which of its two selectors is not, and why.
+    pub(crate) fn validate(&self) -> Result<(), Unusable> {
+        selector::validate(&self.selector).map_err(Unusable::Objects)?;
+        match &self.scope {
+            NamespaceScope::Matching(wanted) => {
+                selector::validate(wanted).map_err(Unusable::Namespaces)
+            }
+            NamespaceScope::Own | NamespaceScope::All => Ok(()),
+        }
+    }
+
+    /// Whether it can be evaluated.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check(&self, namespaces: &Namespaces<'_>) -> Result<(), Unusable> {
+        self.validate()?;
+        match namespaces.can_evaluate(&self.scope) {
+            true => Ok(()),
+            false => Err(Unusable::Unevaluable),
+        }
+    }
+}
+
+/// Why a selection selects nothing, whatever there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// The selector over objects is malformed.
+    Objects(SelectorError),
+    /// The selector over namespaces is malformed.
+    Namespaces(SelectorError),
+    /// The selector over namespaces needs their labels, which may not be read.
+    Unevaluable,
+}
+
+impl Unusable {
+    /// The reason as status writes it.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Objects(_) | Self::Namespaces(_) => "InvalidSelector",
+            Self::Unevaluable => "UnevaluableNamespaceSelector",
+        }
+    }
+
+    /// What is the matter and the way out, in one sentence; given the fields in which the two
+    /// selectors are.
+    #[must_use]
+    pub fn describe(&self, objects: &str, namespaces: &str) -> String {
+        match self {
+            Self::Objects(error) => format!("{objects}.{error}"),
+            Self::Namespaces(error) => format!("{namespaces}.{error}"),
+            Self::Unevaluable => "the namespace selector needs the labels of namespaces, which \
+                                  this controller may not list; leave it out for the own \
+                                  namespace, leave it empty for all, or select by \
+                                  kubernetes.io/metadata.name alone"
+                .to_owned(),
+        }
+    }
+}
+
+/// Objects of one kind that are selected by their labels.
+pub trait Labelled {
+    /// `metadata.labels`.
+    fn labels(&self) -> &Labels;
+
+    /// Their digest, if there is one.
+    fn digest(&self) -> LabelDigest {
+        LabelDigest::default()
+    }
+}
+
+impl Labelled for ServiceMonitorFacts {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn digest(&self) -> LabelDigest {
+        self.digest
+    }
+}
+
+impl Labelled for RuleFacts {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn digest(&self) -> LabelDigest {
+        self.digest
+    }
+}
+
+impl Labelled for AlertmanagerFacts {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+/// What two selectors select.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selected<'a, F> {
+    /// The selected objects, by namespace and name.
+    pub objects: Vec<(&'a Key, &'a F)>,
+    /// Why nothing can be selected, if so.
+    pub unusable: Option<Unusable>,
+    /// If nothing is selected, though something is asked for: those that come nearest, at most
+    /// three. First those that would be selected in other namespaces.
+    pub nearest: Vec<Candidate>,
+}
+
+impl<F> Default for Selected<'_, F> {
+    fn default() -> Self {
+        Self {
+            objects: Vec::new(),
+            unusable: None,
+            nearest: Vec::new(),
+        }
+    }
+}
+
+/// What `selectors` select in `view`, as Prometheus Operator does it.
+#[must_use]
+pub fn select<'a, F: Labelled>(
+    view: &'a BTreeMap<Key, F>,
+    namespaces: &Namespaces<'_>,
+    selectors: &Selectors<'_>,
+) -> Selected<'a, F> {
+    let nothing = Selected::default();
+    if let Err(unusable) = selectors.check(namespaces) {
+        return Selected {
+            unusable: Some(unusable),
+            ..nothing
+        };
+    }
+    let Some(selection) = selectors.selection() else {
+        return nothing;
+    };
+    let objects = union(view, namespaces, selectors.own, &[&selection]);
+    let nearest = match objects.is_empty() {
+        true => nearest::find(view, namespaces, selectors.own, &[&selection]),
+        false => Vec::new(),
+    };
+    Selected {
+        objects,
+        nearest,
+        ..nothing
+    }
+}
+
+/// The objects that any of `selections` selects, by key.
+pub(crate) fn union<'a, F: Labelled>(
+    view: &'a BTreeMap<Key, F>,
+    namespaces: &Namespaces<'_>,
+    own: &str,
+    selections: &[&Selection],
+) -> Vec<(&'a Key, &'a F)> {
+    let mut scopes = Scopes::new(*namespaces, own, selections);
+    let wanted: Vec<_> = selections
+        .iter()
+        .map(|s| (s, Wanted::by(&s.selector)))
+        .collect();
+    let selects = |(key, facts): &(&Key, &F)| {
+        // Cheapest first: the digest lies beside the key, the labels lie anywhere.
+        wanted.iter().enumerate().any(|(i, (selection, wanted))| {
+            facts.digest().may_have(*wanted)
+                && scopes.of(&key.namespace)[i]
+                && selector::matches(&selection.selector, facts.labels())
+        })
+    };
+    if selections.iter().all(|s| s.scope == NamespaceScope::Own) {
+        in_namespace(view, own).filter(selects).collect()
+    } else {
+        view.iter().filter(selects).collect()
+    }
+}
