@@ -32,7 +32,7 @@ pub fn runner(cases: u32) -> TestRunner {
 
 pub const OWN_LABEL: &str = "operator.thanos.io/owner";
 pub const STORE_LABEL: (&str, &str) = ("operator.thanos.io/store-api", "true");
-const NAMESPACES: [&str; 3] = ["a", "b", "c"];
+pub const NAMESPACES: [&str; 3] = ["a", "b", "c"];
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// A world that owns its views, and a request.
@@ -128,7 +128,7 @@ pub fn selectors() -> impl Strategy<Value = LabelSelector> {
 }
 
 /// Selectors over namespaces, a third of them by name.
-fn namespace_selectors() -> impl Strategy<Value = LabelSelector> {
+pub fn namespace_selectors() -> impl Strategy<Value = LabelSelector> {
     let by_name = vec(select(NAMESPACES.to_vec()).prop_map(owned), 1..3).prop_map(|values| {
         let by_name = LabelSelectorRequirement {
             key: NAME_LABEL.to_owned(),
@@ -164,7 +164,7 @@ pub fn namespaces() -> impl Strategy<Value = BTreeMap<Key, NamespaceFacts>> {
     })
 }
 
-fn keyed<T>(
+pub fn keyed<T>(
     names: &[&'static str],
     of: impl Strategy<Value = T>,
     count: std::ops::Range<usize>,

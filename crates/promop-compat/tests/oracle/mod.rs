@@ -5,6 +5,7 @@
 
 pub mod policy;
 pub mod resolution;
+pub mod rules;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use promop_compat::model::{Key, Labels};

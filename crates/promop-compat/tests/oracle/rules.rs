@@ -1,0 +1,82 @@
+//! Who selects which rules, by the definitions.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use promop_compat::model::{Key, Labels};
+use promop_compat::namespaces::Namespaces;
+
+/// An object that holds two selectors.
+pub struct Holder<'a> {
+    pub namespace: &'a str,
+    pub objects: Option<&'a LabelSelector>,
+    pub namespaces: Option<&'a LabelSelector>,
+}
+
+/// What becomes of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Selected,
+    NotSelected,
+    CannotBeTold,
+}
+
+/// Whether both selectors can be understood.
+pub fn is_valid(holder: &Holder<'_>) -> bool {
+    let mut valid = true;
+    if let Some(selector) = holder.objects {
+        valid &= super::is_well_formed(selector);
+    }
+    if let Some(selector) = holder.namespaces {
+        valid &= super::is_well_formed(selector);
+    }
+    valid
+}
+
+/// Whether `holder` selects an object of these labels in `namespace`.
+pub fn answer(
+    known: &Namespaces<'_>,
+    holder: &Holder<'_>,
+    namespace: &str,
+    labels: &Labels,
+) -> Answer {
+    let Some(objects) = holder.objects else {
+        return Answer::NotSelected;
+    };
+    if !is_valid(holder) || !super::selects(objects, labels) {
+        return Answer::NotSelected;
+    }
+    let scope = super::scope(&holder.namespaces.cloned());
+    match super::in_scope(known, &scope, holder.namespace, namespace) {
+        Some(true) => Answer::Selected,
+        Some(false) => Answer::NotSelected,
+        None => Answer::CannotBeTold,
+    }
+}
+
+/// The keys of the objects that come nearest: of those that match elsewhere, and of those in the
+/// right place, the first three, by what is missing.
+pub fn nearest(
+    known: &Namespaces<'_>,
+    holder: &Holder<'_>,
+    objects: &BTreeMap<Key, Labels>,
+) -> Vec<(Key, bool)> {
+    let Some(wanted) = holder.objects else {
+        return Vec::new();
+    };
+    let scope = super::scope(&holder.namespaces.cloned());
+    let mut all = Vec::new();
+    for (key, labels) in objects {
+        let inside = super::in_scope(known, &scope, holder.namespace, &key.namespace);
+        let inside = inside == Some(true);
+        let missing = super::missing(wanted, labels);
+        if inside || missing == 0 {
+            all.push((inside, missing, key.clone()));
+        }
+    }
+    all.sort();
+    all.truncate(3);
+    all.into_iter()
+        .map(|(inside, _, key)| (key, !inside))
+        .collect()
+}

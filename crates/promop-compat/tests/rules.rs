@@ -1,0 +1,309 @@
+//! Selection of rules, and who else evaluates them, against the oracle.
+
+mod generate;
+mod oracle;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use generate::{NAMESPACES, keyed, labels, namespace_selectors, namespaces, selectors};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
+use promop_compat::caps::Kind;
+use promop_compat::digest::LabelDigest;
+use promop_compat::model::{
+    Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts, ThanosRulerFacts,
+};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::rules::{Evaluated, Evaluators, Unknown, affects, select as select_rules};
+use promop_compat::selection::{Selectors, Unusable};
+use proptest::collection::btree_set;
+use proptest::option::weighted;
+use proptest::prelude::{Strategy, any};
+use proptest::sample::select;
+
+const CASES: u32 = 10_000;
+
+/// What is known of namespaces: which there are, and which are watched.
+#[derive(Clone, Debug)]
+struct Known {
+    listed: Option<BTreeMap<Key, NamespaceFacts>>,
+    watched: Option<BTreeSet<String>>,
+}
+
+impl Known {
+    fn get(&self) -> Namespaces<'_> {
+        Namespaces {
+            listed: self.listed.as_ref(),
+            watched: self.watched.as_ref(),
+        }
+    }
+}
+
+fn known() -> impl Strategy<Value = Known> {
+    let name = select(NAMESPACES.to_vec()).prop_map(str::to_owned);
+    // Some namespaces may be gone already.
+    let listed = (namespaces(), weighted(0.1, select(NAMESPACES.to_vec())));
+    let listed = listed.prop_map(|(mut all, gone)| {
+        if let Some(gone) = gone {
+            all.remove(&Key::new("", gone));
+        }
+        all
+    });
+    let watched = weighted(0.15, btree_set(name, 1..3));
+    (weighted(0.75, listed), watched).prop_map(|(listed, watched)| Known { listed, watched })
+}
+
+fn rule() -> impl Strategy<Value = RuleFacts> {
+    // The default digest knows nothing and must do as well.
+    (labels(), any::<bool>()).prop_map(|(labels, digested)| RuleFacts {
+        digest: match digested {
+            true => LabelDigest::of(&labels),
+            false => LabelDigest::default(),
+        },
+        labels,
+        ..Default::default()
+    })
+}
+
+fn rules() -> impl Strategy<Value = BTreeMap<Key, RuleFacts>> {
+    keyed(&["r1", "r2", "r3"], rule(), 0..8)
+}
+
+type Pair = (Option<LabelSelector>, Option<LabelSelector>);
+
+fn pair() -> impl Strategy<Value = Pair> {
+    (
+        weighted(0.9, selectors()),
+        weighted(0.75, namespace_selectors()),
+    )
+}
+
+fn holder<'a>(namespace: &'a str, pair: &'a Pair) -> Holder<'a> {
+    Holder {
+        namespace,
+        objects: pair.0.as_ref(),
+        namespaces: pair.1.as_ref(),
+    }
+}
+
+fn written<'a>(own: &'a str, pair: &'a Pair) -> Selectors<'a> {
+    Selectors {
+        own,
+        objects: pair.0.as_ref(),
+        namespaces: pair.1.as_ref(),
+    }
+}
+
+fn count(counts: &Cell<[u32; 6]>, i: usize) {
+    let mut now = counts.get();
+    now[i] += 1;
+    counts.set(now);
+}
+
+fn assert_covered(counts: &Cell<[u32; 6]>) {
+    assert!(counts.get().iter().all(|n| *n > 100), "{counts:?}");
+}
+
+#[test]
+fn rules_are_selected_as_defined() {
+    let counts = Cell::new([0; 6]);
+    let own = select(NAMESPACES.to_vec());
+    generate::runner(CASES)
+        .run(
+            &(rules(), known(), own, pair()),
+            |(rules, known, own, pair)| {
+                let known = known.get();
+                let holder = holder(own, &pair);
+                let found = select_rules(&rules, &known, &written(own, &pair));
+
+                let of = |wanted: Answer| {
+                    let all = rules.iter().filter(|(key, facts)| {
+                        answer(&known, &holder, &key.namespace, &facts.labels) == wanted
+                    });
+                    all.map(|(key, _)| key.clone()).collect::<Vec<_>>()
+                };
+                let expected = of(Answer::Selected);
+                let keys: Vec<Key> = found
+                    .objects
+                    .iter()
+                    .map(|(key, _)| (*key).clone())
+                    .collect();
+                let unevaluable = found.unusable == Some(Unusable::Unevaluable);
+                if unevaluable {
+                    // What can be told by name or by limit alone is not half selected either.
+                    assert_eq!(keys, []);
+                    assert!(known.listed.is_none());
+                } else {
+                    assert_eq!(keys, expected);
+                    assert_eq!(of(Answer::CannotBeTold), []);
+                }
+                assert_eq!(found.unusable.is_some() && !unevaluable, !is_valid(&holder));
+
+                let labels: BTreeMap<Key, Labels> = rules
+                    .iter()
+                    .map(|(key, facts)| (key.clone(), facts.labels.clone()))
+                    .collect();
+                let expected = match keys.is_empty() && found.unusable.is_none() {
+                    true => nearest(&known, &holder, &labels),
+                    false => Vec::new(),
+                };
+                let candidates = found.nearest.iter();
+                let candidates: Vec<_> = candidates
+                    .map(|c| (c.key.clone(), c.would_match_elsewhere))
+                    .collect();
+                assert_eq!(candidates, expected);
+
+                count(
+                    &counts,
+                    match (&found.unusable, keys.len(), candidates.len()) {
+                        (Some(Unusable::Unevaluable), ..) => 0,
+                        (Some(_), ..) => 1,
+                        (None, 0, 0) => 2,
+                        (None, 0, _) => 3,
+                        (None, 1, _) => 4,
+                        (None, ..) => 5,
+                    },
+                );
+                Ok(())
+            },
+        )
+        .unwrap();
+    assert_covered(&counts);
+}
+
+#[test]
+fn a_change_affects_whom_it_concerns() {
+    let counts = Cell::new([0; 6]);
+    let place = (select(NAMESPACES.to_vec()), select(NAMESPACES.to_vec()));
+    let change = (weighted(0.7, rule()), weighted(0.7, rule()));
+    generate::runner(CASES)
+        .run(
+            &(change, known(), place, pair()),
+            |((old, new), known, (own, there), pair)| {
+                let known = known.get();
+                let holder = holder(own, &pair);
+                let key = Key::new(there, "r");
+                let found = affects(
+                    &known,
+                    &written(own, &pair),
+                    &key,
+                    old.as_ref(),
+                    new.as_ref(),
+                );
+                let selected = |facts: &Option<RuleFacts>| {
+                    facts.as_ref().is_some_and(|facts| {
+                        answer(&known, &holder, there, &facts.labels) == Answer::Selected
+                    })
+                };
+                let (before, after) = (selected(&old), selected(&new));
+                assert_eq!(found, before || after);
+                let both = old.is_some() && new.is_some();
+                count(&counts, usize::from(found) + 2 * usize::from(both));
+                count(&counts, 4 + usize::from(before && after));
+                Ok(())
+            },
+        )
+        .unwrap();
+    assert_covered(&counts);
+}
+
+fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
+    let size = (select(vec![0, 1, 1, 2, 3]), select(vec![0, 1, 1, 1, 2]));
+    (size, pair()).prop_map(|((replicas, shards), pair)| PrometheusFacts {
+        replicas,
+        shards,
+        rule_selector: pair.0,
+        rule_namespace_selector: pair.1,
+        ..Default::default()
+    })
+}
+
+fn ruler() -> impl Strategy<Value = ThanosRulerFacts> {
+    let size = (select(vec![0, 1, 1, 2]), select(vec![false, true, true]));
+    (size, pair()).prop_map(|((replicas, has_queriers), pair)| ThanosRulerFacts {
+        replicas,
+        has_queriers,
+        rule_selector: pair.0,
+        rule_namespace_selector: pair.1,
+        ..Default::default()
+    })
+}
+
+#[test]
+fn rules_are_evaluated_by_whom_they_are_selected() {
+    let counts = Cell::new([0; 6]);
+    let evaluators = (
+        weighted(0.9, keyed(&["p1", "p2"], prometheus(), 0..4)),
+        weighted(0.9, keyed(&["t1", "t2"], ruler(), 0..3)),
+    );
+    generate::runner(CASES)
+        .run(
+            &(rules(), known(), evaluators),
+            |(rules, known, (prometheuses, rulers))| {
+                let known = known.get();
+                let mut all = Evaluators::of(prometheuses.as_ref(), rulers.as_ref(), known);
+                // In any order: backwards is no worse than forwards.
+                for (key, facts) in rules.iter().chain(rules.iter().rev()) {
+                    let mut sure = Vec::new();
+                    let mut perhaps = Vec::new();
+                    let mut hold = |kind, holder: &Key, pair: Pair| {
+                        let holding = self::holder(&holder.namespace, &pair);
+                        match answer(&known, &holding, &key.namespace, &facts.labels) {
+                            Answer::Selected => sure.push((kind, holder.clone())),
+                            Answer::CannotBeTold => perhaps.push((kind, holder.clone())),
+                            Answer::NotSelected => {}
+                        }
+                    };
+                    for (holder, facts) in prometheuses.iter().flatten() {
+                        if facts.replicas * facts.shards > 0 {
+                            let selectors = (&facts.rule_selector, &facts.rule_namespace_selector);
+                            let pair = (selectors.0.clone(), selectors.1.clone());
+                            hold(Kind::Prometheus, holder, pair);
+                        }
+                    }
+                    for (holder, facts) in rulers.iter().flatten() {
+                        if facts.replicas > 0 && facts.has_queriers {
+                            let selectors = (&facts.rule_selector, &facts.rule_namespace_selector);
+                            let pair = (selectors.0.clone(), selectors.1.clone());
+                            hold(Kind::ThanosRuler, holder, pair);
+                        }
+                    }
+                    sure.sort();
+                    let found = all.of_rule(key, facts);
+                    let which = match found {
+                        Evaluated::By(by) => {
+                            let by: Vec<_> =
+                                by.into_iter().map(|(k, key)| (k, key.clone())).collect();
+                            assert_eq!(by, sure);
+                            usize::from(by.len() > 1)
+                        }
+                        Evaluated::Nowhere => {
+                            assert_eq!((sure, perhaps), (Vec::new(), Vec::new()));
+                            assert!(prometheuses.is_some() && rulers.is_some());
+                            2
+                        }
+                        Evaluated::Unknown(Unknown::Namespaces(kind, key)) => {
+                            assert_eq!(sure, []);
+                            assert_eq!(perhaps.first(), Some(&(kind, key.clone())));
+                            3
+                        }
+                        Evaluated::Unknown(Unknown::Kind(kind)) => {
+                            assert_eq!((sure, perhaps), (Vec::new(), Vec::new()));
+                            let missing = match prometheuses {
+                                None => Kind::Prometheus,
+                                Some(_) => Kind::ThanosRuler,
+                            };
+                            assert_eq!(kind, missing);
+                            assert!(prometheuses.is_none() || rulers.is_none());
+                            4 + usize::from(kind == Kind::ThanosRuler)
+                        }
+                    };
+                    count(&counts, which);
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+    assert_covered(&counts);
+}
