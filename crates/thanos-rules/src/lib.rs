@@ -1,0 +1,31 @@
+//! Groups of Prometheus rules, judged as a Thanos ruler judges them. Pure.
+//!
+//! A ruler that is given one bad group keeps its former rules as a whole, and does not start. So
+//! nothing may be given to it that it would refuse, and it is known here before it is mounted:
+//! [`read_spec`] and [`read_file`] read groups, [`check`] judges one, [`enforce`] keeps one to the
+//! data of a tenant, [`shade`] marks its alerts, and [`write`] makes a file of them.
+//!
+//! What is accepted here, Thanos accepts. What Thanos accepts and is refused here is written down
+//! in the tests that compare both.
+
+mod check;
+mod checked;
+mod dialect;
+mod duration;
+mod enforce;
+mod group;
+mod promql;
+mod read;
+mod regex;
+mod shade;
+mod template;
+mod write;
+
+pub use check::check;
+pub use checked::Checked;
+pub use dialect::Dialect;
+pub use enforce::enforce;
+pub use group::{Group, Kind, Rejection, Rule, Strategy};
+pub use read::{Read, read_file, read_spec};
+pub use shade::shade;
+pub use write::write;

@@ -1,0 +1,104 @@
+//! Durations inside an expression: ranges, steps and offsets.
+//!
+//! The grammar has arithmetic on durations too, behind a flag that Thanos does not have: operators
+//! and parentheses are refused.
+
+use super::number;
+use super::parser::Parser;
+use super::token::{Aggregator, Kind, Operator, Word};
+
+/// A duration.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Length {
+    Seconds(f64),
+    /// By `step()`, `min()` or `max()`, known when it is evaluated.
+    Computed,
+}
+
+impl Parser<'_> {
+    /// What is after `offset`.
+    pub(super) fn offset(&mut self) -> Result<Length, String> {
+        let signs = self.signs();
+        let length = self.signed(signs.0)?;
+        // Prometheus reads an operator after two signs as arithmetic.
+        let token = self.peek();
+        if signs.1 > 1
+            && matches!(token.kind, Kind::Operator(op) if (4..=6).contains(&op.binding()))
+        {
+            return self.unexpected(token, "an offset with one sign");
+        }
+        if signs.1 > 1 && !self.dialect.computes_durations() {
+            return self.unexpected(token, "an offset with one sign");
+        }
+        Ok(length)
+    }
+
+    /// A range or a step: longer than zero.
+    pub(super) fn positive(&mut self) -> Result<(), String> {
+        let first = self.peek();
+        let (negative, signs) = self.signs();
+        let length = self.signed(negative)?;
+        if signs > 0 && !self.dialect.computes_durations() {
+            return self.unexpected(first, "a duration");
+        }
+        match length {
+            Length::Seconds(seconds) if seconds <= 0.0 => {
+                self.unexpected(first, "a duration longer than zero")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Signs: whether together they are a minus, and how many there are.
+    fn signs(&mut self) -> (bool, usize) {
+        let (mut negative, mut count) = (false, 0);
+        loop {
+            match self.peek().kind {
+                Kind::Operator(Operator::Subtract) => negative = !negative,
+                Kind::Operator(Operator::Add) => {}
+                _ => return (negative, count),
+            }
+            count += 1;
+            self.next();
+        }
+    }
+
+    fn signed(&mut self, negative: bool) -> Result<Length, String> {
+        let token = self.next();
+        match token.kind {
+            Kind::Number | Kind::Duration => {
+                let seconds = self.value(token)?;
+                if !number::is_duration(seconds) {
+                    return self.unexpected(token, "a duration of less than 292 years");
+                }
+                Ok(Length::Seconds(if negative { -seconds } else { seconds }))
+            }
+            _ if !self.dialect.computes_durations() => self.unexpected(token, "a duration"),
+            Kind::Word(Word::Step) => {
+                self.expect(Kind::LeftParen, "step()")?;
+                self.expect(Kind::RightParen, "step()")?;
+                Ok(Length::Computed)
+            }
+            Kind::Aggregator(Aggregator::MinMax) => {
+                self.deeper()?;
+                self.expect(Kind::LeftParen, "two durations in parentheses")?;
+                self.nested()?;
+                self.expect(Kind::Comma, "a comma and a second duration")?;
+                self.nested()?;
+                self.expect(Kind::RightParen, "a closing parenthesis")?;
+                self.shallower();
+                Ok(Length::Computed)
+            }
+            Kind::LeftParen => self.unexpected(
+                token,
+                "a duration, since Thanos does not calculate with them",
+            ),
+            _ => self.unexpected(token, "a duration such as 5m"),
+        }
+    }
+
+    fn nested(&mut self) -> Result<(), String> {
+        let (negative, _) = self.signs();
+        self.signed(negative).map(|_| ())
+    }
+}

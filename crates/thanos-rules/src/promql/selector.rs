@@ -1,0 +1,132 @@
+//! Selectors: what is between the braces, and where.
+
+use super::lexer::place;
+use super::parser::Parser;
+use super::text::unquote;
+use super::token::{Kind, Operator};
+use crate::regex;
+
+/// A vector selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selector {
+    /// The metric name before the braces.
+    pub(crate) name: Option<String>,
+    pub(crate) matchers: Vec<Matcher>,
+    /// Where a matcher can be put in: after the opening brace, or after the name if there is none.
+    pub(crate) insert: usize,
+    /// Whether there are braces.
+    pub(crate) braces: bool,
+}
+
+/// One condition of a selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Matcher {
+    /// The label. Escapes can make it anything but UTF-8.
+    pub(crate) label: Vec<u8>,
+    pub(crate) kind: MatchKind,
+    pub(crate) value: Vec<u8>,
+    /// Whether it is met by a label that is not there.
+    pub(super) meets_empty: bool,
+}
+
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MatchKind {
+    /// `=`, and a quoted metric name between braces.
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Match,
+    /// `!~`
+    NoMatch,
+}
+
+/// The label that is the metric name.
+pub(crate) const METRIC_NAME: &str = "__name__";
+
+impl Parser<'_> {
+    /// A selector whose name, if it has one, was just read.
+    pub(super) fn selector(&mut self, name: Option<&str>) -> Result<Selector, String> {
+        let mut selector = Selector {
+            name: name.map(str::to_owned),
+            matchers: Vec::new(),
+            insert: self.last_end(),
+            braces: false,
+        };
+        let start = self.peek().start;
+        if !self.take(Kind::LeftBrace) {
+            return Ok(selector);
+        }
+        selector.insert = self.last_end();
+        selector.braces = true;
+        while !self.take(Kind::RightBrace) {
+            selector.matchers.push(self.matcher()?);
+            if !self.take(Kind::Comma) {
+                self.expect(Kind::RightBrace, "a comma or a closing brace")?;
+                break;
+            }
+        }
+        let names_metric = |m: &Matcher| m.label == METRIC_NAME.as_bytes();
+        if selector.name.is_some() && selector.matchers.iter().any(names_metric) {
+            return Err(format!(
+                "the metric name is given twice at {}; write it once",
+                place(self.input, start)
+            ));
+        }
+        Ok(selector)
+    }
+
+    fn matcher(&mut self) -> Result<Matcher, String> {
+        let token = self.next();
+        let quoted = token.kind == Kind::Text;
+        let text = self.text(token);
+        let label = match token.kind {
+            Kind::Identifier => text.as_bytes().to_vec(),
+            Kind::Text => unquote(text),
+            _ => return self.unexpected(token, "a label or a closing brace"),
+        };
+        let kind = match self.peek().kind {
+            Kind::Equal => MatchKind::Equal,
+            Kind::Operator(Operator::NotEqual) => MatchKind::NotEqual,
+            Kind::Match => MatchKind::Match,
+            Kind::NoMatch => MatchKind::NoMatch,
+            // A quoted metric name.
+            _ if quoted => {
+                return Ok(Matcher {
+                    meets_empty: label.is_empty(),
+                    label: METRIC_NAME.as_bytes().to_vec(),
+                    kind: MatchKind::Equal,
+                    value: label,
+                });
+            }
+            _ => return self.unexpected(self.peek(), "=, !=, =~ or !~"),
+        };
+        self.next();
+        let token = self.next();
+        if token.kind != Kind::Text {
+            return self.unexpected(token, "a quoted value");
+        }
+        let value = unquote(self.text(token));
+        let meets_empty = match kind {
+            MatchKind::Equal => value.is_empty(),
+            MatchKind::NotEqual => !value.is_empty(),
+            MatchKind::Match => self.matches_empty(&value, token.start)?,
+            MatchKind::NoMatch => !self.matches_empty(&value, token.start)?,
+        };
+        Ok(Matcher {
+            label,
+            kind,
+            value,
+            meets_empty,
+        })
+    }
+
+    fn matches_empty(&self, pattern: &[u8], at: usize) -> Result<bool, String> {
+        let judged = match std::str::from_utf8(pattern) {
+            Ok(pattern) => regex::matches_empty(pattern),
+            Err(_) => Err("not UTF-8".to_owned()),
+        };
+        judged.map_err(|e| format!("bad regular expression at {}: {e}", place(self.input, at)))
+    }
+}

@@ -1,0 +1,54 @@
+//! The functions of PromQL, as Thanos' own parser prints them (`hack/promql-table.sh`).
+
+use std::collections::BTreeMap;
+
+use super::parser::Type;
+
+/// A function and its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub(super) arguments: Vec<Type>,
+    /// 0: exactly these. More: so many beyond all but the last. Less: any number.
+    pub(super) variadic: i32,
+    pub(super) result: Type,
+    pub(super) experimental: bool,
+}
+
+/// All functions of one version.
+#[derive(Debug)]
+pub(crate) struct Table(BTreeMap<&'static str, Function>);
+
+impl Table {
+    /// Reads a table. A line that is not understood is left out, so that its function is unknown.
+    pub(crate) fn read(text: &'static str) -> Self {
+        Self(text.lines().filter_map(line).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Function> {
+        self.0.get(name)
+    }
+}
+
+fn line(line: &'static str) -> Option<(&'static str, Function)> {
+    let mut columns = line.split('\t');
+    let name = columns.next()?;
+    let arguments = columns.next()?.split(',').filter(|t| !t.is_empty());
+    let arguments = arguments.map(kind).collect::<Option<_>>()?;
+    let function = Function {
+        arguments,
+        variadic: columns.next()?.parse().ok()?,
+        result: kind(columns.next()?)?,
+        experimental: columns.next()? != "stable",
+    };
+    Some((name, function))
+}
+
+fn kind(text: &str) -> Option<Type> {
+    match text {
+        "vector" => Some(Type::Vector),
+        "matrix" => Some(Type::Matrix),
+        "scalar" => Some(Type::Scalar),
+        "string" => Some(Type::Text),
+        _ => None,
+    }
+}

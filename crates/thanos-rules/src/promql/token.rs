@@ -1,0 +1,152 @@
+//! The words of PromQL.
+
+/// What a token is. Words are told apart where the grammar does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name without a colon that is no keyword.
+    Identifier,
+    /// A name with a colon.
+    MetricIdentifier,
+    Number,
+    Duration,
+    /// A string with its quotes.
+    Text,
+    Aggregator(Aggregator),
+    Word(Word),
+    Operator(Operator),
+    /// `=`
+    Equal,
+    /// `=~`
+    Match,
+    /// `!~`
+    NoMatch,
+    At,
+    Comma,
+    Colon,
+    LeftParen,
+    RightParen,
+    LeftBrace,
+    RightBrace,
+    LeftBracket,
+    RightBracket,
+    End,
+}
+
+/// The operators between two expressions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    Or,
+    And,
+    Unless,
+    Equal,
+    NotEqual,
+    GreaterOrEqual,
+    Greater,
+    LessOrEqual,
+    Less,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Atan2,
+    Power,
+}
+
+impl Operator {
+    /// How tightly it binds; a higher one binds first.
+    pub(super) fn binding(self) -> u8 {
+        match self {
+            Self::Or => 1,
+            Self::And | Self::Unless => 2,
+            Self::Equal
+            | Self::NotEqual
+            | Self::GreaterOrEqual
+            | Self::Greater
+            | Self::LessOrEqual
+            | Self::Less => 3,
+            Self::Add | Self::Subtract => 4,
+            Self::Multiply | Self::Divide | Self::Modulo | Self::Atan2 => 5,
+            Self::Power => 6,
+        }
+    }
+
+    pub(super) fn compares(self) -> bool {
+        self.binding() == 3
+    }
+
+    pub(super) fn is_set(self) -> bool {
+        self.binding() <= 2
+    }
+}
+
+/// The aggregations, as far as their arguments differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aggregator {
+    /// One argument. `min` and `max` are also functions of durations.
+    Plain,
+    MinMax,
+    /// A number first.
+    Scalar,
+    /// A number first, and only with experimental functions.
+    Experimental,
+    /// A string first.
+    CountValues,
+}
+
+/// Keywords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Offset,
+    By,
+    Without,
+    On,
+    Ignoring,
+    GroupLeft,
+    GroupRight,
+    Bool,
+    /// `start` and `end`
+    Bound,
+    Step,
+    /// `smoothed` and `anchored`, which Thanos never enables.
+    Extended,
+}
+
+/// A token and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// What a word is; keywords are known in any case.
+pub(super) fn keyword(word: &str) -> Option<Kind> {
+    let kind = match word.to_ascii_lowercase().as_str() {
+        "and" => Kind::Operator(Operator::And),
+        "or" => Kind::Operator(Operator::Or),
+        "unless" => Kind::Operator(Operator::Unless),
+        "atan2" => Kind::Operator(Operator::Atan2),
+        "sum" | "avg" | "count" | "group" | "stddev" | "stdvar" => {
+            Kind::Aggregator(Aggregator::Plain)
+        }
+        "min" | "max" => Kind::Aggregator(Aggregator::MinMax),
+        "topk" | "bottomk" | "quantile" => Kind::Aggregator(Aggregator::Scalar),
+        "limitk" | "limit_ratio" => Kind::Aggregator(Aggregator::Experimental),
+        "count_values" => Kind::Aggregator(Aggregator::CountValues),
+        "offset" => Kind::Word(Word::Offset),
+        "smoothed" | "anchored" => Kind::Word(Word::Extended),
+        "by" => Kind::Word(Word::By),
+        "without" => Kind::Word(Word::Without),
+        "on" => Kind::Word(Word::On),
+        "ignoring" => Kind::Word(Word::Ignoring),
+        "group_left" => Kind::Word(Word::GroupLeft),
+        "group_right" => Kind::Word(Word::GroupRight),
+        "bool" => Kind::Word(Word::Bool),
+        "start" | "end" => Kind::Word(Word::Bound),
+        "step" => Kind::Word(Word::Step),
+        "inf" | "nan" => Kind::Number,
+        _ => return None,
+    };
+    Some(kind)
+}

@@ -1,0 +1,214 @@
+//! Reads groups: from the `spec.groups` of a PrometheusRule, and from the text of a rule file.
+//!
+//! Only the shape is judged here. A key that nobody knows is refused, since Thanos refuses the file
+//! that holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::group::{Group, Rejection, Rule, Strategy, one_line};
+
+/// A group that was read, or why it could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Its name; one without a name is called by its number, from one.
+    pub name: String,
+    /// The group.
+    pub group: Result<Group, Vec<Rejection>>,
+}
+
+/// Reads `spec.groups` of a PrometheusRule. Durations that are empty are as if they were not there.
+#[must_use]
+pub fn read_spec(groups: &Value) -> Vec<Read> {
+    match groups {
+        Value::Array(groups) => all(groups, Empty::Unset),
+        Value::Null => Vec::new(),
+        _ => vec![Read {
+            name: "groups".to_owned(),
+            group: Err(vec![Rejection::new("groups is not a list")]),
+        }],
+    }
+}
+
+/// Reads a rule file as it is in a ConfigMap.
+///
+/// # Errors
+/// It is not YAML, or no rule file; then nothing of it is known.
+pub fn read_file(text: &str) -> Result<Vec<Read>, Rejection> {
+    let broken = |e: serde_saphyr::Error| {
+        // What follows the first line shows the file.
+        let e = e.to_string();
+        Rejection::new(format!(
+            "not YAML: {}",
+            e.lines().next().unwrap_or_default()
+        ))
+    };
+    let file: Value = serde_saphyr::from_str(text).map_err(broken)?;
+    match file {
+        Value::Null => Ok(Vec::new()),
+        // Thanos does not look at other keys of the file.
+        Value::Object(mut file) => match file.remove("groups") {
+            Some(Value::Array(groups)) => Ok(all(&groups, Empty::Kept)),
+            Some(Value::Null) => Ok(Vec::new()),
+            Some(_) => Err(Rejection::new("groups is not a list")),
+            None => Err(Rejection::new("there is no list `groups` in it")),
+        },
+        _ => Err(Rejection::new("not a rule file: it begins with `groups:`")),
+    }
+}
+
+/// What becomes of durations that are empty: a PrometheusRule may have them, Thanos may not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Unset,
+    Kept,
+}
+
+fn all(groups: &[Value], empty: Empty) -> Vec<Read> {
+    let mut names = BTreeSet::new();
+    let read = |(i, value): (usize, &Value)| {
+        let named = value
+            .get("name")
+            .and_then(Value::as_str)
+            .filter(|n| !n.is_empty());
+        let name = named.map_or_else(|| format!("group {}", i + 1), str::to_owned);
+        let group = match names.insert(name.clone()) {
+            true => group(value, empty),
+            false => Err(vec![Rejection::new(
+                "another group of the same file has this name; rename one",
+            )]),
+        };
+        Read { name, group }
+    };
+    groups.iter().enumerate().map(read).collect()
+}
+
+fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
+    let mut wrong = Vec::new();
+    let Value::Object(fields) = value else {
+        return Err(vec![Rejection::new("the group is not an object")]);
+    };
+    let mut group = Group::default();
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        let result = match key.as_str() {
+            "name" => text(value).map(|v| group.name = v),
+            "interval" => duration(value, empty).map(|v| group.interval = v),
+            "query_offset" => duration(value, empty).map(|v| group.query_offset = v),
+            "limit" => limit(value).map(|v| group.limit = Some(v)),
+            "partial_response_strategy" => {
+                strategy(value).map(|v| group.partial_response_strategy = v)
+            }
+            "labels" => map(value).map(|v| group.labels = v),
+            "rules" => match value {
+                Value::Array(rules) => {
+                    for (i, value) in rules.iter().enumerate() {
+                        match rule(value, empty) {
+                            Ok(rule) => group.rules.push(rule),
+                            Err((rule, reasons)) => wrong.extend(
+                                e.1.iter().map(|reason| Rejection::of(&e.0, i + 1, reason)),
+                            ),
+                        }
+                    }
+                    Ok(())
+                }
+                _ => Err("not a list".to_owned()),
+            },
+            _ => Err(UNKNOWN.to_owned()),
+        };
+        if let Err(e) = result {
+            wrong.push(Rejection::new(format!("{}: {e}", one_line(key, 60))));
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(group),
+        false => Err(wrong),
+    }
+}
+
+const UNKNOWN: &str = "a ruler of this version knows no such key; remove it";
+
+/// A rule; or what is known of it, and what is wrong.
+fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
+    let mut rule = Rule::default();
+    let Value::Object(fields) = value else {
+        return Err(Box::new((
+            rule,
+            vec!["the rule is not an object".to_owned()],
+        )));
+    };
+    let mut wrong = Vec::new();
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        let result = match key.as_str() {
+            "alert" => text(value).map(|v| rule.alert = v),
+            "record" => text(value).map(|v| rule.record = v),
+            "expr" => text(value).map(|v| rule.expr = v),
+            "for" => duration(value, empty).map(|v| rule.hold = v),
+            "keep_firing_for" => duration(value, empty).map(|v| rule.keep_firing_for = v),
+            "labels" => map(value).map(|v| rule.labels = v),
+            "annotations" => map(value).map(|v| rule.annotations = v),
+            _ => Err(UNKNOWN.to_owned()),
+        };
+        if let Err(e) = result {
+            wrong.push(format!("{}: {e}", one_line(key, 60)));
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(rule),
+        false => Err(Box::new((rule, wrong))),
+    }
+}
+
+/// A text, or what YAML and `int-or-string` make of one without quotes.
+fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(is) => Ok(is.to_string()),
+        Value::Number(number) if number.is_f64() => {
+            let value = number.as_f64().unwrap_or_default();
+            // Beyond these, Thanos would see an exponent.
+            match value == 0.0 || (1e-4..1e15).contains(&value.abs()) {
+                true => Ok(value.to_string()),
+                false => Err("write this number in quotes".to_owned()),
+            }
+        }
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err("not a text".to_owned()),
+    }
+}
+
+fn duration(value: &Value, empty: Empty) -> Result<Option<String>, String> {
+    let text = text(value)?;
+    Ok(match (text.as_str(), empty) {
+        ("", Empty::Unset) => None,
+        _ => Some(text),
+    })
+}
+
+fn limit(value: &Value) -> Result<i64, String> {
+    value
+        .as_i64()
+        .ok_or_else(|| "not a whole number".to_owned())
+}
+
+fn strategy(value: &Value) -> Result<Option<Strategy>, String> {
+    match text(value)?.to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "abort" => Ok(Some(Strategy::Abort)),
+        "warn" => Ok(Some(Strategy::Warn)),
+        other => Err(format!("{other:?} is no strategy; write abort or warn")),
+    }
+}
+
+fn map(value: &Value) -> Result<BTreeMap<String, String>, String> {
+    let Value::Object(fields) = value else {
+        return Err("not a map".to_owned());
+    };
+    let entry = |(key, value): (&String, &Value)| match value {
+        Value::Null => Ok((key.clone(), String::new())),
+        value => text(value)
+            .map(|value| (key.clone(), value))
+            .map_err(|e| format!("{key}: {e}")),
+    };
+    Map::iter(fields).map(entry).collect()
+}

@@ -1,0 +1,486 @@
+//! Regular expressions of matchers: whether Go's package takes one, and whether it matches an empty
+//! value. Pure.
+//!
+//! It reads a subset that Go surely takes: what a matcher needs, within bounds that are far below
+//! those of Go. Nothing is compiled.
+
+/// Whether a pattern, anchored at both ends, matches the empty text.
+///
+/// # Errors
+/// Go would refuse the pattern, or might.
+pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
+    let mut parser = Parser {
+        rest: pattern,
+        depth: 0,
+        size: 0,
+    };
+    let found = parser.alternatives()?;
+    match parser.rest.is_empty() {
+        true => Ok(found.empty),
+        // Only a closing parenthesis ends alternatives early.
+        false => Err("a closing parenthesis without an opening one".to_owned()),
+    }
+}
+
+/// Go's limits are 1,000 levels and 3.3 million instructions.
+const DEEPEST: usize = 100;
+const LARGEST: usize = 200_000;
+/// The most repetitions, all that are nested in each other multiplied.
+const MOST: usize = 1000;
+
+struct Parser<'a> {
+    rest: &'a str,
+    depth: usize,
+    size: usize,
+}
+
+/// A part of a pattern.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Whether it matches the empty text when there is nothing else.
+    empty: bool,
+    /// Counted repetitions within each other, multiplied.
+    repeats: usize,
+    /// An estimate of its instructions.
+    size: usize,
+}
+
+impl Part {
+    fn one(empty: bool) -> Self {
+        Self {
+            empty,
+            repeats: 1,
+            size: 1,
+        }
+    }
+}
+
+impl Parser<'_> {
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let c = chars.next()?;
+        self.rest = chars.as_str();
+        Some(c)
+    }
+
+    fn take(&mut self, prefix: &str) -> bool {
+        let after = self.rest.strip_prefix(prefix);
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
+    }
+
+    fn alternatives(&mut self) -> Result<Part, String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("more than {DEEPEST} levels of parentheses"));
+        }
+        let mut all = self.sequence()?;
+        while self.take("|") {
+            let part = self.sequence()?;
+            all.empty |= part.empty;
+            all.repeats = all.repeats.max(part.repeats);
+            all.size += part.size;
+        }
+        self.depth -= 1;
+        Ok(all)
+    }
+
+    fn sequence(&mut self) -> Result<Part, String> {
+        let mut all = Part::one(true);
+        while !self.rest.is_empty() && !self.rest.starts_with(['|', ')']) {
+            let part = self.repeated()?;
+            all.empty &= part.empty;
+            all.repeats = all.repeats.max(part.repeats);
+            all.size += part.size;
+            self.size = self.size.max(all.size);
+            if self.size > LARGEST {
+                return Err("it is too large".to_owned());
+            }
+        }
+        Ok(all)
+    }
+
+    fn repeated(&mut self) -> Result<Part, String> {
+        let Some(part) = self.part()? else {
+            // A change of flags: nothing that could be repeated.
+            return match self.repetition() {
+                Some(_) => Err("nothing before a repetition".to_owned()),
+                None => Ok(Part::one(true)),
+            };
+        };
+        let Some((least, most)) = self.repetition() else {
+            return Ok(part);
+        };
+        // Not greedy.
+        self.take("?");
+        if self.repetition().is_some() {
+            return Err("a repetition of a repetition".to_owned());
+        }
+        let least = least.ok_or("a repetition of more than 1000")?;
+        let times = match most {
+            Most::Unlimited => least,
+            Most::Counted(most) => most,
+            Most::Operator => 1,
+        };
+        if times > MOST || matches!(most, Most::Counted(most) if most < least) {
+            return Err("a repetition of more than 1000, or of fewer at most than at least".into());
+        }
+        let repeats = match times {
+            0 => 1,
+            times => part.repeats.saturating_mul(times),
+        };
+        if repeats > MOST {
+            return Err("repetitions of repetitions that are more than 1000 together".to_owned());
+        }
+        Ok(Part {
+            empty: part.empty || least == 0,
+            repeats,
+            size: part.size.saturating_mul(times.max(1)) + 1,
+        })
+    }
+
+    /// A repetition, if the next characters are one.
+    fn repetition(&mut self) -> Option<(Option<usize>, Most)> {
+        match self.rest.chars().next()? {
+            '*' | '?' => {
+                self.next();
+                Some((Some(0), Most::Operator))
+            }
+            '+' => {
+                self.next();
+                Some((Some(1), Most::Operator))
+            }
+            '{' => {
+                let (inner, after) = self.rest[1..].split_once('}')?;
+                let (least, most) = match inner.split_once(',') {
+                    Some((least, "")) => (count(least)?, Most::Unlimited),
+                    Some((least, most)) => {
+                        let (least, most) = (count(least)?, count(most)?);
+                        (least, Most::Counted(most.unwrap_or(usize::MAX)))
+                    }
+                    None => {
+                        let times = count(inner)?;
+                        (times, Most::Counted(times.unwrap_or(usize::MAX)))
+                    }
+                };
+                self.rest = after;
+                Some((least, most))
+            }
+            _ => None,
+        }
+    }
+
+    /// A character, class, group or anchor; nothing for flags.
+    fn part(&mut self) -> Result<Option<Part>, String> {
+        let before = self.rest;
+        let Some(c) = self.next() else {
+            return Ok(None);
+        };
+        let part = match c {
+            '*' | '+' | '?' => return Err("nothing before a repetition".to_owned()),
+            '{' => {
+                self.rest = before;
+                if self.repetition().is_some() {
+                    return Err("nothing before a repetition".to_owned());
+                }
+                self.next();
+                Part::one(false)
+            }
+            '^' | '$' => Part::one(true),
+            '[' => {
+                self.class()?;
+                Part::one(false)
+            }
+            '(' => return self.group(),
+            '\\' => return self.escape().map(Some),
+            _ => Part::one(false),
+        };
+        Ok(Some(part))
+    }
+
+    fn group(&mut self) -> Result<Option<Part>, String> {
+        if self.take("?") {
+            if self.take("P<") || self.take("<") {
+                // Go wants each name once.
+                return Err("a named group; it needs no name in a matcher".to_owned());
+            }
+            loop {
+                match self.next() {
+                    Some('i' | 'm' | 's' | 'U') => {}
+                    Some(')') => return Ok(None),
+                    Some(':') => break,
+                    _ => return Err("(? with what Go does not know".to_owned()),
+                }
+            }
+        }
+        let mut part = self.alternatives()?;
+        if !self.take(")") {
+            return Err("a parenthesis that is not closed".to_owned());
+        }
+        part.size += 2;
+        Ok(Some(part))
+    }
+
+    fn escape(&mut self) -> Result<Part, String> {
+        match self.rest.chars().next() {
+            Some('A' | 'z' | 'B') => {
+                self.next();
+                Ok(Part::one(true))
+            }
+            Some('b') => {
+                self.next();
+                Ok(Part::one(false))
+            }
+            Some('Q') => Err("\\Q; escape each character".to_owned()),
+            _ => self.character().map(|_| Part::one(false)),
+        }
+    }
+
+    /// What is after a backslash; the character, if it is a single one.
+    fn character(&mut self) -> Result<Option<char>, String> {
+        let Some(c) = self.next() else {
+            return Err("a backslash at the end".to_owned());
+        };
+        match c {
+            'd' | 'D' | 's' | 'S' | 'w' | 'W' => Ok(None),
+            'p' | 'P' => self.unicode_class().map(|()| None),
+            'a' => Ok(Some('\x07')),
+            'f' => Ok(Some('\x0c')),
+            'n' => Ok(Some('\n')),
+            'r' => Ok(Some('\r')),
+            't' => Ok(Some('\t')),
+            'v' => Ok(Some('\x0b')),
+            'x' => self.hexadecimal().map(Some),
+            c if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok(Some(c)),
+            c => Err(format!("\\{c}, which Go does not know")),
+        }
+    }
+
+    fn hexadecimal(&mut self) -> Result<char, String> {
+        let digits = match self.take("{") {
+            true => {
+                let (digits, after) = self.rest.split_once('}').ok_or("\\x{ that is not closed")?;
+                self.rest = after;
+                digits
+            }
+            false => {
+                let digits = self.rest.get(..2).ok_or("\\x without two digits")?;
+                self.rest = &self.rest[2..];
+                digits
+            }
+        };
+        let wanted = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let value = u32::from_str_radix(digits, 16).ok().filter(|_| wanted);
+        value
+            .and_then(char::from_u32)
+            .ok_or_else(|| "\\x without a character".to_owned())
+    }
+
+    fn unicode_class(&mut self) -> Result<(), String> {
+        let name = match self.take("{") {
+            true => {
+                let (name, after) = self.rest.split_once('}').ok_or("\\p{ that is not closed")?;
+                self.rest = after;
+                name.strip_prefix('^').unwrap_or(name)
+            }
+            false => {
+                let end = self.rest.chars().next().map_or(0, char::len_utf8);
+                let (name, after) = self.rest.split_at(end);
+                self.rest = after;
+                name
+            }
+        };
+        match CLASSES.contains(&name) {
+            true => Ok(()),
+            false => Err(format!("the character class \\p{{{name}}}")),
+        }
+    }
+
+    /// A class in brackets, whose opening one was read.
+    fn class(&mut self) -> Result<(), String> {
+        self.take("^");
+        let mut first = true;
+        loop {
+            if !first && self.take("]") {
+                return Ok(());
+            }
+            first = false;
+            if self.rest.starts_with("[:") {
+                let (name, after) = self.rest[2..].split_once(":]").unwrap_or_default();
+                if POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
+                    self.rest = after;
+                    continue;
+                }
+                if !name.is_empty() {
+                    return Err(format!("the character class [:{name}:]"));
+                }
+            }
+            let Some(low) = self.class_character()? else {
+                continue;
+            };
+            if self.rest.starts_with('-') && !self.rest.starts_with("-]") {
+                self.next();
+                match self.class_character()? {
+                    Some(high) if low <= high => {}
+                    _ => return Err("a range of characters that ends before it begins".to_owned()),
+                }
+            }
+        }
+    }
+
+    /// A character of a class; nothing for a class of its own.
+    fn class_character(&mut self) -> Result<Option<char>, String> {
+        match self.next() {
+            Some('\\') => self.character(),
+            Some(c) => Ok(Some(c)),
+            None => Err("a bracket that is not closed".to_owned()),
+        }
+    }
+}
+
+/// How often at most.
+#[derive(Clone, Copy)]
+enum Most {
+    /// `*`, `+` and `?` do not multiply.
+    Operator,
+    Unlimited,
+    Counted(usize),
+}
+
+/// A number of repetitions as Go reads it; nothing inside if it is too large. No number at all
+/// makes the brace a character.
+#[allow(clippy::option_option)]
+fn count(text: &str) -> Option<Option<usize>> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = text == "0" || !text.starts_with('0');
+    (digits && plain).then(|| text.parse().ok().filter(|n| *n <= MOST))
+}
+
+/// Classes of Unicode that every version has.
+const CLASSES: [&str; 38] = [
+    "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc",
+    "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
+    "Arabic", "Cyrillic", "Greek", "Han", "Hebrew", "Hiragana", "Latin",
+];
+
+const POSIX: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::matches_empty;
+
+    #[test]
+    fn what_matches_nothing() {
+        for pattern in [
+            "",
+            ".*",
+            "a*",
+            "a?",
+            "(a|)",
+            "a{0}",
+            "a{0,3}",
+            "^$",
+            "^",
+            "()",
+            "(?:)",
+            "\\A\\z",
+            "(?i)",
+            "(a*)+",
+            "(?i:a*)",
+            "a|b|",
+            "\\B",
+            "(a{0,2}){3}",
+        ] {
+            assert_eq!(matches_empty(pattern), Ok(true), "{pattern}");
+        }
+        for pattern in [
+            "a",
+            ".+",
+            "a+",
+            "a|b",
+            "[a-z]",
+            "[^a]",
+            "[]a]",
+            "[a-]",
+            "[-a]",
+            "a{2,}",
+            "{",
+            "a{,3}",
+            "a{x}",
+            "\\.",
+            "\\d+",
+            "\\pL",
+            "\\p{Greek}",
+            "[[:alpha:]_]",
+            "\\x41",
+            "\\x{1F600}",
+            "(?i)abc",
+            "(?is:x)",
+            "\\b",
+            "a.b",
+            "a}b",
+            "a]b",
+            "[\\d.]",
+            "\\-",
+            "\\_",
+            "{a",
+            "a{01}",
+        ] {
+            assert_eq!(matches_empty(pattern), Ok(false), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_go_refuses() {
+        for pattern in [
+            "(",
+            ")",
+            "a)",
+            "(a",
+            "*",
+            "+a",
+            "?",
+            "a**",
+            "a+*",
+            "a*{2}",
+            "|*",
+            "(*)",
+            "[",
+            "[]",
+            "[a",
+            "[z-a]",
+            "\\",
+            "a\\",
+            "\\q",
+            "\\8",
+            "\\1",
+            "\\C",
+            "\\x",
+            "\\xg0",
+            "\\x{}",
+            "\\pX",
+            "\\p{Nope}",
+            "[[:nope:]]",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?",
+            "(?P",
+            "(?z)",
+            "a{1001}",
+            "a{2,1}",
+            "(a{100}){100}",
+            "{2}",
+            "(?i)*",
+            "[a-\\d]",
+            "\\Q",
+        ] {
+            assert!(matches_empty(pattern).is_err(), "{pattern}");
+        }
+        assert!(matches_empty(&"(".repeat(10_000)).is_err());
+        assert!(matches_empty(&"a".repeat(1_000_000)).is_err());
+    }
+}

@@ -1,0 +1,230 @@
+//! Splits a template into text and the tokens of its actions.
+
+/// A token. Text between actions is only told apart by being empty or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// Text that is not only spaces.
+    Text,
+    /// `{{`
+    Open,
+    /// `}}`
+    Close,
+    /// Between operands it is needed, so it counts.
+    Space,
+    Pipe,
+    LeftParen,
+    RightParen,
+    Comma,
+    /// `:=`
+    Declare,
+    /// `=`
+    Assign,
+    Dot,
+    /// `.name`
+    Field,
+    /// `$name`, with its dollar.
+    Variable(String),
+    Word(String),
+    Number,
+    /// A string as it is written, with its opening quote.
+    Literal(String),
+}
+
+/// The tokens of a template.
+///
+/// # Errors
+/// What Go would stop at, or might.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, action)) = rest.split_once("{{") {
+        if !before.trim().is_empty() {
+            found.push(Token::Text);
+        }
+        rest = match trimmed(action) {
+            action if action.starts_with("/*") => comment(action)?,
+            action => self::action(action, &mut found)?,
+        };
+    }
+    if !rest.trim().is_empty() {
+        found.push(Token::Text);
+    }
+    Ok(found)
+}
+
+/// What is after `{{`, without the mark that trims the text before.
+fn trimmed(action: &str) -> &str {
+    match action.strip_prefix('-') {
+        Some(after) if after.starts_with(is_space) => &after[1..],
+        _ => action,
+    }
+}
+
+/// The rest after the end of an action, if it is there.
+fn end(rest: &str) -> Option<&str> {
+    let trimming = rest
+        .strip_prefix(is_space)
+        .and_then(|r| r.strip_prefix("-}}"));
+    trimming.or_else(|| rest.strip_prefix("}}"))
+}
+
+fn comment(action: &str) -> Result<&str, String> {
+    let (_, after) = action.split_once("*/").ok_or("a comment is not closed")?;
+    end(after).ok_or_else(|| "a comment must be all there is between {{ and }}".to_owned())
+}
+
+fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, String> {
+    found.push(Token::Open);
+    let mut parens = 0_usize;
+    loop {
+        if let Some(after) = end(rest) {
+            if parens > 0 {
+                return Err("a parenthesis is not closed".to_owned());
+            }
+            found.push(Token::Close);
+            return Ok(after);
+        }
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else {
+            return Err("{{ is not closed by }}".to_owned());
+        };
+        let after = chars.as_str();
+        let (token, after) = match c {
+            c if is_space(c) => {
+                // The last space may belong to the mark that trims.
+                let mut after = after;
+                while after.starts_with(is_space) && end(after).is_none() {
+                    after = &after[1..];
+                }
+                (Token::Space, after)
+            }
+            '|' => (Token::Pipe, after),
+            ',' => (Token::Comma, after),
+            '=' => (Token::Assign, after),
+            ':' => {
+                let after = after
+                    .strip_prefix('=')
+                    .ok_or("a colon without = after it")?;
+                (Token::Declare, after)
+            }
+            '(' => {
+                parens += 1;
+                (Token::LeftParen, after)
+            }
+            ')' => {
+                parens = parens
+                    .checked_sub(1)
+                    .ok_or("a closing parenthesis without an opening one")?;
+                (Token::RightParen, after)
+            }
+            '"' => string(after)?,
+            '`' => {
+                let (inner, after) = after.split_once('`').ok_or("a string is not closed")?;
+                (Token::Literal(format!("`{inner}")), after)
+            }
+            '.' if after.starts_with(|c: char| c.is_ascii_digit()) => number(rest)?,
+            '+' | '-' | '0'..='9' => number(rest)?,
+            '.' | '$' => name(c, after)?,
+            c if is_name(c) => {
+                let length = rest.len() - rest.trim_start_matches(is_name).len();
+                let (word, after) = rest.split_at(length);
+                terminated(after)?;
+                (Token::Word(word.to_owned()), after)
+            }
+            c => return Err(format!("{c:?} between {{{{ and }}}}")),
+        };
+        found.push(token);
+        rest = after;
+    }
+}
+
+/// A field or variable, whose first character was read.
+fn name(first: char, after: &str) -> Result<(Token, &str), String> {
+    let length = after.len() - after.trim_start_matches(is_name).len();
+    let (name, after) = after.split_at(length);
+    terminated(after)?;
+    let token = match (first, name) {
+        ('.', "") => Token::Dot,
+        ('.', _) => Token::Field,
+        _ => Token::Variable(format!("${name}")),
+    };
+    Ok((token, after))
+}
+
+/// Checks that a name ends where Go lets one end.
+fn terminated(after: &str) -> Result<(), String> {
+    let ends = |c: char| is_space(c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '(');
+    match after.chars().next() {
+        Some(c) if !ends(c) && !after.starts_with("}}") => Err(format!("{c:?} after a name")),
+        _ => Ok(()),
+    }
+}
+
+fn number(text: &str) -> Result<(Token, &str), String> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (whole, after) = unsigned.split_at(digits(unsigned));
+    let (fraction, after) = match after.strip_prefix('.') {
+        Some(tail) => tail.split_at(digits(tail)),
+        None => ("", after),
+    };
+    let wrong = || "a number that is not written as 1 or 1.5".to_owned();
+    let plain = whole == "0" || !whole.starts_with('0');
+    let length = whole.len() + fraction.len();
+    if length == 0 || length > 15 || !plain || after.starts_with(is_name) {
+        return Err(wrong());
+    }
+    // A second sign would make it a complex number, another dot something else.
+    if after.starts_with(['+', '-', '.']) || after.chars().next().is_some_and(|c| !c.is_ascii()) {
+        return Err(wrong());
+    }
+    Ok((Token::Number, after))
+}
+
+/// A string whose opening quote was read.
+fn string(after: &str) -> Result<(Token, &str), String> {
+    let mut chars = after.char_indices();
+    let bad = || "an escape that Go does not know".to_owned();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                let (inner, rest) = after.split_at(at);
+                return Ok((Token::Literal(format!("\"{inner}")), &rest[1..]));
+            }
+            '\n' => break,
+            '\\' => {
+                let Some((_, escaped)) = chars.next() else {
+                    break;
+                };
+                let (digits, base) = match escaped {
+                    'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' | '"' => continue,
+                    '0'..='3' => (2, 8),
+                    'x' => (2, 16),
+                    'u' => (4, 16),
+                    'U' => (8, 16),
+                    _ => return Err(bad()),
+                };
+                let mut value = 0_u32;
+                for _ in 0..digits {
+                    let digit = chars.next().and_then(|(_, c)| c.to_digit(base));
+                    let digit = digit.ok_or_else(bad)?;
+                    value = value.wrapping_mul(base).wrapping_add(digit);
+                }
+                if base == 16 && char::from_u32(value).is_none() {
+                    return Err(bad());
+                }
+            }
+            _ => {}
+        }
+    }
+    Err("a string is not closed".to_owned())
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+fn is_name(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
+}
