@@ -77,7 +77,7 @@ run_api() {
 }
 
 # Tests that keep to namespaces of their own, and mostly wait.
-APART=(receive::changes receive::drain receive::loopback receive::walk)
+APART=(receive::changes receive::deletion receive::drain receive::loopback receive::walk)
 
 run_node() {
   local log failed=0 skip=() name apart

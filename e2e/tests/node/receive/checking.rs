@@ -266,10 +266,7 @@ pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), St
             "{found} samples and not {wanted}, replicas disagree on {disputed}"
         ));
     }
-    let (range, time) = window(account, after, until);
-    let query = format!("sum(count_over_time({}[{range}]))", account.stream.metric);
-    let text = ask(query_path(&query, &format!("&time={time}&dedup=true"))).await?;
-    let counted = answer(&text)?.value;
+    let counted = counted(ask, account, after, until).await?;
     match counted == Some(wanted as f64) {
         true => {
             println!("all {wanted} samples are there, and {copies} copies");
@@ -277,4 +274,17 @@ pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), St
         }
         false => Err(format!("{counted:?} with deduplication and not {wanted}")),
     }
+}
+
+/// How many samples the querier has after a time and until another, with deduplication.
+pub async fn counted(
+    ask: &Ask,
+    account: &Account,
+    after: i64,
+    until: i64,
+) -> Result<Option<f64>, String> {
+    let (range, time) = window(account, after, until);
+    let query = format!("sum(count_over_time({}[{range}]))", account.stream.metric);
+    let text = ask(query_path(&query, &format!("&time={time}&dedup=true"))).await?;
+    Ok(answer(&text)?.value)
 }

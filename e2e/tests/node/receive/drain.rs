@@ -1,31 +1,14 @@
 //! A member leaves, and what only it had is in the bucket before it goes.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use e2e::wait::{check, eventually};
 use e2e::writer::{Stream, Writer, now};
 
 use super::checking::{Checker, LAG, window};
-use super::{KNOWN, Subject, a_while, whole};
+use super::{KNOWN, Subject, a_while, blocks_of, whole};
 use crate::stores::bucket;
 use crate::support::{answer, query_path, stores};
-
-/// The blocks that a member has on its volume, of every tenant.
-fn blocks_of(volume: &str) -> BTreeSet<String> {
-    let folders = |path: &std::path::Path| {
-        let all = std::fs::read_dir(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        all.map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_dir())
-            .collect::<Vec<_>>()
-    };
-    let tenants = folders(std::path::Path::new(volume));
-    let inside = tenants.iter().flat_map(|tenant| folders(tenant));
-    let blocks = inside.filter(|path| path.join("meta.json").exists());
-    blocks
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .collect()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_goes_when_its_blocks_are_in_the_bucket() {

@@ -3,6 +3,7 @@
 
 mod changes;
 mod checking;
+mod deletion;
 mod drain;
 mod loopback;
 mod processes;
@@ -10,6 +11,8 @@ mod prometheus;
 mod samples;
 mod walk;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -288,4 +291,20 @@ async fn a_while(account: &Account) {
 async fn whole(ask: &Ask, account: &Account, after: i64) {
     let look = async || is_whole(ask, account, after).await;
     eventually("every sample can be read", KNOWN, look).await;
+}
+
+/// The blocks that a member has on its volume, of every tenant.
+fn blocks_of(volume: &str) -> BTreeSet<String> {
+    let folders = |path: &Path| {
+        let all = std::fs::read_dir(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        all.map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect::<Vec<_>>()
+    };
+    let tenants = folders(Path::new(volume));
+    let inside = tenants.iter().flat_map(|tenant| folders(tenant));
+    let blocks = inside.filter(|path| path.join("meta.json").exists());
+    blocks
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
 }
