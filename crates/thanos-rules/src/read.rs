@@ -105,7 +105,7 @@ fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
                     for (i, value) in rules.iter().enumerate() {
                         match rule(value, empty) {
                             Ok(rule) => group.rules.push(rule),
-                            Err((rule, reasons)) => wrong.extend(
+                            Err(e) => wrong.extend(
                                 e.1.iter().map(|reason| Rejection::of(&e.0, i + 1, reason)),
                             ),
                         }
