@@ -8,8 +8,8 @@ use crate::namespaces::Namespaces;
 use crate::nearest::Candidate;
 use crate::selection::{self, Selectors, Unusable};
 
-/// How many pods of one resource are told at most: it may claim billions. Alertmanagers tell each
-/// other, so that none of this size is useful.
+/// How many pods of one resource are told at most. It may claim billions; no cluster of Alertmanagers
+/// is that large.
 const REPLICAS_MAX: u32 = 100;
 
 /// What selectors resolve to. Equal views and selectors give equal answers.
@@ -146,11 +146,11 @@ pub fn resolve(
             continue;
         }
         if facts.replicas > REPLICAS_MAX {
-            skip(
-                Reason::TooManyReplicas,
-                "only the first 100 of its pods are told, which tell the others; lower \
-                 spec.replicas",
+            let message = format!(
+                "only the first {REPLICAS_MAX} of its pods are told; lower spec.replicas of the \
+                 Alertmanager",
             );
+            skip(Reason::TooManyReplicas, &message);
         }
         let way = Way {
             https: facts.web_tls,

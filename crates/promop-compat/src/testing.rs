@@ -27,6 +27,11 @@ pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     }
 }
 
+/// A selector that is malformed, and that everything would meet if nobody noticed.
+pub(crate) fn malformed() -> LabelSelector {
+    parse(r#"{"matchExpressions": [{"key": "-", "operator": "DoesNotExist"}]}"#)
+}
+
 /// A key.
 pub(crate) fn key(namespace: &str, name: &str) -> Key {
     Key::new(namespace, name)

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
 use crate::model::Labels;
-use crate::testing::{key, labels, namespaces, selector};
+use crate::testing::{key, labels, malformed, namespaces, selector};
 
 fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
     PrometheusFacts {
@@ -89,7 +89,7 @@ fn all_that_select_a_rule_evaluate_it() {
 #[test]
 fn what_has_no_pods_or_a_malformed_selector_evaluates_nothing() {
     let all = LabelSelector::default();
-    let odd = selector(&[("-", "")]);
+    let odd = malformed();
     let of = |facts| Some([("apps/p", facts)]);
     for facts in [
         PrometheusFacts {

@@ -4,7 +4,7 @@ use super::*;
 use crate::digest::LabelDigest;
 use crate::model::NamespaceFacts;
 use crate::selection::Unusable;
-use crate::testing::{key, labels, namespaces, parse, selector};
+use crate::testing::{key, labels, malformed, namespaces, parse, selector};
 
 fn rule(of: &[(&str, &str)]) -> RuleFacts {
     let labels = labels(of);
@@ -155,7 +155,7 @@ fn nothing_selected_names_what_comes_nearest() {
 fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
     let (rules, listed) = (rules(), listed());
     let (all, team) = (LabelSelector::default(), selector(&[("team", "a")]));
-    let odd = selector(&[("-", "")]);
+    let odd = malformed();
     let by_name = selector(&[(crate::namespaces::NAME_LABEL, "apps")]);
 
     let unreadable = Namespaces::default();
@@ -168,14 +168,17 @@ fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
     assert_eq!(found, Selected::default());
 
     for (selectors, field) in [
-        (pair(Some(&odd), None), "spec.ruleSelector.matchLabels[-]: "),
+        (
+            pair(Some(&odd), None),
+            "spec.ruleSelector.matchExpressions[0].key: ",
+        ),
         (
             pair(Some(&all), Some(&odd)),
-            "spec.ruleNamespaceSelector.matchLabels[-]: ",
+            "spec.ruleNamespaceSelector.matchExpressions[0].key: ",
         ),
         (
             pair(None, Some(&odd)),
-            "spec.ruleNamespaceSelector.matchLabels[-]: ",
+            "spec.ruleNamespaceSelector.matchExpressions[0].key: ",
         ),
     ] {
         let found = select(&rules, &known(&listed), &selectors);
@@ -191,7 +194,7 @@ fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
 fn only_changes_of_what_is_selected_matter() {
     let listed = listed();
     let (role, team) = (selector(&[("role", "rules")]), selector(&[("team", "a")]));
-    let odd = selector(&[("-", "")]);
+    let odd = malformed();
     let (yes, no) = (rule(&[("role", "rules")]), rule(&[("role", "x")]));
     let newer = RuleFacts {
         generation: 1,
