@@ -83,7 +83,7 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         }
     }
     of_labels(&rule.labels, found);
-    for name in rule.annotations.keys().filter(|name| name.is_empty()) {
+    for name in rule.annotations.keys().filter(|name| !is_key(name)) {
         found.push(format!("annotations: {name:?} is no name"));
     }
     if rule.kind() == Kind::Alert {
@@ -105,7 +105,7 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
 fn of_labels(labels: &BTreeMap<String, String>, found: &mut Vec<String>) {
     for (name, value) in labels {
         // Any other name is one since Prometheus 3.
-        if name.is_empty() || name == "__name__" {
+        if name == "__name__" || !is_key(name) {
             found.push(format!("labels: {name:?} is no name for a label"));
         }
         if !is_writable(name) || !is_writable(value) {
@@ -114,6 +114,12 @@ fn of_labels(labels: &BTreeMap<String, String>, found: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Whether a name can be that of a label or annotation. When Thanos writes a file anew, it forgets
+/// that `<<` was in quotes.
+fn is_key(name: &str) -> bool {
+    !name.is_empty() && name != "<<"
 }
 
 /// Whether the YAML that Thanos reads, writes and reads again keeps a text. Control characters are
@@ -127,3 +133,7 @@ fn is_writable(text: &str) -> bool {
             )
     })
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -159,3 +159,7 @@ fn without_matchers(expr: &str) -> Option<Vec<&str>> {
     });
     Some(words)
 }
+
+#[cfg(test)]
+#[path = "enforce_tests.rs"]
+mod tests;

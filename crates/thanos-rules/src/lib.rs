@@ -19,6 +19,8 @@ mod read;
 mod regex;
 mod shade;
 mod template;
+#[cfg(test)]
+mod testing;
 mod write;
 
 pub use check::check;

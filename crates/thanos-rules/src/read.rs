@@ -212,3 +212,7 @@ fn map(value: &Value) -> Result<BTreeMap<String, String>, String> {
     };
     Map::iter(fields).map(entry).collect()
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

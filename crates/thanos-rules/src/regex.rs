@@ -11,6 +11,7 @@
 pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
     let mut parser = Parser {
         rest: pattern,
+        names: Vec::new(),
         depth: 0,
         size: 0,
     };
@@ -30,6 +31,8 @@ const MOST: usize = 1000;
 
 struct Parser<'a> {
     rest: &'a str,
+    /// Names of groups.
+    names: Vec<&'a str>,
     depth: usize,
     size: usize,
 }
@@ -201,16 +204,9 @@ impl Parser<'_> {
     fn group(&mut self) -> Result<Option<Part>, String> {
         if self.take("?") {
             if self.take("P<") || self.take("<") {
-                // Go wants each name once.
-                return Err("a named group; it needs no name in a matcher".to_owned());
-            }
-            loop {
-                match self.next() {
-                    Some('i' | 'm' | 's' | 'U') => {}
-                    Some(')') => return Ok(None),
-                    Some(':') => break,
-                    _ => return Err("(? with what Go does not know".to_owned()),
-                }
+                self.group_name()?;
+            } else if !self.flags()? {
+                return Ok(None);
             }
         }
         let mut part = self.alternatives()?;
@@ -219,6 +215,31 @@ impl Parser<'_> {
         }
         part.size += 2;
         Ok(Some(part))
+    }
+
+    fn group_name(&mut self) -> Result<(), String> {
+        let (name, after) = self.rest.split_once('>').unwrap_or_default();
+        let valid = |b: u8| b == b'_' || b.is_ascii_alphanumeric();
+        if name.is_empty() || !name.bytes().all(valid) || self.names.contains(&name) {
+            return Err("a group without a name, or with that of another one".to_owned());
+        }
+        self.names.push(name);
+        self.rest = after;
+        Ok(())
+    }
+
+    /// Flags after `(?`. True if they begin a group, false if they are all there is.
+    fn flags(&mut self) -> Result<bool, String> {
+        let (mut minus, mut any) = (false, true);
+        loop {
+            match self.next() {
+                Some('i' | 'm' | 's' | 'U') => any = true,
+                Some('-') if !minus => (minus, any) = (true, false),
+                Some(')') if any => return Ok(false),
+                Some(':') if any => return Ok(true),
+                _ => return Err("(? with what Go does not know".to_owned()),
+            }
+        }
     }
 
     fn escape(&mut self) -> Result<Part, String> {
@@ -418,6 +439,10 @@ mod tests {
             "\\x41",
             "\\x{1F600}",
             "(?i)abc",
+            "(?P<a>b)",
+            "(?<a>b)",
+            "(?-i:a)",
+            "(?s-m)a",
             "(?is:x)",
             "\\b",
             "a.b",
@@ -470,6 +495,11 @@ mod tests {
             "(?",
             "(?P",
             "(?z)",
+            "(?-)",
+            "(?i-)",
+            "(?P<>a)",
+            "(?P<a>b)(?P<a>b)",
+            "(?P<a",
             "a{1001}",
             "a{2,1}",
             "(a{100}){100}",

@@ -131,3 +131,7 @@ fn quoted(file: &mut String, value: &str) {
     }
     file.push('"');
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

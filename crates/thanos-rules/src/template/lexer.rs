@@ -169,7 +169,19 @@ fn number(text: &str) -> Result<(Token, &str), String> {
         Some(tail) => tail.split_at(digits(tail)),
         None => ("", after),
     };
-    let wrong = || "a number that is not written as 1 or 1.5".to_owned();
+    let after = match after.strip_prefix(['e', 'E']) {
+        Some(tail) => {
+            let tail = tail.strip_prefix(['+', '-']).unwrap_or(tail);
+            let (exponent, tail) = tail.split_at(digits(tail));
+            // Beyond, it might be larger than a number can be.
+            if !(1..=2).contains(&exponent.len()) {
+                return Err("a number with an exponent of more than two digits".to_owned());
+            }
+            tail
+        }
+        None => after,
+    };
+    let wrong = || "a number that is not written as 1, 1.5 or 1e6".to_owned();
     let plain = whole == "0" || !whole.starts_with('0');
     let length = whole.len() + fraction.len();
     if length == 0 || length > 15 || !plain || after.starts_with(is_name) {

@@ -1,0 +1,84 @@
+use proptest::prelude::*;
+
+use super::write;
+use crate::testing::checked;
+use crate::{Checked, Group, Rule, read_file};
+
+#[test]
+fn a_file() {
+    let rule = |name: &str, expr: &str| Rule {
+        record: name.to_owned(),
+        expr: expr.to_owned(),
+        ..Rule::default()
+    };
+    let mut alert = Rule {
+        alert: "Down".to_owned(),
+        expr: "up == 0\nand\n  foo\n".to_owned(),
+        hold: Some("5m".to_owned()),
+        ..Rule::default()
+    };
+    alert.labels.insert("severity".to_owned(), "yes".to_owned());
+    alert
+        .annotations
+        .insert("summary".to_owned(), "a\n\nb".to_owned());
+    let group = Group {
+        name: "a \"group\"".to_owned(),
+        interval: Some("1m".to_owned()),
+        limit: Some(3),
+        rules: vec![rule("one", "1"), alert],
+        ..Group::default()
+    };
+    let expected = r#"groups:
+- name: "a \"group\""
+  interval: "1m"
+  limit: 3
+  rules:
+  - record: "one"
+    expr: "1"
+  - alert: "Down"
+    expr: |
+      up == 0
+      and
+        foo
+    for: "5m"
+    labels:
+      "severity": "yes"
+    annotations:
+      "summary": |-
+        a
+
+        b
+"#;
+    assert_eq!(write([&Checked(group)]).unwrap(), expected);
+}
+
+#[test]
+fn an_empty_file_is_one() {
+    assert_eq!(write([]).unwrap(), "groups: []\n");
+    assert_eq!(read_file("groups: []\n"), Ok(Vec::new()));
+}
+
+#[test]
+fn names_are_not_repeated() {
+    let group = Checked(Group {
+        name: "a".to_owned(),
+        ..Group::default()
+    });
+    assert!(write([&group, &group]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(group in checked()) {
+        let file = write([&group]).unwrap();
+        let mut read = read_file(&file).unwrap();
+        prop_assert_eq!(read.len(), 1, "{}", file);
+        prop_assert_eq!(&read.remove(0).group.unwrap(), group.group(), "{}", file);
+        prop_assert!(group.size() + 20 >= file.len() / 3);
+    }
+
+    #[test]
+    fn packing_keeps_everything(group in checked()) {
+        prop_assert_eq!(Checked::unpack(&group.pack()), Some(group));
+    }
+}
