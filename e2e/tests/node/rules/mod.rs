@@ -1,0 +1,195 @@
+//! The verdicts of `thanos-rules` held against those of the real Thanos: what is accepted is accepted
+//! by both, and what only we refuse is written down here.
+
+mod authored;
+mod expressions;
+mod random;
+mod thanos;
+
+use serde_json::{Value, json};
+use thanos_rules::{Checked, Dialect, check, read_spec, write};
+
+use self::thanos::{Folder, Ruler};
+
+/// Constructs that Thanos takes and we do not: nobody writes them, and to be sure of them would take
+/// more than they are worth.
+const REFUSED_THOUGH_GOOD: [(&str, &str); 15] = [
+    ("no number as an offset", "up offset NaN"),
+    (
+        "a sign before a duration in parentheses",
+        "up offset -(step())",
+    ),
+    ("more than 100 levels", DEEP),
+    ("quoting in a regular expression", r#"up{a=~"\\Qa\\E"}"#),
+    ("octal escape in a regular expression", r#"up{a=~"\\01"}"#),
+    ("rare class of characters", r#"up{a=~"\\p{Ogham}"}"#),
+    ("flags before a repetition", r#"up{a=~"b(?i)*"}"#),
+    ("bytes in a regular expression", r#"up{a=~"\xff"}"#),
+    ("control character", "up{a=\"\u{1b}\"}"),
+    ("character constant in a template", "{{ 'a' }}"),
+    ("number in another base in a template", "{{ 0x1F }}"),
+    ("separated digits in a template", "{{ 1_000 }}"),
+    ("long number in a template", "{{ 1234567890123456 }}"),
+    ("complex number in a template", "{{ 1i }}"),
+    ("letters beyond ASCII in names of a template", "{{ .é }}"),
+];
+
+/// 120 parentheses around a number.
+const DEEP: &str = concat!(
+    "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((",
+    "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((",
+    "1",
+    "))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))",
+    "))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))",
+);
+
+/// A group as a user wrote it, and what we make of it.
+struct Probe {
+    group: Value,
+    ours: Result<Checked, Vec<String>>,
+}
+
+impl Probe {
+    fn new(group: Value, dialect: &Dialect) -> Self {
+        let read = read_spec(&json!([group])).remove(0).group;
+        let ours = read.and_then(|group| check(&group, dialect));
+        let ours = ours.map_err(|all| all.iter().map(ToString::to_string).collect());
+        Self { group, ours }
+    }
+
+    /// JSON is YAML, and hides nothing that is wrong.
+    fn as_written_by_the_user(&self) -> String {
+        json!({ "groups": [self.group] }).to_string()
+    }
+}
+
+fn rule(expr: &str) -> Value {
+    json!({"name": "g", "rules": [{"record": "r", "expr": expr}]})
+}
+
+fn annotated(template: &str) -> Value {
+    json!({"name": "g", "rules": [{"alert": "A", "expr": "up", "annotations": {"a": template}}]})
+}
+
+fn all(dialect: &Dialect) -> Vec<Probe> {
+    let expressions = expressions::all().chain(random::expressions(1500));
+    let groups = expressions.map(|expr| rule(&expr));
+    let groups = groups.chain(authored::templates().map(annotated));
+    let groups = groups.chain(authored::groups());
+    groups.map(|group| Probe::new(group, dialect)).collect()
+}
+
+#[test]
+fn every_verdict_is_that_of_thanos() {
+    let probes = all(&Dialect::default());
+    assert!(probes.len() >= 1500, "{}", probes.len());
+    let folder = Folder::new("rules-verdicts");
+    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
+    let theirs = folder.verdicts(&files);
+    let mut wrong = Vec::new();
+    for (probe, theirs) in probes.iter().zip(&theirs) {
+        if probe.ours.is_ok() != *theirs {
+            wrong.push(format!(
+                "Thanos takes it: {theirs}; {:?}: {}",
+                probe.ours, probe.group
+            ));
+        }
+    }
+    let accepted: Vec<_> = probes.iter().filter_map(|p| p.ours.as_ref().ok()).collect();
+    println!(
+        "{} groups, {} of them accepted",
+        probes.len(),
+        accepted.len()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        probes.len(),
+        wrong.join("\n")
+    );
+
+    // What we write says the same.
+    let files: Vec<_> = accepted
+        .iter()
+        .map(|group| write([*group]).unwrap())
+        .collect();
+    let theirs = folder.verdicts(&files);
+    for (file, _) in files.iter().zip(theirs).filter(|(_, theirs)| !theirs) {
+        panic!("Thanos refuses what we write:\n{file}");
+    }
+}
+
+#[test]
+fn what_only_we_refuse_is_known() {
+    let folder = Folder::new("rules-refused");
+    let texts = REFUSED_THOUGH_GOOD
+        .into_iter()
+        .map(|(what, text)| match text.starts_with("{{") {
+            true => (what, annotated(text)),
+            false => (what, rule(text)),
+        });
+    // Thanos cuts it off.
+    let limit = json!({"name": "g", "limit": 1.5});
+    let known: Vec<_> = texts
+        .chain([("a limit that is not whole", limit)])
+        .collect();
+    let probe = |group: &Value| Probe::new(group.clone(), &Dialect::default());
+    let probes: Vec<_> = known.iter().map(|(_, group)| probe(group)).collect();
+    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
+    for ((theirs, probe), (what, _)) in folder.verdicts(&files).iter().zip(&probes).zip(&known) {
+        assert!(*theirs, "Thanos refuses {what} as well: {}", probe.group);
+        assert!(
+            probe.ours.is_err(),
+            "{what} is accepted; take it from the list"
+        );
+    }
+}
+
+#[test]
+fn rulers_start_with_all_that_is_accepted() {
+    let flags = [
+        "--enable-feature=promql-experimental-functions",
+        "--query.enable-x-functions",
+    ];
+    for flags in [&flags[..0], &flags[..]] {
+        let dialect = Dialect::default().with_arguments(flags.iter().copied());
+        let folder = Folder::new(&format!("rules-accepted-{}", flags.len()));
+        let probes = all(&dialect);
+        let accepted: Vec<_> = probes.iter().filter_map(|p| p.ours.as_ref().ok()).collect();
+        for (i, group) in accepted.iter().enumerate() {
+            folder.write(i, &write([*group]).unwrap());
+        }
+        Ruler::start(&folder, flags).has_groups(accepted.len());
+        println!("{flags:?}: {} groups loaded", accepted.len());
+    }
+}
+
+#[test]
+fn rulers_refuse_what_rules_check_does_not_see() {
+    let good = json!({"name": "g", "rules": []});
+    let of = |key: &str, value: Value| {
+        let mut group = good.clone();
+        group[key] = value;
+        group
+    };
+    let seen = [
+        of("labels", json!({"": "x"})),
+        of("labels", json!({"__name__": "x"})),
+        of("labels", json!({"<<": "x"})),
+        json!({"name": "g", "rules": [{"record": "r", "expr": "up", "labels": {"<<": "x"}}]}),
+        of("partial_response_strategy", json!("group_replica")),
+    ];
+    for group in seen {
+        let probe = Probe::new(group, &Dialect::default());
+        assert!(probe.ours.is_err(), "{}", probe.group);
+        let folder = Folder::new("rules-unseen");
+        folder.write(0, &probe.as_written_by_the_user());
+        assert!(Ruler::refuses(&folder), "{}", probe.group);
+    }
+    let folder = Folder::new("rules-twice");
+    folder.write(0, &json!({"groups": [good, good]}).to_string());
+    assert!(Ruler::refuses(&folder));
+    let twice = read_spec(&json!([good, good]));
+    assert!(twice[0].group.is_ok() && twice[1].group.is_err());
+}

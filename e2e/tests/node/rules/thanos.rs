@@ -1,0 +1,185 @@
+//! The real Thanos as a judge.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How many files are given to one process: it closes none of them before its end.
+const AT_ONCE: usize = 500;
+
+/// How long a ruler may take to read its rules.
+const START: Duration = Duration::from_secs(60);
+
+/// A folder for rule files, removed when dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub fn write(&self, number: usize, file: &str) {
+        std::fs::write(self.0.join(format!("{number:06}.yaml")), file).unwrap();
+    }
+
+    /// Whether Thanos takes each of these files.
+    pub fn verdicts(&self, files: &[String]) -> Vec<bool> {
+        files
+            .chunks(AT_ONCE)
+            .flat_map(|files| self.some(files))
+            .collect()
+    }
+
+    fn some(&self, files: &[String]) -> Vec<bool> {
+        for entry in std::fs::read_dir(&self.0).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        for (i, file) in files.iter().enumerate() {
+            self.write(i, file);
+        }
+        let output = Command::new("thanos")
+            .args(["tools", "rules-check"])
+            .arg(format!("--rules={}/*.yaml", self.0.display()))
+            .output()
+            .expect("thanos is on the PATH: eval hack/cluster.sh env");
+        // One line for each file in their order, and one for its result.
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines = said
+            .lines()
+            .filter(|line| line.contains(" caller=tools.go:"));
+        let verdicts: Vec<_> = lines
+            .filter_map(|line| {
+                let is = |text: &str| line.split(' ').any(|word| word == text);
+                match (is("result=SUCCESS"), is("result=FAILED")) {
+                    (false, false) => None,
+                    (good, _) => Some(good),
+                }
+            })
+            .collect();
+        assert_eq!(verdicts.len(), files.len(), "{said}");
+        assert_eq!(output.status.success(), verdicts.iter().all(|good| *good));
+        verdicts
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A ruler with the files of a folder, ended when dropped.
+pub struct Ruler {
+    child: Child,
+    http: u16,
+    log: PathBuf,
+}
+
+impl Ruler {
+    fn run(folder: &Folder, flags: &[&str]) -> Self {
+        let (http, grpc) = (free_port(), free_port());
+        let log = folder.0.join("log");
+        let path = folder.0.display();
+        let child = Command::new("thanos")
+            .arg("rule")
+            .arg(format!("--rule-file={path}/*.yaml"))
+            .arg(format!("--data-dir={path}/data"))
+            .arg(format!("--http-address=127.0.0.1:{http}"))
+            .arg(format!("--grpc-address=127.0.0.1:{grpc}"))
+            // Nobody answers there, and nothing is evaluated before the test is over.
+            .args([
+                "--query=127.0.0.1:1",
+                "--label=a=\"b\"",
+                "--eval-interval=24h",
+            ])
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
+            .spawn()
+            .expect("thanos is on the PATH: eval hack/cluster.sh env");
+        Self { child, http, log }
+    }
+
+    /// Starts a ruler.
+    pub fn start(folder: &Folder, flags: &[&str]) -> Self {
+        Self::run(folder, flags)
+    }
+
+    /// Waits until it has read so many groups. It is ready before, and ends if it refuses one.
+    pub fn has_groups(mut self, count: usize) {
+        let begun = Instant::now();
+        while self.groups() != Some(count) {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || begun.elapsed() > START {
+                let log = self.log();
+                let errors: Vec<_> = log.lines().filter(|line| line.contains("err=")).collect();
+                panic!(
+                    "{ended:?}, {:?} groups: {}",
+                    self.groups(),
+                    errors.join("\n")
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// How many groups it has, if it answers.
+    fn groups(&self) -> Option<usize> {
+        let answer: Value = serde_json::from_str(&get(self.http, "/api/v1/rules")?).ok()?;
+        answer["data"]["groups"].as_array().map(Vec::len)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Whether a ruler ends at once because of its files.
+    pub fn refuses(folder: &Folder) -> bool {
+        let mut ruler = Self::run(folder, &[]);
+        let begun = Instant::now();
+        while begun.elapsed() < START {
+            if let Some(status) = ruler.child.try_wait().unwrap() {
+                let log = ruler.log();
+                assert!(log.contains("reloading rules failed"), "{log}");
+                return !status.success();
+            }
+            if ruler.groups().is_some_and(|groups| groups > 0) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the ruler neither ends nor has rules");
+    }
+}
+
+impl Drop for Ruler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// The body of an answer, if it is a good one.
+fn get(port: u16, path: &str) -> Option<String> {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    (head.split(' ').nth(1) == Some("200")).then(|| body.to_owned())
+}
