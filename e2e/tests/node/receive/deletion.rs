@@ -9,20 +9,19 @@ use e2e::writer::{Stream, Writer, now};
 use serde_json::json;
 
 use super::checking::counted;
-use super::{CHANGED, KNOWN, Subject, VERSION, a_while, blocks_of, receive, whole};
+use super::{KNOWN, Subject, VERSION, a_while, blocks_of, receive, whole};
 use crate::stores::bucket;
 use crate::support::{answer, query_path, stores};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
-    let subject = Subject::start("deletion", 3).await;
+    let mut receive = receive("deletion", 3);
+    receive["spec"]["routerSpec"]["replicationFactor"] = json!(3);
+    receive["spec"]["routerSpec"]["replicationProtocol"] = json!("capnproto");
+    let subject = Subject::start_with("deletion", receive.clone(), 3).await;
     let (cluster, ask, name) = (&subject.cluster, subject.asking(), subject.name);
-    subject.replicate(3, 3).await;
-    let capnproto = json!({"routerSpec": {"replicationProtocol": "capnproto"}});
-    subject.change(capnproto.clone()).await;
     let argument = "--receive.replication-protocol=capnproto";
     subject.run_with("thanos-receive-router", argument, 2).await;
-    subject.stable(3).await;
 
     let began = now();
     let writer = Writer::start(Stream::of("deleted"), subject.transport());
@@ -42,14 +41,7 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
     cluster
         .delete_within(VERSION, "ThanosReceive", name, KNOWN)
         .await;
-    let gone = async || {
-        let routers = subject.pods("thanos-receive-router").await.len();
-        let ingesters = subject.pods("thanos-receive-ingester").await.len();
-        check(ingesters == 0 && routers == 0, || {
-            format!("{routers} routers, {ingesters} ingesters")
-        })
-    };
-    eventually("all pods are gone", CHANGED, gone).await;
+    subject.emptied().await;
     let mut on_volumes = BTreeSet::new();
     for member in subject.members(3) {
         let claim = format!("data-{member}");
@@ -80,10 +72,7 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
     eventually("the store has them", KNOWN, from_store).await;
 
     // Of the same name, it has the volumes again, and nothing is missing.
-    let mut again = receive(name, 3);
-    again["spec"]["routerSpec"]["replicationFactor"] = json!(3);
-    again["spec"]["routerSpec"]["replicationProtocol"] = json!("capnproto");
-    cluster.apply(again).await;
+    cluster.apply(receive).await;
     subject.stable(3).await;
     subject.is_known(3).await;
     whole(&ask, &account, began).await;

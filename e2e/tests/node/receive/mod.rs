@@ -53,17 +53,22 @@ struct Subject {
 impl Subject {
     /// Makes all of them, and waits until samples can be written and read.
     async fn start(name: &'static str, members: usize) -> Self {
+        Self::start_with(name, receive(name, members), members).await
+    }
+
+    /// The same for a ThanosReceive that is this one.
+    async fn start_with(name: &'static str, receive: Value, members: usize) -> Self {
         bucket::start();
         let cluster = Cluster::of(RECEIVE, name).await;
         let subject = Self { cluster, name };
-        subject.made(members).await;
+        subject.made(receive, members).await;
         subject
     }
 
-    async fn made(&self, members: usize) {
+    async fn made(&self, receive: Value, members: usize) {
         let (cluster, name) = (&self.cluster, self.name);
         cluster.apply(bucket::secret(BUCKET, &[])).await;
-        cluster.apply(receive(name, members)).await;
+        cluster.apply(receive).await;
         // Blocks are found sooner than the receiver is told to wait for.
         let soon = json!({"additionalArgs": ["--sync-block-duration=10s"]});
         cluster
@@ -99,10 +104,25 @@ impl Subject {
                 .delete_within(VERSION, program.kind, self.name, KNOWN)
                 .await;
         }
+        // Whoever deletes a namespace with pods that are going comes back after half of the time that
+        // these may take, which is minutes for ingesters.
+        self.emptied().await;
         let namespace = self.cluster.namespace.clone();
         self.cluster
             .delete_within("v1", "Namespace", &namespace, CHANGED)
             .await;
+    }
+
+    /// Waits until all routers and ingesters are gone.
+    async fn emptied(&self) {
+        let gone = async || {
+            let routers = self.pods("thanos-receive-router").await.len();
+            let ingesters = self.pods("thanos-receive-ingester").await.len();
+            check(ingesters == 0 && routers == 0, || {
+                format!("{routers} routers, {ingesters} ingesters")
+            })
+        };
+        eventually("all pods are gone", CHANGED, gone).await;
     }
 
     /// How a writer reaches the routers: each request goes to any of them that is ready.
