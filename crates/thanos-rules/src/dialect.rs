@@ -1,11 +1,12 @@
 //! What the configured Thanos accepts. Pure.
 
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use crate::promql::{Function, Table};
 
 /// A version of Thanos and what its arguments switch on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dialect {
     version: &'static Version,
     /// `--enable-feature=promql-experimental-functions`
@@ -19,7 +20,8 @@ struct Version {
     /// The first minor version of Thanos 0 that it is true of.
     since: u32,
     functions: LazyLock<Table>,
-    /// Whether there are `step()`, `min()` and `max()` of durations.
+    /// Whether durations are expressions: there are `step()`, `min()` and `max()` of them, and one may
+    /// be zero.
     computes_durations: bool,
     /// Functions of templates that came later.
     missing_in_templates: &'static [&'static str],
@@ -56,6 +58,27 @@ static EXTENDED: LazyLock<Table> = LazyLock::new(|| {
          xrate\tmatrix\t0\tvector\tstable\n",
     )
 });
+
+// There is one version for each number.
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.since == other.since
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.since.cmp(&other.since)
+    }
+}
 
 impl Default for Dialect {
     /// The newest version that is known, with nothing switched on.

@@ -3,7 +3,7 @@
 //! A ruler that is given one bad group keeps its former rules as a whole, and does not start. So
 //! nothing may be given to it that it would refuse, and it is known here before it is mounted:
 //! [`read_spec`] and [`read_file`] read groups, [`check`] judges one, [`enforce`] keeps one to the
-//! data of a tenant, [`shade`] marks its alerts, and [`write`] makes a file of them.
+//! data of a tenant, [`shade`] marks its alerts, [`without_records`] leaves out the rest, and [`write`] makes a file of them.
 //!
 //! What is accepted here, Thanos accepts. What Thanos accepts and is refused here is written down
 //! in the tests that compare both.
@@ -29,5 +29,5 @@ pub use dialect::Dialect;
 pub use enforce::enforce;
 pub use group::{Group, Kind, Rejection, Rule, Strategy};
 pub use read::{Read, read_file, read_spec};
-pub use shade::shade;
+pub use shade::{shade, without_records};
 pub use write::write;

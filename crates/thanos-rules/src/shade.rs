@@ -3,22 +3,31 @@
 use crate::Checked;
 use crate::group::Kind;
 
-/// The alerts of a group with a label, for groups that somebody else evaluates as well. A label of
-/// the same name is overwritten; recording rules are left out. Nothing if no alert is left.
+/// The group with a label on all its alerts. A label of the same name is overwritten.
 #[must_use]
-pub fn shade(checked: &Checked, label: &str, value: &str) -> Option<Checked> {
+pub fn shade(checked: &Checked, label: &str, value: &str) -> Checked {
+    let mut group = checked.0.clone();
+    for rule in &mut group.rules {
+        if rule.kind() == Kind::Alert {
+            rule.labels.insert(label.to_owned(), value.to_owned());
+        }
+    }
+    Checked(group)
+}
+
+/// The group without its recording rules, for groups that somebody else evaluates as well. Nothing if
+/// no alert is left.
+#[must_use]
+pub fn without_records(checked: &Checked) -> Option<Checked> {
     let mut group = checked.0.clone();
     group.rules.retain(|rule| rule.kind() == Kind::Alert);
-    for rule in &mut group.rules {
-        rule.labels.insert(label.to_owned(), value.to_owned());
-    }
     (!group.rules.is_empty()).then_some(Checked(group))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::shade;
-    use crate::{Checked, Group, Kind, Rule};
+    use super::{shade, without_records};
+    use crate::{Checked, Group, Rule};
 
     #[test]
     fn alerts_stay_and_get_a_label() {
@@ -44,10 +53,10 @@ mod tests {
             })
         };
         let before = group(&[&alert(&[("shadow", "{{ $value }}"), ("a", "b")]), &record]);
-        let after = shade(&before, "shadow", "true").unwrap();
-        assert_eq!(after, group(&[&alert(&[("shadow", "true"), ("a", "b")])]));
-        assert_eq!(after.count(Kind::Record), 0);
-        assert_eq!(shade(&group(&[&record]), "shadow", "true"), None);
-        assert_eq!(shade(&group(&[]), "shadow", "true"), None);
+        let shaded = alert(&[("shadow", "true"), ("a", "b")]);
+        let after = shade(&before, "shadow", "true");
+        assert_eq!(after, group(&[&shaded, &record]));
+        assert_eq!(without_records(&after), Some(group(&[&shaded])));
+        assert_eq!(without_records(&group(&[&record])), None);
     }
 }
