@@ -163,6 +163,7 @@ fn versions_differ() {
     };
     for (expr, since) in [
         ("rate(up[step()])", 40),
+        ("up offset 0s", 40),
         ("ts_of_max_over_time(up[5m])", 40),
         ("first_over_time(up[5m])", 41),
     ] {

@@ -52,6 +52,7 @@ pub fn read_file(text: &str) -> Result<Vec<Read>, Rejection> {
             Some(Value::Array(groups)) => Ok(all(&groups, Empty::Kept)),
             Some(Value::Null) => Ok(Vec::new()),
             Some(_) => Err(Rejection::new("groups is not a list")),
+            None if file.is_empty() => Ok(Vec::new()),
             None => Err(Rejection::new("there is no list `groups` in it")),
         },
         _ => Err(Rejection::new("not a rule file: it begins with `groups:`")),

@@ -107,6 +107,7 @@ fn rule_files() {
     );
     assert_eq!(read_file(""), Ok(Vec::new()));
     assert_eq!(read_file("# nothing\n"), Ok(Vec::new()));
+    assert_eq!(read_file("{}\n"), Ok(Vec::new()));
     // Thanos does not take an empty duration in a file.
     let empty = read_file("groups: [{name: a, interval: \"\"}]").unwrap();
     assert_eq!(

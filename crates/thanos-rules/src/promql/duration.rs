@@ -18,19 +18,21 @@ pub(super) enum Length {
 impl Parser<'_> {
     /// What is after `offset`.
     pub(super) fn offset(&mut self) -> Result<Length, String> {
-        let signs = self.signs();
-        let length = self.signed(signs.0)?;
+        let first = self.peek();
+        let (negative, signs) = self.signs();
+        let length = self.signed(negative)?;
+        // Where durations are no expressions, one may have a minus.
+        if !self.dialect.computes_durations() && signs > usize::from(negative) {
+            return self.unexpected(first, "an offset with at most a minus");
+        }
         // Prometheus reads an operator after two signs as arithmetic.
         let token = self.peek();
-        if signs.1 > 1
-            && matches!(token.kind, Kind::Operator(op) if (4..=6).contains(&op.binding()))
-        {
-            return self.unexpected(token, "an offset with one sign");
+        match token.kind {
+            Kind::Operator(operator) if signs > 1 && operator.calculates() => {
+                self.unexpected(token, "an offset with one sign")
+            }
+            _ => Ok(length),
         }
-        if signs.1 > 1 && !self.dialect.computes_durations() {
-            return self.unexpected(token, "an offset with one sign");
-        }
-        Ok(length)
     }
 
     /// A range or a step: longer than zero.

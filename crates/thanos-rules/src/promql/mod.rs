@@ -4,9 +4,11 @@
 //! places, and the functions it calls. No tree is kept: types are checked while it is read.
 //! What is accepted here must be accepted by Thanos, so in doubt it is refused.
 
+mod calls;
 mod duration;
 mod lexer;
 mod number;
+mod operators;
 mod parser;
 mod selector;
 mod table;

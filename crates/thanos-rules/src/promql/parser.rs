@@ -1,11 +1,9 @@
 //! The grammar and the types of PromQL.
 
-use super::duration::Length;
 use super::lexer::{place, tokens};
 use super::number;
 use super::selector::Selector;
-use super::table::Function;
-use super::token::{Aggregator, Kind, Operator, Token, Word};
+use super::token::{Kind, Operator, Token, Word};
 use crate::Dialect;
 
 /// What an expression gives.
@@ -18,7 +16,7 @@ pub(crate) enum Type {
 }
 
 impl Type {
-    fn described(self) -> &'static str {
+    pub(super) fn described(self) -> &'static str {
         match self {
             Self::Scalar => "a scalar",
             Self::Vector => "an instant vector",
@@ -73,22 +71,22 @@ pub(super) struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
-    found: Vec<Selector>,
+    pub(super) found: Vec<Selector>,
     /// Selectors that may select anything.
-    exempt: Vec<usize>,
-    reaches_further: bool,
+    pub(super) exempt: Vec<usize>,
+    pub(super) reaches_further: bool,
 }
 
 /// An expression that was read: its type, and what modifiers may follow.
 #[derive(Clone, Copy, Debug)]
-struct Value {
-    kind: Type,
-    form: Form,
-    modifiers: Modifiers,
+pub(super) struct Value {
+    pub(super) kind: Type,
+    pub(super) form: Form,
+    pub(super) modifiers: Modifiers,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Selector(usize),
     Matrix,
     Subquery,
@@ -97,20 +95,20 @@ enum Form {
 
 /// Modifiers that are set already. A zero offset is as none.
 #[derive(Clone, Copy, Debug, Default)]
-struct Modifiers {
-    offset: bool,
-    computed_offset: bool,
-    timestamp: bool,
-    bound: bool,
+pub(super) struct Modifiers {
+    pub(super) offset: bool,
+    pub(super) computed_offset: bool,
+    pub(super) timestamp: bool,
+    pub(super) bound: bool,
 }
 
 impl Value {
-    fn of(kind: Type) -> Self {
+    pub(super) fn of(kind: Type) -> Self {
         let form = Form::Other;
         Self::new(kind, form)
     }
 
-    fn new(kind: Type, form: Form) -> Self {
+    pub(super) fn new(kind: Type, form: Form) -> Self {
         Self {
             kind,
             form,
@@ -179,7 +177,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn wrong<T>(&self, at: Token, what: &str) -> Result<T, String> {
+    pub(super) fn wrong<T>(&self, at: Token, what: &str) -> Result<T, String> {
         Err(format!("{what}, at {}", place(self.input, at.start)))
     }
 
@@ -200,7 +198,9 @@ impl<'a> Parser<'a> {
     pub(super) fn value(&self, token: Token) -> Result<f64, String> {
         let text = self.text(token);
         let value = match token.kind {
-            Kind::Duration => number::seconds(text),
+            // Before durations were expressions, one of zero was none.
+            Kind::Duration => number::seconds(text)
+                .filter(|seconds| *seconds > 0.0 || self.dialect.computes_durations()),
             _ => number::number(text),
         };
         match value {
@@ -210,7 +210,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An expression of operators that bind at least as tightly as `least`.
-    fn expression(&mut self, least: u8) -> Result<Value, String> {
+    pub(super) fn expression(&mut self, least: u8) -> Result<Value, String> {
         self.deeper()?;
         let mut left = self.prefixed()?;
         while let Kind::Operator(operator) = self.peek().kind {
@@ -318,323 +318,6 @@ impl<'a> Parser<'a> {
                 place(self.input, selector.insert.saturating_sub(1))
             )),
             None => Ok(()),
-        }
-    }
-
-    fn aggregation(&mut self, token: Token, aggregator: Aggregator) -> Result<Value, String> {
-        if aggregator == Aggregator::Experimental && !self.dialect.experimental() {
-            return self.wrong(token, &self.not_enabled(token));
-        }
-        let before = self.grouping()?;
-        let arguments = self.arguments()?;
-        if !before {
-            self.grouping()?;
-        }
-        let wanted: &[Type] = match aggregator {
-            Aggregator::Plain | Aggregator::MinMax => &[Type::Vector],
-            Aggregator::Scalar | Aggregator::Experimental => &[Type::Scalar, Type::Vector],
-            Aggregator::CountValues => &[Type::Text, Type::Vector],
-        };
-        if arguments.len() != wanted.len() {
-            return self.wrong(token, &count(self.text(token), wanted.len(), &arguments));
-        }
-        self.check_types(token, &arguments, |i| wanted.get(i).copied())?;
-        Ok(Value::of(Type::Vector))
-    }
-
-    /// Labels after `by` or `without`, if there are any.
-    fn grouping(&mut self) -> Result<bool, String> {
-        if !self.take(Kind::Word(Word::By)) && !self.take(Kind::Word(Word::Without)) {
-            return Ok(false);
-        }
-        self.labels().map(|_| true)
-    }
-
-    /// Labels in parentheses.
-    fn labels(&mut self) -> Result<Vec<Vec<u8>>, String> {
-        self.expect(Kind::LeftParen, "labels in parentheses")?;
-        let mut found = Vec::new();
-        while !self.take(Kind::RightParen) {
-            let token = self.next();
-            let text = self.text(token);
-            let label = match token.kind {
-                Kind::Text => super::text::unquote(text),
-                Kind::Identifier | Kind::MetricIdentifier | Kind::Aggregator(_) => text.into(),
-                Kind::Word(word) if word != Word::Without => text.into(),
-                Kind::Operator(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-                    text.into()
-                }
-                _ => return self.unexpected(token, "a label"),
-            };
-            if label.is_empty() || std::str::from_utf8(&label).is_err() {
-                return self.unexpected(token, "a label");
-            }
-            found.push(label);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    fn arguments(&mut self) -> Result<Vec<Value>, String> {
-        self.expect(Kind::LeftParen, "an opening parenthesis")?;
-        let mut found = Vec::new();
-        if self.take(Kind::RightParen) {
-            return Ok(found);
-        }
-        loop {
-            found.push(self.expression(0)?);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
-                return Ok(found);
-            }
-        }
-    }
-
-    fn not_enabled(&self, token: Token) -> String {
-        format!(
-            "{} is experimental; the ruler needs --enable-feature=promql-experimental-functions for it",
-            self.text(token)
-        )
-    }
-
-    fn call(&mut self, token: Token) -> Result<Value, String> {
-        let name = self.text(token);
-        let dialect = self.dialect;
-        let Some(function) = dialect.function(name) else {
-            return self.wrong(token, &unknown(name));
-        };
-        if function.experimental && !dialect.experimental() {
-            return self.wrong(token, &self.not_enabled(token));
-        }
-        let arguments = self.arguments()?;
-        self.check_count(token, function, &arguments)?;
-        if name == "info" {
-            self.reaches_further = true;
-            match arguments.get(1).map(|value| value.form) {
-                Some(Form::Selector(index)) if self.found[index].name.is_none() => {
-                    self.exempt.push(index);
-                }
-                Some(_) => {
-                    return self.wrong(token, "info() takes label matchers in braces second");
-                }
-                None => {}
-            }
-        }
-        let last = function.arguments.last().copied();
-        self.check_types(token, &arguments, |i| {
-            function.arguments.get(i).copied().or(last)
-        })?;
-        Ok(Value::of(function.result))
-    }
-
-    fn check_count(
-        &self,
-        token: Token,
-        function: &Function,
-        arguments: &[Value],
-    ) -> Result<(), String> {
-        let declared = function.arguments.len();
-        let least = declared - usize::from(function.variadic != 0 && declared > 0);
-        let most = match usize::try_from(function.variadic) {
-            Ok(0) => Some(declared),
-            Ok(more) => Some(least + more),
-            Err(_) => None,
-        };
-        match arguments.len() < least || most.is_some_and(|most| arguments.len() > most) {
-            true => self.wrong(token, &count(self.text(token), declared, arguments)),
-            false => Ok(()),
-        }
-    }
-
-    fn check_types(
-        &self,
-        token: Token,
-        arguments: &[Value],
-        wanted: impl Fn(usize) -> Option<Type>,
-    ) -> Result<(), String> {
-        for (i, argument) in arguments.iter().enumerate() {
-            if let Some(wanted) = wanted(i).filter(|wanted| *wanted != argument.kind) {
-                let what = format!(
-                    "argument {} of {} is {}, and must be {}",
-                    i + 1,
-                    self.text(token),
-                    argument.kind.described(),
-                    wanted.described()
-                );
-                return self.wrong(token, &what);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn count(name: &str, wanted: usize, found: &[Value]) -> String {
-    format!("{name}() has {} arguments, and takes {wanted}", found.len())
-}
-
-fn unknown(name: &str) -> String {
-    match name {
-        "xrate" | "xincrease" | "xdelta" => {
-            format!(
-                "{name} is an extended function; the ruler needs --query.enable-x-functions for it"
-            )
-        }
-        _ => format!("this version of Thanos knows no function {name}"),
-    }
-}
-
-/// What stands between an operator and its right side.
-#[derive(Debug, Default)]
-struct Matching {
-    bool: bool,
-    on: bool,
-    labels: Vec<Vec<u8>>,
-    grouped: bool,
-    include: Vec<Vec<u8>>,
-}
-
-/// Operators and modifiers.
-impl Parser<'_> {
-    fn matching(&mut self) -> Result<Matching, String> {
-        let mut matching = Matching {
-            bool: self.take(Kind::Word(Word::Bool)),
-            ..Matching::default()
-        };
-        matching.on = self.peek().kind == Kind::Word(Word::On);
-        if !self.take(Kind::Word(Word::On)) && !self.take(Kind::Word(Word::Ignoring)) {
-            return Ok(matching);
-        }
-        matching.labels = self.labels()?;
-        matching.grouped =
-            self.take(Kind::Word(Word::GroupLeft)) || self.take(Kind::Word(Word::GroupRight));
-        if matching.grouped && self.peek().kind == Kind::LeftParen {
-            matching.include = self.labels()?;
-        }
-        Ok(matching)
-    }
-
-    fn binary(
-        &self,
-        token: Token,
-        operator: Operator,
-        matching: &Matching,
-        left: Type,
-        right: Type,
-    ) -> Result<Value, String> {
-        let vectors = left == Type::Vector && right == Type::Vector;
-        let scalars = left == Type::Scalar && right == Type::Scalar;
-        let both = |label| matching.on && matching.include.contains(label);
-        let wrong = match () {
-            () if matching.bool && !operator.compares() => "bool stands only after comparisons",
-            () if operator.compares() && !matching.bool && scalars => {
-                "scalars are compared with bool after the operator"
-            }
-            () if matching.labels.iter().any(both) => {
-                "a label stands in on() and in the group as well"
-            }
-            () if [left, right]
-                .iter()
-                .any(|t| !matches!(t, Type::Scalar | Type::Vector)) =>
-            {
-                "an operator takes scalars and instant vectors only"
-            }
-            () if !vectors && !matching.labels.is_empty() => {
-                "labels are matched only between two instant vectors"
-            }
-            () if operator.is_set() && !vectors => "and, or and unless take two instant vectors",
-            () if operator.is_set() && matching.grouped => {
-                "and, or and unless take no group_left or group_right"
-            }
-            () if scalars => return Ok(Value::of(Type::Scalar)),
-            () => return Ok(Value::of(Type::Vector)),
-        };
-        self.wrong(token, wrong)
-    }
-
-    fn with_offset(&mut self, mut value: Value) -> Result<Value, String> {
-        let token = self.next();
-        let length = self.offset()?;
-        let modifiers = &mut value.modifiers;
-        match value.form {
-            Form::Other => {
-                return self.wrong(token, "offset follows only a selector or a subquery");
-            }
-            _ if modifiers.offset || modifiers.computed_offset => {
-                return self.wrong(token, "a second offset");
-            }
-            _ => {}
-        }
-        match length {
-            // Less than half a nanosecond is nothing.
-            Length::Seconds(seconds) => modifiers.offset = (seconds * 1e9).round() != 0.0,
-            Length::Computed => modifiers.computed_offset = true,
-        }
-        Ok(value)
-    }
-
-    fn with_timestamp(&mut self, mut value: Value) -> Result<Value, String> {
-        let token = self.next();
-        if value.form == Form::Other {
-            return self.wrong(token, "@ follows only a selector or a subquery");
-        }
-        if value.modifiers.timestamp || value.modifiers.bound {
-            return self.wrong(token, "a second @");
-        }
-        if self.take(Kind::Word(Word::Bound)) {
-            self.expect(Kind::LeftParen, "start() or end()")?;
-            self.expect(Kind::RightParen, "start() or end()")?;
-            value.modifiers.bound = true;
-            return Ok(value);
-        }
-        if !self.take(Kind::Operator(Operator::Add)) {
-            self.take(Kind::Operator(Operator::Subtract));
-        }
-        let timestamp = self.next();
-        match timestamp.kind {
-            Kind::Number | Kind::Duration if number::is_timestamp(self.value(timestamp)?) => {
-                value.modifiers.timestamp = true;
-                Ok(value)
-            }
-            _ => self.unexpected(timestamp, "a timestamp, start() or end()"),
-        }
-    }
-
-    fn with_range(&mut self, value: Value) -> Result<Value, String> {
-        let token = self.next();
-        self.positive()?;
-        if self.take(Kind::Colon) {
-            if !self.take(Kind::RightBracket) {
-                self.positive()?;
-                self.expect(Kind::RightBracket, "a closing bracket")?;
-            }
-            return match value.kind {
-                Type::Vector => Ok(Value::new(Type::Matrix, Form::Subquery)),
-                other => self.wrong(
-                    token,
-                    &format!(
-                        "a subquery of {}; it takes an instant vector",
-                        other.described()
-                    ),
-                ),
-            };
-        }
-        self.expect(Kind::RightBracket, "a colon or a closing bracket")?;
-        match value.form {
-            Form::Selector(_) if value.modifiers.offset || value.modifiers.timestamp => {
-                self.wrong(token, "a range after offset or @; write them after the range")
-            }
-            Form::Selector(_) => Ok(Value {
-                kind: Type::Matrix,
-                form: Form::Matrix,
-                modifiers: value.modifiers,
-            }),
-            _ => self.wrong(
-                token,
-                "a range of what is no selector; for other expressions write a subquery such as [5m:]",
-            ),
         }
     }
 }

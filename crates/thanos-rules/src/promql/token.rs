@@ -75,6 +75,10 @@ impl Operator {
         self.binding() == 3
     }
 
+    pub(super) fn calculates(self) -> bool {
+        self.binding() > 3
+    }
+
     pub(super) fn is_set(self) -> bool {
         self.binding() <= 2
     }

@@ -1,0 +1,176 @@
+//! Functions and aggregations: how many arguments, and of which types.
+
+use super::parser::{Form, Parser, Type, Value};
+use super::table::Function;
+use super::text::unquote;
+use super::token::{Aggregator, Kind, Token, Word};
+
+impl Parser<'_> {
+    pub(super) fn aggregation(
+        &mut self,
+        token: Token,
+        aggregator: Aggregator,
+    ) -> Result<Value, String> {
+        if aggregator == Aggregator::Experimental && !self.dialect.experimental() {
+            return self.wrong(token, &self.not_enabled(token));
+        }
+        let before = self.grouping()?;
+        let arguments = self.arguments()?;
+        if !before {
+            self.grouping()?;
+        }
+        let wanted: &[Type] = match aggregator {
+            Aggregator::Plain | Aggregator::MinMax => &[Type::Vector],
+            Aggregator::Scalar | Aggregator::Experimental => &[Type::Scalar, Type::Vector],
+            Aggregator::CountValues => &[Type::Text, Type::Vector],
+        };
+        if arguments.len() != wanted.len() {
+            return self.wrong(token, &count(self.text(token), wanted.len(), &arguments));
+        }
+        self.check_types(token, &arguments, |i| wanted.get(i).copied())?;
+        Ok(Value::of(Type::Vector))
+    }
+
+    /// Labels after `by` or `without`, if there are any.
+    fn grouping(&mut self) -> Result<bool, String> {
+        if !self.take(Kind::Word(Word::By)) && !self.take(Kind::Word(Word::Without)) {
+            return Ok(false);
+        }
+        self.labels().map(|_| true)
+    }
+
+    /// Labels in parentheses.
+    pub(super) fn labels(&mut self) -> Result<Vec<Vec<u8>>, String> {
+        self.expect(Kind::LeftParen, "labels in parentheses")?;
+        let mut found = Vec::new();
+        while !self.take(Kind::RightParen) {
+            let token = self.next();
+            let text = self.text(token);
+            let label = match token.kind {
+                Kind::Text => unquote(text),
+                Kind::Identifier | Kind::MetricIdentifier | Kind::Aggregator(_) => text.into(),
+                Kind::Word(word) if word != Word::Without => text.into(),
+                Kind::Operator(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                    text.into()
+                }
+                _ => return self.unexpected(token, "a label"),
+            };
+            if label.is_empty() || std::str::from_utf8(&label).is_err() {
+                return self.unexpected(token, "a label");
+            }
+            found.push(label);
+            if !self.take(Kind::Comma) {
+                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn arguments(&mut self) -> Result<Vec<Value>, String> {
+        self.expect(Kind::LeftParen, "an opening parenthesis")?;
+        let mut found = Vec::new();
+        if self.take(Kind::RightParen) {
+            return Ok(found);
+        }
+        loop {
+            found.push(self.expression(0)?);
+            if !self.take(Kind::Comma) {
+                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
+                return Ok(found);
+            }
+        }
+    }
+
+    fn not_enabled(&self, token: Token) -> String {
+        format!(
+            "{} is experimental; the ruler needs --enable-feature=promql-experimental-functions for it",
+            self.text(token)
+        )
+    }
+
+    pub(super) fn call(&mut self, token: Token) -> Result<Value, String> {
+        let name = self.text(token);
+        let dialect = self.dialect;
+        let Some(function) = dialect.function(name) else {
+            return self.wrong(token, &unknown(name));
+        };
+        if function.experimental && !dialect.experimental() {
+            return self.wrong(token, &self.not_enabled(token));
+        }
+        let arguments = self.arguments()?;
+        self.check_count(token, function, &arguments)?;
+        if name == "info" {
+            self.reaches_further = true;
+            match arguments.get(1).map(|value| value.form) {
+                Some(Form::Selector(index)) if self.found[index].name.is_none() => {
+                    self.exempt.push(index);
+                }
+                Some(_) => {
+                    return self.wrong(token, "info() takes label matchers in braces second");
+                }
+                None => {}
+            }
+        }
+        let last = function.arguments.last().copied();
+        self.check_types(token, &arguments, |i| {
+            function.arguments.get(i).copied().or(last)
+        })?;
+        Ok(Value::of(function.result))
+    }
+
+    fn check_count(
+        &self,
+        token: Token,
+        function: &Function,
+        arguments: &[Value],
+    ) -> Result<(), String> {
+        let declared = function.arguments.len();
+        let least = declared - usize::from(function.variadic != 0 && declared > 0);
+        let most = match usize::try_from(function.variadic) {
+            Ok(0) => Some(declared),
+            Ok(more) => Some(least + more),
+            Err(_) => None,
+        };
+        match arguments.len() < least || most.is_some_and(|most| arguments.len() > most) {
+            true => self.wrong(token, &count(self.text(token), declared, arguments)),
+            false => Ok(()),
+        }
+    }
+
+    fn check_types(
+        &self,
+        token: Token,
+        arguments: &[Value],
+        wanted: impl Fn(usize) -> Option<Type>,
+    ) -> Result<(), String> {
+        for (i, argument) in arguments.iter().enumerate() {
+            if let Some(wanted) = wanted(i).filter(|wanted| *wanted != argument.kind) {
+                let what = format!(
+                    "argument {} of {} is {}, and must be {}",
+                    i + 1,
+                    self.text(token),
+                    argument.kind.described(),
+                    wanted.described()
+                );
+                return self.wrong(token, &what);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(name: &str, wanted: usize, found: &[Value]) -> String {
+    format!("{name}() has {} arguments, and takes {wanted}", found.len())
+}
+
+fn unknown(name: &str) -> String {
+    match name {
+        "xrate" | "xincrease" | "xdelta" => {
+            format!(
+                "{name} is an extended function; the ruler needs --query.enable-x-functions for it"
+            )
+        }
+        _ => format!("this version of Thanos knows no function {name}"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Operators between expressions, and modifiers after them.
+
+use super::duration::Length;
+use super::number;
+use super::parser::{Form, Parser, Type, Value};
+use super::token::{Kind, Operator, Token, Word};
+
+/// What stands between an operator and its right side.
+#[derive(Debug, Default)]
+pub(super) struct Matching {
+    bool: bool,
+    on: bool,
+    labels: Vec<Vec<u8>>,
+    grouped: bool,
+    include: Vec<Vec<u8>>,
+}
+
+/// Operators and modifiers.
+impl Parser<'_> {
+    pub(super) fn matching(&mut self) -> Result<Matching, String> {
+        let mut matching = Matching {
+            bool: self.take(Kind::Word(Word::Bool)),
+            ..Matching::default()
+        };
+        matching.on = self.peek().kind == Kind::Word(Word::On);
+        if !self.take(Kind::Word(Word::On)) && !self.take(Kind::Word(Word::Ignoring)) {
+            return Ok(matching);
+        }
+        matching.labels = self.labels()?;
+        matching.grouped =
+            self.take(Kind::Word(Word::GroupLeft)) || self.take(Kind::Word(Word::GroupRight));
+        if matching.grouped && self.peek().kind == Kind::LeftParen {
+            matching.include = self.labels()?;
+        }
+        Ok(matching)
+    }
+
+    pub(super) fn binary(
+        &self,
+        token: Token,
+        operator: Operator,
+        matching: &Matching,
+        left: Type,
+        right: Type,
+    ) -> Result<Value, String> {
+        let vectors = left == Type::Vector && right == Type::Vector;
+        let scalars = left == Type::Scalar && right == Type::Scalar;
+        let both = |label| matching.on && matching.include.contains(label);
+        let wrong = match () {
+            () if matching.bool && !operator.compares() => "bool stands only after comparisons",
+            () if operator.compares() && !matching.bool && scalars => {
+                "scalars are compared with bool after the operator"
+            }
+            () if matching.labels.iter().any(both) => {
+                "a label stands in on() and in the group as well"
+            }
+            () if [left, right]
+                .iter()
+                .any(|t| !matches!(t, Type::Scalar | Type::Vector)) =>
+            {
+                "an operator takes scalars and instant vectors only"
+            }
+            () if !vectors && !matching.labels.is_empty() => {
+                "labels are matched only between two instant vectors"
+            }
+            () if operator.is_set() && !vectors => "and, or and unless take two instant vectors",
+            () if operator.is_set() && matching.grouped => {
+                "and, or and unless take no group_left or group_right"
+            }
+            () if scalars => return Ok(Value::of(Type::Scalar)),
+            () => return Ok(Value::of(Type::Vector)),
+        };
+        self.wrong(token, wrong)
+    }
+
+    pub(super) fn with_offset(&mut self, mut value: Value) -> Result<Value, String> {
+        let token = self.next();
+        let length = self.offset()?;
+        let modifiers = &mut value.modifiers;
+        match value.form {
+            Form::Other => {
+                return self.wrong(token, "offset follows only a selector or a subquery");
+            }
+            _ if modifiers.offset || modifiers.computed_offset => {
+                return self.wrong(token, "a second offset");
+            }
+            _ => {}
+        }
+        match length {
+            // Less than half a nanosecond is nothing.
+            Length::Seconds(seconds) => modifiers.offset = (seconds * 1e9).round() != 0.0,
+            Length::Computed => modifiers.computed_offset = true,
+        }
+        Ok(value)
+    }
+
+    pub(super) fn with_timestamp(&mut self, mut value: Value) -> Result<Value, String> {
+        let token = self.next();
+        if value.form == Form::Other {
+            return self.wrong(token, "@ follows only a selector or a subquery");
+        }
+        if value.modifiers.timestamp || value.modifiers.bound {
+            return self.wrong(token, "a second @");
+        }
+        if self.take(Kind::Word(Word::Bound)) {
+            self.expect(Kind::LeftParen, "start() or end()")?;
+            self.expect(Kind::RightParen, "start() or end()")?;
+            value.modifiers.bound = true;
+            return Ok(value);
+        }
+        if !self.take(Kind::Operator(Operator::Add)) {
+            self.take(Kind::Operator(Operator::Subtract));
+        }
+        let timestamp = self.next();
+        match timestamp.kind {
+            Kind::Number | Kind::Duration if number::is_timestamp(self.value(timestamp)?) => {
+                value.modifiers.timestamp = true;
+                Ok(value)
+            }
+            _ => self.unexpected(timestamp, "a timestamp, start() or end()"),
+        }
+    }
+
+    pub(super) fn with_range(&mut self, value: Value) -> Result<Value, String> {
+        let token = self.next();
+        self.positive()?;
+        if self.take(Kind::Colon) {
+            if !self.take(Kind::RightBracket) {
+                self.positive()?;
+                self.expect(Kind::RightBracket, "a closing bracket")?;
+            }
+            return match value.kind {
+                Type::Vector => Ok(Value::new(Type::Matrix, Form::Subquery)),
+                other => self.wrong(
+                    token,
+                    &format!(
+                        "a subquery of {}; it takes an instant vector",
+                        other.described()
+                    ),
+                ),
+            };
+        }
+        self.expect(Kind::RightBracket, "a colon or a closing bracket")?;
+        match value.form {
+            Form::Selector(_) if value.modifiers.offset || value.modifiers.timestamp => {
+                self.wrong(token, "a range after offset or @; write them after the range")
+            }
+            Form::Selector(_) => Ok(Value {
+                kind: Type::Matrix,
+                form: Form::Matrix,
+                modifiers: value.modifiers,
+            }),
+            _ => self.wrong(
+                token,
+                "a range of what is no selector; for other expressions write a subquery such as [5m:]",
+            ),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use super::matches_empty;
+
+#[test]
+fn what_matches_nothing() {
+    for pattern in [
+        "",
+        ".*",
+        "a*",
+        "a?",
+        "(a|)",
+        "a{0}",
+        "a{0,3}",
+        "^$",
+        "^",
+        "()",
+        "(?:)",
+        "\\A\\z",
+        "(?i)",
+        "(a*)+",
+        "(?i:a*)",
+        "a|b|",
+        "\\B",
+        "(a{0,2}){3}",
+    ] {
+        assert_eq!(matches_empty(pattern), Ok(true), "{pattern}");
+    }
+    for pattern in [
+        "a",
+        ".+",
+        "a+",
+        "a|b",
+        "[a-z]",
+        "[^a]",
+        "[]a]",
+        "[a-]",
+        "[-a]",
+        "a{2,}",
+        "{",
+        "a{,3}",
+        "a{x}",
+        "\\.",
+        "\\d+",
+        "\\pL",
+        "\\p{Greek}",
+        "[[:alpha:]_]",
+        "\\x41",
+        "\\x{1F600}",
+        "(?i)abc",
+        "(?P<a>b)",
+        "(?<a>b)",
+        "(?-i:a)",
+        "(?s-m)a",
+        "(?is:x)",
+        "\\b",
+        "a.b",
+        "a}b",
+        "a]b",
+        "[\\d.]",
+        "\\-",
+        "\\_",
+        "{a",
+        "a{01}",
+    ] {
+        assert_eq!(matches_empty(pattern), Ok(false), "{pattern}");
+    }
+}
+
+#[test]
+fn what_go_refuses() {
+    for pattern in [
+        "(",
+        ")",
+        "a)",
+        "(a",
+        "*",
+        "+a",
+        "?",
+        "a**",
+        "a+*",
+        "a*{2}",
+        "|*",
+        "(*)",
+        "[",
+        "[]",
+        "[a",
+        "[z-a]",
+        "\\",
+        "a\\",
+        "\\q",
+        "\\8",
+        "\\1",
+        "\\C",
+        "\\x",
+        "\\xg0",
+        "\\x{}",
+        "\\pX",
+        "\\p{Nope}",
+        "[[:nope:]]",
+        "(?=a)",
+        "(?!a)",
+        "(?<=a)",
+        "(?",
+        "(?P",
+        "(?z)",
+        "(?-)",
+        "(?i-)",
+        "(?P<>a)",
+        "(?P<a>b)(?P<a>b)",
+        "(?P<a",
+        "a{1001}",
+        "a{2,1}",
+        "(a{100}){100}",
+        "{2}",
+        "(?i)*",
+        "[a-\\d]",
+        "\\Q",
+    ] {
+        assert!(matches_empty(pattern).is_err(), "{pattern}");
+    }
+    assert!(matches_empty(&"(".repeat(10_000)).is_err());
+    assert!(matches_empty(&"a".repeat(1_000_000)).is_err());
+}
