@@ -31,7 +31,7 @@ pub struct Required<'a> {
     pub replicas: i32,
     /// Whether nothing works without it. `Available` asks for such workloads only.
     pub essential: bool,
-    /// What else is to be told of it, if anything.
+    /// What it waits for, if anything: until then it is not complete, whatever its pods are.
     pub note: String,
 }
 
@@ -150,6 +150,7 @@ impl Pods {
             none: counts.available_replicas == 0 && wanted > 0,
             essential: required.essential,
             all: current
+                && required.note.is_empty()
                 && counts.available_replicas >= wanted
                 && counts.updated_replicas >= wanted
                 && counts.replicas == counts.updated_replicas,
@@ -251,6 +252,29 @@ mod tests {
             .iter()
             .map(|(s, r)| ((*s).to_owned(), (*r).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn what_waits_is_not_complete() {
+        let mut conditions = Conditions::new(&[], None);
+        let required = Required {
+            name: "q",
+            replicas: 2,
+            essential: true,
+            note: "pods are replaced".to_owned(),
+        };
+        conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &[required]);
+        let all = conditions.finish();
+        let ready = all.iter().find(|c| c.type_ == READY).unwrap();
+        assert_eq!(
+            (ready.status.as_str(), ready.reason.as_str()),
+            ("False", "RollingOut")
+        );
+        assert!(
+            ready.message.ends_with("2/2 (pods are replaced)"),
+            "{}",
+            ready.message
+        );
     }
 
     #[test]
