@@ -3,6 +3,8 @@
 #
 #   hack/promql-table.sh           writes it
 #   hack/promql-table.sh --check   compares only
+#
+# The tables of older versions of Thanos were made with their Prometheus, and do not change any more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
