@@ -34,7 +34,7 @@ Options:
   --name NAME      name of the local cluster (demo)
   --image IMAGE    with --context: the image of thanos-query-controller, if the cluster is none of kind
                    and k3d. Those of the other controllers have their names in place of this one
-  --store-image IMAGE, --receive-image IMAGE
+  --store-image IMAGE, --receive-image IMAGE, --ruler-image IMAGE
                    with --image: the images of the other controllers, if their names are others
   --test-fixtures  into the cluster of KUBECONFIG, which hack/cluster.sh started: Prometheus Operator,
                    Prometheus, Alertmanager and the controllers of the debug build, then stop
@@ -46,10 +46,10 @@ usage_error() {
   exit 2
 }
 
-MODE=local NAME=demo CONTEXT='' IMAGE='' STORE_IMAGE='' RECEIVE_IMAGE='' KEEP='' FULL=''
+MODE=local NAME=demo CONTEXT='' IMAGE='' STORE_IMAGE='' RECEIVE_IMAGE='' RULER_IMAGE='' KEEP='' FULL=''
 while (($#)); do
   case $1 in
-    --context | --name | --image | --store-image | --receive-image)
+    --context | --name | --image | --store-image | --receive-image | --ruler-image)
       [[ -n ${2:-} ]] || usage_error "$1 needs a value"
       option=${1#--}
       option=${option//-/_}
@@ -77,10 +77,11 @@ fi
 if [[ -n $IMAGE ]]; then
   STORE_IMAGE=${STORE_IMAGE:-${IMAGE//thanos-query-controller/thanos-store-controller}}
   RECEIVE_IMAGE=${RECEIVE_IMAGE:-${IMAGE//thanos-query-controller/thanos-receive-controller}}
-  [[ $STORE_IMAGE != "$IMAGE" && $RECEIVE_IMAGE != "$IMAGE" ]] ||
-    usage_error "$IMAGE does not have thanos-query-controller in its name: say --store-image and --receive-image as well"
-elif [[ -n $STORE_IMAGE$RECEIVE_IMAGE ]]; then
-  usage_error "--store-image and --receive-image need --image"
+  RULER_IMAGE=${RULER_IMAGE:-${IMAGE//thanos-query-controller/thanos-ruler-controller}}
+  [[ $STORE_IMAGE != "$IMAGE" && $RECEIVE_IMAGE != "$IMAGE" && $RULER_IMAGE != "$IMAGE" ]] ||
+    usage_error "$IMAGE does not have thanos-query-controller in its name: say --store-image, --receive-image and --ruler-image as well"
+elif [[ -n $STORE_IMAGE$RECEIVE_IMAGE$RULER_IMAGE ]]; then
+  usage_error "--store-image, --receive-image and --ruler-image need --image"
 fi
 
 # A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.

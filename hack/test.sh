@@ -43,7 +43,8 @@ with_cluster() {
   local name=$1 features=$2
   shift 2
   step "build the controllers"
-  cargo build --quiet -p thanos-query-controller -p thanos-receive-controller -p thanos-store-controller
+  cargo build --quiet -p thanos-query-controller -p thanos-receive-controller \
+    -p thanos-ruler-controller -p thanos-store-controller
   step "cluster $name up $*"
   hack/cluster.sh up --name "$name" "$@"
   cluster=$name
@@ -110,7 +111,7 @@ prepare_api() {
 prepare_node() {
   # From an empty cluster to one that is empty again.
   local controller
-  for controller in thanos-query-controller thanos-receive-controller thanos-store-controller; do
+  for controller in thanos-{query,receive,ruler,store}-controller; do
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
       "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
   done

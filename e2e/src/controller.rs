@@ -50,6 +50,14 @@ pub const RECEIVE: Program = Program {
     workload: "StatefulSet",
 };
 
+/// The controller of ThanosRuler.
+pub const RULER: Program = Program {
+    name: "thanos-ruler-controller",
+    kind: "ThanosRuler",
+    plural: "thanosrulers",
+    workload: "StatefulSet",
+};
+
 impl Program {
     /// The binary under test.
     #[must_use]

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Puts the cluster into the state that the demo starts from.
 
-CONTROLLERS=(thanos-query-controller thanos-receive-controller thanos-store-controller)
+CONTROLLERS=(thanos-query-controller thanos-receive-controller thanos-ruler-controller thanos-store-controller)
 # Where their programs are.
 BINARIES=
 
@@ -12,6 +12,7 @@ image() { # CONTROLLER
   case $1 in
     thanos-query-controller) echo "${IMAGE:-$(tag "$1")}" ;;
     thanos-receive-controller) echo "${RECEIVE_IMAGE:-$(tag "$1")}" ;;
+    thanos-ruler-controller) echo "${RULER_IMAGE:-$(tag "$1")}" ;;
     thanos-store-controller) echo "${STORE_IMAGE:-$(tag "$1")}" ;;
   esac
 }

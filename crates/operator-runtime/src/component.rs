@@ -165,6 +165,11 @@ pub trait Component: Send + Sync + Sized + 'static {
         cluster: Cluster<'_>,
         it: &Arc<Self::Resource>,
     ) -> Self::Observed;
+    /// Whether a decision needs what was let go (see [`Related::held`]). The pass ends then, and
+    /// nothing is written: the next one has it.
+    fn is_incomplete(_: &Self::Observed) -> bool {
+        false
+    }
     /// What must be known of the permissions of others. Only the status may depend on the answers.
     fn questions(_: &Self::Observed) -> Vec<Question> {
         Vec::new()

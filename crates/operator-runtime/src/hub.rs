@@ -21,25 +21,28 @@ use crate::access::Access;
 use crate::component::{Cluster, Component};
 use crate::inquiry::Answers;
 use crate::ledger::{Ledger, Owner};
-use crate::related::{Spec, key_of};
+use crate::related::{Entry, Spec, key_of};
 use crate::view::{Change, View};
 
 /// A custom resource that may not fit its own schema: one bad object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
 
-/// For how long the counts of a custom resource's pods must stand still before its status tells
-/// them: a rollout changes them several times in a moment, and each would be a write.
+/// For how long what changes in heaps must stand still before a custom resource is looked at: a
+/// rollout changes counts of pods several times in a moment, and each would be a write.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// How long they may change until the status tells them all the same.
+/// How long it may change until the resource is looked at all the same.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Counts that change.
+/// Changes that still come.
 struct Gathering {
     /// The number of the latest change.
     latest: u64,
     until: Instant,
 }
+
+/// The purpose of the watch of custom resources.
+pub(crate) const RESOURCE: &str = "resource";
 
 /// Names a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +104,8 @@ pub struct Hub<C: Component> {
     store: Store<Guarded<C>>,
     queue: Mutex<Option<UnboundedSender<ObjectRef<Guarded<C>>>>>,
     unsynced: watch::Sender<BTreeSet<WatchId>>,
-    gathering: Mutex<BTreeMap<Owner, Gathering>>,
+    gathering: Mutex<BTreeMap<Key, Gathering>>,
+    lists: watch::Sender<u64>,
     /// What detection says, which is ahead of what is in effect.
     pub(crate) detected: watch::Receiver<Caps>,
     /// Notified by whoever meets a 403 or a missing kind.
@@ -130,6 +134,7 @@ impl<C: Component> Hub<C> {
             queue: Mutex::new(None),
             unsynced: watch::Sender::new(BTreeSet::new()),
             gathering: Mutex::default(),
+            lists: watch::Sender::new(0),
             detected,
             doubt,
         }
@@ -167,12 +172,13 @@ impl<C: Component> Hub<C> {
         self.wake(&Key::new(&owner.namespace, &owner.name));
     }
 
-    /// Queues the owner of a workload whose counts of pods changed, once they stand still.
-    pub(crate) fn wake_owner_soon(self: &Arc<Self>, owner: Owner) {
+    /// Queues a custom resource once no more of this kind comes for a moment: counts of pods, or
+    /// objects of a kind that come in heaps.
+    pub(crate) fn wake_soon(self: &Arc<Self>, key: Key) {
         let now = Instant::now();
         let (latest, wait) = {
             let mut all = lock(&self.gathering);
-            let gathering = all.entry(owner.clone()).or_insert(Gathering {
+            let gathering = all.entry(key.clone()).or_insert(Gathering {
                 latest: 0,
                 until: now + LONGEST,
             });
@@ -183,10 +189,10 @@ impl<C: Component> Hub<C> {
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             let mut all = lock(&hub.gathering);
-            if all.get(&owner).is_some_and(|g| g.latest == latest) {
-                all.remove(&owner);
+            if all.get(&key).is_some_and(|g| g.latest == latest) {
+                all.remove(&key);
                 drop(all);
-                hub.wake_owner(&owner);
+                hub.wake(&key);
             }
         });
     }
@@ -200,8 +206,9 @@ impl<C: Component> Hub<C> {
 
     /// Takes in changes of one view, and queues whom they concern.
     pub(crate) fn take_in<S: Extract>(
-        &self,
+        self: &Arc<Self>,
         spec: &Spec<C, S>,
+        gathered: bool,
         apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,
     ) {
         let mut state = self.state();
@@ -223,9 +230,52 @@ impl<C: Component> Hub<C> {
             })
         });
         drop(state);
-        concerned
-            .iter()
-            .for_each(|it| self.wake(&key_of(it.meta())));
+        for it in &concerned {
+            match gathered {
+                true => self.wake_soon(key_of(it.meta())),
+                false => self.wake(&key_of(it.meta())),
+            }
+        }
+    }
+
+    /// The facts as they are held: without their large part, if no custom resource wants it.
+    pub(crate) fn held<S: Extract>(
+        &self,
+        entry: &Entry<C, S>,
+        key: &Key,
+        facts: S::Facts,
+    ) -> S::Facts {
+        let Some(held) = &entry.held else {
+            return facts;
+        };
+        let state = self.state();
+        let mut all = self.store.state().into_iter();
+        let is_wanted = all.any(|it| {
+            let it = it.0.as_ref();
+            it.is_ok_and(|it| (held.wanted)(&state.views, it, key, &facts))
+        });
+        match is_wanted {
+            true => facts,
+            false => (held.without)(facts),
+        }
+    }
+
+    /// Has the kinds listed again of which a part was let go.
+    pub(crate) fn list_again(&self) {
+        self.lists.send_modify(|count| *count += 1);
+    }
+
+    /// Changes when kinds are to be listed again.
+    pub(crate) fn lists(&self) -> watch::Receiver<u64> {
+        self.lists.subscribe()
+    }
+
+    /// Waits for the first list of custom resources.
+    pub(crate) async fn resources_listed(&self) {
+        let mut open = self.unsynced.subscribe();
+        let listed = |open: &BTreeSet<WatchId>| !open.iter().any(|w| w.purpose == RESOURCE);
+        // The sender lives as long as the hub.
+        let _ = open.wait_for(listed).await;
     }
 
     /// Takes in a custom resource. Its own status coming back wakes nobody.

@@ -89,6 +89,20 @@ pub struct Spec<C: Component, S: Extract> {
     pub affects: Affects<C, S::Facts>,
 }
 
+/// Facts of which a part is large, and is held only for objects that some custom resource wants.
+pub struct Held<C: Component, F> {
+    /// Whether a custom resource wants the large part of an object's facts.
+    pub wanted: fn(&C::Views, &C::Resource, &Key, &F) -> bool,
+    /// The facts without it.
+    pub without: fn(F) -> F,
+}
+
+/// Where facts go, and how much of them.
+pub(crate) struct Entry<C: Component, S: Extract> {
+    pub spec: Spec<C, S>,
+    pub held: Option<Held<C, S::Facts>>,
+}
+
 /// A related kind.
 pub struct Related<C: Component> {
     /// Where it is served.
@@ -105,12 +119,19 @@ pub struct Related<C: Component> {
     pub dispensable: bool,
     /// The permission to read it is not part of the controller's own: who wants it grants it.
     pub granted_apart: bool,
+    /// Changes come in heaps, and each is a write: a custom resource is looked at once they stand
+    /// still for a moment.
+    pub gathered: bool,
     source: Box<dyn Source<C>>,
 }
 
 impl<C: Component> Related<C> {
     /// A kind that every cluster has.
     pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
+        Self::entered(resource, Entry { spec, held: None })
+    }
+
+    fn entered<S: Extract>(resource: ApiResource, entry: Entry<C, S>) -> Self {
         Self {
             resource,
             capability: None,
@@ -119,7 +140,8 @@ impl<C: Component> Related<C> {
             cluster_scoped: false,
             dispensable: false,
             granted_apart: false,
-            source: Box::new(Arc::new(spec)),
+            gathered: false,
+            source: Box::new(Arc::new(entry)),
         }
     }
 
@@ -129,6 +151,23 @@ impl<C: Component> Related<C> {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
         }
+    }
+
+    /// A kind of Prometheus Operator whose facts are large. The large part is let go where nobody
+    /// wants it. [`Component::is_incomplete`] asks for it when somebody does.
+    pub fn held<S: Extract>(kind: Kind, spec: Spec<C, S>, held: Held<C, S::Facts>) -> Self {
+        let held = Some(held);
+        Self {
+            capability: Some(kind),
+            ..Self::entered(kind.api_resource(), Entry { spec, held })
+        }
+    }
+
+    /// Marks a kind whose changes come in heaps.
+    #[must_use]
+    pub fn gathered(mut self) -> Self {
+        self.gathered = true;
+        self
     }
 
     /// Limits the watch to objects with these labels.
@@ -240,18 +279,18 @@ trait Source<C: Component>: Send + Sync {
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Component, S: Extract> Source<C> for Arc<Spec<C, S>> {
+impl<C: Component, S: Extract> Source<C> for Arc<Entry<C, S>> {
     fn load(&self, views: &mut C::Views, object: &Value) {
         let it = Watched::from(S::read(object));
-        (self.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
+        (self.spec.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
     }
 
     fn freeze(&self, views: &mut C::Views) {
-        (self.view_mut)(views).freeze();
+        (self.spec.view_mut)(views).freeze();
     }
 
     fn deny(&self, views: &mut C::Views) {
-        (self.view_mut)(views).deny();
+        (self.spec.view_mut)(views).deny();
     }
 
     fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::component::Component;
 use crate::feed::{self, Running, Watch};
-use crate::hub::{Hub, WatchId};
+use crate::hub::{Hub, RESOURCE, WatchId};
 use crate::metrics::Metrics;
 
 /// Where watches look, and the client they use. Each namespace has its own, since the watches that
@@ -129,7 +129,7 @@ impl<C: Component> Supervisor<C> {
         for scope in &self.scopes {
             if capability.is_none() {
                 let resource = ApiResource::erase::<C::Resource>(&());
-                let id = watch_id("resource", capability, &resource, scope);
+                let id = watch_id(RESOURCE, capability, &resource, scope);
                 let watch = self.watch(id, &resource, scope);
                 watches.push(feed::resources(self.hub.clone(), watch).boxed());
             }
@@ -163,6 +163,7 @@ impl<C: Component> Supervisor<C> {
                 let mut watch = self.watch(id, resource, scope);
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
+                watch.gathered = related.gathered;
                 watches.push(related.feed(self.hub.clone(), watch));
             }
         }
@@ -187,6 +188,7 @@ impl<C: Component> Supervisor<C> {
             resource: resource.clone(),
             cluster_scoped: false,
             dispensable: false,
+            gathered: false,
             config,
         }
     }

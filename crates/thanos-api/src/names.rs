@@ -37,7 +37,9 @@ pub mod label {
     pub const QUERY_API: &str = "operator.thanos.io/query-api";
     /// On a Service: the port `remote-write` takes samples; stateless rulers pick it up.
     pub const REMOTE_WRITE_API: &str = "operator.thanos.io/remote-write-api";
-    /// The value of the three labels above.
+    /// On a ConfigMap or PrometheusRule: rulers look at it.
+    pub const PROMETHEUS_RULE: &str = "operator.thanos.io/prometheus-rule";
+    /// The value of the four labels above.
     pub const TRUE: &str = "true";
     /// On a StoreAPI Service: one endpoint per pod (as without any of these four labels).
     pub const ENDPOINT: &str = "operator.thanos.io/endpoint";
@@ -78,6 +80,14 @@ pub mod annotation {
     /// once that configuration changed: a new value replaces the pods. On the StatefulSet: what it
     /// was when it became readable, which replaces nothing.
     pub const SECRETS_HASH: &str = "operator.thanos.io/secrets-hash";
+    /// Digest of the configuration in a ConfigMap that pods read when they start. On the pod template:
+    /// a new value replaces the pods.
+    pub const CONFIG_HASH: &str = "operator.thanos.io/config-hash";
+    /// On the StatefulSet of rulers: the ways to queriers that their configuration has, as scheme and
+    /// path. They stay when nobody is reached by them any more, so that nothing restarts for it.
+    pub const QUERIER_BLOCKS: &str = "operator.thanos.io/querier-blocks";
+    /// On the StatefulSet of rulers: the same for Alertmanagers.
+    pub const ALERTMANAGER_BLOCKS: &str = "operator.thanos.io/alertmanager-blocks";
     /// On a bridge: the Prometheus pod it serves, as `namespace/name`.
     pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
 }
@@ -102,9 +112,6 @@ pub mod former {
         pub remedy: &'static str,
     }
 
-    const LATER: &str = "what runs for them goes on, but no change to them takes effect: keep the \
-                         Go operator, and wait with this one, until there is a controller for them";
-
     /// All of them.
     pub const KINDS: [Kind; 5] = [
         Kind {
@@ -128,7 +135,8 @@ pub mod former {
         Kind {
             name: "ThanosRuler",
             controller: Some("thanos-ruler-controller"),
-            remedy: LATER,
+            remedy: "install thanos-ruler-controller as well. It makes StatefulSets of other names: \
+                     delete StatefulSet thanos-ruler-NAME afterwards, or every alert is sent twice",
         },
         Kind {
             name: "ThanosStore",
@@ -189,6 +197,14 @@ api_strings! {
         HashringStable = "HashringStable",
         /// Do pods follow when the configuration in their Secrets changes?
         SecretRotation = "SecretRotation",
+        /// Is every selected rule good, and mounted?
+        RulesAccepted = "RulesAccepted",
+        /// Have the rulers loaded what is mounted?
+        RulesLoaded = "RulesLoaded",
+        /// Is there an Alertmanager to tell, and a way to each?
+        AlertmanagersResolved = "AlertmanagersResolved",
+        /// Is there a querier to ask?
+        QueriersResolved = "QueriersResolved",
     }
 }
 
@@ -310,6 +326,30 @@ api_strings! {
         /// `HashringStable`: routers would not accept the hashring that the spec asks for; the
         /// message says why.
         Refused = "Refused",
+        /// `RulesAccepted`: every selected rule is mounted.
+        Accepted = "Accepted",
+        /// `RulesAccepted`: some groups are not mounted; `status.rejectedRules` says why.
+        SomeRejected = "SomeRejected",
+        /// `RulesAccepted`: no rule is selected.
+        NoRules = "NoRules",
+        /// `RulesAccepted`: a selector is malformed, or cannot be evaluated here.
+        InvalidSelector = "InvalidSelector",
+        /// `RulesAccepted`, `RulesLoaded`: PrometheusRules cannot be read; those that are mounted stay.
+        RulesUnknown = "RulesUnknown",
+        /// `RulesLoaded`: every ruler has loaded what is mounted.
+        Loaded = "Loaded",
+        /// `RulesLoaded`: rulers are about to load what is mounted.
+        Loading = "Loading",
+        /// `RulesLoaded`: a ruler refused what is mounted, and goes on with the rules before.
+        ReloadFailed = "ReloadFailed",
+        /// `RulesLoaded`: a ruler cannot be asked by this controller.
+        NotAsked = "NotAsked",
+        /// `AlertmanagersResolved`: there is none to tell.
+        NoAlertmanagers = "NoAlertmanagers",
+        /// `AlertmanagersResolved`: the spec says that nobody is to be told.
+        NobodyTold = "NobodyTold",
+        /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.
+        NoQueriers = "NoQueriers",
         /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
         Watched = "Watched",
         /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.
@@ -328,6 +368,10 @@ api_strings! {
         Resharding = "Resharding",
         /// A hashring changes: the step that begins.
         Hashring = "Hashring",
+        /// The ways in which queriers or Alertmanagers are reached restart the rulers.
+        ConfigurationChanged = "ConfigurationChanged",
+        /// On a PrometheusRule: a group of it is not mounted.
+        RuleRejected = "RuleRejected",
     }
 }
 

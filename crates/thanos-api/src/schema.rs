@@ -395,6 +395,41 @@ pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
+/// Where an Alertmanager is, as Thanos takes it.
+const ALERTMANAGER: (&str, &str) = (
+    "self.matches('^((dns|dnssrv|dnssrvnoa)[+])?https?://[a-zA-Z0-9_.:%\\\\[\\\\]-]+(/[^ ?#]*)?$')",
+    "must be a URL such as http://alertmanager.example.com:9093/prefix, or one that is resolved to all its addresses, such as dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc",
+);
+
+/// The URL of one Alertmanager, or nothing.
+pub(crate) fn alertmanager_url(_: &mut SchemaGenerator) -> Schema {
+    let rule = format!("self == '' || {}", ALERTMANAGER.0);
+    optional(ruled(1024, &rule, ALERTMANAGER.1))
+}
+
+/// URLs of Alertmanagers.
+pub(crate) fn alertmanager_urls(_: &mut SchemaGenerator) -> Schema {
+    list(32, ruled(1024, ALERTMANAGER.0, ALERTMANAGER.1))
+}
+
+/// The key of a label of a Kubernetes object.
+pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        317,
+        "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$')",
+        "must be the key of a label, such as operator.thanos.io/tenant",
+    ))
+}
+
+/// A host name.
+pub(crate) fn host_name(_: &mut SchemaGenerator) -> Schema {
+    optional(ruled(
+        253,
+        "self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$')",
+        "must be a host name such as alertmanager.example.com",
+    ))
+}
+
 /// A point in time: an RFC 3339 timestamp, or a duration that is counted from now.
 pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(

@@ -16,6 +16,8 @@ pub mod pod;
 pub mod policy;
 pub mod probes;
 pub mod quantity;
+pub mod query_api;
+pub mod reloader;
 pub mod remote_write;
 mod scheduling;
 mod security;

@@ -44,6 +44,8 @@ pub struct Pod<'a> {
     pub claimed: &'static [&'static str],
     /// Their mounts.
     pub mounts: Vec<VolumeMount>,
+    /// Containers beside it that the operator needs.
+    pub sidecars: Vec<Container>,
     /// Annotations that the operator needs.
     pub annotations: Map,
     /// Startup probe, for programs that read a lot before they are ready.
@@ -154,6 +156,7 @@ impl Pod<'_> {
             ..Default::default()
         };
         let mut containers = vec![main];
+        containers.extend(self.sidecars);
         let field = at("additionalContainers");
         let additional = more.additional_containers.as_deref();
         unique::append(&mut containers, additional, &field, "name", |c| {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use thanos_api::v1alpha1::{ThanosQuery, ThanosReceive, ThanosStore};
+use thanos_api::v1alpha1::{ThanosQuery, ThanosReceive, ThanosRuler, ThanosStore};
 
 use crate::yaml;
 
@@ -12,10 +12,15 @@ const MAX_BYTES: usize = 200 * 1024;
 
 /// Path (from the root of the repository) and content of each definition.
 pub fn files() -> anyhow::Result<Vec<(String, String)>> {
-    [ThanosQuery::crd(), ThanosReceive::crd(), ThanosStore::crd()]
-        .into_iter()
-        .map(file)
-        .collect()
+    [
+        ThanosQuery::crd(),
+        ThanosReceive::crd(),
+        ThanosRuler::crd(),
+        ThanosStore::crd(),
+    ]
+    .into_iter()
+    .map(file)
+    .collect()
 }
 
 fn file(crd: CustomResourceDefinition) -> anyhow::Result<(String, String)> {

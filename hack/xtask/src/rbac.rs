@@ -18,6 +18,7 @@ pub fn files() -> Result<Vec<(String, String)>> {
     let controllers = [
         controller::<thanos_query_controller::QueryController>()?,
         controller::<thanos_receive_controller::ReceiveController>()?,
+        controller::<thanos_ruler_controller::RulerController>()?,
         controller::<thanos_store_controller::StoreController>()?,
     ];
     Ok(controllers.into_iter().flatten().collect())

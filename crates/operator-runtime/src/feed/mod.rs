@@ -35,6 +35,8 @@ pub struct Watch {
     pub cluster_scoped: bool,
     /// Decisions can do without the kind where it may not be read.
     pub dispensable: bool,
+    /// Changes of the kind come in heaps.
+    pub gathered: bool,
     /// Selector and list strategy.
     pub config: watcher::Config,
 }
@@ -153,7 +155,7 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
         };
         match touched {
             Some(Wake::Now(owner)) => hub.wake_owner(&owner),
-            Some(Wake::Soon(owner)) => hub.wake_owner_soon(owner),
+            Some(Wake::Soon(owner)) => hub.wake_soon(Key::new(owner.namespace, owner.name)),
             None => {}
         }
     }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::Watch;
 use crate::component::Component;
 use crate::hub::Hub;
-use crate::related::{Spec, Watched, key_of};
+use crate::related::{Entry, Watched, key_of};
 use crate::view::{Changes, View};
 
 /// How long the deletion of an optional kind's object is held back: when a definition is deleted,
@@ -39,19 +39,27 @@ pub const SETTLE: Duration = Duration::from_secs(5);
 const DENIED: Duration = Duration::from_secs(600);
 
 /// Feeds a view.
-pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, spec: Arc<Spec<C, S>>, watch: Watch)
+pub(crate) async fn related<C, S>(hub: Arc<Hub<C>>, entry: Arc<Entry<C, S>>, watch: Watch)
 where
     C: Component,
     S: Extract,
 {
+    if entry.held.is_some() {
+        // What nobody wants yet would be let go, and had to be listed again.
+        hub.resources_listed().await;
+    }
     let api: Api<Watched<S>> = watch.api();
-    let mut events = watch_objects(api, watch.config.clone())
-        .default_backoff()
-        .boxed();
+    let begin = || {
+        watch_objects(api.clone(), watch.config.clone())
+            .default_backoff()
+            .boxed()
+    };
+    let mut lists = hub.lists();
+    let mut events = begin();
     let mut feed = Feed {
         hub,
-        spec,
-        watch,
+        entry,
+        watch: watch.clone(),
         listing: BTreeMap::new(),
         held: BTreeMap::new(),
         thaw: None,
@@ -67,6 +75,7 @@ where
                 }
                 Some(Err(error)) => feed.watch.interrupted(&feed.hub, &error),
             },
+            Ok(()) = lists.changed(), if feed.entry.held.is_some() => events = begin(),
             () = sleep_to(feed.due()) => feed.time_is_up(Instant::now()),
         }
     }
@@ -74,7 +83,7 @@ where
 
 struct Feed<C: Component, S: Extract> {
     hub: Arc<Hub<C>>,
-    spec: Arc<Spec<C, S>>,
+    entry: Arc<Entry<C, S>>,
     watch: Watch,
     /// The list under way.
     listing: BTreeMap<Key, S::Facts>,
@@ -98,7 +107,9 @@ impl<C: Component, S: Extract> Feed<C, S> {
         match event {
             Event::Init => self.listing.clear(),
             Event::InitApply(it) => {
-                self.listing.insert(key_of(&it.metadata), it.facts);
+                let key = key_of(&it.metadata);
+                let facts = self.hub.held(&self.entry, &key, it.facts);
+                self.listing.insert(key, facts);
             }
             Event::InitDone => {
                 self.listed();
@@ -111,7 +122,8 @@ impl<C: Component, S: Extract> Feed<C, S> {
                     thaw.back.insert(key.clone());
                     thaw.due = thaw.latest.min(Instant::now() + SETTLE);
                 }
-                self.change(|view| view.change(&key, Some(it.facts)).into_iter().collect());
+                let facts = self.hub.held(&self.entry, &key, it.facts);
+                self.change(|view| view.change(&key, Some(facts)).into_iter().collect());
             }
             Event::Delete(it) => {
                 let key = key_of(&it.metadata);
@@ -139,7 +151,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
             return;
         }
         let now = Instant::now();
-        if (self.spec.view)(&self.hub.state().views).is_frozen() {
+        if (self.entry.spec.view)(&self.hub.state().views).is_frozen() {
             let latest = now + THAW;
             self.held.clear();
             self.thaw = Some(Thaw {
@@ -153,7 +165,8 @@ impl<C: Component, S: Extract> Feed<C, S> {
             });
         } else {
             // A list can be empty for the same reason as single deletions come.
-            let missing = (self.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
+            let missing =
+                (self.entry.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
             self.held.retain(|key, _| !listed.contains_key(key));
             for key in missing {
                 self.held.entry(key).or_insert(now);
@@ -184,7 +197,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
     /// How long deletions are held back.
     fn hold(&self) -> Duration {
         let state = self.hub.state();
-        let mut items = (self.spec.view)(&state.views).items().keys();
+        let mut items = (self.entry.spec.view)(&state.views).items().keys();
         let namespace = self.watch.id.namespace.as_deref();
         let stays = |key: &Key| {
             namespace.is_none_or(|n| n == key.namespace) && !self.held.contains_key(key)
@@ -218,7 +231,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
 
     /// Decisions can do without this kind, and have to.
     fn do_without(&self) {
-        let is_new = (self.spec.view_mut)(&mut self.hub.state().views).deny();
+        let is_new = (self.entry.spec.view_mut)(&mut self.hub.state().views).deny();
         // Said once: a namespaced installation is to stay as it is.
         if is_new {
             let kind = &self.watch.id.kind;
@@ -228,6 +241,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
     }
 
     fn change(&self, apply: impl FnOnce(&mut View<S::Facts>) -> Changes<S::Facts>) {
-        self.hub.take_in(&self.spec, apply);
+        self.hub
+            .take_in(&self.entry.spec, self.watch.gathered, apply);
     }
 }

@@ -36,6 +36,10 @@ const REJECTED_RETRY: Duration = Duration::from_secs(300);
 /// The soonest that a resource is looked at again for no other reason than the time.
 const SOONEST: Duration = Duration::from_secs(1);
 
+/// How long until a list is asked for again that has not brought what a decision needs. What it
+/// brings wakes the resource sooner.
+const LISTED: Duration = Duration::from_secs(10);
+
 /// How often an optional kind may be refused before it is told: by then it is detected as gone, or
 /// something else is wrong.
 const DOUBTS: u32 = 3;
@@ -110,6 +114,10 @@ async fn run<C: Component>(
     };
 
     let paused = C::paused(resource);
+    if !paused && C::is_incomplete(&seen) {
+        cx.hub.list_again();
+        return (Action::requeue(LISTED), PassResult::Requeue);
+    }
     if !paused && inquire(cx, &C::inquiries(&seen)).await {
         let state = cx.hub.state();
         seen = cx.component.observe(&state.views, state.cluster(), &it);

@@ -14,6 +14,8 @@ mod options;
 mod query;
 mod receive;
 mod receive_status;
+mod ruler;
+mod ruler_status;
 mod stateful;
 mod status;
 mod store;
@@ -38,6 +40,15 @@ pub use receive::{
     TsdbConfig,
 };
 pub use receive_status::{HashringProgress, HashringStep, MAX_NAMED_MEMBERS, ThanosReceiveStatus};
+pub use ruler::{
+    AlertmanagerTls, Alertmanagers, DEFAULT_TENANT_IDENTIFIER, DEFAULT_TENANT_SPECIFIER, RuleMode,
+    RuleTenancyConfig, RulerMode, RulerModeType, StatefulMode, StatelessMode, ThanosRuler,
+    ThanosRulerSpec,
+};
+pub use ruler_status::{
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, RejectedRule, RuleCounts,
+    RuleOverlap, ThanosRulerStatus,
+};
 pub use stateful::{
     ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,
     StatefulSetFields, StatefulSetStatus, StorageConfig,

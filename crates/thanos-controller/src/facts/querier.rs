@@ -51,6 +51,10 @@ struct Status {
 pub struct QuerierFacts {
     /// Where it lists its endpoints, if it is ready: only then it answers queries.
     pub stores: Option<String>,
+    /// Name of the custom resource.
+    pub owner: String,
+    /// The path under which it serves its API: empty, or with a slash at its begin and none at its end.
+    pub prefix: String,
 }
 
 impl Extract for QuerierObject {
@@ -73,7 +77,12 @@ impl Extract for QuerierObject {
             let host = std::net::SocketAddr::new(ip, port);
             format!("http://{host}{prefix}/api/v1/stores")
         });
-        (metadata.identity(), QuerierFacts { stores })
+        let facts = QuerierFacts {
+            stores,
+            owner: metadata.owner(),
+            prefix,
+        };
+        (metadata.identity(), facts)
     }
 }
 

@@ -151,6 +151,7 @@ fn add(
         liveness: probes::liveness(),
         // A bridge goes away when a sidecar takes over, and queriers learn that from the endpoint
         // file within seconds; until then it answers.
+        sidecars: Vec::new(),
         drain_seconds: 30,
         grace_seconds: 90,
     };

@@ -128,6 +128,7 @@ fn pod<'a>(
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),
+        sidecars: Vec::new(),
         drain_seconds: 10,
         grace_seconds: 150,
     })

@@ -159,6 +159,7 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),
+        sidecars: Vec::new(),
         drain_seconds: 10,
         grace_seconds: 150,
     })

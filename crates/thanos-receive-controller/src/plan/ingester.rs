@@ -254,6 +254,7 @@ fn pod<'a>(
         startup: Some(probes::startup(STARTUP_MINUTES)),
         readiness: probes::readiness(),
         liveness: probes::liveness(),
+        sidecars: Vec::new(),
         drain_seconds: DRAIN_SECONDS,
         grace_seconds: spec
             .stateful

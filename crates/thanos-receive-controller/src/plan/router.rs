@@ -148,6 +148,7 @@ fn template(
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),
+        sidecars: Vec::new(),
         drain_seconds: DRAIN_SECONDS,
         grace_seconds: 60,
     }

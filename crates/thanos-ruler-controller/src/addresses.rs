@@ -1,0 +1,257 @@
+//! Addresses that rulers read from files while they run. Pure.
+//!
+//! Scheme, path and TLS they read only when they start: each combination is a block of their
+//! configuration, with a file of addresses of its own. A block stays when its last address goes, so
+//! rulers restart only for a combination that was never there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use promop_compat::model::Key;
+use thanos_workload::FieldError;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How an API is reached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Whether by HTTPS.
+    pub https: bool,
+    /// Path before that of the API: empty, or with a slash at its begin and none at its end.
+    pub prefix: String,
+}
+
+impl Way {
+    /// How almost everything is reached. The block for it is there from the start.
+    pub const USUAL: Self = Self {
+        https: false,
+        prefix: String::new(),
+    };
+
+    /// The scheme of URLs.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        match self.https {
+            true => "https",
+            false => "http",
+        }
+    }
+
+    /// The name of the file with the addresses of `what`.
+    #[must_use]
+    pub fn file(&self, what: &str) -> String {
+        let scheme = self.scheme();
+        match self.prefix.as_str() {
+            "" => format!("{what}-{scheme}.json"),
+            prefix => {
+                let hash = xxh3_64(prefix.as_bytes()) as u32;
+                format!("{what}-{scheme}-{hash:08x}.json")
+            }
+        }
+    }
+
+    /// From what [`Display`](fmt::Display) gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, prefix) = text.split_once(':')?;
+        let prefix = prefix.to_owned();
+        match scheme {
+            "http" => Some(Self {
+                https: false,
+                prefix,
+            }),
+            "https" => Some(Self {
+                https: true,
+                prefix,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// As an annotation remembers it: `https:/prefix`.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.scheme(), self.prefix)
+    }
+}
+
+/// Whom rulers ask or tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// How it is reached.
+    pub way: Way,
+    /// Host and port, as Thanos takes them: with `dns+` before a name that is several.
+    pub address: String,
+    /// The Alertmanager or Service that led here, if one did.
+    pub resource: Option<Key>,
+}
+
+impl Target {
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let Self { way, address, .. } = self;
+        let (lookup, host) = match address.split_once('+') {
+            Some((lookup, host)) => (format!("{lookup}+"), host),
+            None => (String::new(), address.as_str()),
+        };
+        format!("{lookup}{}://{host}{}", way.scheme(), way.prefix)
+    }
+
+    /// The Alertmanager of a URL as `--alertmanagers.url` takes it. `field` is the path of the field
+    /// that holds it.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn of_url(url: &str, field: &str) -> Result<Self, FieldError> {
+        let wrong = |why: &str| {
+            FieldError::new(
+                field,
+                format!(
+                    "`{url}` {why}; write one such as http://alertmanager.example.com:9093/prefix, or \
+                     dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc for all addresses of a name"
+                ),
+            )
+        };
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| wrong("has no scheme"))?;
+        let (lookup, scheme) = match scheme.split_once('+') {
+            Some((lookup, scheme)) => (Some(lookup), scheme),
+            None => (None, scheme),
+        };
+        let https = match scheme {
+            "http" => false,
+            "https" => true,
+            _ => return Err(wrong("has a scheme other than http and https")),
+        };
+        let (host, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, ""),
+        };
+        if host.is_empty() || host.contains(['@', ' ', '?', '#']) {
+            return Err(wrong("has no plain host"));
+        }
+        let address = match lookup {
+            None => host.to_owned(),
+            // Names with several addresses have no default port in files.
+            Some("dns") if !has_port(host) => format!("dns+{host}:9093"),
+            Some(lookup @ ("dns" | "dnssrv" | "dnssrvnoa")) => format!("{lookup}+{host}"),
+            Some(_) => return Err(wrong("has an unknown lookup before its scheme")),
+        };
+        let prefix = path.trim_end_matches('/').to_owned();
+        Ok(Self {
+            way: Way { https, prefix },
+            address,
+            resource: None,
+        })
+    }
+}
+
+fn has_port(host: &str) -> bool {
+    // The colons of an IPv6 address are in brackets.
+    let after = host.rsplit(']').next().unwrap_or(host);
+    after.contains(':')
+}
+
+/// The blocks of the configuration: those in use, those that were, and the usual one.
+#[must_use]
+pub fn blocks(targets: &[Target], before: &BTreeSet<Way>) -> BTreeSet<Way> {
+    let now = targets.iter().map(|target| target.way.clone());
+    now.chain(before.iter().cloned())
+        .chain([Way::USUAL])
+        .collect()
+}
+
+/// The files with the addresses, one for each block.
+#[must_use]
+pub fn files(what: &str, blocks: &BTreeSet<Way>, targets: &[Target]) -> BTreeMap<String, String> {
+    let of_block = |way: &Way| {
+        let targets = targets.iter().filter(|target| target.way == *way);
+        let addresses: BTreeSet<&str> = targets.map(|t| t.address.as_str()).collect();
+        addresses
+    };
+    blocks
+        .iter()
+        .map(|way| (way.file(what), target_file(&of_block(way))))
+        .collect()
+}
+
+/// A file with addresses, as Thanos reads them while it runs.
+fn target_file(addresses: &BTreeSet<&str>) -> String {
+    format!("{}\n", serde_json::json!([{"targets": addresses}]))
+}
+
+/// A text in YAML.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(url: &str) -> Target {
+        Target::of_url(url, "spec.alertmanagerURL").unwrap()
+    }
+
+    #[test]
+    fn urls_as_thanos_takes_them() {
+        let cases = [
+            ("http://am:9093", "http:", "am:9093"),
+            ("https://am.example.com", "https:", "am.example.com"),
+            ("http://am:9093/a/b/", "http:/a/b", "am:9093"),
+            ("dns+http://am", "http:", "dns+am:9093"),
+            ("dns+http://[::1]", "http:", "dns+[::1]:9093"),
+            ("dns+http://[::1]:80", "http:", "dns+[::1]:80"),
+            (
+                "dnssrv+https://_web._tcp.am.ns.svc/x",
+                "https:/x",
+                "dnssrv+_web._tcp.am.ns.svc",
+            ),
+        ];
+        for (url, way, address) in cases {
+            let target = of(url);
+            assert_eq!(
+                (target.way.to_string().as_str(), target.address.as_str()),
+                (way, address)
+            );
+            assert_eq!(Way::parse(way), Some(target.way));
+        }
+        assert_eq!(of("dns+https://am/x/").url(), "dns+https://am:9093/x");
+        assert_eq!(of("http://am:9093").url(), "http://am:9093");
+    }
+
+    #[test]
+    fn what_is_no_url_is_told_with_its_field() {
+        for url in [
+            "am:9093",
+            "//am",
+            "ftp://am",
+            "http://",
+            "http://u:p@am",
+            "srv+http://am",
+        ] {
+            let error = Target::of_url(url, "spec.alertmanagerURL").unwrap_err();
+            assert_eq!(error.field, "spec.alertmanagerURL");
+            assert!(error.message.contains(url), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_block_stays_when_its_targets_go() {
+        let https = of("https://am/x");
+        let first = blocks(std::slice::from_ref(&https), &BTreeSet::new());
+        assert_eq!(first, BTreeSet::from([Way::USUAL, https.way.clone()]));
+        let later = blocks(&[], &first);
+        assert_eq!(later, first);
+        assert_eq!(
+            files("x", &later, &[])[&https.way.file("x")],
+            "[{\"targets\":[]}]\n"
+        );
+        assert_eq!(
+            files("x", &first, std::slice::from_ref(&https))[&https.way.file("x")],
+            "[{\"targets\":[\"am\"]}]\n"
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! Whom rulers tell of alerts, as their configuration says it. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::addresses::{Way, quoted};
+
+/// What the files with the addresses are named after.
+pub const FILES: &str = "alertmanagers";
+
+/// How the certificates of Alertmanagers are trusted, as Thanos takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// The file with the certificate authority.
+    pub ca_file: Option<String>,
+    /// The name that certificates must have.
+    pub server_name: Option<String>,
+    /// Whether any certificate is accepted.
+    pub skip_verify: bool,
+}
+
+/// The configuration file. `folder` is where the files with the addresses are.
+#[must_use]
+pub fn config(blocks: &BTreeSet<Way>, trust: &Trust, folder: &str) -> String {
+    let mut text = "alertmanagers:\n".to_owned();
+    for way in blocks {
+        text += &format!("- scheme: {}\n", way.scheme());
+        if !way.prefix.is_empty() {
+            text += &format!("  path_prefix: {}\n", quoted(&way.prefix));
+        }
+        text += &format!(
+            "  api_version: v2\n  file_sd_configs:\n  - files: [{}]\n    refresh_interval: 30s\n",
+            quoted(&format!("{folder}/{}", way.file(FILES)))
+        );
+        if way.https && *trust != Trust::default() {
+            text += "  http_config:\n    tls_config:\n";
+            if let Some(file) = &trust.ca_file {
+                text += &format!("      ca_file: {}\n", quoted(file));
+            }
+            if let Some(name) = &trust.server_name {
+                text += &format!("      server_name: {}\n", quoted(name));
+            }
+            if trust.skip_verify {
+                text += "      insecure_skip_verify: true\n";
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addresses::{Target, blocks};
+
+    #[test]
+    fn the_way_to_trust_is_said_of_https_only() {
+        let trust = Trust {
+            ca_file: Some("/ca".into()),
+            ..Trust::default()
+        };
+        let usual = BTreeSet::from([Way::USUAL]);
+        assert!(!config(&usual, &trust, "/t").contains("tls_config"));
+        let both = blocks(&[Target::of_url("https://am", "x").unwrap()], &usual);
+        assert!(config(&both, &trust, "/t").contains("      ca_file: \"/ca\"\n"));
+    }
+}

@@ -1,0 +1,86 @@
+//! What is read of the objects that only a ThanosRuler depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::extract::Extract;
+use promop_compat::model::Labels;
+use serde::Deserialize;
+use thanos_api::names::annotation;
+use thanos_controller::facts::{Meta, SetFacts, SetObject};
+
+use crate::addresses::Way;
+
+/// A StatefulSet of rulers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct RulerSetObject(SetObject);
+
+/// What decisions need to know of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RulerSetFacts {
+    /// What every StatefulSet has.
+    pub set: SetFacts,
+    /// The blocks in the configuration of queriers.
+    pub queriers: BTreeSet<Way>,
+    /// The blocks in the configuration of Alertmanagers.
+    pub alertmanagers: BTreeSet<Way>,
+}
+
+impl Extract for RulerSetObject {
+    type Facts = RulerSetFacts;
+
+    fn into_parts(self) -> (ObjectMeta, RulerSetFacts) {
+        let Self(object) = self;
+        let ways = |annotation: &str| {
+            let text = object.annotations().get(annotation);
+            text.into_iter()
+                .flat_map(|text| text.split(' '))
+                .filter_map(Way::parse)
+                .collect()
+        };
+        let queriers = ways(annotation::QUERIER_BLOCKS);
+        let alertmanagers = ways(annotation::ALERTMANAGER_BLOCKS);
+        let (identity, set) = object.into_parts();
+        let facts = RulerSetFacts {
+            set,
+            queriers,
+            alertmanagers,
+        };
+        (identity, facts)
+    }
+}
+
+/// A ConfigMap with rule files.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RuleFileObject {
+    metadata: Meta,
+    data: BTreeMap<String, String>,
+}
+
+/// What decisions need to know of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleFileFacts {
+    /// UID.
+    pub uid: String,
+    /// Labels.
+    pub labels: Labels,
+    /// The files by name.
+    pub data: BTreeMap<String, Arc<str>>,
+}
+
+impl Extract for RuleFileObject {
+    type Facts = RuleFileFacts;
+
+    fn into_parts(self) -> (ObjectMeta, RuleFileFacts) {
+        let Self { metadata, data } = self;
+        let facts = RuleFileFacts {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            labels: metadata.labels.clone(),
+            data: data.into_iter().map(|(k, v)| (k, v.into())).collect(),
+        };
+        (metadata.identity(), facts)
+    }
+}

@@ -1,0 +1,85 @@
+//! Whether rulers run, and run what they should, as their pods say. Pure.
+
+use std::collections::BTreeMap;
+
+use operator_runtime::Answers;
+use thanos_api::names::Reason;
+use thanos_controller::facts::{PodFacts, PodState};
+use thanos_controller::secrets::Content;
+use thanos_controller::trouble::trouble;
+use thanos_controller::volumes::Answer;
+
+use crate::rules::loaded::{self, Loaded};
+
+/// The condition `RulesLoaded`. `known` is whether anybody knows what is mounted.
+#[must_use]
+pub fn loaded(
+    pods: &BTreeMap<String, &PodFacts>,
+    answers: &Answers,
+    expected: &str,
+    known: bool,
+) -> Answer {
+    if !known {
+        let message = "PrometheusRules cannot be read now: rulers go on with those that they have";
+        return (None, Reason::RulesUnknown, message.to_owned());
+    }
+    let ready: Vec<_> = pods.iter().filter(|(_, pod)| pod.ready).collect();
+    let of = |wanted: Loaded| {
+        let all = ready.iter();
+        let pods = all.filter(|(_, pod)| loaded::loaded(pod, answers, expected) == wanted);
+        let names: Vec<&str> = pods.map(|(name, _)| name.as_str()).collect();
+        names
+    };
+    let (failed, late, silent) = (of(Loaded::Failed), of(Loaded::NotYet), of(Loaded::Silent));
+    if let Some(first) = failed.first() {
+        let message = format!(
+            "{} could not load the rules that are mounted, and goes on with those before; \
+             its log says why: kubectl logs {first} -c thanos-rule | grep 'reload rules'",
+            failed.join(", ")
+        );
+        return (Some(false), Reason::ReloadFailed, message);
+    }
+    if !late.is_empty() {
+        let message = format!("{} will load the newest rules soon", late.join(", "));
+        return (None, Reason::Loading, message);
+    }
+    if !silent.is_empty() {
+        let message = format!(
+            "{} cannot be asked by this controller; does a NetworkPolicy keep it out of port 9090?",
+            silent.join(", ")
+        );
+        return (None, Reason::NotAsked, message);
+    }
+    match ready.is_empty() {
+        true => (None, Reason::Loading, "no pod is ready yet".to_owned()),
+        false => (Some(true), Reason::Loaded, String::new()),
+    }
+}
+
+/// The condition `ObjectStorageReady`: whether pods run with all that they read at their start.
+#[must_use]
+pub fn pods(
+    pods: &BTreeMap<String, &PodFacts>,
+    unmounted: &BTreeMap<&str, &str>,
+    content: &Content,
+) -> Answer {
+    if let Content::Missing(missing) = content {
+        return (Some(false), Reason::SecretMissing, missing.clone());
+    }
+    let mut troubles = pods
+        .iter()
+        .filter_map(|(name, pod)| trouble(name, pod, unmounted.get(pod.uid.as_str()).copied()));
+    if let Some((reason, message)) = troubles.next() {
+        return (Some(false), reason, message);
+    }
+    let is_late = |pod: &&&PodFacts| !pod.ready && pod.state != PodState::Going;
+    match pods.values().filter(is_late).count() {
+        0 if pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+        0 => (Some(true), Reason::Configured, String::new()),
+        late => (
+            None,
+            Reason::Syncing,
+            format!("{late} pods are not ready yet"),
+        ),
+    }
+}

@@ -1,0 +1,16 @@
+//! The controller of ThanosRuler resources.
+
+use std::process::ExitCode;
+
+use operator_runtime::cli;
+use thanos_ruler_controller::RulerController;
+use thanos_ruler_controller::preflight::extra;
+
+fn main() -> anyhow::Result<ExitCode> {
+    cli::main(
+        "Runs ThanosRuler resources",
+        env!("CARGO_PKG_VERSION"),
+        RulerController::new,
+        extra,
+    )
+}

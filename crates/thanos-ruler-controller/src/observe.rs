@@ -1,0 +1,305 @@
+//! From views to what a plan and a status are made of. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use operator_runtime::{Cluster, Inquiry, Invalid, Monitored, Monitoring, View};
+use promop_compat::alertmanagers as operated;
+use promop_compat::caps::{Gate, Kind};
+use promop_compat::model::{Key, Labels};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::rules::Evaluators;
+use thanos_api::v1alpha1::ThanosRuler;
+use thanos_controller::facts::PodFacts;
+use thanos_controller::secrets::{Content, content};
+use thanos_controller::trouble::unscheduled;
+use thanos_controller::views::{is_of, of, unmounted};
+use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_rules::Dialect;
+use thanos_workload::{FieldError, image, integration, ports, remote_write};
+
+use crate::addresses::{Target, Way};
+use crate::health;
+use crate::observed::Observed;
+use crate::plan::{self, identity};
+use crate::queriers::{self, Queriers};
+use crate::request::Request;
+use crate::rules::collect::{Collected, World, collect};
+use crate::rules::loaded;
+use crate::secrets;
+use crate::views::Views;
+use crate::{RulerController, Seen};
+
+/// What a user can do about volumes.
+const REMEDIES: Remedies = Remedies {
+    no_class: "make a new ThanosRuler that names one in spec.storage.storageClass",
+    no_growth: "make a new ThanosRuler with larger volumes, and delete this one when that is ready",
+};
+
+/// What the status tells, besides what the plan is made of.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The gate of each kind in use.
+    pub gates: Vec<(Kind, Gate)>,
+    /// The rules.
+    pub rules: Collected,
+    /// Whether rulers have loaded them.
+    pub loaded: Answer,
+    /// The Alertmanager resources, if they are looked for.
+    pub alertmanagers: Option<operated::Alertmanagers>,
+    /// Nobody is to be told.
+    pub tells_nobody: bool,
+    /// Some selected object is not held as a whole, and must be listed again.
+    pub incomplete: bool,
+    /// What was discovered stands as it was.
+    pub frozen: bool,
+    /// Whether pods run that have their configuration.
+    pub pods: Answer,
+    /// Whether Secrets may be watched.
+    pub secrets_watched: bool,
+    /// What the scheduler says of pods without a node.
+    pub unscheduled: Option<String>,
+    /// Whether a Prometheus scrapes what runs here.
+    pub monitored: Monitored,
+    /// What must be asked of pods.
+    pub inquiries: Vec<Inquiry>,
+    /// What of the spec is no address.
+    pub invalid: Option<Invalid>,
+}
+
+/// Reads the views for one ThanosRuler.
+pub(crate) fn observe(
+    controller: &RulerController,
+    views: &Views,
+    cluster: Cluster<'_>,
+    ruler: &Arc<ThanosRuler>,
+) -> Seen {
+    let gate = |kind| {
+        integration::gate(
+            controller.operator_gate,
+            &ruler.spec.integration,
+            cluster.caps,
+            kind,
+        )
+    };
+    let kinds = [
+        Kind::PrometheusRule,
+        Kind::Alertmanager,
+        Kind::Prometheus,
+        Kind::ThanosRuler,
+        Kind::ServiceMonitor,
+    ];
+    let gates: Vec<(Kind, Gate)> = kinds.map(|kind| (kind, gate(kind))).into();
+    let request = Request::of(ruler);
+    let namespace = request.namespace;
+    let namespaces = Namespaces {
+        listed: views.namespaces.readable(),
+        watched: controller.watched.as_ref(),
+    };
+    let pods: BTreeMap<String, &PodFacts> = of(&views.pods, namespace)
+        .filter(|(_, pod)| is_of(ruler.as_ref(), &pod.owner))
+        .map(|(key, pod)| (key.name.clone(), pod))
+        .collect();
+
+    let rules = rules(controller, views, ruler, &request, namespaces, &gate);
+    controller.memory.tidy();
+    let alertmanagers = request
+        .alertmanagers()
+        .filter(|_| !is_disabled(gate(Kind::Alertmanager)));
+    let alertmanagers =
+        alertmanagers.map(|s| operated::resolve(views.alertmanagers.items(), &namespaces, &s));
+    let (targets, invalid) = match targets(&request, alertmanagers.as_ref()) {
+        Ok(targets) => (targets, None),
+        Err(error) => (Vec::new(), Some(Invalid::new(error.field, error.message))),
+    };
+    let unknown = alertmanagers.is_some() && views.alertmanagers.is_unknown();
+    let known = (!unknown || !views.has_set(ruler)).then_some(targets);
+
+    let keys = secrets::keys(&ruler.spec);
+    let content = content(keys, namespace, views.secrets.readable());
+    let unmounted = unmounted(&views.mounts, namespace);
+    let expected = rules.expected.digest();
+    let prometheuses = gate(Kind::Prometheus);
+    let monitored = Monitoring {
+        gate: gate(Kind::ServiceMonitor),
+        wanted: integration::wants_monitors(&ruler.spec.integration),
+        monitors: &plan::monitors(ruler),
+        namespace,
+        prometheuses: prometheuses.is_open().then(|| views.prometheuses.items()),
+        namespaces,
+        access: cluster.access,
+    };
+    let wants_rules = !is_disabled(gate(Kind::PrometheusRule));
+    let is_frozen = |gone: bool, wanted: bool| gone && wanted;
+    let report = Report {
+        incomplete: rules.incomplete && !views.rules.is_frozen(),
+        frozen: is_frozen(stands(&views.rules), wants_rules)
+            || is_frozen(stands(&views.alertmanagers), alertmanagers.is_some()),
+        loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
+        pods: health::pods(&pods, &unmounted, &content),
+        secrets_watched: content != Content::Unwatched,
+        unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
+        monitored: monitored.decide(),
+        inquiries: pods
+            .values()
+            .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &expected))
+            .collect(),
+        tells_nobody: request.tells_nobody(),
+        alertmanagers,
+        gates,
+        invalid,
+        rules,
+    };
+    let remote_write = of(&views.services, namespace)
+        .filter(|(_, facts)| remote_write::is_offered(&facts.labels))
+        .filter(|(_, facts)| is_written_to(ruler, &facts.labels))
+        .map(|(key, _)| write_url(key))
+        .collect();
+    let volumes = Volumes {
+        claims: of(&views.claims, namespace)
+            .filter(|(_, claim)| is_of(ruler.as_ref(), &claim.owner))
+            .map(|(key, claim)| (key.name.clone(), claim.clone()))
+            .collect(),
+        classes: classes(&views.classes),
+        remedies: REMEDIES,
+    };
+    let observed = Observed {
+        settings: controller.settings.clone(),
+        service_monitors: gate(Kind::ServiceMonitor).is_open(),
+        set: views.set(ruler).cloned(),
+        rules: report.rules.rules.clone(),
+        files: report.rules.files.clone(),
+        queriers: queriers(views, ruler, namespace),
+        alertmanagers: known,
+        remote_write,
+        tenants: report.rules.tenants.clone(),
+        tenant_label: request
+            .tenancy()
+            .map(|(label, _)| label.to_owned())
+            .unwrap_or_default(),
+        secrets: match content {
+            Content::Digest(digest) => Some(digest),
+            Content::Unwatched | Content::Missing(_) => None,
+        },
+        volumes,
+        ruler: ruler.clone(),
+    };
+    Seen { observed, report }
+}
+
+fn rules(
+    controller: &RulerController,
+    views: &Views,
+    ruler: &ThanosRuler,
+    request: &Request<'_>,
+    namespaces: Namespaces<'_>,
+    gate: &impl Fn(Kind) -> Gate,
+) -> Collected {
+    let nothing = BTreeMap::new();
+    let wanted = !is_disabled(gate(Kind::PrometheusRule));
+    let rules = match wanted {
+        true if views.rules.is_unknown() || gate(Kind::PrometheusRule) == Gate::Forbidden => None,
+        true => Some(views.rules.items()),
+        false => Some(&nothing),
+    };
+    let is_readable = |kind| gate(kind) != Gate::Forbidden;
+    let evaluators = Evaluators::of(
+        is_readable(Kind::Prometheus).then(|| views.prometheuses.items()),
+        is_readable(Kind::ThanosRuler).then(|| views.rulers.items()),
+        namespaces,
+    );
+    let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
+    let args = ruler.spec.additional.additional_args.iter().flatten();
+    let dialect = Dialect::of_version(tag(&image)).with_arguments(args.map(String::as_str));
+    let world = World {
+        rules,
+        files: of(&views.files, request.namespace).collect(),
+        evaluators,
+        namespaces,
+        dialect,
+        memory: &controller.memory,
+    };
+    let mut all = collect(request, world);
+    // What stands as it was may lack what was let go before: then all of it stands.
+    if all.incomplete {
+        all.rules = None;
+    }
+    all
+}
+
+/// The tag of an image; nothing if it has none.
+fn tag(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split_once(':').map_or("", |(_, tag)| tag)
+}
+
+/// Whom to tell.
+fn targets(
+    request: &Request<'_>,
+    found: Option<&operated::Alertmanagers>,
+) -> Result<Vec<Target>, FieldError> {
+    let urls = request.urls();
+    let urls = urls.iter().map(|(url, field)| Target::of_url(url, field));
+    let mut targets: Vec<Target> = urls.collect::<Result<_, _>>()?;
+    for group in found.iter().flat_map(|found| &found.groups) {
+        let way = Way {
+            https: group.way.https,
+            prefix: group.way.path_prefix.trim_end_matches('/').to_owned(),
+        };
+        targets.extend(group.targets.iter().map(|target| Target {
+            way: way.clone(),
+            address: target.address(),
+            resource: Some(target.alertmanager.clone()),
+        }));
+    }
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
+}
+
+fn queriers(views: &Views, ruler: &ThanosRuler, namespace: &str) -> Queriers {
+    let prefixes = of(&views.queriers, namespace)
+        .map(|(_, facts)| (facts.owner.clone(), facts.prefix.clone()))
+        .collect();
+    let wanted = ruler.spec.query_label_selector.as_ref();
+    queriers::find(of(&views.services, namespace), wanted, &prefixes)
+}
+
+fn is_written_to(ruler: &ThanosRuler, labels: &Labels) -> bool {
+    let mode = ruler.spec.ruler_mode.as_ref();
+    let stateless = mode.and_then(|m| m.stateless.as_ref());
+    let wanted = stateless.and_then(|s| s.label_selector.as_ref());
+    wanted.is_none_or(|wanted| promop_compat::selector::matches(wanted, labels))
+}
+
+fn write_url(service: &Key) -> String {
+    let Key { name, namespace } = service;
+    let port = ports::REMOTE_WRITE_NUMBER;
+    format!("http://{name}.{namespace}.svc:{port}/api/v1/receive")
+}
+
+/// Whether objects of a kind stand as they were.
+fn stands<F: PartialEq>(view: &View<F>) -> bool {
+    view.is_frozen() && !view.is_unknown()
+}
+
+/// Whether somebody wants it off; that ends a freeze at once.
+fn is_disabled(gate: Gate) -> bool {
+    matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
+}
+
+impl Views {
+    /// The StatefulSet of a ThanosRuler.
+    fn set(&self, ruler: &ThanosRuler) -> Option<&crate::facts::RulerSetFacts> {
+        let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
+        let name = identity(&ruler.name_any()).name;
+        let set = self.sets.items().get(&Key::new(namespace, name))?;
+        (Some(&set.set.owner) == ruler.metadata.uid.as_ref()).then_some(set)
+    }
+
+    fn has_set(&self, ruler: &ThanosRuler) -> bool {
+        self.set(ruler).is_some()
+    }
+}

@@ -1,0 +1,242 @@
+//! The command line of a ruler.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thanos_api::v1alpha1::{StatefulMode, ThanosRulerSpec};
+use thanos_workload::checks::{duration, positive};
+use thanos_workload::flags::{Flags, Rules};
+use thanos_workload::{FieldError, pod, ports};
+
+use super::files::{CONFIG_FOLDER, RULES_FOLDER, is_stateless};
+use super::names;
+
+/// Where the volume is.
+pub(super) const DATA_FOLDER: &str = "/var/thanos/rule";
+/// Where the object storage configuration is.
+pub(super) const OBJECT_STORAGE_FOLDER: &str = "/etc/thanos/object-storage";
+/// Its file.
+pub(super) const OBJECT_STORAGE_FILE: &str = "config.yaml";
+
+/// The environment variables that hold the name of the pod: ours, and the one that manifests for the
+/// Go operator rely on.
+pub(super) const POD_NAME: [&str; 2] = ["POD_NAME", "NAME"];
+
+/// The label that says which ThanosRuler a result comes from.
+const ORIGIN: &str = "thanos_rule";
+
+/// The label that tells replicas apart, unless the user has one.
+const REPLICA: &str = "rule_replica";
+
+/// Labels that receivers add to what they are sent, as far as they are known: alerts are looked for
+/// without them after a restart.
+const OF_RECEIVERS: [&str; 3] = ["receive", "replica", "tenant_id"];
+
+/// Flags of rulers that may be given several times.
+const REPEATABLE: &[&str] = &[
+    "alert.label-drop",
+    "enable-feature",
+    "grpc-server-tls-ciphers",
+    "grpc-server-tls-curves",
+    "label",
+    "restore-ignored-label",
+    "rule-file",
+];
+
+const REMOVE: &str = "remove the argument";
+const ALERTMANAGERS: &str = "name Alertmanagers in spec.alertmanagers";
+const QUERIERS: &str =
+    "queriers are found by the labels of their Services; narrow them with spec.queryLabelSelector";
+const OBJECT_STORAGE: &str = "put the configuration into a Secret and name it in spec.rulerMode.stateful.objectStorageConfig";
+const REMOTE_WRITE: &str = "set spec.rulerMode.type: Stateless, which writes to receive routers";
+
+/// Flags on which Services, probes, volumes and discovery rely.
+const RESERVED: [(&str, &str); 17] = [
+    ("alert.relabel-config", "use spec.alertRelabelConfigs"),
+    ("alert.relabel-config-file", "use spec.alertRelabelConfigs"),
+    ("alertmanagers.config", ALERTMANAGERS),
+    ("alertmanagers.config-file", ALERTMANAGERS),
+    ("alertmanagers.url", ALERTMANAGERS),
+    (
+        "data-dir",
+        "the volume is mounted there; remove the argument",
+    ),
+    (
+        "grpc-address",
+        "the Services lead to it; remove the argument",
+    ),
+    ("grpc-query-endpoint", QUERIERS),
+    (
+        "http-address",
+        "the Services and probes lead to it; remove the argument",
+    ),
+    ("objstore.config", OBJECT_STORAGE),
+    ("objstore.config-file", OBJECT_STORAGE),
+    ("query", QUERIERS),
+    ("query.config", QUERIERS),
+    ("query.config-file", QUERIERS),
+    ("query.sd-files", REMOVE),
+    ("remote-write.config", REMOTE_WRITE),
+    ("remote-write.config-file", REMOTE_WRITE),
+];
+
+/// The external labels of the pods, with `$(POD_NAME)` for the name of each.
+pub(super) struct ExternalLabels {
+    all: BTreeMap<String, String>,
+    /// The one that tells replicas apart.
+    pub replica: String,
+}
+
+impl ExternalLabels {
+    pub(super) fn of(spec: &ThanosRulerSpec, origin: &str) -> Self {
+        let mode = spec.ruler_mode.as_ref();
+        let stateful = mode.and_then(|m| m.stateful.as_ref());
+        let given = stateful.and_then(|s| s.external_labels.as_ref());
+        let mut all = given.cloned().unwrap_or_default();
+        let is_of_pod = |value: &String| {
+            POD_NAME
+                .iter()
+                .any(|name| value.contains(&format!("$({name})")))
+        };
+        let own = all.iter().find(|(_, value)| is_of_pod(value));
+        let replica = own.map(|(name, _)| name.clone()).unwrap_or_else(|| {
+            let value = format!("$({})", POD_NAME[0]);
+            all.insert(REPLICA.to_owned(), value);
+            REPLICA.to_owned()
+        });
+        all.insert(ORIGIN.to_owned(), origin.to_owned());
+        Self { all, replica }
+    }
+
+    fn flags(&self) -> impl Iterator<Item = String> {
+        let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+        let labels = self.all.iter();
+        labels.map(move |(name, value)| format!("{name}=\"{}\"", quote(value)))
+    }
+}
+
+/// The command line. `origin` names the ThanosRuler in its results.
+pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, FieldError> {
+    let limited = pod::has_memory_limit(spec.common.resource_requirements.as_ref());
+    let interval = spec.evaluation_interval.as_deref().unwrap_or("1m");
+    positive(interval, "spec.evaluationInterval")?;
+    let labels = ExternalLabels::of(spec, origin);
+    let dropped: BTreeSet<&str> = spec
+        .alert_label_drop
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .chain([labels.replica.as_str()])
+        .collect();
+    let flags = Flags::new("rule")
+        .logging(&spec.common)
+        .set("http-address", format!(":{}", ports::HTTP_NUMBER))
+        .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
+        // What Thanos takes for the time that open connections are given at the end.
+        .set("grpc-server-max-connection-age", "2m")
+        .set("data-dir", DATA_FOLDER)
+        // A bare asterisk would match what the kubelet keeps beside the files.
+        .set("rule-file", format!("{RULES_FOLDER}/*.yaml"))
+        .set(
+            "eval-interval",
+            duration(interval, "spec.evaluationInterval")?,
+        )
+        .set("query.config-file", file(names::QUERY_FILE))
+        .set("query.sd-dns-interval", "10s")
+        .set("alertmanagers.config-file", file(names::ALERTMANAGERS_FILE))
+        .set("alertmanagers.sd-dns-interval", "10s")
+        .set("alert.relabel-config-file", file(names::RELABEL_FILE))
+        .maybe(
+            "alert.query-url",
+            spec.alert_query_url.as_ref().filter(|url| !url.is_empty()),
+        )
+        .each("alert.label-drop", dropped)
+        .each("label", labels.flags());
+    let flags = match is_stateless(spec) {
+        true => {
+            let ignored: BTreeSet<&str> = labels
+                .all
+                .keys()
+                .map(String::as_str)
+                .chain(OF_RECEIVERS)
+                .collect();
+            flags
+                .set("remote-write.config-file", file(names::REMOTE_WRITE_FILE))
+                .each("restore-ignored-label", ignored)
+        }
+        false => kept(flags, spec)?,
+    };
+    flags.switch("enable-auto-gomemlimit", limited).merge(
+        spec.additional.additional_args.as_deref(),
+        &Rules {
+            repeatable: REPEATABLE,
+            reserved: &RESERVED,
+        },
+        "spec.additionalArgs",
+    )
+}
+
+/// The flags about results that are kept.
+fn kept(flags: Flags, spec: &ThanosRulerSpec) -> Result<Flags, FieldError> {
+    let mode = spec.ruler_mode.as_ref();
+    let stateful: StatefulMode = mode.and_then(|m| m.stateful.clone()).unwrap_or_default();
+    let retention = stateful.retention.as_deref().unwrap_or("48h");
+    positive(retention, "spec.rulerMode.stateful.retention")?;
+    let uploads = stateful.object_storage_config.is_some();
+    Ok(flags.set("tsdb.retention", retention).maybe(
+        "objstore.config-file",
+        uploads.then(|| format!("{OBJECT_STORAGE_FOLDER}/{OBJECT_STORAGE_FILE}")),
+    ))
+}
+
+fn file(name: &str) -> String {
+    format!("{CONFIG_FOLDER}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(spec: serde_json::Value) -> Vec<String> {
+        args(&serde_json::from_value(spec).unwrap(), "ns/main").unwrap()
+    }
+
+    fn all<'a>(args: &'a [String], flag: &str) -> Vec<&'a str> {
+        let prefix = format!("--{flag}=");
+        let values = args.iter().filter_map(|arg| arg.strip_prefix(&prefix));
+        values.collect()
+    }
+
+    #[test]
+    fn replicas_differ_in_one_label_that_alerts_do_not_have() {
+        let args = of(json!({}));
+        let own = ["rule_replica=\"$(POD_NAME)\"", "thanos_rule=\"ns/main\""];
+        assert_eq!(all(&args, "label"), own);
+        assert_eq!(all(&args, "alert.label-drop"), ["rule_replica"]);
+
+        let labels = json!({"cluster": "x", "mine": "$(NAME)"});
+        let mode = json!({"type": "Stateful", "stateful": {"externalLabels": labels}});
+        let args = of(json!({"rulerMode": mode, "alertLabelDrop": ["team"]}));
+        let own = [
+            "cluster=\"x\"",
+            "mine=\"$(NAME)\"",
+            "thanos_rule=\"ns/main\"",
+        ];
+        assert_eq!(all(&args, "label"), own);
+        assert_eq!(all(&args, "alert.label-drop"), ["mine", "team"]);
+    }
+
+    #[test]
+    fn alerts_are_restored_whatever_receivers_add() {
+        let args = of(json!({"rulerMode": {"type": "Stateless"}}));
+        let ignored = [
+            "receive",
+            "replica",
+            "rule_replica",
+            "tenant_id",
+            "thanos_rule",
+        ];
+        assert_eq!(all(&args, "restore-ignored-label"), ignored);
+        assert!(all(&args, "tsdb.retention").is_empty());
+    }
+}

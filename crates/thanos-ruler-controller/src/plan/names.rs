@@ -1,0 +1,64 @@
+//! Names of the objects of a ThanosRuler named `cr`.
+//!
+//! None begins with `thanos-ruler-`: Prometheus Operator's own ThanosRuler of the same name has such
+//! objects, and takes over what it finds by these names.
+
+use thanos_workload::names::{child, child_of_stateful_set};
+
+/// The StatefulSet, and what belongs to it.
+#[must_use]
+pub fn ruler(cr: &str) -> String {
+    child_of_stateful_set(&["thanos-rule", cr])
+}
+
+/// One of the ConfigMaps with rule files that users wrote into ConfigMaps of their own.
+#[must_use]
+pub fn files(cr: &str, slot: usize) -> String {
+    child(&["thanos-rule", cr, "files", &slot.to_string()])
+}
+
+/// One of the ConfigMaps with the rule files of PrometheusRules.
+#[must_use]
+pub fn rules(cr: &str, slot: usize) -> String {
+    child(&["thanos-rule", cr, "rules", &slot.to_string()])
+}
+
+/// The ConfigMap with what rulers read when they start.
+#[must_use]
+pub fn config(cr: &str) -> String {
+    child(&["thanos-rule", cr, "config"])
+}
+
+/// The ConfigMap with the addresses of queriers.
+#[must_use]
+pub fn queriers(cr: &str) -> String {
+    child(&["thanos-rule", cr, "queriers"])
+}
+
+/// The ConfigMap with the addresses of Alertmanagers.
+#[must_use]
+pub fn alertmanagers(cr: &str) -> String {
+    child(&["thanos-rule", cr, "alertmanagers"])
+}
+
+/// The volume of the rule files.
+pub const RULES: &str = "rules";
+/// The volume of what rulers read when they start.
+pub const CONFIG: &str = "config";
+/// The volume of the addresses of queriers.
+pub const QUERIERS: &str = "queriers";
+/// The volume of the addresses of Alertmanagers.
+pub const ALERTMANAGERS: &str = "alertmanagers";
+/// The volume of the object storage configuration.
+pub const OBJECT_STORAGE: &str = "object-storage";
+/// The volume of the certificate authority of Alertmanagers.
+pub const ALERTMANAGER_CA: &str = "alertmanager-ca";
+
+/// The file that says how queriers are reached.
+pub const QUERY_FILE: &str = "query.yaml";
+/// The file that says how Alertmanagers are reached.
+pub const ALERTMANAGERS_FILE: &str = "alertmanagers.yaml";
+/// The file with the relabeling of alerts.
+pub const RELABEL_FILE: &str = "alert-relabel.yaml";
+/// The file that says where results are written.
+pub const REMOTE_WRITE_FILE: &str = "remote-write.yaml";

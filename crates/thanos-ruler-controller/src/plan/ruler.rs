@@ -1,0 +1,238 @@
+//! The StatefulSet of a ThanosRuler and its Service.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{
+    ConfigMapProjection, EnvVar, EnvVarSource, ObjectFieldSelector, ProjectedVolumeSource, Service,
+    Volume, VolumeMount, VolumeProjection,
+};
+use kube::ResourceExt;
+use thanos_api::names::annotation;
+use thanos_api::v1alpha1::ClaimRetention;
+use thanos_controller::rotation::digests;
+use thanos_workload::digest::json_digest;
+use thanos_workload::labels::{Identity, Map};
+use thanos_workload::pod::{self, Pod};
+use thanos_workload::stateful::{DATA_VOLUME, Scale, Wanted};
+use thanos_workload::{
+    FieldError, cache, ports, probes, reloader, service, store_api, volumes, workload,
+};
+
+use super::args::{self, DATA_FOLDER, ExternalLabels, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
+use super::files::{
+    ALERTMANAGER_CA_FOLDER, ALERTMANAGERS_FOLDER, CA_FILE, CONFIG_FOLDER, QUERIERS_FOLDER,
+    RULES_FOLDER,
+};
+use super::{PROGRAM, files, names};
+use crate::addresses::Way;
+use crate::observed::Observed;
+use crate::rules::pack;
+use crate::secrets;
+
+/// Minutes that a ruler may take to read its log of results.
+const STARTUP_MINUTES: i32 = 30;
+
+/// Seconds until queriers ask a new pod: they resolve names every 10 s. The next pod is not replaced
+/// before.
+const KNOWN_AFTER: i32 = 15;
+
+/// Seconds that a pod goes on answering: queriers let go of it when they resolve names next, every
+/// 10 s, and check their endpoints after that, every 5 s.
+const DRAIN_SECONDS: i64 = 20;
+
+pub(super) fn stateful_set(
+    seen: &Observed,
+    identity: &Identity,
+) -> Result<StatefulSet, FieldError> {
+    let spec = &seen.ruler.spec;
+    let set = seen.set.as_ref().map(|set| &set.set);
+    let secrets = digests(set, seen.secrets.as_deref());
+    let mut annotations = pod::restarted(seen.ruler.annotations());
+    annotations.extend(
+        secrets
+            .rolled
+            .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
+    );
+    annotations.insert(
+        annotation::CONFIG_HASH.to_owned(),
+        json_digest(&files::config(seen)),
+    );
+    let wanted = Wanted {
+        identity,
+        common: &spec.common,
+        fields: &spec.stateful,
+        storage: spec.storage.as_ref(),
+        retention: ClaimRetention::Retain,
+        min_ready_seconds: if spec.replicas > 1 { KNOWN_AFTER } else { 0 },
+        scale: Scale {
+            replicas: spec.replicas,
+            partition: 0,
+        },
+        fixed: set.map(|s| &s.fixed),
+        template: pod(seen, identity, annotations)?.template()?,
+    };
+    let mut set = wanted.stateful_set()?;
+    store_api::withdraw(set.metadata.labels.get_or_insert_default());
+    let annotations = set.metadata.annotations.get_or_insert_default();
+    annotations.extend(
+        secrets
+            .known
+            .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
+    );
+    let blocks = [
+        (annotation::QUERIER_BLOCKS, seen.querier_blocks()),
+        (annotation::ALERTMANAGER_BLOCKS, seen.alertmanager_blocks()),
+    ];
+    for (name, ways) in blocks {
+        let ways: Vec<String> = ways.iter().map(Way::to_string).collect();
+        annotations.insert(name.to_owned(), ways.join(" "));
+    }
+    Ok(set)
+}
+
+/// The Service of the pods: their governing one, the one by which queriers find them, and the one that
+/// is scraped.
+pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
+    let spec = &seen.ruler.spec;
+    let mut metadata =
+        workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let labels = metadata.labels.get_or_insert_default();
+    // Those that keep nothing still tell which rules there are.
+    store_api::offer(labels, false);
+    store_api::tell_replica_label(labels, &ExternalLabels::of(spec, "").replica);
+    let ports = service::with_additional(
+        vec![
+            service::port(ports::GRPC, ports::GRPC_NUMBER),
+            service::port(ports::HTTP, ports::HTTP_NUMBER),
+        ],
+        spec.additional.additional_service_ports.as_deref(),
+        "spec.additionalServicePorts",
+    )?;
+    Ok(service::headless(identity, metadata, ports))
+}
+
+fn pod<'a>(
+    seen: &'a Observed,
+    identity: &'a Identity,
+    annotations: Map,
+) -> Result<Pod<'a>, FieldError> {
+    let spec = &seen.ruler.spec;
+    let cr = seen.ruler.name_any();
+    let origin = format!("{}/{cr}", seen.ruler.namespace().unwrap_or_default());
+    let rules = volumes::mount(names::RULES, RULES_FOLDER);
+    let mut mounted = vec![rule_files(&cr)];
+    let mut mounts = vec![
+        VolumeMount {
+            name: DATA_VOLUME.to_owned(),
+            mount_path: DATA_FOLDER.to_owned(),
+            ..Default::default()
+        },
+        rules.clone(),
+    ];
+    let files = [
+        (names::CONFIG, names::config(&cr), CONFIG_FOLDER),
+        (names::QUERIERS, names::queriers(&cr), QUERIERS_FOLDER),
+        (
+            names::ALERTMANAGERS,
+            names::alertmanagers(&cr),
+            ALERTMANAGERS_FOLDER,
+        ),
+    ];
+    for (volume, config_map, folder) in files {
+        mounted.push(volumes::config_map(volume, &config_map));
+        mounts.push(volumes::mount(volume, folder));
+    }
+    for (field, key) in secrets::keys(spec) {
+        cache::named(key, field)?;
+        let (volume, folder, file) = match field {
+            secrets::CA => (names::ALERTMANAGER_CA, ALERTMANAGER_CA_FOLDER, CA_FILE),
+            _ => (
+                names::OBJECT_STORAGE,
+                OBJECT_STORAGE_FOLDER,
+                OBJECT_STORAGE_FILE,
+            ),
+        };
+        mounted.push(volumes::secret_key(volume, key, file));
+        mounts.push(volumes::mount(volume, folder));
+    }
+    Ok(Pod {
+        field: "spec",
+        identity,
+        common: &spec.common,
+        additional: &spec.additional,
+        service_account: identity.name.clone(),
+        container: PROGRAM,
+        image: thanos_workload::image::of(&spec.common, &seen.settings.common.thanos_image),
+        args: args::args(spec, &origin)?,
+        env: args::POD_NAME.map(pod_name).into(),
+        ports: vec![
+            pod::port(ports::GRPC, ports::GRPC_NUMBER),
+            pod::port(ports::HTTP, ports::HTTP_NUMBER),
+        ],
+        resources: spec.common.resource_requirements.clone(),
+        volumes: mounted,
+        claimed: &[DATA_VOLUME],
+        mounts,
+        sidecars: vec![reloader::container(
+            &seen.settings.config_reloader_image,
+            RULES_FOLDER,
+            &route_prefix(spec.additional.additional_args.as_deref()),
+            rules,
+        )],
+        annotations,
+        startup: Some(probes::startup(STARTUP_MINUTES)),
+        readiness: probes::readiness(),
+        liveness: probes::liveness(),
+        drain_seconds: DRAIN_SECONDS,
+        grace_seconds: spec
+            .stateful
+            .termination_grace_period_seconds
+            .unwrap_or(180),
+    })
+}
+
+/// All ConfigMaps with rule files as one folder, also those that are not there yet: none of them is
+/// needed to start, and none that comes restarts a pod.
+fn rule_files(cr: &str) -> Volume {
+    let source = |name: String| VolumeProjection {
+        config_map: Some(ConfigMapProjection {
+            name,
+            optional: Some(true),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let rules = (0..pack::RULES).map(|slot| names::rules(cr, slot));
+    let files = (0..pack::FILES).map(|slot| names::files(cr, slot));
+    Volume {
+        name: names::RULES.to_owned(),
+        projected: Some(ProjectedVolumeSource {
+            sources: Some(rules.chain(files).map(source).collect()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn pod_name(variable: &str) -> EnvVar {
+    EnvVar {
+        name: variable.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                field_path: "metadata.name".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The path under which rulers serve their API, if the user moved it.
+fn route_prefix(args: Option<&[String]>) -> String {
+    let mut all = args.into_iter().flatten().rev();
+    let prefix = all.find_map(|arg| arg.strip_prefix("--web.route-prefix="));
+    match prefix.unwrap_or_default().trim_matches('/') {
+        "" => String::new(),
+        path => format!("/{path}"),
+    }
+}

@@ -1,0 +1,73 @@
+//! What this controller adds to a preflight: its definition, the operator that it takes over from,
+//! and values of a ThanosRuler that are accepted and do harm. Pure.
+
+use kube::CustomResourceExt;
+use operator_runtime::preflight::{Extra, Harm};
+use thanos_api::names::Reason;
+use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerSpec};
+use thanos_workload::duration;
+
+use crate::{NAME, RulerController, Seen};
+
+/// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
+const ONLY_WARNS: [&str; 6] = [
+    Reason::Loading.as_str(),
+    Reason::Syncing.as_str(),
+    Reason::Unwatched.as_str(),
+    Reason::VolumePending.as_str(),
+    Reason::NoRules.as_str(),
+    Reason::NobodyTold.as_str(),
+];
+
+/// Shorter than this, results can be gone before they are in a block, and alerts forget how long they
+/// were pending: twice the time that a block covers, in milliseconds.
+const SHORT: u64 = 4 * 60 * 60 * 1000;
+
+/// What a preflight of this controller looks at besides what every one does.
+#[must_use]
+pub fn extra() -> Extra<RulerController> {
+    Extra {
+        definition: ThanosRuler::crd(),
+        only_warns: &ONLY_WARNS,
+        harms,
+        former: Some(thanos_controller::former()),
+        abandoned: thanos_controller::abandoned(NAME),
+    }
+}
+
+/// The values of a ThanosRuler that do harm.
+fn harms(seen: &Seen) -> Vec<Harm> {
+    short_retention(&seen.observed.ruler.spec)
+        .into_iter()
+        .collect()
+}
+
+fn short_retention(spec: &ThanosRulerSpec) -> Option<Harm> {
+    let stateful = spec.ruler_mode.as_ref()?.stateful.as_ref()?;
+    let retention = stateful.retention.as_deref()?;
+    let short = duration::milliseconds(retention).is_some_and(|ms| ms < SHORT);
+    short.then(|| Harm {
+        fatal: false,
+        found: format!(
+            "spec.rulerMode.stateful.retention is {retention}, which is about the time that a block \
+             covers: results are gone soon, and are not uploaded for certain"
+        ),
+        remedy: "set it to 24h or more, or remove it".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_retention_that_the_go_operator_writes_is_told() {
+        let told = |retention: &str| {
+            let mode = json!({"type": "Stateful", "stateful": {"retention": retention}});
+            short_retention(&serde_json::from_value(json!({"rulerMode": mode})).unwrap())
+        };
+        assert!(told("2h").is_some_and(|harm| !harm.fatal));
+        assert!(told("48h").is_none());
+    }
+}

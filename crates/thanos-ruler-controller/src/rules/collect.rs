@@ -1,0 +1,284 @@
+//! All rules of one ThanosRuler: which objects are selected, who else evaluates them, and the files
+//! that come of it. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use promop_compat::caps::Kind;
+use promop_compat::model::{Key, Labels, RuleFacts};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::nearest::Candidate;
+use promop_compat::rules::{self, Evaluated, Evaluators, Unknown};
+use promop_compat::selection::Unusable;
+use promop_compat::selector;
+use thanos_api::v1alpha1::{RejectedRule, RuleCounts, RuleMode, RuleOverlap};
+use thanos_rules::Dialect;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::loaded::Expected;
+use super::pack::{self, FILES, Files, Packed, RULES, pack};
+use super::source::{Format, Memory, Outcome, Source, Treatment, stem};
+use crate::facts::RuleFileFacts;
+use crate::request::Request;
+
+/// All that rules are collected from.
+pub(crate) struct World<'a> {
+    /// PrometheusRules; `None` if nobody knows which there are.
+    pub rules: Option<&'a BTreeMap<Key, RuleFacts>>,
+    /// ConfigMaps with rule files, in the namespace of the ThanosRuler.
+    pub files: Vec<(&'a Key, &'a RuleFileFacts)>,
+    /// Who else evaluates rules.
+    pub evaluators: Evaluators<'a>,
+    /// Namespaces.
+    pub namespaces: Namespaces<'a>,
+    /// What Thanos accepts.
+    pub dialect: Dialect,
+    /// What became of objects before.
+    pub memory: &'a Memory,
+}
+
+/// What came of all rules of one ThanosRuler.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// The files of PrometheusRules; `None` if nobody knows all of them.
+    pub rules: Option<Packed>,
+    /// The files of ConfigMaps.
+    pub files: Packed,
+    /// What rulers will have loaded.
+    pub expected: Expected,
+    /// How many there are.
+    pub counts: RuleCounts,
+    /// What is refused, all of it.
+    pub rejected: Vec<RejectedRule>,
+    /// PrometheusRules that are evaluated elsewhere as well, all of them.
+    pub overlaps: Vec<RuleOverlap>,
+    /// PrometheusRules of which it cannot be told who evaluates them; and why, for the first.
+    pub unknown: Option<(usize, String)>,
+    /// The tenants of rules.
+    pub tenants: BTreeSet<String>,
+    /// Why `spec.ruleSelector` selects nothing, whatever there is.
+    pub unusable: Option<Unusable>,
+    /// What `spec.ruleSelector` nearly selects, if it selects nothing.
+    pub nearest: Vec<Candidate>,
+    /// Some selected PrometheusRule is not held as a whole, and must be listed again.
+    pub incomplete: bool,
+}
+
+/// Collects all rules.
+pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected {
+    let mut all = Collected {
+        rules: None,
+        files: pack(Files::new(), FILES),
+        expected: Expected::default(),
+        counts: RuleCounts::default(),
+        rejected: Vec::new(),
+        overlaps: Vec::new(),
+        unknown: None,
+        tenants: BTreeSet::new(),
+        unusable: None,
+        nearest: Vec::new(),
+        incomplete: false,
+    };
+    if let Some(rules) = world.rules {
+        let files = prometheus_rules(request, rules, &mut world, &mut all);
+        let packed = all.packed(files, RULES);
+        all.rules = Some(packed);
+    }
+    let files = config_maps(request, &world, &mut all);
+    all.files = all.packed(files, FILES);
+    all
+}
+
+/// The files of the PrometheusRules that are selected.
+fn prometheus_rules<'a>(
+    request: &Request<'_>,
+    rules: &'a BTreeMap<Key, RuleFacts>,
+    world: &mut World<'a>,
+    all: &mut Collected,
+) -> Files {
+    let [by_selector, by_config] = request.prometheus_rules();
+    let selected = rules::select(rules, &world.namespaces, &by_selector);
+    all.unusable = selected.unusable;
+    all.nearest = selected.nearest;
+    let more = rules::select(rules, &world.namespaces, &by_config);
+    let both: BTreeMap<&Key, &RuleFacts> =
+        selected.objects.into_iter().chain(more.objects).collect();
+    let mut files = Files::new();
+    for (key, facts) in both {
+        all.counts.prometheus_rules += 1;
+        let Some(text) = &facts.groups else {
+            all.incomplete = true;
+            continue;
+        };
+        let elsewhere = match world.evaluators.of_rule(key, facts) {
+            Evaluated::By(by) => {
+                all.overlaps.push(overlap(key, &by));
+                true
+            }
+            Evaluated::Nowhere => false,
+            Evaluated::Unknown(why) => {
+                let (count, _) = all.unknown.get_or_insert_with(|| (0, told(why)));
+                *count += 1;
+                false
+            }
+        };
+        let subject = format!("PrometheusRule {key}");
+        let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
+            continue;
+        };
+        let source = Source {
+            subject,
+            stem: stem(key, &facts.uid),
+            text,
+            format: Format::Spec,
+            treatment: treatment(request, world.dialect, elsewhere, tenant),
+        };
+        let outcome = world.memory.treat(key, &source);
+        all.take(&source, &outcome, &mut files);
+    }
+    files
+}
+
+/// The files of the ConfigMaps that are selected. Nobody else knows of them.
+fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) -> Files {
+    let mut files = Files::new();
+    for (key, facts) in &world.files {
+        if !selector::matches(request.files(), &facts.labels) {
+            continue;
+        }
+        all.counts.config_maps += 1;
+        let subject = format!("ConfigMap {key}");
+        let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
+            continue;
+        };
+        for (name, text) in &facts.data {
+            let hash = xxh3_64(name.as_bytes()) as u32;
+            let source = Source {
+                subject: format!("{subject} {name}"),
+                stem: format!("{}-{hash:08x}", stem(key, &facts.uid)),
+                text,
+                format: Format::File,
+                treatment: treatment(request, world.dialect, false, tenant.clone()),
+            };
+            // No namespace has a slash in its name: no PrometheusRule is at this key.
+            let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
+            let outcome = world.memory.treat(&at, &source);
+            all.take(&source, &outcome, &mut files);
+        }
+    }
+    files
+}
+
+fn treatment(
+    request: &Request<'_>,
+    dialect: Dialect,
+    elsewhere: bool,
+    tenant: Option<(String, String)>,
+) -> Treatment {
+    let mode = request.mode();
+    Treatment {
+        dialect,
+        shadowed: match mode {
+            RuleMode::Active => false,
+            RuleMode::Shadow => true,
+            RuleMode::ShadowOverlapping => elsewhere,
+        },
+        left_out: elsewhere && mode != RuleMode::Active,
+        tenant,
+    }
+}
+
+fn overlap(key: &Key, by: &[(Kind, &Key)]) -> RuleOverlap {
+    let first = by.first();
+    RuleOverlap {
+        prometheus_rule: key.to_string(),
+        evaluated_by: first
+            .map(|(kind, key)| format!("{} {key}", kind.name()))
+            .unwrap_or_default(),
+        others: match by.len() {
+            0 | 1 => None,
+            more => Some(count(more - 1)),
+        },
+    }
+}
+
+fn told(why: Unknown<'_>) -> String {
+    match why {
+        Unknown::Namespaces(kind, key) => format!(
+            "whether {} {key} evaluates them depends on labels of namespaces, which this controller \
+             may not read",
+            kind.name()
+        ),
+        Unknown::Kind(kind) => format!(
+            "{} resources of Prometheus Operator may not be read by this controller",
+            kind.name()
+        ),
+    }
+}
+
+impl Collected {
+    /// The tenant of an object, if there are tenants; nothing if it has none, which is told.
+    fn tenant(
+        &mut self,
+        request: &Request<'_>,
+        subject: &str,
+        labels: &Labels,
+    ) -> Option<Option<(String, String)>> {
+        let Some((label, specifier)) = request.tenancy() else {
+            return Some(None);
+        };
+        let Some(tenant) = labels.get(specifier).filter(|tenant| !tenant.is_empty()) else {
+            self.reject(
+                subject,
+                format!("it has no label {specifier}, which names its tenant; add it"),
+            );
+            return None;
+        };
+        self.tenants.insert(tenant.clone());
+        Some(Some((label.to_owned(), tenant.clone())))
+    }
+
+    fn reject(&mut self, subject: &str, message: String) {
+        self.counts.rejected += 1;
+        self.rejected.push(RejectedRule {
+            subject: subject.to_owned(),
+            message,
+            ..Default::default()
+        });
+    }
+
+    fn take(&mut self, source: &Source<'_>, outcome: &Arc<Outcome>, files: &mut Files) {
+        let counts = &mut self.counts;
+        counts.groups += count(outcome.mounted.len());
+        counts.evaluated += count(outcome.evaluated());
+        counts.shadowed += count(outcome.shadowed);
+        counts.left_out += count(outcome.left_out);
+        counts.rejected += count(outcome.rejected.len());
+        self.rejected.extend(outcome.told(&source.subject));
+        self.expected.add(&source.stem, outcome);
+        files.extend(outcome.named(&source.stem));
+    }
+
+    fn packed(&mut self, files: Files, slots: usize) -> Packed {
+        let total: usize = files.values().map(String::len).sum();
+        let packed = pack(files, slots);
+        for name in &packed.left {
+            self.expected.remove(name);
+            self.reject(
+                &format!("file {name}"),
+                format!(
+                    "there is no room for it: all selected rules have {} KiB, and rulers take {}; \
+                     narrow the selectors, or divide the rules over several ThanosRulers",
+                    total / 1024,
+                    slots * pack::CAPACITY / 1024
+                ),
+            );
+        }
+        packed
+    }
+}
+
+/// A count as the API writes it.
+pub(crate) fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}

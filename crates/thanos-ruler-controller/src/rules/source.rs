@@ -1,0 +1,382 @@
+//! The rules of one object, and what becomes of them. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use promop_compat::model::Key;
+use thanos_api::v1alpha1::RejectedRule;
+use thanos_rules::{Checked, Dialect, Kind, Read, Rejection};
+
+use super::SHADOW;
+use super::pack::{CAPACITY, FILE};
+
+/// What becomes of the rules of an object. Equal treatments of equal texts give equal files.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Treatment {
+    /// What Thanos accepts.
+    pub dialect: Dialect,
+    /// Its alerts are not sent.
+    pub shadowed: bool,
+    /// Its recording rules are left out.
+    pub left_out: bool,
+    /// The label and the value to which everything is kept.
+    pub tenant: Option<(String, String)>,
+}
+
+/// How the text of an object is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `spec.groups` of a PrometheusRule, as JSON.
+    Spec,
+    /// A rule file.
+    File,
+}
+
+/// The rules of one object.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    /// The object, as Kind namespace/name.
+    pub subject: String,
+    /// What its files are named after. No two objects share it.
+    pub stem: String,
+    /// Its text.
+    pub text: &'a Arc<str>,
+    /// How that is to be read.
+    pub format: Format,
+    /// What becomes of it.
+    pub treatment: Treatment,
+}
+
+/// What became of the rules of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The files, without what they are named after: their numbers.
+    pub files: Vec<String>,
+    /// The groups in them: number of the file, name, number of rules.
+    pub mounted: Vec<(usize, String, usize)>,
+    /// How many of the rules in them are alerts that are not sent.
+    pub shadowed: usize,
+    /// How many recording rules are left out.
+    pub left_out: usize,
+    /// The groups that are not mounted, with what is wrong with each.
+    pub rejected: Vec<(String, Vec<Rejection>)>,
+}
+
+impl Outcome {
+    /// How many rules are mounted.
+    #[must_use]
+    pub fn evaluated(&self) -> usize {
+        self.mounted.iter().map(|(_, _, rules)| rules).sum()
+    }
+
+    /// The name of one of the files.
+    #[must_use]
+    pub fn file_name(stem: &str, number: usize) -> String {
+        match number {
+            0 => format!("{stem}.yaml"),
+            _ => format!("{stem}-{number}.yaml"),
+        }
+    }
+
+    /// Its files by name.
+    pub fn named(&self, stem: &str) -> impl Iterator<Item = (String, String)> {
+        let files = self.files.iter().enumerate();
+        files.map(move |(i, content)| (Self::file_name(stem, i), content.clone()))
+    }
+
+    /// What is wrong, as the status tells it.
+    pub fn told(&self, subject: &str) -> impl Iterator<Item = RejectedRule> {
+        self.rejected.iter().flat_map(move |(group, reasons)| {
+            reasons.iter().map(move |rejection| RejectedRule {
+                subject: subject.to_owned(),
+                group: group.clone(),
+                rule: rejection.rule.clone().unwrap_or_default(),
+                message: rejection.reason.clone(),
+            })
+        })
+    }
+}
+
+/// Decides what becomes of the rules of one object.
+#[must_use]
+pub fn treat(source: &Source<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let groups = match source.format {
+        Format::Spec => {
+            let value = serde_json::from_str(source.text).unwrap_or_default();
+            thanos_rules::read_spec(&value)
+        }
+        Format::File => match thanos_rules::read_file(source.text) {
+            Ok(groups) => groups,
+            Err(rejection) => {
+                outcome.rejected.push((String::new(), vec![rejection]));
+                return outcome;
+            }
+        },
+    };
+    let mut file = Vec::new();
+    let mut size = 0;
+    for group in groups {
+        let name = group.name.clone();
+        match treated(group, &source.treatment, &mut outcome) {
+            Err(rejections) => outcome.rejected.push((name, rejections)),
+            Ok(None) => {}
+            Ok(Some(group)) => {
+                if size + group.size() > FILE {
+                    outcome.close(&mut file);
+                    size = 0;
+                }
+                size += group.size();
+                file.push(group);
+            }
+        }
+    }
+    outcome.close(&mut file);
+    outcome
+}
+
+/// One group; nothing if no rule of it is left.
+fn treated(
+    read: Read,
+    treatment: &Treatment,
+    outcome: &mut Outcome,
+) -> Result<Option<Checked>, Vec<Rejection>> {
+    let dialect = &treatment.dialect;
+    let mut group = thanos_rules::check(&read.group?, dialect)?;
+    if let Some((label, value)) = &treatment.tenant {
+        group = thanos_rules::enforce(&group, dialect, label, value)?;
+    }
+    if treatment.left_out {
+        outcome.left_out += group.count(Kind::Record);
+        group = match thanos_rules::without_records(&group) {
+            Some(group) => group,
+            None => return Ok(None),
+        };
+    }
+    if treatment.shadowed {
+        outcome.shadowed += group.count(Kind::Alert);
+        group = thanos_rules::shade(&group, SHADOW.0, SHADOW.1);
+    }
+    Ok(Some(group))
+}
+
+impl Outcome {
+    /// Writes the groups of one file.
+    fn close(&mut self, groups: &mut Vec<Checked>) {
+        let groups = std::mem::take(groups);
+        if groups.is_empty() {
+            return;
+        }
+        let reject = |rejection: Rejection| {
+            let names = groups.iter().map(|group| group.name().to_owned());
+            names
+                .map(|name| (name, vec![rejection.clone()]))
+                .collect::<Vec<_>>()
+        };
+        match thanos_rules::write(&groups) {
+            Ok(content) if content.len() > CAPACITY => {
+                let reason = format!(
+                    "the group has {} KiB, and a ConfigMap takes {}; divide it into several groups",
+                    content.len() / 1024,
+                    CAPACITY / 1024,
+                );
+                let rejection = Rejection { rule: None, reason };
+                self.rejected.extend(reject(rejection));
+            }
+            Ok(content) => {
+                let file = self.files.len();
+                let mounted = |g: &Checked| (file, g.name().to_owned(), g.rules().count());
+                self.mounted.extend(groups.iter().map(mounted));
+                self.files.push(content);
+            }
+            Err(rejection) => self.rejected.extend(reject(rejection)),
+        }
+    }
+}
+
+/// What became of objects whose text and treatment have not changed since.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<BTreeMap<(Key, Treatment), Remembered>>);
+
+#[derive(Debug)]
+struct Remembered {
+    /// Dropped as soon as no view holds the object any more.
+    text: Weak<str>,
+    outcome: Arc<Outcome>,
+}
+
+impl Memory {
+    /// What becomes of the rules of the object `key`.
+    #[must_use]
+    pub fn treat(&self, key: &Key, source: &Source<'_>) -> Arc<Outcome> {
+        let at = (key.clone(), source.treatment.clone());
+        let is_same = |it: &Remembered| {
+            let text = it.text.upgrade();
+            text.is_some_and(|text| Arc::ptr_eq(&text, source.text))
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(remembered) = all.get(&at).filter(|it| is_same(it)) {
+            return remembered.outcome.clone();
+        }
+        let outcome = Arc::new(treat(source));
+        let remembered = Remembered {
+            text: Arc::downgrade(source.text),
+            outcome: outcome.clone(),
+        };
+        all.insert(at, remembered);
+        outcome
+    }
+
+    /// Forgets objects that are gone.
+    pub fn tidy(&self) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, remembered| remembered.text.strong_count() > 0);
+    }
+}
+
+/// The name of the files of an object, which no other object has: a uid is nobody else's, and a
+/// namespace and a name joined by a dash could be.
+#[must_use]
+pub fn stem(key: &Key, uid: &str) -> String {
+    // A key of a ConfigMap has 253 characters at most.
+    const NAMES: usize = 200;
+    let names = format!("{}-{}", key.namespace, key.name);
+    let names = &names[..names.floor_char_boundary(NAMES)];
+    format!("{names}-{uid}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn treatment() -> Treatment {
+        Treatment {
+            dialect: Dialect::default(),
+            shadowed: false,
+            left_out: false,
+            tenant: None,
+        }
+    }
+
+    fn of(groups: &Value, treatment: &Treatment) -> Outcome {
+        treat(&Source {
+            subject: "PrometheusRule n/x".into(),
+            stem: "n-x-u".into(),
+            text: &groups.to_string().into(),
+            format: Format::Spec,
+            treatment: treatment.clone(),
+        })
+    }
+
+    fn groups() -> Value {
+        json!([
+            {"name": "good", "rules": [
+                {"record": "a:b", "expr": "sum(up)"}, {"alert": "Down", "expr": "up == 0"},
+            ]},
+            {"name": "bad", "rules": [{"alert": "Odd", "expr": "sum("}]},
+            {"name": "recorded", "rules": [{"record": "c:d", "expr": "vector(1)"}]},
+        ])
+    }
+
+    #[test]
+    fn good_groups_live_beside_bad_ones() {
+        let outcome = of(&groups(), &treatment());
+        assert_eq!((outcome.mounted.len(), outcome.evaluated()), (2, 3));
+        assert_eq!(outcome.files.len(), 1);
+        assert!(outcome.files[0].contains("a:b") && !outcome.files[0].contains("Odd"));
+        let told: Vec<RejectedRule> = outcome.told("PrometheusRule n/x").collect();
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (told[0].group.as_str(), told[0].rule.as_str()),
+            ("bad", "Odd")
+        );
+    }
+
+    #[test]
+    fn what_is_evaluated_elsewhere_sends_and_records_nothing() {
+        let overlapping = Treatment {
+            shadowed: true,
+            left_out: true,
+            ..treatment()
+        };
+        let outcome = of(&groups(), &overlapping);
+        assert_eq!(
+            (outcome.evaluated(), outcome.shadowed, outcome.left_out),
+            (1, 1, 2)
+        );
+        assert!(
+            outcome.files[0].contains("\"thanos_shadow\": \"true\""),
+            "{}",
+            outcome.files[0]
+        );
+        let shadow = Treatment {
+            shadowed: true,
+            ..treatment()
+        };
+        let outcome = of(&groups(), &shadow);
+        assert_eq!((outcome.evaluated(), outcome.left_out), (3, 0));
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_kept_to_its_tenant_is_not_mounted() {
+        let tenant = |value: &str| Treatment {
+            tenant: Some(("tenant_id".into(), value.into())),
+            ..treatment()
+        };
+        let groups =
+            json!([{"name": "g", "rules": [{"record": "r", "expr": "sum(up{tenant_id=\"b\"})"}]}]);
+        assert!(of(&groups, &tenant("a")).files.is_empty());
+        assert_eq!(of(&groups, &tenant("b")).evaluated(), 1);
+    }
+
+    #[test]
+    fn what_is_large_is_divided_and_what_is_too_large_is_told_by_size() {
+        let group = |name: &str, bytes: usize| json!({"name": name, "rules": [{"alert": "A", "expr": "up", "annotations": {"d": "x".repeat(bytes)}}]});
+        let outcome = of(
+            &json!([
+                group("a", FILE / 2),
+                group("b", FILE / 2),
+                group("c", 2 << 20)
+            ]),
+            &treatment(),
+        );
+        assert_eq!((outcome.files.len(), outcome.mounted.len()), (2, 2));
+        let names: Vec<String> = outcome.named("s").map(|(name, _)| name).collect();
+        assert_eq!(names, ["s.yaml", "s-1.yaml"]);
+        let told: Vec<RejectedRule> = outcome.told("x").collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].message.contains("2048 KiB"), "{}", told[0].message);
+    }
+
+    #[test]
+    fn nothing_is_judged_twice() {
+        let (memory, key) = (Memory::default(), Key::new("n", "x"));
+        let text: Arc<str> = groups().to_string().into();
+        let source = |text| Source {
+            subject: String::new(),
+            stem: String::new(),
+            text,
+            format: Format::Spec,
+            treatment: treatment(),
+        };
+        let first = memory.treat(&key, &source(&text));
+        assert!(Arc::ptr_eq(&first, &memory.treat(&key, &source(&text))));
+        let other: Arc<str> = "[]".into();
+        assert_eq!(*memory.treat(&key, &source(&other)), Outcome::default());
+        drop((text, other));
+        memory.tidy();
+        assert!(memory.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_of_files_fit() {
+        let long = Key::new("n".repeat(63), "ä".repeat(120));
+        let name = format!("{}-9999.yaml", stem(&long, &"u".repeat(36)));
+        assert!(name.len() <= 253, "{}", name.len());
+        assert_ne!(
+            stem(&Key::new("a-b", "c"), "1"),
+            stem(&Key::new("a", "b-c"), "2")
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! The status of a ThanosRuler. Pure.
+
+use kube::ResourceExt;
+use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
+use promop_compat::nearest::Candidate;
+use thanos_api::names::{Condition, EventReason, Reason};
+use thanos_api::v1alpha1::{
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, MAX_SKIPPED, SkippedStatus,
+    ThanosRulerStatus,
+};
+use thanos_controller::volumes::Answer;
+use thanos_controller::{rotation, status};
+use thanos_workload::labels::selector_text;
+use thanos_workload::{integration, stateful};
+
+use crate::Seen;
+use crate::addresses::Target;
+use crate::plan::identity;
+use crate::rules::collect::count;
+use crate::secrets;
+
+/// The status after a pass.
+#[must_use]
+pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> ThanosRulerStatus {
+    let (observed, report) = (&seen.observed, &seen.report);
+    let ruler = &observed.ruler;
+    let identity = identity(&ruler.name_any());
+    let required = [Required {
+        name: &identity.name,
+        replicas: ruler.spec.replicas,
+        essential: true,
+        note: String::new(),
+    }];
+    let refused = refused(seen, outcome);
+    let mut conditions = Conditions::new(&previous.conditions, ruler.metadata.generation);
+    conditions.set_standard(refused.as_ref().unwrap_or(outcome), &required);
+    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+        conditions.set(type_.as_str(), holds, reason.as_str(), message);
+    };
+    let (holds, reason, message) = integration::verdict(&report.gates);
+    set(
+        Condition::PrometheusOperatorIntegration,
+        (Some(holds), reason, message),
+    );
+    set(Condition::RulesAccepted, accepted(seen));
+    set(Condition::RulesLoaded, report.loaded.clone());
+    set(Condition::AlertmanagersResolved, alertmanagers(seen));
+    set(Condition::QueriersResolved, queriers(seen));
+    set(Condition::ObjectStorageReady, report.pods.clone());
+    set(Condition::Frozen, frozen(report.frozen));
+    if let Ok(size) = stateful::size(ruler.spec.storage.as_ref()) {
+        let storage = ruler.spec.storage.as_ref();
+        let class = storage.and_then(|s| s.storage_class.as_deref());
+        let unscheduled = report.unscheduled.as_deref();
+        set(
+            Condition::VolumesReady,
+            observed.volumes.verdict(size, class, unscheduled),
+        );
+    }
+    set(Condition::SecretRotation, rotation(seen));
+    let monitored = &report.monitored;
+    conditions.set(
+        Condition::Monitored.as_str(),
+        monitored.holds,
+        monitored.reason,
+        monitored.message.as_str(),
+    );
+
+    let pods = outcome.workload(&identity.name);
+    let told = observed.alertmanagers.as_deref();
+    let rules = &report.rules;
+    let unknown = rules.rules.is_none();
+    ThanosRulerStatus {
+        observed_generation: ruler.metadata.generation,
+        replicas: Some(pods.map_or(0, |w| w.counts.replicas)),
+        ready_replicas: Some(pods.map_or(0, |w| w.counts.ready_replicas)),
+        selector: Some(selector_text(&identity.selector_labels())),
+        conditions: conditions.finish(),
+        paused: (outcome.verdict == Verdict::Paused).then_some(true),
+        prometheus_operator: Some(integration::status(&report.gates)),
+        // What is mounted stays, and so does what is known of it.
+        rules: match unknown {
+            true => previous.rules.clone(),
+            false => Some(rules.counts.clone()),
+        },
+        rejected_rules: match unknown {
+            true => previous.rejected_rules.clone(),
+            false => rules.rejected.iter().take(MAX_REJECTED).cloned().collect(),
+        },
+        overlaps: match unknown {
+            true => previous.overlaps.clone(),
+            false => rules.overlaps.iter().take(MAX_OVERLAPS).cloned().collect(),
+        },
+        overlaps_total: match unknown {
+            true => previous.overlaps_total,
+            false => Some(count(rules.overlaps.len())),
+        },
+        alertmanagers: match told {
+            None => previous.alertmanagers.clone(),
+            Some(told) => told
+                .iter()
+                .take(MAX_ALERTMANAGERS)
+                .map(alertmanager)
+                .collect(),
+        },
+        alertmanagers_total: match told {
+            None => previous.alertmanagers_total,
+            Some(told) => Some(count(told.len())),
+        },
+        queriers: {
+            let all = observed.queriers.targets.iter();
+            all.take(50).map(Target::url).collect()
+        },
+        skipped: skipped(seen),
+        ruler_status: pods.map(status::stateful_set),
+        applied_hash: outcome.applied_hash.clone(),
+    }
+}
+
+/// What was applied apart from what cannot be changed, which the user should hear of.
+fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+    if outcome.verdict != Verdict::Applied {
+        return None;
+    }
+    let ruler = &seen.observed.ruler;
+    let name = identity(&ruler.name_any()).name;
+    let namespace = ruler.namespace().unwrap_or_default();
+    let fixed = &seen.observed.set.as_ref()?.set.fixed;
+    let message = stateful::refused(&name, &namespace, &ruler.spec.stateful, fixed)?;
+    Some(status::immutable(outcome, &name, message))
+}
+
+/// The condition `RulesAccepted`.
+fn accepted(seen: &Seen) -> Answer {
+    let rules = &seen.report.rules;
+    if rules.rules.is_none() {
+        let message = "PrometheusRules cannot be read now: those that are mounted stay";
+        return (None, Reason::RulesUnknown, message.to_owned());
+    }
+    if let Some(unusable) = &rules.unusable {
+        let message = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
+        return (Some(false), Reason::InvalidSelector, message);
+    }
+    let counts = &rules.counts;
+    if let Some(first) = rules.rejected.first() {
+        let place = [&first.subject, &first.group, &first.rule];
+        let place: Vec<&str> = place
+            .map(String::as_str)
+            .into_iter()
+            .filter(|p| !p.is_empty())
+            .collect();
+        let message = format!(
+            "{} of {} groups are not mounted, the others are: {}: {}",
+            counts.rejected,
+            counts.rejected + counts.groups,
+            place.join(" / "),
+            first.message
+        );
+        return (Some(false), Reason::SomeRejected, message);
+    }
+    if counts.prometheus_rules + counts.config_maps == 0 {
+        return nothing_selected(&rules.nearest);
+    }
+    if let Some((count, why)) = &rules.unknown {
+        let message = format!(
+            "{} rules; {count} PrometheusRules may be evaluated elsewhere as well: {why}",
+            counts.evaluated
+        );
+        return (Some(true), Reason::Accepted, message);
+    }
+    let message = match counts.shadowed + counts.left_out {
+        0 => format!("{} rules", counts.evaluated),
+        _ => format!(
+            "{} rules, of which {} alerts are not sent, and {} recording rules left out, since they \
+             are evaluated elsewhere as well",
+            counts.evaluated, counts.shadowed, counts.left_out
+        ),
+    };
+    (Some(true), Reason::Accepted, message)
+}
+
+fn nothing_selected(nearest: &[Candidate]) -> Answer {
+    let elsewhere: Vec<String> = nearest
+        .iter()
+        .filter(|c| c.would_match_elsewhere)
+        .map(|c| c.key.to_string())
+        .collect();
+    if !elsewhere.is_empty() {
+        let message = format!(
+            "no PrometheusRule in the selected namespaces matches, but {} would: widen \
+             spec.ruleNamespaceSelector",
+            elsewhere.join(", ")
+        );
+        return (Some(false), Reason::MatchesInOtherNamespaces, message);
+    }
+    let near: Vec<String> = nearest
+        .iter()
+        .map(|c| format!("{} misses {}", c.key, c.missing.join(",")))
+        .collect();
+    match near.is_empty() {
+        true => {
+            let message = "no rule is selected; set spec.ruleSelector, or label a ConfigMap or \
+                           PrometheusRule operator.thanos.io/prometheus-rule=true";
+            (Some(false), Reason::NoRules, message.to_owned())
+        }
+        false => {
+            let message = format!("no PrometheusRule matches; nearest: {}", near.join("; "));
+            (Some(false), Reason::SelectorMatchesNothing, message)
+        }
+    }
+}
+
+/// The condition `AlertmanagersResolved`.
+fn alertmanagers(seen: &Seen) -> Answer {
+    let report = &seen.report;
+    let Some(told) = &seen.observed.alertmanagers else {
+        let message = "Alertmanager resources cannot be read now: those that are told stay";
+        return (None, Reason::CrdRemoved, message.to_owned());
+    };
+    if report.tells_nobody {
+        let message = "spec.alertmanagerURL is empty: alerts are raised and sent to nobody";
+        return (None, Reason::NobodyTold, message.to_owned());
+    }
+    if let Some(unusable) = report
+        .alertmanagers
+        .iter()
+        .find_map(|a| a.unusable.as_ref())
+    {
+        let message = unusable.describe(
+            "spec.alertmanagers.selector",
+            "spec.alertmanagers.namespaceSelector",
+        );
+        return (Some(false), Reason::InvalidSelector, message);
+    }
+    let skipped = report.alertmanagers.iter().flat_map(|a| &a.skipped);
+    let skipped: Vec<String> = skipped
+        .map(|s| format!("Alertmanager {}: {}", s.alertmanager, s.message))
+        .collect();
+    match (told.len(), skipped.first()) {
+        (0, Some(first)) => (Some(false), Reason::NoAlertmanagers, first.clone()),
+        (0, None) => {
+            let message = "there is no Alertmanager to tell: alerts are raised and sent to nobody. Name \
+                           one in spec.alertmanagers, or set spec.alertmanagerURL to an empty string if \
+                           that is meant";
+            (Some(false), Reason::NoAlertmanagers, message.to_owned())
+        }
+        (n, Some(first)) => {
+            let message = format!("{n} are told; {} skipped: {first}", skipped.len());
+            (Some(true), Reason::SomeSkipped, message)
+        }
+        (n, None) => (Some(true), Reason::Resolved, format!("{n} are told")),
+    }
+}
+
+/// The condition `QueriersResolved`.
+fn queriers(seen: &Seen) -> Answer {
+    let queriers = &seen.observed.queriers;
+    match queriers.targets.len() {
+        0 => {
+            let message = "there is no querier to ask, so no rule can be evaluated: make a ThanosQuery \
+                           in this namespace, or label a Service of one with \
+                           operator.thanos.io/query-api=true and app.kubernetes.io/part-of=thanos";
+            (Some(false), Reason::NoQueriers, message.to_owned())
+        }
+        n => (Some(true), Reason::Resolved, format!("{n} Services")),
+    }
+}
+
+fn frozen(is_frozen: bool) -> Answer {
+    match is_frozen {
+        false => (Some(false), Reason::Live, String::new()),
+        true => {
+            let message = "Prometheus Operator's resources cannot be read since \
+                           lastTransitionTime; what they led to stays";
+            (Some(true), Reason::CrdRemoved, message.to_owned())
+        }
+    }
+}
+
+fn alertmanager(target: &Target) -> AlertmanagerStatus {
+    AlertmanagerStatus {
+        url: target.url(),
+        alertmanager: target
+            .resource
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        ..Default::default()
+    }
+}
+
+fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
+    let alertmanagers = seen.report.alertmanagers.iter().flat_map(|a| &a.skipped);
+    let alertmanagers = alertmanagers.map(|s| SkippedStatus {
+        subject: format!("Alertmanager {}", s.alertmanager),
+        reason: s.reason.as_str().to_owned(),
+        message: s.message.clone(),
+    });
+    let portless = seen.observed.queriers.portless.iter();
+    let portless = portless.map(|key| SkippedStatus {
+        subject: format!("Service {key}"),
+        reason: "NoHttpPort".to_owned(),
+        message: "it is labelled as a Query API and has no port named http; name the port"
+            .to_owned(),
+    });
+    alertmanagers.chain(portless).take(MAX_SKIPPED).collect()
+}
+
+fn rotation(seen: &Seen) -> Answer {
+    let ruler = &seen.observed.ruler;
+    let names: Vec<&str> = secrets::keys(&ruler.spec)
+        .map(|(_, key)| key.name.as_str())
+        .collect();
+    if seen.report.secrets_watched || names.is_empty() {
+        return rotation::watched();
+    }
+    let namespace = ruler.namespace().unwrap_or_default();
+    let resource = format!("thanosrulers.monitoring.thanos.io {}", ruler.name_any());
+    rotation::unwatched(&names, &namespace, &resource)
+}
+
+/// What restarts rulers, though nobody changed the spec.
+#[must_use]
+pub fn news(_: &ThanosRulerStatus, _: &ThanosRulerStatus) -> Vec<News> {
+    let _ = EventReason::ConfigurationChanged;
+    Vec::new()
+}

@@ -1,0 +1,304 @@
+//! What a ThanosRuler depends on, and which change concerns which ThanosRuler.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
+};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
+use kube::core::ApiResource;
+use operator_runtime::{Held, Related, Spec, View};
+use promop_compat::caps::Kind;
+use promop_compat::extract::{
+    AlertmanagerSpec, NamespaceSpec, PrometheusSpec, RuleObject, ServiceSpec, ThanosRulerSpec, Thin,
+};
+use promop_compat::model::{
+    AlertmanagerFacts, Key, NamespaceFacts, PrometheusFacts, RuleFacts, ServiceFacts,
+    ThanosRulerFacts,
+};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::rules;
+use thanos_api::v1alpha1::ThanosRuler;
+use thanos_controller::facts::{
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, PodFacts, PodObject,
+    QuerierFacts, QuerierObject, SecretFacts, SecretObject,
+};
+use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of};
+use thanos_workload::{integration, query_api, remote_write};
+
+use crate::RulerController;
+use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
+use crate::request::Request;
+use crate::secrets;
+
+/// Pods, StatefulSets and claims of rulers carry these labels.
+const RULERS: &str =
+    "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-rule,operator.thanos.io/owner";
+
+/// ConfigMaps with rule files carry this label.
+const RULE_FILES: &str = "operator.thanos.io/prometheus-rule=true";
+
+/// Services that rulers ask or write to carry this label.
+const THANOS: &str = "app.kubernetes.io/part-of=thanos";
+
+/// Views of everything that is read.
+#[derive(Default)]
+pub struct Views {
+    /// PrometheusRules.
+    pub rules: View<RuleFacts>,
+    /// ConfigMaps with rule files.
+    pub files: View<RuleFileFacts>,
+    /// Prometheus resources.
+    pub prometheuses: View<PrometheusFacts>,
+    /// ThanosRulers of Prometheus Operator.
+    pub rulers: View<ThanosRulerFacts>,
+    /// Alertmanager resources.
+    pub alertmanagers: View<AlertmanagerFacts>,
+    /// Services of Thanos.
+    pub services: View<ServiceFacts>,
+    /// StatefulSets of rulers.
+    pub sets: View<RulerSetFacts>,
+    /// Pods of rulers.
+    pub pods: View<PodFacts>,
+    /// Pods of queriers.
+    pub queriers: View<QuerierFacts>,
+    /// What nodes say of volumes that they cannot mount.
+    pub mounts: View<MountFacts>,
+    /// Claims of rulers.
+    pub claims: View<ClaimFacts>,
+    /// StorageClasses.
+    pub classes: View<ClassFacts>,
+    /// Secrets.
+    pub secrets: View<SecretFacts>,
+    /// Namespaces.
+    pub namespaces: View<NamespaceFacts>,
+}
+
+impl Views {
+    /// The namespaces as far as they are known. What is not watched causes no events, so the limit of
+    /// this process does not matter.
+    fn namespaces(&self) -> Namespaces<'_> {
+        Namespaces {
+            listed: self.namespaces.readable(),
+            watched: None,
+        }
+    }
+}
+
+/// Every related kind, and how it gets into the views.
+#[must_use]
+pub fn related() -> Vec<Related<RulerController>> {
+    [of_prometheus_operator(), of_thanos(), of_kubernetes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_prometheus_operator() -> Vec<Related<RulerController>> {
+    vec![
+        Related::held::<RuleObject>(
+            Kind::PrometheusRule,
+            Spec {
+                view: |v: &Views| &v.rules,
+                view_mut: |v: &mut Views| &mut v.rules,
+                affects: |views: &Views, ruler, key, old, new| {
+                    let request = Request::of(ruler);
+                    let is_affected = || {
+                        let all = request.prometheus_rules();
+                        let mut all = all.iter();
+                        all.any(|s| rules::affects(&views.namespaces(), s, key, old, new))
+                    };
+                    request.reads_prometheus_operator()
+                        && (is_affected() || request.shows_candidates())
+                },
+            },
+            Held {
+                wanted: |views: &Views, ruler, key, facts: &RuleFacts| {
+                    let request = Request::of(ruler);
+                    let all = request.prometheus_rules();
+                    let mut all = all.iter();
+                    let namespaces = views.namespaces();
+                    request.reads_prometheus_operator()
+                        && all.any(|s| rules::affects(&namespaces, s, key, None, Some(facts)))
+                },
+                without: RuleFacts::without_groups,
+            },
+        )
+        .gathered(),
+        Related::optional::<Thin<PrometheusSpec>>(
+            Kind::Prometheus,
+            Spec {
+                view: |v: &Views| &v.prometheuses,
+                view_mut: |v: &mut Views| &mut v.prometheuses,
+                affects: |_, ruler, _, _, _| Request::of(ruler).reads_prometheus_operator(),
+            },
+        ),
+        Related::optional::<Thin<ThanosRulerSpec>>(
+            Kind::ThanosRuler,
+            Spec {
+                view: |v: &Views| &v.rulers,
+                view_mut: |v: &mut Views| &mut v.rulers,
+                affects: |_, ruler, _, old, new| {
+                    Request::of(ruler).reads_prometheus_operator() && rules::ruler_affects(old, new)
+                },
+            },
+        ),
+        Related::optional::<Thin<AlertmanagerSpec>>(
+            Kind::Alertmanager,
+            Spec {
+                view: |v: &Views| &v.alertmanagers,
+                view_mut: |v: &mut Views| &mut v.alertmanagers,
+                affects: |_, ruler, _, _, _| {
+                    let request = Request::of(ruler);
+                    request.reads_prometheus_operator() && request.alertmanagers().is_some()
+                },
+            },
+        ),
+    ]
+}
+
+fn of_thanos() -> Vec<Related<RulerController>> {
+    vec![
+        Related::new::<RuleFileObject>(
+            ApiResource::erase::<ConfigMap>(&()),
+            Spec {
+                view: |v: &Views| &v.files,
+                view_mut: |v: &mut Views| &mut v.files,
+                affects: |_, ruler: &ThanosRuler, key, _, _| is_at_home(ruler, key),
+            },
+        )
+        .labelled(RULE_FILES)
+        .gathered(),
+        Related::new::<Thin<ServiceSpec>>(
+            ApiResource::erase::<Service>(&()),
+            Spec {
+                view: |v: &Views| &v.services,
+                view_mut: |v: &mut Views| &mut v.services,
+                affects: |_, ruler, key, old: Option<&ServiceFacts>, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|s| {
+                            query_api::is_offered(&s.labels) || remote_write::is_offered(&s.labels)
+                        })
+                },
+            },
+        )
+        .labelled(THANOS),
+        Related::new::<RulerSetObject>(
+            ApiResource::erase::<StatefulSet>(&()),
+            Spec {
+                view: |v: &Views| &v.sets,
+                view_mut: |v: &mut Views| &mut v.sets,
+                affects: |_, ruler: &ThanosRuler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|it: &RulerSetFacts| {
+                            Some(&it.set.owner) == ruler.metadata.uid.as_ref()
+                        })
+                },
+            },
+        )
+        .labelled(RULERS),
+        Related::new::<PodObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                view: |v: &Views| &v.pods,
+                view_mut: |v: &mut Views| &mut v.pods,
+                affects: |_, ruler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key) && either.any(|pod: &PodFacts| is_of(ruler, &pod.owner))
+                },
+            },
+        )
+        .labelled(RULERS),
+        Related::new::<QuerierObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                view: |v: &Views| &v.queriers,
+                view_mut: |v: &mut Views| &mut v.queriers,
+                // Pods come and go; where they serve their API matters.
+                affects: |_, ruler, key, old: Option<&QuerierFacts>, new| {
+                    is_at_home(ruler, key)
+                        && new.is_some_and(|new| old.map(|old| &old.prefix) != Some(&new.prefix))
+                },
+            },
+        )
+        .labelled(QUERIERS),
+    ]
+}
+
+fn of_kubernetes() -> Vec<Related<RulerController>> {
+    vec![
+        Related::new::<MountEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                view: |v: &Views| &v.mounts,
+                view_mut: |v: &mut Views| &mut v.mounts,
+                // Whose pod it is, says the pod.
+                affects: |views: &Views, ruler, key, _, new| {
+                    let failure = new.and_then(Option::as_ref);
+                    is_at_home(ruler, key)
+                        && failure.is_some_and(|failure| {
+                            let mut pods = of(&views.pods, &key.namespace);
+                            pods.any(|(_, pod)| pod.uid == failure.pod && is_of(ruler, &pod.owner))
+                        })
+                },
+            },
+        )
+        .fields(MOUNTS),
+        Related::new::<ClaimObject>(
+            ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Spec {
+                view: |v: &Views| &v.claims,
+                view_mut: |v: &mut Views| &mut v.claims,
+                affects: |_, ruler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|claim: &ClaimFacts| is_of(ruler, &claim.owner))
+                },
+            },
+        )
+        .labelled(RULERS),
+        Related::new::<ClassObject>(
+            ApiResource::erase::<StorageClass>(&()),
+            Spec {
+                view: |v: &Views| &v.classes,
+                view_mut: |v: &mut Views| &mut v.classes,
+                affects: |_, _, _, _, _| true,
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+        Related::new::<SecretObject>(
+            ApiResource::erase::<Secret>(&()),
+            Spec {
+                view: |v: &Views| &v.secrets,
+                view_mut: |v: &mut Views| &mut v.secrets,
+                affects: |_, ruler: &ThanosRuler, key, _, _| {
+                    let mut read = secrets::keys(&ruler.spec);
+                    is_at_home(ruler, key) && read.any(|(_, it)| it.name == key.name)
+                },
+            },
+        )
+        .granted_apart(),
+        Related::new::<Thin<NamespaceSpec>>(
+            ApiResource::erase::<Namespace>(&()),
+            Spec {
+                view: |v: &Views| &v.namespaces,
+                view_mut: |v: &mut Views| &mut v.namespaces,
+                affects: |views: &Views, ruler: &ThanosRuler, key: &Key, _, _| {
+                    let request = Request::of(ruler);
+                    ruler.namespace().as_ref() == Some(&key.name)
+                        || (request.reads_prometheus_operator() && request.reads_namespaces(views))
+                },
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+    ]
+}
+
+/// Whether Prometheus Operator's resources are read for a ThanosRuler.
+pub(crate) fn is_gated(ruler: &ThanosRuler) -> bool {
+    integration::resource_gate(&ruler.spec.integration) == Some(false)
+}

@@ -1,0 +1,25 @@
+//! How rulers and query frontends find a Query API: by labels on its Service. The side that offers one
+//! and the side that looks for them use the same functions.
+
+use promop_compat::model::{Key, Labels};
+use thanos_api::names::label;
+
+use crate::ports;
+
+/// Whether a Service with these labels offers a Query API.
+#[must_use]
+pub fn is_offered(labels: &Labels) -> bool {
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
+    has(label::QUERY_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
+}
+
+/// Where a Service serves it, as Thanos takes it. Each pod of a headless Service is an address of its
+/// own: whoever asks goes on to the next if one does not answer.
+#[must_use]
+pub fn address(service: &Key, headless: bool, port: u16) -> String {
+    let Key { name, namespace } = service;
+    match headless {
+        true => format!("dnssrv+_{}._tcp.{name}.{namespace}.svc", ports::HTTP),
+        false => format!("{name}.{namespace}.svc:{port}"),
+    }
+}
