@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::core::ApiResource;
@@ -107,6 +108,31 @@ pub struct News {
     pub note: String,
 }
 
+/// Something that is wrong with an object of somebody else, told by a Warning event on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Complaint {
+    /// The object. With its UID, or `kubectl describe` does not show it.
+    pub about: ObjectReference,
+    /// In one word.
+    pub reason: &'static str,
+    /// What of the object it is about, in one word: complaints of one reason and one action are one
+    /// event, which says what the first of them said.
+    pub action: String,
+    /// What is wrong, and what to do.
+    pub note: String,
+}
+
+/// A number that the status of each custom resource holds, as a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge<S> {
+    /// Name of the metric. Its labels are `namespace` and `name` of the custom resource.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// The number, if the status has it.
+    pub value: fn(&S) -> Option<i64>,
+}
+
 /// One controller.
 pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
@@ -132,7 +158,7 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// Views of all related kinds.
     type Views: Default + Send + Sync + 'static;
     /// Everything that a plan depends on.
-    type Observed: Send;
+    type Observed: Send + Sync;
 
     /// Field manager, lease, event reporter, metric label, name of the binary.
     const NAME: &'static str;
@@ -198,6 +224,18 @@ pub trait Component: Send + Sync + Sized + 'static {
     ) -> Self::Status;
     /// What else the user should hear of, besides `TOLD`.
     fn news(_previous: &Self::Status, _next: &Self::Status) -> Vec<News> {
+        Vec::new()
+    }
+    /// What is wrong with objects of others, as far as it was not told before.
+    fn complaints(
+        _seen: &Self::Observed,
+        _previous: &Self::Status,
+        _next: &Self::Status,
+    ) -> Vec<Complaint> {
+        Vec::new()
+    }
+    /// Numbers of the status that are metrics.
+    fn gauges() -> Vec<Gauge<Self::Status>> {
         Vec::new()
     }
     /// `status.appliedHash`.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::component::{News, Told};
+use crate::component::{Complaint, News, Told};
 
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
@@ -45,6 +45,18 @@ impl Events {
         let what = (news.reason, cut(&news.action, ACTION_BYTES));
         self.publish(about, EventType::Normal, what, &news.note)
             .await;
+    }
+
+    /// Something that is wrong with an object of somebody else.
+    pub async fn complaint(&self, complaint: &Complaint) {
+        let Complaint {
+            about,
+            reason,
+            action,
+            note,
+        } = complaint;
+        let what = (*reason, cut(action, ACTION_BYTES));
+        self.publish(about, EventType::Warning, what, note).await;
     }
 
     /// A condition that turned.

@@ -36,7 +36,9 @@ mod undeclared;
 pub mod view;
 
 pub use access::{Access, Question};
-pub use component::{Cluster, Component, News, Outcome, OwnedKind, Told, Verdict};
+pub use component::{
+    Cluster, Complaint, Component, Gauge, News, Outcome, OwnedKind, Told, Verdict,
+};
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
 pub use inquiry::{Answers, Inquiry};

@@ -1,10 +1,13 @@
 //! Metrics, named as controller-runtime names them, so that existing dashboards work.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use kube::Resource as _;
+use kube::core::object::HasStatus as _;
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
 };
@@ -14,6 +17,9 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use promop_compat::caps::{Capability, Caps, Kind};
+
+use crate::component::Component;
+use crate::hub::Hub;
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +76,12 @@ struct CapabilityLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabels {
+    namespace: String,
+    name: String,
+}
+
 /// The metrics of one controller.
 #[derive(Clone)]
 pub struct Metrics {
@@ -81,6 +93,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     leader: Family<LeaseLabels, Gauge>,
     capabilities: Family<CapabilityLabels, Gauge>,
+    /// What the custom resources say, once they are watched.
+    resources: Arc<OnceLock<Registry>>,
 }
 
 impl Metrics {
@@ -99,6 +113,7 @@ impl Metrics {
             requests: Family::default(),
             leader: Family::default(),
             capabilities: Family::default(),
+            resources: Arc::default(),
         };
         let passes = "controller_runtime_reconcile";
         registry.register(passes, "Passes by result", metrics.passes.clone());
@@ -202,13 +217,61 @@ impl Metrics {
         }
     }
 
+    /// Adds the numbers in the statuses of custom resources, as the watch has them at each scrape.
+    pub(crate) fn follow<C: Component>(&self, hub: &Arc<Hub<C>>) {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Resources(Arc::downgrade(hub))));
+        // There is one hub in a process.
+        let _ = self.resources.set(registry);
+    }
+
     /// The metrics in OpenMetrics text.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        let registries = std::iter::once(&*self.registry).chain(self.resources.get());
+        for registry in registries {
+            // Writing to a String cannot fail.
+            let _ = encode_registry(&mut text, registry);
+        }
+        let _ = encode_eof(&mut text);
         text
+    }
+}
+
+/// The numbers in the statuses of custom resources.
+struct Resources<C: Component>(Weak<Hub<C>>);
+
+impl<C: Component> std::fmt::Debug for Resources<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resources")
+    }
+}
+
+impl<C: Component> Collector for Resources<C> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(hub) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let all = hub.store().state();
+        for gauge in C::gauges() {
+            let family = Family::<ResourceLabels, Gauge>::default();
+            for it in all.iter().filter_map(|it| it.0.as_ref().ok()) {
+                let value = it.status().and_then(gauge.value);
+                let meta = it.meta();
+                let labels = ResourceLabels {
+                    namespace: meta.namespace.clone().unwrap_or_default(),
+                    name: meta.name.clone().unwrap_or_default(),
+                };
+                if let Some(value) = value {
+                    family.get_or_create(&labels).set(value);
+                }
+            }
+            let kind = family.metric_type();
+            let metric = encoder.encode_descriptor(gauge.name, gauge.help, None, kind)?;
+            family.encode(metric)?;
+        }
+        Ok(())
     }
 }
 

@@ -156,6 +156,7 @@ async fn prepare<C: Component>(
     progress.wait_for(|open| open.is_empty()).await?;
     supervisor.adjust(first);
     let identity = identity(args);
+    metrics.follow(&hub);
     let cx = Cx {
         component,
         refresher: Refresher::new(client.clone(), C::REFRESH),

@@ -368,8 +368,6 @@ api_strings! {
         Resharding = "Resharding",
         /// A hashring changes: the step that begins.
         Hashring = "Hashring",
-        /// The ways in which queriers or Alertmanagers are reached restart the rulers.
-        ConfigurationChanged = "ConfigurationChanged",
         /// On a PrometheusRule: a group of it is not mounted.
         RuleRejected = "RuleRejected",
     }

@@ -62,6 +62,7 @@ pub fn pods(
     pods: &BTreeMap<String, &PodFacts>,
     unmounted: &BTreeMap<&str, &str>,
     content: &Content,
+    uploads: bool,
 ) -> Answer {
     if let Content::Missing(missing) = content {
         return (Some(false), Reason::SecretMissing, missing.clone());
@@ -71,6 +72,10 @@ pub fn pods(
         .filter_map(|(name, pod)| trouble(name, pod, unmounted.get(pod.uid.as_str()).copied()));
     if let Some((reason, message)) = troubles.next() {
         return (Some(false), reason, message);
+    }
+    if !uploads {
+        let message = "nothing is uploaded: results of rules are kept in volumes, or sent away";
+        return (None, Reason::NotConfigured, message.to_owned());
     }
     let is_late = |pod: &&&PodFacts| !pod.ready && pod.state != PodState::Going;
     match pods.values().filter(is_late).count() {

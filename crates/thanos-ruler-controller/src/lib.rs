@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod alertmanagers;
 pub mod facts;
 pub mod health;
+pub mod network;
 mod observe;
 pub mod observed;
 pub mod plan;
@@ -26,8 +27,8 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::{
-    Cluster, Component, Inquiry, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Question,
-    Related, Told,
+    Cluster, Complaint, Component, Gauge, Inquiry, Invalid, ObjectKey, Outcome, OwnedKind, Plan,
+    Question, Related, Told,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
@@ -177,8 +178,16 @@ impl Component for RulerController {
         status::status(seen, outcome, previous)
     }
 
-    fn news(previous: &ThanosRulerStatus, next: &ThanosRulerStatus) -> Vec<News> {
-        status::news(previous, next)
+    fn complaints(
+        seen: &Seen,
+        previous: &ThanosRulerStatus,
+        next: &ThanosRulerStatus,
+    ) -> Vec<Complaint> {
+        status::complaints(seen, previous, next)
+    }
+
+    fn gauges() -> Vec<Gauge<ThanosRulerStatus>> {
+        status::gauges()
     }
 
     fn applied_hash(status: &ThanosRulerStatus) -> Option<&str> {

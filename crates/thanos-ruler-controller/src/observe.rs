@@ -21,6 +21,7 @@ use thanos_workload::{FieldError, image, integration, ports, remote_write};
 
 use crate::addresses::{Target, Way};
 use crate::health;
+use crate::network::{self, Blocked};
 use crate::observed::Observed;
 use crate::plan::{self, identity};
 use crate::queriers::{self, Queriers};
@@ -48,6 +49,8 @@ pub struct Report {
     pub loaded: Answer,
     /// The Alertmanager resources, if they are looked for.
     pub alertmanagers: Option<operated::Alertmanagers>,
+    /// Those of them that NetworkPolicies keep rulers from.
+    pub blocked: BTreeMap<Key, Blocked>,
     /// Nobody is to be told.
     pub tells_nobody: bool,
     /// Some selected object is not held as a whole, and must be listed again.
@@ -137,7 +140,7 @@ pub(crate) fn observe(
         frozen: is_frozen(stands(&views.rules), wants_rules)
             || is_frozen(stands(&views.alertmanagers), alertmanagers.is_some()),
         loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
-        pods: health::pods(&pods, &unmounted, &content),
+        pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
@@ -145,6 +148,16 @@ pub(crate) fn observe(
             .values()
             .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &expected))
             .collect(),
+        blocked: network::blocked(
+            ruler,
+            alertmanagers
+                .iter()
+                .flat_map(|a| &a.groups)
+                .flat_map(|g| &g.targets),
+            views.alertmanagers.items(),
+            views.policies.items(),
+            &namespaces,
+        ),
         tells_nobody: request.tells_nobody(),
         alertmanagers,
         gates,

@@ -20,3 +20,9 @@ pub fn keys(spec: &ThanosRulerSpec) -> impl Iterator<Item = (&'static str, &Secr
     let bucket = bucket.map(|key| (OBJECT_STORAGE, key));
     bucket.into_iter().chain(ca.map(|key| (CA, key)))
 }
+
+/// Whether results are uploaded.
+#[must_use]
+pub fn uploads(spec: &ThanosRulerSpec) -> bool {
+    keys(spec).any(|(field, _)| field == OBJECT_STORAGE)
+}

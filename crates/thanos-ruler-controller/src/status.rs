@@ -1,7 +1,12 @@
 //! The status of a ThanosRuler. Pure.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
-use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
+use operator_runtime::{Complaint, Conditions, Gauge, Outcome, Required, Verdict};
+use promop_compat::caps::Kind;
+use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
@@ -15,6 +20,7 @@ use thanos_workload::{integration, stateful};
 
 use crate::Seen;
 use crate::addresses::Target;
+use crate::network::Blocked;
 use crate::plan::identity;
 use crate::rules::collect::count;
 use crate::secrets;
@@ -100,7 +106,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             Some(told) => told
                 .iter()
                 .take(MAX_ALERTMANAGERS)
-                .map(alertmanager)
+                .map(|target| alertmanager(target, &report.blocked))
                 .collect(),
         },
         alertmanagers_total: match told {
@@ -232,6 +238,16 @@ fn alertmanagers(seen: &Seen) -> Answer {
         );
         return (Some(false), Reason::InvalidSelector, message);
     }
+    if let Some((key, blocked)) = report.blocked.iter().next() {
+        let message = format!(
+            "{} of the Alertmanagers cannot be reached, such as {key}: NetworkPolicy {} keeps rulers \
+             out; {}",
+            report.blocked.len(),
+            blocked.by.join(", "),
+            blocked.open_with
+        );
+        return (Some(false), Reason::BlockedByNetworkPolicy, message);
+    }
     let skipped = report.alertmanagers.iter().flat_map(|a| &a.skipped);
     let skipped: Vec<String> = skipped
         .map(|s| format!("Alertmanager {}: {}", s.alertmanager, s.message))
@@ -245,10 +261,17 @@ fn alertmanagers(seen: &Seen) -> Answer {
             (Some(false), Reason::NoAlertmanagers, message.to_owned())
         }
         (n, Some(first)) => {
-            let message = format!("{n} are told; {} skipped: {first}", skipped.len());
+            let message = format!("tells {}; {} skipped: {first}", pods(n), skipped.len());
             (Some(true), Reason::SomeSkipped, message)
         }
-        (n, None) => (Some(true), Reason::Resolved, format!("{n} are told")),
+        (n, None) => (Some(true), Reason::Resolved, format!("tells {}", pods(n))),
+    }
+}
+
+fn pods(n: usize) -> String {
+    match n {
+        1 => "1 Alertmanager".to_owned(),
+        n => format!("{n} Alertmanagers"),
     }
 }
 
@@ -262,7 +285,8 @@ fn queriers(seen: &Seen) -> Answer {
                            operator.thanos.io/query-api=true and app.kubernetes.io/part-of=thanos";
             (Some(false), Reason::NoQueriers, message.to_owned())
         }
-        n => (Some(true), Reason::Resolved, format!("{n} Services")),
+        1 => (Some(true), Reason::Resolved, "asks 1 Service".to_owned()),
+        n => (Some(true), Reason::Resolved, format!("asks {n} Services")),
     }
 }
 
@@ -277,15 +301,16 @@ fn frozen(is_frozen: bool) -> Answer {
     }
 }
 
-fn alertmanager(target: &Target) -> AlertmanagerStatus {
+fn alertmanager(target: &Target, blocked: &BTreeMap<Key, Blocked>) -> AlertmanagerStatus {
+    let resource = target.resource.as_ref();
+    let blocked = resource.and_then(|key| blocked.get(key));
     AlertmanagerStatus {
         url: target.url(),
-        alertmanager: target
-            .resource
-            .as_ref()
-            .map(ToString::to_string)
+        alertmanager: resource.map(ToString::to_string).unwrap_or_default(),
+        blocked_by: blocked
+            .map(|b| b.by.iter().take(10).cloned().collect())
             .unwrap_or_default(),
-        ..Default::default()
+        open_with: blocked.map(|b| b.open_with.clone()),
     }
 }
 
@@ -319,9 +344,77 @@ fn rotation(seen: &Seen) -> Answer {
     rotation::unwatched(&names, &namespace, &resource)
 }
 
-/// What restarts rulers, though nobody changed the spec.
+/// What is newly refused of PrometheusRules, told on each of them. As many as the status lists.
 #[must_use]
-pub fn news(_: &ThanosRulerStatus, _: &ThanosRulerStatus) -> Vec<News> {
-    let _ = EventReason::ConfigurationChanged;
-    Vec::new()
+pub fn complaints(
+    seen: &Seen,
+    previous: &ThanosRulerStatus,
+    next: &ThanosRulerStatus,
+) -> Vec<Complaint> {
+    let ruler = &seen.observed.ruler;
+    let by = format!(
+        "thanosrulers.monitoring.thanos.io {}/{}",
+        ruler.namespace().unwrap_or_default(),
+        ruler.name_any()
+    );
+    let new = next
+        .rejected_rules
+        .iter()
+        .filter(|rejected| !previous.rejected_rules.contains(rejected));
+    new.filter_map(|rejected| {
+        let (key, uid) = seen.report.rules.refused.get(&rejected.subject)?;
+        let resource = Kind::PrometheusRule.api_resource();
+        let place = match (rejected.group.as_str(), rejected.rule.as_str()) {
+            ("", _) => String::new(),
+            (group, "") => format!("group {group}: "),
+            (group, rule) => format!("group {group}, rule {rule}: "),
+        };
+        Some(Complaint {
+            about: ObjectReference {
+                api_version: Some(resource.api_version),
+                kind: Some(resource.kind),
+                namespace: Some(key.namespace.clone()),
+                name: Some(key.name.clone()),
+                uid: Some(uid.clone()),
+                ..Default::default()
+            },
+            reason: EventReason::RuleRejected.as_str(),
+            action: format!("Mount/{}/{}", rejected.group, rejected.rule),
+            note: format!("{by} does not evaluate it: {place}{}", rejected.message),
+        })
+    })
+    .collect()
+}
+
+/// The numbers that are metrics.
+#[must_use]
+pub fn gauges() -> Vec<Gauge<ThanosRulerStatus>> {
+    macro_rules! gauge {
+        ($name:literal, $help:literal, $field:ident) => {
+            Gauge {
+                name: $name,
+                help: $help,
+                value: |status: &ThanosRulerStatus| {
+                    status.rules.as_ref().map(|rules| rules.$field.into())
+                },
+            }
+        };
+    }
+    vec![
+        gauge!(
+            "thanos_operator_ruler_evaluated_rules",
+            "Rules that are mounted",
+            evaluated
+        ),
+        gauge!(
+            "thanos_operator_ruler_rejected_groups",
+            "Groups of rules that are not mounted, since something in them is refused",
+            rejected
+        ),
+        gauge!(
+            "thanos_operator_ruler_shadowed_rules",
+            "Alerting rules whose alerts are not sent, since they are evaluated elsewhere",
+            shadowed
+        ),
+    ]
 }

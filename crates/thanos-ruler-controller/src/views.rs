@@ -4,19 +4,22 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use operator_runtime::{Held, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    AlertmanagerSpec, NamespaceSpec, PrometheusSpec, RuleObject, ServiceSpec, ThanosRulerSpec, Thin,
+    AlertmanagerSpec, NamespaceSpec, PolicySpec, PrometheusSpec, RuleObject, ServiceSpec,
+    ThanosRulerSpec, Thin,
 };
 use promop_compat::model::{
     AlertmanagerFacts, Key, NamespaceFacts, PrometheusFacts, RuleFacts, ServiceFacts,
     ThanosRulerFacts,
 };
 use promop_compat::namespaces::Namespaces;
+use promop_compat::policy::PolicyFacts;
 use promop_compat::rules;
 use thanos_api::v1alpha1::ThanosRuler;
 use thanos_controller::facts::{
@@ -70,6 +73,8 @@ pub struct Views {
     pub classes: View<ClassFacts>,
     /// Secrets.
     pub secrets: View<SecretFacts>,
+    /// NetworkPolicies.
+    pub policies: View<PolicyFacts>,
     /// Namespaces.
     pub namespaces: View<NamespaceFacts>,
 }
@@ -281,6 +286,17 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
             },
         )
         .granted_apart(),
+        Related::new::<Thin<PolicySpec>>(
+            ApiResource::erase::<NetworkPolicy>(&()),
+            Spec {
+                view: |v: &Views| &v.policies,
+                view_mut: |v: &mut Views| &mut v.policies,
+                affects: |_, ruler, _, _, _| {
+                    let request = Request::of(ruler);
+                    request.reads_prometheus_operator() && request.alertmanagers().is_some()
+                },
+            },
+        ),
         Related::new::<Thin<NamespaceSpec>>(
             ApiResource::erase::<Namespace>(&()),
             Spec {

@@ -157,7 +157,7 @@ async fn run<C: Component>(
         }
     };
     let next = cx.component.status(&seen, &outcome, &previous);
-    let failure = match write_status(cx, &owner, meta, &previous, next).await {
+    let failure = match write_status(cx, &owner, meta, &seen, &previous, next).await {
         Ok(()) => failure,
         Err(error) => failure.or(Some(error)),
     };

@@ -18,6 +18,7 @@ pub(super) async fn write_status<C: Component>(
     cx: &Cx<C>,
     owner: &Owner,
     meta: &ObjectMeta,
+    seen: &C::Observed,
     previous: &C::Status,
     next: C::Status,
 ) -> Result<(), Error> {
@@ -29,6 +30,7 @@ pub(super) async fn write_status<C: Component>(
     let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
     let news = C::news(previous, &next);
+    let complaints = C::complaints(seen, previous, &next);
     let written = Written {
         version: version(&answer),
         status: next,
@@ -36,6 +38,9 @@ pub(super) async fn write_status<C: Component>(
     cx.hub.state().written.insert(owner.clone(), written);
     for news in &news {
         cx.events.news(&reference, news).await;
+    }
+    for complaint in &complaints {
+        cx.events.complaint(complaint).await;
     }
     for (condition, good) in &turned {
         cx.events.condition(&reference, condition, good).await;

@@ -50,6 +50,9 @@ pub struct Collected {
     pub counts: RuleCounts,
     /// What is refused, all of it.
     pub rejected: Vec<RejectedRule>,
+    /// The PrometheusRules of which something is refused, by what the status calls them: namespace and
+    /// name, and UID.
+    pub refused: BTreeMap<String, (Key, String)>,
     /// PrometheusRules that are evaluated elsewhere as well, all of them.
     pub overlaps: Vec<RuleOverlap>,
     /// PrometheusRules of which it cannot be told who evaluates them; and why, for the first.
@@ -72,6 +75,7 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         expected: Expected::default(),
         counts: RuleCounts::default(),
         rejected: Vec::new(),
+        refused: BTreeMap::new(),
         overlaps: Vec::new(),
         unknown: None,
         tenants: BTreeSet::new(),
@@ -111,19 +115,19 @@ fn prometheus_rules<'a>(
             continue;
         };
         let elsewhere = match world.evaluators.of_rule(key, facts) {
-            Evaluated::By(by) => {
-                all.overlaps.push(overlap(key, &by));
-                true
-            }
-            Evaluated::Nowhere => false,
+            Evaluated::By(by) => Some(overlap(key, &by)),
+            Evaluated::Nowhere => None,
             Evaluated::Unknown(why) => {
                 let (count, _) = all.unknown.get_or_insert_with(|| (0, told(why)));
                 *count += 1;
-                false
+                None
             }
         };
         let subject = format!("PrometheusRule {key}");
+        let known = all.rejected.len();
         let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
+            all.refused
+                .insert(subject, (key.clone(), facts.uid.clone()));
             continue;
         };
         let source = Source {
@@ -131,10 +135,17 @@ fn prometheus_rules<'a>(
             stem: stem(key, &facts.uid),
             text,
             format: Format::Spec,
-            treatment: treatment(request, world.dialect, elsewhere, tenant),
+            treatment: treatment(request, world.dialect, elsewhere.is_some(), tenant),
         };
         let outcome = world.memory.treat(key, &source);
+        // What is active here all the same is told as well.
+        let evaluated = outcome.elsewhere || request.mode() == RuleMode::Active;
+        all.overlaps.extend(elsewhere.filter(|_| evaluated));
         all.take(&source, &outcome, &mut files);
+        if all.rejected.len() > known {
+            let refused = (key.clone(), facts.uid.clone());
+            all.refused.insert(source.subject, refused);
+        }
     }
     files
 }
@@ -178,12 +189,8 @@ fn treatment(
     let mode = request.mode();
     Treatment {
         dialect,
-        shadowed: match mode {
-            RuleMode::Active => false,
-            RuleMode::Shadow => true,
-            RuleMode::ShadowOverlapping => elsewhere,
-        },
-        left_out: elsewhere && mode != RuleMode::Active,
+        shadowed: mode == RuleMode::Shadow,
+        elsewhere: elsewhere && mode != RuleMode::Active,
         tenant,
     }
 }

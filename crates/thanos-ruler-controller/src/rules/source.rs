@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use promop_compat::model::Key;
 use thanos_api::v1alpha1::RejectedRule;
-use thanos_rules::{Checked, Dialect, Kind, Read, Rejection};
+use thanos_rules::{Checked, Dialect, Kind, Rejection};
 
 use super::SHADOW;
 use super::pack::{CAPACITY, FILE};
@@ -15,10 +15,12 @@ use super::pack::{CAPACITY, FILE};
 pub struct Treatment {
     /// What Thanos accepts.
     pub dialect: Dialect,
-    /// Its alerts are not sent.
+    /// Its alerts are not sent, whoever else evaluates them.
     pub shadowed: bool,
-    /// Its recording rules are left out.
-    pub left_out: bool,
+    /// Somebody of Prometheus Operator evaluates it as well: its alerts are not sent, and its recording
+    /// rules are left out. That is, if nothing in it is bad: Prometheus Operator refuses an object as a
+    /// whole, and nobody else evaluates what is good in it.
+    pub elsewhere: bool,
     /// The label and the value to which everything is kept.
     pub tenant: Option<(String, String)>,
 }
@@ -58,6 +60,8 @@ pub struct Outcome {
     pub shadowed: usize,
     /// How many recording rules are left out.
     pub left_out: usize,
+    /// Whether somebody else evaluates it as well.
+    pub elsewhere: bool,
     /// The groups that are not mounted, with what is wrong with each.
     pub rejected: Vec<(String, Vec<Rejection>)>,
 }
@@ -114,11 +118,19 @@ pub fn treat(source: &Source<'_>) -> Outcome {
             }
         },
     };
+    let dialect = &source.treatment.dialect;
+    let checked = groups.into_iter().map(|read| {
+        let checked = read
+            .group
+            .and_then(|group| thanos_rules::check(&group, dialect));
+        (read.name, checked)
+    });
+    let checked: Vec<_> = checked.collect();
+    outcome.elsewhere = source.treatment.elsewhere && checked.iter().all(|(_, c)| c.is_ok());
     let mut file = Vec::new();
     let mut size = 0;
-    for group in groups {
-        let name = group.name.clone();
-        match treated(group, &source.treatment, &mut outcome) {
+    for (name, group) in checked {
+        match group.and_then(|group| treated(group, &source.treatment, &mut outcome)) {
             Err(rejections) => outcome.rejected.push((name, rejections)),
             Ok(None) => {}
             Ok(Some(group)) => {
@@ -137,23 +149,21 @@ pub fn treat(source: &Source<'_>) -> Outcome {
 
 /// One group; nothing if no rule of it is left.
 fn treated(
-    read: Read,
+    mut group: Checked,
     treatment: &Treatment,
     outcome: &mut Outcome,
 ) -> Result<Option<Checked>, Vec<Rejection>> {
-    let dialect = &treatment.dialect;
-    let mut group = thanos_rules::check(&read.group?, dialect)?;
     if let Some((label, value)) = &treatment.tenant {
-        group = thanos_rules::enforce(&group, dialect, label, value)?;
+        group = thanos_rules::enforce(&group, &treatment.dialect, label, value)?;
     }
-    if treatment.left_out {
+    if outcome.elsewhere {
         outcome.left_out += group.count(Kind::Record);
         group = match thanos_rules::without_records(&group) {
             Some(group) => group,
             None => return Ok(None),
         };
     }
-    if treatment.shadowed {
+    if outcome.elsewhere || treatment.shadowed {
         outcome.shadowed += group.count(Kind::Alert);
         group = thanos_rules::shade(&group, SHADOW.0, SHADOW.1);
     }
@@ -254,7 +264,7 @@ mod tests {
         Treatment {
             dialect: Dialect::default(),
             shadowed: false,
-            left_out: false,
+            elsewhere: false,
             tenant: None,
         }
     }
@@ -295,27 +305,32 @@ mod tests {
 
     #[test]
     fn what_is_evaluated_elsewhere_sends_and_records_nothing() {
-        let overlapping = Treatment {
-            shadowed: true,
-            left_out: true,
+        let elsewhere = Treatment {
+            elsewhere: true,
             ..treatment()
         };
-        let outcome = of(&groups(), &overlapping);
-        assert_eq!(
-            (outcome.evaluated(), outcome.shadowed, outcome.left_out),
-            (1, 1, 2)
-        );
-        assert!(
-            outcome.files[0].contains("\"thanos_shadow\": \"true\""),
-            "{}",
-            outcome.files[0]
-        );
-        let shadow = Treatment {
+        let mut good = groups();
+        good.as_array_mut().unwrap().remove(1);
+        let outcome = of(&good, &elsewhere);
+        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
+        assert!(outcome.elsewhere);
+        assert_eq!(counts, (1, 1, 2));
+        let shadow = "\"thanos_shadow\": \"true\"";
+        assert!(outcome.files[0].contains(shadow), "{}", outcome.files[0]);
+
+        // With a bad group, nobody else evaluates any of it.
+        let outcome = of(&groups(), &elsewhere);
+        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
+        assert!(!outcome.elsewhere);
+        assert_eq!(counts, (3, 0, 0));
+
+        let shadowed = Treatment {
             shadowed: true,
             ..treatment()
         };
-        let outcome = of(&groups(), &shadow);
-        assert_eq!((outcome.evaluated(), outcome.left_out), (3, 0));
+        let outcome = of(&good, &shadowed);
+        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
+        assert_eq!(counts, (3, 1, 0));
     }
 
     #[test]
