@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Given, kind, list, map, selects, text};
+use crate::reloader;
 
 pub(super) fn check(
     object: &Value,
@@ -83,7 +84,7 @@ fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
             }
         }
         // The others are the user's.
-        if i > 0 {
+        if i > 0 && text(container, "/name") != reloader::CONTAINER {
             continue;
         }
         for (pointer, value) in [
@@ -94,6 +95,9 @@ fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
             if container.pointer(pointer) != Some(&value) {
                 problems.push(format!("{pointer} is not {value}"));
             }
+        }
+        if i > 0 {
+            continue;
         }
         for probe in ["readinessProbe", "livenessProbe"] {
             let port = text(container, &format!("/{probe}/httpGet/port"));

@@ -1,6 +1,6 @@
 //! Checks of references between objects.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Given, kind, list, map, pods, selects, text};
 
@@ -29,7 +29,14 @@ pub(super) fn check(object: &Value, objects: &[Value], given: &Given, problems: 
                 || given.names.contains(name)
                 || kind(objects, k).any(|o| text(o, "/metadata/name") == name)
         };
-        if !planned("ConfigMap", config_map) || !planned("Secret", secret) {
+        // Of a volume that is made of several, those that may be missing come when there is something
+        // to hold.
+        let sources = list(volume, "/projected/sources").iter();
+        let mut needed = sources.filter(|s| s.pointer("/configMap/optional") != Some(&json!(true)));
+        if !planned("ConfigMap", config_map)
+            || !planned("Secret", secret)
+            || needed.any(|s| !planned("ConfigMap", text(s, "/configMap/name")))
+        {
             problems.push(format!("the volume {volume} refers to nothing"));
         }
     }

@@ -1,0 +1,292 @@
+//! Objects as an API server has them.
+
+use operator_runtime::Answers;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thanos_ruler_controller::plan::names;
+
+use crate::case::UID;
+
+/// Where everything is that does not say otherwise.
+pub const NAMESPACE: &str = "monitoring";
+
+/// The StatefulSet of the rulers, and its pods.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Set {
+    #[serde(default = "one")]
+    pub replicas: i32,
+    /// The blocks that the configuration has, as annotations remember them.
+    pub querier_blocks: String,
+    pub alertmanager_blocks: String,
+    /// The digest of the Secrets when they became readable.
+    pub known_secrets: Option<String>,
+    /// What is stored and cannot be changed.
+    pub pod_management_policy: Option<String>,
+    pub claim_templates: Value,
+    /// What the pods say that they have loaded. Unset: they do not answer.
+    pub loaded: Option<Loaded>,
+}
+
+/// What a pod says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub enum Loaded {
+    All,
+    NotYet,
+    Failed,
+}
+
+const fn one() -> i32 {
+    1
+}
+
+/// A claim of a pod.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Claim {
+    pub name: String,
+    pub size: String,
+}
+
+/// The Service of queriers, and one of their pods.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Querier {
+    /// Of the ThanosQuery.
+    pub name: String,
+    /// The path under which they serve their API.
+    pub prefix: Option<String>,
+    pub headless: bool,
+    /// The Service names its port otherwise.
+    pub unnamed: bool,
+    pub labels: Value,
+}
+
+/// PrometheusRules that are alike.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bulk {
+    pub objects: usize,
+    /// Groups of each.
+    pub groups: usize,
+    /// About how large each group is.
+    pub bytes: usize,
+}
+
+impl Bulk {
+    pub fn objects(&self) -> Vec<Value> {
+        let group = |i| {
+            let rule = json!({
+                "alert": "Large", "expr": "up == 0", "annotations": {"description": "x".repeat(self.bytes)},
+            });
+            json!({"name": format!("group-{i}"), "rules": [rule]})
+        };
+        let object = |i| {
+            let groups: Vec<Value> = (0..self.groups).map(group).collect();
+            json!({
+                "kind": "PrometheusRule", "metadata": {"name": format!("bulk-{i}")},
+                "spec": {"groups": groups},
+            })
+        };
+        (0..self.objects).map(object).collect()
+    }
+}
+
+fn address(ordinal: i32) -> String {
+    format!("10.0.0.{ordinal}")
+}
+
+impl Set {
+    pub fn objects(&self, cr: &str) -> Vec<Value> {
+        let name = names::ruler(cr);
+        let mut annotations = json!({
+            "operator.thanos.io/querier-blocks": self.querier_blocks,
+            "operator.thanos.io/alertmanager-blocks": self.alertmanager_blocks,
+        });
+        if let Some(hash) = &self.known_secrets {
+            annotations["operator.thanos.io/secrets-hash"] = json!(hash);
+        }
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {
+                "name": name, "namespace": NAMESPACE, "generation": 1, "labels": labels(cr),
+                "annotations": annotations,
+                "ownerReferences": [{"kind": "ThanosRuler", "name": cr, "uid": UID, "controller": true}],
+            },
+            "spec": {
+                "replicas": self.replicas,
+                "podManagementPolicy": self.pod_management_policy.as_deref().unwrap_or("Parallel"),
+                "updateStrategy": {"rollingUpdate": {"partition": 0}},
+                "volumeClaimTemplates": self.claim_templates,
+                "template": {"spec": {"containers": []}},
+            },
+            "status": {
+                "observedGeneration": 1, "replicas": self.replicas, "updatedReplicas": self.replicas,
+                "availableReplicas": self.replicas, "readyReplicas": self.replicas,
+            },
+        });
+        let pod = |i| {
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {
+                    "name": format!("{name}-{i}"), "namespace": NAMESPACE, "labels": labels(cr),
+                    "ownerReferences": [{"kind": "StatefulSet", "name": name, "uid": name, "controller": true}],
+                },
+                "status": {
+                    "podIP": address(i), "conditions": [{"type": "Ready", "status": "True"}],
+                    "containerStatuses": [{"name": "thanos-rule", "state": {"running": {}}}],
+                },
+            })
+        };
+        let pods = (0..self.replicas).map(pod);
+        std::iter::once(set).chain(pods).collect()
+    }
+
+    /// Enters what its pods say. `expected` is the digest of what they should have loaded.
+    pub fn answer(&self, expected: &str, answers: &mut Answers) {
+        let Some(loaded) = self.loaded else {
+            return;
+        };
+        let said = match loaded {
+            Loaded::All => format!("1 {expected}"),
+            Loaded::NotYet => "1 other".to_owned(),
+            Loaded::Failed => "0 other".to_owned(),
+        };
+        for i in 0..self.replicas {
+            let url = format!("http://{}:9090/metrics", address(i));
+            answers.remember(&url, Ok(said.clone()));
+        }
+    }
+}
+
+fn labels(cr: &str) -> Value {
+    json!({
+        "app.kubernetes.io/part-of": "thanos",
+        "app.kubernetes.io/name": "thanos-rule",
+        "operator.thanos.io/owner": thanos_workload::names::label_value(cr),
+    })
+}
+
+impl Claim {
+    /// A claim that has its volume.
+    pub fn object(&self, cr: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": self.name, "namespace": NAMESPACE, "uid": self.name, "labels": labels(cr)},
+            "spec": {"storageClassName": "standard", "resources": {"requests": {"storage": self.size}}},
+            "status": {"phase": "Bound", "capacity": {"storage": self.size}},
+        })
+    }
+}
+
+impl Querier {
+    pub fn objects(&self) -> Vec<Value> {
+        let mut labels = json!({
+            "app.kubernetes.io/part-of": "thanos",
+            "operator.thanos.io/query-api": "true",
+            "operator.thanos.io/owner": self.name,
+        });
+        let more = self.labels.as_object().into_iter().flatten();
+        more.for_each(|(key, value)| labels[key] = value.clone());
+        let name = format!("thanos-query-{}", self.name);
+        let prefix = self.prefix.iter();
+        let prefix: Vec<_> = prefix.map(|p| format!("--web.route-prefix={p}")).collect();
+        let port = if self.unnamed { "web" } else { "http" };
+        let mut spec = json!({"ports": [{"name": port, "port": 9090}]});
+        if self.headless {
+            spec["clusterIP"] = json!("None");
+        }
+        vec![
+            json!({
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+                "spec": spec,
+            }),
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {
+                    "name": format!("{name}-0"), "namespace": NAMESPACE,
+                    "labels": {
+                        "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
+                        "operator.thanos.io/owner": self.name,
+                    },
+                },
+                "spec": {"containers": [{
+                    "name": "thanos-query", "args": prefix, "ports": [{"name": "http", "containerPort": 9090}],
+                }]},
+                "status": {"podIP": "10.9.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+            }),
+        ]
+    }
+}
+
+/// The Service of receive routers.
+pub fn router(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {
+            "name": name, "namespace": NAMESPACE,
+            "labels": {
+                "app.kubernetes.io/part-of": "thanos", "operator.thanos.io/remote-write-api": "true",
+                "app.kubernetes.io/instance": name,
+            },
+        },
+        "spec": {"ports": [{"name": "remote-write", "port": 19291}]},
+    })
+}
+
+/// A Secret with this data.
+pub fn secret(name: &str, data: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE}, "data": data,
+    })
+}
+
+/// A PrometheusRule of one group.
+pub fn rule(name: &str, rules: &Value) -> Value {
+    json!({
+        "kind": "PrometheusRule", "metadata": {"name": name},
+        "spec": {"groups": [{"name": name, "rules": rules}]},
+    })
+}
+
+/// A Prometheus that evaluates every rule of every namespace, as that of kube-prometheus does.
+pub fn prometheus() -> Value {
+    json!({
+        "kind": "Prometheus", "metadata": {"name": "k8s"},
+        "spec": {"ruleSelector": {}, "ruleNamespaceSelector": {}},
+    })
+}
+
+/// An Alertmanager.
+pub fn alertmanager(name: &str, spec: &Value) -> Value {
+    json!({"kind": "Alertmanager", "metadata": {"name": name}, "spec": spec})
+}
+
+/// The object with its version, namespace and UID, where it does not say them.
+pub fn filled(object: &Value) -> Value {
+    let mut object = object.clone();
+    let kind = object["kind"].as_str().unwrap().to_owned();
+    let (version, namespaced) = match kind.as_str() {
+        "Alertmanager" | "Prometheus" | "PrometheusRule" | "ThanosRuler" => {
+            ("monitoring.coreos.com/v1", true)
+        }
+        "StorageClass" => ("storage.k8s.io/v1", false),
+        "Namespace" => ("v1", false),
+        _ => ("v1", true),
+    };
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    fill(&mut object["apiVersion"], version);
+    if namespaced {
+        fill(&mut object["metadata"]["namespace"], NAMESPACE);
+    }
+    fill(&mut object["metadata"]["uid"], &format!("uid-of-{name}"));
+    object
+}
+
+fn fill(field: &mut Value, text: &str) {
+    if field.is_null() {
+        *field = json!(text);
+    }
+}
