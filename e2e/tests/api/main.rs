@@ -24,6 +24,7 @@ mod preflight;
 mod preflight_faults;
 mod receives;
 mod rollout;
+mod rulers;
 /// The walk over a schema, and values that it admits, are those of the test without a cluster.
 #[path = "../../../crates/thanos-workload/src/testing/sample.rs"]
 mod sample;

@@ -1,0 +1,227 @@
+//! Rules come, go, and break.
+
+use e2e::audit::Mark;
+use e2e::cluster::{Cluster, SOON};
+use e2e::controller::{Controller, RULER};
+use e2e::wait::{check, eventually};
+use futures::StreamExt;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::{
+    GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has, template,
+    with_rules,
+};
+
+#[tokio::test]
+async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
+    let cluster = Cluster::of(RULER, "broken").await;
+    let _definitions = with_rules(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let labels = json!({"role": "alerts"});
+    // Present at the start.
+    let broken = [("good", "up == 0"), ("bad", "sum(")];
+    let applied = cluster.apply(rule("first", &labels, &broken)).await;
+    cluster
+        .apply(ruler("x", json!({"ruleSelector": {"matchLabels": labels}})))
+        .await;
+    mounts(&cluster, &["\"good\""], &["\"bad\""]).await;
+    let before = template(&cluster).await;
+    cluster
+        .condition("x", "RulesAccepted", "SomeRejected")
+        .await;
+    let told = status(&cluster).await["rejectedRules"][0].clone();
+    let subject = format!("PrometheusRule {}/first", cluster.namespace);
+    assert_eq!(
+        (&told["subject"], &told["group"], &told["rule"]),
+        (&json!(subject), &json!("bad"), &json!("bad"))
+    );
+    // On the rule itself, as kubectl describe looks for it.
+    let uid = applied.metadata.uid.unwrap();
+    let event = async || {
+        let events = cluster.api(&json!({"apiVersion": "v1", "kind": "Event"}));
+        let of_rule = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
+        let all = events.list(&of_rule).await.unwrap().items;
+        let found = all.iter().find(|e| e.data["reason"] == "RuleRejected");
+        let note = found.map(|e| e.data["message"].to_string());
+        check(
+            note.as_ref().is_some_and(|n| n.contains("group bad")),
+            || format!("{note:?}"),
+        )
+    };
+    eventually("an event on the rule", SOON, event).await;
+    let metrics = controller.metrics().await;
+    let line = format!(
+        "thanos_operator_ruler_rejected_groups{{namespace=\"{}\",name=\"x\"}} 1",
+        cluster.namespace
+    );
+    assert!(metrics.contains(&line), "{metrics}");
+
+    // Added to rules that are mounted.
+    cluster.apply(rule("second", &labels, &broken[..1])).await;
+    let wanted = json!({"role": "alerts", "more": "x"});
+    cluster
+        .apply(rule(
+            "second",
+            &wanted,
+            &[("other", "vector(1)"), ("worse", "nothing(")],
+        ))
+        .await;
+    mounts(&cluster, &["\"good\"", "\"other\""], &["\"worse\""]).await;
+    status_has(&cluster, "/rules/rejected", json!(2)).await;
+
+    // Mended, it joins.
+    let mended = [("good", "up == 0"), ("bad", "sum(up)")];
+    cluster.apply(rule("first", &labels, &mended)).await;
+    mounts(&cluster, &["\"good\"", "\"bad\"", "\"other\""], &[]).await;
+    status_has(&cluster, "/rules/rejected", json!(1)).await;
+    cluster.delete(OPERATED, "PrometheusRule", "second").await;
+    mounts(&cluster, &["\"good\"", "\"bad\""], &["\"other\""]).await;
+    cluster.condition("x", "RulesAccepted", "Accepted").await;
+    assert_eq!(template(&cluster).await, before, "nothing restarts");
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
+    let cluster = Cluster::of(RULER, "wider").await;
+    let _definitions = with_rules(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    for team in ["a", "b"] {
+        let labels = json!({"team": team});
+        let alert = format!("of-{team}");
+        cluster
+            .apply(rule(team, &labels, &[(alert.as_str(), "up == 0")]))
+            .await;
+    }
+    let of_team = |team: Value| json!({"ruleSelector": {"matchLabels": {"team": team}}});
+    cluster.apply(ruler("x", of_team(json!("a")))).await;
+    mounts(&cluster, &["of-a"], &["of-b"]).await;
+    // Nobody wanted the other one until now.
+    change(
+        &cluster,
+        json!({"ruleSelector": {"matchLabels": {"team": "b"}}}),
+    )
+    .await;
+    mounts(&cluster, &["of-b"], &["of-a"]).await;
+    change(
+        &cluster,
+        json!({"ruleSelector": {"matchLabels": {"team": null}, "matchExpressions": [
+            {"key": "team", "operator": "In", "values": ["a", "b"]},
+        ]}}),
+    )
+    .await;
+    mounts(&cluster, &["of-a", "of-b"], &[]).await;
+    // Restarted, it writes nothing.
+    cluster.condition("x", "RulesAccepted", "Accepted").await;
+    let mut controller = controller;
+    controller.assert_quiet(&[]);
+    controller.kill();
+    let mark = Mark::now();
+    let controller = Controller::start(&cluster, &[]).await;
+    change(&cluster, json!({"evaluationInterval": "30s"})).await;
+    let look = async || {
+        let args = template(&cluster).await.to_string();
+        check(args.contains("--eval-interval=30s"), || args)
+    };
+    eventually("it is at work", SOON, look).await;
+    let writes: Vec<String> = mark
+        .requests(&RULER.user())
+        .iter()
+        .filter(|e| e.is_write() && e.object_ref.namespace == cluster.namespace)
+        .filter(|e| e.object_ref.resource == "configmaps")
+        .map(e2e::audit::Entry::line)
+        .collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+    controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn a_selector_that_matches_nothing_says_what_is_near() {
+    let cluster = Cluster::of(RULER, "near").await;
+    let _definitions = with_rules(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    let wanted = json!({"matchLabels": {"role": "alerts"}});
+    cluster
+        .apply(ruler("x", json!({"ruleSelector": wanted})))
+        .await;
+    cluster.condition("x", "RulesAccepted", "NoRules").await;
+    let near = rule("near", &json!({"role": "rules"}), &[("a", "up")]);
+    cluster.apply(near).await;
+    let told = cluster
+        .condition("x", "RulesAccepted", "SelectorMatchesNothing")
+        .await;
+    let told = told["status"]["conditions"].to_string();
+    assert!(told.contains("near misses role=alerts"), "{told}");
+    controller.assert_quiet(&[]);
+}
+
+/// As a deployment tool applies everything at once.
+#[tokio::test]
+async fn five_hundred_changes_are_few_writes() {
+    const CHANGES: usize = 500;
+    let cluster = Cluster::of(RULER, "churn").await;
+    let _definitions = with_rules(&cluster).await;
+    let controller = Controller::start(&cluster, &[]).await;
+    for i in 0..50 {
+        let name = format!("r{i}");
+        cluster
+            .apply(rule(&name, &json!({}), &[("g", "up == 0")]))
+            .await;
+    }
+    cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
+    status_has(&cluster, "/rules/evaluated", json!(50)).await;
+    let before = template(&cluster).await;
+
+    let mark = Mark::now();
+    let began = std::time::Instant::now();
+    let rules = cluster.api(&json!({"apiVersion": OPERATED, "kind": "PrometheusRule"}));
+    let changes = (0..CHANGES).map(|i| {
+        let rules = rules.clone();
+        async move {
+            let group =
+                json!([{"name": "g", "rules": [{"alert": "g", "expr": format!("up == {i}")}]}]);
+            let patch = Patch::Merge(json!({"spec": {"groups": group}}));
+            let params = PatchParams::default();
+            rules
+                .patch(&format!("r{}", i % 50), &params, &patch)
+                .await
+                .unwrap();
+        }
+    });
+    futures::stream::iter(changes)
+        .buffer_unordered(16)
+        .collect::<Vec<()>>()
+        .await;
+    let took = began.elapsed();
+    let look = async || {
+        let files = mounted(&cluster).await;
+        // The last ten changes of each rule come in any order, so the last number of each is not known.
+        let old = files.matches("\"up == 0\"").count();
+        check(old == 0, || format!("{old} rules are as they were"))
+    };
+    eventually("all changes are mounted", SOON + GATHERED, look).await;
+    tokio::time::sleep(GATHERED).await;
+    let writes = mark.requests(&RULER.user());
+    let writes: Vec<_> = writes
+        .iter()
+        .filter(|e| e.is_write() && e.object_ref.namespace == cluster.namespace)
+        .filter(|e| e.object_ref.resource == "configmaps")
+        .collect();
+    // Each time that changes were gathered, every ConfigMap with rules is written once: all rules changed.
+    let maps: std::collections::BTreeSet<_> = writes.iter().map(|e| &e.object_ref.name).collect();
+    let most = maps.len() * (took.as_secs() as usize / 5 + 2);
+    println!(
+        "{CHANGES} changes in {took:.1?}: {} writes of {} ConfigMaps",
+        writes.len(),
+        maps.len()
+    );
+    assert!(
+        writes.len() <= most,
+        "{} writes of {} ConfigMaps",
+        writes.len(),
+        maps.len()
+    );
+    assert_eq!(template(&cluster).await, before, "nothing restarts");
+    controller.assert_quiet(&[]);
+}
