@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, Program, QUERY, RECEIVE, STORE};
+use e2e::controller::{Controller, Program, QUERY, RECEIVE, RULER, STORE};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
@@ -331,6 +331,7 @@ fn every_field_is_documented() {
         ("thanosqueries", "docs/thanosquery.md"),
         ("thanosstores", "docs/thanosstore.md"),
         ("thanosreceives", "docs/thanosreceive.md"),
+        ("thanosrulers", "docs/thanosruler.md"),
     ] {
         fields_are_documented(
             &format!("deploy/crds/monitoring.thanos.io_{definition}.yaml"),
@@ -508,8 +509,11 @@ fn the_flags_are_those_of_the_program() {
             .filter(|line| line.starts_with("| `-"))
             .flat_map(|line| flags(line.split('|').nth(1).unwrap_or_default()))
             .collect();
+        assert_eq!(documented, offered(&RULER), "flags of {command}");
+        let mut of_others = documented;
+        of_others.remove("--config-reloader-image");
         for program in [QUERY, STORE, RECEIVE] {
-            assert_eq!(documented, offered(&program), "flags of {command}");
+            assert_eq!(of_others, offered(&program), "flags of {command}");
         }
     }
 }
@@ -519,7 +523,14 @@ async fn the_metrics_are_those_of_the_program() {
     let cluster = Cluster::new("docs-metrics").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    let served = controller.metrics().await;
+    // What only rulers have, besides what every controller has.
+    let of_rulers = Cluster {
+        program: RULER,
+        client: cluster.client.clone(),
+        namespace: cluster.namespace.clone(),
+    };
+    let rulers = Controller::start(&of_rulers, &[]).await;
+    let served = controller.metrics().await + &rulers.metrics().await;
     let page = read("docs/operations.md");
     let section = page.split_once("## Metrics").unwrap().1;
     let section = section.split("\n## ").next().unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::support::{query, with_definitions};
 const QUERY: &str = "thanos-query-controller";
 const STORE: &str = "thanos-store-controller";
 const RECEIVE: &str = "thanos-receive-controller";
+const RULER: &str = "thanos-ruler-controller";
 const OWN: &str = "get list watch create patch delete";
 const READ: &str = "list watch";
 
@@ -160,6 +161,48 @@ pub const CONTROLLERS: &[Permissions] = &[
         secrets: &[("", "secrets", READ)],
         removes: REMOVE,
     },
+    Permissions {
+        controller: RULER,
+        may: &[
+            ("", "configmaps", OWN),
+            ("", "serviceaccounts", OWN),
+            ("", "services", OWN),
+            ("", "pods", READ),
+            ("", "events", READ),
+            ("", "persistentvolumeclaims", "list watch patch"),
+            ("apps", "statefulsets", OWN),
+            ("networking.k8s.io", "networkpolicies", OWN),
+            ("policy", "poddisruptionbudgets", OWN),
+            ("monitoring.coreos.com", "servicemonitors", OWN),
+            ("monitoring.coreos.com", "prometheuses", READ),
+            ("monitoring.coreos.com", "prometheusrules", READ),
+            ("monitoring.coreos.com", "alertmanagers", READ),
+            ("monitoring.coreos.com", "thanosrulers", READ),
+            ("monitoring.thanos.io", "thanosrulers", "get list watch"),
+            ("monitoring.thanos.io", "thanosrulers/status", "patch"),
+            ("monitoring.thanos.io", "thanosrulers/finalizers", "update"),
+            ("events.k8s.io", "events", "create patch"),
+            (
+                "authorization.k8s.io",
+                "localsubjectaccessreviews",
+                "create",
+            ),
+        ],
+        everywhere: &[
+            ("", "namespaces", READ),
+            ("storage.k8s.io", "storageclasses", READ),
+        ],
+        definitions: &[
+            "servicemonitors.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+            "prometheusrules.monitoring.coreos.com",
+            "alertmanagers.monitoring.coreos.com",
+            "thanosrulers.monitoring.coreos.com",
+        ],
+        refresh: PATCH_PODS,
+        secrets: &[("", "secrets", READ)],
+        removes: &[],
+    },
 ];
 
 /// Pods that are to upload what they hold, and volumes whose content is safe elsewhere.
@@ -221,6 +264,11 @@ const NEVER: &[Row] = &[
     (
         "monitoring.thanos.io",
         "thanosreceives",
+        "create update patch delete",
+    ),
+    (
+        "monitoring.thanos.io",
+        "thanosrulers",
         "create update patch delete",
     ),
     ("rbac.authorization.k8s.io", "rolebindings", VERBS),

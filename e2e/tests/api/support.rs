@@ -13,16 +13,31 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Tests that remove definitions have the cluster for themselves.
 static DEFINITIONS: RwLock<()> = RwLock::const_new(());
 
+/// The kinds of Prometheus Operator that any controller reads or writes.
+pub const KINDS: [&str; 5] = [
+    "servicemonitors",
+    "prometheuses",
+    "prometheusrules",
+    "alertmanagers",
+    "thanosrulers",
+];
+
 /// Holds the definitions of Prometheus Operator in place for a test.
 pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
     loop {
         let guard = DEFINITIONS.read().await;
-        if served(cluster, "servicemonitors").await && served(cluster, "prometheuses").await {
+        let mut missing = Vec::new();
+        for kind in KINDS {
+            if !served(cluster, kind).await {
+                missing.push(kind);
+            }
+        }
+        if missing.is_empty() {
             return guard;
         }
         drop(guard);
         let _alone = DEFINITIONS.write().await;
-        for kind in ["servicemonitors", "prometheuses"] {
+        for kind in missing {
             install(cluster, kind).await;
         }
     }

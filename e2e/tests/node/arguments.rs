@@ -19,6 +19,7 @@ fn every_rendered_case_starts_the_real_thanos() {
         "thanos-query-controller",
         "thanos-store-controller",
         "thanos-receive-controller",
+        "thanos-ruler-controller",
     ] {
         let started = every_case_of(controller);
         println!("{controller}: {started} workloads started");
@@ -91,13 +92,18 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
         .spawn()
         .expect("thanos is on the PATH: eval hack/cluster.sh env");
     let begun = Instant::now();
-    // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here.
-    let path = match args[0].as_str() {
-        "query" | "store" | "receive" => "/-/ready",
-        _ => "/-/healthy",
+    // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here. A
+    // ruler is ready before it looks at its rules.
+    let (path, words) = match args[0].as_str() {
+        "query" | "store" | "receive" => ("/-/ready", ""),
+        "rule" => (
+            "/metrics",
+            "\nthanos_rule_config_last_reload_successful 1\n",
+        ),
+        _ => ("/-/healthy", ""),
     };
     loop {
-        if get(http, path) {
+        if get(http, path).is_some_and(|body| body.contains(words)) {
             break;
         }
         if let Ok(Some(status)) = child.try_wait() {
@@ -132,16 +138,24 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
         let Some(volume) = volumes.into_iter().find(|v| v["name"] == mount["name"]) else {
             continue;
         };
-        let map = &volume["configMap"]["name"];
-        let map = documents
-            .iter()
-            .find(|d| d["kind"] == "ConfigMap" && d["metadata"]["name"] == *map);
-        for (file, content) in map
-            .and_then(|m| m["data"].as_object())
-            .into_iter()
-            .flatten()
-        {
-            std::fs::write(format!("{target}/{file}"), content.as_str().unwrap()).unwrap();
+        let projected = volume["projected"]["sources"].as_array();
+        let sources = projected.into_iter().flatten().chain([volume]);
+        let maps = sources.filter_map(|source| source["configMap"]["name"].as_str());
+        for map in maps {
+            let found = documents
+                .iter()
+                .find(|d| d["kind"] == "ConfigMap" && d["metadata"]["name"] == map);
+            let data = found.and_then(|m| m["data"].as_object());
+            for (file, content) in data.into_iter().flatten() {
+                // They name each other.
+                let here = format!("\"{}/etc/thanos/", folder.display());
+                let content = content.as_str().unwrap().replace("\"/etc/thanos/", &here);
+                // What is large is not in the case, but its length.
+                if content.starts_with('(') {
+                    continue;
+                }
+                std::fs::write(format!("{target}/{file}"), content).unwrap();
+            }
         }
         for item in volume["secret"]["items"].as_array().into_iter().flatten() {
             let file = format!("{target}/{}", item["path"].as_str().unwrap());
@@ -152,12 +166,27 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
 
 /// What the user's Secret would hold that is mounted there.
 fn secret(target: &str) -> String {
-    match target.ends_with("/object-storage") {
-        true => format!("type: FILESYSTEM\nconfig:\n  directory: {target}\n"),
+    match target.rsplit('/').next() {
+        Some("object-storage") => format!("type: FILESYSTEM\nconfig:\n  directory: {target}\n"),
+        Some("alertmanager-ca") => AUTHORITY.to_owned(),
         // A cache that is larger than one item may be if nothing is said.
-        false => "type: IN-MEMORY\nconfig:\n  max_size: 200MB\n".to_owned(),
+        _ => "type: IN-MEMORY\nconfig:\n  max_size: 200MB\n".to_owned(),
     }
 }
+
+/// Some certificate authority. Nobody has its key.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBdDCCARugAwIBAgIUDj9zVXvAovx/wyd5I7T2kEsknjwwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjMxNjU5MjFaGA8yMTI2MTAzMDE2NTky
+MVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNh9
+K/haxpd28j6aUF6D6xaaYrWAZ39eIvYo8qzt61bC3l6cbqLpjj4pjb+nPxiIVdlo
+ESiHZ3WqXD6ZRuNmifKjUzBRMB0GA1UdDgQWBBQwzJO3+RIR5lpSciemgnLhxown
+WzAfBgNVHSMEGDAWgBQwzJO3+RIR5lpSciemgnLhxownWzAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0cAMEQCIBZf0vK8jWj9Z7V73tdrnOVvZsI+Ec/4sV8h
+Qx4GCiH8AiA1hu7RjKkqdRzSA0zbpXyHHXl6BpnONP34C8lMBQ1d4Q==
+-----END CERTIFICATE-----
+";
 
 fn tempfile(name: &str) -> std::path::PathBuf {
     let safe: String = name
@@ -177,15 +206,14 @@ fn free_port() -> u16 {
         .port()
 }
 
-fn get(port: u16, path: &str) -> bool {
+/// The body of an answer, if it is a good one.
+fn get(port: u16, path: &str) -> Option<String> {
     use std::io::Write;
-    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
-        return false;
-    };
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-    if stream.write_all(request.as_bytes()).is_err() {
-        return false;
-    }
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).is_ok() && answer.split(' ').nth(1) == Some("200")
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    (head.split(' ').nth(1) == Some("200")).then(|| body.to_owned())
 }

@@ -4,7 +4,8 @@ use e2e::cluster::Cluster;
 use e2e::controller::{Controller, RULER};
 use serde_json::{Value, json};
 
-use super::{OPERATED, change, file, file_has, ruler, template, with_rules};
+use super::{OPERATED, change, file, file_has, ruler, template};
+use crate::support::with_definitions;
 
 const ADDRESSES: &str = "thanos-rule-x-alertmanagers";
 const CONFIG: &str = "thanos-rule-x-config";
@@ -19,7 +20,7 @@ fn alertmanager(name: &str, spec: Value) -> Value {
 #[tokio::test]
 async fn addresses_change_and_nothing_restarts() {
     let cluster = Cluster::of(RULER, "addresses").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     cluster
@@ -97,7 +98,7 @@ async fn addresses_change_and_nothing_restarts() {
 #[tokio::test]
 async fn another_scheme_is_a_block_that_stays() {
     let cluster = Cluster::of(RULER, "blocks").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     let before = template(&cluster).await;
@@ -134,7 +135,7 @@ async fn another_scheme_is_a_block_that_stays() {
 #[tokio::test]
 async fn whoever_is_named_twice_or_not_at_all_is_told() {
     let cluster = Cluster::of(RULER, "sources").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let refuse = async |spec: Value, words: &str| {
         let error = cluster.try_apply(&ruler("x", spec)).await.unwrap_err();
@@ -175,7 +176,7 @@ async fn whoever_is_named_twice_or_not_at_all_is_told() {
 #[tokio::test]
 async fn a_policy_in_the_way_is_named() {
     let cluster = Cluster::of(RULER, "guarded").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(alertmanager("main", json!({}))).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;

@@ -6,8 +6,8 @@ use e2e::cluster::Cluster;
 use e2e::controller::{Controller, RULER};
 use serde_json::json;
 
-use super::{KINDS, mounted, mounts, rule, ruler, template};
-use crate::support::{alone_with_definitions, install, uninstall};
+use super::{mounted, mounts, rule, ruler, template};
+use crate::support::{KINDS, alone_with_definitions, install, uninstall};
 
 /// Until a definition that went is noticed, and what it led to counts as whole again.
 const FOLLOWED: Duration = Duration::from_secs(40);
@@ -16,7 +16,7 @@ const FOLLOWED: Duration = Duration::from_secs(40);
 async fn rules_stay_while_their_definition_is_gone() {
     let cluster = Cluster::of(RULER, "frozen").await;
     let _alone = alone_with_definitions().await;
-    for kind in ["servicemonitors", "prometheuses"].iter().chain(&KINDS) {
+    for kind in KINDS {
         install(&cluster, kind).await;
     }
     let mut controller = Controller::start(&cluster, &[]).await;

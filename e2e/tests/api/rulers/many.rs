@@ -7,14 +7,15 @@ use futures::StreamExt;
 use kube::api::{ListParams, PostParams};
 use serde_json::json;
 
-use super::{OPERATED, SET, mounts, rule, ruler, status_has, with_rules};
+use super::{OPERATED, SET, mounts, rule, ruler, status_has};
+use crate::support::with_definitions;
 
 const RULES: usize = 5000;
 
 #[tokio::test]
 async fn thousands_of_rules_are_mounted() {
     let cluster = Cluster::of(RULER, "many").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let rules = cluster.api(&json!({"apiVersion": OPERATED, "kind": "PrometheusRule"}));
     let made = (0..RULES).map(|i| {
@@ -50,7 +51,7 @@ async fn thousands_of_rules_are_mounted() {
 #[tokio::test]
 async fn what_is_too_large_is_told_by_its_size() {
     let cluster = Cluster::of(RULER, "large").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     cluster

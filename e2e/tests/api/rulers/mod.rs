@@ -12,30 +12,12 @@ use e2e::cluster::{Cluster, SOON};
 use e2e::wait::{check, eventually};
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::sync::RwLockReadGuard;
-
-use crate::support::{install, served, with_definitions};
 
 const VERSION: &str = "monitoring.thanos.io/v1alpha1";
 const OPERATED: &str = "monitoring.coreos.com/v1";
 
 /// The objects of the ThanosRuler `x`.
 const SET: &str = "thanos-rule-x";
-
-/// The kinds that only rulers read.
-const KINDS: [&str; 3] = ["prometheusrules", "alertmanagers", "thanosrulers"];
-
-/// Holds all definitions of Prometheus Operator in place that rulers read.
-async fn with_rules(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
-    let guard = with_definitions(cluster).await;
-    for kind in KINDS {
-        // Applying one that is there changes nothing.
-        if !served(cluster, kind).await {
-            install(cluster, kind).await;
-        }
-    }
-    guard
-}
 
 /// A ThanosRuler.
 fn ruler(name: &str, spec: Value) -> Value {

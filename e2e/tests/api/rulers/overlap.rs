@@ -4,8 +4,8 @@ use e2e::cluster::Cluster;
 use e2e::controller::{Controller, RULER};
 use serde_json::{Value, json};
 
-use super::{OPERATED, mounts, rule, ruler, status_has, template, with_rules};
-use crate::support::prometheus;
+use super::{OPERATED, mounts, rule, ruler, status_has, template};
+use crate::support::{prometheus, with_definitions};
 
 const SHADOW: &str = "\"thanos_shadow\": \"true\"";
 
@@ -22,7 +22,7 @@ fn both(name: &str) -> Value {
 #[tokio::test]
 async fn what_prometheus_evaluates_is_silent_here_until_it_does_not() {
     let cluster = Cluster::of(RULER, "overlap").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(both("r")).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
@@ -66,7 +66,7 @@ async fn what_prometheus_evaluates_is_silent_here_until_it_does_not() {
 #[tokio::test]
 async fn the_ruler_of_prometheus_operator_is_somebody_else() {
     let cluster = Cluster::of(RULER, "namesake").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(both("r")).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::{
     GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has, template,
-    with_rules,
 };
+use crate::support::with_definitions;
 
 #[tokio::test]
 async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
     let cluster = Cluster::of(RULER, "broken").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let labels = json!({"role": "alerts"});
     // Present at the start.
@@ -85,7 +85,7 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
 #[tokio::test]
 async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
     let cluster = Cluster::of(RULER, "wider").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     for team in ["a", "b"] {
         let labels = json!({"team": team});
@@ -139,7 +139,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
 #[tokio::test]
 async fn a_selector_that_matches_nothing_says_what_is_near() {
     let cluster = Cluster::of(RULER, "near").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let wanted = json!({"matchLabels": {"role": "alerts"}});
     cluster
@@ -161,7 +161,7 @@ async fn a_selector_that_matches_nothing_says_what_is_near() {
 async fn five_hundred_changes_are_few_writes() {
     const CHANGES: usize = 500;
     let cluster = Cluster::of(RULER, "churn").await;
-    let _definitions = with_rules(&cluster).await;
+    let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     for i in 0..50 {
         let name = format!("r{i}");
