@@ -9,6 +9,7 @@ use thanos_workload::{FieldError, pod, ports};
 
 use super::files::{CONFIG_FOLDER, RULES_FOLDER, is_stateless};
 use super::names;
+use crate::rules::SHADOW;
 
 /// Where the volume is.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/rule";
@@ -82,7 +83,9 @@ const RESERVED: [(&str, &str); 17] = [
 /// The external labels of the pods, with `$(POD_NAME)` for the name of each.
 pub(super) struct ExternalLabels {
     all: BTreeMap<String, String>,
-    /// The one that tells replicas apart.
+    /// Those that differ from pod to pod.
+    of_pods: Vec<String>,
+    /// The one of these that tells replicas apart.
     pub replica: String,
 }
 
@@ -97,18 +100,28 @@ impl ExternalLabels {
                 .iter()
                 .any(|name| value.contains(&format!("$({name})")))
         };
-        let own = all.iter().find(|(_, value)| is_of_pod(value));
-        let replica = own.map(|(name, _)| name.clone()).unwrap_or_else(|| {
+        // Whatever the user says, this one is ours.
+        all.insert(ORIGIN.to_owned(), origin.to_owned());
+        let own = all.iter().filter(|(_, value)| is_of_pod(value));
+        let mut of_pods: Vec<String> = own.map(|(name, _)| name.clone()).collect();
+        if of_pods.is_empty() {
             let value = format!("$({})", POD_NAME[0]);
             all.insert(REPLICA.to_owned(), value);
-            REPLICA.to_owned()
-        });
-        all.insert(ORIGIN.to_owned(), origin.to_owned());
-        Self { all, replica }
+            of_pods.push(REPLICA.to_owned());
+        }
+        let replica = of_pods.first().cloned().unwrap_or_default();
+        Self {
+            all,
+            of_pods,
+            replica,
+        }
     }
 
     fn flags(&self) -> impl Iterator<Item = String> {
-        let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+        let quote = |value: &str| {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            value.replace('\n', "\\n")
+        };
         let labels = self.all.iter();
         labels.map(move |(name, value)| format!("{name}=\"{}\"", quote(value)))
     }
@@ -119,13 +132,14 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
     let limited = pod::has_memory_limit(spec.common.resource_requirements.as_ref());
     let interval = spec.evaluation_interval.as_deref().unwrap_or("1m");
     positive(interval, "spec.evaluationInterval")?;
+    keep_marks(spec)?;
     let labels = ExternalLabels::of(spec, origin);
     let dropped: BTreeSet<&str> = spec
         .alert_label_drop
         .iter()
         .flatten()
         .map(String::as_str)
-        .chain([labels.replica.as_str()])
+        .chain(labels.of_pods.iter().map(String::as_str))
         .collect();
     let flags = Flags::new("rule")
         .logging(&spec.common)
@@ -173,6 +187,38 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
         },
         "spec.additionalArgs",
     )
+}
+
+/// Alerts that are not sent are known by a label, which must still be on them when they are dropped:
+/// after labels are taken off, and external labels are put on.
+fn keep_marks(spec: &ThanosRulerSpec) -> Result<(), FieldError> {
+    let (shadow, _) = SHADOW;
+    let wrong = |field: String| {
+        let message = format!(
+            "{shadow} marks alerts that are not sent, and must stay on them as it is; to send all \
+             alerts, set spec.mode: Active"
+        );
+        Err(FieldError::new(field, message))
+    };
+    let mut dropped = spec.alert_label_drop.iter().flatten();
+    if let Some(i) = dropped.position(|name| name == shadow) {
+        return wrong(format!("spec.alertLabelDrop[{i}]"));
+    }
+    let stateful = spec.ruler_mode.as_ref().and_then(|m| m.stateful.as_ref());
+    let labels = stateful.and_then(|s| s.external_labels.as_ref());
+    if labels.is_some_and(|labels| labels.contains_key(shadow)) {
+        return wrong("spec.rulerMode.stateful.externalLabels".to_owned());
+    }
+    let touches = |arg: &String| {
+        let label = arg.strip_prefix("--label=").and_then(|l| l.split_once('='));
+        label.is_some_and(|(name, _)| name == shadow)
+            || arg.strip_prefix("--alert.label-drop=") == Some(shadow)
+    };
+    let mut args = spec.additional.additional_args.iter().flatten();
+    match args.position(touches) {
+        Some(i) => wrong(format!("spec.additionalArgs[{i}]")),
+        None => Ok(()),
+    }
 }
 
 /// The flags about results that are kept.
@@ -224,6 +270,24 @@ mod tests {
         ];
         assert_eq!(all(&args, "label"), own);
         assert_eq!(all(&args, "alert.label-drop"), ["mine", "team"]);
+    }
+
+    #[test]
+    fn alerts_have_no_label_that_differs_from_pod_to_pod() {
+        let labels = json!({"a": "$(NAME)", "b": "x-$(POD_NAME)", "thanos_rule": "$(NAME)"});
+        let mode = json!({"type": "Stateful", "stateful": {"externalLabels": labels}});
+        let args = of(json!({"rulerMode": mode}));
+        assert_eq!(all(&args, "alert.label-drop"), ["a", "b"]);
+        let own = "thanos_rule=\"ns/main\"";
+        assert!(all(&args, "label").contains(&own), "{args:?}");
+    }
+
+    #[test]
+    fn values_of_labels_are_written_for_thanos() {
+        let labels = json!({"a": "\"b\" \\ c\nd"});
+        let mode = json!({"type": "Stateful", "stateful": {"externalLabels": labels}});
+        let args = of(json!({"rulerMode": mode}));
+        assert_eq!(all(&args, "label")[0], r#"a="\"b\" \\ c\nd""#);
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn remote_write(seen: &Observed) -> String {
                  - action: keep\n    source_labels: [{}]\n    regex: {}\n",
                 quoted(url),
                 quoted(tenant),
-                seen.tenant_label,
+                quoted(&seen.tenant_label),
                 quoted(&escaped(tenant)),
             );
         }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::ResourceExt;
 use thanos_api::names::annotation;
-use thanos_api::v1alpha1::ClaimRetention;
+use thanos_api::v1alpha1::{Additional, ClaimRetention};
 use thanos_controller::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
@@ -116,6 +116,7 @@ fn pod<'a>(
     annotations: Map,
 ) -> Result<Pod<'a>, FieldError> {
     let spec = &seen.ruler.spec;
+    check_ports(&spec.additional)?;
     let cr = seen.ruler.name_any();
     let origin = format!("{}/{cr}", seen.ruler.namespace().unwrap_or_default());
     let rules = volumes::mount(names::RULES, RULES_FOLDER);
@@ -188,6 +189,29 @@ fn pod<'a>(
             .termination_grace_period_seconds
             .unwrap_or(180),
     })
+}
+
+/// All containers of a pod share its ports, and the user did not ask for the config reloader.
+fn check_ports(additional: &Additional) -> Result<(), FieldError> {
+    let ports = additional.additional_ports.iter().flatten().enumerate();
+    let own = ports.map(|(i, port)| (format!("spec.additionalPorts[{i}]"), port));
+    let containers = additional.additional_containers.iter().flatten();
+    let others = containers.enumerate().flat_map(|(i, container)| {
+        let ports = container.ports.iter().flatten().enumerate();
+        ports.map(move |(j, port)| (format!("spec.additionalContainers[{i}].ports[{j}]"), port))
+    });
+    let mut taken = own.chain(others);
+    match taken.find(|(_, port)| port.container_port == reloader::PORT_NUMBER) {
+        Some((field, _)) => Err(FieldError::new(
+            format!("{field}.containerPort"),
+            format!(
+                "the container {} of the same pod listens on {}; choose another",
+                reloader::CONTAINER,
+                reloader::PORT_NUMBER
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// All ConfigMaps with rule files as one folder, also those that are not there yet: none of them is
