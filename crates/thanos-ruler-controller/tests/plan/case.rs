@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
 use thanos_controller::Settings;
 use thanos_ruler_controller::plan::names;
+use thanos_ruler_controller::rules::pack;
 use thanos_ruler_controller::views::{Views, related};
 use thanos_ruler_controller::{RulerController, RulerSettings, Seen};
 
@@ -142,11 +143,11 @@ impl Case {
     /// What views hold of the objects of this case. Of a kind that cannot be read, they hold what was
     /// there before it went.
     fn views(&self) -> Views {
-        let mut views = Views::default();
+        let (mut views, related) = (Views::default(), related());
         let objects = self.objects();
         for object in &objects {
-            let taken = related().iter().any(|r| r.load(&mut views, object));
-            assert!(taken, "nobody reads {object}");
+            let taken = related.iter().filter(|r| r.load(&mut views, object));
+            assert_ne!(taken.count(), 0, "nobody reads {object}");
         }
         let caps = self.caps();
         if !caps.has(Kind::PrometheusRule) {
@@ -176,24 +177,24 @@ impl Case {
 
     /// What a pass sees.
     pub fn seen(&self) -> Seen {
-        let views = self.views();
         let mut answers = Answers::default();
         if let Some(set) = &self.set {
             // What rulers say does not change what they should have loaded.
-            let silent = self.observe(&views, &answers);
+            let silent = self.seen_with(&answers);
             set.answer(&silent.report.rules.expected.digest(), &mut answers);
         }
-        self.observe(&views, &answers)
+        self.seen_with(&answers)
     }
 
-    fn observe(&self, views: &Views, answers: &Answers) -> Seen {
+    /// What a pass sees that got these answers.
+    pub fn seen_with(&self, answers: &Answers) -> Seen {
         let cluster = Cluster {
             caps: self.caps(),
             access: &Access::default(),
             answers,
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         };
-        controller().observe(views, cluster, &Arc::new(self.ruler()))
+        controller().observe(&self.views(), cluster, &Arc::new(self.ruler()))
     }
 
     /// The plan, or why there is none.
@@ -211,6 +212,29 @@ impl Case {
         self.object("StatefulSet", &names::ruler(self.cr()))
     }
 
+    /// The pods of the plan.
+    pub fn template(&self) -> Value {
+        self.stateful_set()["spec"]["template"].clone()
+    }
+
+    /// The same when the plan was applied, and its pods run.
+    pub fn applied(&self) -> Self {
+        let set = self.stateful_set();
+        let annotation = |name: &str| {
+            let annotations = &set["metadata"]["annotations"];
+            annotations[format!("operator.thanos.io/{name}")].as_str()
+        };
+        let mut case = self.clone();
+        case.set = Some(Set {
+            replicas: 1,
+            querier_blocks: annotation("querier-blocks").unwrap().to_owned(),
+            alertmanager_blocks: annotation("alertmanager-blocks").unwrap().to_owned(),
+            known_secrets: annotation("secrets-hash").map(str::to_owned),
+            ..Set::default()
+        });
+        case
+    }
+
     /// One of the objects of the plan.
     pub fn object(&self, kind: &str, name: &str) -> Value {
         let plan = self.plan().unwrap();
@@ -219,6 +243,18 @@ impl Case {
             .unwrap_or_else(|| panic!("no {kind} {name}"))
             .body
             .clone()
+    }
+
+    /// The files in each of the ConfigMaps with rules.
+    pub fn rule_files(&self) -> BTreeMap<String, Map<String, Value>> {
+        let plan = self.plan().unwrap();
+        let rules = (0..pack::RULES).map(|slot| names::rules(self.cr(), slot));
+        let files = (0..pack::FILES).map(|slot| names::files(self.cr(), slot));
+        let planned = rules.chain(files).filter_map(|name| {
+            let data = plan.find("ConfigMap", &name)?.body["data"].as_object()?;
+            Some((name, data.clone()))
+        });
+        planned.collect()
     }
 
     /// The status, after everything was applied and the pods are as the StatefulSet says.
@@ -276,22 +312,6 @@ fn controller() -> RulerController {
 /// The objects of a plan, in their order.
 pub fn bodies(plan: &Plan) -> Vec<Value> {
     plan.objects().iter().map(|o| o.body.clone()).collect()
-}
-
-/// The ConfigMaps of rules among objects: the data of each by its name.
-pub fn rule_files(objects: &[Value]) -> BTreeMap<String, Map<String, Value>> {
-    let maps = objects.iter().filter(|o| o["kind"] == "ConfigMap");
-    let named = maps.map(|o| (o["metadata"]["name"].as_str().unwrap().to_owned(), o));
-    let of_rules = named.filter(|(name, _)| {
-        let Some((before, number)) = name.rsplit_once('-') else {
-            return false;
-        };
-        let is_number = number.parse::<usize>().is_ok();
-        is_number && (before.ends_with("-rules") || before.ends_with("-files"))
-    });
-    of_rules
-        .map(|(name, o)| (name, o["data"].as_object().unwrap().clone()))
-        .collect()
 }
 
 /// All cases by name.

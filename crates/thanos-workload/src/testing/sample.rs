@@ -147,6 +147,8 @@ fn texts(schema: &Value, name: &str) -> &'static [&'static str] {
         &["--sample=1", "--sample=2"]
     } else if message.contains("starts with a slash") {
         &["/sample", "/other"]
+    } else if message.contains("URL such as http://") {
+        &["http://sample", "http://other"]
     } else if name == "operator" {
         &["In"]
     } else {

@@ -1,0 +1,233 @@
+//! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores it.
+
+use kube::CustomResourceExt;
+use operator_runtime::Plan;
+use serde_json::{Value, json};
+use thanos_api::v1alpha1::ThanosRuler;
+use thanos_workload::testing::sample::{Leaf, leaves};
+
+use crate::case::{self, Case};
+use crate::relations;
+use crate::world::{self, Querier};
+
+/// Without an effect on the plan, each for a reason.
+const NOT_OF_THE_PLAN: [&str; 2] = [
+    // Whether there is a plan at all.
+    "spec.paused",
+    // Opens ways to what is discovered: tested with the code that finds what is in the way.
+    "spec.networkPolicy.openDiscovered",
+];
+
+/// Selectors by labels of other objects.
+const SELECTORS: [&str; 7] = [
+    "ruleSelector",
+    "ruleNamespaceSelector",
+    "ruleConfigSelector",
+    "queryLabelSelector",
+    "alertmanagers.selector",
+    "alertmanagers.namespaceSelector",
+    "rulerMode.stateless.labelSelector",
+];
+
+/// Something of everything that the leaf may act on: with no label, and with each that samples have.
+fn world() -> Case {
+    let labels = [
+        json!({}),
+        json!({"sample": "sample"}),
+        json!({"sample": "other", "other": "x"}),
+    ];
+    let named = |i: usize| ["a", "b", "c"][i];
+    let of_all = |object: &dyn Fn(&str) -> Value| -> Vec<Value> {
+        let labelled = labels.iter().enumerate().map(|(i, labels)| {
+            let mut object = object(named(i));
+            object["metadata"]["labels"] = labels.clone();
+            object
+        });
+        labelled.collect()
+    };
+    let rules = json!([{"alert": "A", "expr": "up"}, {"record": "r", "expr": "up"}]);
+    let mut objects = of_all(&|name| world::rule(name, &rules));
+    objects.extend(of_all(&|name| {
+        let mut rule = world::rule(name, &rules);
+        rule["metadata"]["namespace"] = json!(format!("of-{name}"));
+        rule
+    }));
+    objects.extend(of_all(&|name| {
+        world::alertmanager(name, &json!({"replicas": 1}))
+    }));
+    objects.extend(of_all(&|name| {
+        let mut other = world::alertmanager(name, &json!({"replicas": 1}));
+        other["metadata"]["namespace"] = json!(format!("of-{name}"));
+        other
+    }));
+    let namespaces = ["monitoring", "of-a", "of-b", "of-c"]
+        .iter()
+        .zip([0, 0, 1, 2]);
+    objects.extend(namespaces.map(
+        |(name, i)| json!({"kind": "Namespace", "metadata": {"name": name, "labels": labels[i]}}),
+    ));
+    let mut files = of_all(&|name| {
+        let text = "groups: [{name: g, rules: [{alert: A, expr: up}]}]";
+        json!({"kind": "ConfigMap", "metadata": {"name": name}, "data": {"x.yaml": text}})
+    });
+    for file in &mut files {
+        file["metadata"]["labels"]["operator.thanos.io/prometheus-rule"] = json!("true");
+        file["metadata"]["labels"]["operator.thanos.io/tenant"] = json!("t");
+    }
+    objects.extend(files);
+    objects.push(world::prometheus());
+    let querier = |(i, labels): (usize, &Value)| Querier {
+        name: named(i).to_owned(),
+        labels: labels.clone(),
+        ..Querier::default()
+    };
+    // As annotations remember it, something is reached by https.
+    let set =
+        json!({"replicas": 1, "querierBlocks": "http:", "alertmanagerBlocks": "http: https:"});
+    Case {
+        objects,
+        queriers: labels.iter().enumerate().map(querier).collect(),
+        set: serde_json::from_value(set).unwrap(),
+        given: ["sample", "other", "fixed"].map(str::to_owned).to_vec(),
+        ..Case::default()
+    }
+}
+
+/// What must be there for the leaf to be of any use: a volume to mount, a second pod to protect.
+fn around(leaf: &Leaf, mut spec: Value) -> Value {
+    let path = leaf.path.as_str();
+    if path.contains("additionalVolumeMounts") {
+        spec["additionalVolumes"] = json!([
+            {"name": "sample", "emptyDir": {}}, {"name": "other", "emptyDir": {}},
+        ]);
+    }
+    if path.contains("podDisruptionBudgetConfig") {
+        spec["replicas"] = json!(2);
+    }
+    if path.contains("additionalServicePorts") {
+        fill(&mut spec["additionalServicePorts"][0], &["name"]);
+    }
+    if path.ends_with("scrapeTimeout") {
+        spec["serviceMonitor"]["interval"] = json!("1h");
+    }
+    for selector in SELECTORS {
+        if path == format!("spec.{selector}.matchExpressions[].key") {
+            let at = format!("/{}/matchExpressions/0", selector.replace('.', "/"));
+            spec.pointer_mut(&at).unwrap()["operator"] = json!("Exists");
+        }
+    }
+    // Namespaces count for what is selected.
+    if path.starts_with("spec.ruleNamespaceSelector") {
+        spec["ruleSelector"] = json!({});
+    }
+    if path.starts_with("spec.alertmanagers.namespaceSelector") {
+        spec["alertmanagers"]["selector"] = json!({});
+    }
+    if path == "spec.mode" {
+        spec["ruleSelector"] = json!({});
+    }
+    if path.starts_with("spec.alertmanagers.tlsConfig.ca.") {
+        fill(
+            &mut spec["alertmanagers"]["tlsConfig"]["ca"],
+            &["name", "key"],
+        );
+    }
+    let stateful = "spec.rulerMode.stateful.";
+    if path.starts_with(&format!("{stateful}objectStorageConfig.")) {
+        let key = &mut spec["rulerMode"]["stateful"]["objectStorageConfig"];
+        fill(key, &["name", "key"]);
+    }
+    if path.starts_with("spec.rulerMode.stateless.") {
+        spec["rulerMode"]["type"] = json!("Stateless");
+    }
+    spec
+}
+
+fn fill(key: &mut Value, fields: &[&str]) {
+    for field in fields {
+        if key.get(field).is_none() {
+            key[field] = json!("fixed");
+        }
+    }
+}
+
+fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
+    let mut case = world();
+    case.spec = around(leaf, leaf.spec(value));
+    // What is stored cannot be changed.
+    if leaf.path == "spec.podManagementPolicy" {
+        case.set = None;
+    }
+    if leaf.path.starts_with("spec.rulerMode.stateless.") {
+        for (name, label) in [("sample", "sample"), ("other", "other")] {
+            let mut router = world::router(name);
+            router["metadata"]["labels"][label] = json!("sample");
+            case.objects.push(router);
+        }
+    }
+    case
+}
+
+fn planned(leaf: &Leaf, value: Option<&Value>) -> Result<Plan, String> {
+    let plan = case(leaf, value).plan();
+    plan.map_err(|e| format!("{}: {e}", leaf.path))
+}
+
+fn all() -> Vec<Leaf> {
+    let crd = serde_json::to_value(ThanosRuler::crd()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    leaves(schema)
+}
+
+#[test]
+fn every_leaf_has_an_effect() {
+    let leaves = all();
+    assert!(leaves.len() > 500, "{}", leaves.len());
+    let (mut dead, mut alive) = (Vec::new(), Vec::new());
+    for leaf in &leaves {
+        let bodies_of = |value| planned(leaf, value).map(|plan| case::bodies(&plan));
+        // A required leaf cannot be unset; then two values must differ.
+        let without = bodies_of(None).ok();
+        let mut with = Vec::new();
+        for value in &leaf.values {
+            match bodies_of(Some(value)) {
+                Ok(bodies) => with.push(bodies),
+                Err(refused) => assert!(leaf.values.len() > 1, "{refused}"),
+            }
+        }
+        let changes = match &without {
+            Some(without) => with.iter().any(|plan| plan != without),
+            None => with.iter().any(|plan| plan != &with[0]),
+        };
+        match NOT_OF_THE_PLAN.contains(&leaf.path.as_str()) {
+            true if changes => alive.push(&leaf.path),
+            false if !changes => dead.push(&leaf.path),
+            _ => {}
+        }
+        assert_eq!(without, bodies_of(None).ok(), "{}: unset again", leaf.path);
+    }
+    assert!(dead.is_empty(), "{} without effect: {dead:#?}", dead.len());
+    assert!(alive.is_empty(), "they have an effect: {alive:?}");
+}
+
+/// The relations hold whatever is set.
+#[test]
+fn relations_hold_for_every_leaf() {
+    for leaf in all() {
+        // What these hold is the user's business.
+        let embedded = [
+            "additionalContainers[]",
+            "additionalVolumes[]",
+            "additionalServicePorts[].targetPort",
+            ".affinity.",
+        ];
+        if embedded.iter().any(|e| leaf.path.contains(e)) {
+            continue;
+        }
+        for value in &leaf.values {
+            if let Ok(plan) = planned(&leaf, Some(value)) {
+                relations::check(&leaf.path, &case(&leaf, Some(value)), &plan);
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! What replaces no pod, and what must never change.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use thanos_ruler_controller::plan::names;
+
+use crate::case::{self, Case};
+use crate::world::{self, Bulk, Querier};
+
+fn alert(expr: &str) -> Value {
+    json!([{"alert": "A", "expr": expr}])
+}
+
+fn base() -> Case {
+    Case::of(json!({"ruleSelector": {}}))
+}
+
+/// Selectors, names and claims are immutable in existing workloads, or hold data.
+#[test]
+fn workloads_stay_who_they_are() {
+    let set = Case::default().stateful_set();
+    assert_eq!(
+        set["spec"]["selector"]["matchLabels"],
+        json!({
+            "app.kubernetes.io/component": "rule-evaluation-engine",
+            "app.kubernetes.io/instance": "thanos-rule-main",
+            "app.kubernetes.io/managed-by": "thanos-operator",
+            "app.kubernetes.io/name": "thanos-rule",
+            "app.kubernetes.io/part-of": "thanos",
+            "operator.thanos.io/owner": "main",
+            "operator.thanos.io/store-api": "true",
+        })
+    );
+    assert_eq!(set["metadata"]["name"], "thanos-rule-main");
+    assert_eq!(set["spec"]["serviceName"], "thanos-rule-main");
+    assert_eq!(
+        set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"],
+        "data"
+    );
+    let mounts = &set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    assert_eq!(
+        mounts[0],
+        json!({"name": "data", "mountPath": "/var/thanos/rule"})
+    );
+    let service = Case::default().object("Service", "thanos-rule-main");
+    assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
+}
+
+/// Prometheus Operator takes over what has such a name.
+#[test]
+fn no_name_is_that_of_an_object_of_prometheus_operator() {
+    let long = "r".repeat(200);
+    for cr in [
+        "r",
+        "ruler",
+        "r-x",
+        "thanos-ruler",
+        "operated",
+        long.as_str(),
+    ] {
+        let case = Case {
+            name: Some(cr.to_owned()),
+            ..base().with([world::rule("a", &alert("up"))])
+        };
+        for object in case.bodies() {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            assert!(name.starts_with("thanos-rule-"), "{name}");
+        }
+    }
+}
+
+/// Which rules there are, who else evaluates them, and what may be read of them.
+#[test]
+fn rules_replace_no_pod() {
+    let rule = |expr: &str| world::rule("a", &alert(expr));
+    let file = json!({
+        "kind": "ConfigMap",
+        "metadata": {"name": "own", "labels": {"operator.thanos.io/prometheus-rule": "true"}},
+        "data": {"rules.yaml": "groups: [{name: g, rules: [{alert: A, expr: up}]}]"},
+    });
+    let one = base().with([rule("up == 0")]);
+    let capable = |capability: &str| {
+        let mut case = one.clone();
+        let kinds = ["PrometheusRule", "Prometheus", "ThanosRuler"];
+        let kinds = kinds.map(|kind| (kind.to_owned(), capability.to_owned()));
+        case.capabilities = kinds.into();
+        case
+    };
+    let without = |capability: &str| Case {
+        objects: Vec::new(),
+        ..capable(capability)
+    };
+    let bulk = Bulk {
+        objects: 40,
+        groups: 1,
+        bytes: 200_000,
+    };
+    let template = base().template();
+    for (what, case) in [
+        ("a rule comes", one.clone()),
+        ("it changes", base().with([rule("up == 1")])),
+        ("it breaks", base().with([rule("sum(")])),
+        ("a file comes", base().with([file])),
+        (
+            "there are many",
+            Case {
+                bulk: Some(bulk),
+                ..base()
+            },
+        ),
+        ("somebody evaluates them", one.with([world::prometheus()])),
+        (
+            "nothing may be evaluated twice",
+            one.set(&json!({"mode": "Active"})),
+        ),
+        ("no alert is sent", one.set(&json!({"mode": "Shadow"}))),
+        (
+            "nothing is selected",
+            one.set(&json!({"ruleSelector": null})),
+        ),
+        (
+            "all namespaces are",
+            one.set(&json!({"ruleNamespaceSelector": {}})),
+        ),
+        ("the kinds go", capable("Absent")),
+        ("the kinds are forbidden", capable("Forbidden")),
+        ("nobody has seen them", without("Absent")),
+        ("nobody could see them", without("Forbidden")),
+        (
+            "they do not matter",
+            one.set(&json!({"featureGates": {"enablePrometheusOperatorCRDs": false}})),
+        ),
+        (
+            "rules have tenants",
+            one.set(&json!({"ruleTenancyConfig": {}})),
+        ),
+    ] {
+        assert_eq!(case.template(), template, "{what}");
+        assert_eq!(case.applied().template(), template, "{what}, again");
+    }
+}
+
+/// Whom rulers tell and ask comes and goes, as long as it is reached in a way that is known.
+#[test]
+fn addresses_replace_no_pod() {
+    let querier = |name: &str, headless| Querier {
+        name: name.to_owned(),
+        headless,
+        ..Querier::default()
+    };
+    let asking = |queriers: Vec<Querier>| Case { queriers, ..base() };
+    let am = |name: &str, replicas: i32| world::alertmanager(name, &json!({"replicas": replicas}));
+    let set = |fields: Value| base().set(&fields);
+    let absent = |objects: Vec<Value>| {
+        let mut case = base().with(objects);
+        let absent = ("Alertmanager".to_owned(), "Absent".to_owned());
+        case.capabilities = BTreeMap::from([absent]);
+        case
+    };
+    let template = base().template();
+    for (what, case) in [
+        ("an Alertmanager", base().with([am("a", 1)])),
+        (
+            "two, of several pods",
+            base().with([am("a", 3), am("b", 2)]),
+        ),
+        ("one that nobody can reach", base().with([am("a", 0)])),
+        ("they are gone", absent(vec![am("a", 1)])),
+        ("nobody has seen them", absent(Vec::new())),
+        (
+            "one by its URL",
+            set(json!({"alertmanagerURL": "http://am:9093"})),
+        ),
+        (
+            "several",
+            set(json!({"alertmanagers": {"urls": ["http://a", "dns+http://b"]}})),
+        ),
+        ("nobody", set(json!({"alertmanagerURL": ""}))),
+        ("queriers", asking(vec![querier("a", true)])),
+        (
+            "queriers behind one address",
+            asking(vec![querier("a", false), querier("b", true)]),
+        ),
+        (
+            "others than those",
+            set(json!({"queryLabelSelector": {"matchLabels": {"a": "b"}}})),
+        ),
+    ] {
+        assert_eq!(case.template(), template, "{what}");
+        assert_eq!(case.applied().template(), template, "{what}, again");
+    }
+}
+
+/// Neither scaling, nor volumes, nor who looks on, nor what is read of Secrets.
+#[test]
+fn some_changes_replace_no_pod() {
+    let template = base().template();
+    for spec in [
+        json!({"replicas": 3}),
+        json!({"storage": {"size": "1Ti"}}),
+        json!({"serviceMonitor": {"enabled": false}, "networkPolicy": {"enabled": true}}),
+        json!({"podDisruptionBudgetConfig": {"enable": false}}),
+        json!({"minReadySeconds": 5}),
+        json!({"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}}),
+    ] {
+        assert_eq!(base().set(&spec).template(), template, "{spec}");
+    }
+    let stateful = json!({"objectStorageConfig": {"name": "bucket", "key": "thanos.yaml"}});
+    let secret = Case::of(json!({"rulerMode": {"type": "Stateful", "stateful": stateful}}));
+    let readable = Case {
+        secrets: Some(BTreeMap::from([(
+            "bucket".to_owned(),
+            json!({"thanos.yaml": "eA=="}),
+        )])),
+        ..secret.clone()
+    };
+    assert_eq!(readable.template(), secret.template());
+    assert_eq!(readable.applied().template(), secret.template());
+    let missing = Case {
+        secrets: Some(BTreeMap::new()),
+        ..readable.applied()
+    };
+    assert_eq!(missing.template(), secret.template(), "for a moment");
+}
+
+/// A way that was never there replaces the pods once: when it comes, and not when it goes or is back.
+#[test]
+fn another_way_replaces_pods_once() {
+    let https = json!({"web": {"tlsConfig": {"cert": {}, "keySecret": {"name": "k", "key": "k"}}}});
+    let under = |prefix: &str| Querier {
+        name: "a".to_owned(),
+        prefix: Some(prefix.to_owned()),
+        ..Querier::default()
+    };
+    let asking = |prefix: &str| Case {
+        queriers: vec![under(prefix)],
+        ..base()
+    };
+    for (what, with, more) in [
+        (
+            "https",
+            base().with([world::alertmanager("a", &https)]),
+            base().with([
+                world::alertmanager("a", &https),
+                world::alertmanager("b", &https),
+            ]),
+        ),
+        (
+            "a path",
+            base().with([world::alertmanager("a", &json!({"routePrefix": "/am"}))]),
+            base().with([world::alertmanager("b", &json!({"routePrefix": "/am/"}))]),
+        ),
+        (
+            "a URL",
+            base().set(&json!({"alertmanagerURL": "https://am.example.com/x"})),
+            base().set(&json!({"alertmanagerURL": "dns+https://other.example.com/x/"})),
+        ),
+        ("a path of queriers", asking("/thanos"), asking("/thanos/")),
+    ] {
+        let before = base().template();
+        let first = with.template();
+        assert_ne!(first, before, "{what} comes");
+        let applied = with.applied();
+        assert_eq!(applied.template(), first, "{what} is there");
+        // What the StatefulSet remembers, and a world without the way, or with another such.
+        let then = |world: &Case| Case {
+            set: applied.set.clone(),
+            ..world.clone()
+        };
+        let gone = then(&base());
+        assert_eq!(gone.template(), first, "{what} goes");
+        assert_eq!(then(&more).template(), first, "{what} leads elsewhere");
+        let back = Case {
+            set: gone.applied().set,
+            ..with.clone()
+        };
+        assert_eq!(back.template(), first, "{what} is back");
+    }
+}
+
+/// What is read at the start only replaces the pods, or would have no effect.
+#[test]
+fn what_is_read_at_the_start_replaces_pods() {
+    let template = base().template();
+    for spec in [
+        json!({"alertRelabelConfigs": [{"action": "labeldrop", "regex": "pod"}]}),
+        json!({"alertLabelDrop": ["pod"]}),
+        json!({"evaluationInterval": "30s"}),
+        json!({"rulerMode": {"type": "Stateless"}}),
+        json!({"version": "v0.42.3"}),
+    ] {
+        assert_ne!(base().set(&spec).template(), template, "{spec}");
+    }
+}
+
+/// Results go to one address for all, or for each tenant: another one is another configuration.
+#[test]
+fn a_new_tenant_or_router_replaces_pods_that_keep_nothing() {
+    let of_tenant = |name: &str, tenant: &str| {
+        let mut rule = world::rule(name, &alert("up"));
+        rule["metadata"]["labels"] = json!({"operator.thanos.io/tenant": tenant});
+        rule
+    };
+    let stateless = json!({"rulerMode": {"type": "Stateless"}, "ruleTenancyConfig": {}});
+    let routers = |names: &[&str]| Case {
+        routers: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..base().set(&stateless)
+    };
+    let one = routers(&["r"]).with([of_tenant("a", "a")]);
+    assert_eq!(
+        one.with([of_tenant("b", "a")]).template(),
+        one.template(),
+        "another rule of the same tenant"
+    );
+    assert_ne!(one.with([of_tenant("b", "b")]).template(), one.template());
+    let two = routers(&["r", "s"]).with([of_tenant("a", "a")]);
+    assert_ne!(two.template(), one.template());
+    // One that keeps its results has nothing to do with tenants when it starts.
+    let kept = |case: &Case| {
+        case.set(&json!({"rulerMode": {"type": "Stateful"}}))
+            .template()
+    };
+    assert_eq!(kept(&one.with([of_tenant("b", "b")])), kept(&two));
+}
+
+/// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
+#[test]
+fn what_cannot_change_is_sent_as_it_is() {
+    let adopted = case::named("adopted-claim-templates");
+    let set = adopted.stateful_set();
+    let stored = &adopted.set.as_ref().unwrap().claim_templates[0];
+    let sent = &set["spec"]["volumeClaimTemplates"][0];
+    assert_eq!(sent["metadata"]["labels"], stored["metadata"]["labels"]);
+    assert_eq!(sent["spec"], stored["spec"]);
+    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
+}
+
+/// Volumes hold results that are nowhere else.
+#[test]
+fn volumes_are_kept_unless_somebody_says_otherwise() {
+    let kept =
+        |case: &Case| case.stateful_set()["spec"]["persistentVolumeClaimRetentionPolicy"].clone();
+    let retain = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+    assert_eq!(kept(&base()), retain);
+    let asked = json!({"whenDeleted": "Delete", "whenScaled": "Delete"});
+    let spec = json!({"persistentVolumeClaimRetentionPolicy": asked});
+    assert_eq!(kept(&base().set(&spec)), asked);
+}
+
+/// One Service is the governing one, is scraped, and leads queriers to each pod.
+#[test]
+fn there_is_one_service() {
+    for (name, case) in case::all() {
+        let bodies = case.bodies();
+        let services: Vec<_> = bodies.iter().filter(|o| o["kind"] == "Service").collect();
+        assert_eq!(services.len(), 1, "{name}");
+        let labels = &services[0]["metadata"]["labels"];
+        assert_eq!(labels["app.kubernetes.io/name"], "thanos", "{name}");
+        assert_eq!(labels["operator.thanos.io/store-api"], "true", "{name}");
+        assert_eq!(
+            labels.get("operator.thanos.io/endpoint-group"),
+            None,
+            "{name}: replicas hold series of their own"
+        );
+        for other in bodies.iter().filter(|o| o["kind"] != "Service") {
+            let labels = &other["metadata"]["labels"];
+            let offered = labels.get("operator.thanos.io/store-api");
+            assert_eq!(offered, None, "{name}: {}", other["metadata"]["name"]);
+        }
+        let set = case.stateful_set();
+        assert_eq!(set["metadata"]["name"], json!(names::ruler(case.cr())));
+    }
+}
