@@ -15,6 +15,8 @@ source hack/demo/sidecar.sh
 source hack/demo/store.sh
 # shellcheck source=hack/demo/receive.sh
 source hack/demo/receive.sh
+# shellcheck source=hack/demo/ruler.sh
+source hack/demo/ruler.sh
 
 usage() {
   cat <<'HELP'
@@ -24,7 +26,8 @@ Thanos over a Prometheus that knows nothing of it, on a real cluster.
                                 replicas and an Alertmanager; install the controllers; point a ThanosQuery
                                 at the Prometheus; show what comes of it. Then Prometheus uploads to an object
                                 store and loses its data, and a ThanosStore still has it; and it writes to a ThanosReceive,
-                                one of whose ingesters is scaled away. The cluster stays up.
+                                one of whose ingesters is scaled away. A ThanosRuler evaluates what rules there are, a bad one
+                                among them. The cluster stays up.
   hack/demo.sh --context NAME   the same with a cluster of yours that runs Prometheus Operator. Installs
                                 the overlay deploy/overlays/existing-prometheus-operator and one
                                 ThanosQuery, all in the namespace thanos-system, and nothing else.
@@ -136,6 +139,7 @@ case $MODE in
     if [[ -n $FULL ]]; then show_sidecars; fi
     show_store
     show_receive
+    show_ruler
     STEP=
     further_local
     ;;

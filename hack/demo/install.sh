@@ -98,9 +98,9 @@ install_prometheus_operator() {
 # What an earlier demo made, with its pods: a Prometheus that starts anew would scrape them until they
 # go, one replica more often than the other.
 remove_earlier() {
-  kube get crd thanos{queries,receives,stores}.monitoring.thanos.io >/dev/null 2>&1 || return 0
+  kube get crd thanos{queries,receives,rulers,stores}.monitoring.thanos.io >/dev/null 2>&1 || return 0
   begin "what an earlier demo made is gone"
-  kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store -f e2e/fixtures/demo/receive --ignore-not-found --cascade=foreground --timeout=180s >/dev/null
+  kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store -f e2e/fixtures/demo/receive -f e2e/fixtures/demo/ruler --ignore-not-found --cascade=foreground --timeout=180s >/dev/null
   finish
 }
 

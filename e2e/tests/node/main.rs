@@ -9,6 +9,7 @@ mod beside;
 mod federation;
 mod policies;
 mod receive;
+mod rulers;
 mod rules;
 mod sidecars;
 mod stores;

@@ -1,10 +1,13 @@
 //! Brings the objects of a custom resource in line with its plan.
 
+use std::collections::BTreeMap;
+
 use kube::Resource;
 
 use super::{Cx, reference};
 use crate::apply::{Refusal, Writer};
 use crate::component::{Component, Verdict};
+use crate::digest::json_digest;
 use crate::error::Error;
 use crate::ledger::Owner;
 use crate::plan::{ObjectKey, Plan, Removal};
@@ -45,6 +48,41 @@ pub(super) async fn converge<C: Component>(
         manager: C::NAME,
         owner,
     };
+    let mut touched = Touched::default();
+    let converged = send(cx, it, owner, plan, applied, &writer, &mut touched).await;
+    // Also if something failed after that: what was written is to reach pods soon.
+    for (pod, digest) in touched.0 {
+        cx.refresher.refresh(&owner.namespace, &pod, digest).await;
+    }
+    converged
+}
+
+/// The pods whose files changed, each with a digest of what.
+#[derive(Default)]
+struct Touched(BTreeMap<String, u64>);
+
+impl Touched {
+    fn add<C: Component>(&mut self, cx: &Cx<C>, it: &C::Resource, object: &ObjectKey, digest: u64) {
+        let mounting = {
+            let state = cx.hub.state();
+            cx.component.pods_mounting(&state.views, it, object)
+        };
+        for pod in mounting {
+            let known = self.0.entry(pod).or_default();
+            *known = known.rotate_left(1) ^ digest;
+        }
+    }
+}
+
+async fn send<C: Component>(
+    cx: &Cx<C>,
+    it: &C::Resource,
+    owner: &Owner,
+    plan: &Plan,
+    applied: Option<&str>,
+    writer: &Writer<'_>,
+    touched: &mut Touched,
+) -> Converged {
     let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
     for (object, digest, uid) in unsent {
         cx.hub.state().ledger.expect(owner, &object.key);
@@ -54,20 +92,14 @@ pub(super) async fn converge<C: Component>(
         }
         match answer {
             Ok(answer) => {
-                let mounting = {
-                    let mut state = cx.hub.state();
-                    let ledger = &mut state.ledger;
-                    if !ledger.enter_applied(&object.key, &answer, C::NAME, digest) {
-                        cx.hub.wake_owner(owner);
-                    }
-                    match &uid {
-                        Some(_) => cx.component.pods_mounting(&state.views, it, &object.key),
-                        None => Vec::new(),
-                    }
+                let known = {
+                    let ledger = &mut cx.hub.state().ledger;
+                    ledger.enter_applied(&object.key, &answer, C::NAME, digest)
                 };
-                for pod in mounting {
-                    cx.refresher.refresh(&owner.namespace, &pod, digest).await;
+                if !known {
+                    cx.hub.wake_owner(owner);
                 }
+                touched.add(cx, it, &object.key, digest);
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),
             Err(Refusal::Error(error)) => return failed(cx, &object.key, error),
@@ -92,14 +124,14 @@ pub(super) async fn converge<C: Component>(
         false => C::owned_kinds(),
     };
     for object in surplus {
-        let kind = kinds.iter().find(|k| k.is_of(&object.key));
-        if let Some(kind) = kind
-            && let Err(error) = writer
-                .delete(&kind.resource, &object.key, &object.uid)
-                .await
-        {
+        let Some(kind) = kinds.iter().find(|k| k.is_of(&object.key)) else {
+            continue;
+        };
+        let deleted = writer.delete(&kind.resource, &object.key, &object.uid);
+        if let Err(error) = deleted.await {
             return failed(cx, &object.key, error);
         }
+        touched.add(cx, it, &object.key, json_digest(&object.uid));
     }
     Verdict::Applied.into()
 }

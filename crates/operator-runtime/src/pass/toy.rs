@@ -40,6 +40,9 @@ pub struct ToySpec {
     names: Vec<String>,
     #[serde(default)]
     paused: bool,
+    /// Has a pod for each ConfigMap.
+    #[serde(default)]
+    runs: bool,
     /// Asks what a ServiceAccount may do.
     #[serde(default)]
     asks: bool,
@@ -258,11 +261,9 @@ impl Component for ToyController {
         it.spec.paused
     }
     fn pods_mounting(&self, _: &ToyViews, it: &Toy, object: &ObjectKey) -> Vec<String> {
-        vec![format!(
-            "pod-of-{}-{}",
-            it.metadata.name.as_deref().unwrap_or_default(),
-            object.name
-        )]
+        let name = it.metadata.name.as_deref().unwrap_or_default();
+        let pod = format!("pod-of-{name}-{}", object.name);
+        it.spec.runs.then_some(pod).into_iter().collect()
     }
 }
 

@@ -1,0 +1,149 @@
+//! ThanosRuler beside the Prometheus and the Alertmanager of kube-prometheus, in a namespace of its own.
+
+mod alerts;
+mod bad;
+
+use std::time::Duration;
+
+use e2e::cluster::Cluster;
+use e2e::controller::{QUERY, RULER};
+use e2e::wait::{check, eventually};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::support::{MONITORING, STARTED, get, pods};
+
+const VERSION: &str = "monitoring.thanos.io/v1alpha1";
+const OPERATED: &str = "monitoring.coreos.com/v1";
+
+/// Prometheus Operator, the node that renews files, and the next evaluations.
+const FOLLOWED: Duration = Duration::from_secs(300);
+
+/// Changes are gathered for some seconds at most; the node renews files at once, since it is told to.
+const LOADED: Duration = Duration::from_secs(60);
+
+/// The label of rules that the Prometheus of kube-prometheus leaves alone.
+const UNSEEN: &str = "unseen";
+
+/// A ThanosRuler of two replicas and a ThanosQuery, both called `x`.
+struct Subject {
+    cluster: Cluster,
+}
+
+impl Subject {
+    /// Makes both, and waits until rules can be evaluated. `rules` are there before.
+    async fn start(name: &str, rules: &[Value]) -> Self {
+        let subject = Self {
+            cluster: Cluster::of(RULER, name).await,
+        };
+        let cluster = &subject.cluster;
+        // As it is, but for what has the label: no pod restarts for that.
+        let unseen = json!({"matchExpressions": [{"key": UNSEEN, "operator": "DoesNotExist"}]});
+        let prometheus = json!({
+            "apiVersion": OPERATED, "kind": "Prometheus", "metadata": {"namespace": MONITORING},
+        });
+        let patch = Patch::Merge(json!({"spec": {"ruleSelector": unseen}}));
+        let params = PatchParams::default();
+        let api = cluster.api(&prometheus);
+        api.patch("k8s", &params, &patch).await.unwrap();
+        for rule in rules {
+            cluster.apply(rule.clone()).await;
+        }
+        let monitoring = json!({"matchLabels": {"kubernetes.io/metadata.name": MONITORING}});
+        cluster
+            .apply(json!({
+                "apiVersion": VERSION, "kind": "ThanosQuery", "metadata": {"name": "x"},
+                "spec": {"serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": monitoring},
+            }))
+            .await;
+        cluster
+            .apply(json!({
+                "apiVersion": VERSION, "kind": "ThanosRuler", "metadata": {"name": "x"},
+                "spec": {
+                    "replicas": 2,
+                    "ruleSelector": {},
+                    "evaluationInterval": "5s",
+                    "alertmanagers": {"selector": {}, "namespaceSelector": monitoring},
+                },
+            }))
+            .await;
+        cluster
+            .told("x", "Ready", ("status", "True"), STARTED)
+            .await;
+        subject.loaded().await;
+        subject
+    }
+
+    /// The same namespace, for the ThanosQuery.
+    fn queries(&self) -> Cluster {
+        Cluster {
+            client: self.cluster.client.clone(),
+            namespace: self.cluster.namespace.clone(),
+            program: QUERY,
+        }
+    }
+
+    /// Waits until the rulers have loaded what is mounted.
+    async fn loaded(&self) {
+        self.cluster
+            .told("x", "RulesLoaded", ("status", "True"), LOADED)
+            .await;
+    }
+
+    /// UID and restarts of each ruler: while these stay, nothing restarted.
+    async fn runs(&self) -> Vec<(String, String, i64)> {
+        let labels = "app.kubernetes.io/name=thanos-rule,operator.thanos.io/owner=x";
+        let mut all = Vec::new();
+        for pod in pods(&self.cluster, labels).await {
+            let name = pod.metadata.name.unwrap_or_default();
+            let uid = pod.metadata.uid.unwrap_or_default();
+            let containers = pod.data["status"]["containerStatuses"].as_array().cloned();
+            let restarts = containers.into_iter().flatten();
+            let restarts = restarts.filter_map(|c| c["restartCount"].as_i64()).sum();
+            all.push((name, uid, restarts));
+        }
+        all.sort();
+        all
+    }
+
+    /// The names of the groups that the first ruler has loaded.
+    async fn groups(&self) -> Result<Vec<String>, String> {
+        let text = get(&self.cluster, "pods/thanos-rule-x-0:9090", "/api/v1/rules").await?;
+        let rules: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let groups = rules["data"]["groups"].as_array().cloned();
+        let names = groups.into_iter().flatten();
+        let mut names: Vec<String> = names
+            .filter_map(|g| g["name"].as_str().map(str::to_owned))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Waits until the first ruler has loaded these groups and no others.
+    async fn has_groups(&self, wanted: &[&str]) {
+        let look = async || {
+            let found = self.groups().await?;
+            check(found == wanted, || format!("{found:?}"))
+        };
+        eventually(&format!("groups are {wanted:?}"), LOADED, look).await;
+    }
+
+    /// Takes both away.
+    async fn end(self) {
+        for (version, kind) in [(VERSION, "ThanosQuery"), (VERSION, "ThanosRuler")] {
+            self.cluster.delete(version, kind, "x").await;
+        }
+        let namespace = self.cluster.namespace.clone();
+        self.cluster
+            .delete_within("v1", "Namespace", &namespace, FOLLOWED)
+            .await;
+    }
+}
+
+/// A PrometheusRule with these groups.
+fn rule(name: &str, labels: &Value, groups: &Value) -> Value {
+    json!({
+        "apiVersion": OPERATED, "kind": "PrometheusRule",
+        "metadata": {"name": name, "labels": labels}, "spec": {"groups": groups},
+    })
+}
