@@ -5,7 +5,9 @@
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::{ThanosQuery, ThanosReceive, ThanosReceiveSpec, ThanosStore};
+use thanos_api::v1alpha1::{
+    ThanosQuery, ThanosReceive, ThanosReceiveSpec, ThanosRuler, ThanosRulerSpec, ThanosStore,
+};
 
 fn schema_of<K: CustomResourceExt>() -> Value {
     let crd = serde_json::to_value(K::crd()).unwrap();
@@ -17,11 +19,12 @@ fn schema() -> Value {
 }
 
 /// The schemas of all kinds.
-fn schemas() -> [(&'static str, Value); 3] {
+fn schemas() -> [(&'static str, Value); 4] {
     [
         ("ThanosQuery", schema()),
         ("ThanosStore", schema_of::<ThanosStore>()),
         ("ThanosReceive", schema_of::<ThanosReceive>()),
+        ("ThanosRuler", schema_of::<ThanosRuler>()),
     ]
 }
 
@@ -42,9 +45,10 @@ fn find<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
 
 #[test]
 fn every_field_of_the_go_operator_exists() {
-    let [(_, query), (_, store), _] = schemas();
+    let [(_, query), (_, store), _, (_, ruler)] = schemas();
     is_a_superset(&query, include_str!("data/thanosquery-fields.tsv"));
     is_a_superset(&store, include_str!("data/thanosstore-fields.tsv"));
+    is_a_superset(&ruler, include_str!("data/thanosruler-fields.tsv"));
 }
 
 fn is_a_superset(schema: &Value, fields: &str) {
@@ -116,6 +120,35 @@ fn nothing_is_required_of_a_receive() {
     assert_eq!(receive.spec, ThanosReceiveSpec::default());
     let router = receive.spec.router_spec;
     assert_eq!((router.replicas, router.replication_factor), (1, 1));
+}
+
+#[test]
+fn nothing_is_required_of_a_ruler() {
+    let schema = schema_of::<ThanosRuler>();
+    let spec = &schema["properties"]["spec"];
+    assert_eq!(spec["default"], json!({}));
+    for path in [
+        "spec",
+        "spec.ruleTenancyConfig",
+        "spec.alertmanagers",
+        "spec.alertmanagers.tlsConfig",
+        "spec.rulerMode",
+        "spec.rulerMode.stateful",
+        "spec.rulerMode.stateless",
+        "spec.storage",
+    ] {
+        assert_eq!(find(&schema, path).unwrap().get("required"), None, "{path}");
+    }
+    let ruler: ThanosRuler = serde_json::from_value(json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1",
+        "kind": "ThanosRuler",
+        "metadata": {"name": "x"},
+        "spec": {},
+    }))
+    .unwrap();
+    assert_eq!(ruler.spec.replicas, 1);
+    let written = serde_json::to_value(&ruler.spec).unwrap();
+    assert_eq!(written, json!({"replicas": 1}), "nothing is filled in");
 }
 
 /// Only numbers that autoscalers and rules read have a default, and sections that hold one: any other
@@ -251,7 +284,12 @@ fn ports_of_containers_are_maps_with_a_default_protocol() {
 
 #[test]
 fn definition_leaves_room_for_annotations() {
-    for crd in [ThanosQuery::crd(), ThanosStore::crd(), ThanosReceive::crd()] {
+    for crd in [
+        ThanosQuery::crd(),
+        ThanosStore::crd(),
+        ThanosReceive::crd(),
+        ThanosRuler::crd(),
+    ] {
         let bytes = serde_json::to_vec(&crd).unwrap().len();
         assert!(bytes < 200 * 1024, "{bytes}");
     }
@@ -381,5 +419,45 @@ fn the_spec_of_a_receive_survives_a_round_trip() {
         "networkPolicy": {"enabled": true},
     });
     let typed: ThanosReceiveSpec = serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), spec);
+}
+
+#[test]
+fn the_spec_of_a_ruler_survives_a_round_trip() {
+    let key = json!({"name": "s", "key": "k"});
+    let spec = json!({
+        "replicas": 2,
+        "storage": {"size": "1Ti", "storageClass": "fast"},
+        "podManagementPolicy": "OrderedReady",
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Delete"},
+        "ruleSelector": {},
+        "ruleNamespaceSelector": {"matchLabels": {"a": "b"}},
+        "ruleConfigSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
+        "mode": "Shadow",
+        "ruleTenancyConfig": {"enforcedTenantIdentifier": "t", "tenantSpecifierLabel": "x/y"},
+        "evaluationInterval": "1m",
+        "queryLabelSelector": {"matchLabels": {"a": "b"}},
+        "alertmanagerURL": "",
+        "alertmanagers": {
+            "selector": {}, "namespaceSelector": {}, "urls": ["http://a"],
+            "tlsConfig": {"ca": key, "serverName": "a", "insecureSkipVerify": true},
+        },
+        "alertLabelDrop": ["a"],
+        "alertRelabelConfigs": [{
+            "sourceLabels": ["a", "b"], "separator": "/", "targetLabel": "c", "regex": "d",
+            "modulus": 7, "replacement": "$1", "action": "hashmod",
+        }],
+        "alertQueryURL": "https://q",
+        "rulerMode": {
+            "type": "Stateless",
+            "stateful": {"externalLabels": {"a": "b"}, "retention": "2d", "objectStorageConfig": key},
+            "stateless": {"labelSelector": {"matchLabels": {"a": "b"}}},
+        },
+        "paused": false,
+        "serviceMonitor": {"enabled": false},
+        "networkPolicy": {"enabled": true, "openDiscovered": "SameNamespace"},
+        "additionalArgs": ["--x"],
+    });
+    let typed: ThanosRulerSpec = serde_json::from_value(spec.clone()).unwrap();
     assert_eq!(serde_json::to_value(typed).unwrap(), spec);
 }
