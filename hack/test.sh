@@ -30,6 +30,7 @@ quick() {
   hack/check-pure.sh
   step "generated files"
   cargo run --quiet -p xtask -- --check all
+  hack/promql-table.sh --check
   step "dependencies"
   hack/check-deny.sh
   step "scripts"

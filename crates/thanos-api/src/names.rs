@@ -88,6 +88,9 @@ pub mod annotation {
     pub const QUERIER_BLOCKS: &str = "operator.thanos.io/querier-blocks";
     /// On the StatefulSet of rulers: the same for Alertmanagers.
     pub const ALERTMANAGER_BLOCKS: &str = "operator.thanos.io/alertmanager-blocks";
+    /// On the StatefulSet of rulers: the tenants that their configuration writes for. They stay when they
+    /// have no rules any more, so that nothing restarts for it.
+    pub const TENANTS: &str = "operator.thanos.io/tenants";
     /// On a bridge: the Prometheus pod it serves, as `namespace/name`.
     pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
 }
@@ -100,6 +103,11 @@ pub mod former {
     pub const IMAGE: &str = "thanos-operator";
     /// The Lease by which it elects a leader.
     pub const LEASE: &str = "92ee6155.monitoring.thanos.io";
+
+    /// On ConfigMaps in which it keeps what it read of PrometheusRules.
+    pub const DERIVED_RULES: &str = "operator.thanos.io/prometheus-rule-derived-configmap";
+    /// On ConfigMaps in which it keeps what it read of other ConfigMaps.
+    pub const COPIED_RULES: &str = "operator.thanos.io/user-configmap-source";
 
     /// A kind of its resources.
     #[derive(Clone, Copy, Debug)]

@@ -26,6 +26,8 @@ pub struct RulerSetFacts {
     pub queriers: BTreeSet<Way>,
     /// The blocks in the configuration of Alertmanagers.
     pub alertmanagers: BTreeSet<Way>,
+    /// The tenants in the configuration of remote write.
+    pub tenants: BTreeSet<String>,
 }
 
 impl Extract for RulerSetObject {
@@ -42,11 +44,16 @@ impl Extract for RulerSetObject {
         };
         let queriers = ways(annotation::QUERIER_BLOCKS);
         let alertmanagers = ways(annotation::ALERTMANAGER_BLOCKS);
+        let tenants = object.annotations().get(annotation::TENANTS);
+        let tenants = tenants.into_iter().flat_map(|text| text.split(' '));
+        let tenants = tenants.filter(|t| !t.is_empty());
+        let tenants = tenants.map(str::to_owned).collect();
         let (identity, set) = object.into_parts();
         let facts = RulerSetFacts {
             set,
             queriers,
             alertmanagers,
+            tenants,
         };
         (identity, facts)
     }

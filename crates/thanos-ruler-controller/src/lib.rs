@@ -109,6 +109,8 @@ impl Component for RulerController {
         Told::new("QueriersResolved", "True", true),
         // Pods need a moment to start.
         Told::new("RulesLoaded", "True", false),
+        Told::new("ObjectStorageReady", "True", false),
+        Told::new("Frozen", "False", true),
         Told::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
         Told::new("PrometheusOperatorIntegration", "True", false),

@@ -93,7 +93,11 @@ pub(crate) fn observe(
         Kind::ThanosRuler,
         Kind::ServiceMonitor,
     ];
-    let gates: Vec<(Kind, Gate)> = kinds.map(|kind| (kind, gate(kind))).into();
+    // Few have its ThanosRuler, and nobody misses it.
+    let is_told =
+        |(kind, gate): &(Kind, Gate)| *kind != Kind::ThanosRuler || *gate != Gate::CrdsAbsent;
+    let gates = kinds.map(|kind| (kind, gate(kind))).into_iter();
+    let gates: Vec<(Kind, Gate)> = gates.filter(is_told).collect();
     let request = Request::of(ruler);
     let namespace = request.namespace;
     let namespaces = Namespaces {
@@ -116,8 +120,11 @@ pub(crate) fn observe(
         Ok(targets) => (targets, None),
         Err(error) => (Vec::new(), Some(Invalid::new(error.field, error.message))),
     };
-    let unknown = alertmanagers.is_some() && views.alertmanagers.is_unknown();
-    let known = (!unknown || !views.has_set(ruler)).then_some(targets);
+    // Where none was ever told, none is missed.
+    let told = ruler.status.iter().flat_map(|s| &s.alertmanagers);
+    let had_some = told.into_iter().any(|a| !a.alertmanager.is_empty());
+    let unknown = alertmanagers.is_some() && views.alertmanagers.is_unknown() && had_some;
+    let known = (!unknown).then_some(targets);
 
     let keys = secrets::keys(&ruler.spec);
     let content = content(keys, namespace, views.secrets.readable());
@@ -186,7 +193,14 @@ pub(crate) fn observe(
         queriers: queriers(views, ruler, namespace),
         alertmanagers: known,
         remote_write,
-        tenants: report.rules.tenants.clone(),
+        tenants: {
+            // One that has no rules for a while comes back, and what is not known is not missed.
+            let before = views.set(ruler).map(|set| &set.tenants);
+            let now = report.rules.tenants.iter();
+            let tenancy = request.tenancy().is_some();
+            let all = now.chain(before.into_iter().flatten().filter(|_| tenancy));
+            all.cloned().collect()
+        },
         tenant_label: request
             .tenancy()
             .map(|(label, _)| label.to_owned())
@@ -211,17 +225,28 @@ fn rules(
 ) -> Collected {
     let nothing = BTreeMap::new();
     let wanted = !is_disabled(gate(Kind::PrometheusRule));
+    let unreadable = views.rules.is_unknown() || gate(Kind::PrometheusRule) == Gate::Forbidden;
+    // Where none was ever mounted, none is missed.
+    let status = ruler.status.as_ref().and_then(|s| s.rules.as_ref());
+    let had_some = status.is_some_and(|rules| rules.prometheus_rules > 0);
     let rules = match wanted {
-        true if views.rules.is_unknown() || gate(Kind::PrometheusRule) == Gate::Forbidden => None,
-        true => Some(views.rules.items()),
-        false => Some(&nothing),
+        true if unreadable && had_some => None,
+        true if !unreadable => Some(views.rules.items()),
+        _ => Some(&nothing),
     };
-    let is_readable = |kind| gate(kind) != Gate::Forbidden;
-    let evaluators = Evaluators::of(
-        is_readable(Kind::Prometheus).then(|| views.prometheuses.items()),
-        is_readable(Kind::ThanosRuler).then(|| views.rulers.items()),
-        namespaces,
-    );
+    let (no_prometheuses, no_rulers) = (BTreeMap::new(), BTreeMap::new());
+    // With a definition go its objects, and with these their pods: whoever is frozen evaluates nothing.
+    let prometheuses = match gate(Kind::Prometheus) {
+        Gate::Forbidden if views.prometheuses.is_unknown() => None,
+        Gate::CrdsAbsent if views.prometheuses.is_frozen() => Some(&no_prometheuses),
+        _ => Some(views.prometheuses.items()),
+    };
+    let rulers = match gate(Kind::ThanosRuler) {
+        Gate::Forbidden if views.rulers.is_unknown() => None,
+        Gate::CrdsAbsent if views.rulers.is_frozen() => Some(&no_rulers),
+        _ => Some(views.rulers.items()),
+    };
+    let evaluators = Evaluators::of(prometheuses, rulers, namespaces);
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let args = ruler.spec.additional.additional_args.iter().flatten();
     let dialect = Dialect::of_version(tag(&image)).with_arguments(args.map(String::as_str));
@@ -234,8 +259,9 @@ fn rules(
         memory: &controller.memory,
     };
     let mut all = collect(request, world);
-    // What stands as it was may lack what was let go before: then all of it stands.
-    if all.incomplete {
+    // What stands as it was may lack what was let go before: then all of it stands. So does it while a
+    // selector cannot be used.
+    if all.incomplete || all.unusable.is_some() {
         all.rules = None;
     }
     all
@@ -310,9 +336,5 @@ impl Views {
         let name = identity(&ruler.name_any()).name;
         let set = self.sets.items().get(&Key::new(namespace, name))?;
         (Some(&set.set.owner) == ruler.metadata.uid.as_ref()).then_some(set)
-    }
-
-    fn has_set(&self, ruler: &ThanosRuler) -> bool {
-        self.set(ruler).is_some()
     }
 }

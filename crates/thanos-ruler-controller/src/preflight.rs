@@ -4,17 +4,19 @@
 use kube::CustomResourceExt;
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
-use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerSpec};
+use thanos_api::v1alpha1::{ClaimRetention, ThanosRuler, ThanosRulerSpec};
 use thanos_workload::duration;
 
 use crate::{NAME, RulerController, Seen};
 
 /// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
-const ONLY_WARNS: [&str; 6] = [
+const ONLY_WARNS: [&str; 8] = [
+    Reason::BlockedByNetworkPolicy.as_str(),
     Reason::Loading.as_str(),
     Reason::Syncing.as_str(),
     Reason::Unwatched.as_str(),
     Reason::VolumePending.as_str(),
+    Reason::NoQueriers.as_str(),
     Reason::NoRules.as_str(),
     Reason::NobodyTold.as_str(),
 ];
@@ -37,9 +39,34 @@ pub fn extra() -> Extra<RulerController> {
 
 /// The values of a ThanosRuler that do harm.
 fn harms(seen: &Seen) -> Vec<Harm> {
-    short_retention(&seen.observed.ruler.spec)
+    let spec = &seen.observed.ruler.spec;
+    short_retention(spec)
         .into_iter()
+        .chain(lost_results(spec))
         .collect()
+}
+
+/// Rulers neither write a block nor upload one when they stop.
+fn lost_results(spec: &ThanosRulerSpec) -> Option<Harm> {
+    let policy = spec
+        .stateful
+        .persistent_volume_claim_retention_policy
+        .as_ref()?;
+    let fields = [
+        ("whenDeleted", policy.when_deleted),
+        ("whenScaled", policy.when_scaled),
+    ];
+    let (field, _) = fields
+        .into_iter()
+        .find(|(_, choice)| *choice == Some(ClaimRetention::Delete))?;
+    Some(Harm {
+        fatal: false,
+        found: format!(
+            "spec.persistentVolumeClaimRetentionPolicy.{field} is Delete: with a pod goes its volume, \
+             and with that the results that are in no block yet, some hours of them"
+        ),
+        remedy: "set it to Retain, or remove it".to_owned(),
+    })
 }
 
 fn short_retention(spec: &ThanosRulerSpec) -> Option<Harm> {
@@ -69,5 +96,16 @@ mod tests {
         };
         assert!(told("2h").is_some_and(|harm| !harm.fatal));
         assert!(told("48h").is_none());
+    }
+
+    #[test]
+    fn volumes_that_go_with_their_pods_are_told() {
+        let told = |policy: serde_json::Value| {
+            let spec = json!({"persistentVolumeClaimRetentionPolicy": policy});
+            lost_results(&serde_json::from_value(spec).unwrap()).map(|harm| harm.found)
+        };
+        let found = told(json!({"whenDeleted": "Retain", "whenScaled": "Delete"})).unwrap();
+        assert!(found.contains("whenScaled is Delete"), "{found}");
+        assert_eq!(told(json!({"whenScaled": "Retain"})), None);
     }
 }

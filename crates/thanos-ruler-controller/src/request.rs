@@ -64,7 +64,7 @@ impl<'a> Request<'a> {
     pub fn alertmanagers(&self) -> Option<Selectors<'_>> {
         let spec = &self.ruler.spec;
         match &spec.alertmanagers {
-            _ if spec.alertmanager_url.is_some() => None,
+            None if spec.alertmanager_url.is_some() => None,
             None => Some(Selectors::all_of(self.namespace)),
             Some(given) if given.selector.is_none() => {
                 let named = given.urls.iter().flatten().next().is_some();

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use operator_runtime::{Complaint, Conditions, Gauge, Outcome, Required, Verdict};
-use promop_compat::caps::Kind;
+use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, MAX_SKIPPED, SkippedStatus,
-    ThanosRulerStatus,
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, MAX_SKIPPED, RuleMode,
+    SkippedStatus, ThanosRulerStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -139,13 +139,21 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
 /// The condition `RulesAccepted`.
 fn accepted(seen: &Seen) -> Answer {
     let rules = &seen.report.rules;
+    if let Some(unusable) = &rules.unusable {
+        let why = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
+        let message = format!("{why}; PrometheusRules that are mounted stay");
+        return (Some(false), Reason::InvalidSelector, message);
+    }
     if rules.rules.is_none() {
         let message = "PrometheusRules cannot be read now: those that are mounted stay";
         return (None, Reason::RulesUnknown, message.to_owned());
     }
-    if let Some(unusable) = &rules.unusable {
-        let message = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
-        return (Some(false), Reason::InvalidSelector, message);
+    let is_forbidden = |(kind, gate): &(Kind, Gate)| {
+        *kind == Kind::PrometheusRule && *gate == Gate::Forbidden
+    };
+    if seen.report.gates.iter().any(is_forbidden) {
+        let message = "PrometheusRules may not be read; apply the controller's ClusterRole";
+        return (Some(false), Reason::Forbidden, message.to_owned());
     }
     let counts = &rules.counts;
     if let Some(first) = rules.rejected.first() {
@@ -174,8 +182,14 @@ fn accepted(seen: &Seen) -> Answer {
         );
         return (Some(true), Reason::Accepted, message);
     }
+    let mode = seen.observed.ruler.spec.mode.unwrap_or_default();
     let message = match counts.shadowed + counts.left_out {
         0 => format!("{} rules", counts.evaluated),
+        _ if mode == RuleMode::Shadow => format!(
+            "{} rules, of which {} alerts are not sent, as spec.mode says, and {} recording rules left \
+             out, since they are evaluated elsewhere as well",
+            counts.evaluated, counts.shadowed, counts.left_out
+        ),
         _ => format!(
             "{} rules, of which {} alerts are not sent, and {} recording rules left out, since they \
              are evaluated elsewhere as well",
@@ -219,6 +233,9 @@ fn nothing_selected(nearest: &[Candidate]) -> Answer {
 /// The condition `AlertmanagersResolved`.
 fn alertmanagers(seen: &Seen) -> Answer {
     let report = &seen.report;
+    if let Some(invalid) = &report.invalid {
+        return (None, Reason::InvalidSpec, invalid.to_string());
+    }
     let Some(told) = &seen.observed.alertmanagers else {
         let message = "Alertmanager resources cannot be read now: those that are told stay";
         return (None, Reason::CrdRemoved, message.to_owned());

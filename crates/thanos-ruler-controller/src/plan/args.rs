@@ -93,7 +93,9 @@ impl ExternalLabels {
     pub(super) fn of(spec: &ThanosRulerSpec, origin: &str) -> Self {
         let mode = spec.ruler_mode.as_ref();
         let stateful = mode.and_then(|m| m.stateful.as_ref());
-        let given = stateful.and_then(|s| s.external_labels.as_ref());
+        let given = stateful
+            .filter(|_| !is_stateless(spec))
+            .and_then(|s| s.external_labels.as_ref());
         let mut all = given.cloned().unwrap_or_default();
         let is_of_pod = |value: &String| {
             POD_NAME

@@ -86,6 +86,11 @@ pub(super) fn stateful_set(
         let ways: Vec<String> = ways.iter().map(Way::to_string).collect();
         annotations.insert(name.to_owned(), ways.join(" "));
     }
+    if files::is_stateless(spec) && !seen.tenants.is_empty() {
+        // They are values of labels, which have no spaces.
+        let tenants: Vec<&str> = seen.tenants.iter().map(String::as_str).collect();
+        annotations.insert(annotation::TENANTS.to_owned(), tenants.join(" "));
+    }
     Ok(set)
 }
 

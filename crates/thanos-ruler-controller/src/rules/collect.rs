@@ -11,6 +11,7 @@ use promop_compat::nearest::Candidate;
 use promop_compat::rules::{self, Evaluated, Evaluators, Unknown};
 use promop_compat::selection::Unusable;
 use promop_compat::selector;
+use thanos_api::names::former;
 use thanos_api::v1alpha1::{RejectedRule, RuleCounts, RuleMode, RuleOverlap};
 use thanos_rules::Dialect;
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +21,9 @@ use super::pack::{self, FILES, Files, Packed, RULES, pack};
 use super::source::{Format, Memory, Outcome, Source, Treatment, stem};
 use crate::facts::RuleFileFacts;
 use crate::request::Request;
+
+/// Labels of ConfigMaps in which the Go operator keeps copies of what it selected.
+const COPIES: [&str; 2] = [former::DERIVED_RULES, former::COPIED_RULES];
 
 /// All that rules are collected from.
 pub(crate) struct World<'a> {
@@ -154,7 +158,8 @@ fn prometheus_rules<'a>(
 fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) -> Files {
     let mut files = Files::new();
     for (key, facts) in &world.files {
-        if !selector::matches(request.files(), &facts.labels) {
+        let copied = COPIES.iter().any(|label| facts.labels.contains_key(*label));
+        if copied || !selector::matches(request.files(), &facts.labels) {
             continue;
         }
         all.counts.config_maps += 1;
@@ -270,7 +275,11 @@ impl Collected {
         let total: usize = files.values().map(String::len).sum();
         let packed = pack(files, slots);
         for name in &packed.left {
-            self.expected.remove(name);
+            let groups = self.expected.remove(name);
+            self.counts.groups -= count(groups.len());
+            let rules: usize = groups.iter().map(|(_, rules)| rules).sum();
+            self.counts.evaluated -= count(rules);
+            self.counts.rejected += count(groups.len()) - 1;
             self.reject(
                 &format!("file {name}"),
                 format!(

@@ -36,9 +36,9 @@ impl Expected {
         }
     }
 
-    /// Leaves out a file that is not mounted.
-    pub(crate) fn remove(&mut self, file: &str) {
-        self.0.remove(file);
+    /// Leaves out a file that is not mounted. Returns its groups.
+    pub(crate) fn remove(&mut self, file: &str) -> Vec<(String, usize)> {
+        self.0.remove(file).unwrap_or_default()
     }
 
     /// The digest of all of them.

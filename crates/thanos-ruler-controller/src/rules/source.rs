@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use promop_compat::model::Key;
 use thanos_api::v1alpha1::RejectedRule;
-use thanos_rules::{Checked, Dialect, Kind, Rejection};
+use thanos_rules::{Checked, Dialect, Kind, Read, Rejection};
 
 use super::SHADOW;
 use super::pack::{CAPACITY, FILE};
@@ -119,14 +119,19 @@ pub fn treat(source: &Source<'_>) -> Outcome {
         },
     };
     let dialect = &source.treatment.dialect;
+    // What only the arguments of our rulers switch on is refused elsewhere.
+    let usual = dialect.without_arguments();
+    let is_usual = |read: &Read| {
+        let group = read.group.as_ref();
+        group.is_ok_and(|group| thanos_rules::check(group, &usual).is_ok())
+    };
+    outcome.elsewhere = source.treatment.elsewhere && groups.iter().all(is_usual);
     let checked = groups.into_iter().map(|read| {
         let checked = read
             .group
             .and_then(|group| thanos_rules::check(&group, dialect));
         (read.name, checked)
     });
-    let checked: Vec<_> = checked.collect();
-    outcome.elsewhere = source.treatment.elsewhere && checked.iter().all(|(_, c)| c.is_ok());
     let mut file = Vec::new();
     let mut size = 0;
     for (name, group) in checked {
@@ -317,6 +322,15 @@ mod tests {
         assert_eq!(counts, (1, 1, 2));
         let shadow = "\"thanos_shadow\": \"true\"";
         assert!(outcome.files[0].contains(shadow), "{}", outcome.files[0]);
+
+        // Nor what only the arguments of our rulers switch on.
+        let extended = Treatment {
+            dialect: Dialect::default().with_arguments(["--query.enable-x-functions"]),
+            ..elsewhere.clone()
+        };
+        let ours = json!([{"name": "g", "rules": [{"alert": "A", "expr": "xrate(up[5m]) > 0"}]}]);
+        let outcome = of(&ours, &extended);
+        assert_eq!((outcome.evaluated(), outcome.shadowed), (1, 0));
 
         // With a bad group, nobody else evaluates any of it.
         let outcome = of(&groups(), &elsewhere);
