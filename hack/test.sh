@@ -79,7 +79,8 @@ run_api() {
 }
 
 # Tests that keep to namespaces of their own, and mostly wait.
-APART=(receive::changes receive::deletion receive::drain receive::loopback receive::walk)
+APART=(receive::changes receive::deletion receive::drain receive::loopback receive::walk
+  rulers::namesake rulers::refused rulers::tenants)
 
 run_node() {
   local log failed=0 skip=() name apart
@@ -116,6 +117,10 @@ prepare_node() {
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
       "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
   done
+  # A Thanos that refuses rules which look right.
+  cargo build --quiet -p e2e --features node --bin forgetful
+  hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "${CARGO_TARGET_DIR:-target}/debug/forgetful" \
+    "$(hack/cluster.sh build thanos):/bin/thanos" --name "$cluster"
   step "install tests"
   run_tests node install 1
   hack/demo.sh --test-fixtures

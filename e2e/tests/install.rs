@@ -41,8 +41,8 @@ fn documented(heading: &str) -> String {
 /// Every controller is rolled out, which means ready.
 fn controllers_run() {
     let names = run("kubectl -n thanos-system get deployments -o name");
-    let wanted =
-        ["query", "receive", "store"].map(|c| format!("deployment.apps/thanos-{c}-controller"));
+    let wanted = ["query", "receive", "ruler", "store"]
+        .map(|c| format!("deployment.apps/thanos-{c}-controller"));
     assert_eq!(names.lines().collect::<Vec<_>>(), wanted);
     run("kubectl -n thanos-system rollout status deployments --timeout=120s");
 }

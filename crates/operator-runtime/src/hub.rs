@@ -39,6 +39,10 @@ struct Gathering {
     /// The number of the latest change.
     latest: u64,
     until: Instant,
+    /// They come in heaps, and each look at them is a write. Whatever else happens meanwhile waits too:
+    /// what was written is told back at once, and would have the rest of the heap looked at piece by
+    /// piece.
+    is_heap: bool,
 }
 
 /// The purpose of the watch of custom resources.
@@ -158,8 +162,11 @@ impl<C: Component> Hub<C> {
         receiver
     }
 
-    /// Queues one custom resource.
+    /// Queues one custom resource; at once, unless a heap of changes is coming.
     pub fn wake(&self, key: &Key) {
+        if lock(&self.gathering).get(key).is_some_and(|g| g.is_heap) {
+            return;
+        }
         if let Some(queue) = lock(&self.queue).as_ref() {
             let target = ObjectRef::new(&key.name).within(&key.namespace);
             // Fails only after the controller has stopped.
@@ -174,15 +181,17 @@ impl<C: Component> Hub<C> {
 
     /// Queues a custom resource once no more of this kind comes for a moment: counts of pods, or
     /// objects of a kind that come in heaps.
-    pub(crate) fn wake_soon(self: &Arc<Self>, key: Key) {
+    pub(crate) fn wake_soon(self: &Arc<Self>, key: Key, is_heap: bool) {
         let now = Instant::now();
         let (latest, wait) = {
             let mut all = lock(&self.gathering);
             let gathering = all.entry(key.clone()).or_insert(Gathering {
                 latest: 0,
                 until: now + LONGEST,
+                is_heap,
             });
             gathering.latest += 1;
+            gathering.is_heap |= is_heap;
             (gathering.latest, QUIET.min(gathering.until - now))
         };
         let hub = self.clone();
@@ -232,7 +241,7 @@ impl<C: Component> Hub<C> {
         drop(state);
         for it in &concerned {
             match gathered {
-                true => self.wake_soon(key_of(it.meta())),
+                true => self.wake_soon(key_of(it.meta()), true),
                 false => self.wake(&key_of(it.meta())),
             }
         }

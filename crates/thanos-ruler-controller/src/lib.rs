@@ -40,6 +40,7 @@ use thanos_controller::views::{is_of, of};
 
 pub use crate::observe::Report;
 use crate::observed::Observed;
+use crate::rules::quarantine::Quarantines;
 use crate::rules::source::Memory;
 use crate::views::Views;
 
@@ -68,6 +69,7 @@ pub struct RulerController {
     operator_gate: bool,
     watched: Option<BTreeSet<String>>,
     memory: Memory,
+    quarantines: Quarantines,
 }
 
 /// What a pass observed: what the plan is made of, and what the status tells.
@@ -89,6 +91,7 @@ impl RulerController {
             operator_gate,
             watched,
             memory: Memory::default(),
+            quarantines: Quarantines::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::ResourceExt;
 use operator_runtime::{Cluster, Inquiry, Invalid, Monitored, Monitoring, View};
@@ -10,7 +11,7 @@ use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, Labels};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
-use thanos_api::v1alpha1::ThanosRuler;
+use thanos_api::v1alpha1::{QuarantinedRules, ThanosRuler};
 use thanos_controller::facts::PodFacts;
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::trouble::unscheduled;
@@ -28,6 +29,7 @@ use crate::queriers::{self, Queriers};
 use crate::request::Request;
 use crate::rules::collect::{Collected, World, collect};
 use crate::rules::loaded;
+use crate::rules::quarantine::Quarantine;
 use crate::secrets;
 use crate::views::Views;
 use crate::{RulerController, Seen};
@@ -45,6 +47,8 @@ pub struct Report {
     pub gates: Vec<(Kind, Gate)>,
     /// The rules.
     pub rules: Collected,
+    /// What rulers refuse, or may, to be remembered.
+    pub quarantined: Vec<QuarantinedRules>,
     /// Whether rulers have loaded them.
     pub loaded: Answer,
     /// The Alertmanager resources, if they are looked for.
@@ -109,7 +113,25 @@ pub(crate) fn observe(
         .map(|(key, pod)| (key.name.clone(), pod))
         .collect();
 
-    let rules = rules(controller, views, ruler, &request, namespaces, &gate);
+    let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
+    let mut quarantine = controller.quarantines.take(ruler, &image);
+    let look = |quarantine: &Quarantine| {
+        rules(
+            controller, views, ruler, &request, namespaces, &gate, quarantine,
+        )
+    };
+    let mut rules = look(&quarantine);
+    if rules.rules.is_some() {
+        let expected = rules.expected.digest();
+        let said = loaded::said(&pods, cluster.answers, &expected);
+        let content = (&rules.mounted, &rules.left_out);
+        if quarantine.learn(Instant::now(), &image, content, &expected, &said) {
+            rules = look(&quarantine);
+        }
+    }
+    let proven = quarantine.is_proven(&rules.mounted);
+    let quarantined = quarantine.known().collect();
+    controller.quarantines.put(ruler, quarantine);
     controller.memory.tidy();
     let alertmanagers = request
         .alertmanagers()
@@ -146,7 +168,13 @@ pub(crate) fn observe(
         incomplete: rules.incomplete && !views.rules.is_frozen(),
         frozen: is_frozen(stands(&views.rules), wants_rules)
             || is_frozen(stands(&views.alertmanagers), alertmanagers.is_some()),
-        loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
+        loaded: health::loaded(
+            &pods,
+            cluster.answers,
+            &expected,
+            rules.rules.is_some(),
+            proven,
+        ),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
@@ -170,6 +198,7 @@ pub(crate) fn observe(
         gates,
         invalid,
         rules,
+        quarantined,
     };
     let remote_write = of(&views.services, namespace)
         .filter(|(_, facts)| remote_write::is_offered(&facts.labels))
@@ -222,6 +251,7 @@ fn rules(
     request: &Request<'_>,
     namespaces: Namespaces<'_>,
     gate: &impl Fn(Kind) -> Gate,
+    quarantine: &Quarantine,
 ) -> Collected {
     let nothing = BTreeMap::new();
     let wanted = !is_disabled(gate(Kind::PrometheusRule));
@@ -257,6 +287,7 @@ fn rules(
         namespaces,
         dialect,
         memory: &controller.memory,
+        quarantine,
     };
     let mut all = collect(request, world);
     // What stands as it was may lack what was let go before: then all of it stands. So does it while a

@@ -10,8 +10,8 @@ use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, MAX_SKIPPED, RuleMode,
-    SkippedStatus, ThanosRulerStatus,
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED,
+    MAX_SKIPPED, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -93,6 +93,13 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             true => previous.rejected_rules.clone(),
             false => rules.rejected.iter().take(MAX_REJECTED).cloned().collect(),
         },
+        quarantined: match unknown {
+            true => previous.quarantined.clone(),
+            false => {
+                let all = report.quarantined.iter();
+                all.take(MAX_QUARANTINED).cloned().collect()
+            }
+        },
         overlaps: match unknown {
             true => previous.overlaps.clone(),
             false => rules.overlaps.iter().take(MAX_OVERLAPS).cloned().collect(),
@@ -148,9 +155,8 @@ fn accepted(seen: &Seen) -> Answer {
         let message = "PrometheusRules cannot be read now: those that are mounted stay";
         return (None, Reason::RulesUnknown, message.to_owned());
     }
-    let is_forbidden = |(kind, gate): &(Kind, Gate)| {
-        *kind == Kind::PrometheusRule && *gate == Gate::Forbidden
-    };
+    let is_forbidden =
+        |(kind, gate): &(Kind, Gate)| *kind == Kind::PrometheusRule && *gate == Gate::Forbidden;
     if seen.report.gates.iter().any(is_forbidden) {
         let message = "PrometheusRules may not be read; apply the controller's ClusterRole";
         return (Some(false), Reason::Forbidden, message.to_owned());

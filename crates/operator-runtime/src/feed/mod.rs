@@ -155,7 +155,7 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
         };
         match touched {
             Some(Wake::Now(owner)) => hub.wake_owner(&owner),
-            Some(Wake::Soon(owner)) => hub.wake_soon(Key::new(owner.namespace, owner.name)),
+            Some(Wake::Soon(owner)) => hub.wake_soon(Key::new(owner.namespace, owner.name), false),
             None => {}
         }
     }

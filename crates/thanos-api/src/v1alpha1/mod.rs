@@ -46,8 +46,8 @@ pub use ruler::{
     ThanosRulerSpec,
 };
 pub use ruler_status::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_REJECTED, RejectedRule, RuleCounts,
-    RuleOverlap, ThanosRulerStatus,
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED,
+    QuarantinedRules, RejectedRule, RuleCounts, RuleOverlap, ThanosRulerStatus,
 };
 pub use stateful::{
     ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,

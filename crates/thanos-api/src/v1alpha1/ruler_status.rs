@@ -10,6 +10,8 @@ use super::status::{PrometheusOperatorStatus, SkippedStatus};
 
 /// How many rejected rules a status lists. The total is always exact.
 pub const MAX_REJECTED: usize = 100;
+/// How many objects a status lists whose rules rulers refuse.
+pub const MAX_QUARANTINED: usize = 50;
 /// How many overlapping PrometheusRules a status lists. The total is always exact.
 pub const MAX_OVERLAPS: usize = 50;
 /// How many Alertmanagers a status lists. The total is always exact.
@@ -48,6 +50,12 @@ pub struct ThanosRulerStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_REJECTED))]
     pub rejected_rules: Vec<RejectedRule>,
+    /// Objects whose rules rulers could not load as they are now, although nothing wrong was found in
+    /// them, and those that are tried again to find out which it is: the first 50. A change of the object,
+    /// or of the image of the rulers, has them tried anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_QUARANTINED))]
+    pub quarantined: Vec<QuarantinedRules>,
     /// PrometheusRules that are evaluated elsewhere as well: the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_OVERLAPS))]
@@ -113,6 +121,19 @@ pub struct RejectedRule {
     pub rule: String,
     /// Why, and what to do.
     pub message: String,
+}
+
+/// An object whose rules rulers could not load, or may not be able to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuarantinedRules {
+    /// The object, as Kind namespace/name.
+    pub subject: String,
+    /// A digest of its rules and of the image of the rulers.
+    pub digest: String,
+    /// Whether it is this one that they cannot load. If not, that is still to be found out.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// A PrometheusRule that is evaluated elsewhere as well.

@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
+use super::quarantine::{Admitted, Piece, Pieces, Quarantine};
 use super::source::{Format, Memory, Outcome, Source, Treatment, stem};
 use crate::facts::RuleFileFacts;
 use crate::request::Request;
@@ -39,6 +40,8 @@ pub(crate) struct World<'a> {
     pub dialect: Dialect,
     /// What became of objects before.
     pub memory: &'a Memory,
+    /// What rulers refuse.
+    pub quarantine: &'a Quarantine,
 }
 
 /// What came of all rules of one ThanosRuler.
@@ -50,6 +53,10 @@ pub struct Collected {
     pub files: Packed,
     /// What rulers will have loaded.
     pub expected: Expected,
+    /// What is mounted of each object.
+    pub mounted: Pieces,
+    /// What is not, since rulers refuse it, or may.
+    pub left_out: Pieces,
     /// How many there are.
     pub counts: RuleCounts,
     /// What is refused, all of it.
@@ -77,6 +84,8 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         rules: None,
         files: pack(Files::new(), FILES),
         expected: Expected::default(),
+        mounted: Pieces::new(),
+        left_out: Pieces::new(),
         counts: RuleCounts::default(),
         rejected: Vec::new(),
         refused: BTreeMap::new(),
@@ -145,7 +154,7 @@ fn prometheus_rules<'a>(
         // What is active here all the same is told as well.
         let evaluated = outcome.elsewhere || request.mode() == RuleMode::Active;
         all.overlaps.extend(elsewhere.filter(|_| evaluated));
-        all.take(&source, &outcome, &mut files);
+        all.take(world.quarantine, &source, outcome, &mut files);
         if all.rejected.len() > known {
             let refused = (key.clone(), facts.uid.clone());
             all.refused.insert(source.subject, refused);
@@ -179,7 +188,7 @@ fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) ->
             // No namespace has a slash in its name: no PrometheusRule is at this key.
             let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
             let outcome = world.memory.treat(&at, &source);
-            all.take(&source, &outcome, &mut files);
+            all.take(world.quarantine, &source, outcome, &mut files);
         }
     }
     files
@@ -259,16 +268,56 @@ impl Collected {
         });
     }
 
-    fn take(&mut self, source: &Source<'_>, outcome: &Arc<Outcome>, files: &mut Files) {
-        let counts = &mut self.counts;
+    fn take(
+        &mut self,
+        quarantine: &Quarantine,
+        source: &Source<'_>,
+        outcome: Arc<Outcome>,
+        files: &mut Files,
+    ) {
+        self.counts.rejected += count(outcome.rejected.len());
+        self.rejected.extend(outcome.told(&source.subject));
+        let admitted = quarantine.admit(&source.subject, &outcome);
+        let piece = Piece {
+            stem: source.stem.clone(),
+            outcome,
+        };
+        let piece = match admitted {
+            Admitted::Whole => Some(piece),
+            Admitted::Before(before) => {
+                let why = "rulers refuse it, though nothing wrong was found in it; the log of one says why: \
+                           kubectl logs <pod> -c thanos-rule | grep 'loading groups failed'";
+                self.leave_out(&source.subject, piece, why, before.is_some());
+                before
+            }
+            Admitted::Waits(before) => {
+                let why = "rulers could not load rules since this changed, among others; it is mounted \
+                           again, by itself, as soon as they load the rest";
+                self.leave_out(&source.subject, piece, why, before.is_some());
+                before
+            }
+        };
+        let Some(piece) = piece.filter(|piece| !piece.outcome.files.is_empty()) else {
+            return;
+        };
+        let (counts, outcome) = (&mut self.counts, &piece.outcome);
         counts.groups += count(outcome.mounted.len());
         counts.evaluated += count(outcome.evaluated());
         counts.shadowed += count(outcome.shadowed);
         counts.left_out += count(outcome.left_out);
-        counts.rejected += count(outcome.rejected.len());
-        self.rejected.extend(outcome.told(&source.subject));
-        self.expected.add(&source.stem, outcome);
-        files.extend(outcome.named(&source.stem));
+        self.expected.add(&piece.stem, outcome);
+        files.extend(outcome.named(&piece.stem));
+        self.mounted.insert(source.subject.clone(), piece);
+    }
+
+    fn leave_out(&mut self, subject: &str, piece: Piece, why: &str, is_there: bool) {
+        let stays = match is_there {
+            true => "what it was before stays mounted",
+            false => "nothing of it is mounted",
+        };
+        self.counts.rejected += count(piece.outcome.mounted.len()) - 1;
+        self.reject(subject, format!("{why}; {stays}"));
+        self.left_out.insert(subject.to_owned(), piece);
     }
 
     fn packed(&mut self, files: Files, slots: usize) -> Packed {

@@ -3,6 +3,7 @@
 pub mod collect;
 pub mod loaded;
 pub mod pack;
+pub mod quarantine;
 pub mod source;
 
 /// The label of the alerts of shadowed rules, and its value. Alerts that have it are not sent.

@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let cluster = Cluster::of(options.program, "bench").await;
     let controller = Controller::start_with(&cluster, FLAGS).await;
     let mut bench = Bench {
-        table: Table::new(options.count),
+        table: Table::new(options.program.kind, options.count),
         options,
         cluster,
         controller,

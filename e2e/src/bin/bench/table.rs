@@ -26,15 +26,16 @@ impl Row {
 
 /// All figures.
 pub struct Table {
+    kind: &'static str,
     count: usize,
     rows: Vec<Row>,
 }
 
 impl Table {
-    /// An empty table of a run with `count` resources.
-    pub fn new(count: usize) -> Self {
+    /// An empty table of a run with `count` resources of a kind.
+    pub fn new(kind: &'static str, count: usize) -> Self {
         let rows = Vec::new();
-        Self { count, rows }
+        Self { kind, count, rows }
     }
 
     /// Adds a figure that has no target of its own.
@@ -68,7 +69,8 @@ impl Table {
         };
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         json!({
-            "thanosQueries": self.count,
+            "kind": self.kind,
+            "resources": self.count,
             "processors": std::thread::available_parallelism().map_or(0, usize::from),
             "loadAverage": load.trim(),
             "figures": self.rows.iter().map(row).collect::<Vec<_>>(),
@@ -80,7 +82,7 @@ impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let width = self.rows.iter().map(|r| r.name.chars().count()).max();
         let width = width.unwrap_or_default();
-        writeln!(f, "{} ThanosQuery with an empty spec", self.count)?;
+        writeln!(f, "{} {} with an empty spec", self.count, self.kind)?;
         for row in &self.rows {
             let value = number(row.value);
             let target = row.target.map_or(String::new(), |t| format!("≤ {t}"));

@@ -2,15 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{OPERATED, Subject, UNSEEN, rule};
+use super::{OPERATED, Subject, UNSEEN, recording, rule};
 use crate::support::{answers, kubectl};
-
-/// A group that records its own name.
-fn recording(name: &str) -> Value {
-    json!({"name": name, "interval": "5s", "rules": [
-        {"record": format!("{name}:one"), "expr": "vector(1)"},
-    ]})
-}
 
 /// Each is refused by Thanos for another cause, and would keep a ruler from starting.
 fn broken() -> [Value; 6] {

@@ -2,6 +2,9 @@
 
 mod alerts;
 mod bad;
+mod namesake;
+mod refused;
+mod tenants;
 
 use std::time::Duration;
 
@@ -33,6 +36,11 @@ struct Subject {
 impl Subject {
     /// Makes both, and waits until rules can be evaluated. `rules` are there before.
     async fn start(name: &str, rules: &[Value]) -> Self {
+        Self::start_with(name, rules, json!({})).await
+    }
+
+    /// The same for a ThanosRuler that has `more` in its spec.
+    async fn start_with(name: &str, rules: &[Value], more: Value) -> Self {
         let subject = Self {
             cluster: Cluster::of(RULER, name).await,
         };
@@ -56,17 +64,19 @@ impl Subject {
                 "spec": {"serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": monitoring},
             }))
             .await;
-        cluster
-            .apply(json!({
-                "apiVersion": VERSION, "kind": "ThanosRuler", "metadata": {"name": "x"},
-                "spec": {
-                    "replicas": 2,
-                    "ruleSelector": {},
-                    "evaluationInterval": "5s",
-                    "alertmanagers": {"selector": {}, "namespaceSelector": monitoring},
-                },
-            }))
-            .await;
+        let mut ruler = json!({
+            "apiVersion": VERSION, "kind": "ThanosRuler", "metadata": {"name": "x"},
+            "spec": {
+                "replicas": 2,
+                "ruleSelector": {},
+                "evaluationInterval": "5s",
+                "alertmanagers": {"selector": {}, "namespaceSelector": monitoring},
+            },
+        });
+        for (field, value) in more.as_object().cloned().unwrap_or_default() {
+            ruler["spec"][field] = value;
+        }
+        cluster.apply(ruler).await;
         cluster
             .told("x", "Ready", ("status", "True"), STARTED)
             .await;
@@ -138,6 +148,13 @@ impl Subject {
             .delete_within("v1", "Namespace", &namespace, FOLLOWED)
             .await;
     }
+}
+
+/// A group that records its own name.
+fn recording(name: &str) -> Value {
+    json!({"name": name, "interval": "5s", "rules": [
+        {"record": format!("{name}:one"), "expr": "vector(1)"},
+    ]})
 }
 
 /// A PrometheusRule with these groups.

@@ -1,0 +1,284 @@
+//! What rulers refuse although it was judged to be good: found by trying, and nothing else is left out.
+//! Pure.
+//!
+//! Rules are judged before they are mounted, so this should never be needed. Where it is, a reload fails
+//! as a whole, a ruler that starts ends at once, and neither says which rule it is. So what is mounted
+//! and was never loaded is left out together; as soon as rulers have loaded the rest, it is mounted
+//! again half by half, until those are found with which loading fails.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use thanos_api::v1alpha1::{QuarantinedRules, ThanosRuler};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::loaded::{Said, lines};
+use super::source::Outcome;
+
+/// How long rules must have been what they are before a reload that fails is their fault. A node renews
+/// files within 90 s, and the reloader tries again every 5 s.
+pub const SETTLED: Duration = Duration::from_secs(100);
+
+/// The same where no ruler runs: a node waits 5 minutes at most before it starts one again.
+pub const RESTARTED: Duration = Duration::from_secs(400);
+
+/// What became of the rules of one object, and what its files are named after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// What its files are named after.
+    pub stem: String,
+    /// What became of its rules.
+    pub outcome: Arc<Outcome>,
+}
+
+/// The rules of all objects, by what the status calls these.
+pub type Pieces = BTreeMap<String, Piece>;
+
+/// Digests of rules, by what the status calls the objects.
+type Digests = BTreeMap<String, u64>;
+
+/// What is tried with the rules of one ThanosRuler.
+#[derive(Debug)]
+pub struct Quarantine {
+    /// The image of rulers: another one may take what this one does not.
+    image: u64,
+    /// What rulers had loaded when they had loaded everything.
+    proven: Pieces,
+    /// What they refuse.
+    refused: Digests,
+    /// What is left out until it is its turn to be tried; the last is the next.
+    held: Vec<Digests>,
+    /// What was left out, and has not been loaded since: what is refused, what is held, and what is
+    /// mounted again to see.
+    tried: Digests,
+    /// What is mounted, and since when.
+    mounted: Option<(u64, Instant)>,
+    /// The digest of the names of what is mounted, as rulers tell it.
+    names: String,
+    /// Rulers that have exactly these names have loaded what is mounted: before, there were others.
+    telling: bool,
+}
+
+/// What is mounted of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admitted {
+    /// Its rules.
+    Whole,
+    /// Its rules as they were when rulers loaded them last, if they ever did, since rulers refuse the
+    /// new ones.
+    Before(Option<Piece>),
+    /// The same, since it is not its turn to be tried.
+    Waits(Option<Piece>),
+}
+
+impl Quarantine {
+    /// Nothing is tried yet, but for what is `known` from [`Quarantine::known`].
+    #[must_use]
+    pub fn new(image: &str, known: impl IntoIterator<Item = QuarantinedRules>) -> Self {
+        let (mut refused, mut tried) = (Digests::new(), Digests::new());
+        for QuarantinedRules {
+            subject,
+            digest,
+            refused: is_refused,
+        } in known
+        {
+            let Ok(digest) = u64::from_str_radix(&digest, 16) else {
+                continue;
+            };
+            if is_refused {
+                refused.insert(subject.clone(), digest);
+            }
+            tried.insert(subject, digest);
+        }
+        let waiting = tried.iter().filter(|(s, _)| !refused.contains_key(*s));
+        let waiting: Digests = waiting.map(|(s, digest)| (s.clone(), *digest)).collect();
+        Self {
+            image: xxh3_64(image.as_bytes()),
+            proven: Pieces::new(),
+            held: vec![waiting],
+            refused,
+            tried,
+            mounted: None,
+            names: String::new(),
+            telling: false,
+        }
+    }
+
+    /// What to remember for good.
+    pub fn known(&self) -> impl Iterator<Item = QuarantinedRules> {
+        self.tried.iter().map(|(subject, digest)| QuarantinedRules {
+            subject: subject.clone(),
+            digest: format!("{digest:016x}"),
+            refused: self.refused.contains_key(subject),
+        })
+    }
+
+    /// What is to be mounted of an object.
+    #[must_use]
+    pub fn admit(&self, subject: &str, outcome: &Outcome) -> Admitted {
+        let digest = self.digest(outcome);
+        let has = |all: &Digests| all.get(subject) == Some(&digest);
+        let before = || self.proven.get(subject).cloned();
+        if has(&self.refused) {
+            Admitted::Before(before())
+        } else if self.held.iter().any(has) {
+            Admitted::Waits(before())
+        } else {
+            Admitted::Whole
+        }
+    }
+
+    fn digest(&self, outcome: &Outcome) -> u64 {
+        outcome.digest ^ self.image
+    }
+
+    /// Learns from what rulers say of what is mounted. `names` is the digest of its names, `left_out` are
+    /// the rules that were not admitted. Returns whether something else is to be mounted now.
+    pub fn learn(
+        &mut self,
+        now: Instant,
+        image: &str,
+        (mounted, left_out): (&Pieces, &Pieces),
+        names: &str,
+        said: &Said,
+    ) -> bool {
+        self.image = xxh3_64(image.as_bytes());
+        self.forget(left_out, mounted);
+        let since = self.settle(now, mounted, names);
+        let settled = now.saturating_duration_since(since);
+        match said {
+            Said::Loaded if self.telling || settled >= SETTLED => {
+                self.proven.clone_from(mounted);
+                self.tried
+                    .retain(|subject, _| left_out.contains_key(subject));
+                self.held.pop().is_some()
+            }
+            // Which texts they have, names do not tell. All rules stay, and the status tells of it.
+            Said::Failed { same: true, .. } if self.proven.is_empty() => false,
+            Said::Failed { loaded, .. } if settled >= SETTLED => {
+                self.adopt(mounted, loaded);
+                self.suspect(mounted)
+            }
+            Said::Ended if settled >= RESTARTED => self.suspect(mounted),
+            _ => false,
+        }
+    }
+
+    /// Whether rulers have loaded all of it before. What nobody has is nothing that they loaded.
+    #[must_use]
+    pub fn is_proven(&self, mounted: &Pieces) -> bool {
+        !mounted.is_empty() && mounted.iter().all(|(s, piece)| self.has_proven(s, piece))
+    }
+
+    fn has_proven(&self, subject: &str, piece: &Piece) -> bool {
+        let proven = self.proven.get(subject);
+        proven.is_some_and(|proven| proven.outcome.digest == piece.outcome.digest)
+    }
+
+    /// Whoever changes rules that were left out has them tried anew.
+    fn forget(&mut self, left_out: &Pieces, mounted: &Pieces) {
+        let image = self.image;
+        let is = |of: &Pieces, subject: &str, digest: u64| {
+            let piece = of.get(subject);
+            piece.is_some_and(|piece| piece.outcome.digest ^ image == digest)
+        };
+        self.refused.retain(|s, d| is(left_out, s, *d));
+        for batch in &mut self.held {
+            batch.retain(|s, d| is(left_out, s, *d));
+        }
+        self.held.retain(|batch| !batch.is_empty());
+        self.tried
+            .retain(|s, d| is(left_out, s, *d) || is(mounted, s, *d));
+    }
+
+    /// Since when this is mounted.
+    fn settle(&mut self, now: Instant, mounted: &Pieces, names: &str) -> Instant {
+        let mut bytes = self.image.to_le_bytes().to_vec();
+        for (subject, piece) in mounted {
+            bytes.extend(subject.as_bytes());
+            bytes.extend(piece.outcome.digest.to_le_bytes());
+        }
+        let content = xxh3_64(&bytes);
+        match self.mounted {
+            Some((before, since)) if before == content => since,
+            before => {
+                self.telling = before.is_some() && self.names != names;
+                names.clone_into(&mut self.names);
+                self.mounted = Some((content, now));
+                now
+            }
+        }
+    }
+
+    /// Of what nobody remembers, that is good which rulers go on with.
+    fn adopt(&mut self, mounted: &Pieces, loaded: &[u64]) {
+        for (subject, piece) in mounted {
+            let mut all = lines(&piece.stem, &piece.outcome);
+            if !self.proven.contains_key(subject) && all.all(|line| loaded.contains(&line)) {
+                self.proven.insert(subject.clone(), piece.clone());
+            }
+        }
+    }
+
+    /// With what is mounted, loading fails.
+    fn suspect(&mut self, mounted: &Pieces) -> bool {
+        let suspects = mounted
+            .iter()
+            .filter(|(s, piece)| !self.has_proven(s, piece));
+        let mut suspects: Digests = suspects
+            .map(|(subject, piece)| (subject.clone(), self.digest(&piece.outcome)))
+            .collect();
+        let is_tried = |(s, d): (&String, &u64)| self.tried.get(s) == Some(d);
+        match suspects.len() {
+            0 => return false,
+            _ if !suspects.iter().all(is_tried) => {
+                self.tried.extend(suspects.clone());
+                self.held.push(suspects);
+            }
+            1 => self.refused.extend(suspects),
+            more => {
+                let middle = suspects.keys().nth(more / 2).cloned().unwrap_or_default();
+                self.held.push(suspects.split_off(&middle));
+                self.held.push(suspects);
+            }
+        }
+        true
+    }
+}
+
+/// After how long nobody misses a ThanosRuler that was not looked at.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
+/// What is tried with the rules of each ThanosRuler, by its UID.
+#[derive(Debug, Default)]
+pub struct Quarantines(Mutex<BTreeMap<String, (Instant, Quarantine)>>);
+
+impl Quarantines {
+    /// That of one, which nobody else looks at meanwhile.
+    #[must_use]
+    pub fn take(&self, ruler: &ThanosRuler, image: &str) -> Quarantine {
+        let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
+        let known = self.lock().remove(uid);
+        let known = known.map(|(_, quarantine)| quarantine);
+        known.unwrap_or_else(|| {
+            let status = ruler.status.iter().flat_map(|s| &s.quarantined);
+            Quarantine::new(image, status.cloned())
+        })
+    }
+
+    /// Puts it back.
+    pub fn put(&self, ruler: &ThanosRuler, quarantine: Quarantine) {
+        let uid = ruler.metadata.uid.clone().unwrap_or_default();
+        let mut all = self.lock();
+        all.insert(uid, (Instant::now(), quarantine));
+        all.retain(|_, (seen, _)| seen.elapsed() < FORGOTTEN);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Quarantine)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

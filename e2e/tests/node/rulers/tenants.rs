@@ -1,0 +1,96 @@
+//! Rules of tenants, whose results are written to a ThanosReceive.
+
+use e2e::cluster::Cluster;
+use e2e::controller::RECEIVE;
+use e2e::wait::{check, eventually};
+use serde_json::{Value, json};
+
+use super::{FOLLOWED, Subject, VERSION, rule};
+use crate::support::{STARTED, pods, promql, querier};
+
+/// Counts what it can see, of a group that asks nothing of tenants.
+fn counting(name: &str, tenant: Option<&str>) -> Value {
+    let labels = match tenant {
+        Some(tenant) => json!({"unseen": "true", "team": tenant}),
+        None => json!({"unseen": "true"}),
+    };
+    let groups = json!([{"name": "counting", "interval": "5s", "rules": [
+        {"record": "tenant:up:count", "expr": "count(up)"},
+    ]}]);
+    rule(name, &labels, &groups)
+}
+
+#[tokio::test]
+async fn each_tenant_sees_its_own_and_results_are_written_away() {
+    let receive = json!({
+        "apiVersion": VERSION, "kind": "ThanosReceive", "metadata": {"name": "x"},
+        "spec": {"featureGates": {"enablePrometheusOperatorCRDs": false}},
+    });
+    let rules = [
+        counting("of-monitoring", Some("monitoring")),
+        counting("of-kube-system", Some("kube-system")),
+        counting("of-nobody", None),
+        receive,
+    ];
+    let stateless = json!({
+        "rulerMode": {"type": "Stateless"},
+        // Series of kube-prometheus, as it scrapes them.
+        "ruleTenancyConfig": {"enforcedTenantIdentifier": "namespace", "tenantSpecifierLabel": "team"},
+    });
+    let subject = Subject::start_with("tenants", &rules, stateless).await;
+    let (cluster, queries) = (&subject.cluster, subject.queries());
+    let receives = Cluster {
+        client: cluster.client.clone(),
+        namespace: cluster.namespace.clone(),
+        program: RECEIVE,
+    };
+    receives
+        .told("x", "Ready", ("status", "True"), STARTED)
+        .await;
+    let told = cluster
+        .condition("x", "RulesAccepted", "SomeRejected")
+        .await;
+    let rejected = &told["status"]["rejectedRules"];
+    assert_eq!(rejected.as_array().map(Vec::len), Some(1), "{rejected}");
+    assert!(rejected.to_string().contains("of-nobody"), "{rejected}");
+
+    let target = querier("x");
+    let number = async |query: &str| {
+        let answer = promql(&queries, &target, query).await?;
+        answer.value.ok_or_else(|| format!("{query}: nothing"))
+    };
+    for tenant in ["monitoring", "kube-system"] {
+        // Only the ThanosReceive adds that label, by the header that names the tenant.
+        let written = format!("tenant:up:count{{namespace=\"{tenant}\", tenant_id=\"{tenant}\"}}");
+        let seen = format!("count(up{{namespace=\"{tenant}\"}})");
+        let look = async || {
+            let (written, seen) = (number(&written).await?, number(&seen).await?);
+            check(written == seen && seen > 0.0, || {
+                format!("{written} is written, {seen} are there")
+            })
+        };
+        eventually(&format!("{tenant} has its own"), FOLLOWED, look).await;
+    }
+    // What both see is not the same, and nobody else has results.
+    let all = number("count(up)").await.unwrap();
+    let look = async || {
+        let results = number("count(tenant:up:count)").await?;
+        check(results == 2.0, || format!("{results} results"))
+    };
+    eventually("two tenants have results", FOLLOWED, look).await;
+    let most = number("max(tenant:up:count)").await.unwrap();
+    assert!(most < all, "one tenant sees {most} of {all}");
+
+    // A namespace waits for half of the time that its pods may take, which is minutes for ingesters.
+    cluster.delete(VERSION, "ThanosReceive", "x").await;
+    let gone = async || {
+        let left = pods(
+            cluster,
+            "operator.thanos.io/controller=thanos-receive-controller",
+        )
+        .await;
+        check(left.is_empty(), || format!("{} pods", left.len()))
+    };
+    eventually("receivers are gone", FOLLOWED, gone).await;
+    subject.end().await;
+}
