@@ -213,6 +213,8 @@ api_strings! {
         AlertmanagersResolved = "AlertmanagersResolved",
         /// Is there a querier to ask?
         QueriersResolved = "QueriersResolved",
+        /// Is there somebody to whom results are written that are not kept?
+        ReceiversResolved = "ReceiversResolved",
     }
 }
 
@@ -358,6 +360,8 @@ api_strings! {
         NobodyTold = "NobodyTold",
         /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.
         NoQueriers = "NoQueriers",
+        /// `ReceiversResolved`: there is none to write to, so results are lost.
+        NoReceivers = "NoReceivers",
         /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
         Watched = "Watched",
         /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.

@@ -110,6 +110,8 @@ impl Component for RulerController {
         Told::new("RulesAccepted", "True", true),
         Told::new("AlertmanagersResolved", "True", true),
         Told::new("QueriersResolved", "True", true),
+        // Most rulers keep their results.
+        Told::new("ReceiversResolved", "True", false),
         // Pods need a moment to start.
         Told::new("RulesLoaded", "True", false),
         Told::new("ObjectStorageReady", "True", false),

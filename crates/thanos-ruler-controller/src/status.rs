@@ -21,6 +21,7 @@ use thanos_workload::{integration, stateful};
 use crate::Seen;
 use crate::addresses::Target;
 use crate::network::Blocked;
+use crate::plan::files::is_stateless;
 use crate::plan::identity;
 use crate::rules::collect::count;
 use crate::secrets;
@@ -52,6 +53,9 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     set(Condition::RulesLoaded, report.loaded.clone());
     set(Condition::AlertmanagersResolved, alertmanagers(seen));
     set(Condition::QueriersResolved, queriers(seen));
+    if is_stateless(&ruler.spec) {
+        set(Condition::ReceiversResolved, receivers(seen));
+    }
     set(Condition::ObjectStorageReady, report.pods.clone());
     set(Condition::Frozen, frozen(report.frozen));
     if let Ok(size) = stateful::size(ruler.spec.storage.as_ref()) {
@@ -310,6 +314,29 @@ fn queriers(seen: &Seen) -> Answer {
         }
         1 => (Some(true), Reason::Resolved, "asks 1 Service".to_owned()),
         n => (Some(true), Reason::Resolved, format!("asks {n} Services")),
+    }
+}
+
+/// The condition `ReceiversResolved`, of rulers that keep nothing.
+fn receivers(seen: &Seen) -> Answer {
+    match seen.observed.remote_write.len() {
+        0 => {
+            let message = "there is nobody to write results to, so they are lost: make a ThanosReceive in \
+                           this namespace, or label a Service of one with \
+                           operator.thanos.io/remote-write-api=true and app.kubernetes.io/part-of=thanos; \
+                           with spec.rulerMode.stateless.labelSelector, its labels must match as well";
+            (Some(false), Reason::NoReceivers, message.to_owned())
+        }
+        1 => (
+            Some(true),
+            Reason::Resolved,
+            "writes to 1 Service".to_owned(),
+        ),
+        n => (
+            Some(true),
+            Reason::Resolved,
+            format!("writes to {n} Services"),
+        ),
     }
 }
 

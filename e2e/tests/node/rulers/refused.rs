@@ -48,7 +48,7 @@ async fn what_rulers_refuse_is_found_and_left_out_alone() {
     let unseen = json!({UNSEEN: "true"});
     let with = |name: &str, group: Value| rule(name, &unseen, &json!([group]));
     let forgetful = json!({
-        "image": "docker.io/library/forgetful:v0.42.4",
+        "baseImage": "docker.io/library/forgetful:v0.42.4",
         "additionalArgs": ["--enable-feature=promql-experimental-functions"],
     });
     let start = [
