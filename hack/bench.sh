@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Measures a controller on a cluster of its own without nodes, and prints a table with the targets.
 #
-#   hack/bench.sh [--controller query|receive|store] [--count N] [--monitors N] [--json FILE] [--name NAME]
+#   hack/bench.sh [--controller query|receive|ruler|store] [--count N] [--monitors N] [--json FILE] [--name NAME]
 #
 #   --controller C which controller (query)
 #   --count N      custom resources (200)
-#   --monitors N   ServiceMonitors for the last measurement of query (10000); 0 leaves it out
+#   --monitors N   ServiceMonitors for the last measurement of query, PrometheusRules for that of
+#                  ruler (10000); 0 leaves it out
 #   --json FILE    write the figures there too
 #   --name NAME    name of the cluster (bench)
 #
@@ -34,9 +35,9 @@ while (($#)); do
         --name) name=$2 ;;
         --controller)
           case $2 in
-            query | receive | store) controller=$2 ;;
+            query | receive | ruler | store) controller=$2 ;;
             *)
-              echo "there is no controller $2: query, receive or store" >&2
+              echo "there is no controller $2: query, receive, ruler or store" >&2
               exit 2
               ;;
           esac
@@ -80,7 +81,7 @@ cluster=$name
 hack/cluster.sh up --control-plane-only --name "$name"
 eval "$(hack/cluster.sh env --name "$name")"
 kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
-for plural in servicemonitors prometheuses; do
+for plural in servicemonitors prometheuses prometheusrules alertmanagers thanosrulers; do
   kubectl apply --server-side -f "$PROMETHEUS_OPERATOR_CRDS"/*_"$plural".yaml >/dev/null
 done
 kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null

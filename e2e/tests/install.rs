@@ -98,6 +98,70 @@ fn ask(query: &str) -> Result<Vec<Value>, String> {
         .unwrap_or_default())
 }
 
+/// Rulers go on with the rules of a kind that is gone, also under a controller that starts only then.
+async fn rules_outlive_their_definition() {
+    let rule = "{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, metadata: {name: outlives, \
+                namespace: monitoring}, spec: {groups: [{name: g, interval: 5s, rules: [{record: \
+                'outlives:one', expr: 'vector(1)'}]}]}}";
+    run(&format!(
+        "kubectl apply -f - <<END
+{rule}
+---
+{{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosRuler, metadata: {{name: main, namespace: monitoring}},
+  spec: {{replicas: 2, ruleSelector: {{}}, mode: Active, evaluationInterval: 5s}}}}
+END"
+    ));
+    let told = |condition: &str| {
+        run(&format!(
+            "kubectl -n monitoring wait thanosrulers.monitoring.thanos.io/main --for=condition={condition} \
+             --timeout=120s"
+        ))
+    };
+    told("Ready");
+    told("RulesLoaded");
+    let evaluated_after = async |what: &str, time: i64| {
+        let look = async || {
+            let query = "max(timestamp(outlives:one%7Bthanos_rule=%22monitoring/main%22%7D))";
+            let newest = ask(query)?;
+            let newest = newest.first().and_then(|s| s["value"][1].as_str());
+            let newest: f64 = newest.and_then(|v| v.parse().ok()).unwrap_or_default();
+            check(newest > time as f64, || format!("{newest} after {time}"))
+        };
+        eventually(what, 2 * MINUTE, look).await;
+    };
+    let now = || jiff::Timestamp::now().as_second();
+    evaluated_after("the rule is evaluated", 0).await;
+    let pods = || {
+        run(
+            "kubectl -n monitoring get pods -l app.kubernetes.io/name=thanos-rule --sort-by=.metadata.name \
+             -o 'jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount} {end}'",
+        )
+    };
+    let before = pods();
+
+    run("kubectl delete crd prometheusrules.monitoring.coreos.com");
+    told("Frozen");
+    run("kubectl -n thanos-system rollout restart deployment/thanos-ruler-controller");
+    run(
+        "kubectl -n thanos-system rollout status deployment/thanos-ruler-controller --timeout=120s",
+    );
+    evaluated_after("the rule is evaluated without its definition", now()).await;
+    told("Frozen");
+
+    run(&documented("From nothing"));
+    let mended = rule.replace("outlives:one", "outlives:two");
+    run(&format!("kubectl apply -f - <<END\n{mended}\nEND"));
+    told("Frozen=False");
+    let look = async || {
+        let series = ask("outlives:two%7Bthanos_rule=%22monitoring/main%22%7D")?;
+        check(series.len() == 1, || format!("{series:?}"))
+    };
+    eventually("rules are read again", 2 * MINUTE, look).await;
+    assert_eq!(pods(), before, "no ruler restarted");
+    run("kubectl -n monitoring delete thanosrulers.monitoring.thanos.io main");
+    run("kubectl -n monitoring delete prometheusrules.monitoring.coreos.com outlives");
+}
+
 #[tokio::test]
 async fn from_an_empty_cluster_to_thanos_queried_through_thanos() {
     let served = || run("kubectl api-resources --api-group=monitoring.coreos.com -o name");
@@ -177,6 +241,7 @@ END");
         look,
     )
     .await;
+    rules_outlive_their_definition().await;
     let logs = assert_no_errors_logged();
     assert!(
         logs.contains("prometheus-operator capability changed"),

@@ -11,38 +11,26 @@ use thanos_controller::volumes::Answer;
 
 use crate::rules::loaded::{self, Loaded};
 
-/// The condition `RulesLoaded`. `known` is whether anybody knows what is mounted; `proven`, whether rulers
-/// have loaded exactly that before.
+/// The condition `RulesLoaded`. `known` is whether anybody knows what is mounted.
 #[must_use]
 pub fn loaded(
     pods: &BTreeMap<String, &PodFacts>,
     answers: &Answers,
     expected: &str,
     known: bool,
-    proven: bool,
 ) -> Answer {
     if !known {
         let message = "PrometheusRules cannot be read now: rulers go on with those that they have";
         return (None, Reason::RulesUnknown, message.to_owned());
     }
     let ready: Vec<_> = pods.iter().filter(|(_, pod)| pod.ready).collect();
-    // What failed since, and is mounted no more, nobody has to load.
-    let says = |pod| match loaded::loaded(pod, answers, expected) {
-        Loaded::Failed { same } if !(same && proven) => Loaded::Failed { same: false },
-        Loaded::Failed { .. } => Loaded::All,
-        others => others,
-    };
     let of = |wanted: Loaded| {
         let all = ready.iter();
-        let pods = all.filter(|(_, pod)| says(pod) == wanted);
+        let pods = all.filter(|(_, pod)| loaded::loaded(pod, answers, expected) == wanted);
         let names: Vec<&str> = pods.map(|(name, _)| name.as_str()).collect();
         names
     };
-    let (failed, late, silent) = (
-        of(Loaded::Failed { same: false }),
-        of(Loaded::NotYet),
-        of(Loaded::Silent),
-    );
+    let (failed, late, silent) = (of(Loaded::Failed), of(Loaded::NotYet), of(Loaded::Silent));
     if let Some(first) = failed.first() {
         let message = format!(
             "{} could not load the rules that are mounted, and goes on with those before; \

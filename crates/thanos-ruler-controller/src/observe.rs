@@ -125,11 +125,10 @@ pub(crate) fn observe(
         let expected = rules.expected.digest();
         let said = loaded::said(&pods, cluster.answers, &expected);
         let content = (&rules.mounted, &rules.left_out);
-        if quarantine.learn(Instant::now(), &image, content, &expected, &said) {
+        if quarantine.learn(Instant::now(), &image, content, &said) {
             rules = look(&quarantine);
         }
     }
-    let proven = quarantine.is_proven(&rules.mounted);
     let quarantined = quarantine.known().collect();
     controller.quarantines.put(ruler, quarantine);
     controller.memory.tidy();
@@ -168,13 +167,7 @@ pub(crate) fn observe(
         incomplete: rules.incomplete && !views.rules.is_frozen(),
         frozen: is_frozen(stands(&views.rules), wants_rules)
             || is_frozen(stands(&views.alertmanagers), alertmanagers.is_some()),
-        loaded: health::loaded(
-            &pods,
-            cluster.answers,
-            &expected,
-            rules.rules.is_some(),
-            proven,
-        ),
+        loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),

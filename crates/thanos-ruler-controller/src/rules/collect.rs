@@ -98,11 +98,11 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
     };
     if let Some(rules) = world.rules {
         let files = prometheus_rules(request, rules, &mut world, &mut all);
-        let packed = all.packed(files, RULES);
+        let packed = all.packed("rules", files, RULES);
         all.rules = Some(packed);
     }
     let files = config_maps(request, &world, &mut all);
-    all.files = all.packed(files, FILES);
+    all.files = all.packed("files", files, FILES);
     all
 }
 
@@ -305,7 +305,6 @@ impl Collected {
         counts.evaluated += count(outcome.evaluated());
         counts.shadowed += count(outcome.shadowed);
         counts.left_out += count(outcome.left_out);
-        self.expected.add(&piece.stem, outcome);
         files.extend(outcome.named(&piece.stem));
         self.mounted.insert(source.subject.clone(), piece);
     }
@@ -320,15 +319,14 @@ impl Collected {
         self.left_out.insert(subject.to_owned(), piece);
     }
 
-    fn packed(&mut self, files: Files, slots: usize) -> Packed {
+    fn packed(&mut self, what: &str, files: Files, slots: usize) -> Packed {
         let total: usize = files.values().map(String::len).sum();
-        let packed = pack(files, slots);
+        let mut packed = pack(files, slots);
         for name in &packed.left {
-            let groups = self.expected.remove(name);
-            self.counts.groups -= count(groups.len());
-            let rules: usize = groups.iter().map(|(_, rules)| rules).sum();
-            self.counts.evaluated -= count(rules);
-            self.counts.rejected += count(groups.len()) - 1;
+            let rules = self.rules_in(name);
+            self.counts.groups -= count(rules.len());
+            self.counts.evaluated -= count(rules.iter().sum());
+            self.counts.rejected += count(rules.len()) - 1;
             self.reject(
                 &format!("file {name}"),
                 format!(
@@ -339,7 +337,18 @@ impl Collected {
                 ),
             );
         }
+        self.expected.seal(what, &mut packed.slots);
         packed
+    }
+
+    /// The number of rules of each group in a file.
+    fn rules_in(&self, name: &str) -> Vec<usize> {
+        let groups = self.mounted.values().flat_map(|piece| {
+            let groups = piece.outcome.mounted.iter();
+            let file = |number| Outcome::file_name(&piece.stem, number);
+            groups.filter_map(move |(number, _, rules)| (file(*number) == name).then_some(*rules))
+        });
+        groups.collect()
     }
 }
 

@@ -8,6 +8,7 @@ use thanos_controller::facts::{PodFacts, PodState};
 use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::pack::Files;
 use super::source::Outcome;
 use crate::plan::files::RULES_FOLDER;
 
@@ -20,41 +21,60 @@ const LOADED_EVERY: Duration = Duration::from_secs(120);
 /// The number of rules of each group of each file.
 const RULES: &str = "thanos_rule_loaded_rules{";
 
+/// The interval of each group of each file.
+const INTERVALS: &str = "prometheus_rule_group_interval_seconds{";
+
 /// Whether the last reload succeeded.
 const SUCCESS: &str = "thanos_rule_config_last_reload_successful ";
 
 /// What a ruler says at its end that could not load rules.
 const REFUSED: &str = "error loading rules";
 
-/// The groups that rulers will have loaded: the number of rules of each.
+/// The group without rules that tells which files a ruler has loaded: there is one in each ConfigMap,
+/// and its interval is the digest of the others.
+const SEAL: &str = "thanos-operator-digest";
+
+/// The digest of the files of one ConfigMap as a number of seconds, so many that Prometheus has the
+/// number as it is, and nobody waits for it: 17 years or more.
+fn interval(files: &Files) -> u64 {
+    const LEAST: u64 = 1 << 29;
+    let mut bytes = Vec::new();
+    for (name, content) in files {
+        bytes.extend(xxh3_64(name.as_bytes()).to_le_bytes());
+        bytes.extend(xxh3_64(content.as_bytes()).to_le_bytes());
+    }
+    LEAST + xxh3_64(&bytes) % LEAST
+}
+
+/// What rulers will have loaded: the interval of each group that tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expected(BTreeMap<String, Vec<(String, usize)>>);
+pub struct Expected(Vec<String>);
 
 impl Expected {
-    /// Adds the files of an object.
-    pub(crate) fn add(&mut self, stem: &str, outcome: &Outcome) {
-        for (file, group, rules) in &outcome.mounted {
-            let groups = self.0.entry(Outcome::file_name(stem, *file)).or_default();
-            groups.push((group.clone(), *rules));
+    /// Adds to the files of each ConfigMap the group that tells that they are loaded. `what` is what
+    /// the ConfigMaps hold, as in their names.
+    pub(crate) fn seal(&mut self, what: &str, slots: &mut [Files]) {
+        for (i, files) in slots.iter_mut().enumerate() {
+            if files.is_empty() {
+                continue;
+            }
+            let (name, interval) = (format!("digest-{what}-{i}.yaml"), interval(files));
+            self.0.push(seal(&name, interval as f64));
+            let content =
+                format!("groups:\n- name: {SEAL}\n  interval: {interval}s\n  rules: []\n");
+            files.insert(name, content);
         }
-    }
-
-    /// Leaves out a file that is not mounted. Returns its groups.
-    pub(crate) fn remove(&mut self, file: &str) -> Vec<(String, usize)> {
-        self.0.remove(file).unwrap_or_default()
     }
 
     /// The digest of all of them.
     #[must_use]
     pub fn digest(&self) -> String {
-        let all = self.0.iter().flat_map(|(file, groups)| {
-            let line = move |(group, rules): &(String, usize)| {
-                line(&format!("{RULES_FOLDER}/{file}"), group, *rules as f64)
-            };
-            groups.iter().map(line)
-        });
-        digest(all.collect())
+        digest(self.0.clone())
     }
+}
+
+fn seal(file: &str, interval: f64) -> String {
+    format!("{file} {interval}")
 }
 
 fn line(file: &str, group: &str, rules: f64) -> String {
@@ -83,10 +103,7 @@ pub enum Loaded {
     /// It has loaded something else, and will reload as soon as its files are renewed.
     NotYet,
     /// Its last reload failed: it goes on with the rules it had.
-    Failed {
-        /// These have the names of what is mounted.
-        same: bool,
-    },
+    Failed,
     /// It does not answer, or was not asked yet.
     Silent,
 }
@@ -102,9 +119,8 @@ fn url(pod: &PodFacts) -> Option<String> {
 pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &str) -> Loaded {
     let mut words = answer(pod, answers).unwrap_or_default().split(' ');
     match (words.next(), words.next()) {
-        (Some("0"), Some(digest)) => Loaded::Failed {
-            same: digest == expected,
-        },
+        // Prometheus tells intervals of groups as soon as it has read them, also if others stop it.
+        (Some("0"), Some(_)) => Loaded::Failed,
         (Some(_), Some(digest)) if digest == expected => Loaded::All,
         (Some(_), Some(_)) => Loaded::NotYet,
         _ => Loaded::Silent,
@@ -120,13 +136,8 @@ fn answer<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<&'a str> {
 pub enum Said {
     /// Everything is loaded by all that run.
     Loaded,
-    /// Nobody could load it: all go on with the rules they had.
-    Failed {
-        /// These have the names of what is mounted.
-        same: bool,
-        /// The digests of the groups that one of them goes on with.
-        loaded: Vec<u64>,
-    },
+    /// Nobody could load it: all go on with the rules they had. The digests of the groups of one of them.
+    Failed(Vec<u64>),
     /// Nobody runs: rules that do not load end all of them at their start.
     Ended,
     /// They differ, or nobody knows.
@@ -140,23 +151,17 @@ pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &st
     let (ended, others): (Vec<&PodFacts>, Vec<&PodFacts>) =
         there.copied().partition(|pod| ended_by_rules(pod));
     let of = |pod: &PodFacts| loaded(pod, answers, expected);
-    let has_failed = |loaded: Loaded| matches!(loaded, Loaded::Failed { .. });
     let ready: Vec<_> = others.iter().filter(|pod| pod.ready).collect();
     match others.first() {
         None if ended.is_empty() => Said::Unclear,
         None => Said::Ended,
         // One that cannot load what another can has some other trouble.
-        Some(first) if others.iter().all(|pod| has_failed(of(pod))) => {
+        Some(first) if others.iter().all(|pod| of(pod) == Loaded::Failed) => {
             let words = answer(first, answers).unwrap_or_default().split(' ');
             let loaded = words
                 .skip(2)
                 .filter_map(|w| u64::from_str_radix(w, 16).ok());
-            Said::Failed {
-                same: others
-                    .iter()
-                    .all(|p| of(p) == Loaded::Failed { same: true }),
-                loaded: loaded.collect(),
-            }
+            Said::Failed(loaded.collect())
         }
         Some(_) if ended.is_empty() && !ready.is_empty() => {
             match ready.iter().all(|pod| of(pod) == Loaded::All) {
@@ -192,22 +197,34 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inqu
 fn keep(body: &str) -> String {
     let success = body.lines().find_map(|line| line.strip_prefix(SUCCESS));
     let success = success.unwrap_or("?");
-    let groups = body.lines().filter_map(|text| {
-        let (labels, value) = text.strip_prefix(RULES)?.rsplit_once("} ")?;
-        let label = |name: &str| {
-            let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
-            unescaped(&labels[start..])
-        };
-        let rules: f64 = value.parse().ok()?;
-        Some(line(&label("file")?, &label("group")?, rules))
+    let seals = samples(body, INTERVALS).filter_map(|(labels, interval)| {
+        let group = label(labels, "rule_group")?;
+        let (file, name) = group.rsplit_once(';')?;
+        let (_, file) = file.rsplit_once('/')?;
+        (name == SEAL).then(|| seal(file, interval))
     });
-    let groups: Vec<String> = groups.collect();
-    let of_group = |group: &String| format!(" {:016x}", xxh3_64(group.as_bytes()));
+    let groups = samples(body, RULES).filter_map(|(labels, rules)| {
+        let line = line(&label(labels, "file")?, &label(labels, "group")?, rules);
+        Some(format!(" {:016x}", xxh3_64(line.as_bytes())))
+    });
     let each: String = match success {
-        "0" => groups.iter().map(of_group).collect(),
+        "0" => groups.collect(),
         _ => String::new(),
     };
-    format!("{success} {}{each}", digest(groups))
+    format!("{success} {}{each}", digest(seals.collect()))
+}
+
+/// Labels and values of a metric.
+fn samples<'a>(body: &'a str, metric: &str) -> impl Iterator<Item = (&'a str, f64)> {
+    body.lines().filter_map(move |text| {
+        let (labels, value) = text.strip_prefix(metric)?.rsplit_once("} ")?;
+        Some((labels, value.parse().ok()?))
+    })
+}
+
+fn label(labels: &str, name: &str) -> Option<String> {
+    let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
+    unescaped(&labels[start..])
 }
 
 /// The value of a label, up to its closing quote.
@@ -230,60 +247,66 @@ fn unescaped(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn metrics(success: u8, groups: &[(&str, &str, usize)]) -> String {
+    /// As a ruler tells files of the folder of rules, where each has its name and its content.
+    fn metrics(success: u8, files: &Files) -> String {
         let mut text = format!("# HELP x\n{SUCCESS}{success}\n");
-        for (file, group, rules) in groups {
+        for (file, content) in files {
+            let group = content.split_whitespace().nth(3).unwrap();
+            let path = format!("/var/.tmp-rules/ABORT{RULES_FOLDER}/{file}");
+            let interval = content.split_whitespace().nth(5).unwrap();
+            let interval: f64 = interval.trim_end_matches('s').parse().unwrap();
             text += &format!(
-                "{RULES}file=\"{RULES_FOLDER}/{file}\",group=\"{group}\",strategy=\"abort\"}} {rules}\n"
+                "{INTERVALS}rule_group=\"{path};{group}\",strategy=\"abort\"}} {interval:e}\n"
+            );
+            text += &format!(
+                "{RULES}file=\"{RULES_FOLDER}/{file}\",group=\"{group}\",strategy=\"ABORT\"}} 1\n"
             );
         }
         text
     }
 
-    fn expected() -> Expected {
-        let outcome = Outcome {
-            mounted: vec![
-                (0, "a".into(), 2),
-                (0, "b\"c".into(), 1),
-                (1, "d".into(), 3),
-            ],
-            ..Default::default()
+    /// The files of two ConfigMaps, sealed, and what is expected of them.
+    fn mounted(of_first: &str) -> (Files, Expected) {
+        let file = |name: &str, rule: &str| {
+            (
+                name.to_owned(),
+                format!("groups:\n- name: g\n  interval: 30s\n  rules: {rule}\n"),
+            )
         };
+        let mut slots = [
+            Files::from([file("n-a-u.yaml", of_first), file("n-b-u.yaml", "x")]),
+            Files::new(),
+            Files::from([file("n-c-u.yaml", "x")]),
+        ];
         let mut expected = Expected::default();
-        expected.add("n-x-u", &outcome);
-        expected
+        expected.seal("rules", &mut slots);
+        (slots.into_iter().flatten().collect(), expected)
     }
 
-    const ALL: [(&str, &str, usize); 3] = [
-        ("n-x-u-1.yaml", "d", 3),
-        ("n-x-u.yaml", "b\\\"c", 1),
-        ("n-x-u.yaml", "a", 2),
-    ];
-
     fn says(metrics: &str) -> Loaded {
-        let pod = PodFacts {
-            ip: Some("10.0.0.1".parse().unwrap()),
-            state: PodState::Running,
-            ..Default::default()
-        };
+        let pod = running(1);
         let mut answers = Answers::default();
         answers.remember(&url(&pod).unwrap(), Ok(keep(metrics)));
-        loaded(&pod, &answers, &expected().digest())
+        loaded(&pod, &answers, &mounted("x").1.digest())
     }
 
     #[test]
     fn a_ruler_has_loaded_what_is_mounted_and_nothing_else() {
-        assert_eq!(says(&metrics(1, &ALL)), Loaded::All);
-        assert_eq!(says(&metrics(1, &ALL[1..])), Loaded::NotYet);
-        let failed = |same| Loaded::Failed { same };
-        assert_eq!(says(&metrics(0, &ALL[1..])), failed(false));
-        assert_eq!(says(&metrics(0, &ALL)), failed(true));
-        let more = [("else.yaml", "a", 1)];
+        let (files, _) = mounted("x");
+        assert_eq!(files.len(), 5, "{files:?}");
+        assert_eq!(says(&metrics(1, &files)), Loaded::All);
+        assert_eq!(says(&metrics(0, &files)), Loaded::Failed);
+        let (other, _) = mounted("y");
         assert_eq!(
-            says(&metrics(1, &[&ALL[..], &more].concat())),
-            Loaded::NotYet
+            other.keys().collect::<Vec<_>>(),
+            files.keys().collect::<Vec<_>>()
         );
-        assert_eq!(says(&metrics(1, &[])), Loaded::NotYet);
+        assert_eq!(says(&metrics(1, &other)), Loaded::NotYet, "another text");
+        assert_eq!(says(&metrics(0, &other)), Loaded::Failed);
+        let mut fewer = files.clone();
+        fewer.retain(|name, _| !name.ends_with("-2.yaml"));
+        assert_eq!(says(&metrics(1, &fewer)), Loaded::NotYet);
+        assert_eq!(says(&metrics(1, &Files::new())), Loaded::NotYet);
         assert_eq!(says(""), Loaded::NotYet);
     }
 
@@ -296,7 +319,7 @@ mod tests {
             }
             named.insert(format!("x-{i}"), pod);
         }
-        said(&named, &answers, &expected().digest())
+        said(&named, &answers, &mounted("x").1.digest())
     }
 
     fn running(number: u8) -> PodFacts {
@@ -321,7 +344,7 @@ mod tests {
 
     #[test]
     fn only_what_all_rulers_say_is_the_fault_of_rules() {
-        let (good, bad) = (metrics(1, &ALL), metrics(0, &ALL[1..]));
+        let (good, bad) = (metrics(1, &mounted("x").0), metrics(0, &mounted("y").0));
         let (good, bad) = (good.as_str(), bad.as_str());
         let by_rules =
             "err=\"reloading rules failed: error loading rules, previous rule set restored\"";
@@ -349,23 +372,20 @@ mod tests {
         );
 
         let outcome = Outcome {
-            mounted: vec![(0, "b\"c".into(), 1), (0, "a".into(), 2)],
+            mounted: vec![(0, "g".into(), 1)],
             ..Default::default()
         };
-        let mut kept: Vec<u64> = lines("n-x-u", &outcome).collect();
-        kept.sort_unstable();
         for pods in [
             vec![(running(1), bad)],
             vec![(running(1), bad), (ended(by_rules), "")],
         ] {
-            let Said::Failed { same, mut loaded } = all_say(&pods) else {
+            let Said::Failed(loaded) = all_say(&pods) else {
                 panic!("{:?}", all_say(&pods));
             };
-            loaded.sort_unstable();
-            assert_eq!((same, &loaded), (false, &kept));
+            assert_eq!(loaded.len(), 5);
+            for stem in ["n-a-u", "n-b-u", "n-c-u"] {
+                assert!(lines(stem, &outcome).all(|line| loaded.contains(&line)));
+            }
         }
-        let same = metrics(0, &ALL);
-        let said = all_say(&[(running(1), &same)]);
-        assert!(matches!(said, Said::Failed { same: true, .. }), "{said:?}");
     }
 }

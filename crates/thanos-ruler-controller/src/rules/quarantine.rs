@@ -52,12 +52,8 @@ pub struct Quarantine {
     /// What was left out, and has not been loaded since: what is refused, what is held, and what is
     /// mounted again to see.
     tried: Digests,
-    /// What is mounted, and since when.
+    /// The digest of what is mounted, and since when it is.
     mounted: Option<(u64, Instant)>,
-    /// The digest of the names of what is mounted, as rulers tell it.
-    names: String,
-    /// Rulers that have exactly these names have loaded what is mounted: before, there were others.
-    telling: bool,
 }
 
 /// What is mounted of an object.
@@ -100,8 +96,6 @@ impl Quarantine {
             refused,
             tried,
             mounted: None,
-            names: String::new(),
-            telling: false,
         }
     }
 
@@ -133,42 +127,33 @@ impl Quarantine {
         outcome.digest ^ self.image
     }
 
-    /// Learns from what rulers say of what is mounted. `names` is the digest of its names, `left_out` are
-    /// the rules that were not admitted. Returns whether something else is to be mounted now.
+    /// Learns from what rulers say of what is mounted. What was not admitted is `left_out`. Returns
+    /// whether something else is to be mounted now.
     pub fn learn(
         &mut self,
         now: Instant,
         image: &str,
         (mounted, left_out): (&Pieces, &Pieces),
-        names: &str,
         said: &Said,
     ) -> bool {
         self.image = xxh3_64(image.as_bytes());
         self.forget(left_out, mounted);
-        let since = self.settle(now, mounted, names);
+        let since = self.settle(now, mounted);
         let settled = now.saturating_duration_since(since);
         match said {
-            Said::Loaded if self.telling || settled >= SETTLED => {
+            Said::Loaded => {
                 self.proven.clone_from(mounted);
                 self.tried
                     .retain(|subject, _| left_out.contains_key(subject));
                 self.held.pop().is_some()
             }
-            // Which texts they have, names do not tell. All rules stay, and the status tells of it.
-            Said::Failed { same: true, .. } if self.proven.is_empty() => false,
-            Said::Failed { loaded, .. } if settled >= SETTLED => {
+            Said::Failed(loaded) if settled >= SETTLED => {
                 self.adopt(mounted, loaded);
                 self.suspect(mounted)
             }
             Said::Ended if settled >= RESTARTED => self.suspect(mounted),
             _ => false,
         }
-    }
-
-    /// Whether rulers have loaded all of it before. What nobody has is nothing that they loaded.
-    #[must_use]
-    pub fn is_proven(&self, mounted: &Pieces) -> bool {
-        !mounted.is_empty() && mounted.iter().all(|(s, piece)| self.has_proven(s, piece))
     }
 
     fn has_proven(&self, subject: &str, piece: &Piece) -> bool {
@@ -193,7 +178,7 @@ impl Quarantine {
     }
 
     /// Since when this is mounted.
-    fn settle(&mut self, now: Instant, mounted: &Pieces, names: &str) -> Instant {
+    fn settle(&mut self, now: Instant, mounted: &Pieces) -> Instant {
         let mut bytes = self.image.to_le_bytes().to_vec();
         for (subject, piece) in mounted {
             bytes.extend(subject.as_bytes());
@@ -202,16 +187,14 @@ impl Quarantine {
         let content = xxh3_64(&bytes);
         match self.mounted {
             Some((before, since)) if before == content => since,
-            before => {
-                self.telling = before.is_some() && self.names != names;
-                names.clone_into(&mut self.names);
+            _ => {
                 self.mounted = Some((content, now));
                 now
             }
         }
     }
 
-    /// Of what nobody remembers, that is good which rulers go on with.
+    /// Of what nobody remembers, that is good which rulers go on with, as far as names tell.
     fn adopt(&mut self, mounted: &Pieces, loaded: &[u64]) {
         for (subject, piece) in mounted {
             let mut all = lines(&piece.stem, &piece.outcome);
@@ -230,13 +213,13 @@ impl Quarantine {
             .map(|(subject, piece)| (subject.clone(), self.digest(&piece.outcome)))
             .collect();
         let is_tried = |(s, d): (&String, &u64)| self.tried.get(s) == Some(d);
+        let tried = suspects.iter().all(is_tried);
+        self.tried.extend(suspects.clone());
         match suspects.len() {
             0 => return false,
-            _ if !suspects.iter().all(is_tried) => {
-                self.tried.extend(suspects.clone());
-                self.held.push(suspects);
-            }
-            1 => self.refused.extend(suspects),
+            // Without it rulers loaded the rest, and with it they do not.
+            1 if tried => self.refused.extend(suspects),
+            1 => self.held.push(suspects),
             more => {
                 let middle = suspects.keys().nth(more / 2).cloned().unwrap_or_default();
                 self.held.push(suspects.split_off(&middle));

@@ -13,7 +13,7 @@ use crate::load::{
 use crate::table::quantile;
 
 /// How many changes are made, one after the other.
-const TIMES: usize = 50;
+pub const TIMES: usize = 50;
 
 /// Measures from a changed custom resource to its workload.
 ///
@@ -119,14 +119,14 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 /// Milliseconds from each change to the controller's write.
-struct Delays {
+pub struct Delays {
     received: Vec<f64>,
     answered: Vec<f64>,
 }
 
 impl Delays {
     /// Since the change was received, which includes what the API server needs to store it.
-    fn after_receipt(&self, share: f64) -> f64 {
+    pub fn after_receipt(&self, share: f64) -> f64 {
         quantile(&self.received, share)
     }
 
@@ -139,7 +139,10 @@ impl Delays {
 
 /// Pairs each change of `source`, not by the controller, with the controller's first write of
 /// `target` after it.
-fn delays(bench: &Bench, mark: &Mark, source: &str, target: &str) -> anyhow::Result<Delays> {
+///
+/// # Errors
+/// A change was followed by no write.
+pub fn delays(bench: &Bench, mark: &Mark, source: &str, target: &str) -> anyhow::Result<Delays> {
     let user = bench.cluster.program.user();
     let mut all = mark.everybodys_requests();
     all.sort_by_key(Entry::received);

@@ -7,11 +7,12 @@ mod load;
 mod monitors;
 mod options;
 mod process;
+mod rules;
 mod standing;
 mod table;
 
 use e2e::cluster::Cluster;
-use e2e::controller::{Controller, QUERY};
+use e2e::controller::{Controller, QUERY, RULER};
 
 use crate::options::Options;
 use crate::table::Table;
@@ -60,12 +61,12 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     converge::bare(bench, &converged).await?;
     standing::restart(bench).await?;
     latency::of_changes(bench).await?;
-    if bench.options.program != QUERY {
-        return Ok(());
+    if bench.options.program == QUERY {
+        latency::of_endpoints(bench).await?;
     }
-    latency::of_endpoints(bench).await?;
-    if bench.options.monitors > 0 {
-        monitors::measure(bench).await?;
+    match bench.options.program {
+        QUERY if bench.options.monitors > 0 => monitors::measure(bench).await,
+        RULER if bench.options.monitors > 0 => rules::measure(bench).await,
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -199,7 +199,10 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 /// The share of a processor that the controller uses when nothing happens.
-async fn idle_share(pid: u32) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// There is no such process.
+pub async fn idle_share(pid: u32) -> anyhow::Result<f64> {
     let span = Duration::from_secs(10);
     let before = process::cpu(pid)?;
     tokio::time::sleep(span).await;

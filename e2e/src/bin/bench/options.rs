@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use e2e::controller::{Program, QUERY, RECEIVE, STORE};
+use e2e::controller::{Program, QUERY, RECEIVE, RULER, STORE};
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-bench [--controller query|receive|store] [--count N] [--monitors N] [--json FILE]
+bench [--controller query|receive|ruler|store] [--count N] [--monitors N] [--json FILE]
   --controller C which controller (query)
   --count N      custom resources (200)
-  --monitors N   ServiceMonitors for the last measurement of query (10000); 0 leaves it out
+  --monitors N   ServiceMonitors for the last measurement of query, PrometheusRules for that of
+                 ruler (10000); 0 leaves it out
   --json FILE    write the figures there too";
 
 /// What to measure.
@@ -46,6 +47,7 @@ impl Options {
             match argument.as_str() {
                 "--controller" if value == "query" => options.program = QUERY,
                 "--controller" if value == "receive" => options.program = RECEIVE,
+                "--controller" if value == "ruler" => options.program = RULER,
                 "--controller" if value == "store" => options.program = STORE,
                 "--count" => options.count = value.parse().context("--count")?,
                 "--monitors" => options.monitors = value.parse().context("--monitors")?,
