@@ -176,7 +176,7 @@ further_local() {
   title "To look further:"
   cat <<TEXT | indent
 eval "\$(hack/cluster.sh env --name $NAME)"
-kubectl -n monitoring get thanosqueries,thanosstores,thanosreceives
+kubectl -n monitoring get thanosqueries,thanosstores,thanosreceives,thanosrulers.monitoring.thanos.io
 kubectl -n monitoring describe thanosquery demo
 kubectl -n monitoring port-forward $(query_service) 9090:http    # then http://localhost:9090
 TEXT

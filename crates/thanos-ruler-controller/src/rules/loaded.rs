@@ -1,6 +1,6 @@
 //! Whether rulers have loaded what is mounted, as their own metrics say. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use operator_runtime::{Answers, Inquiry};
@@ -119,7 +119,7 @@ fn url(pod: &PodFacts) -> Option<String> {
 pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &str) -> Loaded {
     let mut words = answer(pod, answers).unwrap_or_default().split(' ');
     match (words.next(), words.next()) {
-        // Prometheus tells intervals of groups as soon as it has read them, also if others stop it.
+        // What it tells is partly of what it could not load.
         (Some("0"), Some(_)) => Loaded::Failed,
         (Some(_), Some(digest)) if digest == expected => Loaded::All,
         (Some(_), Some(_)) => Loaded::NotYet,
@@ -197,21 +197,34 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inqu
 fn keep(body: &str) -> String {
     let success = body.lines().find_map(|line| line.strip_prefix(SUCCESS));
     let success = success.unwrap_or("?");
+    let groups: Vec<_> = samples(body, RULES)
+        .filter_map(|(labels, rules)| {
+            Some((label(labels, "file")?, label(labels, "group")?, rules))
+        })
+        .collect();
+    let sealed = groups.iter().filter(|(_, group, _)| group == SEAL);
+    let sealed: BTreeSet<&str> = sealed.map(|(file, ..)| last(file)).collect();
     let seals = samples(body, INTERVALS).filter_map(|(labels, interval)| {
         let group = label(labels, "rule_group")?;
         let (file, name) = group.rsplit_once(';')?;
-        let (_, file) = file.rsplit_once('/')?;
-        (name == SEAL).then(|| seal(file, interval))
+        // Prometheus tells intervals of groups that it has read, also if others kept it from loading them.
+        let is_loaded = name == SEAL && sealed.contains(last(file));
+        is_loaded.then(|| seal(last(file), interval))
     });
-    let groups = samples(body, RULES).filter_map(|(labels, rules)| {
-        let line = line(&label(labels, "file")?, &label(labels, "group")?, rules);
-        Some(format!(" {:016x}", xxh3_64(line.as_bytes())))
-    });
+    let of_group = |(file, group, rules): &(String, String, f64)| {
+        let line = line(file, group, *rules);
+        format!(" {:016x}", xxh3_64(line.as_bytes()))
+    };
     let each: String = match success {
-        "0" => groups.collect(),
+        "0" => groups.iter().map(of_group).collect(),
         _ => String::new(),
     };
     format!("{success} {}{each}", digest(seals.collect()))
+}
+
+/// The name of a file.
+fn last(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// Labels and values of a metric.
@@ -303,6 +316,13 @@ mod tests {
         );
         assert_eq!(says(&metrics(1, &other)), Loaded::NotYet, "another text");
         assert_eq!(says(&metrics(0, &other)), Loaded::Failed);
+        // Read, and not loaded.
+        let read = metrics(1, &files);
+        let read = read
+            .lines()
+            .filter(|l| !l.starts_with(RULES) || !l.contains("-2.yaml"));
+        let read: Vec<&str> = read.collect();
+        assert_eq!(says(&read.join("\n")), Loaded::NotYet);
         let mut fewer = files.clone();
         fewer.retain(|name, _| !name.ends_with("-2.yaml"));
         assert_eq!(says(&metrics(1, &fewer)), Loaded::NotYet);

@@ -144,15 +144,16 @@ fn rulers_that_have_the_files_have_loaded_them() {
             ..Set::default()
         });
         let mut lines: Vec<String> = digests(&case)
-            .map(|(file, text)| {
+            .flat_map(|(file, text)| {
                 let interval = text.lines().find_map(|l| l.trim().strip_prefix("interval: "));
                 let seconds = interval.unwrap().trim_end_matches('s');
                 let seconds: f64 = seconds.parse().unwrap();
-                let group = format!("/x/etc/thanos/rules/{file};thanos-operator-digest");
-                format!(
-                    "prometheus_rule_group_interval_seconds{{rule_group={},strategy=\"abort\"}} {seconds:e}",
-                    json!(group),
-                )
+                let path = format!("/etc/thanos/rules/{file}");
+                let group = format!("/x{path};thanos-operator-digest");
+                [
+                    format!("prometheus_rule_group_interval_seconds{{rule_group=\"{group}\"}} {seconds:e}"),
+                    format!("thanos_rule_loaded_rules{{file=\"{path}\",group=\"thanos-operator-digest\"}} 0"),
+                ]
             })
             .collect();
         if lines.is_empty() || case.seen().observed.rules.is_none() {
