@@ -182,6 +182,10 @@ impl<C: Component> Hub<C> {
     /// Queues a custom resource once no more of this kind comes for a moment: counts of pods, or
     /// objects of a kind that come in heaps.
     pub(crate) fn wake_soon(self: &Arc<Self>, key: Key, is_heap: bool) {
+        // Everything is looked at once when the queue opens; the first lists are no reason to wait.
+        if lock(&self.queue).is_none() {
+            return;
+        }
         let now = Instant::now();
         let (latest, wait) = {
             let mut all = lock(&self.gathering);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has, template,
 };
-use crate::support::with_definitions;
+use crate::support::{has_passed, with_definitions};
 
 #[tokio::test]
 async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
@@ -119,6 +119,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
     controller.kill();
     let mark = Mark::now();
     let controller = Controller::start(&cluster, &[]).await;
+    has_passed(&controller, 1.0).await;
     change(&cluster, json!({"evaluationInterval": "30s"})).await;
     let look = async || {
         let args = template(&cluster).await.to_string();
