@@ -161,12 +161,12 @@ pub(crate) fn observe(
         namespaces,
         access: cluster.access,
     };
-    let wants_rules = !is_disabled(gate(Kind::PrometheusRule));
-    let is_frozen = |gone: bool, wanted: bool| gone && wanted;
+    let rules_gate = gate(Kind::PrometheusRule);
+    let rules_stand = stands(&views.rules) || are_missing(views, ruler, rules_gate);
     let report = Report {
         incomplete: rules.incomplete && !views.rules.is_frozen(),
-        frozen: is_frozen(stands(&views.rules), wants_rules)
-            || is_frozen(stands(&views.alertmanagers), alertmanagers.is_some()),
+        frozen: rules_stand && !is_disabled(rules_gate)
+            || alertmanagers.is_some() && (stands(&views.alertmanagers) || unknown),
         loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
@@ -247,15 +247,11 @@ fn rules(
     quarantine: &Quarantine,
 ) -> Collected {
     let nothing = BTreeMap::new();
-    let wanted = !is_disabled(gate(Kind::PrometheusRule));
-    let unreadable = views.rules.is_unknown() || gate(Kind::PrometheusRule) == Gate::Forbidden;
-    // Where none was ever mounted, none is missed.
-    let status = ruler.status.as_ref().and_then(|s| s.rules.as_ref());
-    let had_some = status.is_some_and(|rules| rules.prometheus_rules > 0);
-    let rules = match wanted {
-        true if unreadable && had_some => None,
-        true if !unreadable => Some(views.rules.items()),
-        _ => Some(&nothing),
+    let rules = match gate(Kind::PrometheusRule) {
+        off if is_disabled(off) => Some(&nothing),
+        gate if are_missing(views, ruler, gate) => None,
+        gate if is_unreadable(views, gate) => Some(&nothing),
+        _ => Some(views.rules.items()),
     };
     let (no_prometheuses, no_rulers) = (BTreeMap::new(), BTreeMap::new());
     // With a definition go its objects, and with these their pods: whoever is frozen evaluates nothing.
@@ -289,6 +285,18 @@ fn rules(
         all.rules = None;
     }
     all
+}
+
+/// Whether nothing is known of PrometheusRules.
+fn is_unreadable(views: &Views, gate: Gate) -> bool {
+    views.rules.is_unknown() || gate == Gate::Forbidden
+}
+
+/// Whether nothing is known of PrometheusRules of which some are mounted. Where none was ever mounted,
+/// none is missed.
+fn are_missing(views: &Views, ruler: &ThanosRuler, gate: Gate) -> bool {
+    let status = ruler.status.as_ref().and_then(|s| s.rules.as_ref());
+    is_unreadable(views, gate) && status.is_some_and(|rules| rules.prometheus_rules > 0)
 }
 
 /// The tag of an image; nothing if it has none.

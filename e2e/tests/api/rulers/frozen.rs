@@ -42,6 +42,7 @@ async fn rules_stay_while_their_definition_is_gone() {
     cluster
         .condition("x", "RulesAccepted", "RulesUnknown")
         .await;
+    cluster.condition("x", "Frozen", "CRDRemoved").await;
     assert_eq!(mounted(&cluster).await, files, "rules stay");
 
     install(&cluster, "prometheusrules").await;
