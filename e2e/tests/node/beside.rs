@@ -52,14 +52,16 @@ async fn the_prometheus_scrapes_what_runs_here() {
         ("thanos-query-frontend-scraped", 1.0),
         ("thanos-sidecar-scraped", 2.0),
         ("thanos-query-controller", 2.0),
+        ("thanos-receive-controller", 2.0),
+        ("thanos-ruler-controller", 2.0),
         ("thanos-store-controller", 2.0),
     ] {
         prometheus_says(&cluster, &format!("sum(up{{job=\"{job}\"}})"), pods).await;
     }
     let built = "count(thanos_build_info{job=~\"thanos-(query|query-frontend|sidecar)-scraped\"})";
     prometheus_says(&cluster, built, 4.0).await;
-    let leaders = "sum(leader_election_master_status{job=~\"thanos-(query|store)-controller\"})";
-    prometheus_says(&cluster, leaders, 2.0).await;
+    let leaders = "sum(leader_election_master_status{job=~\"thanos-(query|receive|ruler|store)-controller\"})";
+    prometheus_says(&cluster, leaders, 4.0).await;
     without(&cluster, "scraped").await;
 }
 

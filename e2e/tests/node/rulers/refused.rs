@@ -10,7 +10,7 @@ use super::{FOLLOWED, Subject, UNSEEN, VERSION, recording, rule};
 use crate::support::{STARTED, answers};
 
 /// What is refused is left out after 100 s, and tried once more alone.
-const FOUND: Duration = Duration::from_secs(400);
+const FOUND: Duration = Duration::from_secs(600);
 
 /// Good by the arguments, and nothing that this Thanos takes.
 fn refused(name: &str) -> Value {
