@@ -235,9 +235,10 @@ END");
         let thanos = ask("group%20by%20(container)%20(thanos_build_info)")?;
         check(thanos.len() == 2, || format!("{thanos:?}"))
     };
+    // The reloader of Prometheus may notice ServiceMonitors 3 minutes after the node renewed its files.
     eventually(
         "metrics of Thanos are queried through Thanos",
-        2 * MINUTE,
+        5 * MINUTE,
         look,
     )
     .await;

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::{STARTED, fixture, is, monitoring, promql, without};
 
-/// How long Prometheus Operator and Prometheus may take for a new ServiceMonitor.
-const SCRAPED: Duration = Duration::from_secs(120);
+/// How long Prometheus Operator and Prometheus may take for a new ServiceMonitor: the node renews the
+/// configuration within 90 s, and the reloader may notice it 3 minutes later.
+const SCRAPED: Duration = Duration::from_secs(300);
 
 const PROMETHEUS: &str = "pods/prometheus-k8s-0:9090";
 
