@@ -145,6 +145,12 @@ impl Subject {
         for (version, kind) in [(VERSION, "ThanosQuery"), (VERSION, "ThanosRuler")] {
             self.cluster.delete(version, kind, "x").await;
         }
+        // A namespace waits for half of the time that its pods may take, which is minutes.
+        let gone = async || {
+            let left = pods(&self.cluster, "operator.thanos.io/controller").await;
+            check(left.is_empty(), || format!("{} pods", left.len()))
+        };
+        eventually("pods are gone", FOLLOWED, gone).await;
         let namespace = self.cluster.namespace.clone();
         self.cluster
             .delete_within("v1", "Namespace", &namespace, FOLLOWED)
