@@ -233,6 +233,20 @@ impl Controller {
             .1
     }
 
+    /// How many passes it has made.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn passes(&self) -> f64 {
+        let text = self.metrics().await;
+        let lines = text
+            .lines()
+            .filter(|l| l.starts_with("controller_runtime_reconcile_total"));
+        lines
+            .filter_map(|l| l.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum()
+    }
+
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
         // It may have ended by itself.

@@ -9,8 +9,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use crate::support::{
-    all_pods_ready, has_passed, owned, passes, prometheus, prometheus_service, query,
-    service_monitor, with_definitions,
+    all_pods_ready, has_passed, owned, prometheus, prometheus_service, query, service_monitor,
+    with_definitions,
 };
 
 /// The controller's requests about one namespace.
@@ -202,7 +202,7 @@ async fn unrelated_changes_wake_nobody() {
     let mark = Mark::now();
     settle(&mark, &cluster).await;
     let mark = Mark::now();
-    let before = passes(&controller).await;
+    let before = controller.passes().await;
     for i in 0..UNRELATED {
         cluster
             .apply(service_monitor(
@@ -233,7 +233,7 @@ async fn unrelated_changes_wake_nobody() {
     has_passed(&controller, before + 2.0).await;
     settle(&mark, &cluster).await;
     // Namespaces that other tests make concern who discovers; each of the others would be a pass too.
-    let after = passes(&controller).await;
+    let after = controller.passes().await;
     assert!(
         after - before < f64::from(UNRELATED),
         "{before} passes, then {after}"

@@ -313,19 +313,8 @@ fn assert_within(planned: &Value, stored: &Value, path: &str) {
 /// Waits for a number of passes.
 pub async fn has_passed(controller: &Controller, count: f64) {
     let look = async || {
-        let passes = passes(controller).await;
+        let passes = controller.passes().await;
         check(passes >= count, || format!("{passes} of {count}"))
     };
     eventually("passes", SOON, look).await;
-}
-
-/// How many passes a controller has made.
-pub async fn passes(controller: &Controller) -> f64 {
-    let text = controller.metrics().await;
-    let lines = text
-        .lines()
-        .filter(|l| l.starts_with("controller_runtime_reconcile_total"));
-    lines
-        .filter_map(|l| l.rsplit_once(' ')?.1.parse::<f64>().ok())
-        .sum()
 }

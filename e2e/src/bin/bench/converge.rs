@@ -37,7 +37,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
 
     let mark = Mark::now();
     let pid = bench.controller.pid();
-    let (cpu, passes) = (process::cpu(pid)?, passes(bench).await);
+    let (cpu, passes) = (process::cpu(pid)?, bench.controller.passes().await);
     let waiting = tokio::spawn(reconciled(resources(cluster, &cluster.namespace), count));
     let start = Instant::now();
     create_resources(cluster, &cluster.namespace, count, &json!({})).await?;
@@ -53,7 +53,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
     );
     settle(bench.cluster.program, &mut bench.controller).await?;
     let cpu = process::cpu(pid)?.saturating_sub(cpu);
-    let passes = self::passes(bench).await - passes;
+    let passes = bench.controller.passes().await - passes;
 
     let requests = requests(bench.cluster.program, &mark);
     let each = count as f64;
@@ -97,16 +97,6 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
         time,
         statuses: (f64::from(statuses) / each).round() as usize,
     })
-}
-
-/// Passes so far.
-pub async fn passes(bench: &Bench) -> f64 {
-    let text = bench.controller.metrics().await;
-    let lines = text.lines();
-    let lines = lines.filter(|l| l.starts_with("controller_runtime_reconcile_total"));
-    lines
-        .filter_map(|l| l.rsplit_once(' ')?.1.parse::<f64>().ok())
-        .sum()
 }
 
 /// The first objects of a kind cost the API server more than those that follow.

@@ -4,6 +4,7 @@
 mod converge;
 mod latency;
 mod load;
+mod many;
 mod monitors;
 mod options;
 mod process;

@@ -1,21 +1,14 @@
 //! Many PrometheusRules: what they cost when nobody selects them, and how soon a change of one that
 //! somebody selects is in a ConfigMap.
 
-use std::time::Instant;
-
 use e2e::audit::Mark;
 use e2e::cluster::Cluster;
-use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
-use futures::{TryStreamExt, stream};
+use futures::stream;
 use serde_json::{Value, json};
 
-use crate::latency;
-use crate::load::{
-    CONCURRENCY, LIMIT, change, create, create_resources, name, reconciled, resources, settle,
-};
-use crate::monitors::idle_share;
-use crate::{Bench, FLAGS, process};
+use crate::load::{LIMIT, change, create, create_resources, name, reconciled, resources, settle};
+use crate::{Bench, latency, many};
 
 /// ThanosRulers that select some of them.
 const SELECTING: usize = 10;
@@ -23,18 +16,8 @@ const SELECTING: usize = 10;
 /// PrometheusRules that each of these selects.
 const SELECTED: usize = 100;
 
-/// Namespaces that the others are spread over.
-const NAMESPACES: usize = 20;
-
-/// Events that concern nobody.
-const NOT_SELECTED: usize = 2000;
-
 /// Where the selecting resources are, and what they select.
 const HOME: &str = "bench-rules";
-
-fn namespace(i: usize) -> String {
-    format!("bench-rules-{}", i % NAMESPACES)
-}
 
 /// A PrometheusRule as large as those of kube-prometheus mostly are: ten alerts, 6 KiB.
 fn rule(namespace: &str, name: &str, labels: &Value, turn: usize) -> Value {
@@ -62,7 +45,7 @@ fn rule(namespace: &str, name: &str, labels: &Value, turn: usize) -> Value {
 
 async fn create_rules(cluster: &Cluster, range: std::ops::Range<usize>) -> anyhow::Result<()> {
     let labels = json!({"release": "kube-prometheus-stack"});
-    let all = range.map(|i| rule(&namespace(i), &format!("application-{i}"), &labels, 0));
+    let all = range.map(|i| rule(&many::namespace(HOME, i), &many::name(i), &labels, 0));
     create(cluster, stream::iter(all)).await?;
     Ok(())
 }
@@ -72,12 +55,8 @@ async fn create_rules(cluster: &Cluster, range: std::ops::Range<usize>) -> anyho
 /// # Errors
 /// The controller does not follow.
 pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    let all = bench.options.monitors;
     let cluster = &bench.cluster;
-    cluster.make_namespace(HOME, json!({})).await;
-    for i in 0..NAMESPACES {
-        cluster.make_namespace(&namespace(i), json!({})).await;
-    }
+    many::make_namespaces(cluster, HOME).await;
     let labels = json!({"bench": "selected"});
     let selected = (0..SELECTED).map(|i| rule(HOME, &name(i), &labels, 0));
     create(cluster, stream::iter(selected)).await?;
@@ -86,43 +65,17 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     });
     create_resources(cluster, HOME, SELECTING, &spec).await?;
     reconciled(resources(cluster, HOME), SELECTING).await?;
-    for range in [0..all / 2, all / 2..all] {
-        let end = range.end;
-        create_rules(&bench.cluster, range).await?;
-        process::idle(bench.controller.pid(), LIMIT).await;
-        let resident = process::resident(bench.controller.pid())?;
-        let what = format!("resident memory with {end} PrometheusRules that nobody selects");
-        bench.table.tell(what, resident, "MiB");
-    }
-    bench.controller.stop().await;
-    bench.controller = Controller::start_with(&bench.cluster, FLAGS).await;
-    process::idle(bench.controller.pid(), LIMIT).await;
-    let resident = process::resident(bench.controller.pid())?;
-    bench
-        .table
-        .tell("  the same after a restart", resident, "MiB");
-    settle(bench.cluster.program, &mut bench.controller).await?;
+    let what = "PrometheusRules that nobody selects";
+    many::memory(bench, what, create_rules).await?;
     events(bench).await?;
     delay(bench).await
 }
 
 async fn events(bench: &mut Bench) -> anyhow::Result<()> {
-    let pid = bench.controller.pid();
-    let idle = idle_share(pid).await?;
-    let (all, cluster) = (bench.options.monitors, &bench.cluster);
-    let (cpu, start) = (process::cpu(pid)?, Instant::now());
-    stream::iter((0..NOT_SELECTED).map(anyhow::Ok))
-        .try_for_each_concurrent(CONCURRENCY, |turn| async move {
-            let i = turn % all;
-            let object = rule(&namespace(i), "", &json!({}), 0);
-            let body = json!({"metadata": {"labels": {"turn": turn.to_string()}}});
-            change(&cluster.api(&object), &format!("application-{i}"), &body).await
-        })
-        .await?;
-    process::idle(pid, LIMIT).await;
-    let idle_meanwhile = start.elapsed().mul_f64(idle);
-    let used = process::cpu(pid)?.saturating_sub(cpu + idle_meanwhile);
-    let each = used.as_secs_f64() * 1e3 / NOT_SELECTED as f64;
+    let idle = many::idle_share(bench.controller.pid()).await?;
+    let object = |i| rule(&many::namespace(HOME, i), "", &json!({}), 0);
+    let labels = |_, turn: usize| json!({"turn": turn.to_string()});
+    let each = many::unselected(bench, idle, object, labels).await?;
     let what = "CPU of a change of a rule that nobody selects";
     bench.table.tell(what, each, "ms");
     settle(bench.cluster.program, &mut bench.controller).await
@@ -145,12 +98,9 @@ async fn delay(bench: &mut Bench) -> anyhow::Result<()> {
                 .list(&Default::default())
                 .await
                 .map_err(|e| e.to_string())?;
-            let text = format!("> {}\"", 1_000_000 + turn);
-            let has = |map: &&kube::api::DynamicObject| {
-                map.data["data"]
-                    .to_string()
-                    .contains(&text.replace('"', "\\\""))
-            };
+            let text = format!("> {}\\\"", 1_000_000 + turn);
+            let has =
+                |map: &&kube::api::DynamicObject| map.data["data"].to_string().contains(&text);
             let found = all.iter().filter(has).count();
             check(found == SELECTING, || format!("{found} ConfigMaps"))
         };
