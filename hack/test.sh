@@ -78,23 +78,32 @@ run_api() {
   run_tests api api 3
 }
 
-# Tests that keep to namespaces of their own, and mostly wait.
-APART=(receive::changes receive::deletion receive::drain receive::loopback receive::walk
-  rulers::namesake rulers::refused rulers::tenants)
+# Tests that keep to namespaces of their own, and mostly wait: each line goes on beside the others.
+APART=(
+  "receive::changes receive::deletion receive::drain receive::loopback receive::walk"
+  "rulers::namesake rulers::refused rulers::tenants"
+)
 
 run_node() {
-  local log failed=0 skip=() name apart
-  for name in "${APART[@]}"; do skip+=(--skip "$name"); done
+  local failed=0 lane name logs
+  local -a names apart=() skip=()
+  read -ra names <<<"${APART[*]}"
+  for name in "${names[@]}"; do skip+=(--skip "$name"); done
   step "node tests; ${APART[*]} go on meanwhile, and are shown after the others"
   cargo test --quiet -p e2e --features node --test node --no-run
-  log=$(mktemp)
-  run_tests node node 1 "${APART[@]}" >"$log" 2>&1 &
-  apart=$!
+  logs=$(mktemp -d)
+  for lane in "${!APART[@]}"; do
+    read -ra names <<<"${APART[$lane]}"
+    run_tests node node 1 "${names[@]}" >"$logs/$lane" 2>&1 &
+    apart+=($!)
+  done
   # The others share one Prometheus.
   run_tests node node 1 "${skip[@]}" || failed=$?
-  wait "$apart" || failed=$?
-  cat "$log"
-  rm -f "$log"
+  for lane in "${!APART[@]}"; do
+    wait "${apart[$lane]}" || failed=$?
+    cat "$logs/$lane"
+  done
+  rm -rf "$logs"
   [ "$failed" -eq 0 ] || exit "$failed"
 }
 
