@@ -7,7 +7,9 @@ use std::time::Duration;
 use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::core::Request;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -82,7 +84,7 @@ impl Kubelet {
     pub async fn break_down(&self, pod: &str) {
         self.hold(pod);
         let status = json!({"conditions": [condition("False", &Timestamp::now().to_string())]});
-        patch(&self.pods, pod, &status).await;
+        patch(&self.pods, pod, None, &status).await;
     }
 
     /// Routers whose names start so go on with the hashrings that they have.
@@ -211,7 +213,13 @@ impl Node {
         let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
         if pod.metadata.deletion_timestamp.is_some() {
             // It is on a node, which has stopped it.
-            let at_once = DeleteParams::default().grace_period(0);
+            let this_one = Preconditions {
+                uid: Some(uid),
+                ..Preconditions::default()
+            };
+            let at_once = DeleteParams::default()
+                .grace_period(0)
+                .preconditions(this_one);
             let _ = self.pods.delete(&name, &at_once).await;
             return;
         }
@@ -265,7 +273,13 @@ impl Node {
                 true => Timestamp::now().to_string(),
                 false => LONG_AGO.to_owned(),
             };
-            patch(&self.pods, &name, &runs(pod, &server.ip, &since)).await;
+            patch(
+                &self.pods,
+                &name,
+                Some(&uid),
+                &runs(pod, &server.ip, &since),
+            )
+            .await;
         }
     }
 
@@ -325,9 +339,13 @@ fn condition(status: &str, since: &str) -> Value {
     json!({"type": "Ready", "status": status, "lastTransitionTime": since})
 }
 
-/// A pod may go at any time.
-async fn patch(pods: &Api<DynamicObject>, name: &str, status: &Value) {
-    let body = Patch::Merge(json!({"status": status}));
+/// A pod may go at any time, and another one of its name, which has another UID, may follow.
+async fn patch(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>, status: &Value) {
+    let mut body = json!({"status": status});
+    if let Some(uid) = uid {
+        body["metadata"] = json!({"uid": uid});
+    }
+    let body = Patch::Merge(body);
     let _ = pods
         .patch_status(name, &PatchParams::default(), &body)
         .await;

@@ -42,6 +42,7 @@ impl Kubelet {
         patch(
             &self.pods,
             pod,
+            None,
             &json!({"conditions": [condition("False")]}),
         )
         .await;
@@ -118,6 +119,7 @@ async fn run(pods: Api<DynamicObject>, held: Arc<Mutex<BTreeSet<String>>>) {
             patch(
                 &pods,
                 &name,
+                pod.metadata.uid.as_deref(),
                 &json!({
                     "phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}],
                     "conditions": [condition("True")],
@@ -138,9 +140,13 @@ fn condition(status: &str) -> Value {
     json!({"type": "Ready", "status": status, "lastTransitionTime": "2020-01-01T00:00:00Z"})
 }
 
-/// A pod may go at any time.
-async fn patch(pods: &Api<DynamicObject>, name: &str, status: &Value) {
-    let body = Patch::Merge(json!({"status": status}));
+/// A pod may go at any time, and another one of its name, which has another UID, may follow.
+async fn patch(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>, status: &Value) {
+    let mut body = json!({"status": status});
+    if let Some(uid) = uid {
+        body["metadata"] = json!({"uid": uid});
+    }
+    let body = Patch::Merge(body);
     let _ = pods
         .patch_status(name, &PatchParams::default(), &body)
         .await;
@@ -149,5 +155,5 @@ async fn patch(pods: &Api<DynamicObject>, name: &str, status: &Value) {
 /// What the status of a pod says.
 pub async fn says(cluster: &Cluster, pod: &str, status: Value) {
     let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
-    patch(&pods, pod, &status).await;
+    patch(&pods, pod, None, &status).await;
 }
