@@ -1,9 +1,10 @@
 //! The hub: the state that watches fill and passes read, and the queue of custom resources that
 //! must be looked at again.
 
+mod gathering;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use jiff::Timestamp;
@@ -15,35 +16,18 @@ use promop_compat::caps::{Caps, Kind};
 use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+
+use gathering::Gathering;
 
 use crate::access::Access;
 use crate::component::{Cluster, Component};
 use crate::inquiry::Answers;
 use crate::ledger::{Ledger, Owner};
-use crate::related::{Entry, Spec, key_of};
+use crate::related::{Entry, Pace, Spec, key_of};
 use crate::view::{Change, View};
 
 /// A custom resource that may not fit its own schema: one bad object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Component>::Resource>;
-
-/// For how long what changes in heaps must stand still before a custom resource is looked at: a
-/// rollout changes counts of pods several times in a moment, and each would be a write.
-const QUIET: Duration = Duration::from_millis(500);
-
-/// How long it may change until the resource is looked at all the same.
-const LONGEST: Duration = Duration::from_secs(5);
-
-/// Changes that still come.
-struct Gathering {
-    /// The number of the latest change.
-    latest: u64,
-    until: Instant,
-    /// They come in heaps, and each look at them is a write. Whatever else happens meanwhile waits too:
-    /// what was written is told back at once, and would have the rest of the heap looked at piece by
-    /// piece.
-    is_heap: bool,
-}
 
 /// The purpose of the watch of custom resources.
 pub(crate) const RESOURCE: &str = "resource";
@@ -79,6 +63,8 @@ pub struct State<C: Component> {
     pub answers: Answers,
     /// The statuses that were written and have not come back by the watch yet.
     pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
+    /// The resources whose status is being written, with the versions that the watch has told since.
+    writing: BTreeMap<Owner, BTreeSet<u64>>,
 }
 
 impl<C: Component> State<C> {
@@ -132,6 +118,7 @@ impl<C: Component> Hub<C> {
                 access: Access::default(),
                 answers: Answers::default(),
                 written: BTreeMap::new(),
+                writing: BTreeMap::new(),
             }),
             writer: Mutex::new(writer),
             store,
@@ -179,37 +166,6 @@ impl<C: Component> Hub<C> {
         self.wake(&Key::new(&owner.namespace, &owner.name));
     }
 
-    /// Queues a custom resource once no more of this kind comes for a moment: counts of pods, or
-    /// objects of a kind that come in heaps.
-    pub(crate) fn wake_soon(self: &Arc<Self>, key: Key, is_heap: bool) {
-        // Everything is looked at once when the queue opens; the first lists are no reason to wait.
-        if lock(&self.queue).is_none() {
-            return;
-        }
-        let now = Instant::now();
-        let (latest, wait) = {
-            let mut all = lock(&self.gathering);
-            let gathering = all.entry(key.clone()).or_insert(Gathering {
-                latest: 0,
-                until: now + LONGEST,
-                is_heap,
-            });
-            gathering.latest += 1;
-            gathering.is_heap |= is_heap;
-            (gathering.latest, QUIET.min(gathering.until - now))
-        };
-        let hub = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let mut all = lock(&hub.gathering);
-            if all.get(&key).is_some_and(|g| g.latest == latest) {
-                all.remove(&key);
-                drop(all);
-                hub.wake(&key);
-            }
-        });
-    }
-
     /// Queues every custom resource.
     pub fn wake_all(&self) {
         for it in self.store.state() {
@@ -221,7 +177,7 @@ impl<C: Component> Hub<C> {
     pub(crate) fn take_in<S: Extract>(
         self: &Arc<Self>,
         spec: &Spec<C, S>,
-        gathered: bool,
+        pace: Pace,
         apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,
     ) {
         let mut state = self.state();
@@ -244,9 +200,11 @@ impl<C: Component> Hub<C> {
         });
         drop(state);
         for it in &concerned {
-            match gathered {
-                true => self.wake_soon(key_of(it.meta()), true),
-                false => self.wake(&key_of(it.meta())),
+            let key = key_of(it.meta());
+            match pace {
+                Pace::AtOnce => self.wake(&key),
+                Pace::Settled => self.gather(key, false),
+                Pace::Heap => self.gather(key, true),
             }
         }
     }
@@ -303,14 +261,43 @@ impl<C: Component> Hub<C> {
             return;
         }
         let owner = owner(&it);
-        let written = self.state().written.get(&owner).map(|w| w.version);
-        let echo = written == Some(version);
-        if written.is_some_and(|w| w <= version) {
-            self.state().written.remove(&owner);
-        }
+        let is_known = {
+            let mut state = self.state();
+            let written = state.written.get(&owner).map(|w| w.version);
+            if written.is_some_and(|w| w <= version) {
+                state.written.remove(&owner);
+            }
+            let writing = state.writing.get_mut(&owner);
+            writing.map(|told| told.insert(version)).is_some() || written == Some(version)
+        };
         lock(&self.writer).apply_watcher_event(&Event::Apply(it));
-        if !echo {
+        if !is_known {
             self.wake(&key);
+        }
+    }
+
+    /// A status is about to be written. Until it has been, what the watch tells of the resource makes
+    /// no pass follow: the watch can be faster than the answer.
+    pub(crate) fn expect_status(&self, owner: &Owner) {
+        let mut state = self.state();
+        state.writing.insert(owner.clone(), BTreeSet::new());
+    }
+
+    /// Enters the status that was written, if it could be. A pass follows if the watch has told
+    /// anything else meanwhile.
+    pub(crate) fn enter_status(&self, owner: &Owner, written: Option<Written<C::Status>>) {
+        let told = {
+            let mut state = self.state();
+            let mut told = state.writing.remove(owner).unwrap_or_default();
+            if let Some(written) = written
+                && !told.remove(&written.version)
+            {
+                state.written.insert(owner.clone(), written);
+            }
+            told
+        };
+        if !told.is_empty() {
+            self.wake_owner(owner);
         }
     }
 
@@ -367,3 +354,6 @@ pub(crate) fn version<K: Resource>(it: &K) -> u64 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,6 +103,19 @@ pub(crate) struct Entry<C: Component, S: Extract> {
     pub held: Option<Held<C, S::Facts>>,
 }
 
+/// How soon a custom resource is looked at after a change that concerns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// At once.
+    AtOnce,
+    /// Once such changes stand still for a moment, or something else has it looked at: what a rollout
+    /// does to pods and claims is many changes, and each could be a status.
+    Settled,
+    /// Once such changes stand still for a moment, whatever else happens meanwhile: each look is a
+    /// write, what was written is told back at once, and would have the rest looked at piece by piece.
+    Heap,
+}
+
 /// A related kind.
 pub struct Related<C: Component> {
     /// Where it is served.
@@ -119,9 +132,8 @@ pub struct Related<C: Component> {
     pub dispensable: bool,
     /// The permission to read it is not part of the controller's own: who wants it grants it.
     pub granted_apart: bool,
-    /// Changes come in heaps, and each is a write: a custom resource is looked at once they stand
-    /// still for a moment.
-    pub gathered: bool,
+    /// How soon a custom resource is looked at after a change.
+    pub pace: Pace,
     source: Box<dyn Source<C>>,
 }
 
@@ -140,7 +152,7 @@ impl<C: Component> Related<C> {
             cluster_scoped: false,
             dispensable: false,
             granted_apart: false,
-            gathered: false,
+            pace: Pace::AtOnce,
             source: Box::new(Arc::new(entry)),
         }
     }
@@ -163,10 +175,10 @@ impl<C: Component> Related<C> {
         }
     }
 
-    /// Marks a kind whose changes come in heaps.
+    /// Sets how soon a custom resource is looked at after a change.
     #[must_use]
-    pub fn gathered(mut self) -> Self {
-        self.gathered = true;
+    pub fn paced(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

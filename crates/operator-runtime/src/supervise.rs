@@ -15,6 +15,7 @@ use crate::component::Component;
 use crate::feed::{self, Running, Watch};
 use crate::hub::{Hub, RESOURCE, WatchId};
 use crate::metrics::Metrics;
+use crate::related::Pace;
 
 /// Where watches look, and the client they use. Each namespace has its own, since the watches that
 /// can share a connection are limited in number.
@@ -163,7 +164,7 @@ impl<C: Component> Supervisor<C> {
                 let mut watch = self.watch(id, resource, scope);
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
-                watch.gathered = related.gathered;
+                watch.pace = related.pace;
                 watches.push(related.feed(self.hub.clone(), watch));
             }
         }
@@ -188,7 +189,7 @@ impl<C: Component> Supervisor<C> {
             resource: resource.clone(),
             cluster_scoped: false,
             dispensable: false,
-            gathered: false,
+            pace: Pace::AtOnce,
             config,
         }
     }

@@ -208,14 +208,21 @@ fn service_affects(
     new: Option<&ServiceFacts>,
 ) -> bool {
     let either =
-        |has: fn(&Labels) -> bool| [old, new].into_iter().flatten().any(|s| has(&s.labels));
+        |has: &dyn Fn(&Labels) -> bool| [old, new].into_iter().flatten().any(|s| has(&s.labels));
     let as_component = || {
-        either(store_api::is_offered) && may_hold_components(query, &key.namespace, &known(views))
+        either(&store_api::is_offered) && may_hold_components(query, &key.namespace, &known(views))
     };
+    // A frontend that selects nothing leads to the queriers beside it, whose Service is our own.
+    let frontend = query.spec.query_frontend.as_ref();
     let as_query_api = || {
-        either(|labels| labels.contains_key(label::QUERY_API))
-            && query.spec.query_frontend.is_some()
-            && key.namespace == namespace(query)
+        frontend
+            .and_then(|f| f.query_label_selector.as_ref())
+            .is_some_and(|wanted| {
+                key.namespace == namespace(query)
+                    && either(&|labels| {
+                        labels.contains_key(label::QUERY_API) && selector::matches(wanted, labels)
+                    })
+            })
     };
     let by_service_monitors = || {
         discovers(query) && {

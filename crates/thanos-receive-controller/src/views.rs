@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Related, Spec, View};
+use operator_runtime::{Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
@@ -79,7 +79,8 @@ fn own() -> Vec<Related<ReceiveController>> {
                 },
             },
         )
-        .labelled(RECEIVERS),
+        .labelled(RECEIVERS)
+        .paced(Pace::Settled),
         Related::new::<RoutersObject>(
             ApiResource::erase::<Deployment>(&()),
             Spec {
@@ -92,7 +93,8 @@ fn own() -> Vec<Related<ReceiveController>> {
                 },
             },
         )
-        .labelled(RECEIVERS),
+        .labelled(RECEIVERS)
+        .paced(Pace::Settled),
         Related::new::<RingsObject>(
             ApiResource::erase::<ConfigMap>(&()),
             Spec {
@@ -117,7 +119,8 @@ fn own() -> Vec<Related<ReceiveController>> {
                 },
             },
         )
-        .labelled(RECEIVERS),
+        .labelled(RECEIVERS)
+        .paced(Pace::Settled),
         Related::new::<MountEvent>(
             ApiResource::erase::<Event>(&()),
             Spec {
@@ -146,7 +149,8 @@ fn own() -> Vec<Related<ReceiveController>> {
                 },
             },
         )
-        .labelled(RECEIVERS),
+        .labelled(RECEIVERS)
+        .paced(Pace::Settled),
     ]
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Held, Related, Spec, View};
+use operator_runtime::{Held, Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
     AlertmanagerSpec, NamespaceSpec, PolicySpec, PrometheusSpec, RuleObject, ServiceSpec,
@@ -129,7 +129,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
                 without: RuleFacts::without_groups,
             },
         )
-        .gathered(),
+        .paced(Pace::Heap),
         Related::optional::<Thin<PrometheusSpec>>(
             Kind::Prometheus,
             Spec {
@@ -173,7 +173,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(RULE_FILES)
-        .gathered(),
+        .paced(Pace::Heap),
         Related::new::<Thin<ServiceSpec>>(
             ApiResource::erase::<Service>(&()),
             Spec {
@@ -203,7 +203,8 @@ fn of_thanos() -> Vec<Related<RulerController>> {
                 },
             },
         )
-        .labelled(RULERS),
+        .labelled(RULERS)
+        .paced(Pace::Settled),
         Related::new::<PodObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -215,7 +216,8 @@ fn of_thanos() -> Vec<Related<RulerController>> {
                 },
             },
         )
-        .labelled(RULERS),
+        .labelled(RULERS)
+        .paced(Pace::Settled),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -263,7 +265,8 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
                 },
             },
         )
-        .labelled(RULERS),
+        .labelled(RULERS)
+        .paced(Pace::Settled),
         Related::new::<ClassObject>(
             ApiResource::erase::<StorageClass>(&()),
             Spec {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, S
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Related, Spec, View};
+use operator_runtime::{Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
@@ -64,7 +64,8 @@ pub fn related() -> Vec<Related<StoreController>> {
                 },
             },
         )
-        .labelled(STORES),
+        .labelled(STORES)
+        .paced(Pace::Settled),
         Related::new::<PodObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -76,7 +77,8 @@ pub fn related() -> Vec<Related<StoreController>> {
                 },
             },
         )
-        .labelled(STORES),
+        .labelled(STORES)
+        .paced(Pace::Settled),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -115,7 +117,8 @@ pub fn related() -> Vec<Related<StoreController>> {
                 },
             },
         )
-        .labelled(STORES),
+        .labelled(STORES)
+        .paced(Pace::Settled),
         Related::new::<ClassObject>(
             ApiResource::erase::<StorageClass>(&()),
             Spec {

@@ -87,18 +87,26 @@ async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
         ),
     ] {
         let mark = Mark::now();
+        let before = controller.passes().await;
         let it = cluster.apply(query(name, spec)).await;
         cluster.condition(name, "Reconciled", "Applied").await;
         settle(&mark, &cluster).await;
         let objects = owned(&cluster, &it.metadata.uid.unwrap()).await.len();
         let requests = requests(&mark, &cluster);
-        println!("{name}: {objects} objects, {} requests", requests.len());
+        let passes = controller.passes().await - before;
+        println!(
+            "{name}: {objects} objects, {} requests in {passes} passes",
+            requests.len()
+        );
         // The status, an event, and the pods as they are counted.
+        let counted = counted(&mark, &cluster);
         assert!(
-            requests.len() <= objects + 2 + counted(&mark, &cluster),
+            requests.len() <= objects + 2 + counted,
             "{objects} objects:\n{}",
             lines(&requests)
         );
+        // What is made is no reason to look again, except for its pods.
+        assert!(passes <= 1.0 + counted as f64, "{passes} passes");
     }
     controller.assert_quiet(&[]);
 }

@@ -241,7 +241,6 @@ impl<C: Component, S: Extract> Feed<C, S> {
     }
 
     fn change(&self, apply: impl FnOnce(&mut View<S::Facts>) -> Changes<S::Facts>) {
-        self.hub
-            .take_in(&self.entry.spec, self.watch.gathered, apply);
+        self.hub.take_in(&self.entry.spec, self.watch.pace, apply);
     }
 }

@@ -25,17 +25,19 @@ pub(super) async fn write_status<C: Component>(
     if next == *previous {
         return Ok(());
     }
-    let answer = send(cx, owner, &next).await?;
+    cx.hub.expect_status(owner);
+    let sent = send(cx, owner, &next).await;
+    let written = sent.as_ref().ok().map(|answer| Written {
+        version: version(answer),
+        status: next.clone(),
+    });
+    cx.hub.enter_status(owner, written);
+    sent?;
     let reference = reference::<C>(meta);
     let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
     let news = C::news(previous, &next);
     let complaints = C::complaints(seen, previous, &next);
-    let written = Written {
-        version: version(&answer),
-        status: next,
-    };
-    cx.hub.state().written.insert(owner.clone(), written);
     for news in &news {
         cx.events.news(&reference, news).await;
     }

@@ -23,13 +23,18 @@ fn a_service_wakes_all_that_may_find_it_in_any_way() {
     let query_api = json!({label::QUERY_API: "true"});
     let store_api = json!({label::STORE_API: "true", label::PART_OF: "thanos"});
     let frontend = json!({"queryFrontend": {}});
+    let choosy = |labels| json!({"queryFrontend": {"queryLabelSelector": {"matchLabels": labels}}});
+    let any = choosy(json!({}));
+    let other = choosy(json!({"app": "y"}));
     let discovery = json!({"serviceMonitorSelector": {}});
     let everywhere = json!({"storeNamespaceSelector": {}});
     let closed = json!({"serviceMonitorSelector": {},
         "featureGates": {"enablePrometheusOperatorCRDs": false}});
     for (labels, namespace, spec, expected) in [
-        (&query_api, "there", &frontend, true),
-        (&query_api, "here", &frontend, false),
+        (&query_api, "there", &any, true),
+        (&query_api, "here", &any, false),
+        (&query_api, "there", &other, false),
+        (&query_api, "there", &frontend, false),
         (&query_api, "there", &json!({}), false),
         (&query_api, "here", &discovery, true),
         (&query_api, "here", &closed, false),
@@ -37,7 +42,7 @@ fn a_service_wakes_all_that_may_find_it_in_any_way() {
         (&store_api, "here", &json!({}), false),
         (&store_api, "here", &everywhere, true),
         (&store_api, "here", &discovery, true),
-        (&json!({}), "there", &frontend, false),
+        (&json!({}), "there", &any, false),
         (&json!({}), "here", &discovery, true),
         // Our own are found by their labels alone.
         (&json!({label::OWNER: "x"}), "here", &discovery, false),

@@ -1,0 +1,58 @@
+//! Changes that come in numbers: a custom resource is looked at once they stand still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use promop_compat::model::Key;
+use tokio::time::Instant;
+
+use super::{Hub, lock};
+use crate::component::Component;
+
+/// For how long changes must stand still before a custom resource is looked at: a rollout changes
+/// counts of pods several times in a moment, and each would be a write.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// How long it may change until the resource is looked at all the same.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Changes that still come.
+pub(super) struct Gathering {
+    /// The number of the latest change.
+    latest: u64,
+    until: Instant,
+    /// Some are of a [`crate::Pace::Heap`], and whatever else happens waits for them.
+    pub(super) is_heap: bool,
+}
+
+impl<C: Component> Hub<C> {
+    /// Queues a custom resource once no more changes come for a moment.
+    pub(crate) fn gather(self: &Arc<Self>, key: Key, is_heap: bool) {
+        // Everything is looked at once when the queue opens; the first lists are no reason to wait.
+        if lock(&self.queue).is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let (latest, wait) = {
+            let mut all = lock(&self.gathering);
+            let gathering = all.entry(key.clone()).or_insert(Gathering {
+                latest: 0,
+                until: now + LONGEST,
+                is_heap,
+            });
+            gathering.latest += 1;
+            gathering.is_heap |= is_heap;
+            (gathering.latest, QUIET.min(gathering.until - now))
+        };
+        let hub = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let mut all = lock(&hub.gathering);
+            if all.get(&key).is_some_and(|g| g.latest == latest) {
+                all.remove(&key);
+                drop(all);
+                hub.wake(&key);
+            }
+        });
+    }
+}
