@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use e2e::audit::{Entry, Mark};
 use e2e::cluster::Cluster;
-use e2e::controller::{Controller, USER};
+use e2e::controller::{Controller, RECEIVE, RULER, STORE};
 use k8s_openapi::jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     all_pods_ready, has_passed, owned, prometheus, prometheus_service, query, service_monitor,
@@ -15,7 +15,7 @@ use crate::support::{
 
 /// The controller's requests about one namespace.
 fn requests(mark: &Mark, cluster: &Cluster) -> Vec<Entry> {
-    let all = mark.requests(USER);
+    let all = mark.requests(&cluster.program.user());
     all.into_iter()
         .filter(|e| e.object_ref.namespace == cluster.namespace)
         .collect()
@@ -60,15 +60,18 @@ async fn a_lot(cluster: &Cluster) -> Vec<String> {
     uids
 }
 
-/// How often the pods of the namespace were counted, for all Deployments together. What comes in less
-/// than the time that counts must stand still is one count: on a busy machine, Deployments are
-/// counted one after the other.
+/// How often the pods of the namespace were counted, for all workloads together, or made, with their
+/// volumes. What comes in less than the time that such changes must stand still is one: on a busy
+/// machine, workloads are looked after one after the other.
 fn counted(mark: &Mark, cluster: &Cluster) -> usize {
     let all = mark.everybodys_requests().into_iter();
-    let counts = all
+    let of_workloads = all
         .filter(|e| e.is_write() && e.object_ref.namespace == cluster.namespace)
-        .filter(|e| e.object_ref.resource == "deployments" && e.object_ref.subresource == "status");
-    let mut times: Vec<_> = counts.map(|e| e.answered()).collect();
+        .filter(|e| match &*e.object_ref.resource {
+            "deployments" | "statefulsets" => e.object_ref.subresource == "status",
+            resource => matches!(resource, "pods" | "persistentvolumeclaims"),
+        });
+    let mut times: Vec<_> = of_workloads.map(|e| e.answered()).collect();
     times.sort();
     let apart = |pair: &&[Timestamp]| pair[1].duration_since(pair[0]).as_millis() > 400;
     times.windows(2).filter(apart).count() + 1
@@ -79,36 +82,79 @@ async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
     let cluster = Cluster::new("requests").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    for (name, spec) in [
-        ("plain", json!({})),
-        (
-            "fronted",
-            json!({"queryFrontend": {"replicas": 2}, "replicas": 2}),
-        ),
-    ] {
-        let mark = Mark::now();
-        let before = controller.passes().await;
-        let it = cluster.apply(query(name, spec)).await;
-        cluster.condition(name, "Reconciled", "Applied").await;
-        settle(&mark, &cluster).await;
-        let objects = owned(&cluster, &it.metadata.uid.unwrap()).await.len();
-        let requests = requests(&mark, &cluster);
-        let passes = controller.passes().await - before;
-        println!(
-            "{name}: {objects} objects, {} requests in {passes} passes",
-            requests.len()
-        );
-        // The status, an event, and the pods as they are counted.
-        let counted = counted(&mark, &cluster);
-        assert!(
-            requests.len() <= objects + 2 + counted,
-            "{objects} objects:\n{}",
-            lines(&requests)
-        );
-        // What is made is no reason to look again, except for its pods.
-        assert!(passes <= 1.0 + counted as f64, "{passes} passes");
-    }
+    let expected = || Expected {
+        again: 0,
+        events: 1,
+    };
+    converges(&cluster, &controller, "plain", json!({}), expected()).await;
+    let spec = json!({"queryFrontend": {"replicas": 2}, "replicas": 2});
+    converges(&cluster, &controller, "fronted", spec, expected()).await;
     controller.assert_quiet(&[]);
+}
+
+#[tokio::test]
+async fn the_other_controllers_pass_as_seldom() {
+    let bucket = json!({"name": "objstore", "key": "thanos.yaml"});
+    for (program, spec, again, events) in [
+        (STORE, json!({"objectStorageConfig": bucket}), 0, 1),
+        // The record of its hashring comes back, which is told too.
+        (RECEIVE, json!({}), 1, 2),
+        // Nobody is there whom it could ask or send to, nor any rule.
+        (RULER, json!({}), 0, 4),
+    ] {
+        let cluster = Cluster::of(program, "requests").await;
+        let _definitions = with_definitions(&cluster).await;
+        let controller = Controller::start(&cluster, &[]).await;
+        let expected = Expected { again, events };
+        converges(&cluster, &controller, program.plural, spec, expected).await;
+        controller.assert_quiet(&[]);
+    }
+}
+
+/// What a new custom resource may take, besides a pass and a status each time that pods are counted.
+struct Expected {
+    /// More passes, each for a status.
+    again: usize,
+    /// Events.
+    events: usize,
+}
+
+/// Counts what a new custom resource takes until nothing changes any more.
+async fn converges(
+    cluster: &Cluster,
+    controller: &Controller,
+    name: &str,
+    spec: Value,
+    expected: Expected,
+) {
+    let mark = Mark::now();
+    let before = controller.passes().await;
+    let it = json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": cluster.program.kind,
+        "metadata": {"name": name}, "spec": spec,
+    });
+    let it = cluster.apply(it).await;
+    cluster.condition(name, "Reconciled", "Applied").await;
+    settle(&mark, cluster).await;
+    let objects = owned(cluster, &it.metadata.uid.unwrap()).await.len();
+    let requests = requests(&mark, cluster);
+    let passes = controller.passes().await - before;
+    println!(
+        "{name}: {objects} objects, {} requests in {passes} passes",
+        requests.len()
+    );
+    // What is made is no reason to look again, except for its pods.
+    let most = 1 + counted(&mark, cluster) + expected.again;
+    assert!(passes <= most as f64, "{passes} passes");
+    let (events, others): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|e| e.object_ref.resource == "events");
+    assert!(
+        others.len() <= objects + most,
+        "{objects} objects:\n{}",
+        lines(&others)
+    );
+    assert!(events.len() <= expected.events, "{}", lines(&events));
 }
 
 /// Many resources, so that as many passes run at a time as may.

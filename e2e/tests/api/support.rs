@@ -171,12 +171,13 @@ pub const OWNED: &[(&str, &str)] = &[
     ("v1", "ConfigMap"),
     ("v1", "Service"),
     ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
     ("policy/v1", "PodDisruptionBudget"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("monitoring.coreos.com/v1", "ServiceMonitor"),
 ];
 
-/// Every object that a ThanosQuery owns, in the test's namespace.
+/// Every object that a custom resource owns, in the test's namespace.
 pub async fn owned(cluster: &Cluster, uid: &str) -> Vec<DynamicObject> {
     let mut all = Vec::new();
     for (api_version, kind) in OWNED {
