@@ -60,6 +60,19 @@ pub struct Fault {
     pub into: Duration,
     /// What is wrong.
     pub what: String,
+    /// If samples are missing.
+    pub hole: Option<Hole>,
+}
+
+/// Samples that are missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Hole {
+    /// How many.
+    pub missing: usize,
+    /// They are of after this time.
+    pub after: i64,
+    /// And until this one.
+    pub until: i64,
 }
 
 /// What came of all counts.
@@ -72,6 +85,15 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Takes holes of a step for none if they are not larger than what only a replica had that was
+    /// away.
+    pub fn excuse(&mut self, step: &str, kept_once: impl Fn(Hole) -> usize) {
+        self.faults.retain(|fault| {
+            let hole = fault.hole.filter(|_| fault.step == step);
+            hole.is_none_or(|hole| hole.missing > kept_once(hole))
+        });
+    }
+
     /// Panics if there was any fault, with a line for each step that had some.
     #[track_caller]
     pub fn assert_whole(&self) {
@@ -166,21 +188,26 @@ async fn count_all_the_time(shared: Arc<Shared>) {
         let into = began.elapsed();
         let counted = count(&shared).await;
         let looked_into = shared.checked.lock().unwrap().faults.len() < LOOKED_INTO;
-        let what = match &counted {
-            Count::Fault(what, Some((after, until))) if looked_into => {
-                let more = look_into(&shared, *after, *until).await;
-                Some(format!("{what}; {more}"))
+        let fault = match &counted {
+            Count::Fault(what, Some(found)) if looked_into => {
+                let more = look_into(&shared, found.after, found.until).await;
+                Some((format!("{what}; {more}"), found.hole()))
             }
-            Count::Fault(what, _) => Some(what.clone()),
+            Count::Fault(what, found) => Some((what.clone(), found.and_then(Found::hole))),
             Count::Nothing | Count::Right { .. } => None,
         };
         {
             let mut checked = shared.checked.lock().unwrap();
             checked.counted += usize::from(!matches!(counted, Count::Nothing));
             checked.warned += usize::from(matches!(counted, Count::Right { warned: true }));
-            checked.faults.extend(what.map(|what| {
+            checked.faults.extend(fault.map(|(what, hole)| {
                 println!("{step}, {into:.1?} into it: {what}");
-                Fault { step, into, what }
+                Fault {
+                    step,
+                    into,
+                    what,
+                    hole,
+                }
             }));
         }
         next.await;
@@ -194,7 +221,27 @@ enum Count {
     Right {
         warned: bool,
     },
-    Fault(String, Option<(i64, i64)>),
+    Fault(String, Option<Found>),
+}
+
+/// Another number of samples than there should be, after a time and until another.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    wanted: usize,
+    found: f64,
+    after: i64,
+    until: i64,
+}
+
+impl Found {
+    fn hole(self) -> Option<Hole> {
+        let missing = self.wanted.checked_sub(self.found as usize)?;
+        (missing > 0).then_some(Hole {
+            missing,
+            after: self.after,
+            until: self.until,
+        })
+    }
 }
 
 /// Counts once.
@@ -228,7 +275,13 @@ async fn count(shared: &Shared) -> Count {
         "{difference} of {wanted} until {time}, warnings: {:?}",
         answer.warnings
     );
-    Count::Fault(what, Some((after, until)))
+    let found = Found {
+        wanted,
+        found,
+        after,
+        until,
+    };
+    Count::Fault(what, Some(found))
 }
 
 /// How many samples were acknowledged after a time and until another.

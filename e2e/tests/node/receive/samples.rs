@@ -16,6 +16,8 @@ const FEW: usize = 5;
 struct Series {
     /// Value by time.
     samples: BTreeMap<i64, f64>,
+    /// Who has it, by time.
+    replicas: BTreeMap<i64, BTreeSet<String>>,
     /// How many samples there are more than once.
     copies: usize,
     /// Samples of another value than another replica has.
@@ -46,11 +48,18 @@ impl Samples {
             let index = index.and_then(|index| index.parse().ok());
             let series = all.0.entry(index.ok_or("a series without its number")?);
             let series = series.or_default();
+            let name = replica["metric"]["replica"].as_str();
+            let name = name.ok_or("a series without its replica")?;
             for pair in replica["values"].as_array().into_iter().flatten() {
                 let time = pair[0].as_f64().ok_or("a sample without a time")?;
                 let time = (time * 1000.0).round() as i64;
                 let value = pair[1].as_str().and_then(|value| value.parse().ok());
                 let value: f64 = value.ok_or("a sample without a value")?;
+                series
+                    .replicas
+                    .entry(time)
+                    .or_default()
+                    .insert(name.to_owned());
                 if let Some(other) = series.samples.insert(time, value) {
                     series.copies += 1;
                     series.disputed += usize::from(other != value);
@@ -67,6 +76,16 @@ impl Samples {
             of(|series| series.samples.len()),
             of(|series| series.copies),
         )
+    }
+
+    /// How many samples after a time and until another one replica has, and no other.
+    pub fn kept_once_by(&self, replica: &str, after: i64, until: i64) -> usize {
+        let of = |series: &Series| {
+            let all = series.replicas.range(after + 1..=until);
+            all.filter(|(_, who)| who.len() == 1 && who.contains(replica))
+                .count()
+        };
+        self.0.values().map(of).sum()
     }
 
     /// What is acknowledged, and is not here or is here with another value.

@@ -147,7 +147,7 @@ impl Subject {
         }
         // A namespace waits for half of the time that its pods may take, which is minutes.
         let gone = async || {
-            let left = pods(&self.cluster, "operator.thanos.io/controller").await;
+            let left = pods(&self.cluster, "").await;
             check(left.is_empty(), || format!("{} pods", left.len()))
         };
         eventually("pods are gone", FOLLOWED, gone).await;
