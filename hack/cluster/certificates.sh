@@ -50,15 +50,15 @@ kubeconfig() { # USER FILE
     cat >"$2" <<YAML
 apiVersion: v1
 kind: Config
-current-context: $NAME
+current-context: "$NAME"
 clusters:
-- name: $NAME
+- name: "$NAME"
   cluster:
     server: https://$(address_of node):6443
     certificate-authority-data: $(base64 -w 0 "$pki/ca.crt")
 contexts:
-- name: $NAME
-  context: {cluster: $NAME, user: $1}
+- name: "$NAME"
+  context: {cluster: "$NAME", user: $1}
 users:
 - name: $1
   user:
