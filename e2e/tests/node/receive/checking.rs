@@ -341,3 +341,38 @@ pub async fn counted(
     let text = ask(query_path(&query, &format!("&time={time}&dedup=true"))).await?;
     Ok(answer(&text)?.value)
 }
+
+#[test]
+fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
+    let fault = |step: &str, missing: Option<usize>| Fault {
+        step: step.to_owned(),
+        into: Duration::ZERO,
+        what: String::new(),
+        hole: missing.map(|missing| Hole {
+            missing,
+            after: 1,
+            until: 2,
+        }),
+    };
+    let faults = [
+        fault("this", Some(4)),
+        fault("this", Some(5)),
+        fault("this", None),
+        fault("other", Some(1)),
+    ];
+    let mut checked = Checked {
+        faults: faults.to_vec(),
+        ..Checked::default()
+    };
+    checked.excuse("this", |hole| {
+        4 * usize::from((hole.after, hole.until) == (1, 2))
+    });
+    let left = checked.faults.iter();
+    let left: Vec<_> = left
+        .map(|fault| (&*fault.step, fault.hole.map(|hole| hole.missing)))
+        .collect();
+    assert_eq!(
+        left,
+        [("this", Some(5)), ("this", None), ("other", Some(1))]
+    );
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use e2e::writer::Account;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::checking::{Ask, window};
 use crate::support::query_path;
@@ -128,4 +128,20 @@ impl Samples {
     pub fn disputed(&self) -> usize {
         self.0.values().map(|series| series.disputed).sum()
     }
+}
+
+#[test]
+fn what_one_replica_has_alone_is_counted() {
+    let of = |replica: &str, times: &[i64]| {
+        let values = times.iter().map(|time| json!([time, "1"]));
+        let values: Vec<Value> = values.collect();
+        json!({"metric": {"series": "0", "replica": replica}, "values": values})
+    };
+    let result = [of("a", &[1, 2, 3, 4]), of("b", &[2, 5])];
+    let answer = json!({"status": "success", "data": {"result": result}});
+    let samples = Samples::parse(&answer.to_string()).unwrap();
+    assert_eq!(samples.kept_once_by("a", 0, 5000), 3);
+    assert_eq!(samples.kept_once_by("a", 1000, 3000), 1);
+    assert_eq!(samples.kept_once_by("b", 0, 5000), 1);
+    assert_eq!(samples.count(), (5, 1));
 }
