@@ -82,13 +82,13 @@ async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
     let cluster = Cluster::new("requests").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    let expected = || Expected {
+    let expected = Expected {
         again: 0,
         events: 1,
     };
-    converges(&cluster, &controller, "plain", json!({}), expected()).await;
+    converges(&cluster, &controller, "plain", json!({}), expected).await;
     let spec = json!({"queryFrontend": {"replicas": 2}, "replicas": 2});
-    converges(&cluster, &controller, "fronted", spec, expected()).await;
+    converges(&cluster, &controller, "fronted", spec, expected).await;
     controller.assert_quiet(&[]);
 }
 
@@ -112,6 +112,7 @@ async fn the_other_controllers_pass_as_seldom() {
 }
 
 /// What a new custom resource may take, besides a pass and a status each time that pods are counted.
+#[derive(Clone, Copy)]
 struct Expected {
     /// More passes, each for a status.
     again: usize,

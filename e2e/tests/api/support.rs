@@ -311,6 +311,18 @@ fn assert_within(planned: &Value, stored: &Value, path: &str) {
     }
 }
 
+/// Patches the status of a pod, of the one with this UID if it is given. A pod may go at any time, and another one of its name, which has another UID, may follow.
+pub async fn patch_pod(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>, status: &Value) {
+    let mut body = json!({"status": status});
+    if let Some(uid) = uid {
+        body["metadata"] = json!({"uid": uid});
+    }
+    let body = Patch::Merge(body);
+    let _ = pods
+        .patch_status(name, &PatchParams::default(), &body)
+        .await;
+}
+
 /// Waits for a number of passes.
 pub async fn has_passed(controller: &Controller, count: f64) {
     let look = async || {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{
-    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
-};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams, Preconditions};
 use kube::core::Request;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -17,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::LIMIT;
 use super::thanos::{Ingester, Router, Server, Thanos, hash};
+use crate::support::patch_pod;
 
 /// When pods are said to be ready that run for the first time, so that nobody waits for them.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
@@ -84,7 +83,7 @@ impl Kubelet {
     pub async fn break_down(&self, pod: &str) {
         self.hold(pod);
         let status = json!({"conditions": [condition("False", &Timestamp::now().to_string())]});
-        patch(&self.pods, pod, None, &status).await;
+        patch_pod(&self.pods, pod, None, &status).await;
     }
 
     /// Routers whose names start so go on with the hashrings that they have.
@@ -273,7 +272,7 @@ impl Node {
                 true => Timestamp::now().to_string(),
                 false => LONG_AGO.to_owned(),
             };
-            patch(
+            patch_pod(
                 &self.pods,
                 &name,
                 Some(&uid),
@@ -337,16 +336,4 @@ fn runs(pod: &DynamicObject, ip: &str, since: &str) -> Value {
 
 fn condition(status: &str, since: &str) -> Value {
     json!({"type": "Ready", "status": status, "lastTransitionTime": since})
-}
-
-/// A pod may go at any time, and another one of its name, which has another UID, may follow.
-async fn patch(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>, status: &Value) {
-    let mut body = json!({"status": status});
-    if let Some(uid) = uid {
-        body["metadata"] = json!({"uid": uid});
-    }
-    let body = Patch::Merge(body);
-    let _ = pods
-        .patch_status(name, &PatchParams::default(), &body)
-        .await;
 }

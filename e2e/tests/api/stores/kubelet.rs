@@ -7,9 +7,11 @@ use std::time::Duration;
 use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+
+use crate::support::patch_pod;
 
 /// Starts the pods of a namespace.
 pub struct Kubelet {
@@ -39,7 +41,7 @@ impl Kubelet {
     /// A pod is not ready any more, and held.
     pub async fn break_down(&self, pod: &str) {
         self.hold(pod);
-        patch(
+        patch_pod(
             &self.pods,
             pod,
             None,
@@ -116,7 +118,7 @@ async fn run(pods: Api<DynamicObject>, held: Arc<Mutex<BTreeSet<String>>>) {
             });
             let container = pod.data["spec"]["containers"][0]["name"].clone();
             let image = pod.data["spec"]["containers"][0]["image"].clone();
-            patch(
+            patch_pod(
                 &pods,
                 &name,
                 pod.metadata.uid.as_deref(),
@@ -140,20 +142,8 @@ fn condition(status: &str) -> Value {
     json!({"type": "Ready", "status": status, "lastTransitionTime": "2020-01-01T00:00:00Z"})
 }
 
-/// A pod may go at any time, and another one of its name, which has another UID, may follow.
-async fn patch(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>, status: &Value) {
-    let mut body = json!({"status": status});
-    if let Some(uid) = uid {
-        body["metadata"] = json!({"uid": uid});
-    }
-    let body = Patch::Merge(body);
-    let _ = pods
-        .patch_status(name, &PatchParams::default(), &body)
-        .await;
-}
-
 /// What the status of a pod says.
 pub async fn says(cluster: &Cluster, pod: &str, status: Value) {
     let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
-    patch(&pods, pod, None, &status).await;
+    patch_pod(&pods, pod, None, &status).await;
 }

@@ -60,15 +60,15 @@ pub struct Fault {
     pub into: Duration,
     /// What is wrong.
     pub what: String,
-    /// If samples are missing.
-    pub hole: Option<Hole>,
+    /// If it is the number of samples.
+    pub off: Option<Off>,
 }
 
-/// Samples that are missing.
+/// Another number of samples than there should be.
 #[derive(Clone, Copy, Debug)]
-pub struct Hole {
-    /// How many.
-    pub missing: usize,
+pub struct Off {
+    /// How many are missing; less than 0 if there are too many.
+    pub missing: i64,
     /// They are of after this time.
     pub after: i64,
     /// And until this one.
@@ -87,10 +87,11 @@ pub struct Checked {
 impl Checked {
     /// Takes holes of a step for none if they are not larger than what only a replica had that was
     /// away.
-    pub fn excuse(&mut self, step: &str, kept_once: impl Fn(Hole) -> usize) {
+    pub fn excuse(&mut self, step: &str, kept_once: impl Fn(Off) -> usize) {
         self.faults.retain(|fault| {
-            let hole = fault.hole.filter(|_| fault.step == step);
-            hole.is_none_or(|hole| hole.missing > kept_once(hole))
+            let hole = fault.off.filter(|off| off.missing > 0);
+            let hole = hole.filter(|_| fault.step == step);
+            hole.is_none_or(|hole| hole.missing > kept_once(hole) as i64)
         });
     }
 
@@ -189,24 +190,24 @@ async fn count_all_the_time(shared: Arc<Shared>) {
         let counted = count(&shared).await;
         let looked_into = shared.checked.lock().unwrap().faults.len() < LOOKED_INTO;
         let fault = match &counted {
-            Count::Fault(what, Some(found)) if looked_into => {
-                let more = look_into(&shared, found.after, found.until).await;
-                Some((format!("{what}; {more}"), found.hole()))
+            Count::Fault(what, Some(off)) if looked_into => {
+                let more = look_into(&shared, off.after, off.until).await;
+                Some((format!("{what}; {more}"), Some(*off)))
             }
-            Count::Fault(what, found) => Some((what.clone(), found.and_then(Found::hole))),
+            Count::Fault(what, off) => Some((what.clone(), *off)),
             Count::Nothing | Count::Right { .. } => None,
         };
         {
             let mut checked = shared.checked.lock().unwrap();
             checked.counted += usize::from(!matches!(counted, Count::Nothing));
             checked.warned += usize::from(matches!(counted, Count::Right { warned: true }));
-            checked.faults.extend(fault.map(|(what, hole)| {
+            checked.faults.extend(fault.map(|(what, off)| {
                 println!("{step}, {into:.1?} into it: {what}");
                 Fault {
                     step,
                     into,
                     what,
-                    hole,
+                    off,
                 }
             }));
         }
@@ -221,27 +222,7 @@ enum Count {
     Right {
         warned: bool,
     },
-    Fault(String, Option<Found>),
-}
-
-/// Another number of samples than there should be, after a time and until another.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    wanted: usize,
-    found: f64,
-    after: i64,
-    until: i64,
-}
-
-impl Found {
-    fn hole(self) -> Option<Hole> {
-        let missing = self.wanted.checked_sub(self.found as usize)?;
-        (missing > 0).then_some(Hole {
-            missing,
-            after: self.after,
-            until: self.until,
-        })
-    }
+    Fault(String, Option<Off>),
 }
 
 /// Counts once.
@@ -275,13 +256,12 @@ async fn count(shared: &Shared) -> Count {
         "{difference} of {wanted} until {time}, warnings: {:?}",
         answer.warnings
     );
-    let found = Found {
-        wanted,
-        found,
+    let off = Off {
+        missing: wanted as i64 - found as i64,
         after,
         until,
     };
-    Count::Fault(what, Some(found))
+    Count::Fault(what, Some(off))
 }
 
 /// How many samples were acknowledged after a time and until another.
@@ -344,11 +324,11 @@ pub async fn counted(
 
 #[test]
 fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
-    let fault = |step: &str, missing: Option<usize>| Fault {
+    let fault = |step: &str, missing: Option<i64>| Fault {
         step: step.to_owned(),
         into: Duration::ZERO,
         what: String::new(),
-        hole: missing.map(|missing| Hole {
+        off: missing.map(|missing| Off {
             missing,
             after: 1,
             until: 2,
@@ -357,6 +337,7 @@ fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
     let faults = [
         fault("this", Some(4)),
         fault("this", Some(5)),
+        fault("this", Some(-1)),
         fault("this", None),
         fault("other", Some(1)),
     ];
@@ -369,10 +350,15 @@ fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
     });
     let left = checked.faults.iter();
     let left: Vec<_> = left
-        .map(|fault| (&*fault.step, fault.hole.map(|hole| hole.missing)))
+        .map(|fault| (&*fault.step, fault.off.map(|off| off.missing)))
         .collect();
     assert_eq!(
         left,
-        [("this", Some(5)), ("this", None), ("other", Some(1))]
+        [
+            ("this", Some(5)),
+            ("this", Some(-1)),
+            ("this", None),
+            ("other", Some(1)),
+        ]
     );
 }
