@@ -10,6 +10,7 @@ quay.io/thanos/thanos:v$THANOS_VERSION|thanos|/bin/thanos|1001|/|
 quay.io/prometheus/prometheus:v$PROMETHEUS_VERSION|prometheus|/bin/prometheus|65534|/prometheus|promtool
 quay.io/prometheus/alertmanager:v$ALERTMANAGER_VERSION|alertmanager|/bin/alertmanager|65534|/alertmanager|
 quay.io/prometheus-operator/prometheus-operator:v$PROMETHEUS_OPERATOR_VERSION|operator|/bin/operator|65534|/|
+quay.io/prometheus-operator/prometheus-operator:v$NEWEST_PROMETHEUS_OPERATOR_VERSION|operator-newest|/bin/operator|65534|/|
 quay.io/prometheus-operator/prometheus-config-reloader:v$PROMETHEUS_OPERATOR_VERSION|prometheus-config-reloader|/bin/prometheus-config-reloader|65534|/|
 ghcr.io/versity/versitygw:v$VERSITYGW_VERSION|versitygw|/usr/local/bin/versitygw|0|/|
 "

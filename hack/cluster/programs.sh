@@ -13,6 +13,8 @@ PAUSE_VERSION=3.10
 THANOS_VERSION=0.42.4
 PROMETHEUS_VERSION=3.15.0
 PROMETHEUS_OPERATOR_VERSION=0.85.0
+# The newest that the module proxy serves, for tests of what changed in between.
+NEWEST_PROMETHEUS_OPERATOR_VERSION=0.93.1
 ALERTMANAGER_VERSION=0.28.1
 VERSITYGW_VERSION=1.8.0
 
@@ -42,6 +44,7 @@ coredns|coredns|github.com/coredns/coredns||
 versitygw|versitygw|github.com/versity/versitygw/cmd/versitygw|-X main.Version=v$VERSITYGW_VERSION|
 thanos|thanos|github.com/thanos-io/thanos/cmd/thanos|$common_version=$THANOS_VERSION|slicelabels,netgo
 operator|prometheus-operator|github.com/prometheus-operator/prometheus-operator/cmd/operator|$common_version=$PROMETHEUS_OPERATOR_VERSION|
+operator-newest|prometheus-operator-newest|github.com/prometheus-operator/prometheus-operator/cmd/operator|$common_version=$NEWEST_PROMETHEUS_OPERATOR_VERSION|
 prometheus-config-reloader|prometheus-operator|github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader|$common_version=$PROMETHEUS_OPERATOR_VERSION|
 alertmanager|alertmanager|github.com/prometheus/alertmanager/cmd/alertmanager|$common_version=$ALERTMANAGER_VERSION|
 prometheus|prometheus|github.com/prometheus/prometheus/cmd/prometheus|$common_version=$PROMETHEUS_VERSION|

@@ -133,6 +133,9 @@ pub struct Gauge<S> {
     pub value: fn(&S) -> Option<i64>,
 }
 
+/// Work that takes long, and how its result gets into the views.
+pub type Work<V> = Box<dyn FnOnce() -> Box<dyn FnOnce(&mut V) + Send> + Send>;
+
 /// One controller.
 pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
@@ -196,6 +199,15 @@ pub trait Component: Send + Sync + Sized + 'static {
     fn is_incomplete(_: &Self::Observed) -> bool {
         false
     }
+    /// Work that takes long and whose result `seen` lacks. It is done on another thread, so that watches
+    /// and the lease go on, and then the views are read again. Nothing is planned before.
+    fn work(_: &Self::Observed) -> Option<Work<Self::Views>> {
+        None
+    }
+    /// Keeps in the views what the next reconcile of a custom resource needs of this one.
+    fn remember(_: &mut Self::Views, _: &Self::Resource, _: &Self::Observed) {}
+    /// Drops what was kept of a custom resource that is deleted.
+    fn forget(_: &mut Self::Views, _uid: &str) {}
     /// What must be known of the permissions of others. Only the status may depend on the answers.
     fn questions(_: &Self::Observed) -> Vec<Question> {
         Vec::new()
@@ -248,6 +260,22 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// `REFRESH` is set, which makes the kubelet refresh the files at once, not within 90 s.
     fn pods_mounting(&self, _: &Self::Views, _: &Self::Resource, _: &ObjectKey) -> Vec<String> {
         Vec::new()
+    }
+}
+
+/// Observes once all work is done, on the thread of the caller.
+pub fn observe_whole<C: Component>(
+    component: &C,
+    views: &mut C::Views,
+    cluster: Cluster<'_>,
+    it: &Arc<C::Resource>,
+) -> C::Observed {
+    loop {
+        let seen = component.observe(views, cluster, it);
+        match C::work(&seen) {
+            Some(work) => work()(views),
+            None => return seen,
+        }
     }
 }
 

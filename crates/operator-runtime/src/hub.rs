@@ -100,6 +100,8 @@ pub struct Hub<C: Component> {
     pub(crate) detected: watch::Receiver<Caps>,
     /// Notified by whoever meets a 403 or a missing kind.
     pub(crate) doubt: Arc<Notify>,
+    /// Held while work is done on another thread: custom resources often need the same.
+    pub(crate) working: tokio::sync::Mutex<()>,
 }
 
 impl<C: Component> Hub<C> {
@@ -128,6 +130,7 @@ impl<C: Component> Hub<C> {
             lists: watch::Sender::new(0),
             detected,
             doubt,
+            working: tokio::sync::Mutex::default(),
         }
     }
 
@@ -303,7 +306,12 @@ impl<C: Component> Hub<C> {
 
     /// Forgets a custom resource. Its children go by garbage collection.
     pub(crate) fn forget_resource(&self, it: Guarded<C>) {
-        self.state().written.remove(&owner(&it));
+        {
+            let mut state = self.state();
+            let owner = owner(&it);
+            state.written.remove(&owner);
+            C::forget(&mut state.views, &owner.uid);
+        }
         lock(&self.writer).apply_watcher_event(&Event::Delete(it));
     }
 

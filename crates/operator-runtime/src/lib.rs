@@ -37,7 +37,8 @@ pub mod view;
 
 pub use access::{Access, Question};
 pub use component::{
-    Cluster, Complaint, Component, Gauge, News, Outcome, OwnedKind, Told, Verdict,
+    Cluster, Complaint, Component, Gauge, News, Outcome, OwnedKind, Told, Verdict, Work,
+    observe_whole,
 };
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;

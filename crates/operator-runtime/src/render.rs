@@ -11,7 +11,7 @@ use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 
 use crate::access::Access;
-use crate::component::{Cluster, Component, Outcome, Verdict};
+use crate::component::{Cluster, Component, Outcome, Verdict, observe_whole};
 use crate::inquiry::Answers;
 
 /// Flags of `render`.
@@ -92,7 +92,7 @@ pub fn render_objects<C: Component>(
         }
         let it: C::Resource = serde_json::from_value(object.clone())
             .with_context(|| format!("{kind} {}", object["metadata"]["name"]))?;
-        render_one(component, &views, caps, Arc::new(it), &mut text)?;
+        render_one(component, &mut views, caps, Arc::new(it), &mut text)?;
     }
     anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) among the files");
     Ok(text)
@@ -100,7 +100,7 @@ pub fn render_objects<C: Component>(
 
 fn render_one<C: Component>(
     component: &C,
-    views: &C::Views,
+    views: &mut C::Views,
     caps: Caps,
     it: Arc<C::Resource>,
     text: &mut String,
@@ -112,7 +112,7 @@ fn render_one<C: Component>(
         answers: &answers,
         now: Timestamp::now(),
     };
-    let seen = component.observe(views, cluster, &it);
+    let seen = observe_whole(component, views, cluster, &it);
     let mut documents = Vec::new();
     let verdict = match component.plan(&seen) {
         Ok(plan) => {

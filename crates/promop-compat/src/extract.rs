@@ -9,6 +9,7 @@
 
 mod alerting;
 mod core;
+mod generated;
 mod json;
 mod metadata;
 mod monitoring;
@@ -25,6 +26,7 @@ use serde_json::Value;
 
 pub use self::alerting::{AlertmanagerSpec, RuleObject, ThanosRulerSpec};
 pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
+pub use generated::{GeneratedRulesObject, RejectionEvent};
 pub use metadata::{Metadata, OwnerRef};
 pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
 pub use policy::PolicySpec;

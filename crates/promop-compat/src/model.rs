@@ -9,7 +9,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::digest::LabelDigest;
 
-pub use alerting::{AlertmanagerFacts, RuleFacts, ThanosRulerFacts};
+pub use alerting::{
+    AlertmanagerFacts, GeneratedRulesFacts, RejectionFacts, RuleFacts, RuleName, RuleNames,
+    ThanosRulerFacts,
+};
 
 /// Label and annotation maps.
 pub type Labels = BTreeMap<String, String>;

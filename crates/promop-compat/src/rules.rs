@@ -8,7 +8,7 @@ use crate::model::{Key, RuleFacts};
 use crate::namespaces::Namespaces;
 use crate::selection::{self, Selected, Selectors};
 
-pub use overlap::{Evaluated, Evaluators, Unknown, prometheus_affects, ruler_affects};
+pub use overlap::{Evaluator, Evaluators, Overlap, prometheus_affects, ruler_affects};
 
 /// The rules that `selectors` select, as Prometheus Operator selects them for a Prometheus or a
 /// ThanosRuler.

@@ -12,14 +12,15 @@ use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
 use promop_compat::caps::Kind;
 use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
-    Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts, ThanosRulerFacts,
+    GeneratedRulesFacts, Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts, RuleName,
+    RuleNames, ThanosRulerFacts,
 };
 use promop_compat::namespaces::Namespaces;
-use promop_compat::rules::{Evaluated, Evaluators, Unknown, affects, select as select_rules};
+use promop_compat::rules::{Evaluators, affects, select as select_rules};
 use promop_compat::selection::{Selectors, Unusable};
-use proptest::collection::btree_set;
+use proptest::collection::{btree_set, vec};
 use proptest::option::weighted;
-use proptest::prelude::{Strategy, any};
+use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
 
 const CASES: u32 = 10_000;
@@ -230,8 +231,44 @@ fn ruler() -> impl Strategy<Value = ThanosRulerFacts> {
     })
 }
 
+/// ConfigMaps of some evaluators, each with the file of some rules.
+fn generated() -> impl Strategy<Value = BTreeMap<Key, GeneratedRulesFacts>> {
+    let owner = select(vec![
+        (Kind::Prometheus, "p1"),
+        (Kind::Prometheus, "p2"),
+        (Kind::ThanosRuler, "t1"),
+    ]);
+    let place = select(NAMESPACES.to_vec());
+    // Of which rule; whether the file name has a uid, which is empty here; which alerts.
+    let rule = (select(NAMESPACES.to_vec()), select(vec!["r1", "r2", "r3"]));
+    let file = (rule, any::<bool>(), btree_set(0..3_usize, 0..3));
+    let map = (owner, place, vec(file, 0..6), weighted(0.95, Just(())));
+    vec(map, 0..6).prop_map(|maps| {
+        let map =
+            |(i, ((kind, name), place, files, owned)): (usize, (_, _, Vec<_>, Option<()>))| {
+                let file = |(rule, has_uid, alerts): ((&str, &str), bool, BTreeSet<usize>)| {
+                    let uid = if has_uid { "-" } else { "" };
+                    let alerts = alerts.iter().map(|i| RuleName::Alert(ALERTS[*i]));
+                    (
+                        format!("{}-{}{uid}.yaml", rule.0, rule.1),
+                        RuleNames::of(alerts),
+                    )
+                };
+                let files = files.into_iter().map(file);
+                let facts = GeneratedRulesFacts {
+                    evaluator: owned.map(|()| (kind, Key::new(place, name))),
+                    files: files.collect(),
+                };
+                (Key::new(place, format!("map-{i}")), facts)
+            };
+        maps.into_iter().enumerate().map(map).collect()
+    })
+}
+
+const ALERTS: [&str; 3] = ["A", "B", "C"];
+
 #[test]
-fn rules_are_evaluated_by_whom_they_are_selected() {
+fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
     let counts = Cell::new([0; 6]);
     let evaluators = (
         weighted(0.9, keyed(&["p1", "p2"], prometheus(), 0..4)),
@@ -239,65 +276,91 @@ fn rules_are_evaluated_by_whom_they_are_selected() {
     );
     generate::runner(CASES)
         .run(
-            &(rules(), known(), evaluators),
-            |(rules, known, (prometheuses, rulers))| {
+            &(rules(), known(), evaluators, generated()),
+            |(rules, known, (prometheuses, rulers), generated)| {
                 let known = known.get();
-                let mut all = Evaluators::of(prometheuses.as_ref(), rulers.as_ref(), known);
+                let mut all =
+                    Evaluators::of(prometheuses.as_ref(), rulers.as_ref(), &generated, known);
                 // In any order: backwards is no worse than forwards.
                 for (key, facts) in rules.iter().chain(rules.iter().rev()) {
-                    let mut sure = Vec::new();
-                    let mut perhaps = Vec::new();
+                    let runs = |kind, at: &Key| match kind {
+                        Kind::Prometheus => prometheuses.as_ref().is_none_or(|all| {
+                            all.get(at).is_some_and(|p| p.replicas * p.shards > 0)
+                        }),
+                        _ => rulers.as_ref().is_none_or(|all| {
+                            all.get(at)
+                                .is_some_and(|r| r.replicas > 0 && r.has_queriers)
+                        }),
+                    };
+                    let mut evaluating = BTreeSet::new();
+                    let mut alerts = BTreeSet::new();
+                    for map in generated.values() {
+                        let Some((kind, at)) = &map.evaluator else {
+                            continue;
+                        };
+                        for (file, names) in &map.files {
+                            let stem = format!("{}-{}", key.namespace, key.name);
+                            let is_it =
+                                *file == format!("{stem}.yaml") || *file == format!("{stem}-.yaml");
+                            if is_it && runs(*kind, at) {
+                                evaluating.insert((*kind, at.clone()));
+                                let has = |alert: &&&str| names.contains(RuleName::Alert(alert));
+                                alerts.extend(ALERTS.iter().filter(has));
+                            }
+                        }
+                    }
+                    let mut sure = BTreeSet::new();
+                    let mut perhaps = false;
                     let mut hold = |kind, holder: &Key, pair: Pair| {
+                        let at = (kind, holder.clone());
+                        if evaluating.contains(&at) || !runs(kind, holder) {
+                            return;
+                        }
                         let holding = self::holder(&holder.namespace, &pair);
                         match answer(&known, &holding, &key.namespace, &facts.labels) {
-                            Answer::Selected => sure.push((kind, holder.clone())),
-                            Answer::CannotBeTold => perhaps.push((kind, holder.clone())),
+                            Answer::Selected => _ = sure.insert(at),
+                            Answer::CannotBeTold => perhaps = true,
                             Answer::NotSelected => {}
                         }
                     };
                     for (holder, facts) in prometheuses.iter().flatten() {
-                        if facts.replicas * facts.shards > 0 {
-                            let selectors = (&facts.rule_selector, &facts.rule_namespace_selector);
-                            let pair = (selectors.0.clone(), selectors.1.clone());
-                            hold(Kind::Prometheus, holder, pair);
-                        }
+                        let pair = (
+                            facts.rule_selector.clone(),
+                            facts.rule_namespace_selector.clone(),
+                        );
+                        hold(Kind::Prometheus, holder, pair);
                     }
                     for (holder, facts) in rulers.iter().flatten() {
-                        if facts.replicas > 0 && facts.has_queriers {
-                            let selectors = (&facts.rule_selector, &facts.rule_namespace_selector);
-                            let pair = (selectors.0.clone(), selectors.1.clone());
-                            hold(Kind::ThanosRuler, holder, pair);
-                        }
+                        let pair = (
+                            facts.rule_selector.clone(),
+                            facts.rule_namespace_selector.clone(),
+                        );
+                        hold(Kind::ThanosRuler, holder, pair);
                     }
-                    sure.sort();
                     let found = all.of_rule(key, facts);
-                    let which = match found {
-                        Evaluated::By(by) => {
-                            let by: Vec<_> =
-                                by.into_iter().map(|(k, key)| (k, key.clone())).collect();
-                            assert_eq!(by, sure);
-                            usize::from(by.len() > 1)
-                        }
-                        Evaluated::Nowhere => {
-                            assert_eq!((sure, perhaps), (Vec::new(), Vec::new()));
-                            assert!(prometheuses.is_some() && rulers.is_some());
-                            2
-                        }
-                        Evaluated::Unknown(Unknown::Namespaces(kind, key)) => {
-                            assert_eq!(sure, []);
-                            assert_eq!(perhaps.first(), Some(&(kind, key.clone())));
-                            3
-                        }
-                        Evaluated::Unknown(Unknown::Kind(kind)) => {
-                            assert_eq!((sure, perhaps), (Vec::new(), Vec::new()));
-                            let missing = match prometheuses {
-                                None => Kind::Prometheus,
-                                Some(_) => Kind::ThanosRuler,
-                            };
-                            assert_eq!(kind, missing);
-                            assert!(prometheuses.is_none() || rulers.is_none());
-                            4 + usize::from(kind == Kind::ThanosRuler)
-                        }
+                    let owned = |all: Vec<(Kind, &Key)>| -> Vec<(Kind, Key)> {
+                        all.into_iter()
+                            .map(|(kind, key)| (kind, key.clone()))
+                            .collect()
+                    };
+                    let found_alerts = ALERTS
+                        .iter()
+                        .filter(|a| found.rules.contains(RuleName::Alert(a)));
+                    assert_eq!(found_alerts.collect::<BTreeSet<_>>(), alerts);
+                    assert_eq!(found.may_be_selected, perhaps);
+                    assert_eq!(
+                        owned(found.selected_by),
+                        sure.iter().cloned().collect::<Vec<_>>()
+                    );
+                    let by = owned(found.evaluated_by);
+                    assert_eq!(by, evaluating.iter().cloned().collect::<Vec<_>>());
+                    let which = match (by.len(), sure.len(), perhaps) {
+                        (0, 0, false) => 0,
+                        (0, 0, true) => 1,
+                        (0, ..) => 2,
+                        (1, 0, _) => 3,
+                        (1, ..) => 4,
+                        _ => 5,
                     };
                     count(&counts, which);
                 }

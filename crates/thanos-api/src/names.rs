@@ -338,6 +338,9 @@ api_strings! {
         Refused = "Refused",
         /// `RulesAccepted`: every selected rule is mounted.
         Accepted = "Accepted",
+        /// `RulesAccepted`: every selected rule is mounted and active, since the ConfigMaps may not be read that
+        /// say which of them another evaluator has.
+        OverlapUnknown = "OverlapUnknown",
         /// `RulesAccepted`: some groups are not mounted; `status.rejectedRules` says why.
         SomeRejected = "SomeRejected",
         /// `RulesAccepted`: no rule is selected.
@@ -382,6 +385,8 @@ api_strings! {
         Hashring = "Hashring",
         /// On a PrometheusRule: a group of it is not mounted.
         RuleRejected = "RuleRejected",
+        /// On a PrometheusRule: a Prometheus selects it and does not evaluate it, so its rules are active here.
+        NotEvaluatedElsewhere = "NotEvaluatedElsewhere",
     }
 }
 

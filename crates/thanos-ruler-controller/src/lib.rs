@@ -18,6 +18,7 @@ pub mod views;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -28,7 +29,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::{
     Cluster, Complaint, Component, Gauge, Inquiry, Invalid, ObjectKey, Outcome, OwnedKind, Plan,
-    Question, Related, Told,
+    Question, Related, Told, Work,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
@@ -40,9 +41,8 @@ use thanos_controller::views::{is_of, of};
 
 pub use crate::observe::Report;
 use crate::observed::Observed;
-use crate::rules::quarantine::Quarantines;
-use crate::rules::source::Memory;
-use crate::views::Views;
+use crate::rules::source::treat;
+use crate::views::{RulerMemory, Views};
 
 /// Name of the controller: its field manager, and the value of the label by which it finds its
 /// objects.
@@ -68,8 +68,6 @@ pub struct RulerController {
     settings: RulerSettings,
     operator_gate: bool,
     watched: Option<BTreeSet<String>>,
-    memory: Memory,
-    quarantines: Quarantines,
 }
 
 /// What a pass observed: what the plan is made of, and what the status tells.
@@ -78,6 +76,8 @@ pub struct Seen {
     pub observed: Observed,
     /// For the status.
     pub report: Report,
+    /// For the next reconcile.
+    pub memory: RulerMemory,
 }
 
 impl RulerController {
@@ -90,8 +90,6 @@ impl RulerController {
             settings,
             operator_gate,
             watched,
-            memory: Memory::default(),
-            quarantines: Quarantines::default(),
         }
     }
 }
@@ -159,6 +157,36 @@ impl Component for RulerController {
 
     fn is_incomplete(seen: &Seen) -> bool {
         seen.report.incomplete
+    }
+
+    fn work(seen: &Seen) -> Option<Work<Views>> {
+        let unjudged = &seen.report.rules.unjudged;
+        if unjudged.is_empty() {
+            return None;
+        }
+        let unjudged = unjudged.clone();
+        Some(Box::new(move || {
+            let judged = unjudged.into_iter().map(|(key, source)| {
+                let outcome = treat(&source);
+                (key, source, outcome)
+            });
+            let judged: Vec<_> = judged.collect();
+            Box::new(move |views: &mut Views| views.outcomes.keep(judged))
+        }))
+    }
+
+    fn remember(views: &mut Views, it: &ThanosRuler, seen: &Seen) {
+        let uid = it.metadata.uid.clone().unwrap_or_default();
+        views.memories.insert(uid, seen.memory.clone());
+        views.outcomes.tidy();
+    }
+
+    fn forget(views: &mut Views, uid: &str) {
+        views.memories.remove(uid);
+    }
+
+    fn again(seen: &Seen) -> Option<Duration> {
+        seen.report.requeue_after
     }
 
     fn inquiries(seen: &Seen) -> Vec<Inquiry> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use operator_runtime::{Cluster, Inquiry, Invalid, Monitored, Monitoring, View};
@@ -30,8 +30,9 @@ use crate::request::Request;
 use crate::rules::collect::{Collected, World, collect};
 use crate::rules::loaded;
 use crate::rules::quarantine::Quarantine;
+use crate::rules::waiting::Decisions;
 use crate::secrets;
-use crate::views::Views;
+use crate::views::{RulerMemory, Views};
 use crate::{RulerController, Seen};
 
 /// What a user can do about volumes.
@@ -47,6 +48,10 @@ pub struct Report {
     pub gates: Vec<(Kind, Gate)>,
     /// The rules.
     pub rules: Collected,
+    /// Why Prometheus Operator rejects PrometheusRules, by UID, as its Events say.
+    pub rejections: BTreeMap<String, String>,
+    /// Whether it cannot be known who else evaluates rules: ConfigMaps may not be read.
+    pub overlap_unknown: bool,
     /// What rulers refuse, or may, to be remembered.
     pub quarantined: Vec<QuarantinedRules>,
     /// Whether rulers have loaded them.
@@ -71,6 +76,8 @@ pub struct Report {
     pub monitored: Monitored,
     /// What must be asked of pods.
     pub inquiries: Vec<Inquiry>,
+    /// When something changes for the time alone.
+    pub requeue_after: Option<Duration>,
     /// What of the spec is no address.
     pub invalid: Option<Invalid>,
 }
@@ -114,24 +121,40 @@ pub(crate) fn observe(
         .collect();
 
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
-    let mut quarantine = controller.quarantines.take(ruler, &image);
+    let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
+    let memory = views.memories.get(uid);
+    let mut quarantine = match memory {
+        Some(memory) => memory.quarantine.clone(),
+        None => {
+            let status = ruler.status.iter().flat_map(|s| &s.quarantined);
+            Quarantine::new(&image, status.cloned())
+        }
+    };
+    let before = memory.and_then(|memory| memory.waiting.as_ref());
     let look = |quarantine: &Quarantine| {
+        let decisions = Decisions::new(before, cluster.now);
         rules(
-            controller, views, ruler, &request, namespaces, &gate, quarantine,
+            controller, views, ruler, &request, namespaces, &gate, quarantine, decisions,
         )
     };
     let mut rules = look(&quarantine);
-    if rules.rules.is_some() {
+    if rules.rules.is_some() && rules.unjudged.is_empty() {
         let expected = rules.expected.digest();
         let said = loaded::said(&pods, cluster.answers, &expected);
         let content = (&rules.mounted, &rules.left_out);
-        if quarantine.learn(Instant::now(), &image, content, &said) {
+        if quarantine.learn(cluster.now, &image, content, &said) {
             rules = look(&quarantine);
         }
     }
     let quarantined = quarantine.known().collect();
-    controller.quarantines.put(ruler, quarantine);
-    controller.memory.tidy();
+    let memory = RulerMemory {
+        quarantine,
+        // What is not known now is not forgotten.
+        waiting: match rules.rules.is_some() {
+            true => Some(rules.waiting.clone()),
+            false => before.cloned(),
+        },
+    };
     let alertmanagers = request
         .alertmanagers()
         .filter(|_| !is_disabled(gate(Kind::Alertmanager)));
@@ -162,12 +185,13 @@ pub(crate) fn observe(
         access: cluster.access,
     };
     let rules_gate = gate(Kind::PrometheusRule);
+    let is_known = rules.rules.is_some() && rules.files.is_some();
     let rules_stand = stands(&views.rules) || are_missing(views, ruler, rules_gate);
     let report = Report {
         incomplete: rules.incomplete && !views.rules.is_frozen(),
         frozen: rules_stand && !is_disabled(rules_gate)
             || alertmanagers.is_some() && (stands(&views.alertmanagers) || unknown),
-        loaded: health::loaded(&pods, cluster.answers, &expected, rules.rules.is_some()),
+        loaded: health::loaded(&pods, cluster.answers, &expected, is_known),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
@@ -190,6 +214,21 @@ pub(crate) fn observe(
         alertmanagers,
         gates,
         invalid,
+        rejections: {
+            let all = views.rejections.items().values();
+            let is_missed = |rule: &str| rules.missed.iter().any(|missed| missed.uid == rule);
+            let missed = all.filter(|rejection| is_missed(&rejection.rule));
+            missed
+                .map(|rejection| (rejection.rule.clone(), rejection.message.clone()))
+                .collect()
+        },
+        overlap_unknown: views.generated.readable().is_none()
+            && [Kind::Prometheus, Kind::ThanosRuler]
+                .into_iter()
+                .any(|kind| matches!(gate(kind), Gate::Enabled | Gate::Forbidden)),
+        requeue_after: rules
+            .waiting_ends
+            .map(|ends| Duration::try_from(ends.duration_since(cluster.now)).unwrap_or_default()),
         rules,
         quarantined,
     };
@@ -234,7 +273,11 @@ pub(crate) fn observe(
         volumes,
         ruler: ruler.clone(),
     };
-    Seen { observed, report }
+    Seen {
+        observed,
+        report,
+        memory,
+    }
 }
 
 fn rules(
@@ -245,6 +288,7 @@ fn rules(
     namespaces: Namespaces<'_>,
     gate: &impl Fn(Kind) -> Gate,
     quarantine: &Quarantine,
+    decisions: Decisions<'_>,
 ) -> Collected {
     let nothing = BTreeMap::new();
     let rules = match gate(Kind::PrometheusRule) {
@@ -265,17 +309,22 @@ fn rules(
         Gate::CrdsAbsent if views.rulers.is_frozen() => Some(&no_rulers),
         _ => Some(views.rulers.items()),
     };
-    let evaluators = Evaluators::of(prometheuses, rulers, namespaces);
+    let generated = views.generated.items();
+    let evaluators = Evaluators::of(prometheuses, rulers, generated, namespaces);
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let args = ruler.spec.additional.additional_args.iter().flatten();
     let dialect = Dialect::of_version(tag(&image)).with_arguments(args.map(String::as_str));
     let world = World {
         rules,
-        files: of(&views.files, request.namespace).collect(),
+        files: views
+            .files
+            .readable()
+            .map(|_| of(&views.files, request.namespace).collect()),
         evaluators,
+        decisions,
         namespaces,
         dialect,
-        memory: &controller.memory,
+        outcomes: &views.outcomes,
         quarantine,
     };
     let mut all = collect(request, world);

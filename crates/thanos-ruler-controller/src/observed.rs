@@ -26,8 +26,8 @@ pub struct Observed {
     /// The rule files of PrometheusRules; `None` if nobody knows all of them, and those that are
     /// mounted stay.
     pub rules: Option<Packed>,
-    /// The rule files of ConfigMaps.
-    pub files: Packed,
+    /// The rule files of ConfigMaps; `None` if these may not be read, and those that are mounted stay.
+    pub files: Option<Packed>,
     /// The queriers.
     pub queriers: Queriers,
     /// The Alertmanagers; `None` if nobody knows all of them, and those that are told stay.

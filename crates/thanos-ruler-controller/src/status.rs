@@ -11,7 +11,7 @@ use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
     AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED,
-    MAX_SKIPPED, RuleMode, SkippedStatus, ThanosRulerStatus,
+    MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -112,6 +112,10 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             true => previous.overlaps_total,
             false => Some(count(rules.overlaps.len())),
         },
+        not_evaluated_elsewhere: match unknown {
+            true => previous.not_evaluated_elsewhere.clone(),
+            false => missed(seen, previous),
+        },
         alertmanagers: match told {
             None => previous.alertmanagers.clone(),
             Some(told) => told
@@ -132,6 +136,29 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         ruler_status: pods.map(status::stateful_set),
         applied_hash: outcome.applied_hash.clone(),
     }
+}
+
+/// The PrometheusRules that others select and do not evaluate. Events expire, so what one said stays.
+fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
+    let all = seen.report.rules.missed.iter().take(MAX_OVERLAPS);
+    all.map(|missed| {
+        let status = &missed.status;
+        let mut before = previous.not_evaluated_elsewhere.iter();
+        let before = before.find(|it| {
+            it.prometheus_rule == status.prometheus_rule
+                && it.selected_by == status.selected_by
+                && it.message.starts_with(&status.message)
+        });
+        match (seen.report.rejections.get(&missed.uid), before) {
+            (Some(why), _) => MissedRule {
+                message: format!("{}. Prometheus Operator reports: {why}", status.message),
+                ..status.clone()
+            },
+            (None, Some(before)) => before.clone(),
+            (None, None) => status.clone(),
+        }
+    })
+    .collect()
 }
 
 /// What was applied apart from what cannot be changed, which the user should hear of.
@@ -185,12 +212,14 @@ fn accepted(seen: &Seen) -> Answer {
     if counts.prometheus_rules + counts.config_maps == 0 {
         return nothing_selected(&rules.nearest);
     }
-    if let Some((count, why)) = &rules.unknown {
+    if seen.report.overlap_unknown {
         let message = format!(
-            "{} rules; {count} PrometheusRules may be evaluated elsewhere as well: {why}",
+            "{} rules, all of them active: ConfigMaps may not be read, so rules that a Prometheus \
+             evaluates as well are sent twice. Permit the controller to list and watch configmaps, as \
+             its ClusterRole does",
             counts.evaluated
         );
-        return (Some(true), Reason::Accepted, message);
+        return (Some(true), Reason::OverlapUnknown, message);
     }
     let mode = seen.observed.ruler.spec.mode.unwrap_or_default();
     let message = match counts.shadowed + counts.left_out {
@@ -411,29 +440,51 @@ pub fn complaints(
         .rejected_rules
         .iter()
         .filter(|rejected| !previous.rejected_rules.contains(rejected));
-    new.filter_map(|rejected| {
+    let rejected = new.filter_map(|rejected| {
         let (key, uid) = seen.report.rules.refused.get(&rejected.subject)?;
-        let resource = Kind::PrometheusRule.api_resource();
         let place = match (rejected.group.as_str(), rejected.rule.as_str()) {
             ("", _) => String::new(),
             (group, "") => format!("group {group}: "),
             (group, rule) => format!("group {group}, rule {rule}: "),
         };
         Some(Complaint {
-            about: ObjectReference {
-                api_version: Some(resource.api_version),
-                kind: Some(resource.kind),
-                namespace: Some(key.namespace.clone()),
-                name: Some(key.name.clone()),
-                uid: Some(uid.clone()),
-                ..Default::default()
-            },
+            about: prometheus_rule(key, uid),
             reason: EventReason::RuleRejected.as_str(),
             action: format!("Mount/{}/{}", rejected.group, rejected.rule),
             note: format!("{by} does not evaluate it: {place}{}", rejected.message),
         })
-    })
-    .collect()
+    });
+    let is_new = |missed: &MissedRule| {
+        let mut before = previous.not_evaluated_elsewhere.iter();
+        !before.any(|it| it.prometheus_rule == missed.prometheus_rule)
+    };
+    let new = next.not_evaluated_elsewhere.iter().filter(|it| is_new(it));
+    let missed = new.filter_map(|missed| {
+        let mut all = seen.report.rules.missed.iter();
+        let found = all.find(|it| it.status.prometheus_rule == missed.prometheus_rule)?;
+        Some(Complaint {
+            about: prometheus_rule(&found.key, &found.uid),
+            reason: EventReason::NotEvaluatedElsewhere.as_str(),
+            action: "Evaluate".to_owned(),
+            note: format!(
+                "{} selects it, but {}: by {by}",
+                missed.selected_by, missed.message
+            ),
+        })
+    });
+    rejected.chain(missed).collect()
+}
+
+fn prometheus_rule(key: &Key, uid: &str) -> ObjectReference {
+    let resource = Kind::PrometheusRule.api_resource();
+    ObjectReference {
+        api_version: Some(resource.api_version),
+        kind: Some(resource.kind),
+        namespace: Some(key.namespace.clone()),
+        name: Some(key.name.clone()),
+        uid: Some(uid.to_owned()),
+        ..Default::default()
+    }
 }
 
 /// The numbers that are metrics.

@@ -1,5 +1,7 @@
 //! What a ThanosRuler depends on, and which change concerns which ThanosRuler.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
@@ -11,12 +13,12 @@ use kube::core::ApiResource;
 use operator_runtime::{Held, Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    AlertmanagerSpec, NamespaceSpec, PolicySpec, PrometheusSpec, RuleObject, ServiceSpec,
-    ThanosRulerSpec, Thin,
+    AlertmanagerSpec, GeneratedRulesObject, NamespaceSpec, PolicySpec, PrometheusSpec,
+    RejectionEvent, RuleObject, ServiceSpec, ThanosRulerSpec, Thin,
 };
 use promop_compat::model::{
-    AlertmanagerFacts, Key, NamespaceFacts, PrometheusFacts, RuleFacts, ServiceFacts,
-    ThanosRulerFacts,
+    AlertmanagerFacts, GeneratedRulesFacts, Key, NamespaceFacts, PrometheusFacts, RejectionFacts,
+    RuleFacts, ServiceFacts, ThanosRulerFacts,
 };
 use promop_compat::namespaces::Namespaces;
 use promop_compat::policy::PolicyFacts;
@@ -32,6 +34,9 @@ use thanos_workload::{integration, query_api, remote_write};
 use crate::RulerController;
 use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
 use crate::request::Request;
+use crate::rules::quarantine::Quarantine;
+use crate::rules::source::Outcomes;
+use crate::rules::waiting::Waiting;
 use crate::secrets;
 
 /// Pods, StatefulSets and claims of rulers carry these labels.
@@ -40,6 +45,12 @@ const RULERS: &str =
 
 /// ConfigMaps with rule files carry this label.
 const RULE_FILES: &str = "operator.thanos.io/prometheus-rule=true";
+
+/// ConfigMaps that Prometheus Operator generates carry this label, in all of its versions.
+const GENERATED: &str = "managed-by=prometheus-operator";
+
+/// Fields of the Events by which Prometheus Operator rejects PrometheusRules.
+const REJECTIONS: &str = "involvedObject.kind=PrometheusRule,reason=InvalidConfiguration";
 
 /// Services that rulers ask or write to carry this label.
 const THANOS: &str = "app.kubernetes.io/part-of=thanos";
@@ -51,6 +62,10 @@ pub struct Views {
     pub rules: View<RuleFacts>,
     /// ConfigMaps with rule files.
     pub files: View<RuleFileFacts>,
+    /// ConfigMaps with the rule files that Prometheus Operator generates.
+    pub generated: View<GeneratedRulesFacts>,
+    /// Events about PrometheusRules that Prometheus Operator rejects.
+    pub rejections: View<RejectionFacts>,
     /// Prometheus resources.
     pub prometheuses: View<PrometheusFacts>,
     /// ThanosRulers of Prometheus Operator.
@@ -77,6 +92,20 @@ pub struct Views {
     pub policies: View<PolicyFacts>,
     /// Namespaces.
     pub namespaces: View<NamespaceFacts>,
+    /// What became of rules when they were judged.
+    pub outcomes: Outcomes,
+    /// What one reconcile of a ThanosRuler leaves to the next, by the UID of the ThanosRuler.
+    pub memories: BTreeMap<String, RulerMemory>,
+}
+
+/// What one reconcile of a ThanosRuler leaves to the next.
+#[derive(Clone, Debug)]
+pub struct RulerMemory {
+    /// What is tried with rules that rulers refuse.
+    pub quarantine: Quarantine,
+    /// What was decided on PrometheusRules that others may evaluate; `None` while
+    /// PrometheusRules were never known.
+    pub waiting: Option<Waiting>,
 }
 
 impl Views {
@@ -173,6 +202,19 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(RULE_FILES)
+        .dispensable()
+        .paced(Pace::Heap),
+        Related::new::<GeneratedRulesObject>(
+            ApiResource::erase::<ConfigMap>(&()),
+            Spec {
+                view: |v: &Views| &v.generated,
+                view_mut: |v: &mut Views| &mut v.generated,
+                affects: |_, ruler, _, _, _| Request::of(ruler).reads_prometheus_operator(),
+            },
+        )
+        .labelled(GENERATED)
+        .dispensable()
+        // Prometheus Operator before 0.86 deletes all of them and creates them anew.
         .paced(Pace::Heap),
         Related::new::<Thin<ServiceSpec>>(
             ApiResource::erase::<Service>(&()),
@@ -253,6 +295,17 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
             },
         )
         .fields(MOUNTS),
+        Related::new::<RejectionEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                view: |v: &Views| &v.rejections,
+                view_mut: |v: &mut Views| &mut v.rejections,
+                // The rule files say what is evaluated; this says only why.
+                affects: |_, _, _, _, _| false,
+            },
+        )
+        .fields(REJECTIONS)
+        .dispensable(),
         Related::new::<ClaimObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {

@@ -105,16 +105,6 @@ impl Dialect {
         }
     }
 
-    /// The same version with nothing switched on.
-    #[must_use]
-    pub fn without_arguments(self) -> Self {
-        Self {
-            experimental_functions: false,
-            extended_functions: false,
-            ..self
-        }
-    }
-
     /// Adds what arguments of `thanos rule` switch on. A flag may be `--flag` or `--flag=value`;
     /// other arguments mean nothing here.
     #[must_use]

@@ -3,24 +3,32 @@
 use crate::Checked;
 use crate::group::Kind;
 
-/// The group with a label on all its alerts. A label of the same name is overwritten.
+/// The group with a label on those of its alerts that `shadows` names. A label of the same name is
+/// overwritten.
 #[must_use]
-pub fn shade(checked: &Checked, label: &str, value: &str) -> Checked {
+pub fn shade(
+    checked: &Checked,
+    label: &str,
+    value: &str,
+    shadows: impl Fn(&str) -> bool,
+) -> Checked {
     let mut group = checked.0.clone();
     for rule in &mut group.rules {
-        if rule.kind() == Kind::Alert {
+        if rule.kind() == Kind::Alert && shadows(rule.name()) {
             rule.labels.insert(label.to_owned(), value.to_owned());
         }
     }
     Checked(group)
 }
 
-/// The group without its recording rules, for groups that somebody else evaluates as well. Nothing if
-/// no alert is left.
+/// The group without those of its recording rules that `omits` names, since another evaluator has
+/// them. Nothing if no rule is left.
 #[must_use]
-pub fn without_records(checked: &Checked) -> Option<Checked> {
+pub fn without_records(checked: &Checked, omits: impl Fn(&str) -> bool) -> Option<Checked> {
     let mut group = checked.0.clone();
-    group.rules.retain(|rule| rule.kind() == Kind::Alert);
+    group
+        .rules
+        .retain(|rule| rule.kind() == Kind::Alert || !omits(rule.name()));
     (!group.rules.is_empty()).then_some(Checked(group))
 }
 
@@ -54,9 +62,12 @@ mod tests {
         };
         let before = group(&[&alert(&[("shadow", "{{ $value }}"), ("a", "b")]), &record]);
         let shaded = alert(&[("shadow", "true"), ("a", "b")]);
-        let after = shade(&before, "shadow", "true");
+        let after = shade(&before, "shadow", "true", |name| name == "A");
         assert_eq!(after, group(&[&shaded, &record]));
-        assert_eq!(without_records(&after), Some(group(&[&shaded])));
-        assert_eq!(without_records(&group(&[&record])), None);
+        assert_eq!(shade(&before, "shadow", "true", |name| name == "r"), before);
+        let without = |of: &Checked, name: &str| without_records(of, |it| it == name);
+        assert_eq!(without(&after, "r"), Some(group(&[&shaded])));
+        assert_eq!(without(&after, "A"), Some(after.clone()));
+        assert_eq!(without(&group(&[&record]), "r"), None);
     }
 }

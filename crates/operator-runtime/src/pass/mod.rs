@@ -96,9 +96,9 @@ async fn run<C: Component>(
 ) -> (Action, PassResult) {
     let owner = owner(resource);
     let it = Arc::new(resource.clone());
-    let (mut seen, previous) = {
+    let mut seen = observe(cx, &it).await;
+    let previous = {
         let mut state = cx.hub.state();
-        let seen = cx.component.observe(&state.views, state.cluster(), &it);
         let written = state
             .written
             .get(&owner)
@@ -110,7 +110,7 @@ async fn run<C: Component>(
         if written_is_old(&state.written, &owner, resource) {
             state.written.remove(&owner);
         }
-        (seen, previous)
+        previous
     };
 
     let paused = C::paused(resource);
@@ -119,8 +119,7 @@ async fn run<C: Component>(
         return (Action::requeue(LISTED), PassResult::Requeue);
     }
     if !paused && inquire(cx, &C::inquiries(&seen)).await {
-        let state = cx.hub.state();
-        seen = cx.component.observe(&state.views, state.cluster(), &it);
+        seen = observe(cx, &it).await;
     }
     let (verdict, plan, failure) = if paused {
         (Verdict::Paused, None, None)
@@ -141,8 +140,7 @@ async fn run<C: Component>(
     };
     let questions = C::questions(&seen);
     if ask_open(cx, &questions).await {
-        let state = cx.hub.state();
-        seen = cx.component.observe(&state.views, state.cluster(), &it);
+        seen = observe(cx, &it).await;
     }
     let outcome = {
         let state = cx.hub.state();
@@ -170,6 +168,36 @@ async fn run<C: Component>(
         if paused { None } else { look_again(cx, &seen) },
     ];
     (action(waits.into_iter().flatten().min()), result)
+}
+
+/// Reads the views, once all work is done that takes long. What the next reconcile needs of what was
+/// seen is kept.
+async fn observe<C: Component>(cx: &Cx<C>, it: &Arc<C::Resource>) -> C::Observed {
+    let look = || {
+        let mut state = cx.hub.state();
+        let seen = cx.component.observe(&state.views, state.cluster(), it);
+        let work = C::work(&seen);
+        if work.is_none() {
+            C::remember(&mut state.views, it, &seen);
+        }
+        (seen, work)
+    };
+    loop {
+        let (seen, work) = look();
+        if work.is_none() {
+            return seen;
+        }
+        let _turn = cx.hub.working.lock().await;
+        // Another custom resource may have had it done meanwhile.
+        let (seen, Some(work)) = look() else {
+            continue;
+        };
+        drop(seen);
+        match tokio::task::spawn_blocking(work).await {
+            Ok(enter) => enter(&mut cx.hub.state().views),
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
 }
 
 /// Asks the pods that have to be asked; returns whether any had to.

@@ -20,7 +20,7 @@ use super::reader::{Reader, is_forbidden};
 use super::row::Row;
 use super::schema::unknown_fields;
 use crate::access::{self, Access};
-use crate::component::{Cluster, Component, Outcome, Verdict};
+use crate::component::{Cluster, Component, Outcome, Verdict, observe_whole};
 use crate::conditions::RECONCILED;
 use crate::hub::owner;
 use crate::inquiry::Answers;
@@ -54,7 +54,7 @@ impl<C: Component> Look<'_, C> {
             let found = "there is none, so there is nothing to plan";
             return Ok(vec![Row::ok("resources", own.kind.clone(), found)]);
         }
-        let views = self.views(&mut caps, &mut rows).await?;
+        let mut views = self.views(&mut caps, &mut rows).await?;
         let mut dropped = BTreeMap::new();
         // For those that are being deleted, nothing is made any more.
         let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
@@ -62,7 +62,7 @@ impl<C: Component> Look<'_, C> {
             let name = name(own, &object);
             match serde_json::from_value::<C::Resource>(object) {
                 Ok(it) => {
-                    let told = self.resource(&views, caps, Arc::new(it), &name, &mut dropped);
+                    let told = self.resource(&mut views, caps, Arc::new(it), &name, &mut dropped);
                     rows.extend(told.await?);
                 }
                 Err(error) => rows.push(
@@ -122,7 +122,7 @@ impl<C: Component> Look<'_, C> {
 
     async fn resource(
         &self,
-        views: &C::Views,
+        views: &mut C::Views,
         caps: Caps,
         it: Arc<C::Resource>,
         name: &str,
@@ -171,7 +171,7 @@ impl<C: Component> Look<'_, C> {
 
     fn observe(
         &self,
-        views: &C::Views,
+        views: &mut C::Views,
         caps: Caps,
         access: &Access,
         it: &Arc<C::Resource>,
@@ -184,7 +184,7 @@ impl<C: Component> Look<'_, C> {
             answers: &answers,
             now: Timestamp::now(),
         };
-        self.component.observe(views, cluster, it)
+        observe_whole(self.component, views, cluster, it)
     }
 
     /// Notes the fields of an object that the installed definition of its kind does not know.

@@ -1,10 +1,13 @@
 //! Facts of what alerts: rules, those who evaluate them, and those who are told.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::Labels;
+use super::{Key, Labels};
+use crate::caps::Kind;
 use crate::digest::LabelDigest;
 
 /// A PrometheusRule.
@@ -34,6 +37,82 @@ impl RuleFacts {
             ..self
         }
     }
+}
+
+/// A ConfigMap with rule files that Prometheus Operator generates for a Prometheus, or for a
+/// ThanosRuler of its own: the evidence of which rules that resource evaluates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GeneratedRulesFacts {
+    /// The resource that owns the ConfigMap and evaluates the rules; `None` if it is neither.
+    pub evaluator: Option<(Kind, Key)>,
+    /// The rules of each file, by file name: `<namespace>-<name>-<uid>.yaml` for a PrometheusRule
+    /// that Prometheus Operator accepts, `<namespace>-<name>.yaml` in old versions.
+    pub files: BTreeMap<String, RuleNames>,
+}
+
+/// A rule by its kind and name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleName<'a> {
+    /// `alert`.
+    Alert(&'a str),
+    /// `record`.
+    Record(&'a str),
+}
+
+/// Kinds and names of rules. Only a digest of each is kept, so a large rule file takes 8 bytes for
+/// each of its rules.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleNames(
+    /// Sorted; `None` for every name there is.
+    Option<Arc<[u64]>>,
+);
+
+impl RuleNames {
+    /// Every rule there is: for a file whose content cannot be read.
+    pub const ALL: Self = Self(None);
+
+    /// These rules.
+    pub fn of<'a>(names: impl IntoIterator<Item = RuleName<'a>>) -> Self {
+        let mut digests: Vec<u64> = names.into_iter().map(Self::digest).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        Self(Some(digests.into()))
+    }
+
+    /// Whether a rule is among them.
+    #[must_use]
+    pub fn contains(&self, name: RuleName<'_>) -> bool {
+        let digest = Self::digest(name);
+        let names = self.0.as_ref();
+        names.is_none_or(|names| names.binary_search(&digest).is_ok())
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn union(&self, others: &Self) -> Self {
+        let (Some(own), Some(others)) = (&self.0, &others.0) else {
+            return Self::ALL;
+        };
+        let mut digests = [&own[..], &others[..]].concat();
+        digests.sort_unstable();
+        digests.dedup();
+        Self(Some(digests.into()))
+    }
+
+    fn digest(name: RuleName<'_>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// An Event by which Prometheus Operator reports that it rejects a PrometheusRule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectionFacts {
+    /// UID of the PrometheusRule.
+    pub rule: String,
+    /// The message.
+    pub message: String,
 }
 
 /// An Alertmanager resource (`monitoring.coreos.com/v1`).

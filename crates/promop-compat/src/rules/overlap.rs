@@ -1,135 +1,175 @@
-//! Who evaluates a rule besides us: the Prometheuses and ThanosRulers of Prometheus Operator that
-//! select it.
+//! Which Prometheuses and ThanosRulers of Prometheus Operator evaluate a rule besides us. The
+//! evidence is the rule files that Prometheus Operator generates for them: what is in one is
+//! evaluated, and a selector says only what may be evaluated soon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::caps::Kind;
 use crate::digest::Wanted;
-use crate::model::{Key, PrometheusFacts, RuleFacts, ThanosRulerFacts};
+use crate::model::{
+    GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
+};
 use crate::namespaces::{Membership, Namespaces};
 use crate::selection::Selectors;
 use crate::selector;
 
-/// Who evaluates a rule.
+/// A Prometheus, or a ThanosRuler of Prometheus Operator.
+pub type Evaluator<'a> = (Kind, &'a Key);
+
+/// Who else evaluates a PrometheusRule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evaluated<'a> {
-    /// These, by kind and key. Where there are some, others that cannot be told do not matter.
-    By(Vec<(Kind, &'a Key)>),
-    /// Nobody.
-    Nowhere,
-    /// Nobody for certain, and perhaps somebody.
-    Unknown(Unknown<'a>),
+pub struct Overlap<'a> {
+    /// Those whose rule files have a file of it.
+    pub evaluated_by: Vec<Evaluator<'a>>,
+    /// The rules of these files.
+    pub rules: RuleNames,
+    /// Those that select it, and whose rule files do not have it.
+    pub selected_by: Vec<Evaluator<'a>>,
+    /// Whether one more may select it: that depends on labels of namespaces that may not be read.
+    pub may_be_selected: bool,
 }
 
-/// Why it cannot be told who evaluates a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unknown<'a> {
-    /// Whether this one does depends on the labels of namespaces, which may not be read.
-    Namespaces(Kind, &'a Key),
-    /// Resources of this kind exist, and may not be read.
-    Kind(Kind),
+impl Overlap<'_> {
+    /// Whether Prometheus Operator may add it to the rule files of one more.
+    #[must_use]
+    pub fn may_follow(&self) -> bool {
+        self.may_be_selected || !self.selected_by.is_empty()
+    }
 }
 
-/// All that evaluate rules: those that have pods, and whose selectors are well formed. (Prometheus
-/// Operator refuses a resource with a malformed one as a whole.)
+/// All that can evaluate rules besides us.
 #[derive(Clone, Debug)]
 pub struct Evaluators<'a> {
-    all: Vec<Evaluator<'a>>,
+    selecting: Vec<Selecting<'a>>,
+    /// Who has which rule file, by its name.
+    files: HashMap<&'a str, Vec<(Evaluator<'a>, &'a RuleNames)>>,
     namespaces: Namespaces<'a>,
-    unreadable: Option<Kind>,
-    /// The namespace of the last rule, for which each evaluator knows whether it looks there. Views
-    /// are sorted by namespace, so this is seldom found out anew.
+    /// The namespace of the last rule, for which each evaluator knows whether it selects there. Views
+    /// are sorted by namespace, so this is seldom computed anew.
     namespace: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Evaluator<'a> {
-    kind: Kind,
-    key: &'a Key,
+struct Selecting<'a> {
+    evaluator: Evaluator<'a>,
     selectors: Selectors<'a>,
     wanted: Wanted,
-    looks: Membership,
+    membership: Membership,
 }
 
 impl<'a> Evaluators<'a> {
-    /// Those among these resources. `None` is a kind that exists and may not be read; the view of a
-    /// kind that does not exist is empty.
+    /// Those among these resources. Of a kind that may not be read (`None`) every resource counts
+    /// that has rule files; the view of a kind that does not exist is empty.
     #[must_use]
     pub fn of(
         prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
         rulers: Option<&'a BTreeMap<Key, ThanosRulerFacts>>,
+        generated: &'a BTreeMap<Key, GeneratedRulesFacts>,
         namespaces: Namespaces<'a>,
     ) -> Self {
+        let runs = |kind: Kind, key: &Key| match kind {
+            Kind::Prometheus => {
+                prometheuses.is_none_or(|all| all.get(key).is_some_and(prometheus_runs))
+            }
+            _ => rulers.is_none_or(|all| all.get(key).is_some_and(ruler_runs)),
+        };
+        let mut files: HashMap<&str, Vec<(Evaluator<'_>, &RuleNames)>> = HashMap::new();
+        for facts in generated.values() {
+            let Some((kind, key)) = &facts.evaluator else {
+                continue;
+            };
+            if runs(*kind, key) {
+                for (name, rules) in &facts.files {
+                    files.entry(name).or_default().push(((*kind, key), rules));
+                }
+            }
+        }
         let by_prometheus = prometheuses
             .into_iter()
             .flatten()
             .filter_map(|(key, facts)| {
-                Evaluator::new(Kind::Prometheus, key, of_prometheus(&key.namespace, facts)?)
+                Selecting::new(Kind::Prometheus, key, of_prometheus(&key.namespace, facts)?)
             });
         let by_ruler = rulers.into_iter().flatten().filter_map(|(key, facts)| {
-            Evaluator::new(Kind::ThanosRuler, key, of_ruler(&key.namespace, facts)?)
+            Selecting::new(Kind::ThanosRuler, key, of_ruler(&key.namespace, facts)?)
         });
-        let unreadable = [
-            (Kind::Prometheus, prometheuses.is_none()),
-            (Kind::ThanosRuler, rulers.is_none()),
-        ];
         Self {
-            all: by_prometheus.chain(by_ruler).collect(),
+            selecting: by_prometheus.chain(by_ruler).collect(),
+            files,
             namespaces,
-            unreadable: unreadable
-                .into_iter()
-                .find_map(|(kind, unreadable)| unreadable.then_some(kind)),
             namespace: None,
         }
     }
 
-    /// Who evaluates one rule. Cheapest for rules in the order of their keys.
-    pub fn of_rule(&mut self, key: &Key, facts: &RuleFacts) -> Evaluated<'a> {
+    /// Who else evaluates one rule. Cheapest for rules in the order of their keys.
+    pub fn of_rule(&mut self, key: &Key, facts: &RuleFacts) -> Overlap<'a> {
         self.enter(&key.namespace);
-        let of = |looks: Membership| {
-            let there = self.all.iter().filter(move |it| it.looks == looks);
-            there.filter(|it| it.wants(facts))
+        let Key { namespace, name } = key;
+        let files = [
+            format!("{namespace}-{name}-{}.yaml", facts.uid),
+            format!("{namespace}-{name}.yaml"),
+        ];
+        let found = files.iter().flat_map(|file| self.files.get(file.as_str()));
+        let mut overlap = Overlap {
+            evaluated_by: Vec::new(),
+            rules: RuleNames::of([]),
+            selected_by: Vec::new(),
+            may_be_selected: false,
         };
-        let by: Vec<_> = of(Membership::In).map(|it| (it.kind, it.key)).collect();
-        if !by.is_empty() {
-            return Evaluated::By(by);
+        for (evaluator, rules) in found.flatten() {
+            overlap.rules = match overlap.evaluated_by.is_empty() {
+                true => (*rules).clone(),
+                false => overlap.rules.union(rules),
+            };
+            overlap.evaluated_by.push(*evaluator);
         }
-        let perhaps = of(Membership::Unevaluable).map(|it| Unknown::Namespaces(it.kind, it.key));
-        let mut unknown = perhaps.chain(self.unreadable.map(Unknown::Kind));
-        unknown
-            .next()
-            .map_or(Evaluated::Nowhere, Evaluated::Unknown)
+        overlap.evaluated_by.sort_unstable();
+        overlap.evaluated_by.dedup();
+        for it in &self.selecting {
+            if it.membership == Membership::Out
+                || overlap.evaluated_by.contains(&it.evaluator)
+                || !it.selects(facts)
+            {
+                continue;
+            }
+            match it.membership {
+                Membership::In => overlap.selected_by.push(it.evaluator),
+                _ => overlap.may_be_selected = true,
+            }
+        }
+        overlap
     }
 
-    /// Whether it depends on the labels of namespaces who evaluates what.
+    /// Whether labels of namespaces decide who selects what.
     #[must_use]
     pub fn read_namespaces(&self) -> bool {
-        self.all.iter().any(|it| it.selectors.read_namespaces())
+        let mut all = self.selecting.iter();
+        all.any(|it| it.selectors.read_namespaces())
     }
 
     fn enter(&mut self, namespace: &str) {
         if self.namespace.as_deref() != Some(namespace) {
             self.namespace = Some(namespace.to_owned());
             let place = self.namespaces.place(namespace);
-            for evaluator in &mut self.all {
-                evaluator.looks = evaluator.selectors.look_in(&place);
+            for it in &mut self.selecting {
+                it.membership = it.selectors.look_in(&place);
             }
         }
     }
 }
 
-impl<'a> Evaluator<'a> {
+impl<'a> Selecting<'a> {
+    /// `None` if a selector is malformed: Prometheus Operator rejects the whole resource then.
     fn new(kind: Kind, key: &'a Key, selectors: Selectors<'a>) -> Option<Self> {
         selectors.are_well_formed().then_some(Self {
-            kind,
-            key,
+            evaluator: (kind, key),
             selectors,
             wanted: Wanted::by(selectors.objects?),
-            looks: Membership::Out,
+            membership: Membership::Out,
         })
     }
 
-    fn wants(&self, facts: &RuleFacts) -> bool {
+    fn selects(&self, facts: &RuleFacts) -> bool {
         // Cheapest first: the labels lie anywhere.
         facts.digest.may_have(self.wanted)
             && selector::selects(self.selectors.objects, &facts.labels)
@@ -139,33 +179,53 @@ impl<'a> Evaluator<'a> {
 /// Whether a change of one Prometheus can change who evaluates what.
 #[must_use]
 pub fn prometheus_affects(old: Option<&PrometheusFacts>, new: Option<&PrometheusFacts>) -> bool {
-    let selectors = |facts: Option<_>| facts.and_then(|facts| of_prometheus("", facts));
-    selectors(old) != selectors(new)
+    prometheus_inputs(old) != prometheus_inputs(new)
+}
+
+/// What decisions depend on; `None` if it has no pods.
+fn prometheus_inputs(facts: Option<&PrometheusFacts>) -> Option<Option<Selectors<'_>>> {
+    let facts = facts.filter(|facts| prometheus_runs(facts))?;
+    Some(of_prometheus("", facts))
 }
 
 /// Whether a change of one ThanosRuler of Prometheus Operator can change who evaluates what.
 #[must_use]
 pub fn ruler_affects(old: Option<&ThanosRulerFacts>, new: Option<&ThanosRulerFacts>) -> bool {
-    let selectors = |facts: Option<_>| facts.and_then(|facts| of_ruler("", facts));
-    selectors(old) != selectors(new)
+    ruler_inputs(old) != ruler_inputs(new)
+}
+
+fn ruler_inputs(facts: Option<&ThanosRulerFacts>) -> Option<Option<Selectors<'_>>> {
+    let facts = facts.filter(|facts| ruler_runs(facts))?;
+    Some(of_ruler("", facts))
+}
+
+/// Whether a Prometheus has pods, as its spec says.
+fn prometheus_runs(facts: &PrometheusFacts) -> bool {
+    facts.replicas > 0 && facts.shards > 0
+}
+
+/// Whether a ThanosRuler of Prometheus Operator has pods, as its spec says. Without queriers
+/// Prometheus Operator creates none.
+fn ruler_runs(facts: &ThanosRulerFacts) -> bool {
+    facts.replicas > 0 && facts.has_queriers
 }
 
 /// What a Prometheus in namespace `own` selects, if it has pods and selects anything.
 fn of_prometheus<'a>(own: &'a str, facts: &'a PrometheusFacts) -> Option<Selectors<'a>> {
-    let has_pods = facts.replicas > 0 && facts.shards > 0;
-    has_pods.then_some(Selectors {
+    let objects = Some(facts.rule_selector.as_ref()?);
+    prometheus_runs(facts).then_some(Selectors {
         own,
-        objects: Some(facts.rule_selector.as_ref()?),
+        objects,
         namespaces: facts.rule_namespace_selector.as_ref(),
     })
 }
 
 /// What a ThanosRuler in namespace `own` selects, if it has pods and selects anything.
 fn of_ruler<'a>(own: &'a str, facts: &'a ThanosRulerFacts) -> Option<Selectors<'a>> {
-    let has_pods = facts.replicas > 0 && facts.has_queriers;
-    has_pods.then_some(Selectors {
+    let objects = Some(facts.rule_selector.as_ref()?);
+    ruler_runs(facts).then_some(Selectors {
         own,
-        objects: Some(facts.rule_selector.as_ref()?),
+        objects,
         namespaces: facts.rule_namespace_selector.as_ref(),
     })
 }

@@ -1,7 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::model::Labels;
+use crate::model::{Labels, RuleName};
 use crate::testing::{key, labels, malformed, namespaces, selector};
 
 fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
@@ -24,10 +24,22 @@ fn ruler(selects: &LabelSelector, looks: Option<&LabelSelector>) -> ThanosRulerF
     }
 }
 
+/// A ConfigMap of this evaluator with the alert `A` of the rule `apps/x`.
+fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
+    let (namespace, name) = evaluator.split_once('/').unwrap();
+    let names = RuleNames::of([RuleName::Alert("A")]);
+    let facts = GeneratedRulesFacts {
+        evaluator: Some((kind, key(namespace, name))),
+        files: BTreeMap::from([("apps-x-uid.yaml".to_owned(), names)]),
+    };
+    (key(namespace, &format!("{}-{name}", kind.name())), facts)
+}
+
 /// Who evaluates the rule `apps/x` with these labels.
 fn evaluated(
     prometheuses: Option<&[(&str, PrometheusFacts)]>,
     rulers: Option<&[(&str, ThanosRulerFacts)]>,
+    evidence: &[(Kind, &str)],
     readable: bool,
     of: &Labels,
 ) -> String {
@@ -38,23 +50,38 @@ fn evaluated(
     };
     let prometheuses = prometheuses.map(view);
     let rulers = rulers.map(view);
-    let mut all = Evaluators::of(prometheuses.as_ref(), rulers.as_ref(), namespaces);
+    let evidence = evidence.iter().map(|(kind, name)| generated(*kind, name));
+    let evidence = evidence.collect();
+    let mut all = Evaluators::of(
+        prometheuses.as_ref(),
+        rulers.as_ref(),
+        &evidence,
+        namespaces,
+    );
     let facts = RuleFacts {
+        uid: "uid".to_owned(),
         labels: of.clone(),
         ..Default::default()
     };
-    let written = |kind: Kind, key: &Key| format!("{} {key}", kind.name());
-    match all.of_rule(&key("apps", "x"), &facts) {
-        Evaluated::By(by) => {
-            let by: Vec<_> = by.into_iter().map(|(k, key)| written(k, key)).collect();
-            by.join(", ")
+    let written = |all: Vec<Evaluator<'_>>| {
+        let all = all
+            .iter()
+            .map(|(kind, key)| format!("{} {key}", kind.name()));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let found = all.of_rule(&key("apps", "x"), &facts);
+    let has_alert = found.rules.contains(RuleName::Alert("A"));
+    assert_eq!(has_alert, !found.evaluated_by.is_empty());
+    format!(
+        "by {}; selected by {}{}",
+        written(found.evaluated_by),
+        written(found.selected_by),
+        if found.may_be_selected {
+            " or more"
+        } else {
+            ""
         }
-        Evaluated::Nowhere => "nowhere".to_owned(),
-        Evaluated::Unknown(Unknown::Namespaces(kind, key)) => {
-            format!("perhaps {}", written(kind, key))
-        }
-        Evaluated::Unknown(Unknown::Kind(kind)) => format!("unreadable {}", kind.name()),
-    }
+    )
 }
 
 fn view<F: Clone>(of: &[(&str, F)]) -> BTreeMap<Key, F> {
@@ -66,31 +93,45 @@ fn view<F: Clone>(of: &[(&str, F)]) -> BTreeMap<Key, F> {
 }
 
 #[test]
-fn all_that_select_a_rule_evaluate_it() {
+fn those_evaluate_a_rule_whose_rule_files_have_it() {
     let all = LabelSelector::default();
     let role = selector(&[("role", "rules")]);
-    let found = evaluated(
-        Some(&[
-            ("z/p", prometheus(&role, Some(&all))),
-            ("apps/p", prometheus(&all, None)),
-            ("a/elsewhere", prometheus(&all, None)),
-            (
-                "a/other",
-                prometheus(&selector(&[("role", "x")]), Some(&all)),
-            ),
-        ]),
-        Some(&[("b/r", ruler(&all, Some(&selector(&[("team", "a")]))))]),
-        true,
-        &labels(&[("role", "rules")]),
+    let other = prometheus(&selector(&[("role", "x")]), Some(&all));
+    let prometheuses = [
+        ("z/p", prometheus(&role, Some(&all))),
+        ("apps/p", prometheus(&all, None)),
+        ("a/elsewhere", prometheus(&all, None)),
+        ("a/other", other),
+    ];
+    let team = selector(&[("team", "a")]);
+    let rulers = [("b/r", ruler(&all, Some(&team)))];
+    let of = |evidence: &[(Kind, &str)]| {
+        let labels = labels(&[("role", "rules")]);
+        evaluated(Some(&prometheuses), Some(&rulers), evidence, true, &labels)
+    };
+    let none = "by ; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r";
+    assert_eq!(of(&[]), none);
+    let (p, r) = ((Kind::Prometheus, "z/p"), (Kind::ThanosRuler, "b/r"));
+    assert_eq!(
+        of(&[p, r]),
+        "by Prometheus z/p, ThanosRuler b/r; selected by Prometheus apps/p"
     );
-    assert_eq!(found, "Prometheus apps/p, Prometheus z/p, ThanosRuler b/r");
+    // Evidence counts also where the selectors say otherwise: Prometheus Operator has read them.
+    assert_eq!(
+        of(&[(Kind::Prometheus, "a/other")]),
+        "by Prometheus a/other; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r"
+    );
+    // A Prometheus that is gone, or one of the same name in another namespace or of another kind.
+    assert_eq!(
+        of(&[(Kind::Prometheus, "gone/p"), (Kind::ThanosRuler, "z/p")]),
+        none
+    );
 }
 
 #[test]
-fn what_has_no_pods_or_a_malformed_selector_evaluates_nothing() {
+fn what_has_no_pods_evaluates_nothing() {
     let all = LabelSelector::default();
-    let odd = malformed();
-    let of = |facts| Some([("apps/p", facts)]);
+    let nothing = "by ; selected by ";
     for facts in [
         PrometheusFacts {
             replicas: 0,
@@ -100,21 +141,11 @@ fn what_has_no_pods_or_a_malformed_selector_evaluates_nothing() {
             shards: 0,
             ..prometheus(&all, None)
         },
-        PrometheusFacts {
-            rule_selector: None,
-            ..prometheus(&all, Some(&all))
-        },
-        prometheus(&odd, None),
-        prometheus(&all, Some(&odd)),
     ] {
-        let of = of(facts);
-        let found = evaluated(
-            of.as_ref().map(|all| &all[..]),
-            Some(&[]),
-            true,
-            &labels(&[]),
-        );
-        assert_eq!(found, "nowhere", "{of:?}");
+        let of = [("apps/p", facts)];
+        let evidence = [(Kind::Prometheus, "apps/p")];
+        let found = evaluated(Some(&of), Some(&[]), &evidence, true, &labels(&[]));
+        assert_eq!(found, nothing, "{of:?}");
     }
     for facts in [
         ThanosRulerFacts {
@@ -125,32 +156,51 @@ fn what_has_no_pods_or_a_malformed_selector_evaluates_nothing() {
             has_queriers: false,
             ..ruler(&all, None)
         },
-        ruler(&odd, None),
     ] {
-        let found = evaluated(Some(&[]), Some(&[("apps/r", facts)]), true, &labels(&[]));
-        assert_eq!(found, "nowhere");
+        let of = [("apps/r", facts)];
+        let evidence = [(Kind::ThanosRuler, "apps/r")];
+        let found = evaluated(Some(&[]), Some(&of), &evidence, true, &labels(&[]));
+        assert_eq!(found, nothing, "{of:?}");
     }
 }
 
 #[test]
-fn what_cannot_be_told_is_not_guessed() {
+fn a_malformed_or_missing_selector_selects_nothing() {
+    let all = LabelSelector::default();
+    let odd = malformed();
+    for facts in [
+        PrometheusFacts {
+            rule_selector: None,
+            ..prometheus(&all, Some(&all))
+        },
+        prometheus(&odd, None),
+        prometheus(&all, Some(&odd)),
+    ] {
+        let of = [("apps/p", facts)];
+        let found = evaluated(Some(&of), Some(&[]), &[], true, &labels(&[]));
+        assert_eq!(found, "by ; selected by ", "{of:?}");
+    }
+}
+
+#[test]
+fn without_permissions_the_rule_files_are_evidence_all_the_same() {
     let (all, team) = (LabelSelector::default(), selector(&[("team", "a")]));
-    let none = labels(&[]);
-    let by_team = ("z/p", prometheus(&all, Some(&team)));
-    let sure = ("z/sure", prometheus(&all, Some(&all)));
-    let one = [by_team.clone()];
-    let two = [by_team, sure];
-    let of = |prometheuses, rulers, readable| evaluated(prometheuses, rulers, readable, &none);
-    assert_eq!(of(Some(&one), Some(&[]), false), "perhaps Prometheus z/p");
-    assert_eq!(of(Some(&one), Some(&[]), true), "Prometheus z/p");
-    assert_eq!(of(Some(&two), Some(&[]), false), "Prometheus z/sure");
-    assert_eq!(of(Some(&two), None, false), "Prometheus z/sure");
-    assert_eq!(of(Some(&[]), None, true), "unreadable ThanosRuler");
-    assert_eq!(of(None, Some(&[]), true), "unreadable Prometheus");
-    let ruler = [("apps/r", ruler(&all, None))];
-    assert_eq!(of(None, Some(&ruler), true), "ThanosRuler apps/r");
-    let narrow = [("z/p", prometheus(&selector(&[("a", "b")]), Some(&team)))];
-    assert_eq!(of(Some(&narrow), Some(&[]), false), "nowhere");
+    let by_team = [("z/p", prometheus(&all, Some(&team)))];
+    let of = |prometheuses, evidence: &[_], readable| {
+        evaluated(prometheuses, Some(&[]), evidence, readable, &labels(&[]))
+    };
+    let p = [(Kind::Prometheus, "z/p")];
+    assert_eq!(of(Some(&by_team), &[], false), "by ; selected by  or more");
+    assert_eq!(
+        of(Some(&by_team), &[], true),
+        "by ; selected by Prometheus z/p"
+    );
+    assert_eq!(
+        of(Some(&by_team), &p, false),
+        "by Prometheus z/p; selected by "
+    );
+    assert_eq!(of(None, &p, false), "by Prometheus z/p; selected by ");
+    assert_eq!(of(None, &[], false), "by ; selected by ");
 }
 
 #[test]

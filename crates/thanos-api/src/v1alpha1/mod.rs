@@ -46,7 +46,7 @@ pub use ruler::{
     ThanosRulerSpec,
 };
 pub use ruler_status::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED,
+    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED, MissedRule,
     QuarantinedRules, RejectedRule, RuleCounts, RuleOverlap, ThanosRulerStatus,
 };
 pub use stateful::{

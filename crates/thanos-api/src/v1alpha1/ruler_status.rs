@@ -63,6 +63,11 @@ pub struct ThanosRulerStatus {
     /// The number of PrometheusRules that are evaluated elsewhere as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlaps_total: Option<i32>,
+    /// PrometheusRules that a Prometheus, or a ThanosRuler of Prometheus Operator, selects without
+    /// evaluating them, or all of them, so that the rest is active here: the first 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_OVERLAPS))]
+    pub not_evaluated_elsewhere: Vec<MissedRule>,
     /// The Alertmanagers that are told: the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ALERTMANAGERS))]
@@ -147,6 +152,18 @@ pub struct RuleOverlap {
     /// How many others do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others: Option<i32>,
+}
+
+/// A PrometheusRule that another evaluator selects and does not evaluate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MissedRule {
+    /// The PrometheusRule, as namespace/name.
+    pub prometheus_rule: String,
+    /// The resource that selects it, as Kind namespace/name.
+    pub selected_by: String,
+    /// What it does not evaluate, and why, as far as Prometheus Operator reports it.
+    pub message: String,
 }
 
 /// An Alertmanager that is told.

@@ -91,20 +91,22 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     Ok(plan)
 }
 
-/// The ConfigMaps with the rule files. One without files is not made.
+/// The ConfigMaps with the rule files. One without files is not made, and those of which nothing is
+/// known stay as they are.
 fn rules(seen: &Observed, cr: &str, metadata: &ObjectMeta, plan: &mut Plan) {
-    let mut push = |packed: &Packed, name: fn(&str, usize) -> String| {
+    let mut push = |packed: &Option<Packed>, name: fn(&str, usize) -> String, count: usize| {
+        let Some(packed) = packed else {
+            (0..count).for_each(|slot| plan.leave(name(cr, slot)));
+            return;
+        };
         for (slot, files) in packed.slots.iter().enumerate() {
             if !files.is_empty() {
                 plan.push(config_map(metadata, name(cr, slot), files.clone()));
             }
         }
     };
-    push(&seen.files, names::files);
-    match &seen.rules {
-        Some(packed) => push(packed, names::rules),
-        None => (0..pack::RULES).for_each(|slot| plan.leave(names::rules(cr, slot))),
-    }
+    push(&seen.files, names::files, pack::FILES);
+    push(&seen.rules, names::rules, pack::RULES);
 }
 
 fn config_map(metadata: &ObjectMeta, name: String, data: Map) -> ConfigMap {

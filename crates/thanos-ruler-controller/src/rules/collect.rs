@@ -4,22 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use promop_compat::caps::Kind;
+use jiff::Timestamp;
 use promop_compat::model::{Key, Labels, RuleFacts};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::nearest::Candidate;
-use promop_compat::rules::{self, Evaluated, Evaluators, Unknown};
+use promop_compat::rules::{self, Evaluator, Evaluators, Overlap};
 use promop_compat::selection::Unusable;
 use promop_compat::selector;
 use thanos_api::names::former;
-use thanos_api::v1alpha1::{RejectedRule, RuleCounts, RuleMode, RuleOverlap};
+use thanos_api::v1alpha1::{MissedRule, RejectedRule, RuleCounts, RuleMode, RuleOverlap};
 use thanos_rules::Dialect;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
 use super::quarantine::{Admitted, Piece, Pieces, Quarantine};
-use super::source::{Format, Memory, Outcome, Source, Treatment, stem};
+use super::source::{Elsewhere, Format, Outcome, Outcomes, Source, Treatment, stem};
+use super::waiting::{Decisions, Waiting};
 use crate::facts::RuleFileFacts;
 use crate::request::Request;
 
@@ -30,16 +31,18 @@ const COPIES: [&str; 2] = [former::DERIVED_RULES, former::COPIED_RULES];
 pub(crate) struct World<'a> {
     /// PrometheusRules; `None` if nobody knows which there are.
     pub rules: Option<&'a BTreeMap<Key, RuleFacts>>,
-    /// ConfigMaps with rule files, in the namespace of the ThanosRuler.
-    pub files: Vec<(&'a Key, &'a RuleFileFacts)>,
+    /// ConfigMaps with rule files, in the namespace of the ThanosRuler; `None` if they may not be read.
+    pub files: Option<Vec<(&'a Key, &'a RuleFileFacts)>>,
     /// Who else evaluates rules.
     pub evaluators: Evaluators<'a>,
+    /// Whether PrometheusRules that may soon be evaluated elsewhere are shadowed.
+    pub decisions: Decisions<'a>,
     /// Namespaces.
     pub namespaces: Namespaces<'a>,
     /// What Thanos accepts.
     pub dialect: Dialect,
-    /// What became of objects before.
-    pub memory: &'a Memory,
+    /// What became of objects, as far as they were judged.
+    pub outcomes: &'a Outcomes,
     /// What rulers refuse.
     pub quarantine: &'a Quarantine,
 }
@@ -49,8 +52,10 @@ pub(crate) struct World<'a> {
 pub struct Collected {
     /// The files of PrometheusRules; `None` if nobody knows all of them.
     pub rules: Option<Packed>,
-    /// The files of ConfigMaps.
-    pub files: Packed,
+    /// The files of ConfigMaps; `None` if they may not be read.
+    pub files: Option<Packed>,
+    /// What is still to be judged; until it is, nothing else here is complete.
+    pub unjudged: Vec<(Key, Source)>,
     /// What rulers will have loaded.
     pub expected: Expected,
     /// What is mounted of each object.
@@ -66,8 +71,12 @@ pub struct Collected {
     pub refused: BTreeMap<String, (Key, String)>,
     /// PrometheusRules that are evaluated elsewhere as well, all of them.
     pub overlaps: Vec<RuleOverlap>,
-    /// PrometheusRules of which it cannot be told who evaluates them; and why, for the first.
-    pub unknown: Option<(usize, String)>,
+    /// PrometheusRules that others select and do not evaluate, or not all of them: active here.
+    pub missed: Vec<Missed>,
+    /// What was decided on PrometheusRules without evidence, for the next reconcile.
+    pub waiting: Waiting,
+    /// When the first of these decisions ends.
+    pub waiting_ends: Option<Timestamp>,
     /// The tenants of rules.
     pub tenants: BTreeSet<String>,
     /// Why `spec.ruleSelector` selects nothing, whatever there is.
@@ -78,11 +87,23 @@ pub struct Collected {
     pub incomplete: bool,
 }
 
+/// A PrometheusRule that another evaluator selects and does not evaluate, or not all of it.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    /// As the status has it.
+    pub status: MissedRule,
+    /// Namespace and name.
+    pub key: Key,
+    /// UID.
+    pub uid: String,
+}
+
 /// Collects all rules.
 pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected {
     let mut all = Collected {
         rules: None,
-        files: pack(Files::new(), FILES),
+        files: None,
+        unjudged: Vec::new(),
         expected: Expected::default(),
         mounted: Pieces::new(),
         left_out: Pieces::new(),
@@ -90,7 +111,9 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         rejected: Vec::new(),
         refused: BTreeMap::new(),
         overlaps: Vec::new(),
-        unknown: None,
+        missed: Vec::new(),
+        waiting: Waiting::default(),
+        waiting_ends: None,
         tenants: BTreeSet::new(),
         unusable: None,
         nearest: Vec::new(),
@@ -101,8 +124,13 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         let packed = all.packed("rules", files, RULES);
         all.rules = Some(packed);
     }
-    let files = config_maps(request, &world, &mut all);
-    all.files = all.packed("files", files, FILES);
+    if let Some(maps) = &world.files {
+        let files = config_maps(request, maps, &world, &mut all);
+        let packed = all.packed("files", files, FILES);
+        all.files = Some(packed);
+    }
+    all.waiting = world.decisions.next;
+    all.waiting_ends = world.decisions.ends;
     all
 }
 
@@ -127,15 +155,6 @@ fn prometheus_rules<'a>(
             all.incomplete = true;
             continue;
         };
-        let elsewhere = match world.evaluators.of_rule(key, facts) {
-            Evaluated::By(by) => Some(overlap(key, &by)),
-            Evaluated::Nowhere => None,
-            Evaluated::Unknown(why) => {
-                let (count, _) = all.unknown.get_or_insert_with(|| (0, told(why)));
-                *count += 1;
-                None
-            }
-        };
         let subject = format!("PrometheusRule {key}");
         let known = all.rejected.len();
         let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
@@ -143,17 +162,27 @@ fn prometheus_rules<'a>(
                 .insert(subject, (key.clone(), facts.uid.clone()));
             continue;
         };
-        let source = Source {
+        let mut source = Source {
             subject,
             stem: stem(key, &facts.uid),
-            text,
+            text: text.clone(),
             format: Format::Spec,
-            treatment: treatment(request, world.dialect, elsewhere.is_some(), tenant),
+            treatment: treatment(request, world.dialect, tenant),
         };
-        let outcome = world.memory.treat(key, &source);
-        // What is active here all the same is told as well.
-        let evaluated = outcome.elsewhere || request.mode() == RuleMode::Active;
-        all.overlaps.extend(elsewhere.filter(|_| evaluated));
+        let overlap = world.evaluators.of_rule(key, facts);
+        all.overlaps.extend(overlapping(key, &overlap.evaluated_by));
+        let outcome = match request.mode() {
+            RuleMode::Active => {
+                world.decisions.is_active(&facts.uid);
+                all.outcome(world.outcomes, key, &source)
+            }
+            RuleMode::Shadow | RuleMode::ShadowOverlapping => {
+                all.shadowed(world, key, facts, &overlap, &mut source)
+            }
+        };
+        let Some(outcome) = outcome else {
+            continue;
+        };
         all.take(world.quarantine, &source, outcome, &mut files);
         if all.rejected.len() > known {
             let refused = (key.clone(), facts.uid.clone());
@@ -164,9 +193,14 @@ fn prometheus_rules<'a>(
 }
 
 /// The files of the ConfigMaps that are selected. Nobody else knows of them.
-fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) -> Files {
+fn config_maps(
+    request: &Request<'_>,
+    maps: &[(&Key, &RuleFileFacts)],
+    world: &World<'_>,
+    all: &mut Collected,
+) -> Files {
     let mut files = Files::new();
-    for (key, facts) in &world.files {
+    for (key, facts) in maps {
         let copied = COPIES.iter().any(|label| facts.labels.contains_key(*label));
         if copied || !selector::matches(request.files(), &facts.labels) {
             continue;
@@ -181,14 +215,15 @@ fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) ->
             let source = Source {
                 subject: format!("{subject} {name}"),
                 stem: format!("{}-{hash:08x}", stem(key, &facts.uid)),
-                text,
+                text: text.clone(),
                 format: Format::File,
-                treatment: treatment(request, world.dialect, false, tenant.clone()),
+                treatment: treatment(request, world.dialect, tenant.clone()),
             };
             // No namespace has a slash in its name: no PrometheusRule is at this key.
             let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
-            let outcome = world.memory.treat(&at, &source);
-            all.take(world.quarantine, &source, outcome, &mut files);
+            if let Some(outcome) = all.outcome(world.outcomes, &at, &source) {
+                all.take(world.quarantine, &source, outcome, &mut files);
+            }
         }
     }
     files
@@ -197,47 +232,74 @@ fn config_maps(request: &Request<'_>, world: &World<'_>, all: &mut Collected) ->
 fn treatment(
     request: &Request<'_>,
     dialect: Dialect,
-    elsewhere: bool,
     tenant: Option<(String, String)>,
 ) -> Treatment {
-    let mode = request.mode();
     Treatment {
         dialect,
-        shadowed: mode == RuleMode::Shadow,
-        elsewhere: elsewhere && mode != RuleMode::Active,
+        shadowed: request.mode() == RuleMode::Shadow,
+        elsewhere: Elsewhere::Nothing,
         tenant,
     }
 }
 
-fn overlap(key: &Key, by: &[(Kind, &Key)]) -> RuleOverlap {
-    let first = by.first();
-    RuleOverlap {
+fn overlapping(key: &Key, by: &[Evaluator<'_>]) -> Option<RuleOverlap> {
+    Some(RuleOverlap {
         prometheus_rule: key.to_string(),
-        evaluated_by: first
-            .map(|(kind, key)| format!("{} {key}", kind.name()))
-            .unwrap_or_default(),
+        evaluated_by: named(by.first()?),
         others: match by.len() {
             0 | 1 => None,
             more => Some(count(more - 1)),
         },
-    }
+    })
 }
 
-fn told(why: Unknown<'_>) -> String {
-    match why {
-        Unknown::Namespaces(kind, key) => format!(
-            "whether {} {key} evaluates them depends on labels of namespaces, which this controller \
-             may not read",
-            kind.name()
-        ),
-        Unknown::Kind(kind) => format!(
-            "{} resources of Prometheus Operator may not be read by this controller",
-            kind.name()
-        ),
-    }
+fn named((kind, key): &Evaluator<'_>) -> String {
+    format!("{} {key}", kind.name())
 }
 
 impl Collected {
+    /// What became of an object; nothing while it is not judged.
+    fn outcome(&mut self, outcomes: &Outcomes, key: &Key, source: &Source) -> Option<Arc<Outcome>> {
+        let outcome = outcomes.get(key, source);
+        if outcome.is_none() {
+            self.unjudged.push((key.clone(), source.clone()));
+        }
+        outcome
+    }
+
+    /// What became of a PrometheusRule whose rules are shadowed where another evaluator has them.
+    fn shadowed(
+        &mut self,
+        world: &mut World<'_>,
+        key: &Key,
+        facts: &RuleFacts,
+        overlap: &Overlap<'_>,
+        source: &mut Source,
+    ) -> Option<Arc<Outcome>> {
+        if overlap.evaluated_by.is_empty() && !overlap.may_follow() {
+            world.decisions.is_active(&facts.uid);
+            return self.outcome(world.outcomes, key, source);
+        }
+        source.treatment.elsewhere = match overlap.evaluated_by.is_empty() {
+            true => Elsewhere::Nothing,
+            false => Elsewhere::Named(overlap.rules.clone()),
+        };
+        let outcome = self.outcome(world.outcomes, key, source)?;
+        if outcome.uncovered == 0 && !overlap.evaluated_by.is_empty() {
+            return Some(outcome);
+        }
+        if world.decisions.shadows(&facts.uid) {
+            source.treatment.elsewhere = Elsewhere::Everything;
+            return self.outcome(world.outcomes, key, source);
+        }
+        // In shadow mode nothing is active.
+        if !source.treatment.shadowed {
+            self.missed
+                .extend(missed(key, facts, overlap, outcome.uncovered));
+        }
+        Some(outcome)
+    }
+
     /// The tenant of an object, if there are tenants; nothing if it has none, which is told.
     fn tenant(
         &mut self,
@@ -271,7 +333,7 @@ impl Collected {
     fn take(
         &mut self,
         quarantine: &Quarantine,
-        source: &Source<'_>,
+        source: &Source,
         outcome: Arc<Outcome>,
         files: &mut Files,
     ) {
@@ -350,6 +412,32 @@ impl Collected {
         });
         groups.collect()
     }
+}
+
+/// What the status says of a PrometheusRule that others do not evaluate, or not all of it.
+fn missed(key: &Key, facts: &RuleFacts, overlap: &Overlap<'_>, uncovered: usize) -> Option<Missed> {
+    let (by, message) = match (overlap.evaluated_by.first(), overlap.selected_by.first()) {
+        (Some(by), _) => (
+            by,
+            format!("its rule files lack {uncovered} of the rules; these are active here"),
+        ),
+        (None, Some(by)) => (
+            by,
+            "its rule files do not contain the PrometheusRule; all of its rules are active here"
+                .to_owned(),
+        ),
+        // Nothing is known to select it.
+        (None, None) => return None,
+    };
+    Some(Missed {
+        status: MissedRule {
+            prometheus_rule: key.to_string(),
+            selected_by: named(by),
+            message,
+        },
+        key: key.clone(),
+        uid: facts.uid.clone(),
+    })
 }
 
 /// A count as the API writes it.

@@ -5,6 +5,7 @@ pub mod loaded;
 pub mod pack;
 pub mod quarantine;
 pub mod source;
+pub mod waiting;
 
 /// The label of the alerts of shadowed rules, and its value. Alerts that have it are not sent.
 pub const SHADOW: (&str, &str) = ("thanos_shadow", "true");

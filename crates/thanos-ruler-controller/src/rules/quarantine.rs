@@ -7,10 +7,11 @@
 //! again half by half, until those are found with which loading fails.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use thanos_api::v1alpha1::{QuarantinedRules, ThanosRuler};
+use jiff::Timestamp;
+use thanos_api::v1alpha1::QuarantinedRules;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::loaded::{Said, lines};
@@ -39,7 +40,7 @@ pub type Pieces = BTreeMap<String, Piece>;
 type Digests = BTreeMap<String, u64>;
 
 /// What is tried with the rules of one ThanosRuler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Quarantine {
     /// The image of rulers: another one may take what this one does not.
     image: u64,
@@ -53,7 +54,7 @@ pub struct Quarantine {
     /// mounted again to see.
     tried: Digests,
     /// The digest of what is mounted, and since when it is.
-    mounted: Option<(u64, Instant)>,
+    mounted: Option<(u64, Timestamp)>,
 }
 
 /// What is mounted of an object.
@@ -131,7 +132,7 @@ impl Quarantine {
     /// whether something else is to be mounted now.
     pub fn learn(
         &mut self,
-        now: Instant,
+        now: Timestamp,
         image: &str,
         (mounted, left_out): (&Pieces, &Pieces),
         said: &Said,
@@ -139,7 +140,7 @@ impl Quarantine {
         self.image = xxh3_64(image.as_bytes());
         self.forget(left_out, mounted);
         let since = self.settle(now, mounted);
-        let settled = now.saturating_duration_since(since);
+        let settled = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         match said {
             Said::Loaded => {
                 self.proven.clone_from(mounted);
@@ -178,7 +179,7 @@ impl Quarantine {
     }
 
     /// Since when this is mounted.
-    fn settle(&mut self, now: Instant, mounted: &Pieces) -> Instant {
+    fn settle(&mut self, now: Timestamp, mounted: &Pieces) -> Timestamp {
         let mut bytes = self.image.to_le_bytes().to_vec();
         for (subject, piece) in mounted {
             bytes.extend(subject.as_bytes());
@@ -227,39 +228,6 @@ impl Quarantine {
             }
         }
         true
-    }
-}
-
-/// After how long nobody misses a ThanosRuler that was not looked at.
-const FORGOTTEN: Duration = Duration::from_secs(3600);
-
-/// What is tried with the rules of each ThanosRuler, by its UID.
-#[derive(Debug, Default)]
-pub struct Quarantines(Mutex<BTreeMap<String, (Instant, Quarantine)>>);
-
-impl Quarantines {
-    /// That of one, which nobody else looks at meanwhile.
-    #[must_use]
-    pub fn take(&self, ruler: &ThanosRuler, image: &str) -> Quarantine {
-        let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
-        let known = self.lock().remove(uid);
-        let known = known.map(|(_, quarantine)| quarantine);
-        known.unwrap_or_else(|| {
-            let status = ruler.status.iter().flat_map(|s| &s.quarantined);
-            Quarantine::new(image, status.cloned())
-        })
-    }
-
-    /// Puts it back.
-    pub fn put(&self, ruler: &ThanosRuler, quarantine: Quarantine) {
-        let uid = ruler.metadata.uid.clone().unwrap_or_default();
-        let mut all = self.lock();
-        all.insert(uid, (Instant::now(), quarantine));
-        all.retain(|_, (seen, _)| seen.elapsed() < FORGOTTEN);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Quarantine)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

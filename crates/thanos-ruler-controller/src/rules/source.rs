@@ -1,11 +1,11 @@
 //! The rules of one object, and what becomes of them. Pure.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
-use promop_compat::model::Key;
+use promop_compat::model::{Key, RuleName, RuleNames};
 use thanos_api::v1alpha1::RejectedRule;
-use thanos_rules::{Checked, Dialect, Kind, Read, Rejection};
+use thanos_rules::{Checked, Dialect, Kind, Rejection};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::SHADOW;
@@ -18,12 +18,32 @@ pub struct Treatment {
     pub dialect: Dialect,
     /// Its alerts are not sent, whoever else evaluates them.
     pub shadowed: bool,
-    /// Somebody of Prometheus Operator evaluates it as well: its alerts are not sent, and its recording
-    /// rules are left out. That is, if nothing in it is bad: Prometheus Operator refuses an object as a
-    /// whole, and nobody else evaluates what is good in it.
-    pub elsewhere: bool,
+    /// The rules that Prometheus Operator has another evaluator evaluate: their alerts are not sent, and
+    /// recording rules are left out.
+    pub elsewhere: Elsewhere,
     /// The label and the value to which everything is kept.
     pub tenant: Option<(String, String)>,
+}
+
+/// Which rules of an object another evaluator has as well.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Elsewhere {
+    /// None.
+    Nothing,
+    /// All of them.
+    Everything,
+    /// Those of these names.
+    Named(RuleNames),
+}
+
+impl Elsewhere {
+    fn has(&self, rule: RuleName<'_>) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Named(names) => names.contains(rule),
+        }
+    }
 }
 
 /// How the text of an object is to be read.
@@ -37,13 +57,13 @@ pub enum Format {
 
 /// The rules of one object.
 #[derive(Clone, Debug)]
-pub struct Source<'a> {
+pub struct Source {
     /// The object, as Kind namespace/name.
     pub subject: String,
     /// What its files are named after. No two objects share it.
     pub stem: String,
     /// Its text.
-    pub text: &'a Arc<str>,
+    pub text: Arc<str>,
     /// How that is to be read.
     pub format: Format,
     /// What becomes of it.
@@ -61,8 +81,9 @@ pub struct Outcome {
     pub shadowed: usize,
     /// How many recording rules are left out.
     pub left_out: usize,
-    /// Whether somebody else evaluates it as well.
-    pub elsewhere: bool,
+    /// How many of the rules in them no other evaluator has, though it was said to have some of the
+    /// object.
+    pub uncovered: usize,
     /// The groups that are not mounted, with what is wrong with each.
     pub rejected: Vec<(String, Vec<Rejection>)>,
     /// The digest of the files.
@@ -106,14 +127,14 @@ impl Outcome {
 
 /// Decides what becomes of the rules of one object.
 #[must_use]
-pub fn treat(source: &Source<'_>) -> Outcome {
+pub fn treat(source: &Source) -> Outcome {
     let mut outcome = Outcome::default();
     let groups = match source.format {
         Format::Spec => {
-            let value = serde_json::from_str(source.text).unwrap_or_default();
+            let value = serde_json::from_str(&source.text).unwrap_or_default();
             thanos_rules::read_spec(&value)
         }
-        Format::File => match thanos_rules::read_file(source.text) {
+        Format::File => match thanos_rules::read_file(&source.text) {
             Ok(groups) => groups,
             Err(rejection) => {
                 outcome.rejected.push((String::new(), vec![rejection]));
@@ -122,13 +143,6 @@ pub fn treat(source: &Source<'_>) -> Outcome {
         },
     };
     let dialect = &source.treatment.dialect;
-    // What only the arguments of our rulers switch on is refused elsewhere.
-    let usual = dialect.without_arguments();
-    let is_usual = |read: &Read| {
-        let group = read.group.as_ref();
-        group.is_ok_and(|group| thanos_rules::check(group, &usual).is_ok())
-    };
-    outcome.elsewhere = source.treatment.elsewhere && groups.iter().all(is_usual);
     let checked = groups.into_iter().map(|read| {
         let checked = read
             .group
@@ -165,18 +179,38 @@ fn treated(
     if let Some((label, value)) = &treatment.tenant {
         group = thanos_rules::enforce(&group, &treatment.dialect, label, value)?;
     }
-    if outcome.elsewhere {
-        outcome.left_out += group.count(Kind::Record);
-        group = match thanos_rules::without_records(&group) {
+    let elsewhere = &treatment.elsewhere;
+    if *elsewhere != Elsewhere::Nothing {
+        let rules = group.rules();
+        let left_out =
+            |rule: &RuleName<'_>| matches!(rule, RuleName::Record(_)) && elsewhere.has(*rule);
+        let names = rules.map(|(kind, name)| rule_name(kind, name));
+        let (covered, uncovered): (Vec<_>, Vec<_>) = names.partition(|rule| elsewhere.has(*rule));
+        outcome.uncovered += uncovered.len();
+        outcome.left_out += covered.iter().filter(|rule| left_out(rule)).count();
+        let omits = |name: &str| elsewhere.has(RuleName::Record(name));
+        group = match thanos_rules::without_records(&group, omits) {
             Some(group) => group,
             None => return Ok(None),
         };
     }
-    if outcome.elsewhere || treatment.shadowed {
-        outcome.shadowed += group.count(Kind::Alert);
-        group = thanos_rules::shade(&group, SHADOW.0, SHADOW.1);
+    let shadows = |name: &str| treatment.shadowed || elsewhere.has(RuleName::Alert(name));
+    let alerts = group
+        .rules()
+        .filter(|(kind, name)| *kind == Kind::Alert && shadows(name));
+    let shadowed = alerts.count();
+    if shadowed > 0 {
+        outcome.shadowed += shadowed;
+        group = thanos_rules::shade(&group, SHADOW.0, SHADOW.1, shadows);
     }
     Ok(Some(group))
+}
+
+fn rule_name(kind: Kind, name: &str) -> RuleName<'_> {
+    match kind {
+        Kind::Alert => RuleName::Alert(name),
+        Kind::Record => RuleName::Record(name),
+    }
 }
 
 impl Outcome {
@@ -213,43 +247,41 @@ impl Outcome {
     }
 }
 
-/// What became of objects whose text and treatment have not changed since.
+/// What became of objects, by object and treatment, as long as a view holds the text that was judged.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<BTreeMap<(Key, Treatment), Remembered>>);
+pub struct Outcomes(BTreeMap<(Key, Treatment), Kept>);
 
 #[derive(Debug)]
-struct Remembered {
+struct Kept {
     /// Dropped as soon as no view holds the object any more.
     text: Weak<str>,
     outcome: Arc<Outcome>,
 }
 
-impl Memory {
-    /// What becomes of the rules of the object `key`.
+impl Outcomes {
+    /// What became of the rules of the object `key`, if this text was judged.
     #[must_use]
-    pub fn treat(&self, key: &Key, source: &Source<'_>) -> Arc<Outcome> {
-        let at = (key.clone(), source.treatment.clone());
-        let is_same = |it: &Remembered| {
-            let text = it.text.upgrade();
-            text.is_some_and(|text| Arc::ptr_eq(&text, source.text))
-        };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(remembered) = all.get(&at).filter(|it| is_same(it)) {
-            return remembered.outcome.clone();
-        }
-        let outcome = Arc::new(treat(source));
-        let remembered = Remembered {
-            text: Arc::downgrade(source.text),
-            outcome: outcome.clone(),
-        };
-        all.insert(at, remembered);
-        outcome
+    pub fn get(&self, key: &Key, source: &Source) -> Option<Arc<Outcome>> {
+        let kept = self.0.get(&(key.clone(), source.treatment.clone()))?;
+        let text = kept.text.upgrade()?;
+        Arc::ptr_eq(&text, &source.text).then(|| kept.outcome.clone())
     }
 
-    /// Forgets objects that are gone.
-    pub fn tidy(&self) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, remembered| remembered.text.strong_count() > 0);
+    /// Keeps what became of an object, and drops what no view holds any more.
+    pub fn keep(&mut self, judged: impl IntoIterator<Item = (Key, Source, Outcome)>) {
+        for (key, source, outcome) in judged {
+            let kept = Kept {
+                text: Arc::downgrade(&source.text),
+                outcome: Arc::new(outcome),
+            };
+            self.0.insert((key, source.treatment), kept);
+        }
+        self.tidy();
+    }
+
+    /// Drops what no view holds any more.
+    pub fn tidy(&mut self) {
+        self.0.retain(|_, kept| kept.text.strong_count() > 0);
     }
 }
 
@@ -273,7 +305,7 @@ mod tests {
         Treatment {
             dialect: Dialect::default(),
             shadowed: false,
-            elsewhere: false,
+            elsewhere: Elsewhere::Nothing,
             tenant: None,
         }
     }
@@ -282,7 +314,7 @@ mod tests {
         treat(&Source {
             subject: "PrometheusRule n/x".into(),
             stem: "n-x-u".into(),
-            text: &groups.to_string().into(),
+            text: groups.to_string().into(),
             format: Format::Spec,
             treatment: treatment.clone(),
         })
@@ -314,41 +346,48 @@ mod tests {
 
     #[test]
     fn what_is_evaluated_elsewhere_sends_and_records_nothing() {
-        let elsewhere = Treatment {
-            elsewhere: true,
-            ..treatment()
+        let counts = |outcome: &Outcome| {
+            let Outcome {
+                shadowed,
+                left_out,
+                uncovered,
+                ..
+            } = outcome;
+            (outcome.evaluated(), *shadowed, *left_out, *uncovered)
         };
-        let mut good = groups();
-        good.as_array_mut().unwrap().remove(1);
-        let outcome = of(&good, &elsewhere);
-        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
-        assert!(outcome.elsewhere);
-        assert_eq!(counts, (1, 1, 2));
+        let elsewhere = |elsewhere| {
+            let treatment = Treatment {
+                elsewhere,
+                ..treatment()
+            };
+            of(&groups(), &treatment)
+        };
+        let outcome = elsewhere(Elsewhere::Everything);
+        assert_eq!(counts(&outcome), (1, 1, 2, 0));
         let shadow = "\"thanos_shadow\": \"true\"";
         assert!(outcome.files[0].contains(shadow), "{}", outcome.files[0]);
 
-        // Nor what only the arguments of our rulers switch on.
-        let extended = Treatment {
-            dialect: Dialect::default().with_arguments(["--query.enable-x-functions"]),
-            ..elsewhere.clone()
+        // Rule by rule: what the other evaluator lacks is active here.
+        let named = |names: &[RuleName<'_>]| {
+            let names = RuleNames::of(names.iter().copied());
+            elsewhere(Elsewhere::Named(names))
         };
-        let ours = json!([{"name": "g", "rules": [{"alert": "A", "expr": "xrate(up[5m]) > 0"}]}]);
-        let outcome = of(&ours, &extended);
-        assert_eq!((outcome.evaluated(), outcome.shadowed), (1, 0));
-
-        // With a bad group, nobody else evaluates any of it.
-        let outcome = of(&groups(), &elsewhere);
-        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
-        assert!(!outcome.elsewhere);
-        assert_eq!(counts, (3, 0, 0));
+        let all = [
+            RuleName::Record("a:b"),
+            RuleName::Record("c:d"),
+            RuleName::Alert("Down"),
+        ];
+        assert_eq!(named(&all).files, outcome.files);
+        assert_eq!(counts(&named(&all)), (1, 1, 2, 0));
+        assert_eq!(counts(&named(&all[..2])), (1, 0, 2, 1));
+        assert_eq!(counts(&named(&all[1..])), (2, 1, 1, 1));
+        assert_eq!(counts(&named(&[RuleName::Alert("a:b")])), (3, 0, 0, 3));
 
         let shadowed = Treatment {
             shadowed: true,
             ..treatment()
         };
-        let outcome = of(&good, &shadowed);
-        let counts = (outcome.evaluated(), outcome.shadowed, outcome.left_out);
-        assert_eq!(counts, (3, 1, 0));
+        assert_eq!(counts(&of(&groups(), &shadowed)), (3, 1, 0, 0));
     }
 
     #[test]
@@ -383,23 +422,36 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_judged_twice() {
-        let (memory, key) = (Memory::default(), Key::new("n", "x"));
-        let text: Arc<str> = groups().to_string().into();
-        let source = |text| Source {
+    fn outcomes_are_kept_as_long_as_their_text() {
+        let (mut outcomes, key) = (Outcomes::default(), Key::new("n", "x"));
+        let source = |text: &Arc<str>| Source {
             subject: String::new(),
             stem: String::new(),
-            text,
+            text: text.clone(),
             format: Format::Spec,
             treatment: treatment(),
         };
-        let first = memory.treat(&key, &source(&text));
-        assert!(Arc::ptr_eq(&first, &memory.treat(&key, &source(&text))));
+        let text: Arc<str> = groups().to_string().into();
+        assert_eq!(outcomes.get(&key, &source(&text)), None);
+        let outcome = treat(&source(&text));
+        outcomes.keep([(key.clone(), source(&text), outcome.clone())]);
+        assert_eq!(
+            outcomes.get(&key, &source(&text)).as_deref(),
+            Some(&outcome)
+        );
+        let shadowed = Source {
+            treatment: Treatment {
+                shadowed: true,
+                ..treatment()
+            },
+            ..source(&text)
+        };
+        assert_eq!(outcomes.get(&key, &shadowed), None);
         let other: Arc<str> = "[]".into();
-        assert!(memory.treat(&key, &source(&other)).files.is_empty());
-        drop((text, other));
-        memory.tidy();
-        assert!(memory.0.lock().unwrap().is_empty());
+        assert_eq!(outcomes.get(&key, &source(&other)), None);
+        drop((text, shadowed));
+        outcomes.tidy();
+        assert!(outcomes.0.is_empty());
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use operator_runtime::ledger::{Counts, Workload};
 use operator_runtime::{
-    Access, Answers, Cluster, Component, Invalid, ObjectKey, Outcome, Plan, Verdict,
+    Access, Answers, Cluster, Component, Invalid, ObjectKey, Outcome, Plan, Verdict, observe_whole,
 };
 use promop_compat::caps::{Capability, Caps, Kind};
 use promop_compat::model::Labels;
@@ -44,6 +45,9 @@ pub struct Case {
     pub secrets: Option<BTreeMap<String, Value>>,
     /// Any other objects. What they do not say of themselves is filled in.
     pub objects: Vec<Value>,
+    /// The PrometheusRules among them that Prometheus Operator has given to an evaluator, which is named
+    /// as in `Prometheus k8s`.
+    pub rule_files: BTreeMap<String, Vec<String>>,
     pub bulk: Option<Bulk>,
     /// ConfigMaps and Secrets that the user named.
     pub given: Vec<String>,
@@ -65,6 +69,14 @@ impl Case {
     pub fn with(&self, objects: impl IntoIterator<Item = Value>) -> Self {
         let mut case = self.clone();
         case.objects.extend(objects);
+        case
+    }
+
+    /// The same after Prometheus Operator has given these PrometheusRules to an evaluator.
+    pub fn evaluated_by(&self, evaluator: &str, rules: &[&str]) -> Self {
+        let mut case = self.clone();
+        let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        case.rule_files.insert(evaluator.to_owned(), rules);
         case
     }
 
@@ -129,6 +141,13 @@ impl Case {
         let mut objects: Vec<Value> = self.objects.iter().map(world::filled).collect();
         let bulk = self.bulk.iter().flat_map(Bulk::objects);
         objects.extend(bulk.map(|object| world::filled(&object)));
+        let generated = self.rule_files.iter().map(|(evaluator, rules)| {
+            let is_of = |o: &&Value| rules.iter().any(|rule| o["metadata"]["name"] == **rule);
+            let all = objects.iter().filter(|o| o["kind"] == "PrometheusRule");
+            world::rule_files(evaluator, all.filter(is_of))
+        });
+        let generated: Vec<Value> = generated.collect();
+        objects.extend(generated);
         if let Some(set) = &self.set {
             objects.extend(set.objects(self.cr()));
         }
@@ -140,15 +159,48 @@ impl Case {
         objects
     }
 
+    /// Views that hold the objects of this case.
+    pub fn loaded(&self) -> Views {
+        let mut views = Views::default();
+        self.load(&mut views);
+        views
+    }
+
+    /// Enters the objects of this case into views.
+    pub fn load(&self, views: &mut Views) {
+        let related = related();
+        for object in self.objects() {
+            let taken = related.iter().filter(|r| r.load(views, &object));
+            assert_ne!(taken.count(), 0, "nothing reads {object}");
+        }
+    }
+
+    /// What a reconcile at this time sees, which the next one knows of.
+    pub fn reconcile(&self, views: &mut Views, now: Timestamp) -> Seen {
+        let cluster = Cluster {
+            caps: self.caps(),
+            access: &Access::default(),
+            answers: &Answers::default(),
+            now,
+        };
+        let ruler = Arc::new(self.ruler());
+        let seen = observe_whole(&controller(), views, cluster, &ruler);
+        RulerController::remember(views, &ruler, &seen);
+        seen
+    }
+
+    /// The ConfigMap of the first evaluator.
+    pub fn generated(&self) -> Value {
+        let mut all = self.objects().into_iter();
+        all.find(|o| o["metadata"]["labels"]["managed-by"] == "prometheus-operator")
+            .unwrap()
+    }
+
     /// What views hold of the objects of this case. Of a kind that cannot be read, they hold what was
     /// there before it went.
     fn views(&self) -> Views {
-        let (mut views, related) = (Views::default(), related());
+        let mut views = self.loaded();
         let objects = self.objects();
-        for object in &objects {
-            let taken = related.iter().filter(|r| r.load(&mut views, object));
-            assert_ne!(taken.count(), 0, "nobody reads {object}");
-        }
         let caps = self.caps();
         if !caps.has(Kind::PrometheusRule) {
             views.rules.freeze();
@@ -194,7 +246,12 @@ impl Case {
             answers,
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         };
-        controller().observe(&self.views(), cluster, &Arc::new(self.ruler()))
+        observe_whole(
+            &controller(),
+            &mut self.views(),
+            cluster,
+            &Arc::new(self.ruler()),
+        )
     }
 
     /// The plan, or why there is none.
@@ -259,6 +316,11 @@ impl Case {
 
     /// The status, after everything was applied and the pods are as the StatefulSet says.
     pub fn status(&self) -> ThanosRulerStatus {
+        self.status_of(&self.seen())
+    }
+
+    /// The status after a reconcile that saw this.
+    pub fn status_of(&self, seen: &Seen) -> ThanosRulerStatus {
         let ruler = self.ruler();
         let pods = self.set.as_ref().map_or(0, |set| set.replicas);
         let counts = Counts {
@@ -279,7 +341,7 @@ impl Case {
             current: true,
         };
         let outcome = Outcome {
-            verdict: match self.plan() {
+            verdict: match controller().plan(seen) {
                 Ok(_) => Verdict::Applied,
                 Err(invalid) => Verdict::Invalid(invalid),
             },
@@ -287,7 +349,7 @@ impl Case {
             workloads: BTreeMap::from([(set, workload)]),
         };
         let previous = ruler.status.unwrap_or_default();
-        controller().status(&self.seen(), &outcome, &previous)
+        controller().status(seen, &outcome, &previous)
     }
 
     /// Status, reason and message of a condition.

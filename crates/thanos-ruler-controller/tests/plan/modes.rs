@@ -1,6 +1,10 @@
 //! Whose alerts are sent, and what is recorded: by the mode, and by who else evaluates a rule.
 
+use jiff::Timestamp;
+use operator_runtime::Component;
 use serde_json::{Value, json};
+use thanos_ruler_controller::RulerController;
+use thanos_ruler_controller::views::Views;
 
 use crate::case::Case;
 use crate::world;
@@ -52,9 +56,13 @@ fn case(mode: Option<&str>, overlapping: bool, rules: &[Value]) -> Case {
     if let Some(mode) = mode {
         spec["mode"] = json!(mode);
     }
-    let objects = overlapping.then(world::prometheus);
-    let case = Case::of(spec).with(objects);
-    case.with([world::rule("one", &json!(rules))])
+    let case = Case::of(spec).with([world::rule("one", &json!(rules))]);
+    match overlapping {
+        true => case
+            .with([world::prometheus()])
+            .evaluated_by("Prometheus k8s", &["one"]),
+        false => case,
+    }
 }
 
 #[test]
@@ -101,49 +109,196 @@ fn rules_in_config_maps_overlap_with_nobody() {
     }
 }
 
-/// Which Prometheuses and ThanosRulers evaluate a rule: those that have pods and select it.
+/// Prometheuses and ThanosRulers evaluate what is in their rule files while they have pods.
 #[test]
-fn others_evaluate_what_they_select() {
-    let selecting = |kind: &str, spec: Value| json!({"kind": kind, "metadata": {"name": "other"}, "spec": spec});
-    for (other, expected) in [
+fn others_evaluate_what_is_in_their_rule_files() {
+    let other = |kind: &str, spec: Value| json!({"kind": kind, "metadata": {"name": "other"}, "spec": spec});
+    for (other, has_it, expected) in [
         (
-            selecting("Prometheus", json!({"ruleSelector": {}})),
+            other("Prometheus", json!({"ruleSelector": {}})),
+            true,
             Shadowed,
         ),
-        (selecting("Prometheus", json!({})), Plain),
+        // Prometheus Operator rejects it, whatever the selector says.
         (
-            selecting("Prometheus", json!({"ruleSelector": {}, "replicas": 0})),
+            other("Prometheus", json!({"ruleSelector": {}})),
+            false,
+            Plain,
+        ),
+        // Prometheus Operator has not yet read that it is not selected any more.
+        (other("Prometheus", json!({})), true, Shadowed),
+        (
+            other("Prometheus", json!({"ruleSelector": {}, "replicas": 0})),
+            true,
             Plain,
         ),
         (
-            selecting(
-                "Prometheus",
-                json!({"ruleSelector": {"matchLabels": {"a": "b"}}}),
-            ),
-            Plain,
-        ),
-        (
-            selecting(
+            other(
                 "ThanosRuler",
                 json!({"ruleSelector": {}, "queryEndpoints": ["q"]}),
             ),
+            true,
             Shadowed,
         ),
+        (
+            other("ThanosRuler", json!({"ruleSelector": {}})),
+            true,
+            Plain,
+        ),
     ] {
-        let case = case(None, false, &[rule(ALERT)]).with([other.clone()]);
-        assert_eq!(mounted(&case, ALERT), expected, "{other}");
+        let mut case = case(None, false, &[rule(ALERT)]).with([other.clone()]);
+        if has_it {
+            let kind = other["kind"].as_str().unwrap();
+            case = case.evaluated_by(&format!("{kind} other"), &["one"]);
+        }
+        assert_eq!(mounted(&case, ALERT), expected, "{has_it}: {other}");
     }
+    // The ConfigMap outlives its owner.
+    let case = case(None, false, &[rule(ALERT)]).evaluated_by("Prometheus gone", &["one"]);
+    assert_eq!(mounted(&case, ALERT), Plain);
 }
 
-/// Who may not be read may evaluate everything or nothing: better told twice than never.
 #[test]
-fn while_it_is_unknown_who_evaluates_a_rule_its_alerts_are_sent() {
+fn rules_that_a_prometheus_selects_and_does_not_evaluate_are_active_and_reported() {
+    let reason = json!({
+        "apiVersion": "v1", "kind": "Event",
+        "metadata": {"name": "one.1", "namespace": world::NAMESPACE},
+        "involvedObject": {"kind": "PrometheusRule", "name": "one", "uid": "uid-of-one"},
+        "reason": "InvalidConfiguration", "message": "one was rejected: invalid rule",
+    });
+    let case = case(None, false, &[rule(ALERT), rule(RECORD)]).with([world::prometheus()]);
+    let missed = |case: &Case| case.status().not_evaluated_elsewhere;
+    assert_eq!(
+        (mounted(&case, ALERT), mounted(&case, RECORD)),
+        (Plain, Plain)
+    );
+    let [found] = &missed(&case)[..] else {
+        panic!("{:?}", missed(&case));
+    };
+    let place = [&found.prometheus_rule, &found.selected_by];
+    assert_eq!(place, ["monitoring/one", "Prometheus monitoring/k8s"]);
+    assert_eq!(case.status().overlaps_total, Some(0));
+
+    let told = case.with([reason]);
+    let message = missed(&told)[0].message.clone();
+    assert!(
+        message.ends_with("Prometheus Operator reports: one was rejected: invalid rule"),
+        "{message}"
+    );
+    // Events expire.
+    let mut later = case.clone();
+    later.status = serde_json::to_value(told.status()).unwrap();
+    assert_eq!(missed(&later)[0].message, message);
+    let complaints = RulerController::complaints(
+        &told.seen(),
+        &case.ruler().status.unwrap_or_default(),
+        &told.status(),
+    );
+    let [complaint] = &complaints[..] else {
+        panic!("{complaints:?}");
+    };
+    assert_eq!(complaint.about.uid.as_deref(), Some("uid-of-one"));
+    assert!(
+        complaint.note.contains("invalid rule"),
+        "{}",
+        complaint.note
+    );
+    let again = RulerController::complaints(&told.seen(), &told.status(), &told.status());
+    assert_eq!(again, []);
+}
+
+/// Prometheus Operator is down or paused while a PrometheusRule gets one more alert: the Prometheus goes
+/// on with the file that it has.
+#[test]
+fn a_rule_that_the_rule_file_lacks_is_active_beside_those_that_it_has() {
+    let more = json!({"alert": "More", "expr": "up == 0"});
+    let before = case(None, true, &[rule(ALERT), rule(RECORD)]);
+    let file = before.generated();
+    let mut after = case(None, false, &[rule(ALERT), rule(RECORD), more]);
+    after = after.with([world::prometheus(), file]);
+    let counts = after.status().rules.unwrap();
+    assert_eq!(
+        (counts.evaluated, counts.shadowed, counts.left_out),
+        (2, 1, 1)
+    );
+    let status = after.status();
+    assert_eq!(status.overlaps_total, Some(1));
+    let message = &status.not_evaluated_elsewhere[0].message;
+    assert!(message.contains("lack 1 of the rules"), "{message}");
+}
+
+/// A PrometheusRule that appears while a Prometheus selects it waits for Prometheus Operator, for a
+/// bounded time, and what is active already is not interrupted.
+#[test]
+fn new_rules_are_shadowed_until_prometheus_operator_had_time() {
+    let nothing = Case::of(json!({"ruleSelector": {}})).with([world::prometheus()]);
+    let one = nothing.with([world::rule("one", &json!([rule(ALERT)]))]);
+    let mut views = nothing.loaded();
+    let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
+    let shadowed = |views: &mut Views, case: &Case, second: i64| {
+        case.load(views);
+        let seen = case.reconcile(views, at(second));
+        let wait = seen.report.requeue_after.map(|wait| wait.as_secs());
+        (seen.report.rules.counts.shadowed, wait)
+    };
+    assert_eq!(shadowed(&mut views, &nothing, 0), (0, None));
+    assert_eq!(shadowed(&mut views, &one, 5), (1, Some(30)));
+    assert_eq!(shadowed(&mut views, &one, 34), (1, Some(1)));
+    assert_eq!(shadowed(&mut views, &one, 35), (0, None));
+    let evaluated = one.evaluated_by("Prometheus k8s", &["one"]);
+    assert_eq!(shadowed(&mut views, &evaluated, 40), (1, None));
+    // Prometheus Operator deletes the ConfigMap, to create it anew.
+    views.generated = Default::default();
+    assert_eq!(shadowed(&mut views, &one, 41), (1, Some(30)));
+    assert_eq!(shadowed(&mut views, &evaluated, 42), (1, None));
+    // A Prometheus that is gone is not waited for.
+    views.prometheuses = Default::default();
+    let alone =
+        Case::of(json!({"ruleSelector": {}})).with([world::rule("one", &json!([rule(ALERT)]))]);
+    assert_eq!(shadowed(&mut views, &alone, 43), (0, None));
+    // One that begins to select what is active here is shadowed when there is evidence, and not before.
+    assert_eq!(shadowed(&mut views, &one, 44), (1, None));
+}
+
+/// Without the ConfigMaps it is not known who evaluates a rule: better sent twice than never.
+#[test]
+fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
+    let case = case(None, true, &[rule(ALERT)]);
+    let mut views = case.loaded();
+    views.generated = Default::default();
+    views.generated.deny();
+    let seen = case.reconcile(&mut views, Timestamp::UNIX_EPOCH);
+    assert_eq!(seen.report.rules.counts.shadowed, 0);
+    let status = case.status_of(&seen);
+    let accepted = status
+        .conditions
+        .iter()
+        .find(|c| c.type_ == "RulesAccepted");
+    let accepted = accepted.unwrap();
+    assert_eq!(
+        (accepted.status.as_str(), accepted.reason.as_str()),
+        ("True", "OverlapUnknown")
+    );
+    assert!(
+        accepted.message.contains("configmaps"),
+        "{}",
+        accepted.message
+    );
+    // Rule files of users are in ConfigMaps as well: those that are mounted stay.
+    views.files.deny();
+    let seen = case.reconcile(&mut views, Timestamp::UNIX_EPOCH);
+    assert_eq!(seen.observed.files, None);
+}
+
+/// Resources that may not be read evaluate what is in their rule files.
+#[test]
+fn rule_files_of_resources_that_may_not_be_read_are_evidence() {
     for kind in ["Prometheus", "ThanosRuler"] {
         let mut case = case(None, false, &[rule(ALERT)]);
         case.capabilities
             .insert(kind.to_owned(), "Forbidden".to_owned());
         assert_eq!(mounted(&case, ALERT), Plain, "{kind}");
-        let (status, _, message) = case.condition("RulesAccepted");
-        assert!(status == "True" && message.contains(kind), "{message}");
+        let case = case.evaluated_by(&format!("{kind} x"), &["one"]);
+        assert_eq!(mounted(&case, ALERT), Shadowed, "{kind}");
     }
 }

@@ -259,6 +259,31 @@ pub fn prometheus() -> Value {
     })
 }
 
+/// The ConfigMap by which Prometheus Operator gives PrometheusRules to an evaluator, as in
+/// `Prometheus k8s`. It is in the usual namespace.
+pub fn rule_files<'a>(evaluator: &str, rules: impl Iterator<Item = &'a Value>) -> Value {
+    let (kind, name) = evaluator.split_once(' ').unwrap();
+    let files = rules.map(|rule| {
+        let metadata = &rule["metadata"];
+        let [namespace, name, uid] =
+            ["namespace", "name", "uid"].map(|field| metadata[field].as_str().unwrap());
+        let file = json!({"groups": rule["spec"]["groups"]}).to_string();
+        (format!("{namespace}-{name}-{uid}.yaml"), json!(file))
+    });
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": format!("{}-{name}-rulefiles-0", kind.to_lowercase()), "namespace": NAMESPACE,
+            "labels": {"managed-by": "prometheus-operator"},
+            "ownerReferences": [{
+                "apiVersion": "monitoring.coreos.com/v1", "kind": kind, "name": name,
+                "controller": true,
+            }],
+        },
+        "data": files.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
 /// An Alertmanager.
 pub fn alertmanager(name: &str, spec: &Value) -> Value {
     json!({"kind": "Alertmanager", "metadata": {"name": name}, "spec": spec})
