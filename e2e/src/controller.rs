@@ -303,9 +303,9 @@ impl Drop for Controller {
     }
 }
 
-/// A port that nobody listens on. It is free again when this returns, so a clash is possible, and
+/// A port on loopback that no process listens on. It is free again when this returns, so a clash is possible, and
 /// would show as a controller that ends at once.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod controller;
+pub mod operator;
 pub mod overlay;
 pub mod remote_write;
 pub mod wait;

@@ -44,6 +44,24 @@ pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()>
     }
 }
 
+/// The kinds that Prometheus Operator itself needs besides.
+const MORE_KINDS: [&str; 5] = [
+    "alertmanagerconfigs",
+    "podmonitors",
+    "probes",
+    "prometheusagents",
+    "scrapeconfigs",
+];
+
+/// Installs what Prometheus Operator needs besides what [`with_definitions`] holds in place.
+pub async fn with_all_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
+    let guard = with_definitions(cluster).await;
+    for kind in MORE_KINDS {
+        cluster.apply(definition(kind)).await;
+    }
+    guard
+}
+
 /// Keeps every other test away from the definitions.
 pub async fn alone_with_definitions() -> RwLockWriteGuard<'static, ()> {
     DEFINITIONS.write().await
