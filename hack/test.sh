@@ -85,7 +85,7 @@ run_api() {
 # Tests that keep to namespaces of their own, and mostly wait: each line goes on beside the others.
 APART=(
   "receive::changes receive::deletion receive::drain receive::loopback receive::walk"
-  "rulers::namesake rulers::refused rulers::tenants"
+  "rulers::evidence rulers::namesake rulers::refused rulers::tenants"
 )
 
 run_node() {

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::{FOLLOWED, Subject, UNSEEN, rule};
 use crate::support::{MONITORING, get, promql, querier};
 
-/// Who sends the alert `Moved` to the Alertmanager at this moment: the value of the label `prometheus`,
-/// or of `thanos_rule`, of each.
-async fn senders(cluster: &Cluster) -> Result<Vec<String>, String> {
-    let path = "/api/v2/alerts?filter=alertname%3D%22Moved%22";
-    let text = get(cluster, "services/alertmanager-main:web", path).await?;
+/// Who sends an alert to the Alertmanager at this moment: the value of the label `prometheus`, or of
+/// `thanos_rule`, of each.
+pub async fn senders(cluster: &Cluster, alert: &str) -> Result<Vec<String>, String> {
+    let path = format!("/api/v2/alerts?filter=alertname%3D%22{alert}%22");
+    let text = get(cluster, "services/alertmanager-main:web", &path).await?;
     let alerts: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let of = |alert: &Value| {
         let labels = &alert["labels"];
@@ -48,7 +48,7 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
 
     // Both evaluate it, and one sends it. What it records is there once.
     let by_prometheus = async || {
-        let all = senders(&monitoring).await?;
+        let all = senders(&monitoring, "Moved").await?;
         check(all == ["monitoring/k8s"], || format!("{all:?}"))
     };
     eventually("Prometheus sends the alert", FOLLOWED, by_prometheus).await;
@@ -68,7 +68,10 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
         check(sum.value == Some(1.0), || format!("{sum:?}"))
     };
     eventually("the series is there once", FOLLOWED, once).await;
-    assert_eq!(senders(&monitoring).await.unwrap(), ["monitoring/k8s"]);
+    assert_eq!(
+        senders(&monitoring, "Moved").await.unwrap(),
+        ["monitoring/k8s"]
+    );
 
     // From now on it is never missing.
     let stop = Arc::new(AtomicBool::new(false));
@@ -83,7 +86,7 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
         let mut looks = 0;
         let mut gaps = Vec::new();
         while !stopped.load(Ordering::Relaxed) {
-            match senders(&cluster).await {
+            match senders(&cluster, "Moved").await {
                 Ok(all) if all.is_empty() => gaps.push(jiff::Timestamp::now()),
                 // An API server that is busy says nothing of alerts.
                 Ok(_) | Err(_) => {}
@@ -102,7 +105,7 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
         .unwrap();
     let own = format!("{}/x", subject.cluster.namespace);
     let by_us = async || {
-        let all = senders(&monitoring).await?;
+        let all = senders(&monitoring, "Moved").await?;
         check(all.contains(&own), || format!("{all:?}"))
     };
     eventually("the rulers send the alert", FOLLOWED, by_us).await;
@@ -112,7 +115,7 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
     );
     // Prometheus stops, and its alert ends after some minutes. Two replicas are one sender.
     let only_us = async || {
-        let all = senders(&monitoring).await?;
+        let all = senders(&monitoring, "Moved").await?;
         check(all == [own.as_str()], || format!("{all:?}"))
     };
     eventually("nobody else does", 2 * FOLLOWED, only_us).await;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bad;
+mod evidence;
 mod namesake;
 mod refused;
 mod tenants;
