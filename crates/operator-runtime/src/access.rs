@@ -59,8 +59,10 @@ impl Access {
         self.answers.get(question).and_then(|(answer, _)| *answer)
     }
 
-    /// Remembers an answer; `None` if there is none.
+    /// Remembers an answer; `None` if there is none. Those that would be asked for again anyway are
+    /// forgotten: their namespaces may be deleted.
     pub fn remember(&mut self, question: Question, answer: Option<bool>) {
+        self.answers.retain(|_, (_, at)| at.elapsed() < FRESH);
         self.answers.insert(question, (answer, Instant::now()));
     }
 

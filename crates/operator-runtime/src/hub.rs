@@ -20,10 +20,12 @@ use tokio::sync::{Notify, watch};
 use gathering::Gathering;
 
 use crate::access::Access;
+use crate::backoff::Backoff;
 use crate::component::{Cluster, Component};
 use crate::inquiry::Answers;
 use crate::ledger::{Ledger, Owner};
 use crate::related::{Entry, Pace, Spec, key_of};
+use crate::version::Version;
 use crate::view::{Change, View};
 
 /// A custom resource that may not fit its own schema: one bad object must not stop the watch.
@@ -64,7 +66,7 @@ pub struct State<C: Component> {
     /// The statuses that were written and have not come back by the watch yet.
     pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
     /// The resources whose status is being written, with the versions that the watch has told since.
-    writing: BTreeMap<Owner, BTreeSet<u64>>,
+    writing: BTreeMap<Owner, Vec<Version>>,
 }
 
 impl<C: Component> State<C> {
@@ -82,7 +84,7 @@ impl<C: Component> State<C> {
 /// A status that was written.
 pub(crate) struct Written<S> {
     /// Resource version of the answer.
-    pub version: u64,
+    pub version: Version,
     /// What was written.
     pub status: S,
 }
@@ -96,6 +98,8 @@ pub struct Hub<C: Component> {
     unsynced: watch::Sender<BTreeSet<WatchId>>,
     gathering: Mutex<BTreeMap<Key, Gathering>>,
     lists: watch::Sender<u64>,
+    /// Delays after failures.
+    pub(crate) backoff: Backoff,
     /// What detection says, which is ahead of what is in effect.
     pub(crate) detected: watch::Receiver<Caps>,
     /// Notified by whoever meets a 403 or a missing kind.
@@ -128,6 +132,7 @@ impl<C: Component> Hub<C> {
             unsynced: watch::Sender::new(BTreeSet::new()),
             gathering: Mutex::default(),
             lists: watch::Sender::new(0),
+            backoff: Backoff::default(),
             detected,
             doubt,
             working: tokio::sync::Mutex::default(),
@@ -256,9 +261,9 @@ impl<C: Component> Hub<C> {
     pub(crate) fn take_in_resource(&self, it: Guarded<C>) {
         let key = key_of(it.meta());
         let known = self.store.get(&ObjectRef::from_obj(&it));
-        let version = version(&it);
+        let version = Version::of(&it);
         if let Some(known) = &known
-            && self::version(&**known) > version
+            && version.is_older_than(&Version::of(&**known))
             && known.uid() == it.uid()
         {
             return;
@@ -266,12 +271,13 @@ impl<C: Component> Hub<C> {
         let owner = owner(&it);
         let is_known = {
             let mut state = self.state();
-            let written = state.written.get(&owner).map(|w| w.version);
-            if written.is_some_and(|w| w <= version) {
+            let written = state.written.get(&owner);
+            let is_ours = written.is_some_and(|w| w.version.is(&version));
+            if written.is_some_and(|w| !version.is_older_than(&w.version)) {
                 state.written.remove(&owner);
             }
             let writing = state.writing.get_mut(&owner);
-            writing.map(|told| told.insert(version)).is_some() || written == Some(version)
+            writing.map(|told| told.push(version)).is_some() || is_ours
         };
         lock(&self.writer).apply_watcher_event(&Event::Apply(it));
         if !is_known {
@@ -283,7 +289,7 @@ impl<C: Component> Hub<C> {
     /// no pass follow: the watch can be faster than the answer.
     pub(crate) fn expect_status(&self, owner: &Owner) {
         let mut state = self.state();
-        state.writing.insert(owner.clone(), BTreeSet::new());
+        state.writing.insert(owner.clone(), Vec::new());
     }
 
     /// Enters the status that was written, if it could be. A pass follows if the watch has told
@@ -292,10 +298,12 @@ impl<C: Component> Hub<C> {
         let told = {
             let mut state = self.state();
             let mut told = state.writing.remove(owner).unwrap_or_default();
-            if let Some(written) = written
-                && !told.remove(&written.version)
-            {
-                state.written.insert(owner.clone(), written);
+            if let Some(written) = written {
+                let others = told.len();
+                told.retain(|version| !version.is(&written.version));
+                if told.len() == others {
+                    state.written.insert(owner.clone(), written);
+                }
             }
             told
         };
@@ -304,15 +312,31 @@ impl<C: Component> Hub<C> {
         }
     }
 
-    /// Forgets a custom resource. Its children go by garbage collection.
+    /// Forgets a custom resource, with everything that is kept under its name or UID. Its children
+    /// are garbage collected.
     pub(crate) fn forget_resource(&self, it: Guarded<C>) {
-        {
-            let mut state = self.state();
-            let owner = owner(&it);
-            state.written.remove(&owner);
-            C::forget(&mut state.views, &owner.uid);
-        }
+        let owner = owner(&it);
         lock(&self.writer).apply_watcher_event(&Event::Delete(it));
+        self.forget(&owner);
+    }
+
+    /// Forgets what is kept about a custom resource that is deleted.
+    fn forget(&self, owner: &Owner) {
+        self.backoff.forget(&owner.uid);
+        let mut state = self.state();
+        state.written.remove(owner);
+        state.writing.remove(owner);
+        state.ledger.forget(owner);
+        C::forget(&mut state.views, &owner.uid);
+    }
+
+    /// Forgets what a reconcile entered that was still running when its custom resource was deleted.
+    pub(crate) fn forget_if_deleted(&self, owner: &Owner) {
+        let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
+        let known = self.store.get(&reference);
+        if known.is_none_or(|it| it.uid().unwrap_or_default() != owner.uid) {
+            self.forget(owner);
+        }
     }
 
     pub(crate) fn expect_sync(&self, watch: WatchId) {
@@ -349,12 +373,6 @@ pub(crate) fn owner<K: Resource>(it: &K) -> Owner {
         name: it.name_any(),
         uid: it.uid().unwrap_or_default(),
     }
-}
-
-/// The resource version as a number.
-pub(crate) fn version<K: Resource>(it: &K) -> u64 {
-    let version = it.resource_version();
-    version.and_then(|v| v.parse().ok()).unwrap_or_default()
 }
 
 /// A poisoned lock means that a task panicked while holding it; the maps inside are still whole,

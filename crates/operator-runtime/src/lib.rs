@@ -33,6 +33,7 @@ mod self_monitor;
 mod server;
 mod supervise;
 mod undeclared;
+mod version;
 pub mod view;
 
 pub use access::{Access, Question};

@@ -15,7 +15,6 @@ use promop_compat::detect::Detector;
 use tokio::sync::watch;
 
 use crate::args::RunArgs;
-use crate::backoff::Backoff;
 use crate::client::Connector;
 use crate::component::Component;
 use crate::events::Events;
@@ -163,7 +162,6 @@ async fn prepare<C: Component>(
         events: Events::new(client.clone(), C::NAME, &identity),
         client,
         hub,
-        backoff: Backoff::default(),
         inquirer: Inquirer::default(),
         metrics,
     };

@@ -21,9 +21,13 @@ fn key() -> Key {
 }
 
 fn toy(version: u64) -> Guarded<ToyController> {
+    of_version(&version.to_string())
+}
+
+fn of_version(version: &str) -> Guarded<ToyController> {
     let toy: Toy = serde_json::from_value(json!({
         "apiVersion": "example.com/v1", "kind": "Toy", "spec": {},
-        "metadata": {"name": "x", "namespace": "ns", "uid": "u", "resourceVersion": version.to_string()},
+        "metadata": {"name": "x", "namespace": "ns", "uid": "u", "resourceVersion": version},
     }))
     .unwrap();
     DeserializeGuard(Ok(toy))
@@ -31,7 +35,10 @@ fn toy(version: u64) -> Guarded<ToyController> {
 
 fn written(version: u64) -> Option<Written<ToyStatus>> {
     let status = ToyStatus::default();
-    Some(Written { version, status })
+    Some(Written {
+        version: version.to_string().as_str().into(),
+        status,
+    })
 }
 
 /// How often the resource was queued.
@@ -88,6 +95,79 @@ fn what_comes_while_a_status_is_written_is_not_lost() {
         hub.take_in_resource(toy(5));
         assert_eq!(queued(&mut queue), 1, "{told:?}");
     }
+}
+
+#[test]
+fn a_version_that_is_no_number_is_never_taken_for_an_older_one() {
+    let (hub, mut queue) = known();
+    let owner = owner(&toy(1));
+    for version in ["b", "a", "9"] {
+        hub.take_in_resource(of_version(version));
+        assert_eq!(queued(&mut queue), 1, "{version}");
+        let stored = hub.store().get(&ObjectRef::from_obj(&of_version("")));
+        assert_eq!(stored.unwrap().resource_version().as_deref(), Some(version));
+    }
+    let ours = |version: &str| {
+        let status = ToyStatus::default();
+        let version = version.into();
+        Some(Written { version, status })
+    };
+    // Told before the answer, and after it.
+    hub.expect_status(&owner);
+    hub.take_in_resource(of_version("ours"));
+    hub.enter_status(&owner, ours("ours"));
+    assert_eq!(queued(&mut queue), 0);
+    hub.enter_status(&owner, ours("next"));
+    hub.take_in_resource(of_version("next"));
+    assert_eq!(queued(&mut queue), 0);
+    assert!(hub.state().written.is_empty());
+    // Something else, told while ours was written.
+    hub.expect_status(&owner);
+    hub.take_in_resource(of_version("other"));
+    hub.enter_status(&owner, ours("last"));
+    assert_eq!(queued(&mut queue), 1);
+}
+
+#[test]
+fn nothing_is_kept_of_a_resource_that_is_deleted() {
+    let (hub, _queue) = known();
+    let owner = owner(&toy(1));
+    hub.expect_status(&owner);
+    hub.enter_status(&owner, written(9));
+    hub.expect_status(&owner);
+    let _ = hub.backoff.next(&owner.uid);
+    let child = serde_json::from_value(json!({"metadata": {
+        "name": "c", "namespace": "ns", "uid": "c", "resourceVersion": "1",
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Toy", "name": "x", "uid": "u", "controller": true}],
+    }}));
+    let key = crate::plan::ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".into(),
+        name: "c".into(),
+    };
+    hub.state()
+        .ledger
+        .enter(key.clone(), &child.unwrap(), "toy");
+    hub.state().ledger.expect(&owner, &key);
+    hub.forget_resource(toy(10));
+    let is_empty = |hub: &Hub<ToyController>| {
+        let state = hub.state();
+        state.written.is_empty() && state.writing.is_empty() && state.ledger.is_empty()
+    };
+    assert!(is_empty(&hub));
+    assert_eq!(hub.backoff.failures("u"), 0);
+
+    // What a reconcile entered that was still running.
+    let _ = hub.backoff.next(&owner.uid);
+    hub.enter_status(&owner, written(11));
+    hub.forget_if_deleted(&owner);
+    assert!(is_empty(&hub));
+    assert_eq!(hub.backoff.failures("u"), 0);
+    // One of the same name is another one.
+    hub.take_in_resource(toy(12));
+    let _ = hub.backoff.next("u");
+    hub.forget_if_deleted(&owner);
+    assert_eq!(hub.backoff.failures("u"), 1);
 }
 
 /// After how long the resource is queued.

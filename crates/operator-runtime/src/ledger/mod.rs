@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::digest::{json_digest, owned_digest};
 use crate::plan::{ObjectKey, Plan, Planned};
+use crate::version::Version;
 
 /// Pod counts of a workload, from its status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -79,10 +80,10 @@ pub struct Owner {
 }
 
 /// What is known of one owned object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Entry {
     uid: String,
-    version: u64,
+    version: Version,
     generation: i64,
     /// Digest of the fields that we own by server-side apply.
     owned: Option<u64>,
@@ -132,13 +133,13 @@ impl Ledger {
     /// Enters what the API server says of an object. Returns its owner if a pass should follow, and
     /// how soon.
     ///
-    /// `manager` is our field manager. An older version than the one known is ignored: the answer
-    /// to a request can overtake the watch.
+    /// `manager` is our field manager. A version that is known to be no newer than the known one is
+    /// ignored: the answer to a request can overtake the watch.
     pub fn enter(&mut self, key: ObjectKey, object: &Owned, manager: &str) -> Option<Wake> {
         let owner = owner_of(&object.metadata)?;
         let fresh = Entry {
             uid: object.metadata.uid.clone().unwrap_or_default(),
-            version: version_of(&object.metadata),
+            version: Version::of_meta(&object.metadata),
             generation: object.metadata.generation.unwrap_or_default(),
             owned: owned_digest(object.metadata.managed_fields.as_ref(), manager),
             sent: None,
@@ -151,7 +152,11 @@ impl Ledger {
                 known.insert(key, fresh);
                 (!expected).then_some(Wake::Now(owner))
             }
-            Some(entry) if entry.uid == fresh.uid && fresh.version <= entry.version => None,
+            Some(entry)
+                if entry.uid == fresh.uid && fresh.version.is_no_newer_than(&entry.version) =>
+            {
+                None
+            }
             Some(entry) => {
                 let same = entry.uid == fresh.uid && entry.owned == fresh.owned;
                 let counted = entry.counts != fresh.counts || entry.generation != fresh.generation;
@@ -191,6 +196,18 @@ impl Ledger {
             return true;
         }
         false
+    }
+
+    /// Forgets everything about an owner that was deleted. Objects that outlive it have another owner
+    /// then, or none; those that are deleted with it are no longer of interest.
+    pub fn forget(&mut self, owner: &Owner) {
+        self.owners.remove(owner);
+        self.sending.retain(|(it, _)| it != owner);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.owners.is_empty() && self.sending.is_empty()
     }
 
     /// Forgets a deleted object. Returns its owner, which should look again.
@@ -355,12 +372,6 @@ fn owner_of(meta: &ObjectMeta) -> Option<Owner> {
         name: controller.name.clone(),
         uid: controller.uid.clone(),
     })
-}
-
-/// Resource versions of one kind are ordered as numbers; one that is no number counts as newest.
-fn version_of(meta: &ObjectMeta) -> u64 {
-    let version = meta.resource_version.as_deref();
-    version.and_then(|v| v.parse().ok()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -291,3 +291,28 @@ fn a_change_of_somebody_else_before_the_answer_is_not_lost() {
     let stands = ledger.enter_applied(&key("a"), &object("uid-a", 5, ours()), MANAGER, 1);
     assert!(!stands, "the pass has to look again");
 }
+
+#[test]
+fn each_version_that_is_no_number_is_taken_in() {
+    let mut ledger = Ledger::default();
+    let of_version = |version: Option<&str>, fields: Value| {
+        let mut object = object("uid-a", 0, fields);
+        object.metadata.resource_version = version.map(str::to_owned);
+        object
+    };
+    let theirs = || json!({"f:spec": {"f:other": {}}});
+    ledger.enter(key("a"), &of_version(Some("x"), ours()), MANAGER);
+    for (version, fields, woken) in [
+        (Some("x"), theirs(), false),
+        (Some("w"), theirs(), true),
+        (Some("y"), ours(), true),
+        (Some("7"), theirs(), true),
+        (Some("6"), ours(), false),
+        (None, ours(), true),
+        (None, theirs(), true),
+    ] {
+        let object = of_version(version, fields);
+        let is_woken = ledger.enter(key("a"), &object, MANAGER).is_some();
+        assert_eq!(is_woken, woken, "{version:?}");
+    }
+}

@@ -18,6 +18,8 @@ pub(super) struct Converged {
     pub failure: Option<Error>,
     /// An optional kind was refused: it may be going, or the permission for it.
     pub doubtful: bool,
+    /// Another client changed an object while it was applied, so it must be applied again.
+    pub overwritten: bool,
 }
 
 impl From<Verdict> for Converged {
@@ -26,6 +28,7 @@ impl From<Verdict> for Converged {
             verdict,
             failure: None,
             doubtful: false,
+            overwritten: false,
         }
     }
 }
@@ -48,8 +51,10 @@ pub(super) async fn converge<C: Component>(
         manager: C::NAME,
         owner,
     };
-    let mut touched = Touched::default();
-    let converged = send(cx, it, owner, plan, applied, &writer, &mut touched).await;
+    let (mut touched, mut overwritten) = (Touched::default(), false);
+    let changes = (&mut touched, &mut overwritten);
+    let mut converged = send(cx, it, owner, plan, applied, &writer, changes).await;
+    converged.overwritten = overwritten;
     // Also if something failed after that: what was written is to reach pods soon.
     for (pod, digest) in touched.0 {
         cx.refresher.refresh(&owner.namespace, &pod, digest).await;
@@ -81,7 +86,7 @@ async fn send<C: Component>(
     plan: &Plan,
     applied: Option<&str>,
     writer: &Writer<'_>,
-    touched: &mut Touched,
+    (touched, overwritten): (&mut Touched, &mut bool),
 ) -> Converged {
     let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
     for (object, digest, uid) in unsent {
@@ -94,11 +99,12 @@ async fn send<C: Component>(
             Ok(answer) => {
                 let known = {
                     let ledger = &mut cx.hub.state().ledger;
-                    ledger.enter_applied(&object.key, &answer, C::NAME, digest)
+                    let known = ledger.enter_applied(&object.key, &answer, C::NAME, digest);
+                    // Also of an answer that names another owner, or none.
+                    ledger.expect_no_more(owner, &object.key);
+                    known
                 };
-                if !known {
-                    cx.hub.wake_owner(owner);
-                }
+                *overwritten |= !known;
                 touched.add(cx, it, &object.key, digest);
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),
@@ -151,5 +157,6 @@ fn failed<C: Component>(cx: &Cx<C>, object: &ObjectKey, error: Error) -> Converg
         },
         failure: Some(error),
         doubtful,
+        overwritten: false,
     }
 }

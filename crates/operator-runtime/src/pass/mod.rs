@@ -13,19 +13,19 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use tokio::time::Instant;
 
-use converge::converge;
+use converge::{Converged, converge};
 use status::write_status;
 
 use crate::access::{self, Question};
-use crate::backoff::Backoff;
 use crate::component::{Component, Outcome, Verdict};
 use crate::error::{Error, Invalid};
 use crate::events::Events;
-use crate::hub::{Guarded, Hub, Written, owner, version};
+use crate::hub::{Guarded, Hub, Written, owner};
 use crate::inquiry::{Inquirer, Inquiry};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
 use crate::refresh::Refresher;
+use crate::version::Version;
 
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
 const TAKEN_RETRY: Duration = Duration::from_secs(60);
@@ -52,8 +52,6 @@ pub struct Cx<C: Component> {
     pub client: Client,
     /// State.
     pub hub: Arc<Hub<C>>,
-    /// Delays after failures.
-    pub backoff: Backoff,
     /// Asks pods.
     pub inquirer: Inquirer,
     /// Makes kubelets refresh mounted files.
@@ -71,7 +69,7 @@ pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
     let uid = meta.uid.clone().unwrap_or_default();
     if meta.deletion_timestamp.is_some() {
         // The children go by garbage collection.
-        cx.backoff.forget(&uid);
+        cx.hub.backoff.forget(&uid);
         return Action::await_change();
     }
     let (action, result) = match &it.0 {
@@ -81,10 +79,11 @@ pub async fn pass<C: Component>(it: Arc<Guarded<C>>, cx: Arc<Cx<C>>) -> Action {
             let owner = owner(&*it);
             let told = unfit::tell(&cx, &owner, meta, &invalid.to_string()).await;
             let verdict = Verdict::Invalid(Invalid::new("spec", invalid.to_string()));
-            let (wait, result) = conclude(&cx, &owner, &verdict, told.err());
+            let (wait, result) = conclude(&cx, &owner, &verdict, told.err(), false);
             (action(wait), result)
         }
     };
+    cx.hub.forget_if_deleted(&owner(&*it));
     cx.metrics.passed(result, started.elapsed());
     action
 }
@@ -102,7 +101,7 @@ async fn run<C: Component>(
         let written = state
             .written
             .get(&owner)
-            .filter(|w| w.version > version(resource));
+            .filter(|w| !w.version.is_no_newer_than(&Version::of(resource)));
         let previous = match written {
             Some(written) => written.status.clone(),
             None => resource.status().cloned().unwrap_or_default(),
@@ -121,20 +120,26 @@ async fn run<C: Component>(
     if !paused && inquire(cx, &C::inquiries(&seen)).await {
         seen = observe(cx, &it).await;
     }
-    let (verdict, plan, failure) = if paused {
-        (Verdict::Paused, None, None)
+    let (verdict, plan, failure, overwritten) = if paused {
+        (Verdict::Paused, None, None, false)
     } else {
         match cx.component.plan(&seen) {
-            Err(invalid) => (Verdict::Invalid(invalid), None, None),
+            Err(invalid) => (Verdict::Invalid(invalid), None, None, false),
             Ok(plan) => {
                 let applied = C::applied_hash(&previous);
                 let converged = converge(cx, resource, &owner, &plan, applied).await;
                 // Detection knows in a moment. A kind that is just going is no news of this resource.
-                if converged.doubtful && cx.backoff.failures(&owner.uid) < DOUBTS {
-                    let delay = cx.backoff.next(&owner.uid);
+                if converged.doubtful && cx.hub.backoff.failures(&owner.uid) < DOUBTS {
+                    let delay = cx.hub.backoff.next(&owner.uid);
                     return (Action::requeue(delay), PassResult::Requeue);
                 }
-                (converged.verdict, Some(plan), converged.failure)
+                let Converged {
+                    verdict,
+                    failure,
+                    overwritten,
+                    ..
+                } = converged;
+                (verdict, Some(plan), failure, overwritten)
             }
         }
     };
@@ -159,7 +164,7 @@ async fn run<C: Component>(
         Ok(()) => failure,
         Err(error) => failure.or(Some(error)),
     };
-    let (wait, result) = conclude(cx, &owner, &outcome.verdict, failure);
+    let (wait, result) = conclude(cx, &owner, &outcome.verdict, failure, overwritten);
     let refused = cx.hub.state().access.is_refused(&questions);
     let waits = [
         wait,
@@ -248,7 +253,7 @@ fn written_is_old<S, K: Resource>(
 ) -> bool {
     written
         .get(owner)
-        .is_some_and(|w| w.version <= version(resource))
+        .is_some_and(|w| w.version.is_no_newer_than(&Version::of(resource)))
 }
 
 /// Which result it is, and how long to wait if nothing changes.
@@ -257,9 +262,10 @@ fn conclude<C: Component>(
     owner: &Owner,
     verdict: &Verdict,
     failure: Option<Error>,
+    overwritten: bool,
 ) -> (Option<Duration>, PassResult) {
     if let Some(error) = failure {
-        let delay = cx.backoff.next(&owner.uid);
+        let delay = cx.hub.backoff.next(&owner.uid);
         let (namespace, name) = (&owner.namespace, &owner.name);
         if error.is_transient() {
             tracing::debug!(namespace, name, error = error.line(), ?delay, "tried again");
@@ -268,7 +274,12 @@ fn conclude<C: Component>(
         tracing::warn!(namespace, name, error = error.line(), ?delay, "pass failed");
         return (Some(delay), PassResult::Error);
     }
-    cx.backoff.forget(&owner.uid);
+    if overwritten {
+        // Whoever changed an object while it was applied may do so each time.
+        let delay = cx.hub.backoff.next(&owner.uid);
+        return (Some(delay), PassResult::Requeue);
+    }
+    cx.hub.backoff.forget(&owner.uid);
     match verdict {
         Verdict::NameTaken { .. } => (Some(TAKEN_RETRY), PassResult::Invalid),
         // An admission policy or webhook may think otherwise later.

@@ -10,8 +10,9 @@ use super::{Cx, reference};
 use crate::component::Component;
 use crate::error::Error;
 use crate::events::turned;
-use crate::hub::{Written, version};
+use crate::hub::Written;
 use crate::ledger::Owner;
+use crate::version::Version;
 
 /// Writes the status if it differs, and tells of conditions that turned.
 pub(super) async fn write_status<C: Component>(
@@ -28,7 +29,7 @@ pub(super) async fn write_status<C: Component>(
     cx.hub.expect_status(owner);
     let sent = send(cx, owner, &next).await;
     let written = sent.as_ref().ok().map(|answer| Written {
-        version: version(answer),
+        version: Version::of(answer),
         status: next.clone(),
     });
     cx.hub.enter_status(owner, written);

@@ -30,7 +30,6 @@ impl Bench {
         let cx = Cx {
             component: ToyController,
             hub: Arc::new(Hub::new(caps, Arc::default())),
-            backoff: Backoff::default(),
             inquirer: Inquirer::default(),
             refresher: Refresher::new(client.clone(), ToyController::REFRESH),
             events: Events::new(client.clone(), "toy", "test"),
@@ -52,7 +51,9 @@ impl Bench {
             "metadata": {"name": "x", "namespace": "ns", "uid": "toy-uid", "generation": self.generation, "resourceVersion": "0"},
         }))
         .unwrap();
-        Arc::new(DeserializeGuard(Ok(toy)))
+        let toy = DeserializeGuard(Ok(toy));
+        self.cx.hub.take_in_resource(toy.clone());
+        Arc::new(toy)
     }
 
     async fn pass(&self, toy: &Arc<Guarded<ToyController>>) -> (Vec<String>, Action) {
@@ -417,6 +418,51 @@ async fn pods_are_refreshed_when_a_file_changes_and_refusals_are_remembered() {
         !requests.iter().any(|r| r.contains("pods/")),
         "{requests:?}"
     );
+}
+
+/// Somebody changes an object faster than it can be applied, and would do so for ever.
+#[tokio::test]
+async fn an_object_that_never_stands_is_applied_again_later_and_later() {
+    let mut bench = Bench::new();
+    let mut queue = bench.cx.hub.open_queue();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    bench.pass(&toy).await;
+    let enter = |bench: &Bench, version: &str| {
+        let mut object = drifted();
+        object.metadata.resource_version = Some(version.into());
+        let key = ObjectKey {
+            group: String::new(),
+            kind: "ConfigMap".into(),
+            name: "a".into(),
+        };
+        bench.cx.hub.state().ledger.enter(key, &object, "toy");
+    };
+    while queue.try_recv().is_ok() {}
+    for (version, seconds) in [("90", 1), ("91", 2), ("92", 4), ("93", 8)] {
+        // The watch is ahead of the answer to the apply.
+        enter(&bench, version);
+        let (requests, action) = bench.pass(&toy).await;
+        assert_eq!(requests[0], "PATCH configmaps/a", "{requests:?}");
+        assert_eq!(action, Action::requeue(Duration::from_secs(seconds)));
+        assert!(queue.try_recv().is_err(), "it is queued at once");
+    }
+    bench.cx.hub.state().ledger = Default::default();
+    let (_, action) = bench.pass(&toy).await;
+    assert_eq!(action, Action::await_change(), "it stands");
+    assert_eq!(bench.cx.hub.backoff.failures("toy-uid"), 0);
+}
+
+#[tokio::test]
+async fn a_resource_that_is_deleted_while_it_is_reconciled_leaves_nothing() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    bench.cx.hub.forget_resource((*toy).clone());
+    let no = json!({"code": 500, "message": "no"});
+    bench.fake.fail("PATCH configmaps/a", 500, no);
+    bench.pass(&toy).await;
+    let state = bench.cx.hub.state();
+    assert!(state.written.is_empty() && state.ledger.is_empty());
+    assert_eq!(bench.cx.hub.backoff.failures("toy-uid"), 0);
 }
 
 #[tokio::test]
