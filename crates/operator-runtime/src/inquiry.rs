@@ -1,26 +1,48 @@
 //! What is asked of pods over HTTP, on the pod network. Inquiries and answers do no IO, the
 //! [`Inquirer`] does.
+//!
+//! A response is read as it arrives, and what is held of all responses at one time has a limit. One
+//! that is over a limit is an error, never a part of a response.
+
+mod body;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use kube::client::Body;
-use tokio::time::Instant;
+use kube::client::Body as RequestBody;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use body::Body;
+pub use sample::Sample;
+
+const KIB: usize = 1024;
 
 /// How many inquiries of one pass are under way at a time.
 const AT_ONCE: usize = 16;
 
-/// How long an answer may take, with everything that comes before it.
+/// How long a pod may take to accept a connection.
+const CONNECTING: Duration = Duration::from_secs(3);
+
+/// How long a pod may take until its response begins, and again until it ends. Metrics are collected
+/// first, of each tenant: as long as Prometheus waits for a scrape.
+const METRICS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for any other response.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a body may be.
-const LIMIT: usize = 8 * 1024 * 1024;
+/// What this process holds of all bodies at one time, in KiB. A fourth of its memory limit.
+const BUDGET: usize = 32 * KIB;
+
+/// What is buffered of a connection, in bytes.
+const BUFFER: usize = 64 * KIB;
 
 /// After how long nobody wants an answer any more, counted from when it should have been wanted.
 const FORGET: Duration = Duration::from_secs(15 * 60);
@@ -32,8 +54,47 @@ pub struct Inquiry {
     pub url: String,
     /// How old an answer may be. The resource is looked at again after this time.
     pub every: Duration,
-    /// What of the body is kept.
-    pub keep: fn(&str) -> String,
+    /// What is read of the body.
+    pub read: Read,
+}
+
+/// What is read of the body of a response.
+#[derive(Clone, Debug)]
+pub enum Read {
+    /// Metrics in the text format of Prometheus. Their text may be of any length.
+    Metrics {
+        /// Names of the metrics that are read. Lines of others are not held.
+        names: &'static [&'static str],
+        /// What is held of a line of these metrics until the body ends; `None` if nothing.
+        line: fn(&str) -> Option<String>,
+        /// What is remembered of all these lines. That a metric is missing is for the reader of the
+        /// answer to see: the pod did answer.
+        keep: fn(&str) -> String,
+    },
+    /// A document that is read as a whole.
+    Document {
+        /// What is remembered of it. `Err` says why it is not an answer.
+        keep: fn(&str) -> Result<String, String>,
+    },
+}
+
+impl Read {
+    /// What is remembered of a body that is at hand as a whole.
+    ///
+    /// # Errors
+    /// As of a body that arrives from a pod.
+    pub fn text(&self, text: &str) -> Result<String, String> {
+        let mut body = Body::new(self);
+        body.push(text.as_bytes())?;
+        body.finish()
+    }
+
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Metrics { .. } => METRICS_PATIENCE,
+            Self::Document { .. } => PATIENCE,
+        }
+    }
 }
 
 /// The answers so far.
@@ -129,15 +190,24 @@ impl Answers {
     }
 }
 
-/// Asks.
-pub(crate) struct Inquirer(legacy::Client<HttpConnector, Body>);
+/// Asks. There is one in a process.
+pub(crate) struct Inquirer {
+    client: legacy::Client<HttpConnector, RequestBody>,
+    /// KiB of bodies that may be held now.
+    budget: Semaphore,
+}
 
 impl Default for Inquirer {
     fn default() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECTING));
         // A connection would mostly stand idle until the next inquiry, at both ends.
         let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(0);
-        Self(builder.build_http())
+        builder.pool_max_idle_per_host(0).http1_max_buf_size(BUFFER);
+        Self {
+            client: builder.build(connector),
+            budget: Semaphore::new(BUDGET),
+        }
     }
 }
 
@@ -145,27 +215,40 @@ impl Inquirer {
     /// Makes inquiries, some of them at the same time.
     pub async fn ask(&self, due: Vec<Inquiry>) -> Vec<(Inquiry, Result<String, String>)> {
         let answers = futures::stream::iter(due).map(|inquiry| async move {
-            let answer = self.get(&inquiry.url);
-            let answer = match tokio::time::timeout(PATIENCE, answer).await {
-                Ok(answer) => answer.map(|body| (inquiry.keep)(&body)),
-                Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-            };
+            let answer = self.get(&inquiry).await;
             (inquiry, answer)
         });
         answers.buffer_unordered(AT_ONCE).collect().await
     }
 
-    async fn get(&self, url: &str) -> Result<String, String> {
-        let request = Request::get(url).body(Body::empty());
+    async fn get(&self, inquiry: &Inquiry) -> Result<String, String> {
+        let request = Request::get(&inquiry.url).body(RequestBody::empty());
         let request = request.map_err(|error| format!("invalid URL: {error}"))?;
-        let response = self.0.request(request).await.map_err(|e| chain(&e))?;
+        let patience = inquiry.read.patience();
+        let late = |_| format!("no answer within {} s", patience.as_secs());
+        let response = timeout(patience, self.client.request(request)).await;
+        let response = response.map_err(late)?.map_err(|e| chain(&e))?;
         let status = response.status();
         if status != StatusCode::OK {
             return Err(format!("HTTP status {}", status.as_u16()));
         }
-        let body = Limited::new(response.into_body(), LIMIT).collect().await;
-        let body = body.map_err(|error| chain(&*error))?.to_bytes();
-        String::from_utf8(body.into()).map_err(|_| "the answer is no text".to_owned())
+        // Others hold what is in use for as long as they wait at most, so this ends.
+        let needed = Body::limit(&inquiry.read).div_ceil(KIB);
+        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+        let held = self.budget.acquire_many(needed).await;
+        let _held = held.map_err(|error| error.to_string())?;
+        let mut arriving = response.into_body();
+        let read = async {
+            let mut body = Body::new(&inquiry.read);
+            while let Some(frame) = arriving.frame().await {
+                let frame = frame.map_err(|error| chain(&error))?;
+                if let Some(data) = frame.data_ref() {
+                    body.push(data)?;
+                }
+            }
+            body.finish()
+        };
+        timeout(patience, read).await.map_err(late)?
     }
 }
 

@@ -43,7 +43,7 @@ pub use component::{
 };
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
-pub use inquiry::{Answers, Inquiry};
+pub use inquiry::{Answers, Inquiry, Read, Sample};
 pub use monitored::{Monitored, Monitoring};
 pub use plan::{Amendment, ObjectKey, Onto, Plan, Planned, Removal};
 pub use related::{Held, Pace, Related, Spec};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use operator_runtime::{Answers, Inquiry};
+use operator_runtime::{Answers, Inquiry, Read};
 use serde::Deserialize;
 use thanos_workload::ports;
 
@@ -39,12 +39,13 @@ pub fn inquiry(url: &str) -> Inquiry {
     Inquiry {
         url: url.to_owned(),
         every: EVERY,
-        keep: addresses,
+        read: Read::Document { keep: addresses },
     }
 }
 
 #[derive(Deserialize)]
 struct Answer {
+    status: String,
     data: std::collections::BTreeMap<String, Vec<Store>>,
 }
 
@@ -56,15 +57,18 @@ struct Store {
     last_error: Option<serde_json::Value>,
 }
 
-/// Of an answer: the addresses of healthy endpoints, one a line.
-fn addresses(body: &str) -> String {
-    let Ok(answer) = serde_json::from_str::<Answer>(body) else {
-        return String::new();
-    };
+/// Of an answer: the addresses of healthy endpoints, one a line. What is not an answer of a querier does
+/// not say that it queries nothing.
+fn addresses(body: &str) -> Result<String, String> {
+    let answer: Answer = serde_json::from_str(body)
+        .map_err(|_| "the response is not a list of endpoints".to_owned())?;
+    if answer.status != "success" {
+        return Err(format!("the response has the status `{}`", answer.status));
+    }
     let stores = answer.data.into_values().flatten();
     let healthy = stores.filter(|s| s.last_error.as_ref().is_none_or(serde_json::Value::is_null));
     let names: Vec<String> = healthy.map(|s| s.name).collect();
-    names.join("\n")
+    Ok(names.join("\n"))
 }
 
 impl Querier {
@@ -162,8 +166,30 @@ mod tests {
             {"name":"10.0.0.1:10901","lastError":null,"labelSets":[]},
             {"name":"10.0.0.2:10901","lastError":"timeout"}],
             "sidecar":[{"name":"10.0.0.3:10901"}]}}"#;
-        assert_eq!(addresses(body), "10.0.0.3:10901\n10.0.0.1:10901");
-        assert_eq!(addresses("<html>"), "");
+        let listed = Ok("10.0.0.3:10901\n10.0.0.1:10901".to_owned());
+        assert_eq!(addresses(body), listed);
+        assert_eq!(
+            addresses(r#"{"status":"success","data":{}}"#),
+            Ok(String::new())
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_list_of_endpoints_says_nothing_of_them() {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            "[]",
+            r#"{"status":"success"}"#,
+            r#"{"data":{}}"#,
+            r#"{"status":"success","data":null}"#,
+            r#"{"status":"success","data":{"store":[{"lastError":null}]}}"#,
+            r#"{"status":"error","errorType":"internal","error":"x"}"#,
+            r#"{"status":"error","data":{}}"#,
+        ] {
+            assert!(addresses(body).is_err(), "{body}");
+        }
     }
 
     #[test]

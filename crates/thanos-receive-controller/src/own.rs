@@ -181,7 +181,7 @@ impl<'a> Own<'a> {
                 zone: node.cloned().flatten(),
                 uploads,
                 retention,
-                held: asked(inquiry.as_ref(), cluster.answers).held(),
+                held: asked(inquiry.as_ref(), cluster.answers).held().ok(),
             };
             all.entry(ring.clone())
                 .or_default()

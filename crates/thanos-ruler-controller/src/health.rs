@@ -43,6 +43,17 @@ pub fn loaded(
         let message = format!("{} will load the newest rules soon", late.join(", "));
         return (None, Reason::Loading, message);
     }
+    let mut answered = ready
+        .iter()
+        .filter(|(_, pod)| loaded::is_unclear(pod, answers));
+    if let Some((name, _)) = answered.next() {
+        let message = format!(
+            "{name} does not export {}, so what it has loaded is not known; set spec.version to a \
+             version of Thanos that does",
+            loaded::SUCCESS
+        );
+        return (None, Reason::NotAsked, message);
+    }
     if !silent.is_empty() {
         let message = format!(
             "{} cannot be asked by this controller; does a NetworkPolicy keep it out of port 9090?",

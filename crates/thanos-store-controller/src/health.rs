@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use operator_runtime::{Answers, Inquiry};
+use operator_runtime::{Answers, Inquiry, Read, Sample};
 use thanos_api::names::Reason;
 use thanos_controller::facts::{PodFacts, PodState};
 use thanos_controller::trouble::{self, again};
@@ -18,7 +18,8 @@ const TROUBLED_EVERY: Duration = Duration::from_secs(5);
 const WELL_EVERY: Duration = Duration::from_secs(180);
 
 /// Counters of attempts to list the bucket, and to learn of its blocks; and what came of the last.
-const METRICS: [&str; 6] = [
+/// A store that is ready exports all of them.
+const METRICS: &[&str] = &[
     "thanos_objstore_bucket_operations_total",
     "thanos_objstore_bucket_operation_failures_total",
     "thanos_blocks_meta_syncs_total",
@@ -43,25 +44,21 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers) -> Option<Inquiry> {
             true => WELL_EVERY,
             false => TROUBLED_EVERY,
         },
-        keep,
+        read: READ,
     })
 }
+
+/// What is read: how reading the bucket goes.
+const READ: Read = Read::Metrics {
+    names: METRICS,
+    line: |line| Some(line.to_owned()),
+    keep: |lines| lines.trim_end().to_owned(),
+};
 
 fn url(pod: &PodFacts) -> Option<String> {
     let port = u16::try_from(ports::HTTP_NUMBER_STORE).ok()?;
     let address = std::net::SocketAddr::new(pod.ip?, port);
     (pod.state == PodState::Running).then(|| format!("http://{address}/metrics"))
-}
-
-/// Of the metrics: those that say how reading the bucket goes.
-fn keep(body: &str) -> String {
-    let name = |line: &str| {
-        line.split(['{', ' '])
-            .next()
-            .is_some_and(|n| METRICS.contains(&n))
-    };
-    let lines: Vec<&str> = body.lines().filter(|line| name(line)).collect();
-    lines.join("\n")
 }
 
 /// Everything that the answer is made of.
@@ -98,6 +95,17 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
         .filter(|(_, pod)| !pod.ready && pod.state != PodState::Going)
         .map(|(name, _)| name.as_str())
         .collect();
+    let mut unclear = signs.pods.iter().filter_map(|(name, pod)| {
+        let missing = Progress::of(said(signs, pod)?).missing()?;
+        pod.ready.then_some((name, missing))
+    });
+    if let Some((name, missing)) = unclear.next() {
+        let message = format!(
+            "{name} does not export {missing}, so whether it reads its bucket is not known; set \
+             spec.version to a version of Thanos that does"
+        );
+        return (None, Reason::Syncing, message);
+    }
     match starting.first() {
         None if signs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
         None => (Some(true), Reason::Synced, String::new()),
@@ -132,57 +140,59 @@ fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, Strin
 }
 
 fn unreadable(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
-    let metrics = signs.answers.answer(&url(pod)?)?.ok()?;
-    let why = Progress::of(metrics).trouble(pod.ready)?;
+    let why = Progress::of(said(signs, pod)?).trouble(pod.ready)?;
     let namespace = signs.namespace;
     let message = format!("{name} {why}; kubectl -n {namespace} logs {name} says why");
     Some((Reason::BucketUnreadable, message))
 }
 
-/// How reading the bucket goes.
+/// What a store answered last.
+fn said<'a>(signs: &Signs<'a>, pod: &PodFacts) -> Option<&'a str> {
+    signs.answers.answer(&url(pod)?)?.ok()
+}
+
+/// How reading the bucket goes, as far as metrics say: what is missing is not zero.
 #[derive(Debug, Default)]
 struct Progress {
-    listed: f64,
-    unlisted: f64,
-    syncs: f64,
-    failed_syncs: f64,
-    /// Blocks that the last sync saw, whatever it made of them.
-    seen: f64,
-    loaded: f64,
+    /// In the order of [`METRICS`].
+    sums: [Option<f64>; METRICS.len()],
 }
 
 impl Progress {
     fn of(metrics: &str) -> Self {
         let mut progress = Self::default();
-        for line in metrics.lines() {
-            let (series, value) = line.rsplit_once(' ').unwrap_or((line, ""));
-            let value: f64 = value.parse().unwrap_or_default();
-            let name = series.split('{').next().unwrap_or(series);
-            let lists = series.contains("operation=\"iter\"");
-            match name {
-                "thanos_objstore_bucket_operations_total" if lists => progress.listed += value,
-                "thanos_objstore_bucket_operation_failures_total" if lists => {
-                    progress.unlisted += value
-                }
-                "thanos_blocks_meta_syncs_total" => progress.syncs = value,
-                "thanos_blocks_meta_sync_failures_total" => progress.failed_syncs = value,
-                "thanos_blocks_meta_synced" => progress.seen += value,
-                "thanos_bucket_store_blocks_loaded" => progress.loaded = value,
-                _ => {}
+        for sample in metrics.lines().filter_map(Sample::parse) {
+            let Some(i) = METRICS.iter().position(|name| *name == sample.name) else {
+                continue;
+            };
+            // Of operations, those that list.
+            if sample.label("operation").is_none_or(|name| name == "iter") {
+                let sum = progress.sums[i].get_or_insert(0.0);
+                *sum += sample.value;
             }
         }
         progress
     }
 
+    /// A metric that is missing, if one is.
+    fn missing(&self) -> Option<&'static str> {
+        let mut all = METRICS.iter().zip(&self.sums);
+        all.find(|(_, sum)| sum.is_none()).map(|(name, _)| *name)
+    }
+
     /// Why it does not go well, if it does not.
     fn trouble(&self, ready: bool) -> Option<String> {
+        let [listed, unlisted, syncs, failed_syncs, seen, loaded] = self.sums;
         if !ready {
-            let failed = self.unlisted > 0.0 && self.unlisted >= self.listed;
-            return failed.then(|| format!("cannot list its bucket ({} attempts)", self.unlisted));
+            let (listed, unlisted) = listed.zip(unlisted)?;
+            let failed = unlisted > 0.0 && unlisted >= listed;
+            return failed.then(|| format!("cannot list its bucket ({unlisted} attempts)"));
         }
+        let (syncs, failed) = syncs.zip(failed_syncs)?;
         // A sync that fails sets back what the last one saw.
-        let lost = self.loaded > 0.0 && self.seen < 1.0 && self.failed_syncs > 0.0;
-        let never = self.syncs > 0.0 && self.failed_syncs >= self.syncs;
+        let has_lost = |(loaded, seen): (f64, f64)| loaded > 0.0 && seen < 1.0 && failed > 0.0;
+        let lost = loaded.zip(seen).is_some_and(has_lost);
+        let never = syncs > 0.0 && failed >= syncs;
         (lost || never).then(|| {
             "cannot read its bucket any more: it knows the blocks it knew, and queries for them fail"
                 .to_owned()

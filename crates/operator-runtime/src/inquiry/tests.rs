@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+use super::body::DOCUMENT as LIMIT;
 use super::*;
 
 /// A pod that answers: `/named/x` with `x`, and others as its tests need it.
@@ -67,10 +68,16 @@ async fn serve(mut stream: TcpStream, paths: Arc<Mutex<Vec<String>>>) -> io::Res
         "/huge" => (200, vec![b'x'; LIMIT + 1]),
         "/binary" => (200, vec![0xff]),
         "/silent" => return std::future::pending().await,
+        "/stalls" => {
+            stream.write_all(HEAD_OF_MORE).await?;
+            return std::future::pending().await;
+        }
+        "/breaks" => return stream.write_all(HEAD_OF_MORE).await,
         "/moved" => (302, Vec::new()),
-        path => match path.strip_prefix("/named/") {
-            Some(name) => (200, format!("{name}\n").into_bytes()),
-            None => (404, b"no such thing".to_vec()),
+        path => match (path.strip_prefix("/named/"), path.strip_prefix("/tenants/")) {
+            (Some(name), _) => (200, format!("{name}\n").into_bytes()),
+            (_, Some(count)) => return ingester(stream, count.parse().unwrap()).await,
+            (None, None) => (404, b"no such thing".to_vec()),
         },
     };
     let head = format!(
@@ -84,11 +91,50 @@ async fn serve(mut stream: TcpStream, paths: Arc<Mutex<Vec<String>>>) -> io::Res
     Ok(())
 }
 
+/// The begin of a response whose rest does not come.
+const HEAD_OF_MORE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nheld 1\n";
+
+/// The metrics of an ingester with so many tenants, of each as many lines as Prometheus and Thanos
+/// export.
+async fn ingester(mut stream: TcpStream, tenants: usize) -> io::Result<()> {
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head).await?;
+    for tenant in 0..tenants {
+        let tenant = format!("tenant=\"team-{tenant}-of-some-customer-with-a-long-name\"");
+        let mut chunk = format!("prometheus_tsdb_head_series{{{tenant}}} 1\n");
+        for bucket in 0..250 {
+            chunk += &format!("other_duration_seconds_bucket{{{tenant},le=\"{bucket}\"}} 0\n");
+        }
+        let size = format!("{:x}\r\n", chunk.len());
+        stream.write_all(size.as_bytes()).await?;
+        stream.write_all(chunk.as_bytes()).await?;
+        stream.write_all(b"\r\n").await?;
+    }
+    stream.write_all(b"0\r\n\r\n").await
+}
+
 fn inquiry(url: &str, every: u64) -> Inquiry {
     Inquiry {
         url: url.to_owned(),
         every: Duration::from_secs(every),
-        keep: |body| body.len().to_string(),
+        read: Read::Document {
+            keep: |body| Ok(body.len().to_string()),
+        },
+    }
+}
+
+/// The sum of a metric over all tenants.
+fn series(url: &str) -> Inquiry {
+    Inquiry {
+        read: Read::Metrics {
+            names: &["prometheus_tsdb_head_series"],
+            line: |line| Some(line.to_owned()),
+            keep: |lines| {
+                let samples = lines.lines().filter_map(Sample::parse);
+                samples.map(|s| s.value).sum::<f64>().to_string()
+            },
+        },
+        ..inquiry(url, 60)
     }
 }
 
@@ -102,6 +148,45 @@ async fn an_answer_is_what_is_kept_of_the_body() {
     let pod = Pod::run().await;
     assert_eq!(ask(&pod.url("/named/abc")).await.unwrap(), "4");
     assert_eq!(ask(&pod.url("/full")).await.unwrap(), LIMIT.to_string());
+}
+
+#[tokio::test]
+async fn metrics_of_an_ingester_with_2000_tenants_are_read() {
+    let pod = Pod::run().await;
+    let due = vec![series(&pod.url("/tenants/2000"))];
+    let answers = Inquirer::default().ask(due).await;
+    assert_eq!(answers[0].1.as_deref(), Ok("2000"));
+}
+
+#[tokio::test]
+async fn a_response_that_breaks_off_is_no_answer() {
+    let pod = Pod::run().await;
+    for due in [
+        series(&pod.url("/breaks")),
+        inquiry(&pod.url("/breaks"), 60),
+    ] {
+        let answers = Inquirer::default().ask(vec![due]).await;
+        assert!(answers[0].1.is_err(), "{:?}", answers[0]);
+    }
+}
+
+/// Two documents are as much as may be held.
+#[tokio::test(start_paused = true)]
+async fn bodies_share_one_budget() {
+    let pod = Pod::run().await;
+    let inquirer = Inquirer::default();
+    let stalls = |n| (0..n).map(|_| inquiry(&pod.url("/stalls"), 60)).collect();
+    let start = Instant::now();
+    // As of two passes at the same time.
+    tokio::join!(inquirer.ask(stalls(1)), inquirer.ask(stalls(1)));
+    assert!(start.elapsed() < 2 * PATIENCE, "{:?}", start.elapsed());
+    let start = Instant::now();
+    let (one, two) = tokio::join!(inquirer.ask(stalls(1)), inquirer.ask(stalls(2)));
+    assert!(start.elapsed() >= 2 * PATIENCE, "{:?}", start.elapsed());
+    for (_, answer) in one.iter().chain(&two) {
+        assert_eq!(answer.as_ref().unwrap_err(), "no answer within 3 s");
+    }
+    assert_eq!(inquirer.budget.available_permits(), BUDGET);
 }
 
 #[tokio::test]
@@ -119,8 +204,8 @@ async fn no_connection_stays_open() {
 async fn everything_else_is_an_error_that_says_why() {
     let pod = Pod::run().await;
     let cases = [
-        (pod.url("/huge"), "length limit exceeded"),
-        (pod.url("/binary"), "no text"),
+        (pod.url("/huge"), "larger than 16 MiB"),
+        (pod.url("/binary"), "is no text"),
         (pod.url("/missing"), "HTTP status 404"),
         (pod.url("/moved"), "HTTP status 302"),
         (nobody().await, "Connection refused"),

@@ -19,7 +19,7 @@ use crate::access::Question;
 use crate::component::{Cluster, Component, Outcome, OwnedKind, Told};
 use crate::conditions::Conditions;
 use crate::error::Invalid;
-use crate::inquiry::Inquiry;
+use crate::inquiry::{Inquiry, Read};
 use crate::plan::{Amendment, ObjectKey, Onto, Plan, Removal};
 use crate::related::{Related, Spec};
 use crate::view::View;
@@ -187,7 +187,9 @@ impl Component for ToyController {
         urls.map(|url| Inquiry {
             url: url.clone(),
             every: Duration::from_secs(seen.toy.spec.every),
-            keep: |body| body.trim().to_owned(),
+            read: Read::Document {
+                keep: |body| Ok(body.trim().to_owned()),
+            },
         })
         .collect()
     }

@@ -1,10 +1,11 @@
 //! Pods of routers and ingesters, and what they say of themselves.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use operator_runtime::{Answers, Inquiry};
+use operator_runtime::{Answers, Inquiry, Read, Sample};
 use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::label;
@@ -20,13 +21,28 @@ const EVERY: Duration = Duration::from_secs(3);
 /// What an ingester keeps that has no such flag, in milliseconds: Thanos' own default.
 const DEFAULT_RETENTION: u64 = 15 * 24 * 3_600_000;
 
-/// The metrics that are read.
-const METRICS: [&str; 5] = [
+/// When a pod was started.
+const STARTED: &str = "process_start_time_seconds";
+
+/// The hash of the hashrings that a router or an ingester has.
+const CONFIG_HASH: &str = "thanos_receive_config_hash";
+
+/// What is read of each tenant of an ingester that uploads: all of them are exported as soon as its
+/// TSDB is open, which it is before the ingester is ready. There is one at least, since Thanos opens
+/// the TSDB of the default tenant at each start, also of an ingester that never got a sample.
+const OF_TENANTS: [&str; 3] = [
     "prometheus_tsdb_head_series",
-    "process_start_time_seconds",
-    "thanos_receive_config_hash",
     "thanos_shipper_dir_sync_failures_total",
     "thanos_shipper_upload_failures_total",
+];
+
+/// The metrics that are read.
+const METRICS: &[&str] = &[
+    STARTED,
+    CONFIG_HASH,
+    OF_TENANTS[0],
+    OF_TENANTS[1],
+    OF_TENANTS[2],
 ];
 
 /// A pod of a router or an ingester.
@@ -101,9 +117,15 @@ pub fn inquiry(pod: &PodFacts) -> Option<Inquiry> {
     Some(Inquiry {
         url: url(pod)?,
         every: EVERY,
-        keep,
+        read: READ,
     })
 }
+
+const READ: Read = Read::Metrics {
+    names: METRICS,
+    line: |line| Some(line.to_owned()),
+    keep: summary,
+};
 
 fn url(pod: &PodFacts) -> Option<String> {
     let port = u16::try_from(ports::HTTP_NUMBER_STORE).ok()?;
@@ -112,13 +134,75 @@ fn url(pod: &PodFacts) -> Option<String> {
     runs.then(|| format!("http://{address}/metrics"))
 }
 
-fn keep(body: &str) -> String {
-    let is_read = |line: &&str| {
-        let name = line.split(['{', ' ']).next();
-        name.is_some_and(|name| METRICS.contains(&name))
-    };
-    let lines: Vec<&str> = body.lines().filter(is_read).collect();
+/// The same metrics, of all tenants together. A tenant of which one is missing makes it unknown what
+/// the ingester holds, which a comment says.
+fn summary(metrics: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    if let Some(hash) = only(metrics, CONFIG_HASH) {
+        lines.push(format!("{CONFIG_HASH} {hash}"));
+    }
+    match Totals::of(metrics) {
+        Ok(totals) => {
+            lines.push(format!("{STARTED} {}", totals.started));
+            let sums = OF_TENANTS.iter().zip(totals.sums);
+            lines.extend(sums.map(|(name, sum)| format!("{name} {sum}")));
+        }
+        Err(why) => lines.push(format!("{UNKNOWN}{why}")),
+    }
     lines.join("\n")
+}
+
+/// How the comment begins.
+const UNKNOWN: &str = "# ";
+
+/// What the metrics of an ingester come to.
+struct Totals {
+    started: f64,
+    /// In the order of [`OF_TENANTS`].
+    sums: [f64; OF_TENANTS.len()],
+}
+
+impl Totals {
+    /// `Err` says what is missing: that there is no number is not the number zero.
+    fn of(metrics: &str) -> Result<Self, String> {
+        if let Some(why) = metrics.lines().find_map(|l| l.strip_prefix(UNKNOWN)) {
+            return Err(why.to_owned());
+        }
+        let started = only(metrics, STARTED).ok_or_else(|| lacks(STARTED))?;
+        let mut tenants: BTreeMap<String, [Option<f64>; OF_TENANTS.len()]> = BTreeMap::new();
+        for sample in metrics.lines().filter_map(Sample::parse) {
+            let Some(i) = OF_TENANTS.iter().position(|name| *name == sample.name) else {
+                continue;
+            };
+            let tenant = sample.label("tenant").unwrap_or_default();
+            let known = &mut tenants.entry(tenant).or_default()[i];
+            // No number is less than zero, and none is not a number.
+            let is_count = sample.value.is_finite() && sample.value >= 0.0;
+            *known = is_count.then_some(known.unwrap_or_default() + sample.value);
+        }
+        if tenants.is_empty() {
+            return Err(lacks(OF_TENANTS[0]));
+        }
+        let mut sums = [0.0; OF_TENANTS.len()];
+        for (tenant, values) in tenants {
+            for ((name, value), sum) in OF_TENANTS.iter().zip(values).zip(&mut sums) {
+                *sum += value.ok_or_else(|| format!("{} of tenant {tenant}", lacks(name)))?;
+            }
+        }
+        Ok(Self { started, sums })
+    }
+}
+
+fn lacks(metric: &str) -> String {
+    format!("its metrics lack {metric}")
+}
+
+/// The value of a metric of which there is one sample.
+fn only(metrics: &str, name: &str) -> Option<f64> {
+    let samples = metrics.lines().filter_map(Sample::parse);
+    let mut of_name = samples.filter(|sample| sample.name == name);
+    let value = of_name.next()?.value;
+    (of_name.next().is_none() && value.is_finite()).then_some(value)
 }
 
 /// What a pod said.
@@ -145,7 +229,7 @@ impl Asked<'_> {
     /// Whether a router has the hashrings of this hash.
     ///
     /// # Errors
-    /// Why that is not known.
+    /// Why that is not known. A router that answers is waited for in any case.
     pub fn has_rings(&self, hash: u64) -> Result<bool, String> {
         let metrics = match self.answer {
             // It reads them when it starts.
@@ -154,29 +238,28 @@ impl Asked<'_> {
             Some(Err(why)) => return Err(why.to_owned()),
             Some(Ok(metrics)) => metrics,
         };
-        let all = values(metrics, "thanos_receive_config_hash");
-        Ok(all.last().is_some_and(|it| it as u64 == hash))
+        let has = only(metrics, CONFIG_HASH).ok_or_else(|| lacks(CONFIG_HASH))?;
+        Ok(has as u64 == hash)
     }
 
-    /// What an ingester holds that is not uploaded; `None` if it does not say.
-    #[must_use]
-    pub fn held(&self) -> Option<Held> {
-        let metrics = self.answer?.ok()?;
-        let sum = |name| values(metrics, name).sum::<f64>() as u64;
-        Some(Held {
-            started: values(metrics, "process_start_time_seconds").next()? as i64,
-            series: sum("prometheus_tsdb_head_series"),
-            failures: sum("thanos_shipper_upload_failures_total")
-                + sum("thanos_shipper_dir_sync_failures_total"),
+    /// What an ingester holds that is not uploaded.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub fn held(&self) -> Result<Held, String> {
+        let metrics = match self.answer {
+            None => return Err("it was not asked yet".to_owned()),
+            Some(Err(why)) => return Err(format!("this controller cannot ask it: {why}")),
+            Some(Ok(metrics)) => metrics,
+        };
+        let Totals { started, sums } = Totals::of(metrics)?;
+        let [series, syncs, uploads] = sums.map(|sum| sum.ceil() as u64);
+        Ok(Held {
+            started: started as i64,
+            series,
+            failures: syncs.saturating_add(uploads),
         })
     }
-}
-
-/// The values of a metric, of all its series.
-fn values<'a>(metrics: &'a str, name: &'a str) -> impl Iterator<Item = f64> {
-    let series = metrics.lines().filter_map(|line| line.rsplit_once(' '));
-    let of_name = series.filter(move |(it, _)| it.split('{').next() == Some(name));
-    of_name.filter_map(|(_, value)| value.parse().ok())
 }
 
 #[cfg(test)]
@@ -191,7 +274,9 @@ prometheus_tsdb_head_series{tenant="b"} 2
 prometheus_tsdb_head_series_created_total{tenant="b"} 9
 thanos_receive_config_hash 2.7427405534394e+14
 thanos_shipper_upload_failures_total{tenant="a"} 1
+thanos_shipper_upload_failures_total{tenant="b"} 0
 thanos_shipper_dir_sync_failures_total{tenant="a"} 2
+thanos_shipper_dir_sync_failures_total{tenant="b"} 0
 "#;
 
     fn pod(component: &str, args: &[&str]) -> ReceiverFacts {
@@ -210,7 +295,8 @@ thanos_shipper_dir_sync_failures_total{tenant="a"} 2
         let pod = pod("thanos-receive-router", &[]);
         let inquiry = inquiry(&pod.pod);
         let mut answers = Answers::default();
-        let answer = answer.map(keep).map_err(str::to_owned);
+        let answer = answer.map_err(str::to_owned);
+        let answer = answer.and_then(|text| inquiry.as_ref().unwrap().read.text(text));
         answers.remember(&inquiry.as_ref().unwrap().url, answer);
         (inquiry, answers)
     }
@@ -259,7 +345,7 @@ thanos_shipper_dir_sync_failures_total{tenant="a"} 2
             series: 42,
             failures: 3,
         };
-        assert_eq!(asked.held(), Some(held));
+        assert_eq!(asked.held(), Ok(held));
         assert_eq!(asked.has_rings(274_274_055_343_940), Ok(true));
         assert_eq!(asked.has_rings(274_274_055_343_941), Ok(false));
     }
@@ -269,7 +355,7 @@ thanos_shipper_dir_sync_failures_total{tenant="a"} 2
         let (inquiry, answers) = answered(Err("refused"));
         let silent = asked(inquiry.as_ref(), &answers);
         assert_eq!(silent.has_rings(1), Err("refused".to_owned()));
-        assert_eq!(silent.held(), None);
+        assert!(silent.held().unwrap_err().ends_with("refused"));
         let nobody = Answers::default();
         assert!(asked(inquiry.as_ref(), &nobody).has_rings(1).is_err());
         assert_eq!(
@@ -279,6 +365,90 @@ thanos_shipper_dir_sync_failures_total{tenant="a"} 2
         );
         let (inquiry, answers) = answered(Ok("something else\n"));
         let odd = asked(inquiry.as_ref(), &answers);
-        assert_eq!((odd.has_rings(1), odd.held()), (Ok(false), None));
+        assert!(odd.has_rings(1).unwrap_err().contains(CONFIG_HASH));
+        assert!(odd.held().is_err());
+        assert_eq!(odd.unheard, Duration::ZERO, "so it is never given up");
+    }
+
+    /// The lines of these metrics that hold `without` are left out, and `more` is added.
+    fn held(without: &str, more: &str) -> Result<Held, String> {
+        let lines = METRICS
+            .lines()
+            .filter(|line| without.is_empty() || !line.contains(without));
+        let text: String = lines
+            .chain([more])
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let (inquiry, answers) = answered(Ok(&text));
+        asked(inquiry.as_ref(), &answers).held()
+    }
+
+    #[test]
+    fn a_metric_that_is_missing_is_no_zero() {
+        assert!(held("", "").is_ok());
+        for name in [STARTED, OF_TENANTS[0], OF_TENANTS[1], OF_TENANTS[2]] {
+            let of_all = held(
+                &format!("{name}{}", if name == STARTED { "" } else { "{" }),
+                "",
+            );
+            assert!(of_all.as_ref().unwrap_err().contains(name), "{of_all:?}");
+            if name != STARTED {
+                let of_one = held(&format!("{name}{{tenant=\"b\""), "").unwrap_err();
+                assert!(
+                    of_one.contains(name) && of_one.ends_with("tenant b"),
+                    "{of_one}"
+                );
+            }
+        }
+        // Of a tenant that no other metric is about.
+        assert!(held("", "thanos_shipper_upload_failures_total{tenant=\"c\"} 0").is_err());
+        // No ingester is without a tenant.
+        assert!(held("tenant=", "").is_err());
+    }
+
+    #[test]
+    fn what_is_no_count_is_no_zero() {
+        for value in ["NaN", "-1", "+Inf", "x", ""] {
+            for name in OF_TENANTS {
+                let line = format!("{name}{{tenant=\"b\"}} {value}");
+                let held = held(&format!("{name}{{tenant=\"b\""), &line);
+                assert!(held.is_err(), "{line}: {held:?}");
+            }
+            assert!(held(STARTED, &format!("{STARTED} {value}")).is_err() || value == "-1");
+        }
+        let half = held(
+            "head_series{tenant=\"",
+            "prometheus_tsdb_head_series{tenant=\"a\"} 0.5\nprometheus_tsdb_head_series{tenant=\"b\"} 0",
+        );
+        assert_eq!(half.unwrap().series, 1);
+    }
+
+    #[test]
+    fn what_an_ingester_never_got_is_zero() {
+        let text = METRICS
+            .replace("} 40", "} 0")
+            .replace("} 2", "} 0")
+            .replace("} 1", "} 0");
+        let (inquiry, answers) = answered(Ok(&text));
+        let held = asked(inquiry.as_ref(), &answers).held().unwrap();
+        assert_eq!((held.series, held.failures), (0, 0));
+    }
+
+    #[test]
+    fn of_2000_tenants_little_is_remembered() {
+        let of = |tenant: usize| {
+            let lines = OF_TENANTS.map(|name| {
+                let rest = "x".repeat(100);
+                format!("{name}{{tenant=\"{tenant}-{rest}\"}} 1\n")
+            });
+            lines.concat()
+        };
+        let text: String = (0..2000).map(of).collect();
+        let text = format!("{STARTED} 7\n{text}");
+        let (inquiry, answers) = answered(Ok(&text));
+        let inquiry = inquiry.unwrap();
+        assert!(answers.answer(&inquiry.url).unwrap().unwrap().len() < 300);
+        let held = asked(Some(&inquiry), &answers).held().unwrap();
+        assert_eq!((held.started, held.series, held.failures), (7, 2000, 4000));
     }
 }

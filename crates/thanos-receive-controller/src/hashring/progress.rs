@@ -296,7 +296,8 @@ fn left(
     } else {
         match found.held {
             None => format!(
-                "pod {its} does not say what it holds; this controller must reach its port http"
+                "pod {its} does not say what it holds; this controller must reach its port http, and \
+                 find prometheus_tsdb_head_series and the failures of the shipper there, of each tenant"
             ),
             Some(held) if held.failures > 0 => format!(
                 "pod {its} cannot upload ({} failures); its log says why",

@@ -174,6 +174,7 @@ impl Set {
             let text = format!(
                 "process_start_time_seconds {}\n\
                  prometheus_tsdb_head_series{{tenant=\"a\"}} {}\n\
+                 thanos_shipper_dir_sync_failures_total{{tenant=\"a\"}} 0\n\
                  thanos_shipper_upload_failures_total{{tenant=\"a\"}} {}",
                 now - says.age,
                 says.series,

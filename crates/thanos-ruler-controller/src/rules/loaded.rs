@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use operator_runtime::{Answers, Inquiry};
+use operator_runtime::{Answers, Inquiry, Read, Sample};
 use thanos_controller::facts::{PodFacts, PodState};
 use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,13 +19,13 @@ const LOADING_EVERY: Duration = Duration::from_secs(3);
 const LOADED_EVERY: Duration = Duration::from_secs(120);
 
 /// The number of rules of each group of each file.
-const RULES: &str = "thanos_rule_loaded_rules{";
+const RULES: &str = "thanos_rule_loaded_rules";
 
 /// The interval of each group of each file.
-const INTERVALS: &str = "prometheus_rule_group_interval_seconds{";
+const INTERVALS: &str = "prometheus_rule_group_interval_seconds";
 
-/// Whether the last reload succeeded.
-const SUCCESS: &str = "thanos_rule_config_last_reload_successful ";
+/// Whether the last reload succeeded. Rulers export it from their start; the others only of groups.
+pub const SUCCESS: &str = "thanos_rule_config_last_reload_successful";
 
 /// What a ruler says at its end that could not load rules.
 const REFUSED: &str = "error loading rules";
@@ -105,7 +105,7 @@ pub enum Loaded {
     NotYet,
     /// Its last reload failed: it goes on with the rules it had.
     Failed,
-    /// It does not answer, or was not asked yet.
+    /// It does not answer, does not say whether its last reload succeeded, or was not asked yet.
     Silent,
 }
 
@@ -122,10 +122,16 @@ pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &str) -> Loaded {
     match (words.next(), words.next()) {
         // What it tells is partly of what it could not load.
         (Some("0"), Some(_)) => Loaded::Failed,
-        (Some(_), Some(digest)) if digest == expected => Loaded::All,
-        (Some(_), Some(_)) => Loaded::NotYet,
+        (Some("1"), Some(digest)) if digest == expected => Loaded::All,
+        (Some("1"), Some(_)) => Loaded::NotYet,
         _ => Loaded::Silent,
     }
+}
+
+/// Whether a ruler answers without saying whether its last reload succeeded.
+#[must_use]
+pub fn is_unclear(pod: &PodFacts, answers: &Answers) -> bool {
+    answer(pod, answers).is_some_and(str::is_empty)
 }
 
 fn answer<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<&'a str> {
@@ -189,72 +195,64 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inqu
             Loaded::All => LOADED_EVERY,
             _ => LOADING_EVERY,
         },
-        keep,
+        read: READ,
     })
 }
 
-/// Of the metrics: whether the last reload succeeded, the digest of what is loaded, and if it did not,
+/// What is read: whether the last reload succeeded, the digest of what is loaded, and if it did not,
 /// the digest of each group.
-fn keep(body: &str) -> String {
-    let success = body.lines().find_map(|line| line.strip_prefix(SUCCESS));
-    let success = success.unwrap_or("?");
-    let groups: Vec<_> = samples(body, RULES)
-        .filter_map(|(labels, rules)| {
-            Some((label(labels, "file")?, label(labels, "group")?, rules))
-        })
-        .collect();
-    let sealed = groups.iter().filter(|(_, group, _)| group == SEAL);
-    let sealed: BTreeSet<&str> = sealed.map(|(file, ..)| last(file)).collect();
-    let seals = samples(body, INTERVALS).filter_map(|(labels, interval)| {
-        let group = label(labels, "rule_group")?;
-        let (file, name) = group.rsplit_once(';')?;
-        // Prometheus tells intervals of groups that it has read, also if others kept it from loading them.
-        let is_loaded = name == SEAL && sealed.contains(last(file));
-        is_loaded.then(|| seal(last(file), interval))
-    });
-    let of_group = |(file, group, rules): &(String, String, f64)| {
-        let line = line(file, group, *rules);
-        format!(" {:016x}", xxh3_64(line.as_bytes()))
+const READ: Read = Read::Metrics {
+    names: &[RULES, INTERVALS, SUCCESS],
+    line: shorten,
+    keep: summary,
+};
+
+/// Of a line as much as the summary needs: there can be one of each of many thousands of groups.
+fn shorten(text: &str) -> Option<String> {
+    let sample = Sample::parse(text)?;
+    let value = sample.value;
+    if sample.name == SUCCESS {
+        return Some(format!("success {value}"));
+    }
+    if sample.name == INTERVALS {
+        let path = sample.label("rule_group")?;
+        let (file, group) = path.rsplit_once(';')?;
+        return (group == SEAL).then(|| format!("interval {}", seal(last(file), value)));
+    }
+    let (file, group) = (sample.label("file")?, sample.label("group")?);
+    let digest = xxh3_64(line(&file, &group, value).as_bytes());
+    let loaded = if group == SEAL { last(&file) } else { "" };
+    Some(format!("group {digest:016x} {loaded}"))
+}
+
+fn summary(lines: &str) -> String {
+    let of = |what: &'static str| {
+        let words = lines.lines().filter_map(|line| line.split_once(' '));
+        words
+            .filter(move |(it, _)| *it == what)
+            .map(|(_, rest)| rest)
     };
+    let Some(success) = of("success").next() else {
+        return String::new();
+    };
+    let groups = || of("group").filter_map(|rest| rest.split_once(' '));
+    let sealed: BTreeSet<&str> = groups().map(|(_, file)| file).collect();
+    // Prometheus tells intervals of groups that it has read, also if others kept it from loading them.
+    let seals = of("interval").filter(|seal| {
+        let file = seal.rsplit_once(' ').map(|(file, _)| file);
+        file.is_some_and(|file| sealed.contains(file))
+    });
     let each: String = match success {
-        "0" => groups.iter().map(of_group).collect(),
+        "0" => groups().map(|(digest, _)| format!(" {digest}")).collect(),
         _ => String::new(),
     };
-    format!("{success} {}{each}", digest(seals.collect()))
+    let loaded = digest(seals.map(str::to_owned).collect());
+    format!("{success} {loaded}{each}")
 }
 
 /// The name of a file.
 fn last(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
-}
-
-/// Labels and values of a metric.
-fn samples<'a>(body: &'a str, metric: &str) -> impl Iterator<Item = (&'a str, f64)> {
-    body.lines().filter_map(move |text| {
-        let (labels, value) = text.strip_prefix(metric)?.rsplit_once("} ")?;
-        Some((labels, value.parse().ok()?))
-    })
-}
-
-fn label(labels: &str, name: &str) -> Option<String> {
-    let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
-    unescaped(&labels[start..])
-}
-
-/// The value of a label, up to its closing quote.
-fn unescaped(text: &str) -> Option<String> {
-    let mut value = String::new();
-    let mut chars = text.chars();
-    loop {
-        match chars.next()? {
-            '"' => return Some(value),
-            '\\' => match chars.next()? {
-                'n' => value.push('\n'),
-                other => value.push(other),
-            },
-            other => value.push(other),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -263,17 +261,17 @@ mod tests {
 
     /// As a ruler tells files of the folder of rules, where each has its name and its content.
     fn metrics(success: u8, files: &Files) -> String {
-        let mut text = format!("# HELP x\n{SUCCESS}{success}\n");
+        let mut text = format!("# HELP x\n{SUCCESS} {success}\n");
         for (file, content) in files {
             let group = content.split_whitespace().nth(3).unwrap();
             let path = format!("/var/.tmp-rules/ABORT{RULES_FOLDER}/{file}");
             let interval = content.split_whitespace().nth(5).unwrap();
             let interval: f64 = interval.trim_end_matches('s').parse().unwrap();
             text += &format!(
-                "{INTERVALS}rule_group=\"{path};{group}\",strategy=\"abort\"}} {interval:e}\n"
+                "{INTERVALS}{{rule_group=\"{path};{group}\",strategy=\"abort\"}} {interval:e}\n"
             );
             text += &format!(
-                "{RULES}file=\"{RULES_FOLDER}/{file}\",group=\"{group}\",strategy=\"ABORT\"}} 1\n"
+                "{RULES}{{file=\"{RULES_FOLDER}/{file}\",group=\"{group}\",strategy=\"ABORT\"}} 1\n"
             );
         }
         text
@@ -300,7 +298,7 @@ mod tests {
     fn says(metrics: &str) -> Loaded {
         let pod = running(1);
         let mut answers = Answers::default();
-        answers.remember(&url(&pod).unwrap(), Ok(keep(metrics)));
+        answers.remember(&url(&pod).unwrap(), read(metrics));
         loaded(&pod, &answers, &mounted("x").1.digest())
     }
 
@@ -324,11 +322,56 @@ mod tests {
             .filter(|l| !l.starts_with(RULES) || !l.contains("-2.yaml"));
         let read: Vec<&str> = read.collect();
         assert_eq!(says(&read.join("\n")), Loaded::NotYet);
+        // Without intervals, nobody knows which text it was.
+        let bare = metrics(1, &files).replace(INTERVALS, "other");
+        assert_eq!(says(&bare), Loaded::NotYet);
         let mut fewer = files.clone();
         fewer.retain(|name, _| !name.ends_with("-2.yaml"));
         assert_eq!(says(&metrics(1, &fewer)), Loaded::NotYet);
         assert_eq!(says(&metrics(1, &Files::new())), Loaded::NotYet);
-        assert_eq!(says(""), Loaded::NotYet);
+    }
+
+    #[test]
+    fn a_ruler_that_does_not_say_whether_it_reloaded_has_loaded_nothing_for_sure() {
+        let (files, _) = mounted("x");
+        let silent = metrics(1, &files).replace(SUCCESS, "other");
+        assert_eq!(says(&silent), Loaded::Silent);
+        assert_eq!(says(""), Loaded::Silent);
+        let pod = running(1);
+        let mut answers = Answers::default();
+        answers.remember(&url(&pod).unwrap(), read(&silent));
+        assert!(is_unclear(&pod, &answers) && !is_unclear(&pod, &Answers::default()));
+        let odd = metrics(1, &files).replace(&format!("{SUCCESS} 1"), &format!("{SUCCESS} NaN"));
+        assert_eq!(says(&odd), Loaded::Silent);
+        // Nor where nothing is mounted.
+        let none = Expected::default().digest();
+        for (text, expected) in [("", Loaded::Silent), ("x 1\n", Loaded::Silent)] {
+            let mut answers = Answers::default();
+            answers.remember(&url(&pod).unwrap(), read(text));
+            assert_eq!(loaded(&pod, &answers, &none), expected, "{text}");
+        }
+        let mut answers = Answers::default();
+        answers.remember(&url(&pod).unwrap(), read(&metrics(1, &Files::new())));
+        assert_eq!(loaded(&pod, &answers, &none), Loaded::All);
+    }
+
+    #[test]
+    fn little_is_kept_of_many_groups() {
+        let group = |i: usize| {
+            let file = format!("{RULES_FOLDER}/{}-{i}.yaml", "n".repeat(200));
+            format!(
+                "{RULES}{{file=\"{file}\",group=\"g\",strategy=\"ABORT\"}} 1\n\
+                 {INTERVALS}{{rule_group=\"/tmp{file};g\",strategy=\"abort\"}} 60\n"
+            )
+        };
+        let groups: String = (0..12_000).map(group).collect();
+        let (files, _) = mounted("x");
+        assert_eq!(says(&(metrics(1, &files) + &groups)), Loaded::All);
+        assert_eq!(says(&(metrics(0, &files) + &groups)), Loaded::Failed);
+    }
+
+    fn read(metrics: &str) -> Result<String, String> {
+        READ.text(&format!("{}\n", metrics.trim_end()))
     }
 
     fn all_say(pods: &[(PodFacts, &str)]) -> Said {
@@ -336,7 +379,7 @@ mod tests {
         let mut named = BTreeMap::new();
         for (i, (pod, metrics)) in pods.iter().enumerate() {
             if let Some(url) = url(pod).filter(|_| !metrics.is_empty()) {
-                answers.remember(&url, Ok(keep(metrics)));
+                answers.remember(&url, read(metrics));
             }
             named.insert(format!("x-{i}"), pod);
         }

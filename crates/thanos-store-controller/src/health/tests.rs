@@ -51,7 +51,42 @@ fn who_is_not_well_is_asked_often() {
 fn only_what_matters_is_kept() {
     let body =
         format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
-    assert_eq!(keep(&body), LISTING.trim_end());
+    assert_eq!(READ.text(&body).as_deref(), Ok(LISTING.trim_end()));
+}
+
+#[test]
+fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
+    let more =
+        "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_bucket_store_blocks_loaded 1\n";
+    let all = format!("{LISTING}{more}");
+    let ready = PodFacts {
+        ip: Some("10.0.0.1".parse().unwrap()),
+        ..pod(PodState::Running, true, None)
+    };
+    let of = |metrics: &str| {
+        let mut answers = Answers::default();
+        answers.remember("http://10.0.0.1:10902/metrics", READ.text(metrics));
+        verdict(&Signs {
+            namespace: "n",
+            pods: &BTreeMap::from([("x-0".to_owned(), &ready)]),
+            unmounted: &BTreeMap::new(),
+            answers: &answers,
+            missing: None,
+        })
+    };
+    assert_eq!(of(&all).0, Some(true));
+    for name in METRICS {
+        let lines = all
+            .lines()
+            .filter(|line| line.split(['{', ' ']).next() != Some(name));
+        let without: String = lines.map(|line| format!("{line}\n")).collect();
+        let (holds, reason, message) = of(&without);
+        assert_eq!((holds, reason), (None, Reason::Syncing), "{name}");
+        assert!(message.contains(name), "{message}");
+    }
+    // Lost blocks are told by what is there, not by what is not.
+    let lost = all.replace("loaded\"} 1", "loaded\"} 0");
+    assert_eq!(of(&lost).0, Some(false));
 }
 
 fn pod(state: PodState, ready: bool, words: Option<&str>) -> PodFacts {
