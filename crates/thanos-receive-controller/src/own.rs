@@ -9,7 +9,7 @@ use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller::facts::{ClaimFacts, PodState, SetFacts};
 use thanos_controller::listing::{self, Listing, PATIENCE, Querier};
 use thanos_controller::trouble::unscheduled;
-use thanos_controller::views::{is_of, of};
+use thanos_controller::views::{controlled_by, is_of, of, queriers};
 
 use crate::facts::{ReceiverFacts, RingsFacts, Role, RoutersFacts, asked, inquiry};
 use crate::hashring::{Hosts, Pod, Record, Router, config_hash};
@@ -64,7 +64,16 @@ impl<'a> Own<'a> {
                 .entry(names::ingester(&cr, ring))
                 .or_insert_with(|| ring.clone());
         }
-        let pods = of(&views.pods, namespace).filter(|(_, p)| is_of(it, &p.pod.owner));
+        let deployment = routers.map(|r| (namespace.to_owned(), r.uid.clone()));
+        let replica_sets = controlled_by(&views.replica_sets, &deployment.into_iter().collect());
+        // Anybody can set labels; who controls a pod says whose it is.
+        let is_ours = |pod: &ReceiverFacts| match pod.role {
+            Role::Ingester { .. } => sets.values().any(|set| pod.pod.is_of(set)),
+            Role::Router { .. } => {
+                replica_sets.contains(&(namespace.to_owned(), pod.pod.controller.clone()))
+            }
+        };
+        let pods = of(&views.pods, namespace).filter(|(_, p)| is_ours(p));
         let claims = of(&views.claims, namespace).filter(|(_, claim)| is_of(it, &claim.owner));
         let pods = pods.map(|(key, pod)| (key.name.clone(), pod)).collect();
         let claims = claims
@@ -240,7 +249,11 @@ impl<'a> Own<'a> {
         if joining(rings).next().is_none() {
             return Vec::new();
         }
-        let queriers = views.queriers.items().iter();
+        let queriers = queriers(
+            &views.queriers,
+            &views.replica_sets,
+            &views.querier_deployments,
+        );
         queriers
             .filter_map(|(key, facts)| Some((key.to_string(), facts.stores.clone()?)))
             .collect()

@@ -1,6 +1,6 @@
 //! What a ThanosReceive depends on, and which change concerns which ThanosReceive.
 
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Event, Namespace, Node, PersistentVolumeClaim, Pod, Secret,
 };
@@ -13,10 +13,11 @@ use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, QuerierFacts,
-    QuerierObject, SecretFacts, SecretObject,
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
+    SecretFacts, SecretObject,
 };
-use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of};
+use thanos_controller::views::{MOUNTS, QUERIERS, THANOS, is_at_home, is_of, of};
 use thanos_workload::integration;
 
 use crate::ReceiveController;
@@ -42,6 +43,10 @@ pub struct Views {
     pub pods: View<ReceiverFacts>,
     /// Pods of queriers.
     pub queriers: View<QuerierFacts>,
+    /// ReplicaSets of routers and queriers.
+    pub replica_sets: View<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: View<DeploymentFacts>,
     /// Nodes.
     pub nodes: View<NodeFacts>,
     /// What nodes say of volumes that they cannot mount.
@@ -157,6 +162,35 @@ fn own() -> Vec<Related<ReceiveController>> {
 /// What is around it.
 fn surroundings() -> Vec<Related<ReceiveController>> {
     vec![
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                view: |v: &Views| &v.replica_sets,
+                view_mut: |v: &mut Views| &mut v.replica_sets,
+                affects: |views: &Views, it: &ThanosReceive, key, old, new| {
+                    let mut routers = of(&views.deployments, &key.namespace);
+                    let mut is_router = |set: &ReplicaSetFacts| {
+                        routers.any(|(_, d)| {
+                            d.uid == set.controller && Some(&d.owner) == it.metadata.uid.as_ref()
+                        })
+                    };
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(it, key) && either.any(|set| is_router(set))
+                },
+            },
+        )
+        .labelled(THANOS)
+        .paced(Pace::Settled),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                view: |v: &Views| &v.querier_deployments,
+                view_mut: |v: &mut Views| &mut v.querier_deployments,
+                affects: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .paced(Pace::Settled),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {

@@ -12,7 +12,6 @@ use promop_compat::model::{Key, Labels};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
 use thanos_api::v1alpha1::{QuarantinedRules, ThanosRuler};
-use thanos_controller::facts::PodFacts;
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::trouble::unscheduled;
 use thanos_controller::views::{is_of, of, unmounted};
@@ -115,10 +114,7 @@ pub(crate) fn observe(
         listed: views.namespaces.readable(),
         watched: controller.watched.as_ref(),
     };
-    let pods: BTreeMap<String, &PodFacts> = of(&views.pods, namespace)
-        .filter(|(_, pod)| is_of(ruler.as_ref(), &pod.owner))
-        .map(|(key, pod)| (key.name.clone(), pod))
-        .collect();
+    let pods = views.pods_of(ruler);
 
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
@@ -380,7 +376,8 @@ fn targets(
 }
 
 fn queriers(views: &Views, ruler: &ThanosRuler, namespace: &str) -> Queriers {
-    let prefixes = of(&views.queriers, namespace)
+    let prefixes = views
+        .queriers_of(namespace)
         .map(|(_, facts)| (facts.owner.clone(), facts.prefix.clone()))
         .collect();
     let wanted = ruler.spec.query_label_selector.as_ref();
@@ -412,7 +409,7 @@ fn is_disabled(gate: Gate) -> bool {
 
 impl Views {
     /// The StatefulSet of a ThanosRuler.
-    fn set(&self, ruler: &ThanosRuler) -> Option<&crate::facts::RulerSetFacts> {
+    pub(crate) fn set(&self, ruler: &ThanosRuler) -> Option<&crate::facts::RulerSetFacts> {
         let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
         let name = identity(&ruler.name_any()).name;
         let set = self.sets.items().get(&Key::new(namespace, name))?;

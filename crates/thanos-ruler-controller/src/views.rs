@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
 };
@@ -25,10 +25,11 @@ use promop_compat::policy::PolicyFacts;
 use promop_compat::rules;
 use thanos_api::v1alpha1::ThanosRuler;
 use thanos_controller::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, PodFacts, PodObject,
-    QuerierFacts, QuerierObject, SecretFacts, SecretObject,
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
+    ReplicaSetObject, SecretFacts, SecretObject,
 };
-use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of};
+use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of, queriers};
 use thanos_workload::{integration, query_api, remote_write};
 
 use crate::RulerController;
@@ -80,6 +81,10 @@ pub struct Views {
     pub pods: View<PodFacts>,
     /// Pods of queriers.
     pub queriers: View<QuerierFacts>,
+    /// ReplicaSets of queriers.
+    pub replica_sets: View<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: View<DeploymentFacts>,
     /// What nodes say of volumes that they cannot mount.
     pub mounts: View<MountFacts>,
     /// Claims of rulers.
@@ -109,6 +114,29 @@ pub struct RulerMemory {
 }
 
 impl Views {
+    /// The pods of a ThanosRuler: its StatefulSet controls them.
+    pub(crate) fn pods_of<'a>(&'a self, ruler: &'a ThanosRuler) -> BTreeMap<String, &'a PodFacts> {
+        let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
+        let set = self.set(ruler).map(|it| &it.set);
+        of(&self.pods, namespace)
+            .filter(|(_, pod)| set.is_some_and(|set| pod.is_of(set)))
+            .map(|(key, pod)| (key.name.clone(), pod))
+            .collect()
+    }
+
+    /// The queriers of a namespace.
+    pub(crate) fn queriers_of<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a Key, &'a QuerierFacts)> {
+        let all = queriers(
+            &self.queriers,
+            &self.replica_sets,
+            &self.querier_deployments,
+        );
+        all.filter(move |(key, _)| key.namespace == namespace)
+    }
+
     /// The namespaces as far as they are known. What is not watched causes no events, so the limit of
     /// this process does not matter.
     fn namespaces(&self) -> Namespaces<'_> {
@@ -273,6 +301,26 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(QUERIERS),
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                view: |v: &Views| &v.replica_sets,
+                view_mut: |v: &mut Views| &mut v.replica_sets,
+                affects: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+            },
+        )
+        .labelled(QUERIERS)
+        .paced(Pace::Settled),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                view: |v: &Views| &v.querier_deployments,
+                view_mut: |v: &mut Views| &mut v.querier_deployments,
+                affects: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+            },
+        )
+        .labelled(QUERIERS)
+        .paced(Pace::Settled),
     ]
 }
 

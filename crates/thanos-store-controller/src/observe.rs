@@ -13,7 +13,7 @@ use thanos_controller::facts::PodFacts;
 use thanos_controller::listing::{self, Listing, Querier};
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::trouble::unscheduled;
-use thanos_controller::views::{is_of, of, unmounted};
+use thanos_controller::views::{is_of, of, queriers, unmounted};
 use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_workload::{integration, ports, store_api};
 
@@ -81,10 +81,12 @@ pub(crate) fn observe(
     let generation = Generation::wanted(&cr, shards.max(1), &own.sets);
     let current = generation.names(&cr);
     let is_moving = own.is_moving(store, &current);
-    let queriers: Vec<(&Key, &String)> = views
-        .queriers
-        .items()
-        .iter()
+    let all = queriers(
+        &views.queriers,
+        &views.replica_sets,
+        &views.querier_deployments,
+    );
+    let queriers: Vec<(&Key, &String)> = all
         .filter(|_| is_moving)
         .filter_map(|(key, facts)| Some((key, facts.stores.as_ref()?)))
         .collect();
@@ -204,7 +206,7 @@ impl<'a> Own<'a> {
             .map(|(key, shard)| (key.name.clone(), shard.clone()))
             .collect();
         let pods = of(&views.pods, namespace)
-            .filter(|(_, pod)| sets.contains_key(&pod.set))
+            .filter(|(_, pod)| sets.get(&pod.set).is_some_and(|it| pod.is_of(&it.set)))
             .map(|(key, pod)| (key.name.clone(), pod))
             .collect();
         Self { sets, pods }

@@ -1,6 +1,6 @@
 //! What a ThanosStore depends on, and which change concerns which ThanosStore.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
@@ -11,8 +11,9 @@ use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, MountEvent, MountFacts, PodFacts, PodObject,
-    QuerierFacts, QuerierObject, SecretFacts, SecretObject,
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
+    ReplicaSetObject, SecretFacts, SecretObject,
 };
 use thanos_controller::views::{MOUNTS, QUERIERS, is_at_home, is_of, of};
 use thanos_workload::integration;
@@ -34,6 +35,10 @@ pub struct Views {
     pub pods: View<PodFacts>,
     /// Pods of queriers.
     pub queriers: View<QuerierFacts>,
+    /// ReplicaSets of queriers.
+    pub replica_sets: View<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: View<DeploymentFacts>,
     /// What nodes say of volumes that they cannot mount.
     pub mounts: View<MountFacts>,
     /// Claims of stores.
@@ -89,6 +94,26 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(QUERIERS),
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                view: |v: &Views| &v.replica_sets,
+                view_mut: |v: &mut Views| &mut v.replica_sets,
+                affects: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .paced(Pace::Settled),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                view: |v: &Views| &v.querier_deployments,
+                view_mut: |v: &mut Views| &mut v.querier_deployments,
+                affects: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .paced(Pace::Settled),
         Related::new::<MountEvent>(
             ApiResource::erase::<Event>(&()),
             Spec {

@@ -10,6 +10,7 @@ mod secret;
 mod set;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use pod::{Ended, PodFacts, PodObject, PodState};
 pub use querier::{QuerierFacts, QuerierObject};
 pub use secret::{Digest, SecretFacts, SecretObject};
 pub use set::{SetFacts, SetObject};
+pub use workload::{DeploymentFacts, DeploymentObject, ReplicaSetFacts, ReplicaSetObject};
 
 /// What is read of the metadata of any object.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,8 +44,9 @@ pub struct Meta {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct OwnerReference {
+    api_version: String,
     kind: String,
     name: String,
     uid: String,

@@ -8,7 +8,7 @@ use promop_compat::model::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
 
-use super::{Condition, Meta};
+use super::{Condition, Meta, SetFacts};
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -84,6 +84,8 @@ pub struct PodFacts {
     pub owner: String,
     /// Name of the StatefulSet.
     pub set: String,
+    /// UID of the StatefulSet or ReplicaSet that controls it; empty if none does.
+    pub controller: String,
     /// UID.
     pub uid: String,
     /// Its node, if it has one.
@@ -176,6 +178,7 @@ impl Extract for PodObject {
                 .filter(|o| o.kind == "StatefulSet")
                 .map(|o| o.name.clone())
                 .unwrap_or_default(),
+            controller: metadata.controlled_by(),
             uid: metadata.uid.clone().unwrap_or_default(),
             node: spec.node_name.filter(|n| !n.is_empty()),
             ip: status.pod_ip,
@@ -190,6 +193,14 @@ impl Extract for PodObject {
             restarts: thanos.map_or(0, |c| c.restart_count),
         };
         (metadata.identity(), facts)
+    }
+}
+
+impl PodFacts {
+    /// Whether this StatefulSet controls it. Labels do not say so: anybody can set them.
+    #[must_use]
+    pub fn is_of(&self, set: &SetFacts) -> bool {
+        !set.uid.is_empty() && self.controller == set.uid
     }
 }
 

@@ -53,6 +53,8 @@ pub struct QuerierFacts {
     pub stores: Option<String>,
     /// Name of the custom resource.
     pub owner: String,
+    /// UID of the ReplicaSet that controls it; empty if none does.
+    pub controller: String,
     /// The path under which it serves its API: empty, or with a slash at its begin and none at its end.
     pub prefix: String,
 }
@@ -80,6 +82,7 @@ impl Extract for QuerierObject {
         let facts = QuerierFacts {
             stores,
             owner: metadata.owner(),
+            controller: metadata.controlled_by(),
             prefix,
         };
         (metadata.identity(), facts)

@@ -52,6 +52,8 @@ struct Template {
 /// What decisions need to know of a StatefulSet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetFacts {
+    /// UID.
+    pub uid: String,
     /// UID of the custom resource that controls it.
     pub owner: String,
     /// Name of the controller that applies it; a former operator says none.
@@ -127,6 +129,7 @@ impl Extract for SetObject {
         let hash = |m: &Meta, key: &str| m.annotations.get(key).cloned();
         let surging = metadata.annotations.contains_key(annotation::SURGE);
         let facts = SetFacts {
+            uid: metadata.uid.clone().unwrap_or_default(),
             owner: metadata.controlled_by(),
             applied_by: metadata.labels.get(label::CONTROLLER).cloned(),
             template_hash: hash(&metadata, annotation::TEMPLATE_HASH),

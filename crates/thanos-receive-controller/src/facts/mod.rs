@@ -82,6 +82,8 @@ struct Container {
 /// What decisions need to know of the Deployment of routers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoutersFacts {
+    /// UID.
+    pub uid: String,
     /// UID of the custom resource that controls it.
     pub owner: String,
     /// Image of the routers.
@@ -111,6 +113,7 @@ impl Extract for RoutersObject {
                 .ok()
         });
         let facts = RoutersFacts {
+            uid: metadata.uid.clone().unwrap_or_default(),
             owner: metadata.controlled_by(),
             replication_factor: factor.unwrap_or(1),
             image: router.map(|c| c.image).unwrap_or_default(),

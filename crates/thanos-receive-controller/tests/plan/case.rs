@@ -113,6 +113,7 @@ impl Case {
         objects.extend(self.claims.iter().map(|claim| claim.object(self.cr())));
         let secrets = self.secrets.iter().flatten();
         objects.extend(secrets.map(|(name, data)| world::secret(name, data)));
+        objects.extend(world::querier_workload());
         for (i, listed) in self.queriers.iter().enumerate() {
             objects.push(world::querier(i));
             if let Some(listed) = listed {

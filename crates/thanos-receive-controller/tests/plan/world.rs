@@ -119,6 +119,7 @@ impl Set {
             "apiVersion": "apps/v1", "kind": "StatefulSet",
             "metadata": {
                 "name": self.name(cr), "namespace": "monitoring", "generation": 1,
+                "uid": format!("uid of {}", self.name(cr)),
                 "labels": labels(cr, INGESTER),
                 "annotations": annotations(&[
                     ("operator.thanos.io/hashring", Some(&self.ring)),
@@ -147,6 +148,8 @@ impl Set {
             let name = format!("{}-{number}", self.name(cr));
             let ip = address(index, number);
             let mut pod = pod(cr, INGESTER, &name, &ip, &args);
+            let set = format!("uid of {}", self.name(cr));
+            pod["metadata"]["ownerReferences"] = controlled("StatefulSet", &set);
             if let Some(uid) = member.uid {
                 pod["metadata"]["uid"] = json!(uid);
             }
@@ -192,7 +195,7 @@ impl Routers {
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {
                 "name": names::router(cr), "namespace": "monitoring", "generation": 1,
-                "labels": labels(cr, ROUTER), "ownerReferences": owned(cr),
+                "uid": "routers", "labels": labels(cr, ROUTER), "ownerReferences": owned(cr),
             },
             "spec": {
                 "replicas": self.replicas,
@@ -206,9 +209,18 @@ impl Routers {
         let factor = format!("--receive.replication-factor={}", self.factor);
         let pods = (0..self.replicas).map(|i| {
             let name = format!("{}-{i}", names::router(cr));
-            pod(cr, ROUTER, &name, &router(i), &["receive", &factor])
+            let mut pod = pod(cr, ROUTER, &name, &router(i), &["receive", &factor]);
+            pod["metadata"]["ownerReferences"] = controlled("ReplicaSet", "routers-set");
+            pod
         });
-        std::iter::once(deployment).chain(pods).collect()
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {
+                "name": "routers-set", "namespace": "monitoring", "uid": "routers-set",
+                "labels": labels(cr, ROUTER), "ownerReferences": controlled("Deployment", "routers"),
+            },
+        });
+        [deployment, set].into_iter().chain(pods).collect()
     }
 
     /// What its pods say; `hash` is that of the hashrings that are published.
@@ -246,6 +258,11 @@ fn labels(cr: &str, component: &str) -> Value {
 
 fn owned(cr: &str) -> Value {
     json!([{"kind": "ThanosReceive", "name": cr, "uid": UID, "controller": true}])
+}
+
+/// The owner reference of what a workload controls.
+pub fn controlled(kind: &str, uid: &str) -> Value {
+    json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
 }
 
 fn annotations(all: &[(&str, Option<&str>)]) -> Value {
@@ -292,6 +309,34 @@ pub fn files(cr: &str, data: &Value) -> Value {
     })
 }
 
+/// What controls the pods of queriers.
+pub fn querier_workload() -> [Value; 2] {
+    let object = |kind: &str, uid: &str, owner: Value| {
+        json!({
+            "apiVersion": "apps/v1", "kind": kind,
+            "metadata": {
+                "name": uid, "namespace": "monitoring", "uid": uid, "ownerReferences": [owner],
+                "labels": {
+                    "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
+                    "operator.thanos.io/controller": "thanos-query-controller",
+                },
+            },
+        })
+    };
+    let query = json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery", "name": "main",
+        "uid": "query", "controller": true,
+    });
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "name": "queriers", "uid": "queriers",
+        "controller": true,
+    });
+    [
+        object("Deployment", "queriers", query),
+        object("ReplicaSet", "queriers-set", deployment),
+    ]
+}
+
 /// A pod of queriers that is ready.
 pub fn querier(index: usize) -> Value {
     json!({
@@ -299,6 +344,7 @@ pub fn querier(index: usize) -> Value {
         "metadata": {
             "name": format!("thanos-query-main-{index}"), "namespace": "monitoring",
             "labels": {"app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "q", "uid": "queriers-set", "controller": true}],
         },
         "spec": {"containers": [{"name": "thanos-query", "args": ["query"], "ports": [{"name": "http", "containerPort": 9090}]}]},
         "status": {"podIP": format!("10.9.0.{index}"), "conditions": [{"type": "Ready", "status": "True"}]},

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod case;
+mod foreign;
 mod goldens;
 mod invalid;
 mod leaves;

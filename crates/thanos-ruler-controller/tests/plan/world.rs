@@ -110,6 +110,7 @@ impl Set {
             "apiVersion": "apps/v1", "kind": "StatefulSet",
             "metadata": {
                 "name": name, "namespace": NAMESPACE, "generation": 1, "labels": labels(cr),
+                "uid": name,
                 "annotations": annotations,
                 "ownerReferences": [{"kind": "ThanosRuler", "name": cr, "uid": UID, "controller": true}],
             },
@@ -196,7 +197,31 @@ impl Querier {
         if self.headless {
             spec["clusterIP"] = json!("None");
         }
+        let pod_labels = json!({
+            "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
+            "operator.thanos.io/owner": self.name,
+        });
+        let set = format!("{name}-set");
+        let workload = |kind: &str, name: &str, owner: Value| {
+            let mut labels = pod_labels.clone();
+            labels["operator.thanos.io/controller"] = json!("thanos-query-controller");
+            json!({
+                "apiVersion": "apps/v1", "kind": kind,
+                "metadata": {
+                    "name": name, "namespace": NAMESPACE, "uid": name, "labels": labels,
+                    "ownerReferences": [owner],
+                },
+            })
+        };
+        let query = json!({
+            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+            "name": self.name, "uid": "query", "controller": true,
+        });
+        let deployment =
+            json!({"kind": "Deployment", "name": name, "uid": name, "controller": true});
         vec![
+            workload("Deployment", &name, query),
+            workload("ReplicaSet", &set, deployment),
             json!({
                 "apiVersion": "v1", "kind": "Service",
                 "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
@@ -206,10 +231,8 @@ impl Querier {
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": {
                     "name": format!("{name}-0"), "namespace": NAMESPACE,
-                    "labels": {
-                        "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
-                        "operator.thanos.io/owner": self.name,
-                    },
+                    "labels": pod_labels,
+                    "ownerReferences": [{"kind": "ReplicaSet", "name": set, "uid": set, "controller": true}],
                 },
                 "spec": {"containers": [{
                     "name": "thanos-query", "args": prefix, "ports": [{"name": "http", "containerPort": 9090}],

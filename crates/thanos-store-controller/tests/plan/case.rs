@@ -79,6 +79,7 @@ impl Case {
         let secrets = self.secrets.iter().flatten();
         objects.extend(secrets.map(|(name, data)| world::secret(name, data)));
         let mut answers = Answers::default();
+        objects.extend(world::querier_workload());
         for (i, listed) in self.queriers.iter().enumerate() {
             objects.push(world::querier(i));
             if let Some(listed) = listed {

@@ -101,6 +101,7 @@ impl Cluster {
             .cloned()
             .chain(pods)
             .chain(queriers)
+            .chain(world::querier_workload())
             .collect()
     }
 
@@ -108,6 +109,7 @@ impl Cluster {
         let before = self.sets.get(&name);
         let same = before.is_some_and(|b| b["spec"] == body["spec"]);
         let generation = before.map_or(0, |b| number(b, "/metadata/generation"));
+        body["metadata"]["uid"] = json!(name);
         body["metadata"]["generation"] = json!(generation + i32::from(!same));
         body["status"] = before.map_or(json!({}), |b| b["status"].clone());
         self.sets.insert(name, body);

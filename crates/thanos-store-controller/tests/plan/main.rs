@@ -8,6 +8,7 @@
 mod blocks;
 mod case;
 mod cluster;
+mod foreign;
 mod goldens;
 mod invalid;
 mod leaves;

@@ -65,6 +65,7 @@ impl Set {
                     ("operator.thanos.io/secrets-hash", self.known_secrets.as_deref()),
                 ]),
                 "ownerReferences": [{"kind": "ThanosStore", "name": cr, "uid": UID, "controller": true}],
+                "uid": self.name,
             },
             "spec": {
                 "replicas": self.replicas, "podManagementPolicy": "Parallel",
@@ -120,6 +121,34 @@ pub fn pod(cr: &str, set: &str, ordinal: i32, ip: &str) -> Value {
     })
 }
 
+/// What controls the pods of queriers.
+pub fn querier_workload() -> [Value; 2] {
+    let object = |kind: &str, uid: &str, owner: Value| {
+        json!({
+            "apiVersion": "apps/v1", "kind": kind,
+            "metadata": {
+                "name": uid, "namespace": "monitoring", "uid": uid, "ownerReferences": [owner],
+                "labels": {
+                    "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
+                    "operator.thanos.io/controller": "thanos-query-controller",
+                },
+            },
+        })
+    };
+    let query = json!({
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery", "name": "main",
+        "uid": "query", "controller": true,
+    });
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "name": "queriers", "uid": "queriers",
+        "controller": true,
+    });
+    [
+        object("Deployment", "queriers", query),
+        object("ReplicaSet", "queriers-set", deployment),
+    ]
+}
+
 /// A pod of queriers that is ready.
 pub fn querier(index: usize) -> Value {
     json!({
@@ -127,6 +156,7 @@ pub fn querier(index: usize) -> Value {
         "metadata": {
             "name": format!("thanos-query-main-{index}"), "namespace": "monitoring",
             "labels": {"app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "q", "uid": "queriers-set", "controller": true}],
         },
         "spec": {"containers": [{"name": "thanos-query", "args": ["query"], "ports": [{"name": "http", "containerPort": 9090}]}]},
         "status": {"podIP": format!("10.9.0.{index}"), "conditions": [{"type": "Ready", "status": "True"}]},

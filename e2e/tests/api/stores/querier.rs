@@ -1,13 +1,17 @@
-//! Plays a querier: a pod, and an HTTP server that lists endpoints.
+//! Plays a querier: a pod of a Deployment as the query controller makes it, and an HTTP server that lists
+//! endpoints.
 
 use std::sync::{Arc, Mutex};
 
-use e2e::cluster::Cluster;
+use e2e::cluster::{Cluster, SOON};
+use e2e::wait::eventually;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::support::query;
 
 /// A querier. Ended when dropped.
 pub struct Querier {
@@ -22,24 +26,43 @@ impl Querier {
         let port = listener.local_addr().unwrap().port();
         let listed = Arc::<Mutex<Vec<String>>>::default();
         let task = tokio::spawn(serve(listener, listed.clone()));
+        let owner = cluster.apply(query(name, json!({"paused": true}))).await;
+        let labels = json!({
+            "app.kubernetes.io/name": "thanos-query", "app.kubernetes.io/part-of": "thanos",
+            "app.kubernetes.io/instance": name,
+        });
+        let mut controlled = labels.clone();
+        controlled["operator.thanos.io/controller"] = json!("thanos-query-controller");
         cluster
             .apply(json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": name, "labels": {
-                    "app.kubernetes.io/name": "thanos-query", "app.kubernetes.io/part-of": "thanos",
-                }},
-                "spec": {"containers": [{
-                    "name": "thanos-query", "image": "x", "args": ["query", "--web.route-prefix=/thanos"],
-                    "ports": [{"name": "http", "containerPort": port}],
-                }]},
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {
+                    "name": name, "labels": controlled,
+                    "ownerReferences": [{
+                        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
+                        "name": name, "uid": owner.metadata.uid, "controller": true,
+                    }],
+                },
+                "spec": {
+                    "selector": {"matchLabels": labels},
+                    "template": {
+                        "metadata": {"labels": labels},
+                        "spec": {"containers": [{
+                            "name": "thanos-query", "image": "x",
+                            "args": ["query", "--web.route-prefix=/thanos"],
+                            "ports": [{"name": "http", "containerPort": port}],
+                        }]},
+                    },
+                },
             }))
             .await;
+        let name = made(cluster, name).await;
         let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
         let status = json!({"status": {
             "phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}],
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}],
         }});
-        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status))
+        pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(status))
             .await
             .unwrap();
         Self { listed, task }
@@ -49,6 +72,17 @@ impl Querier {
     pub fn lists(&self, endpoints: &[&[String]]) {
         *self.listed.lock().unwrap() = endpoints.concat();
     }
+}
+
+/// The pod that a Deployment has made.
+async fn made(cluster: &Cluster, deployment: &str) -> String {
+    let start = format!("{deployment}-");
+    let look = async || {
+        let pods = cluster.names("v1", "Pod").await;
+        let found = pods.into_iter().find(|pod| pod.starts_with(&start));
+        found.ok_or_else(|| "there is no pod".to_owned())
+    };
+    eventually(&format!("a pod of {deployment}"), SOON, look).await
 }
 
 impl Drop for Querier {

@@ -1,0 +1,76 @@
+//! Deployments of queriers, and ReplicaSets of anything of Thanos: by which workload a pod is controlled.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::extract::Extract;
+use serde::Deserialize;
+use thanos_api::names::{GROUP, label};
+
+use super::Meta;
+
+/// The kind that queriers are made for.
+const QUERY: &str = "ThanosQuery";
+
+/// The controller that makes them.
+const QUERY_CONTROLLER: &str = "thanos-query-controller";
+
+/// A ReplicaSet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ReplicaSetObject {
+    metadata: Meta,
+}
+
+/// What decisions need to know of a ReplicaSet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaSetFacts {
+    /// UID.
+    pub uid: String,
+    /// UID of the Deployment that controls it; empty if none does.
+    pub controller: String,
+}
+
+impl Extract for ReplicaSetObject {
+    type Facts = ReplicaSetFacts;
+
+    fn into_parts(self) -> (ObjectMeta, ReplicaSetFacts) {
+        let facts = ReplicaSetFacts {
+            uid: self.metadata.uid.clone().unwrap_or_default(),
+            controller: self.metadata.controlled_by(),
+        };
+        (self.metadata.identity(), facts)
+    }
+}
+
+/// A Deployment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeploymentObject {
+    metadata: Meta,
+}
+
+/// What decisions need to know of a Deployment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeploymentFacts {
+    /// UID.
+    pub uid: String,
+    /// Whether the query controller applies it, for a ThanosQuery.
+    pub is_of_query: bool,
+}
+
+impl Extract for DeploymentObject {
+    type Facts = DeploymentFacts;
+
+    fn into_parts(self) -> (ObjectMeta, DeploymentFacts) {
+        let meta = &self.metadata;
+        let is_for_query = meta.controller().is_some_and(|owner| {
+            let group = owner.api_version.split_once('/').map(|(group, _)| group);
+            owner.kind == QUERY && group == Some(GROUP)
+        });
+        let applied_by = meta.labels.get(label::CONTROLLER);
+        let facts = DeploymentFacts {
+            uid: meta.uid.clone().unwrap_or_default(),
+            is_of_query: is_for_query && applied_by.is_some_and(|it| it == QUERY_CONTROLLER),
+        };
+        (self.metadata.identity(), facts)
+    }
+}
