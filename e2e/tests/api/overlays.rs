@@ -172,6 +172,51 @@ fn the_permissions_of_every_controller_are_tested() {
     }
 }
 
+/// No transformer of kustomize finds a namespace inside an expression, so none may be there: the policies
+/// are the same wherever the controllers are installed.
+#[test]
+fn policies_do_not_depend_on_the_namespace_of_the_controllers() {
+    let policies = |objects: &[Value]| {
+        let policies = of_kind(objects, "ValidatingAdmissionPolicy").into_iter();
+        policies.cloned().collect::<Vec<_>>()
+    };
+    for name in overlays() {
+        let copy = Deploy::copy(&format!("elsewhere-{name}"));
+        copy.run("grep -rl thanos-system deploy | xargs sed -i s/thanos-system/elsewhere/g");
+        let moved = copy.build(&name);
+        let accounts = of_kind(&moved, "ServiceAccount").into_iter();
+        let ours = accounts.filter(|it| is_controller(it["metadata"]["name"].as_str().unwrap()));
+        let namespaces: BTreeSet<String> =
+            ours.map(|it| text(&it["metadata"]["namespace"])).collect();
+        assert_eq!(
+            namespaces,
+            BTreeSet::from(["elsewhere".to_owned()]),
+            "{name}"
+        );
+        let found = policies(&moved);
+        assert_eq!(found.len(), 2, "{name}");
+        assert_eq!(found, policies(&overlay(&name)), "{name}");
+        for policy in found {
+            let conditions = policy["spec"]["matchConditions"].to_string();
+            assert!(conditions.contains("authorizer"), "{name}: {conditions}");
+            assert!(!policy.to_string().contains("elsewhere"), "{name}");
+        }
+    }
+    // As an overlay of an overlay does it.
+    for name in overlays().iter().filter(|name| *name != "fresh-install") {
+        let copy = Deploy::copy(&format!("over-{name}"));
+        copy.run(&format!(
+            "mkdir deploy/overlays/over && printf 'namespace: elsewhere\\nresources:\\n- ../{name}\\n' \
+             > deploy/overlays/over/kustomization.yaml"
+        ));
+        assert_eq!(
+            policies(&copy.build("over")),
+            policies(&overlay(name)),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn dropping_a_line_drops_all_of_it() {
     for name in overlays() {

@@ -466,14 +466,11 @@ async fn the_prometheus_may_look_for_targets_in_our_namespace() {
     }
 }
 
-/// The permission to patch pods is wider than what it is for; the policy that comes with it narrows it.
+/// The permission to patch pods is wider than what it is for; the policy that comes with it narrows it, in
+/// whatever namespace the controllers are.
 #[tokio::test]
 async fn of_pods_only_one_annotation_may_be_patched() {
     let it = Installed::new("policy", "namespaced", &[]).await;
-    let mut config = Config::infer().await.unwrap();
-    config.auth_info.impersonate = Some(it.user(QUERY));
-    let client = Client::try_from(config).unwrap();
-    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client, &it.cluster.namespace);
     for (name, part_of) in [("ours", "thanos"), ("other", "shop")] {
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod",
@@ -485,22 +482,30 @@ async fn of_pods_only_one_annotation_may_be_patched() {
     let annotation = |key: &str| json!({"metadata": {"annotations": {key: "x"}}});
     let refresh = annotation("operator.thanos.io/files-hash");
     let other_image = json!({"spec": {"containers": [{"name": "c", "image": "example.com/d"}]}});
-    for (name, body, allowed) in [
-        ("ours", &refresh, true),
-        ("other", &refresh, false),
-        ("ours", &annotation("example.com/other"), false),
-        ("ours", &json!({"metadata": {"labels": {"a": "b"}}}), false),
-        ("ours", &other_image, false),
-    ] {
-        let patch = Patch::Strategic(body);
-        let answer = pods.patch(name, &PatchParams::default(), &patch).await;
-        match answer {
-            Ok(_) => assert!(allowed, "{name} {body} is allowed"),
-            Err(error) => {
-                let denied = error
-                    .to_string()
-                    .contains("ValidatingAdmissionPolicy 'thanos-refresh-pods'");
-                assert!(denied && !allowed, "{name} {body}: {error}");
+    for controller in CONTROLLERS.iter().filter(|c| c.refreshes()) {
+        let user = it.user(controller.controller);
+        let mut config = Config::infer().await.unwrap();
+        config.auth_info.impersonate = Some(user.clone());
+        let client = Client::try_from(config).unwrap();
+        let pods: Api<k8s_openapi::api::core::v1::Pod> =
+            Api::namespaced(client, &it.cluster.namespace);
+        for (name, body, allowed) in [
+            ("ours", &refresh, true),
+            ("other", &refresh, false),
+            ("ours", &annotation("example.com/other"), false),
+            ("ours", &json!({"metadata": {"labels": {"a": "b"}}}), false),
+            ("ours", &other_image, false),
+        ] {
+            let patch = Patch::Strategic(body);
+            let answer = pods.patch(name, &PatchParams::default(), &patch).await;
+            match answer {
+                Ok(_) => assert!(allowed, "{user} {name} {body} is allowed"),
+                Err(error) => {
+                    let denied = error
+                        .to_string()
+                        .contains("ValidatingAdmissionPolicy 'thanos-refresh-pods'");
+                    assert!(denied && !allowed, "{user} {name} {body}: {error}");
+                }
             }
         }
     }

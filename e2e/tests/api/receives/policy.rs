@@ -3,7 +3,7 @@
 
 use e2e::cluster::Cluster;
 use e2e::controller::RECEIVE;
-use kube::api::{Api, DeleteParams, DynamicObject};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -17,12 +17,73 @@ fn labels(component: &str) -> Value {
     })
 }
 
+/// A pod or a claim.
+fn object(kind: &str, name: &str, labels: &Value) -> Value {
+    let spec = match kind {
+        "Pod" => json!({"containers": [{"name": "c", "image": "example.com/c"}]}),
+        _ => {
+            json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
+        }
+    };
+    let metadata = json!({"name": name, "labels": labels});
+    json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+async fn client_of(user: &str) -> Client {
+    let mut config = Config::infer().await.unwrap();
+    config.auth_info.impersonate = Some(user.to_owned());
+    Client::try_from(config).unwrap()
+}
+
+/// Observatorium has a controller of the same name, which annotates the pods of its own receivers; and an
+/// administrator may have given it anything.
+#[tokio::test]
+async fn a_controller_of_the_same_name_may_do_what_it_is_permitted_to() {
+    let cluster = Cluster::of(RECEIVE, "namesake").await;
+    let core = json!({
+        "apiGroups": [""], "resources": ["pods", "persistentvolumeclaims"],
+        "verbs": ["get", "list", "update", "patch", "delete"],
+    });
+    let all = json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
+    for (name, rules) in [("plain", core), ("administrator", all)] {
+        let home = format!("{}-{name}", cluster.namespace);
+        cluster.make_namespace(&home, json!({})).await;
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": name}, "rules": [rules],
+        });
+        cluster.apply(role).await;
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": RECEIVE.name, "namespace": home}],
+        });
+        cluster.apply(binding).await;
+        let user = format!("system:serviceaccount:{home}:{}", RECEIVE.name);
+        let client = client_of(&user).await;
+        let labels = json!({"controller.receive.thanos.io": "thanos-receive-controller"});
+        for kind in ["Pod", "PersistentVolumeClaim"] {
+            cluster.apply(object(kind, name, &labels)).await;
+            let resource = kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(client.clone(), &cluster.namespace, &resource);
+            let annotation = json!({"metadata": {"annotations": {"example.com/updated": "x"}}});
+            api.patch(name, &PatchParams::default(), &Patch::Merge(annotation))
+                .await
+                .unwrap_or_else(|error| panic!("{user} annotates a {kind}: {error}"));
+            api.delete(name, &DeleteParams::default())
+                .await
+                .unwrap_or_else(|error| panic!("{user} deletes a {kind}: {error}"));
+            cluster.delete("v1", kind, name).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_pods_and_volumes_of_ingesters_may_be_deleted() {
     let cluster = Cluster::of(RECEIVE, "policy").await;
-    let mut config = Config::infer().await.unwrap();
-    config.auth_info.impersonate = Some(RECEIVE.user());
-    let client = Client::try_from(config).unwrap();
+    let client = client_of(&RECEIVE.user()).await;
     let ingester = labels("thanos-receive-ingester");
     let mut other = ingester.clone();
     other["app.kubernetes.io/part-of"] = json!("shop");
@@ -32,20 +93,8 @@ async fn only_pods_and_volumes_of_ingesters_may_be_deleted() {
         ("other", other, false),
         ("bare", json!({}), false),
     ] {
-        let metadata = json!({"name": name, "labels": labels});
-        for (kind, spec) in [
-            (
-                "Pod",
-                json!({"containers": [{"name": "c", "image": "example.com/c"}]}),
-            ),
-            (
-                "PersistentVolumeClaim",
-                json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}),
-            ),
-        ] {
-            let object =
-                json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec});
-            cluster.apply(object).await;
+        for kind in ["Pod", "PersistentVolumeClaim"] {
+            cluster.apply(object(kind, name, &labels)).await;
             let resource = kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
             let api: Api<DynamicObject> =
                 Api::namespaced_with(client.clone(), &cluster.namespace, &resource);
