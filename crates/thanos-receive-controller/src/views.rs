@@ -168,14 +168,14 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
                 view: |v: &Views| &v.replica_sets,
                 view_mut: |v: &mut Views| &mut v.replica_sets,
                 affects: |views: &Views, it: &ThanosReceive, key, old, new| {
-                    let mut routers = of(&views.deployments, &key.namespace);
-                    let mut is_router = |set: &ReplicaSetFacts| {
+                    let is_router = |set: &ReplicaSetFacts| {
+                        let mut routers = of(&views.deployments, &key.namespace);
                         routers.any(|(_, d)| {
                             d.uid == set.controller && Some(&d.owner) == it.metadata.uid.as_ref()
                         })
                     };
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(it, key) && either.any(|set| is_router(set))
+                    is_at_home(it, key) && either.any(is_router)
                 },
             },
         )
