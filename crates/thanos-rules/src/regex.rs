@@ -14,6 +14,8 @@ pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
         names: Vec::new(),
         depth: 0,
         size: 0,
+        classes: 0,
+        alternatives: pattern.matches('|').count() + 1,
     };
     let found = parser.alternatives()?;
     match parser.rest.is_empty() {
@@ -23,9 +25,12 @@ pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
     }
 }
 
-/// Go's limits are 1,000 levels and 3.3 million instructions.
+/// Go's limits are 1,000 levels, 3.3 million instructions, and 33 million ends of ranges of
+/// characters, of which a class of Unicode has 1,300.
 const DEEPEST: usize = 100;
+const HIGHEST: usize = 400;
 const LARGEST: usize = 200_000;
+const MOST_CLASSES: usize = 1000;
 /// The most repetitions, all that are nested in each other multiplied.
 const MOST: usize = 1000;
 
@@ -35,6 +40,10 @@ struct Parser<'a> {
     names: Vec<&'a str>,
     depth: usize,
     size: usize,
+    /// Classes of Unicode.
+    classes: usize,
+    /// No fewer than there are in the pattern.
+    alternatives: usize,
 }
 
 /// A part of a pattern.
@@ -46,6 +55,11 @@ struct Part {
     repeats: usize,
     /// An estimate of its instructions.
     size: usize,
+    /// No fewer than its levels, halved. Go makes levels of alternatives that begin alike: `a|ab|abc`
+    /// becomes `a(?:|b(?:|c))`.
+    height: usize,
+    /// No fewer than the characters, groups and classes one after another in it.
+    length: usize,
 }
 
 impl Part {
@@ -54,6 +68,8 @@ impl Part {
             empty,
             repeats: 1,
             size: 1,
+            height: 1,
+            length: 1,
         }
     }
 }
@@ -78,11 +94,22 @@ impl Parser<'_> {
             return Err(format!("more than {DEEPEST} levels of parentheses"));
         }
         let mut all = self.sequence()?;
+        let mut several = false;
         while self.take("|") {
             let part = self.sequence()?;
+            several = true;
             all.empty |= part.empty;
             all.repeats = all.repeats.max(part.repeats);
             all.size += part.size;
+            all.height = all.height.max(part.height);
+            all.length = all.length.max(part.length);
+        }
+        if several {
+            // Each level needs a character to begin with, and parts an alternative off.
+            all.height += 1 + all.length.min(self.alternatives);
+        }
+        if all.height > HIGHEST {
+            return Err("too many long alternatives; divide the matcher into several".to_owned());
         }
         self.depth -= 1;
         Ok(all)
@@ -95,6 +122,8 @@ impl Parser<'_> {
             all.empty &= part.empty;
             all.repeats = all.repeats.max(part.repeats);
             all.size += part.size;
+            all.height = all.height.max(part.height);
+            all.length += part.length;
             self.size = self.size.max(all.size);
             if self.size > LARGEST {
                 return Err("it is too large".to_owned());
@@ -139,6 +168,8 @@ impl Parser<'_> {
             empty: part.empty || least == 0,
             repeats,
             size: part.size.saturating_mul(times.max(1)) + 1,
+            height: part.height + 1,
+            length: part.length,
         })
     }
 
@@ -214,6 +245,7 @@ impl Parser<'_> {
             return Err("a parenthesis that is not closed".to_owned());
         }
         part.size += 2;
+        part.height += 1;
         Ok(Some(part))
     }
 
@@ -311,7 +343,11 @@ impl Parser<'_> {
                 name
             }
         };
+        self.classes += 1;
         match CLASSES.contains(&name) {
+            true if self.classes > MOST_CLASSES => {
+                Err(format!("more than {MOST_CLASSES} character classes"))
+            }
             true => Ok(()),
             false => Err(format!("the character class \\p{{{name}}}")),
         }
@@ -326,15 +362,14 @@ impl Parser<'_> {
                 return Ok(());
             }
             first = false;
-            if self.rest.starts_with("[:") {
-                let (name, after) = self.rest[2..].split_once(":]").unwrap_or_default();
-                if POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
-                    self.rest = after;
-                    continue;
-                }
-                if !name.is_empty() {
+            // Without an end, it is a bracket and a colon.
+            let named = self.rest.strip_prefix("[:");
+            if let Some((name, after)) = named.and_then(|rest| rest.split_once(":]")) {
+                if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
                     return Err(format!("the character class [:{name}:]"));
                 }
+                self.rest = after;
+                continue;
             }
             let Some(low) = self.class_character()? else {
                 continue;

@@ -60,6 +60,8 @@ fn what_matches_nothing() {
         "\\_",
         "{a",
         "a{01}",
+        "[[:]",
+        "[[:a]",
     ] {
         assert_eq!(matches_empty(pattern), Ok(false), "{pattern}");
     }
@@ -96,6 +98,10 @@ fn what_go_refuses() {
         "\\pX",
         "\\p{Nope}",
         "[[:nope:]]",
+        "[[::]]",
+        "[[::]",
+        "[a[::]b]",
+        "[[:^:]]",
         "(?=a)",
         "(?!a)",
         "(?<=a)",
@@ -119,4 +125,37 @@ fn what_go_refuses() {
     }
     assert!(matches_empty(&"(".repeat(10_000)).is_err());
     assert!(matches_empty(&"a".repeat(1_000_000)).is_err());
+}
+
+/// Go has limits besides, for ranges of characters and for levels, which it also makes itself of
+/// alternatives that begin alike.
+#[test]
+fn sizes_stay_far_below_those_of_go() {
+    let stairs = |count: usize, form: fn(String) -> String| {
+        let alternatives: Vec<_> = (1..=count).map(|i| form("a".repeat(i))).collect();
+        alternatives.join("|")
+    };
+    for pattern in [
+        "\\pL".repeat(26_000),
+        format!("[{}]", "\\p{Lu}".repeat(5000)),
+        stairs(600, |text| text),
+        stairs(600, |text| format!("(?:{text})")),
+        stairs(600, |text| format!("(?:x|{text})")),
+        stairs(600, |text| format!("[ab]{text}")),
+    ] {
+        assert!(matches_empty(&pattern).is_err(), "{pattern:.60}");
+    }
+    // What a rule may have: each host of a cluster, and a few long texts.
+    let hosts: Vec<_> = (0..3000)
+        .map(|i| format!("host-{i}.eu-west-1.compute.internal:9100"))
+        .collect();
+    let long = ["x".repeat(1000), "y".repeat(1000)];
+    for pattern in [
+        hosts.join("|"),
+        format!("({})", hosts.join("|")),
+        long.join("|"),
+        "\\pL".repeat(100),
+    ] {
+        assert_eq!(matches_empty(&pattern), Ok(false), "{pattern:.60}");
+    }
 }
