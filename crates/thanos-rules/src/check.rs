@@ -41,12 +41,11 @@ fn of_group(group: &Group, found: &mut Vec<Rejection>) {
     // A template in a label of the group is one in a label of each of its alerts, but nobody checks
     // it there: it fails when the alert fires.
     found.extend(reasons.into_iter().map(Rejection::new));
-    if !is_writable(&group.name) {
-        found.push(Rejection::new(
-            "the name of the group holds a character that YAML cannot",
-        ));
-    }
+    found.extend(unwritable(&group.name).map(|e| Rejection::new(format!("name: {e}"))));
 }
+
+const LOGQL: &str =
+    "expr: this is LogQL, which Thanos does not evaluate; move the rule to a Loki ruler";
 
 fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
     match (rule.alert.is_empty(), rule.record.is_empty()) {
@@ -58,7 +57,10 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         true => found.push("set expr".to_owned()),
         false => {
             if let Err(e) = promql::parse(&rule.expr, dialect) {
-                found.push(format!("expr: {e}"));
+                found.push(match promql::is_logql(&rule.expr) {
+                    true => LOGQL.to_owned(),
+                    false => format!("expr: {e}"),
+                });
             }
         }
     }
@@ -83,8 +85,8 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         }
     }
     of_labels(&rule.labels, found);
-    for name in rule.annotations.keys().filter(|name| !is_key(name)) {
-        found.push(format!("annotations: {name:?} is no name"));
+    for name in rule.annotations.keys() {
+        found.extend(bad_key(name).map(|e| format!("annotations: {name:?} {e}")));
     }
     if rule.kind() == Kind::Alert {
         for (field, values) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
@@ -95,43 +97,57 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
             }
         }
     }
-    let texts = [&rule.alert, &rule.record, &rule.expr].into_iter();
-    let texts = texts.chain(rule.annotations.iter().flat_map(|(k, v)| [k, v]));
-    if !texts.into_iter().all(|text| is_writable(text)) {
-        found.push("a text holds a character that YAML cannot".to_owned());
+    for (field, text) in [
+        ("alert", &rule.alert),
+        ("record", &rule.record),
+        ("expr", &rule.expr),
+    ] {
+        found.extend(unwritable(text).map(|e| format!("{field}: {e}")));
+    }
+    for (name, text) in &rule.annotations {
+        found.extend(unwritable(text).map(|e| format!("annotations.{name}: {e}")));
     }
 }
 
 fn of_labels(labels: &BTreeMap<String, String>, found: &mut Vec<String>) {
     for (name, value) in labels {
         // Any other name is one since Prometheus 3.
-        if name == "__name__" || !is_key(name) {
-            found.push(format!("labels: {name:?} is no name for a label"));
-        }
-        if !is_writable(name) || !is_writable(value) {
+        if name == "__name__" {
             found.push(format!(
-                "labels.{name}: it holds a character that YAML cannot"
+                "labels: {name:?} is not a label that a rule can set"
             ));
         }
+        found.extend(bad_key(name).map(|e| format!("labels: {name:?} {e}")));
+        found.extend(unwritable(value).map(|e| format!("labels.{name}: {e}")));
     }
 }
 
-/// Whether a name can be that of a label or annotation. When Thanos writes a file anew, it forgets
-/// that `<<` was in quotes.
-fn is_key(name: &str) -> bool {
-    !name.is_empty() && name != "<<"
+/// A key of YAML, with its quotes, has at most 1024 characters, and one of these may take two.
+const LONGEST_KEY: usize = 500;
+
+/// Why a name cannot be that of a label or annotation.
+fn bad_key(name: &str) -> Option<String> {
+    match name {
+        "" => Some("is not a name".to_owned()),
+        // When Thanos writes a file anew, it forgets that this was in quotes.
+        "<<" => Some("is not a name that Thanos keeps".to_owned()),
+        _ if name.len() > LONGEST_KEY && name.chars().count() > LONGEST_KEY => Some(format!(
+            "has more than {LONGEST_KEY} characters; shorten it"
+        )),
+        _ => unwritable(name),
+    }
 }
 
-/// Whether the YAML that Thanos reads, writes and reads again keeps a text. Control characters are
-/// nobody's intention, and not all of them survive that.
-fn is_writable(text: &str) -> bool {
-    !text.chars().any(|c| {
-        c.is_control() && !matches!(c, '\n' | '\t' | '\r')
-            || matches!(
-                c,
-                '\u{feff}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}'
-            )
-    })
+/// Why the YAML that Thanos reads, writes and reads again does not keep a text. Control characters
+/// are nobody's intention, and not all of them survive that.
+fn unwritable(text: &str) -> Option<String> {
+    let odd = text.chars().find(|c| {
+        c.is_control() && !matches!(c, '\n' | '\t' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
+    })?;
+    let code = odd as u32;
+    Some(format!(
+        "contains the character U+{code:04X}, which YAML does not allow; remove it"
+    ))
 }
 
 #[cfg(test)]

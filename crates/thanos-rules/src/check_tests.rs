@@ -30,11 +30,11 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"name": "g", "labels": {"__name__": "x"}}),
-            "labels: \"__name__\" is no name",
+            "labels: \"__name__\" is not",
         ),
         (
             json!({"name": "g", "labels": {"": "x"}}),
-            "labels: \"\" is no name",
+            "labels: \"\" is not a name",
         ),
     ] {
         let found = wrong(&group, &Dialect::default());
@@ -96,7 +96,23 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"alert": "A", "expr": "up", "annotations": {"a": "\u{0}"}}),
-            "A: a text holds a character",
+            "A: annotations.a: contains the character U+0000",
+        ),
+        (
+            json!({"alert": "A", "expr": "up", "labels": {"a".repeat(501): "x"}}),
+            "A: labels: \"aaa",
+        ),
+        (
+            json!({"alert": "A", "expr": "up", "annotations": {"\n".repeat(501): "x"}}),
+            "A: annotations: \"\\n",
+        ),
+        (
+            json!({"alert": "A", "expr": "sum(rate({app=\"x\"} |= \"error\" [5m])) > 0"}),
+            "A: expr: this is LogQL",
+        ),
+        (
+            json!({"alert": "A", "expr": "up", "new": null}),
+            "A: new: a ruler of this version knows no such key",
         ),
     ] {
         let found = of_rule(&rule);
@@ -114,6 +130,8 @@ fn fields_that_thanos_takes() {
         json!({"record": "a metric é", "expr": 1, "for": "0s", "annotations": {}}),
         json!({"record": "r", "expr": "up", "labels": {"a": "{{ not a template", "é b": ""}}),
         json!({"alert": "A", "expr": "up", "annotations": {"a": "{{ $value | humanize }}"}}),
+        json!({"alert": "A", "expr": "up", "labels": {"é".repeat(500): "x"}}),
+        json!({"alert": "A\u{feff}", "expr": "up", "annotations": {"a\u{2028}": "b\u{2029}\n"}}),
     ] {
         assert_eq!(of_rule(&rule), Vec::<String>::new(), "{rule}");
     }
@@ -219,7 +237,12 @@ fn deep_and_long_expressions_do_not_exhaust_the_stack() {
         (format!("{}1", "1^".repeat(100_000)), false),
         (format!("up[{}1", "max(1,".repeat(100_000)), false),
         (format!("up{}", " or up".repeat(50_000)), true),
-        (format!("{}1{}", "(".repeat(50), ")".repeat(50)), true),
+        (format!("{}1{}", "(".repeat(100), ")".repeat(100)), true),
+        (format!("{}1{}", "(".repeat(101), ")".repeat(101)), false),
+        (format!("1{}", "^1".repeat(100)), true),
+        (format!("1{}", "^1".repeat(101)), false),
+        (format!("{}1", "-".repeat(100)), true),
+        (format!("{}1", "-".repeat(101)), false),
     ] {
         assert_eq!(
             of_rule(&json!({"record": "r", "expr": expr})).is_empty(),

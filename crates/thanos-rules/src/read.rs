@@ -1,8 +1,9 @@
-//! Reads groups: from the `spec.groups` of a PrometheusRule, and from the text of a rule file.
+//! Reads groups from the `spec.groups` of a PrometheusRule, and from what a rule file is as JSON.
 //!
 //! Only the shape is judged here. A key that nobody knows is refused, since Thanos refuses the file
 //! that holds it.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ pub struct Read {
 #[must_use]
 pub fn read_spec(groups: &Value) -> Vec<Read> {
     match groups {
-        Value::Array(groups) => all(groups, Empty::Unset),
+        Value::Array(groups) => all(groups.iter().map(Ok), Empty::Unset),
         Value::Null => Vec::new(),
         _ => vec![Read {
             name: "groups".to_owned(),
@@ -31,49 +32,35 @@ pub fn read_spec(groups: &Value) -> Vec<Read> {
     }
 }
 
-/// Reads a rule file as it is in a ConfigMap.
-///
-/// # Errors
-/// It is not YAML, or no rule file; then nothing of it is known.
-pub fn read_file(text: &str) -> Result<Vec<Read>, Rejection> {
-    let broken = |e: serde_saphyr::Error| {
-        // What follows the first line shows the file.
-        let e = e.to_string();
-        Rejection::new(format!(
-            "not YAML: {}",
-            e.lines().next().unwrap_or_default()
-        ))
-    };
-    let file: Value = serde_saphyr::from_str(text).map_err(broken)?;
-    match file {
-        Value::Null => Ok(Vec::new()),
-        // Thanos does not look at other keys of the file.
-        Value::Object(mut file) => match file.remove("groups") {
-            Some(Value::Array(groups)) => Ok(all(&groups, Empty::Kept)),
-            Some(Value::Null) => Ok(Vec::new()),
-            Some(_) => Err(Rejection::new("groups is not a list")),
-            None if file.is_empty() => Ok(Vec::new()),
-            None => Err(Rejection::new("there is no list `groups` in it")),
-        },
-        _ => Err(Rejection::new("not a rule file: it begins with `groups:`")),
-    }
-}
-
 /// What becomes of durations that are empty: a PrometheusRule may have them, Thanos may not.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Empty {
+pub(crate) enum Empty {
     Unset,
     Kept,
 }
 
-fn all(groups: &[Value], empty: Empty) -> Vec<Read> {
+pub(crate) fn all<V: Borrow<Value>>(
+    groups: impl Iterator<Item = Result<V, (Option<String>, Rejection)>>,
+    empty: Empty,
+) -> Vec<Read> {
     let mut names = BTreeSet::new();
-    let read = |(i, value): (usize, &Value)| {
+    let read = |(i, value): (usize, Result<V, (Option<String>, Rejection)>)| {
+        let number = format!("group {}", i + 1);
+        let value = match value {
+            Ok(value) => value,
+            Err((name, rejection)) => {
+                return Read {
+                    name: name.unwrap_or(number),
+                    group: Err(vec![rejection]),
+                };
+            }
+        };
+        let value = value.borrow();
         let named = value
             .get("name")
-            .and_then(Value::as_str)
-            .filter(|n| !n.is_empty());
-        let name = named.map_or_else(|| format!("group {}", i + 1), str::to_owned);
+            .and_then(|name| text(name).ok())
+            .filter(|name| !name.is_empty());
+        let name = named.unwrap_or(number);
         let group = match names.insert(name.clone()) {
             true => group(value, empty),
             false => Err(vec![Rejection::new(
@@ -82,7 +69,7 @@ fn all(groups: &[Value], empty: Empty) -> Vec<Read> {
         };
         Read { name, group }
     };
-    groups.iter().enumerate().map(read).collect()
+    groups.enumerate().map(read).collect()
 }
 
 fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
@@ -91,11 +78,14 @@ fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
         return Err(vec![Rejection::new("the group is not an object")]);
     };
     let mut group = Group::default();
-    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+    for (key, value) in fields
+        .iter()
+        .filter(|(key, value)| !(value.is_null() && GROUP.contains(&key.as_str())))
+    {
         let result = match key.as_str() {
             "name" => text(value).map(|v| group.name = v),
-            "interval" => duration(value, empty).map(|v| group.interval = v),
-            "query_offset" => duration(value, empty).map(|v| group.query_offset = v),
+            "interval" => optional_duration(value, empty).map(|v| group.interval = v),
+            "query_offset" => optional_duration(value, empty).map(|v| group.query_offset = v),
             "limit" => limit(value).map(|v| group.limit = Some(v)),
             "partial_response_strategy" => {
                 strategy(value).map(|v| group.partial_response_strategy = v)
@@ -127,6 +117,27 @@ fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
     }
 }
 
+/// Keys of a group and of a rule. Without a value they are as if they were not there; others are
+/// refused all the same.
+const GROUP: [&str; 7] = [
+    "name",
+    "interval",
+    "query_offset",
+    "limit",
+    "partial_response_strategy",
+    "labels",
+    "rules",
+];
+const RULE: [&str; 7] = [
+    "alert",
+    "record",
+    "expr",
+    "for",
+    "keep_firing_for",
+    "labels",
+    "annotations",
+];
+
 const UNKNOWN: &str = "a ruler of this version knows no such key; remove it";
 
 /// A rule; or what is known of it, and what is wrong.
@@ -139,13 +150,16 @@ fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
         )));
     };
     let mut wrong = Vec::new();
-    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+    for (key, value) in fields
+        .iter()
+        .filter(|(key, value)| !(value.is_null() && RULE.contains(&key.as_str())))
+    {
         let result = match key.as_str() {
             "alert" => text(value).map(|v| rule.alert = v),
             "record" => text(value).map(|v| rule.record = v),
             "expr" => text(value).map(|v| rule.expr = v),
-            "for" => duration(value, empty).map(|v| rule.hold = v),
-            "keep_firing_for" => duration(value, empty).map(|v| rule.keep_firing_for = v),
+            "for" => optional_duration(value, empty).map(|v| rule.hold = v),
+            "keep_firing_for" => optional_duration(value, empty).map(|v| rule.keep_firing_for = v),
             "labels" => map(value).map(|v| rule.labels = v),
             "annotations" => map(value).map(|v| rule.annotations = v),
             _ => Err(UNKNOWN.to_owned()),
@@ -166,19 +180,14 @@ fn text(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(is) => Ok(is.to_string()),
         Value::Number(number) if number.is_f64() => {
-            let value = number.as_f64().unwrap_or_default();
-            // Beyond these, Thanos would see an exponent.
-            match value == 0.0 || (1e-4..1e15).contains(&value.abs()) {
-                true => Ok(value.to_string()),
-                false => Err("write this number in quotes".to_owned()),
-            }
+            Ok(go_yaml::float(number.as_f64().unwrap_or_default()))
         }
         Value::Number(number) => Ok(number.to_string()),
         _ => Err("not a text".to_owned()),
     }
 }
 
-fn duration(value: &Value, empty: Empty) -> Result<Option<String>, String> {
+fn optional_duration(value: &Value, empty: Empty) -> Result<Option<String>, String> {
     let text = text(value)?;
     Ok(match (text.as_str(), empty) {
         ("", Empty::Unset) => None,
@@ -186,9 +195,19 @@ fn duration(value: &Value, empty: Empty) -> Result<Option<String>, String> {
     })
 }
 
-fn limit(value: &Value) -> Result<i64, String> {
+pub(crate) fn limit(value: &Value) -> Result<i64, String> {
+    // Every whole number up to here is one as a float, too.
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+    let float = || {
+        value
+            .as_f64()
+            .filter(|f| f.fract() == 0.0 && f.abs() <= WHOLE)
+    };
+    #[allow(clippy::cast_possible_truncation)] // it is whole and small enough
+    let whole = || float().map(|whole| whole as i64);
     value
         .as_i64()
+        .or_else(whole)
         .ok_or_else(|| "not a whole number".to_owned())
 }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{read_file, read_spec};
+use super::read_spec;
 use crate::Strategy;
 
 /// What is wrong with the only group of a spec.
@@ -87,61 +87,4 @@ fn shapes_that_are_refused() {
     assert_eq!(read[2].name, "group 3");
     assert!(read_spec(&json!({}))[0].group.is_err());
     assert!(read_spec(&json!(null)).is_empty());
-}
-
-#[test]
-fn rule_files() {
-    let read = read_file(
-        "groups:\n- name: a\n  rules:\n  - record: r\n    expr: 1\n    labels: {v: 1.5, b: true}\n- name: b\n  rules: null\n- name: c\n  key: 1\nother: 1\n",
-    )
-    .unwrap();
-    let names: Vec<_> = read
-        .iter()
-        .map(|r| (r.name.as_str(), r.group.is_ok()))
-        .collect();
-    assert_eq!(names, [("a", true), ("b", true), ("c", false)]);
-    let labels = &read[0].group.as_ref().unwrap().rules[0].labels;
-    assert_eq!(
-        (labels["v"].as_str(), labels["b"].as_str()),
-        ("1.5", "true")
-    );
-    assert_eq!(read_file(""), Ok(Vec::new()));
-    assert_eq!(read_file("# nothing\n"), Ok(Vec::new()));
-    assert_eq!(read_file("{}\n"), Ok(Vec::new()));
-    // Thanos does not take an empty duration in a file.
-    let empty = read_file("groups: [{name: a, interval: \"\"}]").unwrap();
-    assert_eq!(
-        empty[0].group.as_ref().unwrap().interval.as_deref(),
-        Some("")
-    );
-}
-
-#[test]
-fn files_that_are_none() {
-    for text in [
-        "groups: [",
-        "groups:\n- name: a\n  name: b\n",
-        "a",
-        "- a",
-        "groups: x",
-        "a: b",
-        "groups: []\n---\ngroups: []\n",
-        "groups:\n\t- name: a\n",
-        "groups: &a [*a]",
-        "\u{0}",
-    ] {
-        let refused = read_file(text).unwrap_err();
-        assert!(
-            !refused.reason.contains('\n') && refused.rule.is_none(),
-            "{refused:?}"
-        );
-    }
-    let refused = read_file("groups:\n- name: [\n").unwrap_err();
-    assert!(refused.reason.contains("line"), "{refused}");
-    // A bomb of aliases is refused, and quickly.
-    let mut bomb = "a: &a0 [x]\n".to_owned();
-    for i in 0..40 {
-        bomb += &format!("b{i}: &a{} [*a{i}, *a{i}, *a{i}, *a{i}]\n", i + 1);
-    }
-    assert!(read_file(&bomb).is_err());
 }

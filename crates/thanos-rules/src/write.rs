@@ -104,7 +104,7 @@ fn text(file: &mut String, key: &str, level: usize, value: &str) {
 
 /// How a block begins that keeps a text as it is; nothing if only quotes do.
 fn block(value: &str) -> Option<&'static str> {
-    let plain = |c: char| c == '\n' || !c.is_control();
+    let plain = |c: char| c == '\n' || !c.is_control() && !is_break(c);
     let several = value.trim_end_matches('\n').contains('\n');
     if !several || value.starts_with(char::is_whitespace) || !value.chars().all(plain) {
         return None;
@@ -116,6 +116,10 @@ fn block(value: &str) -> Option<&'static str> {
     }
 }
 
+fn is_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
 fn quoted(file: &mut String, value: &str) {
     file.push('"');
     for c in value.chars() {
@@ -125,7 +129,7 @@ fn quoted(file: &mut String, value: &str) {
             '\r' => file.push_str("\\r"),
             '\t' => file.push_str("\\t"),
             // Writing to a string cannot fail.
-            c if c.is_control() => drop(write!(file, "\\U{:08X}", c as u32)),
+            c if c.is_control() || is_break(c) => drop(write!(file, "\\U{:08X}", c as u32)),
             c => file.push(c),
         }
     }

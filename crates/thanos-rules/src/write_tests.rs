@@ -82,3 +82,22 @@ proptest! {
         prop_assert_eq!(Checked::unpack(&group.pack()), Some(group));
     }
 }
+
+/// Go takes them for line breaks, or leaves them out at the beginning of a line.
+#[test]
+fn characters_that_divide_lines_are_escaped() {
+    let rule = Rule {
+        record: "a\u{2028}b".to_owned(),
+        expr: "vector(1)\n\u{feff}# x\u{2029}\n".to_owned(),
+        ..Rule::default()
+    };
+    let group = Checked(Group {
+        name: "g".to_owned(),
+        rules: vec![rule],
+        ..Group::default()
+    });
+    let file = write([&group]).unwrap();
+    assert!(file.is_ascii(), "{file}");
+    let mut read = read_file(&file).unwrap();
+    assert_eq!(&read.remove(0).group.unwrap(), group.group(), "{file}");
+}

@@ -7,6 +7,7 @@
 mod calls;
 mod duration;
 mod lexer;
+mod logql;
 mod number;
 mod operators;
 mod parser;
@@ -15,6 +16,7 @@ mod table;
 mod text;
 mod token;
 
+pub(crate) use logql::is_logql;
 pub(crate) use parser::parse;
 pub(crate) use selector::{MatchKind, Matcher, Selector};
 pub(crate) use table::{Function, Table};

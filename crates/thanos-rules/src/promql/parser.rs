@@ -183,7 +183,8 @@ impl<'a> Parser<'a> {
 
     pub(super) fn deeper(&mut self) -> Result<(), String> {
         self.depth += 1;
-        match self.depth > DEEPEST {
+        // The outermost expression is no level.
+        match self.depth > DEEPEST + 1 {
             true => Err(format!(
                 "it is nested more than {DEEPEST} levels deep; take a part of it into a recording rule"
             )),

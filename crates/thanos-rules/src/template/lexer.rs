@@ -173,9 +173,8 @@ fn number(text: &str) -> Result<(Token, &str), String> {
         Some(tail) => {
             let tail = tail.strip_prefix(['+', '-']).unwrap_or(tail);
             let (exponent, tail) = tail.split_at(digits(tail));
-            // Beyond, it might be larger than a number can be.
-            if !(1..=2).contains(&exponent.len()) {
-                return Err("a number with an exponent of more than two digits".to_owned());
+            if !(1..=3).contains(&exponent.len()) {
+                return Err("a number with an exponent of more than three digits".to_owned());
             }
             tail
         }
@@ -186,6 +185,10 @@ fn number(text: &str) -> Result<(Token, &str), String> {
     let length = whole.len() + fraction.len();
     if length == 0 || length > 15 || !plain || after.starts_with(is_name) {
         return Err(wrong());
+    }
+    let written = &text[..text.len() - after.len()];
+    if !written.parse().is_ok_and(f64::is_finite) {
+        return Err("a number that is too large".to_owned());
     }
     // A second sign would make it a complex number, another dot something else.
     if after.starts_with(['+', '-', '.']) || after.chars().next().is_some_and(|c| !c.is_ascii()) {

@@ -144,7 +144,8 @@ impl<'a> Parser<'a> {
 
     fn deeper(&mut self) -> Result<(), String> {
         self.depth += 1;
-        match self.depth > DEEPEST {
+        // The outermost list is no level.
+        match self.depth > DEEPEST + 1 {
             true => Err(format!("it is nested more than {DEEPEST} levels deep")),
             false => Ok(()),
         }

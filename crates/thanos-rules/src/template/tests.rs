@@ -104,6 +104,16 @@ fn what_go_refuses() {
         assert!(check(text, &Dialect::default()).is_err(), "{text}");
     }
     assert!(check(&"{{ if .A }}".repeat(100_000), &Dialect::default()).is_err());
+    for (text, good) in [
+        (nested(50), true),
+        (nested(51), false),
+        ("{{ 1e100 }}".to_owned(), true),
+        ("{{ 1e309 }}".to_owned(), false),
+        ("{{ -1.5e-999 }}".to_owned(), true),
+        ("{{ 1e1000 }}".to_owned(), false),
+    ] {
+        assert_eq!(check(&text, &Dialect::default()).is_ok(), good, "{text}");
+    }
     assert!(
         check(
             &format!("{{{{ {} }}}}", "(".repeat(100_000)),
@@ -118,4 +128,8 @@ fn functions_of_later_versions() {
     let text = "{{ now }}";
     assert!(check(text, &Dialect::of_version("v0.39.0")).is_err());
     assert_eq!(check(text, &Dialect::of_version("v0.40.0")), Ok(()));
+}
+
+fn nested(levels: usize) -> String {
+    "{{ if .A }}".repeat(levels) + &"{{ end }}".repeat(levels)
 }

@@ -1,0 +1,158 @@
+//! Nodes of a document, with aliases followed and merges done, and what they are as JSON.
+
+use serde_json::{Map, Value};
+
+use crate::document::{Content, Tagged};
+use crate::merge::Entries;
+use crate::{Document, Entry, Error, float, scalar};
+
+/// A node of a document.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'d, 'a> {
+    pub(crate) document: &'d Document<'a>,
+    pub(crate) line: usize,
+    pub(crate) content: &'d Content<'a>,
+    pub(crate) depth: usize,
+    pub(crate) aliased: bool,
+}
+
+impl<'d, 'a> Node<'d, 'a> {
+    /// The line where it is, from one.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    fn child(&self, number: usize) -> Result<Self, Error> {
+        self.document.node(number, self.depth + 1, self.aliased)
+    }
+
+    /// The items of a sequence; nothing if it is none.
+    ///
+    /// # Errors
+    /// As [`Document::to_value`].
+    pub fn items(&self) -> Result<Option<Vec<Self>>, Error> {
+        let Content::Sequence(items) = self.content else {
+            return Ok(None);
+        };
+        let items = items.iter().map(|item| self.child(*item));
+        items.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The entries of a mapping in the order of their first keys, with what is merged into it; nothing
+    /// if it is none.
+    ///
+    /// # Errors
+    /// As [`Document::to_value`].
+    pub fn entries(&self) -> Result<Option<Vec<Entry<'d, 'a>>>, Error> {
+        let Content::Mapping(children) = self.content else {
+            return Ok(None);
+        };
+        let mut found = Entries::default();
+        for pair in children.chunks_exact(2) {
+            let key = self.child(pair[0])?;
+            if key.is_merge() && self.document.is_written_here(pair[0]) {
+                found.merge(&self.child(pair[1])?)?;
+            } else {
+                found.set(key.key()?, key.line, self.child(pair[1])?)?;
+            }
+        }
+        Ok(Some(found.all))
+    }
+
+    /// Whether both are of the same kind, or one is nothing.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let is_null = |node: &Self| matches!(node.scalar(), Ok(Some(Value::Null)));
+        std::mem::discriminant(self.content) == std::mem::discriminant(other.content)
+            || is_null(self)
+            || is_null(other)
+    }
+
+    fn is_merge(&self) -> bool {
+        matches!(self.content, Content::Scalar { text, plain: true, tag: None } if text == "<<")
+    }
+
+    fn key(&self) -> Result<String, Error> {
+        let quoted = matches!(
+            self.content,
+            Content::Scalar {
+                plain: false,
+                tag: None,
+                ..
+            }
+        );
+        match self.scalar()? {
+            Some(Value::Null) => Err(Error::new(self.line, "a key is missing; write or quote it")),
+            // Go finds no value by this key.
+            Some(Value::String(text)) if text == ".nan" && !quoted => Err(Error::new(
+                self.line,
+                "the key .nan is not a text; quote it",
+            )),
+            Some(Value::String(text)) => Ok(text),
+            Some(Value::Number(number)) => Ok(match (number.is_f64(), number.as_f64()) {
+                (true, Some(value)) => float(value),
+                _ => number.to_string(),
+            }),
+            Some(other) => Ok(other.to_string()),
+            None => Err(Error::new(self.line, "a key that is not a text")),
+        }
+    }
+
+    /// What a scalar is; nothing if the node is a collection.
+    fn scalar(&self) -> Result<Option<Value>, Error> {
+        let Content::Scalar { text, plain, tag } = self.content else {
+            return Ok(None);
+        };
+        Ok(Some(match tag {
+            None if *plain => scalar::resolve(text),
+            None | Some(Tagged::Other) => Value::String(text.clone().into_owned()),
+            Some(Tagged::Refused) => {
+                let what =
+                    "a tag (!) that is not supported here; write the value without it, in quotes";
+                return Err(Error::new(self.line, what));
+            }
+            Some(Tagged::Core(tag)) => scalar::tagged(tag, text).ok_or_else(|| {
+                Error::new(
+                    self.line,
+                    format!("the value is not what its tag !!{tag} says"),
+                )
+            })?,
+        }))
+    }
+
+    /// A scalar as it is written, which is how go-yaml gives it to a type that reads texts itself;
+    /// nothing if there is none, or if the node is a collection.
+    #[must_use]
+    pub fn written(&self) -> Option<&'d str> {
+        match self.content {
+            Content::Scalar {
+                text,
+                plain: true,
+                tag: None,
+            } if matches!(&**text, "" | "~" | "null") => None,
+            Content::Scalar {
+                tag: Some(Tagged::Core(tag)),
+                ..
+            } if tag == "null" => None,
+            Content::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The node as JSON. What JSON has no number for is a text: `.inf`, `-.inf`, `.nan`.
+    ///
+    /// # Errors
+    /// As [`Document::to_value`].
+    pub fn to_value(&self) -> Result<Value, Error> {
+        if let Some(entries) = self.entries()? {
+            let entries = entries.into_iter();
+            let entries = entries.map(|entry| Ok((entry.key, entry.value.to_value()?)));
+            return entries.collect::<Result<Map<_, _>, _>>().map(Value::Object);
+        }
+        if let Some(items) = self.items()? {
+            let items = items.iter().map(Node::to_value);
+            return items.collect::<Result<_, _>>().map(Value::Array);
+        }
+        Ok(self.scalar()?.unwrap_or_default())
+    }
+}

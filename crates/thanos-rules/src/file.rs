@@ -1,0 +1,143 @@
+//! Reads the text of a rule file, with the meaning that Thanos gives it.
+
+use go_yaml::{Document, Entry, Node};
+use serde_json::{Map, Value};
+
+use crate::Read;
+use crate::duration;
+use crate::group::Rejection;
+use crate::read::{Empty, all, limit};
+
+/// Reads a rule file as it is in a ConfigMap, with the meaning that Thanos gives it.
+///
+/// # Errors
+/// It is not YAML, or no rule file; then nothing of it is known.
+pub fn read_file(text: &str) -> Result<Vec<Read>, Rejection> {
+    let mut documents = go_yaml::documents(text);
+    let mut read = match documents.next() {
+        Some(first) => file(&first.map_err(broken)?)?,
+        None => Vec::new(),
+    };
+    read.extend(ignored(documents));
+    Ok(read)
+}
+
+fn broken(error: go_yaml::Error) -> Rejection {
+    Rejection::new(format!("not YAML: {error}"))
+}
+
+fn file(document: &Document<'_>) -> Result<Vec<Read>, Rejection> {
+    let Some(root) = document.root().map_err(broken)? else {
+        return Ok(Vec::new());
+    };
+    let Some(entries) = root.entries().map_err(broken)? else {
+        return match root.to_value() {
+            Ok(Value::Null) => Ok(Vec::new()),
+            _ => Err(Rejection::new("not a rule file: it begins with `groups:`")),
+        };
+    };
+    // Thanos does not look at other keys of the file.
+    let Some(groups) = entries.iter().find(|entry| entry.key == "groups") else {
+        return match entries.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(Rejection::new("there is no list `groups` in it")),
+        };
+    };
+    let groups = groups.value;
+    match groups.items().map_err(broken)? {
+        Some(groups) => Ok(all(groups.iter().map(of_file), Empty::Kept)),
+        None if groups.to_value() == Ok(Value::Null) => Ok(Vec::new()),
+        None => Err(Rejection::new("groups is not a list")),
+    }
+}
+
+/// Of several documents, Thanos reads the first.
+fn ignored<'a>(
+    documents: impl Iterator<Item = Result<Document<'a>, go_yaml::Error>>,
+) -> Option<Read> {
+    let mut documents = documents;
+    let line = documents.find_map(|document| match document {
+        Ok(document) => (document.to_value() != Ok(Value::Null)).then(|| document.line()),
+        Err(error) => Some(error.line),
+    })?;
+    Some(Read {
+        name: "second document".to_owned(),
+        group: Err(vec![Rejection::new(format!(
+            "line {line} is in another document of the file, and Thanos reads only the first; \
+             remove the line --- and have one list of groups, or use another key of the ConfigMap"
+        ))]),
+    })
+}
+
+/// A group of a file, or its name and what is wrong.
+fn of_file(group: &Node<'_, '_>) -> Result<Value, (Option<String>, Rejection)> {
+    value_of(group).map_err(|error| {
+        let entries = group.entries().ok().flatten().unwrap_or_default();
+        let name = entries.iter().find(|entry| entry.key == "name");
+        let name = name.and_then(|entry| entry.value.written());
+        (name.map(str::to_owned), broken(error))
+    })
+}
+
+/// A group of a file as it would be in a PrometheusRule.
+fn value_of(group: &Node<'_, '_>) -> Result<Value, go_yaml::Error> {
+    let of_rule = |rule: &Node<'_, '_>| with_durations(rule, &|_, _| Ok(None));
+    let rules = |key: &str, value: &Node<'_, '_>| match key {
+        "rules" => match value.items()? {
+            Some(rules) => rules
+                .iter()
+                .map(of_rule)
+                .collect::<Result<_, _>>()
+                .map(|rules| Some(Value::Array(rules))),
+            None => Ok(None),
+        },
+        _ => Ok(None),
+    };
+    with_durations(group, &rules)
+}
+
+/// What a value of a key is, if it is more than the node says.
+type Special<'s> = dyn Fn(&str, &Node<'_, '_>) -> Result<Option<Value>, go_yaml::Error> + 's;
+
+/// An object in which durations are as they are written: Thanos takes `00` for none, though it is a
+/// number. Others are what `special` makes of them, if it makes something.
+fn with_durations(node: &Node<'_, '_>, special: &Special<'_>) -> Result<Value, go_yaml::Error> {
+    let Some(entries) = node.entries()? else {
+        return node.to_value();
+    };
+    let entries = entries.into_iter().map(
+        |Entry {
+             key,
+             value,
+             replaced,
+         }| {
+            let is_duration = DURATIONS.contains(&key.as_str());
+            let is_good = |node: &Node<'_, '_>| match node.written() {
+                Some(written) if is_duration => Ok(duration::milliseconds(written).is_ok()),
+                Some(_) if key == "limit" => node.to_value().map(|value| limit(&value).is_ok()),
+                _ => Ok(true),
+            };
+            for node in &replaced {
+                if !is_good(node)? {
+                    let what = format!("{key} is merged (<<) from a value that is malformed");
+                    return Err(go_yaml::Error::new(node.line(), what));
+                }
+            }
+            let read = match special(&key, &value)? {
+                Some(read) => read,
+                None => value.to_value()?,
+            };
+            Ok(match value.written() {
+                Some(written) if is_duration => (key, written.into()),
+                _ => (key, read),
+            })
+        },
+    );
+    entries.collect::<Result<Map<_, _>, _>>().map(Value::Object)
+}
+
+const DURATIONS: [&str; 4] = ["interval", "query_offset", "for", "keep_firing_for"];
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;
