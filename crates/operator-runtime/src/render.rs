@@ -49,20 +49,36 @@ pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<
     render_objects(component, &objects, caps)
 }
 
-/// The documents of a YAML text; the items of lists count as documents.
+/// The documents of a text, as kubectl reads it: YAML or JSON; the items of lists count as documents.
 ///
 /// # Errors
-/// Text that is not YAML.
+/// Text that is neither, with the line.
 pub fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
-    Ok(documents
-        .into_iter()
-        .flat_map(|document| match &document["items"] {
-            Value::Array(items) => items.clone(),
-            _ => vec![document],
-        })
-        .filter(|document| !document.is_null())
-        .collect())
+    let mut found = Vec::new();
+    // JSON is YAML, and read many times faster as what it is.
+    if text.trim_start().starts_with('{') {
+        let values = serde_json::Deserializer::from_str(text).into_iter();
+        if let Ok(values) = values.collect::<Result<Vec<Value>, _>>() {
+            values.into_iter().for_each(|value| add(value, &mut found));
+            return Ok(found);
+        }
+    }
+    for document in go_yaml::documents(text) {
+        add(document?.to_value()?, &mut found);
+    }
+    Ok(found)
+}
+
+fn add(mut document: Value, found: &mut Vec<Value>) {
+    match document.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => found.extend(items.into_iter().filter(|item| !item.is_null())),
+        Some(other) => {
+            document["items"] = other;
+            found.push(document);
+        }
+        None if document.is_null() => {}
+        None => found.push(document),
+    }
 }
 
 /// Renders every custom resource among `objects` as the controller would plan it.
@@ -139,4 +155,55 @@ fn render_one<C: Component>(
         text.push_str(&serde_saphyr::to_string(&document)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::documents;
+
+    fn rule(number: usize) -> String {
+        format!(
+            "  kind: PrometheusRule\n  metadata: {{name: r{number}}}\n  spec:\n    groups:\n    - name: g\n      rules:\n      - alert: A\n        expr: up == 0\n"
+        )
+    }
+
+    /// `kubectl get -A -o yaml` is one document, and a chart has one for each object.
+    #[test]
+    fn whole_clusters_are_read() {
+        let list: String = (0..20_000)
+            .map(|i| rule(i).replacen("  ", "- ", 1))
+            .collect();
+        let found = documents(&format!("apiVersion: v1\nkind: List\nitems:\n{list}")).unwrap();
+        assert_eq!(
+            (found.len(), &found[19_999]["metadata"]["name"]),
+            (20_000, &json!("r19999"))
+        );
+        let single: String = (0..3000)
+            .map(|i| format!("---\nkind: Service\nmetadata: {{name: s{i}}}\n"))
+            .collect();
+        assert_eq!(documents(&single).unwrap().len(), 3000);
+    }
+
+    #[test]
+    fn lists_and_empty_documents_are_resolved() {
+        let found = documents("---\n---\n{items: [{a: 1}, null]}\n---\nb: 2\nitems: x\n").unwrap();
+        assert_eq!(found, [json!({"a": 1}), json!({"b": 2, "items": "x"})]);
+        let text = json!({"kind": "List", "items": [{"a": "\u{1f600}/"}]}).to_string();
+        let escaped = text.replace('/', "\\/");
+        assert_eq!(documents(&escaped).unwrap(), [json!({"a": "\u{1f600}/"})]);
+        assert_eq!(
+            documents("{a: 010, b: yes}\n").unwrap(),
+            [json!({"a": 8, "b": true})]
+        );
+        assert_eq!(documents("").unwrap(), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let text = "a: b\n---\nc: 1\nc: 2\n";
+        let error = documents(text).unwrap_err().to_string();
+        assert_eq!(error, "line 4: the key \"c\" is set twice; remove one");
+    }
 }
