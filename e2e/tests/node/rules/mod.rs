@@ -3,17 +3,18 @@
 
 mod authored;
 mod expressions;
+mod files;
 mod random;
 mod thanos;
 
 use serde_json::{Value, json};
-use thanos_rules::{Checked, Dialect, check, read_spec, write};
+use thanos_rules::{Checked, Dialect, Rejection, check, read_file, read_spec, write};
 
 use self::thanos::{Folder, Ruler};
 
 /// Constructs that Thanos takes and we do not: nobody writes them, and to be sure of them would take
 /// more than they are worth.
-const REFUSED_THOUGH_GOOD: [(&str, &str); 15] = [
+const REFUSED_THOUGH_GOOD: [(&str, &str); 17] = [
     ("no number as an offset", "up offset NaN"),
     (
         "a sign before a duration in parentheses",
@@ -32,6 +33,14 @@ const REFUSED_THOUGH_GOOD: [(&str, &str); 15] = [
     ("long number in a template", "{{ 1234567890123456 }}"),
     ("complex number in a template", "{{ 1i }}"),
     ("letters beyond ASCII in names of a template", "{{ .é }}"),
+    (
+        "a variable that is not declared in a template",
+        "{{ $x = 1 }}",
+    ),
+    (
+        "a template that is defined twice",
+        "{{ define \"a\" }}{{ end }}{{ define \"a\" }}x{{ end }}",
+    ),
 ];
 
 /// 120 parentheses around a number.
@@ -71,11 +80,44 @@ fn annotated(template: &str) -> Value {
     json!({"name": "g", "rules": [{"alert": "A", "expr": "up", "annotations": {"a": template}}]})
 }
 
+/// What is at the bounds of Go, and at ours.
+fn bounds() -> impl Iterator<Item = Value> {
+    let matching = |pattern: &str| rule(&format!("up{{a=~`{pattern}`}}"));
+    let stairs: Vec<_> = (1..=600).map(|i| "a".repeat(i) + "b*").collect();
+    let named = |field: &str, length: usize| {
+        let names = json!({ "x".repeat(length): "a" });
+        json!({"name": "g", "rules": [{"alert": "A", "expr": "up", field: names}]})
+    };
+    [
+        rule(&format!("{}1{}", "(".repeat(100), ")".repeat(100))),
+        rule(&format!("1{}", "^1".repeat(100))),
+        rule(&format!("{}1", "-".repeat(100))),
+        annotated(&("{{ if .A }}".repeat(50) + &"{{ end }}".repeat(50))),
+        annotated("{{ 1e100 }}"),
+        annotated("{{ 1e309 }}"),
+        matching("[[::]]"),
+        matching("[[:]"),
+        matching("[[:a]"),
+        matching(&"\\pL".repeat(26_000)),
+        matching(&stairs.join("|")),
+        matching(&stairs[..100].join("|")),
+        named("labels", 500),
+        named("labels", 1100),
+        named("annotations", 500),
+        named("annotations", 1100),
+        rule(r#"sum(rate({app="x"} |= "error" [5m]))"#),
+        json!({"name": "g\u{feff}", "rules": [{"alert": "\u{feff}A", "expr": "up", "labels": {"\u{feff}": "\u{feff}"}}]}),
+        json!({"name": "g", "limit": 1e3, "rules": [{"record": "r", "expr": 1e21}]}),
+        json!({"name": "g", "unknown": null}),
+    ]
+    .into_iter()
+}
+
 fn all(dialect: &Dialect) -> Vec<Probe> {
     let expressions = expressions::all().chain(random::expressions(1500));
     let groups = expressions.map(|expr| rule(&expr));
     let groups = groups.chain(authored::templates().map(annotated));
-    let groups = groups.chain(authored::groups());
+    let groups = groups.chain(authored::groups()).chain(bounds());
     groups.map(|group| Probe::new(group, dialect)).collect()
 }
 
@@ -131,8 +173,20 @@ fn what_only_we_refuse_is_known() {
         });
     // Thanos cuts it off.
     let limit = json!({"name": "g", "limit": 1.5});
+    let labels = json!({ "x".repeat(501): "a" });
+    let long = json!({"name": "g", "rules": [{"record": "r", "expr": "up", "labels": labels}]});
+    // Prometheus compares them one by one, without a pattern.
+    let stairs: Vec<_> = (1..=600).map(|i| "a".repeat(i)).collect();
+    let stairs = stairs.join("|");
+    let blocks = "{{ if .A }}".repeat(51) + &"{{ end }}".repeat(51);
     let known: Vec<_> = texts
         .chain([("a limit that is not whole", limit)])
+        .chain([("a long name of a label", long)])
+        .chain([("51 levels in a template", annotated(&blocks))])
+        .chain([(
+            "long literals that begin alike",
+            rule(&format!("up{{a=~`{stairs}`}}")),
+        )])
         .collect();
     let probe = |group: &Value| Probe::new(group.clone(), &Dialect::default());
     let probes: Vec<_> = known.iter().map(|(_, group)| probe(group)).collect();
@@ -192,4 +246,104 @@ fn rulers_refuse_what_rules_check_does_not_see() {
     assert!(Ruler::refuses(&folder));
     let twice = read_spec(&json!([good, good]));
     assert!(twice[0].group.is_ok() && twice[1].group.is_err());
+}
+
+/// The groups of a file, if all of them are good.
+fn groups_of(file: &str) -> Result<Vec<Checked>, String> {
+    let read = read_file(file).map_err(|e| e.to_string())?;
+    let checked = read
+        .into_iter()
+        .map(|read| check(&read.group?, &Dialect::default()));
+    let checked: Result<Vec<_>, Vec<Rejection>> = checked.collect();
+    checked.map_err(|all| all.iter().map(Rejection::to_string).collect())
+}
+
+#[test]
+fn rule_files_mean_what_they_mean_to_thanos() {
+    let folder = Folder::new("rules-meaning");
+    let mut count = 0;
+    for (i, file) in files::GOOD.iter().enumerate() {
+        let groups = groups_of(file).unwrap_or_else(|e| panic!("{e}: {file:?}"));
+        count += 2 * groups.len();
+        folder.write(2 * i, file);
+        folder.write(2 * i + 1, &write(&groups).unwrap());
+    }
+    let mut groups = Ruler::start(&folder, &[]).has_groups(count);
+    // By file and place. What differs between two rulers, or with time, is left out.
+    let place = |group: &Value| (group["file"].to_string(), group["name"].to_string());
+    groups.sort_by_key(place);
+    let number = |group: &Value| -> usize {
+        let path = group["file"].as_str().unwrap().trim_end_matches(".yaml");
+        path[path.len() - 6..].parse().unwrap()
+    };
+    let meaning = |group: &Value| {
+        let fields =
+            ["name", "interval", "limit", "partialResponseStrategy"].map(|f| group[f].clone());
+        let rules = group["rules"].as_array().unwrap().iter().map(|rule| {
+            [
+                "type",
+                "name",
+                "query",
+                "duration",
+                "keepFiringFor",
+                "labels",
+                "annotations",
+            ]
+            .map(|field| rule[field].clone())
+        });
+        (fields, rules.collect::<Vec<_>>())
+    };
+    for (i, file) in files::GOOD.iter().enumerate() {
+        let of = |wanted: usize| -> Vec<_> {
+            let groups = groups.iter().filter(|group| number(group) == wanted);
+            groups.map(meaning).collect()
+        };
+        let (theirs, ours) = (of(2 * i), of(2 * i + 1));
+        assert_eq!(theirs.len(), groups_of(file).unwrap().len(), "{file:?}");
+        assert_eq!(theirs, ours, "{file:?}");
+    }
+}
+
+#[test]
+fn rule_files_are_refused_by_both() {
+    let folder = Folder::new("rules-bad-files");
+    let files: Vec<_> = files::BAD.iter().map(|file| (*file).to_owned()).collect();
+    for (file, theirs) in files.iter().zip(folder.verdicts(&files)) {
+        assert!(!theirs, "Thanos takes {file:?}");
+        assert!(groups_of(file).is_err(), "only Thanos refuses {file:?}");
+    }
+    let (what, files): (Vec<_>, Vec<_>) = files::ONLY_WE_REFUSE
+        .iter()
+        .map(|(what, file)| (*what, (*file).to_owned()))
+        .unzip();
+    for ((file, what), theirs) in files.iter().zip(what).zip(folder.verdicts(&files)) {
+        assert!(theirs, "Thanos refuses {what} as well: {file:?}");
+        assert!(
+            groups_of(file).is_err(),
+            "{what} is accepted; take it from the list"
+        );
+    }
+}
+
+#[test]
+fn no_mutation_of_a_rule_file_is_accepted_here_alone() {
+    let folder = Folder::new("rules-mutations");
+    let mutations = files::mutations(3000);
+    let accepted: Vec<_> = mutations
+        .into_iter()
+        .filter(|file| groups_of(file).is_ok())
+        .collect();
+    assert!(accepted.len() > 300, "{}", accepted.len());
+    let theirs = folder.verdicts(&accepted);
+    let wrong: Vec<_> = accepted
+        .iter()
+        .zip(theirs)
+        .filter(|(_, theirs)| !theirs)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {wrong:#?}",
+        wrong.len(),
+        accepted.len()
+    );
 }

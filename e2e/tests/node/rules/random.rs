@@ -1,10 +1,10 @@
 //! Expressions by chance, the same ones each time: most of them nearly right, some of them broken.
 
 /// A generator of numbers with a fixed seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         // Xorshift: any sequence will do, if it stays the same.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -12,7 +12,7 @@ impl Dice {
         usize::try_from(self.0 >> 11).unwrap() % limit
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len())]
     }
 

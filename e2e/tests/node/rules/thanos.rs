@@ -110,28 +110,34 @@ impl Ruler {
         Self::run(folder, flags)
     }
 
-    /// Waits until it has read so many groups. It is ready before, and ends if it refuses one.
-    pub fn has_groups(mut self, count: usize) {
+    /// Waits until it has read so many groups, and gives them. It is ready before, and ends if it
+    /// refuses one.
+    pub fn has_groups(mut self, count: usize) -> Vec<Value> {
         let begun = Instant::now();
-        while self.groups() != Some(count) {
+        loop {
+            let groups = self.groups();
+            match groups {
+                Some(groups) if groups.len() == count => return groups,
+                _ => {}
+            }
             let ended = self.child.try_wait().unwrap();
             if ended.is_some() || begun.elapsed() > START {
                 let log = self.log();
                 let errors: Vec<_> = log.lines().filter(|line| line.contains("err=")).collect();
-                panic!(
-                    "{ended:?}, {:?} groups: {}",
-                    self.groups(),
-                    errors.join("\n")
-                );
+                let groups = self.groups().map(|groups| groups.len());
+                panic!("{ended:?}, {groups:?} groups: {}", errors.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// How many groups it has, if it answers.
-    fn groups(&self) -> Option<usize> {
-        let answer: Value = serde_json::from_str(&get(self.http, "/api/v1/rules")?).ok()?;
-        answer["data"]["groups"].as_array().map(Vec::len)
+    /// The groups it has, if it answers.
+    fn groups(&self) -> Option<Vec<Value>> {
+        let mut answer: Value = serde_json::from_str(&get(self.http, "/api/v1/rules")?).ok()?;
+        match answer["data"]["groups"].take() {
+            Value::Array(groups) => Some(groups),
+            _ => None,
+        }
     }
 
     fn log(&self) -> String {
@@ -148,7 +154,7 @@ impl Ruler {
                 assert!(log.contains("reloading rules failed"), "{log}");
                 return !status.success();
             }
-            if ruler.groups().is_some_and(|groups| groups > 0) {
+            if ruler.groups().is_some_and(|groups| !groups.is_empty()) {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(50));
