@@ -139,7 +139,7 @@ fn bad_key(name: &str) -> Option<String> {
 }
 
 /// Why the YAML that Thanos reads, writes and reads again does not keep a text. Control characters
-/// are nobody's intention, and not all of them survive that.
+/// have no use in a rule, and not all of them survive that.
 fn unwritable(text: &str) -> Option<String> {
     let odd = text.chars().find(|c| {
         c.is_control() && !matches!(c, '\n' | '\t' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')

@@ -63,7 +63,7 @@ mod tests {
     use super::is_logql;
 
     #[test]
-    fn log_queries_are_told_from_metric_queries() {
+    fn logql_is_distinguished_from_promql() {
         for expr in [
             r#"sum(rate({app="x"} |= "error" [5m])) > 1"#,
             r#"{app="x"} | json"#,
