@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
@@ -17,7 +18,15 @@ use super::Meta;
 pub struct SecretObject {
     metadata: Meta,
     data: BTreeMap<String, Digest>,
+    /// What a manifest says in plain text. The API server puts it over `data` when it stores the
+    /// Secret; `render` reads manifests.
+    #[serde(rename = "stringData")]
+    string_data: BTreeMap<String, Plain>,
 }
+
+/// The digest that a plain value has once the API server has stored it.
+#[derive(Clone, Copy, Debug)]
+struct Plain(Digest);
 
 /// A value that is digested while it is read: it never becomes a string of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +36,10 @@ pub struct Digest([u8; 32]);
 pub type SecretFacts = BTreeMap<String, Digest>;
 
 impl Digest {
+    fn of(stored: &str) -> Self {
+        Self(Sha256::digest(stored.as_bytes()).into())
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
@@ -45,10 +58,18 @@ impl<'de> Deserialize<'de> for Digest {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
-                Ok(Digest(Sha256::digest(text.as_bytes()).into()))
+                Ok(Digest::of(text))
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let plain = ByteString(String::deserialize(deserializer)?.into_bytes());
+        let stored = serde_json::to_value(plain).map_err(Error::custom)?;
+        Ok(Self(Digest::of(stored.as_str().unwrap_or_default())))
     }
 }
 
@@ -56,6 +77,9 @@ impl Extract for SecretObject {
     type Facts = SecretFacts;
 
     fn into_parts(self) -> (ObjectMeta, SecretFacts) {
-        (self.metadata.identity(), self.data)
+        let mut values = self.data;
+        let plain = self.string_data.into_iter();
+        values.extend(plain.map(|(key, Plain(digest))| (key, digest)));
+        (self.metadata.identity(), values)
     }
 }

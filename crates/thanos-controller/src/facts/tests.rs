@@ -222,3 +222,17 @@ fn classes() {
     let bare = facts::<ClassObject>(json!({"metadata": {"name": "c"}}));
     assert!(!bare.default && !bare.grows);
 }
+
+/// The API server stores `stringData` as `data`, and manifests that `render` reads have the former.
+#[test]
+fn string_data_of_a_manifest_reads_like_stored_data() {
+    let read = |secret: Value| facts::<SecretObject>(secret);
+    let stored = read(json!({"metadata": {"name": "s"}, "data": {"a": "cGxhaW4=", "b": "eA=="}}));
+    let manifest = json!({
+        "metadata": {"name": "s"}, "data": {"a": "b3Zlcg==", "b": "eA=="}, "stringData": {"a": "plain"},
+    });
+    assert!(!format!("{:?}", SecretObject::read(&manifest)).contains("plain"));
+    assert_eq!(read(manifest), stored);
+    let only = read(json!({"metadata": {"name": "s"}, "stringData": {"b": "x"}}));
+    assert_eq!(only["b"], stored["b"]);
+}
