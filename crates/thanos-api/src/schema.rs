@@ -189,8 +189,8 @@ fn list(max: u32, items: Value) -> Schema {
 pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         40,
-        "self.matches('^(0|([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,10}ms)?)$') && self != ''",
-        "must be a duration of whole numbers with the units w, d, h, m, s, ms in this order, such as 90s or 1h30m",
+        "self.matches('^(0|([0-9]{1,2}y)?([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,10}ms)?)$') && self != ''",
+        "must be a duration of whole numbers with the units y, w, d, h, m, s, ms in this order, such as 90s or 1h30m",
     ))
 }
 

@@ -220,7 +220,7 @@ fn labels_and_headers() {
 fn durations_and_references() {
     let delay = |delay: &str| json!({"ingesterSpec": {"storeSyncDelay": delay}});
     accepted(delay("4m"));
-    refused(delay("1y"), "storeSyncDelay", "whole numbers");
+    refused(delay("1M"), "storeSyncDelay", "whole numbers");
     for (fields, field) in [
         (json!({"tsdbConfig": {"retention": "soon"}}), "retention"),
         (

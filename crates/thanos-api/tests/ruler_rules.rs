@@ -220,9 +220,9 @@ fn durations_and_sizes() {
         "evaluationInterval",
         "such as 90s",
     );
-    accepted(stateful(&json!({"retention": "2d"})));
+    accepted(stateful(&json!({"retention": "1y2d"})));
     refused(
-        stateful(&json!({"retention": "1y"})),
+        stateful(&json!({"retention": "1M"})),
         "retention",
         "whole numbers",
     );

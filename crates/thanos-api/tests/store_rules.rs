@@ -111,7 +111,8 @@ fn times() {
 fn durations_and_sizes() {
     let field = "ignoreDeletionMarksDelay";
     accepted(json!({field: "24h"}));
-    refused(json!({field: "1y"}), field, "whole numbers");
+    accepted(json!({field: "1y"}));
+    refused(json!({field: "1M"}), field, "whole numbers");
     refused(
         json!({"indexHeaderConfig": {"lazyReaderIdleTimeout": "soon"}}),
         "lazyReaderIdleTimeout",

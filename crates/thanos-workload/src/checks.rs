@@ -36,18 +36,19 @@ pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
     durations::milliseconds(duration).ok_or_else(|| {
         FieldError::new(
             field,
-            format!("`{duration}` is not a duration; write whole numbers with the units w, d, h, m, s, ms, such as 1h30m"),
+            format!("`{duration}` is not a duration; write whole numbers with the units y, w, d, h, m, s, ms, such as 1h30m"),
         )
     })
 }
 
-/// A duration as both of Thanos' parsers take it: one of them knows no weeks, days, and bare zero.
+/// A duration as both of Thanos' parsers take it: one of them knows no years, weeks and days, and the
+/// other no bare zero.
 ///
 /// # Errors
 /// No duration.
 pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
     let milliseconds = milliseconds(text, field)?;
-    Ok(match text.contains(['w', 'd']) || text == "0" {
+    Ok(match text.contains(['y', 'w', 'd']) || text == "0" {
         true => format!("{milliseconds}ms"),
         false => text.to_owned(),
     })

@@ -1,4 +1,5 @@
-//! Durations as the schema admits them: whole numbers with the units w, d, h, m, s, ms.
+//! Durations as the schema admits them: whole numbers with the units y, w, d, h, m, s, ms. As Prometheus
+//! counts them, a year has 365 days.
 
 /// The milliseconds that a duration means; `None` if it is not one.
 #[must_use]
@@ -22,6 +23,7 @@ pub fn milliseconds(text: &str) -> Option<u64> {
             "h" => 3_600_000,
             "d" => 86_400_000,
             "w" => 604_800_000,
+            "y" => 31_536_000_000,
             _ => return None,
         };
         total = total.checked_add(number.checked_mul(factor)?)?;
@@ -40,7 +42,8 @@ mod tests {
         assert_eq!(milliseconds("0"), Some(0));
         assert_eq!(milliseconds("0s"), Some(0));
         assert_eq!(milliseconds("1w1d1s1ms"), Some(691_201_001));
-        for bad in ["", "5", "h", "1.5h", "1y", "-1s", "99999999999999999999s"] {
+        assert_eq!(milliseconds("1y1w"), Some(372 * 86_400_000));
+        for bad in ["", "5", "h", "1.5h", "1M", "-1s", "99999999999999999999s"] {
             assert_eq!(milliseconds(bad), None, "{bad}");
         }
     }

@@ -152,10 +152,11 @@ fn args(
     )?;
     let range = spec.labels_default_time_range.as_deref().unwrap_or("24h");
     positive(range, "spec.queryFrontend.labelsDefaultTimeRange")?;
+    let range = checks::duration(range, "spec.queryFrontend.labelsDefaultTimeRange")?;
     let log = spec.log_queries_longer_than.as_deref();
-    if let Some(log) = log {
-        checks::milliseconds(log, "spec.queryFrontend.logQueriesLongerThan")?;
-    }
+    let log = log
+        .map(|log| checks::duration(log, "spec.queryFrontend.logQueriesLongerThan"))
+        .transpose()?;
     // The frontend asks for partial responses by itself, whatever the queriers' default is.
     let whole = seen.query.spec.partial_response == Some(false);
     let flags = Flags::new("query-frontend")
@@ -196,11 +197,7 @@ fn args(
 }
 
 /// An interval for splitting. Thanos does not start with a cache and no interval.
-fn split<'a>(
-    interval: Option<&'a str>,
-    name: &str,
-    cache: &Cache,
-) -> Result<Option<&'a str>, FieldError> {
+fn split(interval: Option<&str>, name: &str, cache: &Cache) -> Result<Option<String>, FieldError> {
     let Some(interval) = interval else {
         return Ok(None);
     };
@@ -211,7 +208,7 @@ fn split<'a>(
             "must be longer than zero when responses are cached; set it, or remove queryRangeResponseCacheConfig",
         ));
     }
-    Ok(Some(if interval == "0" { "0s" } else { interval }))
+    checks::duration(interval, &field).map(Some)
 }
 
 /// The Query API: without a path, since the frontend appends its own for the readiness check.

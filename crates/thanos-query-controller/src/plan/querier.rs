@@ -202,6 +202,7 @@ fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> 
     positive(timeout, "spec.queryTimeout")?;
     let lookback = spec.lookback_delta.as_deref().unwrap_or("5m");
     positive(lookback, "spec.lookbackDelta")?;
+    let lookback = checks::duration(lookback, "spec.lookbackDelta")?;
     let partial = spec.partial_response.unwrap_or(true);
     let store_timeout = match spec.store_response_timeout.as_deref() {
         Some(timeout) => {

@@ -34,7 +34,7 @@ fn numbers_and_durations() {
         "longer than zero",
     );
     refused(
-        json!({"queryTimeout": "1y"}),
+        json!({"queryTimeout": "1M"}),
         "spec.queryTimeout",
         "such as 1h30m",
     );

@@ -213,3 +213,38 @@ fn replica_labels_are_learned_but_never_labels_of_targets() {
         [""; 0]
     );
 }
+
+/// One of Thanos' two parsers knows neither days, nor weeks, nor years: the program would not start.
+#[test]
+fn durations_are_written_so_that_each_flag_takes_them() {
+    let case: Case = serde_json::from_value(json!({"spec": {
+        "lookbackDelta": "1d", "queryTimeout": "1d",
+        "queryFrontend": {
+            "queryRangeSplitInterval": "1d", "labelsSplitInterval": "1w1h",
+            "labelsDefaultTimeRange": "1y", "logQueriesLongerThan": "10s",
+        },
+    }}))
+    .unwrap();
+    let args = |name: &str| {
+        let deployment = object(&case, "Deployment", name);
+        deployment["spec"]["template"]["spec"]["containers"][0]["args"].to_string()
+    };
+    let querier = args("thanos-query-main");
+    assert!(
+        querier.contains("\"--query.lookback-delta=86400000ms\""),
+        "{querier}"
+    );
+    assert!(querier.contains("\"--query.timeout=1d\""), "{querier}");
+    let frontend = args("thanos-query-frontend-main");
+    for arg in [
+        "--query-range.split-interval=86400000ms",
+        "--labels.split-interval=608400000ms",
+        "--labels.default-time-range=31536000000ms",
+        "--query-frontend.log-queries-longer-than=10s",
+    ] {
+        assert!(
+            frontend.contains(&format!("\"{arg}\"")),
+            "{arg}: {frontend}"
+        );
+    }
+}

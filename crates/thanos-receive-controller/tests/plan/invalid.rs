@@ -75,9 +75,9 @@ fn durations_and_sizes() {
             "longer than zero",
         ),
         (
-            json!({"tsdbConfig": {"retention": "1y"}}),
+            json!({"tsdbConfig": {"retention": "1M"}}),
             "tsdbConfig.retention",
-            "1y",
+            "1M",
         ),
         (
             json!({"tsdbConfig": {"outOfOrderTimeWindow": "late"}}),

@@ -25,7 +25,7 @@ fn stateful(stateful: &Value) -> Value {
 fn numbers_durations_and_sizes() {
     refused(json!({"replicas": 0}), "spec.replicas", "1 or more");
     for (text, words) in [
-        ("1y", "such as 1h30m"),
+        ("1M", "such as 1h30m"),
         ("0s", "longer than zero"),
         ("", "such as"),
     ] {

@@ -22,7 +22,7 @@ fn refused(spec: Value, field: &str, words: &str) {
 fn numbers_durations_and_sizes() {
     refused(json!({"replicas": 0}), "spec.replicas", "1 or more");
     refused(
-        json!({"ignoreDeletionMarksDelay": "1y"}),
+        json!({"ignoreDeletionMarksDelay": "1M"}),
         "spec.ignoreDeletionMarksDelay",
         "such as 1h30m",
     );
