@@ -117,6 +117,7 @@ fn is_atomic(keys: &[&str]) -> bool {
             | ["containerName", "divisor", "resource"]
             | ["apiGroup", "kind", "name"]
             | ["nodeSelectorTerms"]
+            | ["key", "optional", "path", "volumeName"]
     )
 }
 

@@ -51,6 +51,82 @@ fn every_field_of_the_go_operator_exists() {
     is_a_superset(&ruler, include_str!("data/thanosruler-fields.tsv"));
 }
 
+/// What its CRDs have besides its own fields of the spec: statuses, and fields of embedded Kubernetes
+/// types that came last.
+#[test]
+fn statuses_and_embedded_types_of_the_go_operator_exist() {
+    let deployment = [
+        "availableReplicas",
+        "readyReplicas",
+        "replicas",
+        "unavailableReplicas",
+        "updatedReplicas",
+    ];
+    let set = [
+        "availableReplicas",
+        "currentReplicas",
+        "readyReplicas",
+        "replicas",
+        "updatedReplicas",
+    ];
+    let embedded = [
+        "additionalEnv[].valueFrom.fileKeyRef.volumeName",
+        "additionalContainers[].env[].valueFrom.fileKeyRef.optional",
+        "additionalContainers[].restartPolicyRules[].exitCodes.values[]",
+        "additionalVolumes[].projected.sources[].podCertificate.userAnnotations{}",
+    ];
+    let [query, store, receive, ruler] = schemas();
+    for ((kind, schema), statuses, sections) in [
+        (
+            query,
+            vec![
+                ("status.querierStatus", deployment),
+                ("status.queryFrontendStatus", deployment),
+            ],
+            vec!["spec", "spec.queryFrontend"],
+        ),
+        (store, vec![("status.shardStatuses{}", set)], vec!["spec"]),
+        (
+            receive,
+            vec![
+                ("status.routerStatus", deployment),
+                ("status.hashringStatus{}", set),
+            ],
+            vec!["spec.routerSpec", "spec.ingesterSpec"],
+        ),
+        (ruler, vec![("status", set)], vec!["spec"]),
+    ] {
+        for (path, fields) in statuses {
+            for field in fields {
+                let found = find(&schema, &format!("{path}.{field}"));
+                let found = found.unwrap_or_else(|| panic!("{kind} has no {path}.{field}"));
+                assert_eq!(found["type"], "integer", "{kind} {path}.{field}");
+            }
+        }
+        for section in sections {
+            for field in embedded {
+                let path = format!("{section}.{field}");
+                assert!(find(&schema, &path).is_some(), "{kind} has no {path}");
+            }
+        }
+    }
+}
+
+/// A CRD is stored as JSON, and `kubectl apply` without `--server-side` writes it into an annotation,
+/// which holds no more.
+#[test]
+fn definitions_fit_into_an_annotation() {
+    for crd in [
+        ThanosQuery::crd(),
+        ThanosStore::crd(),
+        ThanosReceive::crd(),
+        ThanosRuler::crd(),
+    ] {
+        let size = serde_json::to_vec(&crd).unwrap().len();
+        assert!(size < 262_144, "{}: {size} bytes", crd.spec.names.kind);
+    }
+}
+
 fn is_a_superset(schema: &Value, fields: &str) {
     assert!(fields.lines().count() > 50);
     for line in fields.lines() {

@@ -15,6 +15,7 @@ pub fn stateful_set(workload: &Workload) -> StatefulSetStatus {
     StatefulSetStatus {
         replicas: counts.replicas,
         updated_replicas: counts.updated_replicas,
+        current_replicas: counts.current_replicas,
         available_replicas: counts.available_replicas,
         ready_replicas: counts.ready_replicas,
     }

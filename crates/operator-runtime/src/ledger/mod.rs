@@ -22,6 +22,9 @@ pub struct Counts {
     pub replicas: i32,
     /// Pods of the current template.
     pub updated_replicas: i32,
+    /// Pods of the template before the last change of it; of the only one when all are up to date. Of
+    /// StatefulSets only.
+    pub current_replicas: i32,
     /// Pods that are ready.
     pub ready_replicas: i32,
     /// Pods that have been ready for long enough.

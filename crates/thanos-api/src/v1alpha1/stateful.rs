@@ -110,6 +110,9 @@ pub struct StatefulSetStatus {
     /// Pods that are up to date.
     #[serde(default)]
     pub updated_replicas: i32,
+    /// Pods of the revision that is being replaced; all of them when none is.
+    #[serde(default)]
+    pub current_replicas: i32,
     /// Pods that are available.
     #[serde(default)]
     pub available_replicas: i32,

@@ -327,6 +327,7 @@ impl Case {
             observed_generation: 1,
             replicas: pods,
             updated_replicas: pods,
+            current_replicas: pods,
             ready_replicas: pods,
             available_replicas: pods,
             unavailable_replicas: 0,
