@@ -7,6 +7,7 @@ pub mod digest;
 pub mod duration;
 pub mod flags;
 pub mod image;
+pub mod inherited;
 pub mod integration;
 pub mod labels;
 pub mod monitor;

@@ -178,8 +178,14 @@ impl Pod<'_> {
             }),
             spec: Some(PodSpec {
                 service_account_name: Some(self.service_account),
-                automount_service_account_token: Some(false),
-                security_context: Some(security::of_pod(common.security_context.as_ref())),
+                automount_service_account_token: Some(
+                    common
+                        .service_account
+                        .as_ref()
+                        .and_then(|a| a.automount_token)
+                        == Some(true),
+                ),
+                security_context: Some(security::of_pod(common)),
                 containers,
                 volumes: (!volumes.is_empty()).then_some(volumes),
                 image_pull_secrets: common.image_pull_secrets.clone(),

@@ -3,17 +3,21 @@
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
+use thanos_api::v1alpha1::CommonFields;
 
 /// The user and group of the Thanos image.
 const USER: i64 = 1001;
 
-/// The user's security context with what "restricted" needs in the places left open.
-pub(crate) fn of_pod(user: Option<&PodSecurityContext>) -> PodSecurityContext {
-    let mut context = user.cloned().unwrap_or_default();
+/// The user's security context with what "restricted" needs in the places left open. It needs no user
+/// ID: a platform that assigns IDs may reject any other.
+pub(crate) fn of_pod(common: &CommonFields) -> PodSecurityContext {
+    let mut context = common.security_context.clone().unwrap_or_default();
     context.run_as_non_root.get_or_insert(true);
-    context.run_as_user.get_or_insert(USER);
-    context.run_as_group.get_or_insert(USER);
-    context.fs_group.get_or_insert(USER);
+    if common.omit_user_ids != Some(true) {
+        context.run_as_user.get_or_insert(USER);
+        context.run_as_group.get_or_insert(USER);
+        context.fs_group.get_or_insert(USER);
+    }
     context
         .fs_group_change_policy
         .get_or_insert_with(|| "OnRootMismatch".to_owned());

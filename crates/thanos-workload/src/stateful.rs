@@ -43,6 +43,8 @@ pub struct Fixed {
 /// A StatefulSet as a controller wants it.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
+    /// Metadata of the custom resource.
+    pub owner: &'a ObjectMeta,
     /// Who it is.
     pub identity: &'a Identity,
     /// How the user wants its objects to look.
@@ -79,7 +81,12 @@ impl Wanted<'_> {
         };
         let claims = self.claim_templates()?;
         Ok(StatefulSet {
-            metadata: workload::metadata(self.identity, self.common, &self.identity.name),
+            metadata: workload::metadata(
+                self.owner,
+                self.identity,
+                self.common,
+                &self.identity.name,
+            ),
             spec: Some(StatefulSetSpec {
                 service_name: Some(self.identity.name.clone()),
                 replicas: Some(self.scale.replicas),
@@ -247,6 +254,7 @@ mod tests {
             claim_templates,
         });
         let wanted = Wanted {
+            owner: &ObjectMeta::default(),
             identity: &identity,
             common: &CommonFields::default(),
             fields: &StatefulSetFields::default(),

@@ -9,6 +9,7 @@ mod stateful;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use thanos_api::v1alpha1::CommonFields;
 
 use crate::names::is_dns_label;
 
@@ -19,8 +20,26 @@ pub struct Given {
     pub names: BTreeSet<String>,
     /// Whether the user set a security context: then "restricted" is their business.
     pub own_security: bool,
+    /// Whether the user has a token mounted.
+    pub token: bool,
     /// Whether the user set an affinity.
     pub own_affinity: bool,
+}
+
+impl Given {
+    /// What is the user's business because these sections of a spec say it.
+    #[must_use]
+    pub fn by<'a>(sections: impl IntoIterator<Item = &'a CommonFields>) -> Self {
+        let mut given = Self::default();
+        for common in sections {
+            let account = common.service_account.as_ref();
+            given.own_security |=
+                common.security_context.is_some() || common.omit_user_ids == Some(true);
+            given.token |= account.and_then(|a| a.automount_token) == Some(true);
+            given.own_affinity |= common.affinity.is_some();
+        }
+        given
+    }
 }
 
 /// Everything that is wrong with a plan: one sentence each, with the object. `objects` are the

@@ -9,17 +9,42 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::CommonFields;
 
-use crate::labels::Identity;
+use crate::inherited;
+use crate::labels::{Identity, Map};
 
-/// Metadata of the object of a workload that is named `name`.
+/// Metadata of the object of a workload that is named `name`. `owner` is the metadata of the custom
+/// resource.
 #[must_use]
-pub fn metadata(identity: &Identity, common: &CommonFields, name: &str) -> ObjectMeta {
+pub fn metadata(
+    owner: &ObjectMeta,
+    identity: &Identity,
+    common: &CommonFields,
+    name: &str,
+) -> ObjectMeta {
+    let mut annotations = inherited::from(owner.annotations.as_ref());
+    add(&mut annotations, common.annotations.as_ref());
     ObjectMeta {
         name: Some(name.to_owned()),
-        labels: Some(identity.labels(common.labels.as_ref())),
-        annotations: common.annotations.clone().filter(|a| !a.is_empty()),
+        labels: Some(labels(owner, identity, common)),
+        annotations: (!annotations.is_empty()).then_some(annotations),
         ..Default::default()
     }
+}
+
+/// Labels of the objects of a workload, least important first: those of the custom resource, of the
+/// section of its spec, and those that the operator needs. Pods carry none of the first, see
+/// [`inherited`].
+#[must_use]
+pub fn labels(owner: &ObjectMeta, identity: &Identity, common: &CommonFields) -> Map {
+    let mut labels = inherited::from(owner.labels.as_ref());
+    add(&mut labels, common.labels.as_ref());
+    labels.extend(identity.selector_labels());
+    labels
+}
+
+fn add(map: &mut Map, more: Option<&Map>) {
+    let more = more.into_iter().flatten();
+    map.extend(more.map(|(key, value)| (key.clone(), value.clone())));
 }
 
 /// The same metadata, for the one Service per workload whose port `http` is to be scraped.
@@ -30,9 +55,13 @@ pub fn scraped(mut metadata: ObjectMeta) -> ObjectMeta {
     metadata
 }
 
-/// A ServiceAccount of no rights, without a token in the pods.
+/// A ServiceAccount without permissions. Whether a token is mounted is up to the pods.
 #[must_use]
-pub fn service_account(metadata: ObjectMeta) -> ServiceAccount {
+pub fn service_account(mut metadata: ObjectMeta, common: &CommonFields) -> ServiceAccount {
+    let config = common.service_account.as_ref();
+    if let Some(more) = config.and_then(|c| c.annotations.as_ref()) {
+        add(metadata.annotations.get_or_insert_default(), Some(more));
+    }
     ServiceAccount {
         metadata,
         automount_service_account_token: Some(false),
@@ -43,13 +72,14 @@ pub fn service_account(metadata: ObjectMeta) -> ServiceAccount {
 /// A Deployment that never has fewer ready pods than wanted: new ones come before old ones go.
 #[must_use]
 pub fn deployment(
+    owner: &ObjectMeta,
     identity: &Identity,
     common: &CommonFields,
     replicas: i32,
     template: PodTemplateSpec,
 ) -> Deployment {
     Deployment {
-        metadata: metadata(identity, common, &identity.name),
+        metadata: metadata(owner, identity, common, &identity.name),
         spec: Some(DeploymentSpec {
             replicas: Some(replicas),
             selector: identity.selector(),

@@ -71,13 +71,27 @@ pub struct CommonFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::embedded::<PodSecurityContext>")]
     pub security_context: Option<PodSecurityContext>,
+    /// Whether runAsUser, runAsGroup and fsGroup are left out of the pods unless securityContext sets
+    /// them, so that the platform assigns them, as the OpenShift SCC restricted-v2 does. Unset: false.
+    // The acronym is upper case in the API, which `camelCase` does not give.
+    #[serde(
+        default,
+        rename = "omitUserIDs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub omit_user_ids: Option<bool>,
+    /// ServiceAccount of the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<ServiceAccountSpec>,
     /// Whether a PodDisruptionBudget protects the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_disruption_budget_config: Option<PodDisruptionBudgetConfig>,
-    /// More labels for every object of the component. Labels that the operator needs win.
+    /// More labels for every object of the component and for its pods. They win over labels of the
+    /// custom resource's metadata, and labels that the operator needs win over them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// More annotations for every object of the component and for its pods.
+    /// More annotations for every object of the component and for its pods. They win over annotations
+    /// of the custom resource's metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
 }
@@ -153,6 +167,21 @@ impl LogFormat {
             Self::Json => "json",
         }
     }
+}
+
+/// ServiceAccount of the pods. It has no permissions in this cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccountSpec {
+    /// More annotations for the ServiceAccount alone, such as the role of a cloud provider. They win
+    /// over annotations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// Whether its token is mounted into all containers of the pods, at
+    /// /var/run/secrets/kubernetes.io/serviceaccount. Thanos needs none; a proxy in
+    /// additionalContainers may. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automount_token: Option<bool>,
 }
 
 /// Whether a PodDisruptionBudget protects the pods.

@@ -23,6 +23,7 @@ mod store;
 pub use cache::{CacheConfig, InMemoryCacheConfig};
 pub use common::{
     Additional, CommonFields, ImagePullPolicy, LogFormat, LogLevel, PodDisruptionBudgetConfig,
+    ServiceAccountSpec,
 };
 pub use discovery::{BridgeSpec, PrometheusServiceMonitors, ServiceDiscovery, WithoutSidecar};
 pub use frontend::QueryFrontendSpec;

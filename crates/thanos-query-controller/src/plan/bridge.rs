@@ -122,7 +122,7 @@ fn add(
     target: &BridgeTarget,
     objects: &mut Objects,
 ) -> Result<(), FieldError> {
-    let mut metadata = workload::metadata(identity, common, &identity.name);
+    let mut metadata = workload::metadata(&seen.query.metadata, identity, common, &identity.name);
     let annotations = metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::BRIDGE_FOR.to_owned(), prometheus.to_string());
 
@@ -162,7 +162,8 @@ fn add(
             .push(volumes::mount(CLIENT_VOLUME, CLIENT_FOLDER));
         objects.config_maps.push(client_config(metadata.clone()));
     }
-    let mut deployment = workload::deployment(identity, common, 1, pod.template()?);
+    let mut deployment =
+        workload::deployment(&seen.query.metadata, identity, common, 1, pod.template()?);
     deployment
         .metadata
         .annotations
@@ -253,10 +254,10 @@ fn all(cr: &str) -> Identity {
 /// What all bridges of a resource share.
 fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Objects) {
     let all = all(cr);
-    let metadata = workload::metadata(&all, common, &all.name);
+    let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
     objects
         .accounts
-        .push(workload::service_account(metadata.clone()));
+        .push(workload::service_account(metadata.clone(), common));
     let select = shared_labels(cr);
     if guarded(seen) {
         objects.policies.push(policy::admit_queriers(
@@ -281,6 +282,6 @@ fn service_monitor(seen: &Observed, common: &CommonFields) -> monitor::ServiceMo
     let cr = seen.query.name_any();
     let all = all(&cr);
     let config = seen.query.spec.integration.service_monitor.as_ref();
-    let metadata = workload::metadata(&all, common, &all.name);
+    let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
     monitor::service_monitor(metadata, shared_labels(&cr), config)
 }

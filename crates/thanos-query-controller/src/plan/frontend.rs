@@ -54,7 +54,12 @@ fn identity(cr: &str) -> Identity {
 /// The ServiceMonitor of the query frontend.
 pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
     let identity = identity(&seen.query.name_any());
-    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let metadata = workload::metadata(
+        &seen.query.metadata,
+        &identity,
+        &spec.common,
+        &identity.name,
+    );
     let config = seen.query.spec.integration.service_monitor.as_ref();
     monitor::service_monitor(metadata, identity.selector_labels(), config)
 }
@@ -62,7 +67,12 @@ pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::Ser
 pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
     let identity = identity(&seen.query.name_any());
     let replicas = checks::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
-    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let metadata = workload::metadata(
+        &seen.query.metadata,
+        &identity,
+        &spec.common,
+        &identity.name,
+    );
     let template = pod(seen, spec, &identity)?.template()?;
     let ports = service::with_additional(
         vec![service::port(ports::HTTP, ports::HTTP_NUMBER)],
@@ -71,7 +81,7 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
     )?;
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     Ok(Objects {
-        accounts: vec![workload::service_account(metadata.clone())],
+        accounts: vec![workload::service_account(metadata.clone(), &spec.common)],
         services: vec![service::cluster_ip(
             &identity,
             workload::scraped(metadata.clone()),
@@ -86,6 +96,7 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
             .into_iter()
             .collect(),
         deployments: vec![workload::deployment(
+            &seen.query.metadata,
             &identity,
             &spec.common,
             replicas,
@@ -222,7 +233,7 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
     };
     // The labels of our own Service are known before it exists.
     let identity = querier::identity(&cr);
-    let labels = identity.labels(seen.query.spec.common.labels.as_ref());
+    let labels = workload::labels(&seen.query.metadata, &identity, &seen.query.spec.common);
     if selector::matches(wanted, &labels) {
         return Ok(own());
     }

@@ -17,7 +17,7 @@ use promop_compat::model::Labels;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{CommonFields, OpenDiscovered, ThanosQuery};
 use thanos_workload::monitor::ServiceMonitor;
-use thanos_workload::{FieldError, integration};
+use thanos_workload::{FieldError, inherited, integration};
 
 use thanos_controller::Settings;
 
@@ -120,7 +120,11 @@ fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let network = seen.query.spec.integration.network_policy.as_ref();
     let open = network.and_then(|n| n.open_discovered).unwrap_or_default();
     if open == OpenDiscovered::SameNamespace {
-        objects.policies.extend(seen.openings.iter().cloned());
+        let mut openings = seen.openings.clone();
+        for policy in &mut openings {
+            inherited::inherit(&mut policy.metadata, &seen.query.metadata);
+        }
+        objects.policies.append(&mut openings);
     }
     Ok(objects)
 }

@@ -77,7 +77,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let cr = query.name_any();
     let identity = identity(&cr);
     let replicas = checks::replicas(spec.replicas, "spec.replicas")?;
-    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let metadata = workload::metadata(&query.metadata, &identity, &spec.common, &identity.name);
     let template = pod(seen, &identity)?.template()?;
     let ports = service::with_additional(
         vec![
@@ -96,7 +96,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     }
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     Ok(Objects {
-        accounts: vec![workload::service_account(metadata.clone())],
+        accounts: vec![workload::service_account(metadata.clone(), &spec.common)],
         services: vec![
             service::headless(&identity, metadata.clone(), ports.clone()),
             service::cluster_ip(&identity, client, ports),
@@ -112,6 +112,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
             .into_iter()
             .collect(),
         deployments: vec![workload::deployment(
+            &query.metadata,
             &identity,
             &spec.common,
             replicas,
@@ -123,9 +124,10 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
 
 /// The ServiceMonitor of the queriers.
 pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
-    let spec = &seen.query.spec;
-    let identity = identity(&seen.query.name_any());
-    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let query = &seen.query;
+    let spec = &query.spec;
+    let identity = identity(&query.name_any());
+    let metadata = workload::metadata(&query.metadata, &identity, &spec.common, &identity.name);
     let mut select = identity.selector_labels();
     // The Service for clients is scraped, and does not carry it.
     select.remove(label::QUERY_API);

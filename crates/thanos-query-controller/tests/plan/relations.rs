@@ -18,9 +18,7 @@ pub fn check(name: &str, case: &Case, objects: &[Value]) {
     let frontend = spec.query_frontend.unwrap_or_default();
     let given = Given {
         names: case.given.iter().cloned().collect(),
-        own_security: spec.common.security_context.is_some()
-            || frontend.common.security_context.is_some(),
-        own_affinity: spec.common.affinity.is_some() || frontend.common.affinity.is_some(),
+        ..Given::by([&spec.common, &frontend.common])
     };
     let problems = problems(objects, UID, &given);
     assert!(problems.is_empty(), "{name}: {problems:#?}");
@@ -77,6 +75,7 @@ fn checks_find_mistakes() {
             names: case.given.iter().cloned().collect(),
             own_security: true,
             own_affinity: true,
+            ..Default::default()
         };
         assert!(!problems(&objects, UID, &given).is_empty(), "{kind}");
     };

@@ -70,6 +70,7 @@ pub(super) fn add(
     objects.rolled_out &=
         set.is_some_and(|set| set.template_hash.as_deref() == Some(&*hash) && set.is_complete());
     let wanted = Wanted {
+        owner: &seen.receive.metadata,
         identity: &identity,
         common: &common,
         fields: &spec.stateful,
@@ -101,7 +102,15 @@ pub(super) fn add(
     store_api::withdraw(stateful_set.metadata.labels.get_or_insert_default());
     objects.sets.push(stateful_set);
 
-    let metadata = store_api::withdrawn(workload::metadata(&identity, &common, &identity.name));
+    let metadata = store_api::withdrawn(workload::metadata(
+        &seen.receive.metadata,
+        &identity,
+        &common,
+        &identity.name,
+    ));
+    objects
+        .accounts
+        .push(workload::service_account(metadata.clone(), &common));
     let budget = common.pod_disruption_budget_config.as_ref();
     objects
         .budgets
@@ -165,7 +174,12 @@ fn service(
     identity: &Identity,
     common: &CommonFields,
 ) -> Result<Service, FieldError> {
-    let mut metadata = workload::scraped(workload::metadata(identity, common, &identity.name));
+    let mut metadata = workload::scraped(workload::metadata(
+        &seen.receive.metadata,
+        identity,
+        common,
+        &identity.name,
+    ));
     let labels = metadata.labels.get_or_insert_default();
     // One job for all hashrings.
     let job = thanos_workload::names::label_value(&names::ingesters(cr));
@@ -225,7 +239,7 @@ fn pod<'a>(
         identity,
         common,
         additional: &spec.ingester_spec.additional,
-        service_account: names::ingesters(&identity.owner),
+        service_account: identity.name.clone(),
         container: INGESTER,
         image: thanos_workload::image::of(common, &seen.settings.thanos_image),
         args: args::of_ingester(spec, ring, index, storage.is_some())?,

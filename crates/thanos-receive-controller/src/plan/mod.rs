@@ -8,14 +8,14 @@ mod router;
 mod tenancy;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
 use operator_runtime::{Invalid, ObjectKey, Plan, Removal};
 use promop_compat::model::Labels;
 use thanos_api::names::label;
-use thanos_api::v1alpha1::{CommonFields, ThanosReceive};
+use thanos_api::v1alpha1::{CommonFields, HashringSpec, ThanosReceive};
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{FieldError, checks, integration, policy, store_api, workload};
@@ -78,11 +78,31 @@ fn shared_labels(cr: &str) -> Map {
 /// The objects of the hashrings, before they are put in order.
 #[derive(Default)]
 struct Objects {
+    accounts: Vec<ServiceAccount>,
     services: Vec<Service>,
     budgets: Vec<PodDisruptionBudget>,
     sets: Vec<StatefulSet>,
     /// Whether every ingester is what the spec asks for.
     rolled_out: bool,
+}
+
+/// What the objects that all hashrings share carry: the labels and annotations that every one of them
+/// has.
+fn shared_by_all(rings: &[HashringSpec]) -> CommonFields {
+    let shared = |of: fn(&CommonFields) -> Option<&Map>| {
+        let (first, others) = rings.split_first()?;
+        let mut map = of(&first.common)?.clone();
+        map.retain(|key, value| {
+            let mut others = others.iter().map(|ring| of(&ring.common));
+            others.all(|other| other.and_then(|o| o.get(key)) == Some(&*value))
+        });
+        Some(map)
+    };
+    CommonFields {
+        labels: shared(|common| common.labels.as_ref()),
+        annotations: shared(|common| common.annotations.as_ref()),
+        ..Default::default()
+    }
 }
 
 /// Decides what should exist.
@@ -110,14 +130,21 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     let routers = router::objects(seen, &cr, objects.rolled_out)?;
 
     let mut plan = Plan::new(&*seen.receive, label::CONTROLLER, crate::NAME);
-    let shared = CommonFields::default();
+    let shared = shared_by_all(&rings);
     let ingesters = ingesters_identity(&cr);
-    let of_ingesters =
-        store_api::withdrawn(workload::metadata(&ingesters, &shared, &ingesters.name));
+    let of_ingesters = store_api::withdrawn(workload::metadata(
+        &seen.receive.metadata,
+        &ingesters,
+        &shared,
+        &ingesters.name,
+    ));
     // What is recorded goes first: nothing is done before.
     plan.push_onto(router::onto(seen), routers.files);
-    plan.push(workload::service_account(of_ingesters.clone()));
-    plan.push(workload::service_account(routers.metadata.clone()));
+    objects.accounts.into_iter().for_each(|o| plan.push(o));
+    plan.push(workload::service_account(
+        routers.metadata.clone(),
+        &spec.router_spec.common,
+    ));
     for ring in &seen.permits.kept {
         // Its pods go one by one, as they are.
         plan.leave(names::ingester(&cr, ring));
@@ -187,7 +214,12 @@ fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
     let spec = &receive.spec;
     let config = spec.integration.service_monitor.as_ref();
     let monitor = |identity: &Identity, common: &CommonFields, select: Map| {
-        let metadata = store_api::withdrawn(workload::metadata(identity, common, &identity.name));
+        let metadata = store_api::withdrawn(workload::metadata(
+            &receive.metadata,
+            identity,
+            common,
+            &identity.name,
+        ));
         monitor::service_monitor(metadata, select, config)
     };
     let routers = router_identity(&cr);
@@ -199,7 +231,7 @@ fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
         ),
         monitor(
             &ingesters_identity(&cr),
-            &CommonFields::default(),
+            &shared_by_all(&hashrings(spec)),
             shared_labels(&cr),
         ),
     ]

@@ -53,11 +53,23 @@ pub fn hashrings_file(receive: &ThanosReceive, record: &Record) -> String {
 pub(super) fn objects(seen: &Observed, cr: &str, rolled_out: bool) -> Result<Routers, FieldError> {
     let spec = &seen.receive.spec.router_spec;
     let identity = router_identity(cr);
-    let metadata = workload::metadata(&identity, &spec.common, &identity.name);
+    let metadata = workload::metadata(
+        &seen.receive.metadata,
+        &identity,
+        &spec.common,
+        &identity.name,
+    );
     let factor = seen.permits.replication_factor;
     let template = template(seen, &identity, factor.unwrap_or(1), rolled_out)?;
-    let deployment = factor
-        .map(|_| workload::deployment(&identity, &spec.common, spec.replicas, template.clone()));
+    let deployment = factor.map(|_| {
+        workload::deployment(
+            &seen.receive.metadata,
+            &identity,
+            &spec.common,
+            spec.replicas,
+            template.clone(),
+        )
+    });
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     Ok(Routers {
         files: files(seen, metadata.clone()),
@@ -90,8 +102,12 @@ fn files(seen: &Observed, metadata: ObjectMeta) -> ConfigMap {
 
 fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
     let spec = &seen.receive.spec.router_spec;
-    let mut metadata =
-        workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let mut metadata = workload::scraped(workload::metadata(
+        &seen.receive.metadata,
+        identity,
+        &spec.common,
+        &identity.name,
+    ));
     remote_write::offer(metadata.labels.get_or_insert_default());
     let ports = service::with_additional(
         vec![

@@ -16,11 +16,9 @@ fn given(case: &Case) -> Given {
     let spec = case.receive().spec;
     let rings = thanos_receive_controller::wanted::hashrings(&spec);
     let commons = rings.iter().map(|ring| &ring.common);
-    let mut commons = commons.chain([&spec.router_spec.common]);
     Given {
         names: case.given.iter().cloned().collect(),
-        own_security: commons.clone().any(|c| c.security_context.is_some()),
-        own_affinity: commons.any(|c| c.affinity.is_some()),
+        ..Given::by(commons.chain([&spec.router_spec.common]))
     }
 }
 

@@ -54,12 +54,16 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     checks::replicas(spec.replicas, "spec.replicas")?;
     let identity = identity(&cr);
     // Queriers find Services by this label, and nothing else.
-    let metadata =
-        store_api::withdrawn(workload::metadata(&identity, &spec.common, &identity.name));
+    let metadata = store_api::withdrawn(workload::metadata(
+        &seen.ruler.metadata,
+        &identity,
+        &spec.common,
+        &identity.name,
+    ));
     let set = ruler::stateful_set(seen, &identity)?;
 
     let mut plan = Plan::new(&*seen.ruler, label::CONTROLLER, crate::NAME);
-    plan.push(workload::service_account(metadata.clone()));
+    plan.push(workload::service_account(metadata.clone(), &spec.common));
     rules(seen, &cr, &metadata, &mut plan);
     let file = |name: String, data| config_map(&metadata, name, data);
     plan.push(file(names::config(&cr), files::config(seen)));
@@ -124,8 +128,12 @@ fn config_map(metadata: &ObjectMeta, name: String, data: Map) -> ConfigMap {
 fn service_monitor(ruler: &ThanosRuler) -> ServiceMonitor {
     let spec = &ruler.spec;
     let identity = identity(&ruler.name_any());
-    let metadata =
-        store_api::withdrawn(workload::metadata(&identity, &spec.common, &identity.name));
+    let metadata = store_api::withdrawn(workload::metadata(
+        &ruler.metadata,
+        &identity,
+        &spec.common,
+        &identity.name,
+    ));
     let select = identity.selector_labels();
     monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }

@@ -57,6 +57,7 @@ pub(super) fn stateful_set(
         json_digest(&files::config(seen)),
     );
     let wanted = Wanted {
+        owner: &seen.ruler.metadata,
         identity,
         common: &spec.common,
         fields: &spec.stateful,
@@ -98,8 +99,12 @@ pub(super) fn stateful_set(
 /// is scraped.
 pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
     let spec = &seen.ruler.spec;
-    let mut metadata =
-        workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let mut metadata = workload::scraped(workload::metadata(
+        &seen.ruler.metadata,
+        identity,
+        &spec.common,
+        &identity.name,
+    ));
     let labels = metadata.labels.get_or_insert_default();
     // Those that keep nothing still tell which rules there are.
     store_api::offer(labels, false);

@@ -23,8 +23,7 @@ fn given(case: &Case, plan: &Plan) -> Given {
     let left = goldens::left(case, plan);
     Given {
         names: case.given.iter().cloned().chain(left).collect(),
-        own_security: spec.common.security_context.is_some(),
-        own_affinity: spec.common.affinity.is_some(),
+        ..Given::by([&spec.common])
     }
 }
 

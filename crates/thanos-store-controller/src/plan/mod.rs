@@ -74,10 +74,11 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     }
     let mut plan = Plan::new(&*seen.store, label::CONTROLLER, crate::NAME);
     let shared = identity(&cr, &names::store(&cr), None);
-    let metadata = workload::metadata(&shared, &spec.common, &shared.name);
-    plan.push(workload::service_account(store_api::withdrawn(
-        metadata.clone(),
-    )));
+    let metadata = workload::metadata(&seen.store.metadata, &shared, &spec.common, &shared.name);
+    plan.push(workload::service_account(
+        store_api::withdrawn(metadata.clone()),
+        &spec.common,
+    ));
     let old = seen
         .reshard
         .as_ref()
@@ -115,7 +116,12 @@ fn service_monitor(store: &ThanosStore) -> ServiceMonitor {
     let cr = store.name_any();
     let spec = &store.spec;
     let shared = identity(&cr, &names::store(&cr), None);
-    let metadata = store_api::withdrawn(workload::metadata(&shared, &spec.common, &shared.name));
+    let metadata = store_api::withdrawn(workload::metadata(
+        &store.metadata,
+        &shared,
+        &spec.common,
+        &shared.name,
+    ));
     let mut select = shared_labels(&cr);
     // Also old shards are scraped as long as they run.
     store_api::withdraw(&mut select);

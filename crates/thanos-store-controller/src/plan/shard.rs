@@ -79,6 +79,7 @@ pub(super) fn add(
     }
 
     let wanted = Wanted {
+        owner: &seen.store.metadata,
         identity: &identity,
         common: &spec.common,
         fields: &spec.stateful,
@@ -108,7 +109,12 @@ pub(super) fn add(
     }
     objects.sets.push(stateful_set);
 
-    let metadata = store_api::withdrawn(workload::metadata(&identity, &spec.common, &name));
+    let metadata = store_api::withdrawn(workload::metadata(
+        &seen.store.metadata,
+        &identity,
+        &spec.common,
+        &name,
+    ));
     let budget = spec.common.pod_disruption_budget_config.as_ref();
     let budget = pdb::budget(&identity, metadata, spec.replicas, budget);
     objects.budgets.extend(budget);
@@ -148,8 +154,12 @@ fn service(
     offered: bool,
 ) -> Result<Service, FieldError> {
     let spec = &seen.store.spec;
-    let mut metadata =
-        workload::scraped(workload::metadata(identity, &spec.common, &identity.name));
+    let mut metadata = workload::scraped(workload::metadata(
+        &seen.store.metadata,
+        identity,
+        &spec.common,
+        &identity.name,
+    ));
     let labels = metadata.labels.get_or_insert_default();
     // One job for all shards.
     let job = thanos_workload::names::label_value(&names::store(cr));

@@ -14,8 +14,7 @@ pub fn check(name: &str, case: &Case, objects: &[Value]) {
     names.push("bucket".to_owned());
     let given = Given {
         names: names.into_iter().collect(),
-        own_security: spec.common.security_context.is_some(),
-        own_affinity: spec.common.affinity.is_some(),
+        ..Given::by([&spec.common])
     };
     // The pods of these run on, from an earlier plan.
     let old = case.seen().observed.reshard.map(|r| r.old);
@@ -121,6 +120,7 @@ fn checks_find_mistakes() {
                 .collect(),
             own_security: true,
             own_affinity: true,
+            ..Default::default()
         };
         let found = problems(&objects, UID, &given);
         assert!(found.iter().any(|f| f.contains(words)), "{kind}: {found:?}");

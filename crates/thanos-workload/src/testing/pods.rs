@@ -39,9 +39,10 @@ pub(super) fn check(
         kind(objects, "ServiceAccount").any(|o| text(o, "/metadata/name") == account),
         "its ServiceAccount is not planned",
     );
+    let automount = template.pointer("/spec/automountServiceAccountToken");
     wrong(
-        template.pointer("/spec/automountServiceAccountToken") == Some(&json!(false)),
-        "a token is mounted",
+        automount == Some(&json!(false)) || given.token && automount == Some(&json!(true)),
+        "a token is mounted, or it is left to the ServiceAccount",
     );
     if !given.own_affinity {
         let affinity = "/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm/labelSelector/matchLabels";
