@@ -35,6 +35,9 @@ pub const NOT_INHERITED: [&str; 12] = [
     "operator.thanos.io",
 ];
 
+/// Recommended labels by which objects of this operator are known. Argo CD may track by the last one.
+const OF_IDENTITY: [&str; 5] = ["name", "component", "part-of", "managed-by", "instance"];
+
 /// Adds what a child inherits from `owner`, the metadata of its custom resource. What it has already
 /// wins.
 pub fn inherit(child: &mut ObjectMeta, owner: &ObjectMeta) {
@@ -58,9 +61,12 @@ pub(crate) fn from(owner: Option<&Map>) -> Map {
 }
 
 fn is_inherited(key: &str) -> bool {
-    let Some((domain, _)) = key.split_once('/') else {
+    let Some((domain, name)) = key.split_once('/') else {
         return true;
     };
+    if domain == "app.kubernetes.io" && OF_IDENTITY.contains(&name) {
+        return false;
+    }
     let within = |parent: &&str| {
         let sub = domain.strip_suffix(*parent);
         sub.is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
@@ -93,6 +99,8 @@ mod tests {
             "configsync.gke.io/resource-id",
             "operator.thanos.io/restarted-at",
             "operator.thanos.io/store-api",
+            "app.kubernetes.io/instance",
+            "app.kubernetes.io/managed-by",
         ] {
             assert!(!is_inherited(key), "{key}");
         }

@@ -240,3 +240,61 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
     assert!(events.any(|e| e.data["reason"] == "Adopted"), "it is told");
     controller.assert_quiet(&[]);
 }
+
+/// The Go operator copies the metadata of a custom resource to its children, and people rely on it.
+#[tokio::test]
+async fn metadata_of_the_resource_stays_on_adopted_children_until_it_is_removed() {
+    const CERTIFICATE: &str = "service.beta.openshift.io/serving-cert-secret-name";
+    const TRACKING: &str = "argocd.argoproj.io/tracking-id";
+    let cluster = Cluster::new("inherit").await;
+    let _definitions = with_definitions(&cluster).await;
+    let annotations = json!({CERTIFICATE: "tls", TRACKING: "app:monitoring/q"});
+    let mut resource = query("q", json!({}));
+    resource["metadata"]["labels"] = json!({"release": "kps"});
+    resource["metadata"]["annotations"] = annotations.clone();
+    let it = cluster.apply(resource.clone()).await;
+    let mut old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
+    old["metadata"]["annotations"] = annotations;
+    old["metadata"]["labels"]["release"] = json!("kps");
+    create_as_the_go_operator(&cluster, &old).await;
+    old["apiVersion"] = json!("v1");
+    old["kind"] = json!("ServiceAccount");
+    old.as_object_mut().unwrap().remove("spec");
+    create_as_the_go_operator(&cluster, &old).await;
+
+    let controller = Controller::start(&cluster, &[]).await;
+    cluster.condition("q", "Reconciled", "Applied").await;
+    let children = [
+        ("apps/v1", "Deployment"),
+        ("v1", "ServiceAccount"),
+        ("v1", "Service"),
+        ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ];
+    let mut generation = Value::Null;
+    for (version, kind) in children {
+        let child = cluster.get(version, kind, "thanos-query-q").await.unwrap();
+        let metadata = &child["metadata"];
+        assert_eq!(metadata["labels"]["release"], "kps", "{kind}");
+        assert_eq!(metadata["annotations"][CERTIFICATE], "tls", "{kind}");
+        assert_eq!(metadata["annotations"].get(TRACKING), None, "{kind}");
+        let pods = &child["spec"]["template"]["metadata"];
+        assert_eq!(pods["labels"].get("release"), None, "{kind}");
+        if kind == "Deployment" {
+            generation = metadata["generation"].clone();
+        }
+    }
+
+    resource["metadata"]["labels"] = json!({});
+    cluster.apply(resource).await;
+    for (version, kind) in children {
+        let look = async || {
+            let child = cluster.get(version, kind, "thanos-query-q").await.unwrap();
+            let labels = &child["metadata"]["labels"];
+            check(labels.get("release").is_none(), || labels.to_string())
+        };
+        eventually(kind, SOON, look).await;
+    }
+    let restarted = deployment(&cluster).await["metadata"]["generation"] != generation;
+    assert!(!restarted, "no pod restarts for metadata");
+    controller.assert_quiet(&[]);
+}

@@ -93,6 +93,7 @@ fn metadata_changes_neither_pods_nor_selectors() {
     let labelled = said(
         &[
             ("labels", "app.kubernetes.io/name"),
+            ("labels", "app.kubernetes.io/instance"),
             ("labels", "team"),
             ("annotations", "note"),
         ],
@@ -103,15 +104,11 @@ fn metadata_changes_neither_pods_nor_selectors() {
     assert_eq!(specs(&plain), specs(&labelled));
     assert_eq!(workloads(&plain).len(), workloads(&labelled).len());
     for object in &labelled {
-        let name = &object["metadata"]["labels"]["app.kubernetes.io/name"];
-        let is_opening = object["metadata"]["labels"]
-            .get("operator.thanos.io/owner")
-            .is_none();
-        assert!(
-            is_opening || name != "true",
-            "{}: labels that the operator needs win",
-            title(object)
-        );
+        let labels = map(object, "/metadata/labels");
+        for key in ["app.kubernetes.io/name", "app.kubernetes.io/instance"] {
+            let title = title(object);
+            assert_ne!(labels.get(key), Some(&json!("true")), "{title}: {key}");
+        }
     }
 }
 
