@@ -67,11 +67,11 @@ fn is_inherited(key: &str) -> bool {
     if domain == "app.kubernetes.io" && OF_IDENTITY.contains(&name) {
         return false;
     }
-    let within = |parent: &&str| {
-        let sub = domain.strip_suffix(*parent);
+    let within = |parent: &str| {
+        let sub = domain.strip_suffix(parent);
         sub.is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
     };
-    !NOT_INHERITED.iter().any(|parent| within(&parent))
+    !NOT_INHERITED.iter().any(|parent| within(parent))
 }
 
 #[cfg(test)]
