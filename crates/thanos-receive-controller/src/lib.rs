@@ -1,6 +1,7 @@
 //! The controller of ThanosReceive: remote write that survives scaling, crashes and upgrades.
 
 pub mod facts;
+pub mod glob;
 pub mod hashring;
 pub mod health;
 mod observe;
@@ -9,6 +10,7 @@ mod own;
 pub mod plan;
 pub mod preflight;
 mod status;
+pub mod tenants;
 pub mod views;
 pub mod wanted;
 

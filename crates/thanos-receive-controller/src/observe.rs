@@ -20,6 +20,7 @@ use crate::health::{self, Signs};
 use crate::observed::Observed;
 use crate::own::Own;
 use crate::plan::{self, names};
+use crate::tenants::{Unreachable, unreachable};
 use crate::views::Views;
 use crate::wanted::{hashrings, object_storage};
 use crate::{ReceiveController, Seen};
@@ -38,6 +39,8 @@ pub struct Report {
     pub gates: Vec<(Kind, Gate)>,
     /// What is done with each hashring.
     pub progress: Vec<Progress>,
+    /// The tenants that do not reach their hashring, by its name.
+    pub unreachable: BTreeMap<String, Vec<Unreachable>>,
     /// What routers report once they have the recorded hashrings.
     pub config_hash: u64,
     /// The replication factor in effect.
@@ -120,6 +123,7 @@ pub(crate) fn observe(
             (Kind::Prometheus, prometheuses),
         ],
         progress: progress(&situation, &pod),
+        unreachable: unreachable(&rings.wanted.rings),
         config_hash: rings.hash,
         replication_factor: rings.record.as_ref().map_or(0, |r| r.replication_factor),
         object_storage: health::verdict(&Signs {

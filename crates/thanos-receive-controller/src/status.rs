@@ -1,11 +1,14 @@
 //! The status of a ThanosReceive. Pure.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 use operator_runtime::ledger::Workload;
 use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, ThanosReceiveStatus,
+    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS,
+    ThanosReceiveStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -15,6 +18,7 @@ use thanos_workload::{integration, stateful};
 use crate::Seen;
 use crate::hashring::{Obstacle, Progress};
 use crate::plan::{names, router_identity};
+use crate::tenants::{Unreachable, describe};
 use crate::wanted::{hashrings, object_storage, replicas};
 
 /// The status after a pass.
@@ -60,7 +64,10 @@ pub fn status(
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
     );
-    set(Condition::HashringStable, stable(&report.progress));
+    set(
+        Condition::HashringStable,
+        stable(&report.progress, &report.unreachable),
+    );
     set(Condition::ObjectStorageReady, report.object_storage.clone());
     if let Some(answer) = volumes(seen) {
         set(Condition::VolumesReady, answer);
@@ -117,10 +124,13 @@ pub fn status(
     }
 }
 
-/// The condition `HashringStable`: of all hashrings, the first that is not.
-fn stable(progress: &[Progress]) -> Answer {
+/// The condition `HashringStable`: of all hashrings, the first that is not. A hashring that tenants do
+/// not reach is as the spec asks for it, so only the message says it.
+fn stable(progress: &[Progress], unreachable: &BTreeMap<String, Vec<Unreachable>>) -> Answer {
+    let mut unreachable = unreachable.iter();
+    let unreachable = unreachable.find_map(|(ring, all)| describe(ring, all));
     let Some(first) = progress.iter().find(|p| p.step != HashringStep::Stable) else {
-        return (Some(true), Reason::Stable, String::new());
+        return (Some(true), Reason::Stable, unreachable.unwrap_or_default());
     };
     let reason = match (first.obstacle, first.step) {
         (Some(Obstacle::NoObjectStorage), _) => Reason::NoObjectStorage,
@@ -133,11 +143,11 @@ fn stable(progress: &[Progress]) -> Answer {
         (None, HashringStep::WaitingForStores) => Reason::WaitingForStores,
         (None, HashringStep::Removing) => Reason::Removing,
     };
-    (
-        Some(false),
-        reason,
-        format!("hashring {}: {}", first.name, first.message),
-    )
+    let mut message = format!("hashring {}: {}", first.name, first.message);
+    if let Some(unreachable) = unreachable {
+        message += &format!(". Besides, {unreachable}");
+    }
+    (Some(false), reason, message)
 }
 
 fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
@@ -166,6 +176,15 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
             .iter()
             .take(MAX_NAMED_MEMBERS)
             .map(pod)
+            .collect(),
+        unreachable_tenants: seen
+            .report
+            .unreachable
+            .get(&progress.name)
+            .into_iter()
+            .flatten()
+            .take(MAX_UNREACHABLE_TENANTS)
+            .map(|unreachable| unreachable.tenant.clone())
             .collect(),
     }
 }

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::SecretKeySelector;
 use thanos_api::v1alpha1::{
     ClaimRetention, DEFAULT_HASHRING, HashingAlgorithm, HashringPolicy, HashringSpec,
-    TenantMatcherType, ThanosReceiveSpec,
+    ThanosReceiveSpec,
 };
 use thanos_workload::FieldError;
 use thanos_workload::checks::milliseconds;
 
 use crate::hashring::{Ring, Wanted, WantedRing};
+use crate::tenants;
 
 /// How long a member runs on after its upload is proven, where the spec does not say.
 const STORE_SYNC: &str = "4m";
@@ -58,7 +59,8 @@ pub fn object_storage<'a>(
     })
 }
 
-fn tenants(ring: &HashringSpec) -> &[String] {
+/// The tenants of a hashring, or patterns of them.
+pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
     let tenancy = ring.tenancy_config.as_ref();
     tenancy
         .and_then(|t| t.tenants.as_deref())
@@ -133,7 +135,6 @@ pub fn check(spec: &ThanosReceiveSpec) -> Result<(), FieldError> {
     }
     let rings = hashrings(spec);
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut rest: Option<&str> = None;
     for (i, ring) in rings.iter().enumerate() {
         let at = |field: &str| format!("{}.{field}", path(i));
@@ -155,8 +156,7 @@ pub fn check(spec: &ThanosReceiveSpec) -> Result<(), FieldError> {
             let message = "needs hashingAlgorithm ketama; remove it, or change the algorithm";
             return Err(FieldError::new(at("zoneAwareness"), message));
         }
-        let of_ring = tenants(ring);
-        if of_ring.is_empty()
+        if tenants(ring).is_empty()
             && let Some(other) = rest.replace(&ring.name)
         {
             let message = format!(
@@ -165,39 +165,8 @@ pub fn check(spec: &ThanosReceiveSpec) -> Result<(), FieldError> {
             );
             return Err(FieldError::new(at("tenancyConfig.tenants"), message));
         }
-        for (t, tenant) in of_ring.iter().enumerate() {
-            let at = || format!("{}[{t}]", at("tenancyConfig.tenants"));
-            if tenant.is_empty() || tenant.contains('/') {
-                let message = format!("`{tenant}` is no tenant: Thanos refuses names with slashes");
-                return Err(FieldError::new(at(), message));
-            }
-            if let Some(other) = owners.insert(tenant, &ring.name) {
-                let message = format!(
-                    "`{tenant}` is in hashring {other} already, which gets all of its samples; \
-                     remove it here or there"
-                );
-                return Err(FieldError::new(at(), message));
-            }
-            unreachable(&rings[..i], ring, tenant).map_err(|m| FieldError::new(at(), m))?;
-        }
     }
-    Ok(())
-}
-
-/// A tenant whose samples an earlier hashring takes, by a pattern that is just a star.
-fn unreachable(earlier: &[HashringSpec], ring: &HashringSpec, tenant: &str) -> Result<(), String> {
-    let takes_all = |other: &&HashringSpec| {
-        let tenancy = other.tenancy_config.as_ref();
-        let glob = tenancy.and_then(|t| t.tenant_matcher_type) == Some(TenantMatcherType::Glob);
-        glob && tenants(other).iter().any(|t| t == "*")
-    };
-    match earlier.iter().find(takes_all) {
-        Some(other) => Err(format!(
-            "`{tenant}` never gets here: hashring {} before it takes every tenant; put {} first",
-            other.name, ring.name
-        )),
-        None => Ok(()),
-    }
+    tenants::check(&rings)
 }
 
 #[cfg(test)]

@@ -40,7 +40,9 @@ pub use receive::{
     TenancyConfig, TenantCertificateField, TenantMatcherType, ThanosReceive, ThanosReceiveSpec,
     TsdbConfig,
 };
-pub use receive_status::{HashringProgress, HashringStep, MAX_NAMED_MEMBERS, ThanosReceiveStatus};
+pub use receive_status::{
+    HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS, ThanosReceiveStatus,
+};
 pub use ruler::{
     AlertmanagerTls, Alertmanagers, DEFAULT_TENANT_IDENTIFIER, DEFAULT_TENANT_SPECIFIER, RuleMode,
     RuleTenancyConfig, RulerMode, RulerModeType, StatefulMode, StatelessMode, ThanosRuler,

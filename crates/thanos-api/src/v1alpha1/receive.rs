@@ -395,7 +395,8 @@ pub struct TenancyConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::tenants")]
     pub tenants: Option<Vec<String>>,
-    /// Whether tenants are names or patterns with * and ?. Unset: exact.
+    /// Whether tenants are names (exact), or patterns with *, ?, classes such as [a-c], and a backslash
+    /// before a character that stands for itself (glob). Unset: exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<TenantMatcherType>")]
     pub tenant_matcher_type: Option<TenantMatcherType>,

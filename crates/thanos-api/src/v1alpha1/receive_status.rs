@@ -13,6 +13,9 @@ use super::status::{DeploymentStatus, PrometheusOperatorStatus};
 /// The most members that the status names of one hashring.
 pub const MAX_NAMED_MEMBERS: usize = 50;
 
+/// The most unreachable tenants that the status names of one hashring.
+pub const MAX_UNREACHABLE_TENANTS: usize = 50;
+
 /// What a ThanosReceive observed and runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +90,10 @@ pub struct HashringProgress {
     /// The pods that left it and run on until everything they hold is safe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaving: Vec<String>,
+    /// Tenants of the hashring whose samples an earlier hashring takes, as in the spec: the first 50.
+    /// `*` if the hashring has no tenants, and an earlier one takes those of every tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable_tenants: Vec<String>,
 }
 
 /// What is done with a hashring, in the order in which it is done.

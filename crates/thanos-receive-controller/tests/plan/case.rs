@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use operator_runtime::{Access, Answers, Cluster, Component, Invalid, Plan};
+use operator_runtime::{Access, Answers, Cluster, Component, Invalid, Outcome, Plan, Verdict};
 use promop_compat::caps::{Capability, Caps};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosReceive;
+use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
 use thanos_controller::Settings;
 use thanos_receive_controller::hashring::{Record, config_hash};
 use thanos_receive_controller::plan::{self, names};
@@ -164,11 +164,20 @@ impl Case {
         sets.map(|o| (o.key.name.clone(), hash(&o.body))).collect()
     }
 
-    fn seen_of(&self, objects: &[Value], answers: &Answers) -> Seen {
-        let settings = Settings {
-            thanos_image: IMAGE.to_owned(),
+    /// The status, after everything was applied, if there is a plan.
+    pub fn status(&self) -> ThanosReceiveStatus {
+        let outcome = Outcome {
+            verdict: match self.plan() {
+                Ok(_) => Verdict::Applied,
+                Err(invalid) => Verdict::Invalid(invalid),
+            },
+            applied_hash: None,
+            workloads: BTreeMap::new(),
         };
-        let controller = ReceiveController::new(settings, true, &[]);
+        controller().status(&self.seen(), &outcome, &ThanosReceiveStatus::default())
+    }
+
+    fn seen_of(&self, objects: &[Value], answers: &Answers) -> Seen {
         let mut views = Views::default();
         for object in objects {
             for related in related() {
@@ -190,7 +199,7 @@ impl Case {
             answers,
             now: NOW.parse().unwrap(),
         };
-        controller.observe(&views, cluster, &Arc::new(self.receive()))
+        controller().observe(&views, cluster, &Arc::new(self.receive()))
     }
 
     /// The plan, or why there is none.
@@ -212,6 +221,13 @@ impl Case {
             .body
             .clone()
     }
+}
+
+fn controller() -> ReceiveController {
+    let settings = Settings {
+        thanos_image: IMAGE.to_owned(),
+    };
+    ReceiveController::new(settings, true, &[])
 }
 
 /// The objects of a plan, in their order.

@@ -12,4 +12,5 @@ mod invalid;
 mod leaves;
 mod relations;
 mod stable;
+mod tenants;
 mod world;
