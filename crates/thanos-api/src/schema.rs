@@ -431,11 +431,18 @@ pub(crate) fn host_name(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A point in time: an RFC 3339 timestamp, or a duration that is counted from now.
+/// A point in time that is not after now: an RFC 3339 timestamp, or how long before now.
 pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
-    optional(ruled(
+    let mut schema = ruled(
         40,
         "self.matches('^(-?(0|([0-9]{1,3}y)?([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,10}ms)?)|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))$') && self != '' && self != '-'",
-        "must be a time such as 2026-01-31T00:00:00Z, or a duration from now such as -30d",
-    ))
+        "must be a time such as 2026-01-31T00:00:00Z, or how long before now, such as -30d, with the units y, w, d, h, m, s, ms in this order",
+    );
+    if let Some(Value::Array(rules)) = schema.get_mut("x-kubernetes-validations") {
+        rules.push(json!({
+            "rule": "!self.matches('^([0-9]+(y|w|d|h|ms|m|s))+$') || !self.matches('[1-9]')",
+            "message": "must not be after now, and without a minus sign it is; write -30d for 30 days before now",
+        }));
+    }
+    optional(schema)
 }

@@ -80,12 +80,23 @@ fn times() {
         "2026-01-31T00:00:00Z",
         "2026-01-31T00:00:00.5+01:00",
         "-30d",
-        "30d",
         "-1y",
         "-2w3d",
         "0",
+        "0d",
+        "-0s",
     ] {
-        accepted(json!({"timeRangeConfig": {"minTime": good, "maxTime": good}}));
+        accepted(json!({"timeRangeConfig": {"minTime": good}}));
+        accepted(json!({"timeRangeConfig": {"maxTime": good}}));
+    }
+    for after_now in ["30d", "1ms", "0d1s", "1y2w"] {
+        for field in ["minTime", "maxTime"] {
+            refused(
+                json!({"timeRangeConfig": {field: after_now}}),
+                field,
+                "write -30d",
+            );
+        }
     }
     for bad in [
         "",
@@ -95,6 +106,10 @@ fn times() {
         "1.5h",
         "30d-",
         "5d1w",
+        "-5d1w",
+        "-1a",
+        "-30D",
+        "-1mo",
         "2026-01-31 00:00:00",
     ] {
         for field in ["minTime", "maxTime"] {
@@ -105,6 +120,24 @@ fn times() {
             );
         }
     }
+}
+
+#[test]
+fn time_ranges_are_not_reversed() {
+    let range = |min: &str, max: &str| json!({"timeRangeConfig": {"minTime": min, "maxTime": max}});
+    accepted(range("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.001Z"));
+    accepted(range("2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00Z"));
+    for max in [
+        "2025-12-31T00:00:00Z",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00+01:00",
+    ] {
+        let reversed = range("2026-01-01T00:00:00Z", max);
+        refused(reversed, "timeRangeConfig", "maxTime must be after minTime");
+    }
+    // What depends on the time of day is compared by the controller.
+    accepted(range("-30d", "2026-01-01T00:00:00Z"));
+    accepted(range("2026-01-01T00:00:00Z", "-30d"));
 }
 
 #[test]

@@ -12,10 +12,12 @@ pub mod reshard;
 pub mod secrets;
 mod status;
 pub mod surge;
+pub mod time_range;
 pub mod views;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service, ServiceAccount};
@@ -117,6 +119,10 @@ impl Component for StoreController {
 
     fn inquiries(seen: &Seen) -> Vec<Inquiry> {
         seen.report.inquiries.clone()
+    }
+
+    fn again(seen: &Seen) -> Option<Duration> {
+        seen.report.again
     }
 
     fn questions(seen: &Seen) -> Vec<Question> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use operator_runtime::{Cluster, Inquiry, Monitored, Monitoring};
@@ -25,7 +26,7 @@ use crate::plan::{self, replicas_of_surge};
 use crate::reshard::{Addresses, Situation, reshard};
 use crate::secrets;
 use crate::views::Views;
-use crate::{Seen, StoreController};
+use crate::{Seen, StoreController, time_range};
 
 /// What a user can do about volumes.
 const REMEDIES: Remedies = Remedies {
@@ -49,6 +50,8 @@ pub struct Report {
     pub monitored: Monitored,
     /// What must be asked of pods.
     pub inquiries: Vec<Inquiry>,
+    /// How long until the time range must be judged anew.
+    pub again: Option<Duration>,
     /// When this was.
     pub now: jiff::Timestamp,
 }
@@ -144,6 +147,7 @@ pub(crate) fn observe(
     let stores = own.pods.values();
     let stores = stores.filter_map(|pod| health::inquiry(pod, cluster.answers));
     let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
+    let time_range = time_range::verdict(store.spec.time_range_config.as_ref(), cluster.now);
     let report = Report {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
@@ -154,6 +158,7 @@ pub(crate) fn observe(
         unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
         inquiries: stores.chain(asked).collect(),
+        again: time_range.changes_in,
         now: cluster.now,
     };
     let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
@@ -171,6 +176,7 @@ pub(crate) fn observe(
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
         sets: own.sets,
+        time_range: time_range.fault,
         generation,
         reshard,
         unknown,

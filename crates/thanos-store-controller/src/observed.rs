@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thanos_api::v1alpha1::ThanosStore;
 pub use thanos_controller::Settings;
 use thanos_controller::volumes::Volumes;
+use thanos_workload::FieldError;
 
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
@@ -22,6 +23,9 @@ pub struct Observed {
     pub service_monitors: bool,
     /// The StatefulSets by name, those of a former operator included.
     pub sets: BTreeMap<String, ShardFacts>,
+    /// Why the time range holds nothing at the moment, with the field that must be changed. The plan
+    /// itself knows no time.
+    pub time_range: Option<FieldError>,
     /// How the blocks are to be divided.
     pub generation: Generation,
     /// The change of the number of shards that is under way.

@@ -169,11 +169,16 @@ pub enum ShardingType {
     Block,
 }
 
-/// A time range: timestamps as in RFC 3339, or durations from now, which may be negative.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A time range: timestamps as in RFC 3339, or negative durations before now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.minTime) || !has(self.maxTime) || !self.minTime.contains('T') || !self.maxTime.contains('T') || timestamp(self.minTime) < timestamp(self.maxTime)")
+        .message("maxTime must be after minTime, or nothing would be served; exchange them, or set a later maxTime")
+)]
 pub struct TimeRangeConfig {
-    /// Blocks that end before are not served.
+    /// Blocks that end before are not served. A duration without a minus sign is after now, and so
+    /// rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::point_in_time")]
     pub min_time: Option<String>,

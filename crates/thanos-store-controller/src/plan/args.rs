@@ -136,7 +136,7 @@ pub(super) fn args(
         .set("ignore-deletion-marks-delay", deletion)
         .switch("disable-admin-operations", true)
         .switch("enable-auto-gomemlimit", limited);
-    let flags = blocks(time_range(flags, spec.time_range_config.as_ref())?, spec);
+    let flags = blocks(time_range(flags, spec.time_range_config.as_ref()), spec);
     let flags = index_headers(flags, spec.index_header_config.as_ref())?;
     let flags = caches.index.flag(flags, "index-cache.");
     let flags = caches.bucket.flag(flags, "store.caching-bucket.");
@@ -166,22 +166,12 @@ fn part(shard: i32, shards: i32) -> String {
     )
 }
 
-fn time_range(flags: Flags, range: Option<&TimeRangeConfig>) -> Result<Flags, FieldError> {
-    let Some(range) = range else {
-        return Ok(flags);
-    };
-    let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
-    let (min, max) = (given(&range.min_time), given(&range.max_time));
-    let time = |text: &Option<String>| text.as_ref()?.parse::<jiff::Timestamp>().ok();
-    if let (Some(from), Some(to)) = (time(&min), time(&max))
-        && from > to
-    {
-        return Err(FieldError::new(
-            "spec.timeRangeConfig.maxTime",
-            format!("is before minTime ({from}), so nothing would be served; exchange them"),
-        ));
-    }
-    Ok(flags.maybe("min-time", min).maybe("max-time", max))
+fn time_range(flags: Flags, range: Option<&TimeRangeConfig>) -> Flags {
+    let range = range.cloned().unwrap_or_default();
+    let given = |text: Option<String>| text.filter(|t| !t.is_empty());
+    flags
+        .maybe("min-time", given(range.min_time))
+        .maybe("max-time", given(range.max_time))
 }
 
 fn blocks(flags: Flags, spec: &ThanosStoreSpec) -> Flags {

@@ -68,6 +68,9 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     let cr = seen.store.name_any();
     integration::check(&spec.integration)?;
     checks::replicas(spec.replicas, "spec.replicas")?;
+    if let Some(fault) = &seen.time_range {
+        return Err(fault.clone());
+    }
     let mut objects = Objects::default();
     for shard in 0..seen.generation.shards {
         shard::add(seen, &cr, shard, &mut objects)?;

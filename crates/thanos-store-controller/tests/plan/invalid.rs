@@ -60,11 +60,70 @@ fn time_ranges_that_hold_nothing() {
         "spec.timeRangeConfig.maxTime",
         "exchange them",
     );
-    let open = Case {
-        spec: json!({"timeRangeConfig": {"minTime": "2026-02-01T00:00:00Z", "maxTime": "-1w"}}),
-        ..Default::default()
+    for (range, field, words) in [
+        (json!({"minTime": "30d"}), "minTime", "write -30d"),
+        (json!({"maxTime": "29d"}), "maxTime", "write -29d"),
+        (json!({"minTime": "-1a"}), "minTime", "unknown unit `a`"),
+        (
+            json!({"minTime": "-1w", "maxTime": "-2w"}),
+            "maxTime",
+            "exchange them",
+        ),
+        (
+            json!({"minTime": "-1w", "maxTime": "-7d"}),
+            "maxTime",
+            "the same time",
+        ),
+        // At the time of all cases, which is the beginning of 2026.
+        (
+            json!({"minTime": "-1w", "maxTime": "2025-12-01T00:00:00Z"}),
+            "maxTime",
+            "any more",
+        ),
+        (
+            json!({"minTime": "2025-12-31T00:00:00Z", "maxTime": "-1w"}),
+            "maxTime",
+            "yet",
+        ),
+        (
+            json!({"minTime": "2026-02-01T00:00:00Z"}),
+            "minTime",
+            "in the future",
+        ),
+    ] {
+        refused(
+            json!({"timeRangeConfig": range}),
+            &format!("spec.timeRangeConfig.{field}"),
+            words,
+        );
+    }
+    for range in [
+        json!({"minTime": "2025-12-01T00:00:00Z", "maxTime": "-1w"}),
+        json!({"minTime": "-1w", "maxTime": "2026-02-01T00:00:00Z"}),
+    ] {
+        let case = Case {
+            spec: json!({"timeRangeConfig": range}),
+            ..Default::default()
+        };
+        assert!(case::plan(&case).is_ok(), "{range}");
+    }
+}
+
+/// Such a range is judged anew when it changes, and no other is.
+#[test]
+fn the_time_alone_matters_for_ranges_with_two_kinds_of_ends() {
+    let again = |range: Value| {
+        let case = Case {
+            spec: json!({"timeRangeConfig": range}),
+            ..Default::default()
+        };
+        case.seen().report.again
     };
-    assert!(case::plan(&open).is_ok(), "that depends on the time of day");
+    let mixed = again(json!({"minTime": "-1w", "maxTime": "2025-12-25T00:00:10Z"}));
+    assert_eq!(mixed, Some(std::time::Duration::from_millis(10_001)));
+    assert_eq!(again(json!({"minTime": "-2w", "maxTime": "-1w"})), None);
+    assert_eq!(again(json!({"minTime": "2025-01-01T00:00:00Z"})), None);
+    assert_eq!(again(json!({})), None);
 }
 
 #[test]

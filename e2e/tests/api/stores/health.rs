@@ -85,6 +85,11 @@ async fn bad_input_names_the_field_and_harms_nothing() {
             json!({"timeRangeConfig": {"minTime": "yesterday"}}),
             "minTime",
         ),
+        (json!({"timeRangeConfig": {"minTime": "30d"}}), "minTime"),
+        (
+            json!({"timeRangeConfig": {"minTime": "2026-02-01T00:00:00Z", "maxTime": "2026-01-01T00:00:00Z"}}),
+            "maxTime must be after minTime",
+        ),
         (json!({"storage": {"size": "-1Gi"}}), "size"),
         (
             json!({"storeLimitsOptions": {"storeLimitsRequestSeries": -1}}),
@@ -116,7 +121,7 @@ async fn bad_input_names_the_field_and_harms_nothing() {
             "spec.additionalArgs[0]",
         ),
         (
-            json!({"additionalArgs": null, "timeRangeConfig": {"minTime": "2026-02-01T00:00:00Z", "maxTime": "2026-01-01T00:00:00Z"}}),
+            json!({"additionalArgs": null, "timeRangeConfig": {"minTime": "-1w", "maxTime": "2026-01-01T00:00:00Z"}}),
             "spec.timeRangeConfig.maxTime",
         ),
     ] {

@@ -1,0 +1,242 @@
+//! Whether a time range holds anything. Pure: the time is an argument.
+//!
+//! A range with one absolute and one relative end can become empty, or stop to be, with time. So the
+//! verdict says when it changes, and its message does not depend on the time.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use thanos_api::v1alpha1::TimeRangeConfig;
+use thanos_workload::FieldError;
+
+const MIN: &str = "spec.timeRangeConfig.minTime";
+const MAX: &str = "spec.timeRangeConfig.maxTime";
+
+/// The units of durations, as Thanos reads them, with their milliseconds.
+const UNITS: [(&str, i128); 7] = [
+    ("y", 365 * DAY),
+    ("w", 7 * DAY),
+    ("d", DAY),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+const DAY: i128 = 86_400_000;
+
+/// The longest duration that Thanos takes: as many nanoseconds as it counts.
+const LONGEST: i128 = i64::MAX as i128 / 1_000_000;
+
+/// The longest time until a range is judged anew that changes later than that.
+const LATEST: i128 = DAY;
+
+const WRITE: &str = "write a time such as 2026-01-31T00:00:00Z, or how long before now, such as -30d, with \
+                     the units y, w, d, h, m, s, ms in this order";
+
+/// What of a time range cannot be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The field that must be changed, and why.
+    pub fault: Option<FieldError>,
+    /// How long until the range must be judged anew; `None` if that depends on the spec alone.
+    pub changes_in: Option<Duration>,
+}
+
+/// A time, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    /// Since the epoch.
+    At(i128),
+    /// After now; before it, if negative.
+    Relative(i128),
+}
+
+impl Point {
+    fn at(self, now: i128) -> i128 {
+        match self {
+            Self::At(at) => at,
+            Self::Relative(after) => now + after,
+        }
+    }
+
+    const fn is_relative(self) -> bool {
+        matches!(self, Self::Relative(_))
+    }
+}
+
+/// Judges a time range.
+#[must_use]
+pub fn verdict(range: Option<&TimeRangeConfig>, now: Timestamp) -> Verdict {
+    let now = i128::from(now.as_millisecond());
+    match range.map_or(Ok(None), |range| judge(range, now)) {
+        Ok(changes_in) => Verdict {
+            fault: None,
+            changes_in: changes_in.and_then(wait),
+        },
+        Err((fault, changes_in)) => Verdict {
+            fault: Some(fault),
+            changes_in: changes_in.and_then(wait),
+        },
+    }
+}
+
+fn wait(milliseconds: i128) -> Option<Duration> {
+    let wait = milliseconds.clamp(0, LATEST) + 1;
+    u64::try_from(wait).ok().map(Duration::from_millis)
+}
+
+/// The error, and in any case after how many milliseconds that changes.
+fn judge(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError, Option<i128>)> {
+    let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+    let never = |field: &str, message: String| (FieldError::new(field, message), None);
+    let read = |text: Option<String>, field: &str| {
+        let Some(text) = text else { return Ok(None) };
+        match point(&text) {
+            Ok(Point::Relative(after)) if after > 0 => {
+                let message = format!(
+                    "`{text}` is after now, and no block is that new; write -{text} for that long \
+                     before now"
+                );
+                Err(never(field, message))
+            }
+            Ok(point) => Ok(Some((point, text))),
+            Err(why) => Err(never(field, format!("`{text}` {why}; {WRITE}"))),
+        }
+    };
+    let min = read(given(&range.min_time), MIN)?;
+    let max = read(given(&range.max_time), MAX)?;
+    let Some((from, min)) = min else {
+        return Ok(None);
+    };
+    if from == Point::Relative(0) {
+        let message =
+            format!("`{min}` is now, and no block is newer, so nothing would be served; {WRITE}");
+        return Err(never(MIN, message));
+    }
+    if let Some((to, max)) = max {
+        let difference = to.at(now) - from.at(now);
+        let changes = from.is_relative() != to.is_relative();
+        let changes_in = changes.then_some(difference.abs());
+        if difference <= 0 {
+            let message = match (from.is_relative(), to.is_relative()) {
+                (true, false) => format!(
+                    "{max} is not after minTime ({min}) any more, so nothing is served; set a later \
+                     one, or delete this ThanosStore"
+                ),
+                (false, true) => format!(
+                    "{max} is not after minTime ({min}) yet, so nothing would be served; set an earlier \
+                     minTime, or wait"
+                ),
+                _ if difference == 0 => format!(
+                    "{max} is the same time as minTime ({min}), so nothing would be served; set a later one"
+                ),
+                _ => format!(
+                    "{max} is before minTime ({min}), so nothing would be served; exchange them"
+                ),
+            };
+            // What is over does not come back.
+            let comes = changes_in.filter(|_| to.is_relative());
+            return Err((FieldError::new(MAX, message), comes));
+        }
+        if from.is_relative() && changes {
+            return Ok(changes_in);
+        }
+    }
+    // Blocks are uploaded when their time is over.
+    let until = from.at(now) - now;
+    if until >= 0 {
+        let message = format!(
+            "{min} is in the future, so nothing would be served until then; set an earlier time"
+        );
+        return Err((FieldError::new(MIN, message), Some(until)));
+    }
+    Ok(None)
+}
+
+/// What a text means.
+fn point(text: &str) -> Result<Point, String> {
+    let relative = text.strip_prefix('-').unwrap_or(text);
+    if relative.contains(['-', ':']) {
+        return timestamp(text)
+            .map(Point::At)
+            .ok_or_else(|| "is no time".to_owned());
+    }
+    let length = duration(relative)?;
+    Ok(Point::Relative(match relative.len() < text.len() {
+        true => -length,
+        false => length,
+    }))
+}
+
+/// A timestamp as Go takes it: stricter than the library, and up to the end of the year 9999.
+fn timestamp(text: &str) -> Option<i128> {
+    let shape: String = text
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let rest = shape.strip_prefix("0000-00-00T00:00:00")?;
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches('0');
+            (1..=9)
+                .contains(&(fraction.len() - zone.len()))
+                .then_some(zone)?
+        }
+        None => rest,
+    };
+    let (local, zone) = text.split_at_checked(text.len() - zone.len())?;
+    // The library takes leap seconds.
+    let local: DateTime = (local.get(17..19)? < "60").then(|| local.parse().ok())??;
+    let number = |at: Range<usize>| zone.get(at)?.parse::<i128>().ok();
+    let east = match (zone, zone.split_at_checked(1)?.0) {
+        ("Z", _) => 0,
+        (_, sign @ ("+" | "-")) if zone.len() == 6 => {
+            let (hours, minutes) = (number(1..3)?, number(4..6)?);
+            let length = (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)?;
+            if sign == "-" { -length } else { length }
+        }
+        _ => return None,
+    };
+    let since = local.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    Some(since.as_millis() - east * 60_000)
+}
+
+/// The milliseconds of a duration without its sign.
+fn duration(text: &str) -> Result<i128, String> {
+    if text == "0" {
+        return Ok(0);
+    }
+    let mut units = UNITS.iter();
+    let mut total: i128 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_digit = |c: char| c.is_ascii_digit();
+        let (number, after) = rest.split_at(rest.find(|c| !is_digit(c)).unwrap_or(rest.len()));
+        let (unit, next) = after.split_at(after.find(is_digit).unwrap_or(after.len()));
+        if number.is_empty() {
+            return Err("is no time".to_owned());
+        }
+        if !UNITS.iter().any(|(known, _)| *known == unit) {
+            return Err(match unit {
+                "" => format!("has no unit after {number}"),
+                unit => format!("has the unknown unit `{unit}`"),
+            });
+        }
+        let Some((_, factor)) = units.find(|(known, _)| *known == unit) else {
+            return Err(format!("has the unit `{unit}` in the wrong place"));
+        };
+        let number: i128 = number.parse().unwrap_or(LONGEST + 1);
+        total = total.saturating_add(number.saturating_mul(*factor));
+        rest = next;
+    }
+    match total {
+        _ if text.is_empty() => Err("is no time".to_owned()),
+        total if total > LONGEST => Err("is longer than 292 years".to_owned()),
+        total => Ok(total),
+    }
+}
+
+#[cfg(test)]
+mod tests;
