@@ -359,6 +359,8 @@ api_strings! {
         NotAsked = "NotAsked",
         /// `AlertmanagersResolved`: there is none to tell.
         NoAlertmanagers = "NoAlertmanagers",
+        /// `AlertmanagersResolved`: rulers report that sends to an Alertmanager fail.
+        SendsFailing = "SendsFailing",
         /// `AlertmanagersResolved`: the spec says that nobody is to be told.
         NobodyTold = "NobodyTold",
         /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.

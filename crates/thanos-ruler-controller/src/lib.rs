@@ -13,6 +13,7 @@ pub mod queriers;
 mod request;
 pub mod rules;
 pub mod secrets;
+pub mod sends;
 mod status;
 pub mod views;
 

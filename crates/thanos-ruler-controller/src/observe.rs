@@ -32,7 +32,7 @@ use crate::rules::quarantine::Quarantine;
 use crate::rules::waiting::Decisions;
 use crate::secrets;
 use crate::views::{RulerMemory, Views};
-use crate::{RulerController, Seen};
+use crate::{RulerController, Seen, sends};
 
 /// What a user can do about volumes.
 const REMEDIES: Remedies = Remedies {
@@ -57,6 +57,10 @@ pub struct Report {
     pub loaded: Answer,
     /// The Alertmanager resources, if they are looked for.
     pub alertmanagers: Option<operated::Alertmanagers>,
+    /// What rulers say of their sends; `None` if one of them says nothing.
+    pub sends: Option<sends::Said>,
+    /// When this was.
+    pub now: jiff::Timestamp,
     /// Those of them that NetworkPolicies keep rulers from.
     pub blocked: BTreeMap<Key, Blocked>,
     /// Nobody is to be told.
@@ -196,6 +200,8 @@ pub(crate) fn observe(
             .values()
             .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &expected))
             .collect(),
+        sends: sends::said(pods.values().copied(), cluster.answers),
+        now: cluster.now,
         blocked: network::blocked(
             ruler,
             alertmanagers

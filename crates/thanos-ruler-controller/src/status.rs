@@ -10,8 +10,8 @@ use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED,
-    MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
+    AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED,
+    MAX_REJECTED, MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -24,7 +24,7 @@ use crate::network::Blocked;
 use crate::plan::files::is_stateless;
 use crate::plan::identity;
 use crate::rules::collect::count;
-use crate::secrets;
+use crate::{secrets, sends};
 
 /// The status after a pass.
 #[must_use]
@@ -51,7 +51,11 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     );
     set(Condition::RulesAccepted, accepted(seen));
     set(Condition::RulesLoaded, report.loaded.clone());
-    set(Condition::AlertmanagersResolved, alertmanagers(seen));
+    let failed_sends = sends::follow(&previous.failed_sends, report.sends.as_ref(), report.now);
+    set(
+        Condition::AlertmanagersResolved,
+        alertmanagers(seen, &failed_sends),
+    );
     set(Condition::QueriersResolved, queriers(seen));
     if is_stateless(&ruler.spec) {
         set(Condition::ReceiversResolved, receivers(seen));
@@ -131,6 +135,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             None => previous.alertmanagers_total,
             Some(told) => Some(count(told.len())),
         },
+        failed_sends,
         queriers: {
             let all = observed.queriers.targets.iter();
             all.take(50).map(Target::url).collect()
@@ -273,7 +278,7 @@ fn nothing_selected(nearest: &[Candidate]) -> Answer {
 }
 
 /// The condition `AlertmanagersResolved`.
-fn alertmanagers(seen: &Seen) -> Answer {
+fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> Answer {
     let report = &seen.report;
     if let Some(invalid) = &report.invalid {
         return (None, Reason::InvalidSpec, invalid.to_string());
@@ -306,6 +311,15 @@ fn alertmanagers(seen: &Seen) -> Answer {
             blocked.open_with
         );
         return (Some(false), Reason::BlockedByNetworkPolicy, message);
+    }
+    let ruler = &seen.observed.ruler;
+    let log = format!(
+        "kubectl -n {} logs {}-0 -c thanos-rule",
+        ruler.namespace().unwrap_or_default(),
+        identity(&ruler.name_any()).name
+    );
+    if let Some(message) = sends::describe(failed_sends, told, &log) {
+        return (Some(false), Reason::SendsFailing, message);
     }
     let skipped = report.alertmanagers.iter().flat_map(|a| &a.skipped);
     let skipped: Vec<String> = skipped

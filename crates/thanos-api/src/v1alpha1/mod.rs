@@ -49,8 +49,9 @@ pub use ruler::{
     ThanosRulerSpec,
 };
 pub use ruler_status::{
-    AlertmanagerStatus, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED, MAX_REJECTED, MissedRule,
-    QuarantinedRules, RejectedRule, RuleCounts, RuleOverlap, ThanosRulerStatus,
+    AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_FAILED_SENDS, MAX_OVERLAPS,
+    MAX_QUARANTINED, MAX_REJECTED, MissedRule, QuarantinedRules, RejectedRule, RuleCounts,
+    RuleOverlap, ThanosRulerStatus,
 };
 pub use stateful::{
     ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,

@@ -1,6 +1,6 @@
 //! The status of a ThanosRuler.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ pub const MAX_QUARANTINED: usize = 50;
 pub const MAX_OVERLAPS: usize = 50;
 /// How many Alertmanagers a status lists. The total is always exact.
 pub const MAX_ALERTMANAGERS: usize = 50;
+/// How many addresses of Alertmanagers a status lists to which sends failed.
+pub const MAX_FAILED_SENDS: usize = 50;
 
 /// What a ThanosRuler observed and runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -84,6 +86,11 @@ pub struct ThanosRulerStatus {
     /// The number of Alertmanagers that are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alertmanagers_total: Option<i32>,
+    /// The addresses of Alertmanagers to which sends of alerts failed since the rulers started: the
+    /// first 50. Written only when another send fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_FAILED_SENDS))]
+    pub failed_sends: Vec<FailedSends>,
     /// The addresses of the queriers that are asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
@@ -191,4 +198,23 @@ pub struct AlertmanagerStatus {
     /// What would open the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_with: Option<String>,
+}
+
+/// Sends of alerts that failed, as all rulers together report them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedSends {
+    /// Host and port of the Alertmanager, as rulers resolved them.
+    pub address: String,
+    /// Number of sends that failed since the rulers started.
+    pub failed: i64,
+    /// Number of alerts that the Alertmanager accepted until the last send failed.
+    pub sent: i64,
+    /// HTTP status of the Alertmanager, 401 or 403, if all failed sends got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<i32>,
+    /// When the controller last found that only failed sends were added. Unset once a send succeeds, or
+    /// when no send failed for 15 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Time>,
 }

@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::pack::Files;
 use super::source::Outcome;
 use crate::plan::files::RULES_FOLDER;
+use crate::sends;
 
 /// How often a ruler is asked that has not loaded everything yet.
 const LOADING_EVERY: Duration = Duration::from_secs(3);
@@ -135,7 +136,16 @@ pub fn is_unclear(pod: &PodFacts, answers: &Answers) -> bool {
 }
 
 fn answer<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<&'a str> {
-    answers.answer(&url(pod)?)?.ok()
+    let answer = answers.answer(&url(pod)?)?.ok()?;
+    Some(answer.lines().next().unwrap_or_default())
+}
+
+/// What a ruler says of its sends to Alertmanagers; `None` if it says nothing.
+pub(crate) fn said_of_sends<'a>(
+    pod: &PodFacts,
+    answers: &'a Answers,
+) -> Option<impl Iterator<Item = &'a str>> {
+    Some(answers.answer(&url(pod)?)?.ok()?.lines().skip(1))
 }
 
 /// What all rulers of a ThanosRuler say together.
@@ -199,13 +209,23 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inqu
     })
 }
 
-/// What is read: whether the last reload succeeded, the digest of what is loaded, and if it did not,
-/// the digest of each group.
+/// What is read, in the first line: whether the last reload succeeded, the digest of what is loaded, and if
+/// it did not, the digest of each group. In the others: what counts of sends to Alertmanagers.
 const READ: Read = Read::Metrics {
-    names: &[RULES, INTERVALS, SUCCESS],
+    names: &[
+        RULES,
+        INTERVALS,
+        SUCCESS,
+        sends::FAILED,
+        sends::SENT,
+        sends::REQUESTS,
+    ],
     line: shorten,
     keep: summary,
 };
+
+/// What begins a line about sends.
+const SEND: &str = "send";
 
 /// Of a line as much as the summary needs: there can be one of each of many thousands of groups.
 fn shorten(text: &str) -> Option<String> {
@@ -213,6 +233,9 @@ fn shorten(text: &str) -> Option<String> {
     let value = sample.value;
     if sample.name == SUCCESS {
         return Some(format!("success {value}"));
+    }
+    if let Some(line) = sends::shorten(&sample) {
+        return Some(format!("{SEND} {line}"));
     }
     if sample.name == INTERVALS {
         let path = sample.label("rule_group")?;
@@ -247,7 +270,8 @@ fn summary(lines: &str) -> String {
         _ => String::new(),
     };
     let loaded = digest(seals.map(str::to_owned).collect());
-    format!("{success} {loaded}{each}")
+    let sends = sends::summary(of(SEND));
+    format!("{success} {loaded}{each}{sends}")
 }
 
 /// The name of a file.
