@@ -391,15 +391,15 @@ pub(crate) fn tenants(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         1024,
-        "self.matches('^https?://[^/ ]+(/[^ ]*)?$')",
-        "must be a URL such as http://thanos-query.monitoring.svc:9090",
+        "self.matches('^https?://[^/@ ]+(/[^@ ]*)?$')",
+        "must be a URL such as http://thanos-query.monitoring.svc:9090, without user and password",
     ))
 }
 
 /// Where an Alertmanager is, as Thanos takes it.
 const ALERTMANAGER: (&str, &str) = (
-    "self.matches('^((dns|dnssrv|dnssrvnoa)[+])?https?://[a-zA-Z0-9_.:%\\\\[\\\\]-]+(/[^ ?#]*)?$')",
-    "must be a URL such as http://alertmanager.example.com:9093/prefix, or one that is resolved to all its addresses, such as dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc",
+    "self.matches('^((dns|dnssrv|dnssrvnoa)[+])?https?://([a-zA-Z0-9_.-]+|\\\\[[a-zA-Z0-9_.:%-]+\\\\])(:[0-9]{1,5})?(/[^ ?#@]*)?$')",
+    "must be a URL such as http://alertmanager.example.com:9093/prefix, or one that is resolved to all its addresses, such as dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc; without user and password",
 );
 
 /// The URL of one Alertmanager, or nothing.

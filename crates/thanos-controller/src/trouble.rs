@@ -1,6 +1,7 @@
 //! Why a pod does not run, as its node says. Pure.
 
 use thanos_api::names::Reason;
+use thanos_workload::redact;
 
 use crate::facts::{Ended, PodFacts, PodState};
 
@@ -21,7 +22,8 @@ pub fn trouble(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(R
         }
         (_, Some(ended)) if !pod.ready => {
             let Ended { how, words } = ended;
-            let last: String = cause(words).chars().take(WORDS).collect();
+            // A program that ends for a URL repeats it.
+            let last: String = redact::urls(cause(words)).chars().take(WORDS).collect();
             let message = format!("{name} ends ({how}){}: {last}", again(pod));
             Some((Reason::PodFailing, message))
         }
@@ -104,6 +106,16 @@ mod tests {
         assert_eq!(told(PodState::Running, true, Some("ended before")), None);
         assert_eq!(told(PodState::Running, false, None), None);
         assert_eq!(told(PodState::Going, false, Some("stopped")), None);
+    }
+
+    #[test]
+    fn credentials_in_a_log_are_left_out() {
+        let log = r#"level=error err="parse \"http://ruler:hunter2@am:x\": invalid port""#;
+        let message = told(PodState::Running, false, Some(log)).unwrap().1;
+        assert!(
+            message.contains("http://…@am:x") && !message.contains("hunter2"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use promop_compat::model::Key;
-use thanos_workload::FieldError;
+use thanos_workload::{FieldError, redact};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How an API is reached.
@@ -108,11 +108,18 @@ impl Target {
             FieldError::new(
                 field,
                 format!(
-                    "`{url}` {why}; write one such as http://alertmanager.example.com:9093/prefix, or \
-                     dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc for all addresses of a name"
+                    "`{}` {why}; write one such as http://alertmanager.example.com:9093/prefix, or \
+                     dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc for all addresses of a name",
+                    redact::url(url)
                 ),
             )
         };
+        if redact::is_secret(url) {
+            return Err(wrong(
+                "has a user or a password, which rulers do not send and everyone could read in their \
+                 ConfigMap; remove all up to the `@`",
+            ));
+        }
         let (scheme, rest) = url
             .split_once("://")
             .ok_or_else(|| wrong("has no scheme"))?;
@@ -129,8 +136,8 @@ impl Target {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        if host.is_empty() || host.contains(['@', ' ', '?', '#']) {
-            return Err(wrong("has no plain host"));
+        if !is_plain(host) || path.contains([' ', '?', '#']) {
+            return Err(wrong("has no plain host, port or path"));
         }
         let address = match lookup {
             None => host.to_owned(),
@@ -146,6 +153,22 @@ impl Target {
             resource: None,
         })
     }
+}
+
+/// Whether this is a name or an address, and a port if there is one.
+fn is_plain(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0);
+    let is_in = |text: &str, also: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
+        !text.is_empty() && text.chars().all(known)
+    };
+    let inner = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let is_host = inner.map_or(is_in(name, "._-"), |address| is_in(address, ":.%_-"));
+    is_host && port.is_none_or(is_port)
 }
 
 fn has_port(host: &str) -> bool {
@@ -229,12 +252,44 @@ mod tests {
             "//am",
             "ftp://am",
             "http://",
-            "http://u:p@am",
             "srv+http://am",
+            "http://am:port",
+            "http://am:99999",
+            "http://am:",
+            "http://[::1",
+            "http://a b",
+            "http://am/a?b",
         ] {
             let error = Target::of_url(url, "spec.alertmanagerURL").unwrap_err();
             assert_eq!(error.field, "spec.alertmanagerURL");
             assert!(error.message.contains(url), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn credentials_are_refused_and_not_repeated() {
+        for url in [
+            "http://ruler:hunter2@am",
+            "http://hunter2@am",
+            "ruler:hunter2@am:9093",
+            "//ruler:hunter2@am",
+            "ftp://ruler:hunter2@am",
+            "dns+https://ruler:hunter2@am:9093/x",
+            "http://ruler:hunter2/x@am",
+            "http://ruler:9093/hunter2@am",
+            "http://ruler:hunter2 x@am",
+            "http://ruler:hunter2`x@am",
+            "http://ruler:hunter2\"x@am",
+            "http://ruler:hunter2://x@am",
+            "http://ruler%3Ahunter2%40am",
+        ] {
+            let error = Target::of_url(url, "spec.alertmanagerURL").unwrap_err();
+            assert!(
+                error.message.contains("user or a password"),
+                "{}",
+                error.message
+            );
+            assert!(!error.message.contains("hunter2"), "{}", error.message);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Checks of values that the schema has checked already where it could. Files that are rendered
 //! without a cluster were not.
 
-use crate::{FieldError, duration as durations, quantity};
+use crate::{FieldError, duration as durations, quantity, redact};
 
 /// A number of pods.
 ///
@@ -52,6 +52,24 @@ pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
         true => format!("{milliseconds}ms"),
         false => text.to_owned(),
     })
+}
+
+/// A URL, or the path of one, without user and password.
+///
+/// # Errors
+/// There are some, or what may be some. The message does not repeat them.
+pub fn without_credentials<'a>(url: &'a str, field: &str) -> Result<&'a str, FieldError> {
+    match redact::is_secret(url) {
+        false => Ok(url),
+        true => Err(FieldError::new(
+            field,
+            format!(
+                "`{}` holds credentials, which everyone could read who may read pods or ConfigMaps; \
+                 remove all up to the `@`",
+                redact::url(url)
+            ),
+        )),
+    }
 }
 
 /// A quantity as a plain number: Thanos reads sizes by other rules than Kubernetes.

@@ -18,6 +18,7 @@ pub mod policy;
 pub mod probes;
 pub mod quantity;
 pub mod query_api;
+pub mod redact;
 pub mod reloader;
 pub mod remote_write;
 mod scheduling;
@@ -63,11 +64,11 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// An error at `field` that is told by `message`.
+    /// An error at `field` that is told by `message`, without the credentials of URLs.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
-            message: message.into(),
+            message: redact::urls(&message.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Relation checks: what must hold between the objects of any plan. A golden file can record a
 //! mistake faithfully; these find it.
 
+pub mod credentials;
 mod pods;
 mod refs;
 pub mod sample;

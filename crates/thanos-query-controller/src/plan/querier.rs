@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuerySpec;
-use thanos_workload::checks::{self, positive};
+use thanos_workload::checks::{self, positive, without_credentials};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
@@ -187,7 +187,7 @@ fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {
         )
         .switch("query.auto-downsampling", true)
         .switch("enable-auto-gomemlimit", pod::has_memory_limit(resources));
-    let flags = telemetry(web(behaviour(flags, spec)?, spec), spec)?;
+    let flags = telemetry(web(behaviour(flags, spec)?, spec)?, spec)?;
     flags.merge(
         spec.additional.additional_args.as_deref(),
         &Rules {
@@ -243,16 +243,22 @@ fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> 
         ))
 }
 
-fn web(flags: Flags, spec: &ThanosQuerySpec) -> Flags {
+fn web(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> {
     let Some(web) = &spec.web_config else {
-        return flags;
+        return Ok(flags);
     };
     let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
-    flags
+    for (prefix, field) in [
+        (&web.external_prefix, "spec.webConfig.externalPrefix"),
+        (&web.route_prefix, "spec.webConfig.routePrefix"),
+    ] {
+        without_credentials(prefix.as_deref().unwrap_or_default(), field)?;
+    }
+    Ok(flags
         .maybe("web.route-prefix", given(&web.route_prefix))
         .maybe("web.external-prefix", given(&web.external_prefix))
         .maybe("web.prefix-header", given(&web.prefix_header))
-        .switch("web.disable-cors", web.disable_cors.unwrap_or(false))
+        .switch("web.disable-cors", web.disable_cors.unwrap_or(false)))
 }
 
 fn telemetry(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> {

@@ -2,8 +2,9 @@
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosQuery;
+use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
 use thanos_query_controller::plan::plan;
+use thanos_workload::testing::credentials;
 use thanos_workload::testing::sample::{Leaf, leaves};
 
 use crate::case::Case;
@@ -155,4 +156,24 @@ fn relations_hold_for_every_leaf() {
             }
         }
     }
+}
+
+/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
+/// what users write as they want it.
+#[test]
+fn credentials_of_urls_are_not_repeated() {
+    let crd = serde_json::to_value(ThanosQuery::crd()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let found = credentials::places(&leaves(schema), |leaf, url| {
+        let spec = around(leaf, leaf.spec(Some(url)));
+        serde_json::from_value::<ThanosQuerySpec>(spec).ok()?;
+        Some(planned(leaf, Some(url)))
+    });
+    let free = [
+        "arguments of spec.additionalContainers[].args[]",
+        "arguments of spec.queryFrontend.additionalContainers[].args[]",
+        "arguments of spec.replicaLabels[]",
+        "arguments of spec.webConfig.prefixHeader",
+    ];
+    assert_eq!(found, free.map(str::to_owned).into());
 }

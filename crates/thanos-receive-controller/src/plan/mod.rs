@@ -119,6 +119,10 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     integration::check(&spec.integration)?;
     checks::replicas(spec.router_spec.replicas, "spec.routerSpec.replicas")?;
     check(spec)?;
+    let limits = spec.router_spec.limits.as_ref();
+    if let Some(url) = limits.and_then(|l| l.global.as_ref()?.meta_monitoring_url.as_deref()) {
+        checks::without_credentials(url, "spec.routerSpec.limits.global.metaMonitoringURL")?;
+    }
     let rings = hashrings(spec);
     let mut objects = Objects {
         rolled_out: true,

@@ -3,7 +3,8 @@
 use kube::CustomResourceExt;
 use operator_runtime::Plan;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosReceive;
+use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveSpec};
+use thanos_workload::testing::credentials;
 use thanos_workload::testing::sample::{Leaf, leaves};
 
 use crate::case::{self, Case};
@@ -212,4 +213,31 @@ fn relations_hold_for_every_leaf() {
             }
         }
     }
+}
+
+/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
+/// what users write as they want it.
+#[test]
+fn credentials_of_urls_are_not_repeated() {
+    let found = credentials::places(&all(), |leaf, url| {
+        let spec = around(leaf, leaf.spec(Some(url)));
+        serde_json::from_value::<ThanosReceiveSpec>(spec).ok()?;
+        Some(planned(leaf, Some(url)).map(|plan| case::bodies(&plan)))
+    });
+    let free = [
+        "ConfigMap of spec.ingesterSpec.hashrings[].tenancyConfig.tenants[]",
+        "ConfigMap of spec.routerSpec.limits.global.metaMonitoringLimitQuery",
+        "arguments of spec.ingesterSpec.additionalContainers[].args[]",
+        "arguments of spec.ingesterSpec.hashrings[].externalLabels{}",
+        "arguments of spec.ingesterSpec.hashrings[].tenancyConfig.defaultTenantID",
+        "arguments of spec.ingesterSpec.hashrings[].tenancyConfig.splitTenantLabelName",
+        "arguments of spec.ingesterSpec.hashrings[].tenancyConfig.tenantHeader",
+        "arguments of spec.ingesterSpec.hashrings[].tenancyConfig.tenantLabelName",
+        "arguments of spec.routerSpec.additionalContainers[].args[]",
+        "arguments of spec.routerSpec.externalLabels{}",
+        "arguments of spec.routerSpec.tenancyConfig.defaultTenantID",
+        "arguments of spec.routerSpec.tenancyConfig.splitTenantLabelName",
+        "arguments of spec.routerSpec.tenancyConfig.tenantHeader",
+    ];
+    assert_eq!(found, free.map(str::to_owned).into());
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use thanos_api::v1alpha1::{StatefulMode, ThanosRulerSpec};
-use thanos_workload::checks::{duration, positive};
+use thanos_workload::checks::{duration, positive, without_credentials};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports};
 
@@ -135,6 +135,11 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
     let interval = spec.evaluation_interval.as_deref().unwrap_or("1m");
     positive(interval, "spec.evaluationInterval")?;
     keep_marks(spec)?;
+    let query_url = spec
+        .alert_query_url
+        .as_deref()
+        .filter(|url| !url.is_empty());
+    let query_url = query_url.map(|url| without_credentials(url, "spec.alertQueryURL"));
     let labels = ExternalLabels::of(spec, origin);
     let dropped: BTreeSet<&str> = spec
         .alert_label_drop
@@ -161,10 +166,7 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
         .set("alertmanagers.config-file", file(names::ALERTMANAGERS_FILE))
         .set("alertmanagers.sd-dns-interval", "10s")
         .set("alert.relabel-config-file", file(names::RELABEL_FILE))
-        .maybe(
-            "alert.query-url",
-            spec.alert_query_url.as_ref().filter(|url| !url.is_empty()),
-        )
+        .maybe("alert.query-url", query_url.transpose()?)
         .each("alert.label-drop", dropped)
         .each("label", labels.flags());
     let flags = match is_stateless(spec) {

@@ -3,7 +3,8 @@
 use kube::CustomResourceExt;
 use operator_runtime::Plan;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosRuler;
+use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerSpec};
+use thanos_workload::testing::credentials;
 use thanos_workload::testing::sample::{Leaf, leaves};
 
 use crate::case::{self, Case};
@@ -230,4 +231,29 @@ fn relations_hold_for_every_leaf() {
             }
         }
     }
+}
+
+/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
+/// what users write as they want it.
+#[test]
+fn credentials_of_urls_are_not_repeated() {
+    let found = credentials::places(&all(), |leaf, url| {
+        let spec = around(leaf, leaf.spec(Some(url)));
+        serde_json::from_value::<ThanosRulerSpec>(spec).ok()?;
+        Some(planned(leaf, Some(url)).map(|plan| case::bodies(&plan)))
+    });
+    let free = [
+        "ConfigMap of spec.alertRelabelConfigs[].regex",
+        "ConfigMap of spec.alertRelabelConfigs[].replacement",
+        "ConfigMap of spec.alertRelabelConfigs[].separator",
+        "ConfigMap of spec.alertRelabelConfigs[].sourceLabels[]",
+        "ConfigMap of spec.alertRelabelConfigs[].targetLabel",
+        // The schema takes a host name only.
+        "ConfigMap of spec.alertmanagers.tlsConfig.serverName",
+        "ConfigMap of spec.ruleTenancyConfig.enforcedTenantIdentifier",
+        "arguments of spec.additionalContainers[].args[]",
+        "arguments of spec.alertLabelDrop[]",
+        "arguments of spec.rulerMode.stateful.externalLabels{}",
+    ];
+    assert_eq!(found, free.map(str::to_owned).into());
 }

@@ -2,7 +2,8 @@
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::ThanosStore;
+use thanos_api::v1alpha1::{ThanosStore, ThanosStoreSpec};
+use thanos_workload::testing::credentials;
 use thanos_workload::testing::sample::{Leaf, leaves};
 
 use crate::case::{self, Case};
@@ -141,4 +142,20 @@ fn relations_hold_for_every_leaf() {
             }
         }
     }
+}
+
+/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
+/// what users write as they want it.
+#[test]
+fn credentials_of_urls_are_not_repeated() {
+    let found = credentials::places(&all(), |leaf, url| {
+        let mut spec = around(leaf, leaf.spec(Some(url)));
+        if spec.get("objectStorageConfig").is_none() {
+            spec["objectStorageConfig"] = json!({"key": "fixed"});
+        }
+        serde_json::from_value::<ThanosStoreSpec>(spec).ok()?;
+        Some(planned(leaf, Some(url)))
+    });
+    let free = ["arguments of spec.additionalContainers[].args[]"];
+    assert_eq!(found, free.map(str::to_owned).into());
 }

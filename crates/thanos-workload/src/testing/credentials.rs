@@ -1,0 +1,53 @@
+//! Where credentials of URLs get to, whichever field has the URL.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::sample::Leaf;
+
+/// The password in all of these.
+const PASSWORD: &str = "hunter2";
+
+const URLS: [&str; 3] = [
+    "http://ruler:hunter2@sample.example.com:9093/x",
+    "ruler:hunter2@sample.example.com:9093",
+    "dns+https://ruler:hunter2/x@sample.example.com",
+];
+
+/// The places that the password of a URL in each leaf gets to: the message that refuses it, a
+/// ConfigMap, or the arguments of a container; each as in `ConfigMap of spec.externalLabels{}`. `plan`
+/// gives the objects, or that message; `None` if the leaf cannot hold any text.
+pub fn places(
+    leaves: &[Leaf],
+    plan: impl Fn(&Leaf, &Value) -> Option<Result<Vec<Value>, String>>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for leaf in leaves {
+        if !leaf.values.iter().all(Value::is_string) {
+            continue;
+        }
+        for url in URLS {
+            let places = match plan(leaf, &json!(url)) {
+                None => Vec::new(),
+                Some(Err(message)) => vec![("message", message)],
+                Some(Ok(objects)) => objects.iter().flat_map(readable).collect(),
+            };
+            let places = places.iter().filter(|(_, text)| text.contains(PASSWORD));
+            found.extend(places.map(|(place, _)| format!("{place} of {}", leaf.path)));
+        }
+    }
+    found
+}
+
+/// What everyone can read who may not read Secrets, and is not a copy of a part of the spec.
+fn readable(object: &Value) -> Vec<(&'static str, String)> {
+    if object["kind"] == "ConfigMap" {
+        return vec![("ConfigMap", object["data"].to_string())];
+    }
+    let containers = object.pointer("/spec/template/spec/containers");
+    let containers = containers.and_then(Value::as_array).into_iter().flatten();
+    containers
+        .map(|container| ("arguments", container["args"].to_string()))
+        .collect()
+}
