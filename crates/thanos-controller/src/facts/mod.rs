@@ -71,6 +71,14 @@ impl Condition {
     }
 }
 
+/// Of containers the one that runs Thanos: it is named as `program`, or begins with it. Those of
+/// users, and those that admission webhooks inject, are beside it in any order.
+fn thanos<'c, C>(program: &str, all: &'c [C], name: impl Fn(&C) -> &str) -> Option<&'c C> {
+    let exact = all.iter().find(|c| name(c) == program);
+    let begins = || all.iter().find(|c| name(c).starts_with(program));
+    exact.or_else(|| begins().filter(|_| !program.is_empty()))
+}
+
 impl Meta {
     /// Which object it is.
     #[must_use]

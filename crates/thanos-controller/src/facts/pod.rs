@@ -8,7 +8,7 @@ use promop_compat::model::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
 
-use super::{Condition, Meta, SetFacts};
+use super::{Condition, Meta, SetFacts, thanos};
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -129,6 +129,17 @@ pub enum PodState {
     Going,
 }
 
+/// Commands of Thanos that run as a server.
+const COMMANDS: [&str; 7] = [
+    "compact",
+    "query",
+    "query-frontend",
+    "receive",
+    "rule",
+    "sidecar",
+    "store",
+];
+
 /// What a node says of containers that are on their way.
 const ON_THE_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
@@ -161,16 +172,16 @@ impl Extract for PodObject {
         } = self;
         let going = metadata.deletion_timestamp.is_some();
         let program = metadata.labels.get(label::NAME).map_or("", String::as_str);
-        let thanos = main(program, &spec.containers, &status.container_statuses);
+        let container = main(program, &spec.containers, &status.container_statuses);
         let conditions = &status.conditions;
         let unscheduled = Condition::find(conditions, "PodScheduled", "False");
-        let state = match (unscheduled, thanos) {
+        let state = match (unscheduled, container) {
             _ if going => PodState::Going,
             (Some(why), _) => PodState::Unscheduled(why.message.clone()),
-            (None, Some(thanos)) => thanos.state(),
+            (None, Some(container)) => container.state(),
             (None, None) => PodState::Starting,
         };
-        let ended = thanos.and_then(Container::ended);
+        let ended = container.and_then(Container::ended);
         let controller = metadata.controller();
         let facts = PodFacts {
             owner: metadata.owner(),
@@ -190,7 +201,7 @@ impl Extract for PodObject {
                 .map(|time| time.0),
             state,
             ended,
-            restarts: thanos.map_or(0, |c| c.restart_count),
+            restarts: container.map_or(0, |c| c.restart_count),
         };
         (metadata.identity(), facts)
     }
@@ -204,14 +215,18 @@ impl PodFacts {
     }
 }
 
-/// Of the containers of a pod the one that runs Thanos, which is named as `program` or begins with
-/// it. Those of users, and those that were put there by others, are beside it in any order.
+/// The container of a pod that runs Thanos, by its name; by its arguments where the labels of the pod
+/// do not say what it runs.
 fn main<'a>(program: &str, made: &[Named], all: &'a [Container]) -> Option<&'a Container> {
-    let named = |is: &dyn Fn(&str) -> bool| all.iter().find(|c| is(&c.name));
-    let begins = |name: &str| !program.is_empty() && name.starts_with(program);
-    named(&|name| name == program)
-        .or_else(|| named(&begins))
-        .or_else(|| made.first().and_then(|first| named(&|n| n == first.name)))
+    let runs_thanos = |c: &&Named| {
+        c.args
+            .first()
+            .is_some_and(|a| COMMANDS.contains(&a.as_str()))
+    };
+    thanos(program, all, |c| &c.name).or_else(|| {
+        let found = made.iter().find(runs_thanos)?;
+        all.iter().find(|c| c.name == found.name)
+    })
 }
 
 impl Container {

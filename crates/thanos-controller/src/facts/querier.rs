@@ -7,7 +7,10 @@ use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_workload::ports;
 
-use super::{Condition, Meta};
+use super::{Condition, Meta, thanos};
+
+/// The container of a querier.
+const PROGRAM: &str = "thanos-query";
 
 /// A pod of queriers.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +30,7 @@ struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Container {
+    name: String,
     args: Vec<String>,
     ports: Vec<Port>,
 }
@@ -70,7 +74,7 @@ impl Extract for QuerierObject {
         } = self;
         let ready = metadata.deletion_timestamp.is_none()
             && Condition::find(&status.conditions, "Ready", "True").is_some();
-        let container = spec.containers.first();
+        let container = thanos(PROGRAM, &spec.containers, |c| &c.name);
         let port = container
             .and_then(|c| c.ports.iter().find(|p| p.name == ports::HTTP))
             .map(|p| p.container_port);

@@ -111,6 +111,22 @@ fn where_a_querier_is_asked() {
     assert_eq!(six.as_deref(), Some("http://[fd00::9]:9090/api/v1/stores"));
 }
 
+/// An admission webhook puts its container before the others, with a port of the same name.
+#[test]
+fn an_injected_container_does_not_hide_a_querier() {
+    let proxy = json!({"name": "istio-proxy", "args": ["proxy", "--web.route-prefix=/mesh"],
+        "ports": [{"name": "http", "containerPort": 15021}]});
+    let silent = json!({"name": "vault-agent"});
+    for injected in [proxy, silent] {
+        let found = querier(json!(["query", "--web.route-prefix=/thanos"]), |pod| {
+            let containers = pod["spec"]["containers"].as_array_mut().unwrap();
+            containers.insert(0, injected);
+        });
+        let expected = "http://10.0.0.9:9090/thanos/api/v1/stores";
+        assert_eq!(found.as_deref(), Some(expected));
+    }
+}
+
 #[test]
 fn a_querier_that_answers_nobody_is_not_asked() {
     let changes: [fn(&mut Value); 4] = [
