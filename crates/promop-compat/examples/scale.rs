@@ -8,18 +8,19 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
-    Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
-    ServiceMonitorFacts,
+    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, TargetNamespaces,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::resolve::{
-    Request, Selection, WithoutSidecar, World, affects, affects_services, resolve,
+    Request, Selection, WithoutSidecar, World, affects, affects_backends, affects_services, resolve,
 };
 use promop_compat::{names, selector};
 
 const NAMESPACES: usize = 100;
 const SERVICE_MONITORS: usize = 10_000;
 const SERVICES: usize = 2_000;
+const PODS_PER_SERVICE: usize = 10;
 const REQUESTS: usize = 100;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -48,6 +49,8 @@ fn main() {
     let mut service_monitors = BTreeMap::new();
     let mut services = BTreeMap::new();
     let mut pods = BTreeMap::new();
+    let mut backends = BTreeMap::new();
+    let stateful_sets = BTreeMap::new();
     let mut prometheuses = BTreeMap::new();
     let mut namespaces = BTreeMap::new();
     for i in 0..NAMESPACES {
@@ -82,8 +85,10 @@ fn main() {
     for i in 0..SERVICES {
         let number = i.to_string();
         let of_prometheus = i < 10;
+        let own = labels(&[("app.kubernetes.io/name", "app"), ("number", &number)]);
         let facts = ServiceFacts {
-            labels: labels(&[("app.kubernetes.io/name", "app"), ("number", &number)]),
+            digest: LabelDigest::of(&own),
+            labels: own,
             selector: match of_prometheus {
                 true => labels(&[(names::NAME, names::PROMETHEUS)]),
                 false => labels(&[("app", &number)]),
@@ -94,14 +99,27 @@ fn main() {
                 _ => port("http", 80),
             }],
             headless: true,
+            ..Default::default()
         };
+        for replica in 0..PODS_PER_SERVICE {
+            let backend = BackendFacts {
+                labels: labels(&[("app", &number), ("release", "x"), ("version", "1")]),
+                ports: facts.ports.clone(),
+            };
+            let name = format!("s-{i}-{replica}");
+            backends.insert(Key::new(format!("ns-{}", i % NAMESPACES), name), backend);
+        }
         services.insert(
             Key::new(format!("ns-{}", i % NAMESPACES), format!("s-{i}")),
             facts,
         );
     }
     for i in 0..SERVICE_MONITORS {
-        let (number, group) = ((i % SERVICES).to_string(), (i / 100).to_string());
+        let number = match i % 50 {
+            49 => "none".to_owned(),
+            _ => (i % SERVICES).to_string(),
+        };
+        let group = (i / 100).to_string();
         let labels = labels(&[
             ("app.kubernetes.io/name", "app"),
             ("app.kubernetes.io/part-of", "shop"),
@@ -112,6 +130,11 @@ fn main() {
             digest: LabelDigest::of(&labels),
             labels,
             selector: with_labels(&[("number", &number)]),
+            // One in a hundred looks everywhere, and one in fifty finds nothing.
+            namespaces: match i % 100 {
+                50 => TargetNamespaces::Any,
+                _ => TargetNamespaces::Own,
+            },
             ..Default::default()
         };
         service_monitors.insert(
@@ -124,6 +147,8 @@ fn main() {
         service_monitors: &service_monitors,
         services: &services,
         pods: &pods,
+        backends: &backends,
+        stateful_sets: &stateful_sets,
         prometheuses: Some(&prometheuses),
         namespaces: Namespaces {
             listed: Some(&namespaces),
@@ -163,14 +188,23 @@ fn main() {
     let Some((service, changed)) = services.iter().nth(1_000) else {
         return;
     };
+    let [none, hundred] = ["none", "7"].map(|g| selection(&[("group", g)], NamespaceScope::All));
     time("one Service event that concerns nobody", 100_000, || {
-        affects_services(&world, service, Some(changed), Some(changed))
+        let request = request(&none);
+        affects_services(&world, &request, service, Some(changed), Some(changed))
+    });
+    time("one Service that is new and concerns nobody", 1_000, || {
+        affects_services(&world, &request(&none), service, None, Some(changed))
+    });
+    let Some((pod, facts)) = backends.iter().nth(10_000) else {
+        return;
+    };
+    time("one pod that is new and concerns nobody", 10_000, || {
+        affects_backends(&world, pod, None, Some(facts))
     });
 
-    let hundred = selection(&[("group", "7")], NamespaceScope::All);
     let all = selection(&[], NamespaceScope::All);
     let own = selection(&[], NamespaceScope::Own);
-    let none = selection(&[("group", "none")], NamespaceScope::All);
     for (what, selections) in [
         ("resolve, 100 of 10,000 ServiceMonitors selected", &hundred),
         ("resolve, none selected (nearest)", &none),

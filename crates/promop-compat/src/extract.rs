@@ -13,6 +13,7 @@ mod generated;
 mod json;
 mod metadata;
 mod monitoring;
+mod pod;
 mod policy;
 mod selector;
 mod workload;
@@ -29,6 +30,7 @@ pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
 pub use generated::{GeneratedRulesObject, RejectionEvent};
 pub use metadata::{Metadata, OwnerRef};
 pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
+pub use pod::{BackendSpec, StatefulSetSpec};
 pub use policy::PolicySpec;
 
 use crate::lenient::{Lenient, Object};

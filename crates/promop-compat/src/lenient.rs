@@ -31,6 +31,11 @@ impl<T> Lenient<T> {
     pub fn get(self) -> Option<T> {
         self.0
     }
+
+    /// The value where it is, if there is one.
+    pub fn as_ref(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
 }
 
 impl<T: Default> Lenient<T> {

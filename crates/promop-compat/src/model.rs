@@ -54,6 +54,11 @@ pub struct ServiceMonitorFacts {
     /// The digest of `labels`, by which most ServiceMonitors are ruled out; the default one is
     /// always right, only slower.
     pub digest: LabelDigest,
+    /// The first field of `spec.endpoints` that names a file of the Prometheus pod, as in
+    /// `spec.endpoints[0].bearerTokenFile`.
+    pub file_field: Option<String>,
+    /// `spec.scrapeClass`.
+    pub scrape_class: Option<String>,
 }
 
 /// The namespaces whose Services a ServiceMonitor selects (`spec.namespaceSelector`).
@@ -75,10 +80,35 @@ pub struct ServiceFacts {
     pub labels: Labels,
     /// `spec.selector`; empty for a Service without one.
     pub selector: Labels,
-    /// `spec.ports`, TCP ones.
+    /// `spec.ports`, TCP ones; empty for type ExternalName, which has no endpoints.
     pub ports: Vec<PortFacts>,
+    /// `targetPort` of each of `ports`; the number of the port where an entry is missing.
+    pub targets: Vec<TargetPort>,
     /// `spec.clusterIP: None`.
     pub headless: bool,
+    /// What a Service of type ExternalName is an alias of.
+    pub external: Option<ExternalFacts>,
+    /// Digest of `labels`, by which most Services are ruled out; the default one is always right,
+    /// only slower.
+    pub digest: LabelDigest,
+}
+
+/// The port of the pods that a Service port leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetPort {
+    /// The container port of this name.
+    Name(String),
+    /// This port, whether or not a container declares it.
+    Number(u16),
+}
+
+/// A Service of type ExternalName.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalFacts {
+    /// `spec.externalName`.
+    pub name: String,
+    /// `spec.ports`, TCP ones.
+    pub ports: Vec<PortFacts>,
 }
 
 /// A Service port or a container port.
@@ -105,6 +135,26 @@ pub struct PodFacts {
     pub ports: Vec<PortFacts>,
 }
 
+/// A pod, as far as it matters to the Services in front of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendFacts {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// TCP ports that its containers declare, and those that the arguments of Thanos name.
+    pub ports: Vec<PortFacts>,
+}
+
+/// A StatefulSet: the pods that exist, or will exist again after a restart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatefulSetFacts {
+    /// `spec.replicas` (1 if unset).
+    pub replicas: u32,
+    /// A pod as the template makes it, without the labels that differ from replica to replica.
+    pub pod: PodFacts,
+    /// TCP ports that its containers declare, and those that the arguments of Thanos name.
+    pub ports: Vec<PortFacts>,
+}
+
 /// The Thanos sidecar container of a Prometheus pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SidecarFacts {
@@ -127,8 +177,12 @@ pub struct PrometheusFacts {
     pub shards: u32,
     /// `spec.serviceName`: the governing Service, if it is not `prometheus-operated`.
     pub service_name: Option<String>,
-    /// `spec.thanos`, if sidecars are switched on.
+    /// The sidecar that `spec.thanos` makes, as `spec.containers` changes it, if there is one.
     pub sidecar: Option<SidecarFacts>,
+    /// Named ports that `spec.containers` declares.
+    pub container_ports: Vec<PortFacts>,
+    /// `spec.shardRetentionPolicy.whenScaled: Retain`: shards beyond `shards` may still run.
+    pub retains_shards: bool,
     /// `spec.listenLocal`: only loopback reaches the API.
     pub listen_local: bool,
     /// `spec.web.tlsConfig` is set: the API is served by HTTPS.
@@ -146,6 +200,12 @@ pub struct PrometheusFacts {
     pub service_monitor_selector: Option<LabelSelector>,
     /// `spec.serviceMonitorNamespaceSelector`; `None` is its own namespace.
     pub service_monitor_namespace_selector: Option<LabelSelector>,
+    /// `spec.arbitraryFSAccessThroughSMs.deny`: ServiceMonitors that name files are rejected.
+    pub denies_files: bool,
+    /// `spec.ignoreNamespaceSelectors`: ServiceMonitors select in their own namespace only.
+    pub ignores_namespace_selectors: bool,
+    /// Names of `spec.scrapeClasses`.
+    pub scrape_classes: Vec<String>,
     /// `spec.ruleSelector`; `None` selects nothing.
     pub rule_selector: Option<LabelSelector>,
     /// `spec.ruleNamespaceSelector`; `None` is its own namespace.

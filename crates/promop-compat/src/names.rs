@@ -17,6 +17,10 @@ pub const PROMETHEUS: &str = "prometheus";
 pub const PROMETHEUS_AGENT: &str = "prometheus-agent";
 /// The name of the Prometheus or PrometheusAgent that a pod belongs to.
 pub const RESOURCE: &str = "operator.prometheus.io/name";
+/// The name of a pod, which the StatefulSet controller adds to its labels.
+pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+/// The ordinal of a pod, which the StatefulSet controller adds to its labels.
+pub const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 /// The shard that a pod belongs to, counted from 0.
 pub const SHARD: &str = "operator.prometheus.io/shard";
 /// On the Services that Prometheus Operator makes for its Prometheuses.
@@ -46,14 +50,26 @@ pub const GRPC_PORT: u16 = 10901;
 /// The name of the StoreAPI port, in pods and Services.
 pub const GRPC_PORT_NAME: &str = "grpc";
 
-/// The name of the pod of one replica (`prometheus-<name>-<ordinal>`, and
-/// `prometheus-<name>-shard-<shard>-<ordinal>` from the second shard on).
+/// The name of the StatefulSet of one shard (`prometheus-<name>`, and
+/// `prometheus-<name>-shard-<shard>` from the second shard on).
+#[must_use]
+pub fn stateful_set_name(prometheus: &str, shard: u32) -> String {
+    match shard {
+        0 => format!("prometheus-{prometheus}"),
+        _ => format!("prometheus-{prometheus}-shard-{shard}"),
+    }
+}
+
+/// The name of the pod of one replica: that of its StatefulSet, and `-<ordinal>`.
 #[must_use]
 pub fn pod_name(prometheus: &str, shard: u32, ordinal: u32) -> String {
-    match shard {
-        0 => format!("prometheus-{prometheus}-{ordinal}"),
-        _ => format!("prometheus-{prometheus}-shard-{shard}-{ordinal}"),
-    }
+    format!("{}-{ordinal}", stateful_set_name(prometheus, shard))
+}
+
+/// The labels of the pod of one replica of a StatefulSet, given those of its template.
+#[must_use]
+pub fn of_stateful_set(template: &Labels, pod: &str, ordinal: u32) -> Labels {
+    of_replica(template, &[], pod, ordinal)
 }
 
 /// The labels that the pod of one replica has, or will have as soon as it exists again. (Its
@@ -110,10 +126,7 @@ fn alertmanager_selector(name: &str) -> [(&'static str, &str); 4] {
 /// and of the StatefulSet controller.
 fn of_replica(given: &Labels, own: &[(&str, &str)], pod: &str, ordinal: u32) -> Labels {
     let index = ordinal.to_string();
-    let of_set = [
-        ("statefulset.kubernetes.io/pod-name", pod),
-        ("apps.kubernetes.io/pod-index", index.as_str()),
-    ];
+    let of_set = [(POD_NAME, pod), (POD_INDEX, index.as_str())];
     let mut labels = given.clone();
     let all = own.iter().chain(&of_set);
     labels.extend(all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));

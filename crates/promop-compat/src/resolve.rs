@@ -1,11 +1,13 @@
 //! From ServiceMonitors to StoreAPI endpoints, with the chain that led there. Pure.
 //!
 //! A selected ServiceMonitor leads to data in one of two ways. If it points at a Prometheus (or at
-//! a Service that serves the StoreAPI itself), the data is there. If it points at anything else,
-//! the data is in every Prometheus that scrapes by it. Either way each Prometheus replica is one
-//! endpoint, however many ServiceMonitors and Services lead to it.
+//! a Service that serves the StoreAPI itself), the data is there. If it points at an application,
+//! the data is in every Prometheus that scrapes by it. One that points at both leads both ways, and
+//! one that selects no Service leads nowhere. Each Prometheus replica is one endpoint, however many
+//! ServiceMonitors and Services lead to it.
 
 mod affects;
+mod backends;
 mod candidates;
 mod outcome;
 mod replicas;
@@ -13,16 +15,25 @@ mod report;
 mod scraped;
 mod search;
 mod select;
+mod unselected;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts};
+use crate::model::{
+    BackendFacts, Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
+    StatefulSetFacts,
+};
 use crate::namespaces::Namespaces;
 use crate::{nearest, selection};
 
 pub use crate::nearest::Candidate;
 pub use crate::selection::Selection;
-pub use affects::{affects, affects_namespaces, affects_pods, affects_services};
+pub use affects::{
+    affects, affects_backends, affects_namespaces, affects_pods, affects_services,
+    affects_stateful_sets,
+};
+pub use backends::{Backing, backing};
+pub use candidates::{external_address, no_pods, unserved};
 pub use report::{Finding, Reason, Subject};
 
 use candidates::Candidates;
@@ -89,6 +100,10 @@ pub struct World<'a> {
     pub services: &'a BTreeMap<Key, ServiceFacts>,
     /// The pods that Prometheus Operator manages.
     pub pods: &'a BTreeMap<Key, PodFacts>,
+    /// All pods, as Services see them.
+    pub backends: &'a BTreeMap<Key, BackendFacts>,
+    /// All StatefulSets; empty where they may not be read.
+    pub stateful_sets: &'a BTreeMap<Key, StatefulSetFacts>,
     /// All Prometheus resources; `None` if the kind is absent or may not be read.
     pub prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
     /// The namespaces.
@@ -158,7 +173,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
     let replicas = Replicas::of(world);
     let candidates = Candidates::of(world, &replicas);
     let scrapers = Scrapers::of(world, &replicas);
-    let mut search = Search::new(&replicas, &candidates, &scrapers, findings);
+    let mut search = Search::new(world, &replicas, &candidates, &scrapers, findings);
     for (key, monitor) in &selected {
         search.follow(key, monitor);
     }

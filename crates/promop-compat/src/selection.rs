@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::digest::{LabelDigest, Wanted};
-use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceMonitorFacts};
+use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::namespaces::{NamespaceScope, Namespaces};
 use crate::nearest::{self, Candidate};
 use crate::selector::{self, SelectorError};
@@ -114,6 +114,16 @@ impl Labelled for ServiceMonitorFacts {
 }
 
 impl Labelled for RuleFacts {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn digest(&self) -> LabelDigest {
+        self.digest
+    }
+}
+
+impl Labelled for ServiceFacts {
     fn labels(&self) -> &Labels {
         &self.labels
     }

@@ -10,13 +10,14 @@ use generate::{Case, cases};
 use oracle::resolution::{Behind, Expected};
 use promop_compat::model::Key;
 use promop_compat::resolve::{
-    Endpoint, Finding, Reason, Subject, Via, affects, affects_pods, affects_services, resolve,
+    Endpoint, Finding, Reason, Subject, Via, affects, affects_backends, affects_pods,
+    affects_services, affects_stateful_sets, resolve,
 };
 
 #[test]
 fn resolution_is_what_the_definitions_say() {
     let covered = RefCell::new(BTreeMap::<String, u32>::new());
-    generate::runner(2_000)
+    generate::runner(3_000)
         .run(&cases(), |case| {
             let found = resolve(&case.world(), &case.request());
             let expected = oracle::resolution::resolve(&case.world(), &case.request());
@@ -45,7 +46,7 @@ fn resolution_is_what_the_definitions_say() {
 /// it may.
 #[test]
 fn what_affects_nobody_changes_nothing() {
-    let quiet = RefCell::new([0_u32; 3]);
+    let quiet = RefCell::new([0_u32; 5]);
     generate::runner(2_000)
         .run(&cases(), |case| {
             let before = resolve(&case.world(), &case.request());
@@ -59,10 +60,15 @@ fn what_affects_nobody_changes_nothing() {
                     assert_eq!(resolve(&without.world(), &without.request()), before);
                 }
             }
+            let names_nearest = before
+                .skipped
+                .iter()
+                .any(|f| f.reason == Reason::SelectsNoService);
             for (key, facts) in &case.services {
                 let mut without = case.clone();
                 without.services.remove(key);
-                if !affects_services(&without.world(), key, Some(facts), None) {
+                let (world, request) = (without.world(), without.request());
+                if !names_nearest && !affects_services(&world, &request, key, Some(facts), None) {
                     quiet.borrow_mut()[1] += 1;
                     assert_eq!(resolve(&without.world(), &without.request()), before);
                 }
@@ -72,6 +78,22 @@ fn what_affects_nobody_changes_nothing() {
                 without.pods.remove(key);
                 if !affects_pods(Some(facts), None) && !is_expected(&case, key) {
                     quiet.borrow_mut()[2] += 1;
+                    assert_eq!(resolve(&without.world(), &without.request()), before);
+                }
+            }
+            for (key, facts) in &case.backends {
+                let mut without = case.clone();
+                without.backends.remove(key);
+                if !affects_backends(&without.world(), key, Some(facts), None) {
+                    quiet.borrow_mut()[3] += 1;
+                    assert_eq!(resolve(&without.world(), &without.request()), before);
+                }
+            }
+            for (key, facts) in &case.stateful_sets {
+                let mut without = case.clone();
+                without.stateful_sets.remove(key);
+                if !affects_stateful_sets(&without.world(), key, Some(facts), None) {
+                    quiet.borrow_mut()[4] += 1;
                     assert_eq!(resolve(&without.world(), &without.request()), before);
                 }
             }
@@ -158,6 +180,14 @@ fn count(
             if pod.name.contains("shard-1") {
                 saw("shard 1".to_owned());
             }
+            let prometheus = endpoint.prometheus.as_ref();
+            let facts = prometheus.and_then(|key| case.prometheuses.as_ref()?.get(key));
+            if facts.is_some_and(|f| f.shards == 1) && pod.name.contains("shard-") {
+                saw(match case.pods.contains_key(pod) {
+                    true => "a retained shard".to_owned(),
+                    false => "a retained shard whose pod is absent".to_owned(),
+                });
+            }
             if endpoint.prometheus.is_none() {
                 saw("sidecar without a resource".to_owned());
             }
@@ -204,6 +234,11 @@ fn assert_covered(covered: &BTreeMap<String, u32>) {
         Reason::NotScraped,
         Reason::PrometheusUnreadable,
         Reason::NotHeadless,
+        Reason::SelectsNoService,
+        Reason::ServiceMonitorRejected,
+        Reason::NamespaceSelectorIgnored,
+        Reason::NoPods,
+        Reason::PortNotServed,
     ];
     let others = [
         "Sidecar",
@@ -217,6 +252,8 @@ fn assert_covered(covered: &BTreeMap<String, u32>) {
         "the chain by a Service is not the first",
         "several chains",
         "shard 1",
+        "a retained shard",
+        "a retained shard whose pod is absent",
         "sidecar without a resource",
         "two Prometheuses in one namespace",
         "scraped by 0",

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use promop_compat::model::{Key, ServiceFacts};
+use promop_compat::model::{Key, PortFacts, ServiceFacts};
 use promop_compat::namespaces::{Membership, NamespaceScope, Namespaces};
+use promop_compat::resolve::{
+    Backing, Reason as Why, World, backing, external_address, no_pods, unserved,
+};
 use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
@@ -30,6 +33,17 @@ pub enum Component {
     WithoutPort {
         /// The Service.
         service: Key,
+        /// What there is instead, and the way out.
+        message: String,
+    },
+    /// It has the labels and the port, and no pod behind it that serves the port.
+    Unserved {
+        /// The Service.
+        service: Key,
+        /// Why, for programs.
+        reason: Why,
+        /// What is the matter, and the way out.
+        message: String,
     },
 }
 
@@ -38,7 +52,9 @@ impl Component {
     #[must_use]
     pub const fn service(&self) -> &Key {
         match self {
-            Self::Endpoint { service, .. } | Self::WithoutPort { service } => service,
+            Self::Endpoint { service, .. }
+            | Self::WithoutPort { service, .. }
+            | Self::Unserved { service, .. } => service,
         }
     }
 }
@@ -87,29 +103,101 @@ pub fn components(
         .collect()
 }
 
+/// A labelled Service, by its labels and ports.
 fn component(key: &Key, facts: &ServiceFacts) -> Component {
     let service = key.clone();
-    let mut ports = facts.ports.iter();
-    let Some(port) = ports.find(|p| p.name.as_deref() == Some(ports::GRPC)) else {
-        return Component::WithoutPort { service };
-    };
     let has = |key: &str| facts.labels.contains_key(key);
     let strict = has(label::ENDPOINT_STRICT) || has(label::ENDPOINT_GROUP_STRICT);
-    if has(label::ENDPOINT_GROUP) || has(label::ENDPOINT_GROUP_STRICT) {
-        let address = store_api::group_address(key, port.port);
-        return Component::Endpoint {
+    let group = is_group(facts);
+    let address = match &facts.external {
+        Some(external) => external_address(external),
+        None => grpc_port(facts).map(|(_, port)| match group {
+            true => store_api::group_address(key, port.port),
+            false => store_api::pods_address(key),
+        }),
+    };
+    match address {
+        Some(address) => Component::Endpoint {
             service,
             address,
-            group: true,
+            group,
             strict,
-        };
+        },
+        None => Component::WithoutPort {
+            message: without_port(facts),
+            service,
+        },
     }
-    let address = store_api::pods_address(key);
-    Component::Endpoint {
-        service,
-        address,
-        group: false,
-        strict,
+}
+
+/// Whether the pods behind a labelled Service hold the same data.
+#[must_use]
+pub fn is_group(facts: &ServiceFacts) -> bool {
+    let has = |key: &str| facts.labels.contains_key(key);
+    has(label::ENDPOINT_GROUP) || has(label::ENDPOINT_GROUP_STRICT)
+}
+
+/// The address of a labelled Service as a group, if it is one.
+#[must_use]
+pub fn group_address(key: &Key, facts: &ServiceFacts) -> Option<String> {
+    if !store_api::is_offered(&facts.labels) || !is_group(facts) {
+        return None;
+    }
+    match component(key, facts) {
+        Component::Endpoint { address, .. } => Some(address),
+        Component::WithoutPort { .. } | Component::Unserved { .. } => None,
+    }
+}
+
+fn grpc_port(facts: &ServiceFacts) -> Option<(usize, &PortFacts)> {
+    let mut ports = facts.ports.iter().enumerate();
+    ports.find(|(_, port)| port.name.as_deref() == Some(ports::GRPC))
+}
+
+/// What a labelled Service has instead of a port `grpc`, and the way out.
+fn without_port(facts: &ServiceFacts) -> String {
+    let all = facts.external.as_ref().map_or(&facts.ports, |e| &e.ports);
+    let likely = |port: &&PortFacts| port.port == promop_compat::names::GRPC_PORT;
+    let meant = all.iter().find(likely).or_else(|| all.first());
+    let way = match meant {
+        None => "add one".to_owned(),
+        Some(PortFacts { name: None, port }) => format!("name its port {port} grpc"),
+        Some(PortFacts {
+            name: Some(name),
+            port,
+        }) => format!("rename its port {name} ({port}) to grpc if it is the one, or add one"),
+    };
+    format!("it is labelled as a StoreAPI and has no port named grpc; {way}")
+}
+
+/// The components with what is behind them: one whose selector matches no pod, or whose pods do not
+/// serve its port, is no endpoint. Services of our own are served as soon as their pods run.
+#[must_use]
+pub fn served(components: Vec<Component>, world: &World<'_>) -> Vec<Component> {
+    components.into_iter().map(|c| check(c, world)).collect()
+}
+
+fn check(component: Component, world: &World<'_>) -> Component {
+    let service = component.service();
+    let Some(facts) = world.services.get(service) else {
+        return component;
+    };
+    let Some((port, _)) = grpc_port(facts) else {
+        return component;
+    };
+    if !matches!(component, Component::Endpoint { .. }) || facts.labels.contains_key(label::OWNER) {
+        return component;
+    }
+    // The label is the word of a person, so a pod need not declare a numbered port.
+    let (reason, message) = match backing(world, service, facts, port, false) {
+        Backing::Served => return component,
+        Backing::NotServed => (Why::PortNotServed, unserved(facts, port)),
+        Backing::NoPods => (Why::NoPods, no_pods(facts)),
+    };
+    Component::Unserved {
+        service: service.clone(),
+        reason,
+        message,
     }
 }
 
@@ -163,7 +251,8 @@ mod tests {
                 } => {
                     format!("{address} {group} {strict}")
                 }
-                Component::WithoutPort { service } => format!("{service} without port"),
+                Component::WithoutPort { service, message } => format!("{service} {message}"),
+                Component::Unserved { service, .. } => format!("{service} unserved"),
             })
             .collect()
     }
@@ -184,8 +273,10 @@ mod tests {
                 "dnssrv+_grpc._tcp.a.here.svc false false",
                 "dns+b.here.svc:10901 true false",
                 "dnssrv+_grpc._tcp.c.here.svc false true",
-                "here/d without port",
-                "here/e without port",
+                "here/d it is labelled as a StoreAPI and has no port named grpc; rename its port \
+                 http (10901) to grpc if it is the one, or add one",
+                "here/e it is labelled as a StoreAPI and has no port named grpc; name its port \
+                 10901 grpc",
             ]
         );
     }

@@ -2,6 +2,7 @@
 //! offer, without a restart when that changes.
 
 pub mod components;
+mod merge;
 mod network;
 mod observe;
 pub mod observed;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use promop_compat::model::{Key, Labels, PodFacts};
+use promop_compat::model::{Key, Labels, PodFacts, StatefulSetFacts};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
 use promop_compat::resolve::{Endpoint, Via};
@@ -28,6 +28,7 @@ pub(crate) struct Network<'a> {
     query: &'a ThanosQuery,
     own: String,
     pods: &'a BTreeMap<Key, PodFacts>,
+    stateful_sets: &'a BTreeMap<Key, StatefulSetFacts>,
     policies: &'a BTreeMap<Key, PolicyFacts>,
     /// Without those that we made to open a way: whether one is needed must not depend on it.
     foreign: BTreeMap<Key, PolicyFacts>,
@@ -64,6 +65,7 @@ impl<'a> Network<'a> {
         Self {
             query,
             pods: views.pods.items(),
+            stateful_sets: views.stateful_sets.items(),
             policies,
             foreign,
             namespaces,
@@ -89,10 +91,18 @@ impl<'a> Network<'a> {
         same.then_some(facts)
     }
 
-    /// The way to an endpoint; `None` if no replica is there at this moment.
+    /// The pod as its StatefulSet will make it again, for a replica that has no sibling.
+    fn template(&self, pod: &Key) -> Option<&'a PodFacts> {
+        let (workload, _) = pod.name.rsplit_once('-')?;
+        let set = Key::new(pod.namespace.as_str(), workload);
+        self.stateful_sets.get(&set).map(|set| &set.pod)
+    }
+
+    /// The way to an endpoint; `None` if no replica is there at this moment, nor its StatefulSet.
     fn way<'w>(&'w self, endpoint: &'w Endpoint) -> Option<Way<'w>> {
         let pod = endpoint.pod.as_ref()?;
-        let to = self.pods.get(pod).or_else(|| self.sibling(pod))?;
+        let found = self.pods.get(pod).or_else(|| self.sibling(pod));
+        let to = found.or_else(|| self.template(pod))?;
         let (from, port) = match endpoint.via {
             Via::Sidecar => (&self.querier, to.sidecar.as_ref()?.grpc_port),
             Via::Bridge => (&self.bridge, port_of(&endpoint.bridge.as_ref()?.url)?),

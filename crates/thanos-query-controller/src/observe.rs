@@ -14,7 +14,8 @@ use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 use thanos_workload::{integration, store_api};
 
-use crate::components::{Component, components, store_scope};
+use crate::components::{Component, components, served, store_scope};
+use crate::merge::{merge, services_of};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{self, bridge_address, replica_labels};
@@ -45,13 +46,14 @@ pub(crate) fn observe(
         .filter(|_| wanted && unknown)
         .and_then(|q| Standing::of(q));
     let readable = is_usable(prometheuses, &views.prometheuses);
-    let resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
+    let world = controller.world(views, readable);
+    let mut resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
         let request = Request {
             namespace: &own,
             selections: &selections,
             without_sidecar: without_sidecar(query),
         };
-        resolve(&controller.world(views, readable), &request)
+        resolve(&world, &request)
     } else {
         Resolution::default()
     };
@@ -60,11 +62,20 @@ pub(crate) fn observe(
 
     let namespaces = controller.namespaces(views);
     let stores = store_scope(query);
-    let components = components(query, views.services.items(), &namespaces);
-    let told = components.iter().filter_map(|component| {
-        let service = views.services.items().get(component.service())?;
-        store_api::replica_label(&service.labels)
+    let services = views.services.items();
+    let mut components = served(components(query, services, &namespaces), &world);
+    let groups = merge(
+        &mut resolution,
+        &mut components,
+        services,
+        standing.as_ref(),
+    );
+    let labelled = services_of(&resolution).filter(|key| {
+        let facts = services.get(key);
+        facts.is_some_and(|facts| store_api::is_offered(&facts.labels))
     });
+    let told = components.iter().map(Component::service).chain(labelled);
+    let told = told.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
     let (learned, refused) = learn(query, &resolution, told);
     let network = Network::new(query, views, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
@@ -75,8 +86,9 @@ pub(crate) fn observe(
         service_monitors: monitors.is_open(),
         endpoints: resolution.endpoints.clone(),
         standing: standing.clone(),
+        groups,
         stores: components.iter().filter_map(store).collect(),
-        query_apis: query_apis(query, views.services.items(), &own),
+        query_apis: query_apis(query, services, &own),
         learned_replica_labels: learned.clone(),
         openings,
     };
@@ -134,7 +146,7 @@ fn store(component: &Component) -> Option<StoreAddress> {
             address: address.clone(),
             group: *group,
         }),
-        Component::WithoutPort { .. } => None,
+        Component::WithoutPort { .. } | Component::Unserved { .. } => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that the plan of a ThanosQuery depends on. Facts only: no clock, no client.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -23,6 +24,9 @@ pub struct Observed {
     pub endpoints: Vec<Endpoint>,
     /// What they resolved to before nobody could say any more; then `endpoints` is empty.
     pub standing: Option<Standing>,
+    /// Addresses of discovered endpoints that are groups: their pods hold the same data, one of them
+    /// answers each query.
+    pub groups: BTreeSet<String>,
     /// StoreAPIs of Thanos components.
     pub stores: Vec<StoreAddress>,
     /// Services of this namespace that serve the Query API and that the frontend selects, those of

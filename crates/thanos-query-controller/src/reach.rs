@@ -24,6 +24,8 @@ impl QueryController {
             service_monitors: views.service_monitors.items(),
             services: views.services.items(),
             pods: views.pods.items(),
+            backends: views.backends.items(),
+            stateful_sets: views.stateful_sets.items(),
             prometheuses: prometheuses.then(|| views.prometheuses.items()),
             namespaces: self.namespaces(views),
             own_label: label::OWNER,

@@ -170,7 +170,7 @@ impl Report {
     /// The number of skipped objects.
     #[must_use]
     pub fn skipped_total(&self) -> usize {
-        let silent = |c: &&Component| matches!(c, Component::WithoutPort { .. });
+        let silent = |c: &&Component| !matches!(c, Component::Endpoint { .. });
         self.resolution.skipped.len() + self.components.iter().filter(silent).count()
     }
 
@@ -189,7 +189,7 @@ impl Report {
                     service: Some(service.to_string()),
                     ..Default::default()
                 }),
-                Component::WithoutPort { .. } => None,
+                Component::WithoutPort { .. } | Component::Unserved { .. } => None,
             });
         let discovered = self.discovered.iter().cloned();
         discovered.chain(announced).take(MAX_ENDPOINTS).collect()
@@ -207,12 +207,19 @@ impl Report {
             .components
             .iter()
             .filter_map(|component| match component {
-                Component::WithoutPort { service } => Some(SkippedStatus {
+                Component::WithoutPort { service, message } => Some(SkippedStatus {
                     subject: format!("Service {service}"),
                     reason: "NoGrpcPort".to_owned(),
-                    message:
-                        "it is labelled as a StoreAPI and has no port named grpc; name the port"
-                            .to_owned(),
+                    message: message.clone(),
+                }),
+                Component::Unserved {
+                    service,
+                    reason,
+                    message,
+                } => Some(SkippedStatus {
+                    subject: format!("Service {service}"),
+                    reason: reason.as_str().to_owned(),
+                    message: message.clone(),
                 }),
                 Component::Endpoint { .. } => None,
             });

@@ -1,15 +1,18 @@
 //! What a ThanosQuery depends on, and which change concerns which ThanosQuery.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
-use operator_runtime::{Related, Spec, View};
+use operator_runtime::{Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    self, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec, Thin,
+    self, BackendSpec, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec,
+    ServiceSpec, StatefulSetSpec, Thin,
 };
 use promop_compat::model::{
-    Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
+    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, StatefulSetFacts,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::policy::PolicyFacts;
@@ -43,6 +46,10 @@ pub struct Views {
     pub services: View<ServiceFacts>,
     /// Pods that Prometheus Operator manages.
     pub pods: View<PodFacts>,
+    /// All pods, as the Services in front of them see them.
+    pub backends: View<BackendFacts>,
+    /// StatefulSets: what pods that are absent will be.
+    pub stateful_sets: View<StatefulSetFacts>,
     /// Namespaces.
     pub namespaces: View<NamespaceFacts>,
     /// NetworkPolicies.
@@ -92,6 +99,31 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(PROMETHEUS_PODS),
+        Related::new::<Thin<BackendSpec>>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                view: |v: &Views| &v.backends,
+                view_mut: |v: &mut Views| &mut v.backends,
+                affects: |views, query, key, old, new| {
+                    may_find_services(views, query, key)
+                        && resolve::affects_backends(&world(views), key, old, new)
+                },
+            },
+        )
+        .paced(Pace::Settled),
+        Related::new::<Thin<StatefulSetSpec>>(
+            ApiResource::erase::<StatefulSet>(&()),
+            Spec {
+                view: |v: &Views| &v.stateful_sets,
+                view_mut: |v: &mut Views| &mut v.stateful_sets,
+                affects: |views, query, key, old, new| {
+                    may_find_services(views, query, key)
+                        && resolve::affects_stateful_sets(&world(views), key, old, new)
+                },
+            },
+        )
+        .paced(Pace::Settled)
+        .dispensable(),
         Related::new::<Thin<QuerierPod>>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -143,6 +175,26 @@ fn discovers(query: &ThanosQuery) -> bool {
     resource_gate(query) != Some(false) && wanted(query).next().is_some()
 }
 
+/// Whether `query` may find a StoreAPI in the namespace of an object, in any way.
+fn may_find_services(views: &Views, query: &ThanosQuery, key: &Key) -> bool {
+    discovers(query) || may_hold_components(query, &key.namespace, &known(views))
+}
+
+/// The cluster as it decides which change concerns whom.
+fn world(views: &Views) -> resolve::World<'_> {
+    resolve::World {
+        service_monitors: views.service_monitors.items(),
+        services: views.services.items(),
+        pods: views.pods.items(),
+        backends: views.backends.items(),
+        stateful_sets: views.stateful_sets.items(),
+        prometheuses: Some(views.prometheuses.items()),
+        namespaces: known(views),
+        own_label: label::OWNER,
+        store_label: (label::STORE_API, label::TRUE),
+    }
+}
+
 /// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
 /// them too.
 fn selects_namespaces(query: &ThanosQuery) -> bool {
@@ -172,17 +224,33 @@ fn service_monitor_affects(
         wanted.any(|(labels, _)| labels.is_none_or(|s| selector::matches(s, &facts.labels)))
     });
     let is_selected = || {
-        let selections = selections(query);
-        let own = namespace(query);
-        let request = Request {
-            namespace: &own,
-            selections: &selections,
-            without_sidecar: without_sidecar(query),
-        };
-        resolve::affects(&known(views), &request, key, old, new)
+        with_request(query, |request| {
+            resolve::affects(&known(views), request, key, old, new)
+        })
     };
     (may_be_selected && is_selected())
         || (wanted(query).next().is_some() && shows_candidates(query))
+}
+
+/// Calls `decide` with what `query` asks discovery for.
+fn with_request(query: &ThanosQuery, decide: impl Fn(&Request<'_>) -> bool) -> bool {
+    decide(&Request {
+        namespace: &namespace(query),
+        selections: &selections(query),
+        without_sidecar: without_sidecar(query),
+    })
+}
+
+/// Whether the status names the Service that comes nearest to what a ServiceMonitor selects, which
+/// the labels of any Service can change. It lists no more than some of what is skipped.
+fn shows_services(query: &ThanosQuery) -> bool {
+    let Some(status) = &query.status else {
+        return false;
+    };
+    let named = resolve::Reason::SelectsNoService.as_str();
+    let listed = status.skipped.len();
+    let total = usize::try_from(status.skipped_total.unwrap_or_default()).unwrap_or_default();
+    total > listed || status.skipped.iter().any(|s| s.reason == named)
 }
 
 /// Whether the status names what a selector nearly matches, which any ServiceMonitor can change.
@@ -224,19 +292,13 @@ fn service_affects(
                     })
             })
     };
+    let is_relabelled = old.map(|s| &s.labels) != new.map(|s| &s.labels);
     let by_service_monitors = || {
-        discovers(query) && {
-            let world = resolve::World {
-                service_monitors: views.service_monitors.items(),
-                services: views.services.items(),
-                pods: views.pods.items(),
-                prometheuses: Some(views.prometheuses.items()),
-                namespaces: Namespaces::default(),
-                own_label: label::OWNER,
-                store_label: (label::STORE_API, label::TRUE),
-            };
-            resolve::affects_services(&world, key, old, new)
-        }
+        discovers(query)
+            && (is_relabelled && shows_services(query)
+                || with_request(query, |request| {
+                    resolve::affects_services(&world(views), request, key, old, new)
+                }))
     };
     // One Service can be found in several ways, and each of them concerns other ThanosQuery.
     as_component() || as_query_api() || by_service_monitors()

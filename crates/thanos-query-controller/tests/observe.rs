@@ -125,6 +125,37 @@ fn a_blocked_way_is_named_and_opened_on_request() {
     assert_eq!(again, [&there]);
 }
 
+/// The only replica has no other that says what it will be.
+#[test]
+fn a_policy_stays_while_the_only_pod_restarts() {
+    let alone = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+        "metadata": {"name": "alone", "namespace": "monitoring"}, "spec": {"replicas": 1},
+    });
+    let mut only = pod("prometheus-alone-0");
+    for label in ["app.kubernetes.io/instance", "operator.prometheus.io/name"] {
+        only["metadata"]["labels"][label] = json!("alone");
+    }
+    let set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "prometheus-alone", "namespace": "monitoring"},
+        "spec": {"replicas": 1, "serviceName": "prometheus-operated", "template": {
+            "metadata": {"labels": only["metadata"]["labels"]}, "spec": only["spec"],
+        }},
+    });
+    let spec = json!({"serviceMonitorSelector": selector(), "networkPolicy": {"openDiscovered": "SameNamespace"}});
+    let there = render(
+        "monitoring",
+        spec.clone(),
+        &[alone.clone(), set.clone(), only],
+        present(),
+    );
+    let restarting = render("monitoring", spec, &[alone, set], present());
+    let opened = there.0.iter().filter(|o| o["kind"] == "NetworkPolicy");
+    assert_eq!(opened.count(), 2, "one for each Prometheus");
+    assert_eq!(there, restarting);
+}
+
 #[test]
 fn only_the_own_namespace_can_be_opened() {
     let spec = json!({

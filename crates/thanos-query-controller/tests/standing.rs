@@ -99,6 +99,38 @@ fn frozen(status: &ThanosQueryStatus) -> bool {
     conditions.any(|c| c.type_ == "Frozen" && c.status == "True")
 }
 
+/// A group that only a ServiceMonitor led to: what it is, its Service still says.
+#[test]
+fn a_group_that_was_discovered_stays_a_group() {
+    const GROUP: &str = "dns+store.there.svc:10901";
+    let mut known = (*query(selecting(), 1)).clone();
+    known.status = serde_json::from_value(json!({"endpointsTotal": 1, "endpoints": [
+        {"address": GROUP, "via": "Service", "serviceMonitor": "there/store", "service": "there/store"},
+    ]}))
+    .unwrap();
+    for (label, expected) in [
+        ("operator.thanos.io/endpoint-group", true),
+        ("other", false),
+    ] {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "store", "namespace": "there", "labels": {
+                "app.kubernetes.io/part-of": "thanos", "operator.thanos.io/store-api": "true", label: "true",
+            }},
+            "spec": {"clusterIP": "None", "ports": [{"name": "grpc", "port": 10901}]},
+        });
+        let mut views = gone();
+        for related in thanos_query_controller::views::related() {
+            related.load(&mut views, &service);
+        }
+        let known = Arc::new(known.clone());
+        let (plan, _) = pass(&views, Caps::all(Capability::Absent), &known);
+        let file = file(&plan);
+        assert!(file.contains(GROUP), "{file}");
+        assert_eq!(file.contains("group: true"), expected, "{file}");
+    }
+}
+
 #[test]
 fn what_was_discovered_stands() {
     for capability in [

@@ -51,7 +51,7 @@ fn asked(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
     let found = components(&query, services, &Namespaces::default());
     let addresses = found.into_iter().map(|component| match component {
         Component::Endpoint { address, group, .. } => (address, group),
-        Component::WithoutPort { service } => (format!("{service} without port"), false),
+        other => (format!("{} is no endpoint", other.service()), false),
     });
     addresses.collect()
 }

@@ -103,8 +103,13 @@ async fn definitions_are_noticed_without_a_restart() {
         endpoint_file(&cluster, "q").await.contains(&address),
         "an empty list does not thaw"
     );
+    let application = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "other", "labels": {"app": "other"}},
+        "spec": {"selector": {"app": "other"}, "ports": [{"name": "web", "port": 80}]},
+    });
+    cluster.apply(application).await;
     cluster
-        .apply(service_monitor("other", json!({}), json!({"app": "none"})))
+        .apply(service_monitor("other", json!({}), json!({"app": "other"})))
         .await;
     cluster.condition("q", "Frozen", "Live").await;
     // The application's ServiceMonitor is scraped by the Prometheus, so its data is there too.

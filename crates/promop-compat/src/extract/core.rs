@@ -1,14 +1,13 @@
 //! Services, pods and namespaces.
 
-use std::net::IpAddr;
-
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pod::{Container, Port, pod_facts};
 use super::{Extract, Spec, Thin};
+use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object};
-use crate::model::{Labels, NamespaceFacts, PodFacts, PortFacts, ServiceFacts, SidecarFacts};
-use crate::names;
+use crate::model::{ExternalFacts, Labels, NamespaceFacts, PodFacts, ServiceFacts};
 
 /// What is read of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -18,6 +17,7 @@ pub struct ServiceSpec {
     kind: Lenient<String>,
     #[serde(rename = "clusterIP")]
     cluster_ip: Lenient<String>,
+    external_name: Lenient<String>,
     selector: Lenient<Labels>,
     ports: Lenient<Vec<Object<Port>>>,
 }
@@ -36,24 +36,6 @@ pub struct PodSpec {
 #[serde(default, rename_all = "camelCase")]
 pub struct NamespaceSpec {}
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Container {
-    name: Lenient<String>,
-    args: Lenient<Vec<String>>,
-    ports: Lenient<Vec<Object<Port>>>,
-}
-
-/// A port of a Service or of a container.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Port {
-    name: Lenient<String>,
-    protocol: Lenient<String>,
-    port: Lenient<i64>,
-    container_port: Lenient<i64>,
-}
-
 impl ServiceFacts {
     /// Reads the facts of an object.
     #[must_use]
@@ -66,23 +48,29 @@ impl Spec for ServiceSpec {
     type Facts = ServiceFacts;
 
     fn into_facts(self, labels: Labels) -> ServiceFacts {
-        // An ExternalName Service is a DNS alias. It has neither endpoints nor SRV records, so its
-        // ports mean nothing.
-        let is_alias = self.kind.or_default() == "ExternalName";
-        let ports = if is_alias {
-            Vec::new()
-        } else {
-            self.ports.or_default()
-        };
-        ServiceFacts {
+        let ports = self.ports.or_default().into_iter();
+        let (ports, targets): (Vec<_>, Vec<_>) = ports
+            .filter_map(|Object(port)| port.into_service_port())
+            .unzip();
+        let mut facts = ServiceFacts {
+            digest: LabelDigest::of(&labels),
             labels,
             selector: self.selector.or_default(),
-            ports: ports
-                .into_iter()
-                .filter_map(|Object(port)| port.into_facts())
-                .collect(),
             headless: self.cluster_ip.or_default() == "None",
+            ..ServiceFacts::default()
+        };
+        // An ExternalName Service is a DNS alias. It has neither endpoints nor SRV records, and the
+        // API server ignores its selector.
+        if self.kind.or_default() == "ExternalName" {
+            facts.selector.clear();
+            facts.external = Some(ExternalFacts {
+                name: self.external_name.or_default(),
+                ports,
+            });
+        } else {
+            (facts.ports, facts.targets) = (ports, targets);
         }
+        facts
     }
 }
 
@@ -98,26 +86,12 @@ impl Spec for PodSpec {
     type Facts = PodFacts;
 
     fn into_facts(self, labels: Labels) -> PodFacts {
-        let mut facts = PodFacts {
+        PodFacts {
             labels,
             hostname: self.hostname.get(),
             subdomain: self.subdomain.get(),
-            sidecar: None,
-            ports: Vec::new(),
-        };
-        for Object(container) in self.containers.or_default() {
-            let declared = container.ports.or_default().into_iter();
-            let ports: Vec<_> = declared
-                .filter_map(|Object(port)| port.into_facts())
-                .collect();
-            if container.name.or_default() == names::SIDECAR_CONTAINER {
-                facts.sidecar = Some(sidecar(&container.args.or_default(), &ports));
-            }
-            facts
-                .ports
-                .extend(ports.into_iter().filter(|port| port.name.is_some()));
+            ..pod_facts(self.containers.as_ref().into_iter().flatten())
         }
-        facts
     }
 }
 
@@ -135,47 +109,4 @@ impl Spec for NamespaceSpec {
     fn into_facts(self, labels: Labels) -> NamespaceFacts {
         NamespaceFacts { labels }
     }
-}
-
-impl Port {
-    /// The port, if it is one for TCP.
-    fn into_facts(self) -> Option<PortFacts> {
-        let protocol = self.protocol.get();
-        let number = self.port.get().or(self.container_port.get())?;
-        let tcp = protocol.is_none_or(|protocol| protocol == "TCP");
-        let name = self.name.get().filter(|name| !name.is_empty());
-        Some(PortFacts {
-            name,
-            port: u16::try_from(number).ok()?,
-        })
-        .filter(|_| tcp)
-    }
-}
-
-fn sidecar(args: &[String], ports: &[PortFacts]) -> SidecarFacts {
-    let grpc = ports
-        .iter()
-        .find(|port| port.name.as_deref() == Some(names::GRPC_PORT_NAME));
-    SidecarFacts {
-        grpc_port: grpc.map_or(names::GRPC_PORT, |port| port.port),
-        listen_local: flag(args, "--grpc-address").is_some_and(is_loopback),
-        tls: flag(args, "--grpc-server-tls-cert").is_some_and(|file| !file.is_empty()),
-    }
-}
-
-/// The value of a flag, given as `--flag=value` or as two arguments.
-fn flag<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
-    args.iter()
-        .enumerate()
-        .find_map(|(i, arg)| match arg.strip_prefix(name)? {
-            "" => args.get(i + 1).map(String::as_str),
-            rest => rest.strip_prefix('='),
-        })
-}
-
-/// Whether an address (`host:port`, `[host]:port`, or `:port` for all interfaces) is a loopback one.
-fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

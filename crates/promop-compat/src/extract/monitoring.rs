@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pod::{Container, pod_facts};
 use super::selector::{Selector, optional, required};
 use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
@@ -17,6 +18,24 @@ use crate::names;
 pub struct ServiceMonitorSpec {
     selector: Lenient<Selector>,
     namespace_selector: Lenient<Object<NamespaceSelector>>,
+    endpoints: Lenient<Vec<Object<MonitorEndpoint>>>,
+    scrape_class: Lenient<String>,
+}
+
+/// What is read of an endpoint of a ServiceMonitor: the fields that name files of the Prometheus pod.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct MonitorEndpoint {
+    bearer_token_file: Lenient<String>,
+    tls_config: Lenient<Object<TlsFiles>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TlsFiles {
+    ca_file: Lenient<String>,
+    cert_file: Lenient<String>,
+    key_file: Lenient<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -48,6 +67,30 @@ pub struct PrometheusSpec {
     service_account_name: Lenient<String>,
     service_discovery_role: Lenient<String>,
     pod_metadata: Lenient<Object<PodMetadata>>,
+    containers: Lenient<Vec<Object<Container>>>,
+    shard_retention_policy: Lenient<Object<ShardRetention>>,
+    #[serde(rename = "arbitraryFSAccessThroughSMs")]
+    file_access: Lenient<Object<FileAccess>>,
+    ignore_namespace_selectors: Lenient<bool>,
+    scrape_classes: Lenient<Vec<Object<ScrapeClass>>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ShardRetention {
+    when_scaled: Lenient<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct FileAccess {
+    deny: Lenient<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct ScrapeClass {
+    name: Lenient<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -56,6 +99,14 @@ struct Thanos {
     listen_local: Lenient<bool>,
     grpc_listen_local: Lenient<bool>,
     grpc_server_tls_config: Lenient<Object<ServerTls>>,
+    additional_args: Lenient<Vec<Object<Argument>>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Argument {
+    name: Lenient<String>,
+    value: Lenient<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -78,6 +129,11 @@ impl Spec for ServiceMonitorSpec {
     fn into_facts(self, labels: Labels) -> ServiceMonitorFacts {
         let wanted = self.namespace_selector.fields();
         let names = wanted.match_names.or_default();
+        let endpoints = self.endpoints.or_default().into_iter().enumerate();
+        let mut files = endpoints.filter_map(|(i, Object(endpoint))| {
+            let field = endpoint.file_field()?;
+            Some(format!("spec.endpoints[{i}].{field}"))
+        });
         ServiceMonitorFacts {
             digest: LabelDigest::of(&labels),
             labels,
@@ -87,7 +143,26 @@ impl Spec for ServiceMonitorSpec {
                 false if names.is_empty() => TargetNamespaces::Own,
                 false => TargetNamespaces::Names(names),
             },
+            file_field: files.next(),
+            scrape_class: self.scrape_class.get().filter(|name| !name.is_empty()),
         }
+    }
+}
+
+impl MonitorEndpoint {
+    /// The first field that names a file, in the order in which Prometheus Operator checks them.
+    fn file_field(self) -> Option<&'static str> {
+        let tls = self.tls_config.fields();
+        let fields = [
+            ("bearerTokenFile", self.bearer_token_file),
+            ("tlsConfig.caFile", tls.ca_file),
+            ("tlsConfig.certFile", tls.cert_file),
+            ("tlsConfig.keyFile", tls.key_file),
+        ];
+        let mut set = fields
+            .into_iter()
+            .filter(|(_, f)| is_set(f.clone().or_default()));
+        set.next().map(|(name, _)| name)
     }
 }
 
@@ -109,12 +184,23 @@ impl Spec for PrometheusSpec {
         let replica_label = replica_label.unwrap_or_else(|| "prometheus_replica".to_owned());
         let has_prometheus_label = self.prometheus_external_label_name.get().is_none_or(is_set);
         let replica_label = Some(replica_label).filter(|name| !name.is_empty());
+        let containers = self.containers.or_default();
+        let made = self.thanos.get().map(|Object(thanos)| thanos.into_facts());
+        let policy = self.shard_retention_policy.fields();
+        let classes = self.scrape_classes.or_default().into_iter();
         PrometheusFacts {
             labels,
             replicas: count(self.replicas.get(), 0),
             shards: count(self.shards.get(), 1),
             service_name: self.service_name.get().filter(|name| !name.is_empty()),
-            sidecar: self.thanos.get().map(|Object(thanos)| thanos.into_facts()),
+            sidecar: overridden(made, &containers),
+            container_ports: pod_facts(containers.iter()).ports,
+            retains_shards: policy.when_scaled.or_default() == "Retain",
+            denies_files: self.file_access.fields().deny.or_default(),
+            ignores_namespace_selectors: self.ignore_namespace_selectors.or_default(),
+            scrape_classes: classes
+                .filter_map(|Object(class)| class.name.get())
+                .collect(),
             listen_local: self.listen_local.or_default(),
             web_tls,
             web_client_cert,
@@ -139,12 +225,36 @@ impl Thanos {
     /// The sidecar that Prometheus Operator makes of it. Its port cannot be chosen.
     fn into_facts(self) -> SidecarFacts {
         let tls = self.grpc_server_tls_config.fields();
+        let mut args = self.additional_args.or_default().into_iter();
+        let serves_tls = |Object(arg): Object<Argument>| {
+            arg.name.or_default() == "grpc-server-tls-cert" && is_set(arg.value.or_default())
+        };
         SidecarFacts {
             grpc_port: names::GRPC_PORT,
             listen_local: self.listen_local.or_default() || self.grpc_listen_local.or_default(),
-            tls: is_set(tls.cert_file.or_default()),
+            tls: is_set(tls.cert_file.or_default()) || args.any(serves_tls),
         }
     }
+}
+
+/// The sidecar that Prometheus Operator makes, with the container of its name in `spec.containers`
+/// merged over it: arguments replace all of its own, ports come before them. The container alone is
+/// a sidecar as well.
+fn overridden(
+    made: Option<SidecarFacts>,
+    containers: &[Object<Container>],
+) -> Option<SidecarFacts> {
+    let mut named = containers.iter().map(|Object(container)| container);
+    let Some(container) = named.find(|c| c.is(names::SIDECAR_CONTAINER)) else {
+        return made;
+    };
+    let Some(made) = made else {
+        return Some(container.sidecar());
+    };
+    Some(SidecarFacts {
+        grpc_port: container.grpc_port().unwrap_or(made.grpc_port),
+        ..container.listens().unwrap_or(made)
+    })
 }
 
 /// A count as Prometheus Operator takes it: 1 if unset or less than `least`.

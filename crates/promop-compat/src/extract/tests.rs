@@ -1,9 +1,10 @@
-use serde_json::{from_str, json};
+use serde_json::{Value, from_str, json};
 
 use super::*;
 use crate::model::{
-    NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
-    SidecarFacts, TargetNamespaces,
+    BackendFacts, ExternalFacts, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts,
+    ServiceFacts, ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces,
+    TargetPort,
 };
 use crate::testing::{labels, selector};
 
@@ -62,6 +63,10 @@ fn every_field_of_a_prometheus() {
             "serviceMonitorNamespaceSelector": {"matchLabels": {"team": "x"}},
             "ruleSelector": {"matchLabels": {"role": "rules"}}, "ruleNamespaceSelector": {},
             "podMetadata": {"labels": {"c": "d"}},
+            "containers": [{"name": "prometheus", "ports": [{"name": "api", "containerPort": 9999}]}],
+            "shardRetentionPolicy": {"whenScaled": "Retain"},
+            "arbitraryFSAccessThroughSMs": {"deny": true}, "ignoreNamespaceSelectors": true,
+            "scrapeClasses": [{"name": "slow"}, {"name": "fast", "default": true}],
         },
     }));
     assert_eq!(
@@ -90,6 +95,11 @@ fn every_field_of_a_prometheus() {
             endpoint_slices: true,
             port_name: "api".to_owned(),
             pod_labels: labels(&[("c", "d")]),
+            container_ports: vec![port(Some("api"), 9999)],
+            retains_shards: true,
+            denies_files: true,
+            ignores_namespace_selectors: true,
+            scrape_classes: vec!["slow".to_owned(), "fast".to_owned()],
         }
     );
 }
@@ -252,13 +262,23 @@ fn services() {
             labels: labels(&[("l", "v")]),
             selector: labels(&[("a", "b")]),
             ports: vec![port(Some("grpc"), 10901), port(None, 80)],
+            targets: vec![TargetPort::Name("grpc".to_owned()), TargetPort::Number(80)],
             headless: true,
+            ..Default::default()
         }
     );
     let alias = ServiceFacts::from_object(&json!({"spec": {
-        "type": "ExternalName", "externalName": "x.io", "ports": [{"name": "grpc", "port": 10901}],
+        "type": "ExternalName", "externalName": "x.io", "selector": {"a": "b"},
+        "ports": [{"name": "grpc", "port": 10901}],
     }}));
-    assert_eq!(alias, ServiceFacts::default());
+    let expected = ServiceFacts {
+        external: Some(ExternalFacts {
+            name: "x.io".to_owned(),
+            ports: vec![port(Some("grpc"), 10901)],
+        }),
+        ..Default::default()
+    };
+    assert_eq!(alias, expected);
     assert!(!ServiceFacts::from_object(&json!({"spec": {"clusterIP": "10.0.0.1"}})).headless);
 }
 
@@ -292,6 +312,189 @@ fn pods() {
     let without =
         json!({"spec": {"containers": [{"name": "prometheus", "args": ["--grpc-address=:1"]}]}});
     assert_eq!(PodFacts::from_object(&without).sidecar, None);
+}
+
+/// Ports of pods behind Services: those of containers, and those that Thanos says it serves.
+#[test]
+fn backends_and_stateful_sets() {
+    let thanos = |container: Value| {
+        let pod = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}});
+        BackendFacts::from_object(&pod).ports
+    };
+    let declared =
+        json!([{"name": "grpc", "containerPort": 10901}, {"containerPort": 53, "protocol": "UDP"}]);
+    for (container, expected) in [
+        (json!({"ports": declared}), vec![port(Some("grpc"), 10901)]),
+        (
+            json!({"ports": declared, "args": ["store"]}),
+            vec![port(Some("grpc"), 10901)],
+        ),
+        (json!({"args": ["store"]}), vec![port(None, 10901)]),
+        (
+            json!({"args": ["query", "--grpc-address=:9"]}),
+            vec![port(None, 9)],
+        ),
+        (
+            json!({"command": ["/bin/thanos", "receive"]}),
+            vec![port(None, 10901)],
+        ),
+        (
+            json!({"command": ["/bin/thanos"], "args": ["rule", "--grpc-address", "[::]:7"]}),
+            vec![port(None, 7)],
+        ),
+        (json!({"args": ["compact"]}), vec![]),
+        (json!({"args": ["--grpc-address=:9"]}), vec![]),
+        (json!({"command": ["sh", "-c", "thanos store"]}), vec![]),
+    ] {
+        assert_eq!(thanos(container.clone()), expected, "{container}");
+    }
+    let spec = json!({
+        "containers": [{"ports": [{"containerPort": 1}]}],
+        "initContainers": [
+            {"restartPolicy": "Always", "ports": [{"containerPort": 2}]},
+            {"ports": [{"containerPort": 3}]},
+        ],
+    });
+    let pod = BackendFacts::from_object(&json!({"spec": spec}));
+    assert_eq!(pod.ports, [port(None, 2), port(None, 1)]);
+
+    let sidecar = json!({"name": "thanos-sidecar", "args": ["sidecar", "--grpc-server-tls-cert=/c"],
+        "ports": [{"name": "grpc", "containerPort": 10901}]});
+    let set =
+        StatefulSetFacts::from_object(&json!({"metadata": {"labels": {"of": "set"}}, "spec": {
+            "replicas": 3, "serviceName": "s",
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [sidecar]}},
+        }}));
+    let ports = vec![port(Some("grpc"), 10901)];
+    let expected = StatefulSetFacts {
+        replicas: 3,
+        pod: PodFacts {
+            labels: labels(&[("a", "b")]),
+            subdomain: Some("s".to_owned()),
+            sidecar: Some(SidecarFacts {
+                grpc_port: 10901,
+                listen_local: false,
+                tls: true,
+            }),
+            ports: ports.clone(),
+            ..Default::default()
+        },
+        ports,
+    };
+    assert_eq!(set, expected);
+    assert_eq!(StatefulSetFacts::from_object(&json!({})).replicas, 1);
+}
+
+/// Prometheus Operator merges `spec.containers` over the containers that it makes.
+#[test]
+fn containers_of_a_prometheus_change_its_sidecar() {
+    let read = |spec: Value| PrometheusFacts::from_object(&json!({"spec": spec}));
+    let sidecar = |grpc_port, listen_local, tls| {
+        Some(SidecarFacts {
+            grpc_port,
+            listen_local,
+            tls,
+        })
+    };
+    let container = |more: Value| {
+        let mut container = json!({"name": "thanos-sidecar"});
+        container
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!([{"name": "prometheus"}, container])
+    };
+    let local = json!({"listenLocal": true});
+    let tls = json!([
+        "sidecar",
+        "--grpc-address=:10901",
+        "--grpc-server-tls-cert=/c"
+    ]);
+    let port = json!([{"name": "grpc", "containerPort": 11901}]);
+    let extra = |name: &str| json!({"additionalArgs": [{"name": name, "value": "/c"}]});
+    for (spec, expected) in [
+        (json!({"thanos": {}}), sidecar(10901, false, false)),
+        (
+            json!({"thanos": {}, "containers": container(json!({"args": tls}))}),
+            sidecar(10901, false, true),
+        ),
+        (
+            json!({"thanos": local, "containers": container(json!({"args": tls}))}),
+            sidecar(10901, false, true),
+        ),
+        (
+            json!({"thanos": local, "containers": container(json!({"image": "x"}))}),
+            sidecar(10901, true, false),
+        ),
+        (
+            json!({"thanos": local, "containers": container(json!({"ports": port}))}),
+            sidecar(11901, true, false),
+        ),
+        (
+            json!({"thanos": {}, "containers": [{"name": "other", "args": tls}]}),
+            sidecar(10901, false, false),
+        ),
+        (
+            json!({"thanos": extra("grpc-server-tls-cert")}),
+            sidecar(10901, false, true),
+        ),
+        (
+            json!({"thanos": extra("log.level")}),
+            sidecar(10901, false, false),
+        ),
+        (
+            json!({"containers": container(json!({"args": tls, "ports": port}))}),
+            sidecar(11901, false, true),
+        ),
+        (json!({"containers": [{"name": "prometheus"}]}), None),
+    ] {
+        assert_eq!(read(spec.clone()).sidecar, expected, "{spec}");
+    }
+}
+
+#[test]
+fn what_makes_prometheus_operator_refuse_or_narrow_a_service_monitor() {
+    let field = |endpoints: Value| {
+        let object = json!({"spec": {"endpoints": endpoints}});
+        ServiceMonitorFacts::from_object(&object).file_field
+    };
+    for (endpoints, expected) in [
+        (
+            json!([{"bearerTokenFile": "/t"}]),
+            Some("spec.endpoints[0].bearerTokenFile"),
+        ),
+        (
+            json!([{}, {"tlsConfig": {"caFile": "/c"}}]),
+            Some("spec.endpoints[1].tlsConfig.caFile"),
+        ),
+        (
+            json!([{"tlsConfig": {"certFile": "/c"}}]),
+            Some("spec.endpoints[0].tlsConfig.certFile"),
+        ),
+        (
+            json!([{"tlsConfig": {"keyFile": "/c"}}]),
+            Some("spec.endpoints[0].tlsConfig.keyFile"),
+        ),
+        (
+            json!([{"bearerTokenFile": "", "tlsConfig": {"caFile": "", "ca": {}}}]),
+            None,
+        ),
+        (
+            json!([{"authorization": {"credentials": {"name": "s"}}}]),
+            None,
+        ),
+    ] {
+        assert_eq!(field(endpoints).as_deref(), expected);
+    }
+    let class = |class: &str| {
+        ServiceMonitorFacts::from_object(&json!({"spec": {"scrapeClass": class}})).scrape_class
+    };
+    assert_eq!((class("slow").as_deref(), class("")), (Some("slow"), None));
+    let policy = |when: &str| {
+        let spec = json!({"shardRetentionPolicy": {"whenScaled": when}});
+        PrometheusFacts::from_object(&json!({"spec": spec})).retains_shards
+    };
+    assert_eq!((policy("Retain"), policy("Delete")), (true, false));
 }
 
 #[test]

@@ -1,18 +1,36 @@
-//! The Services that can lead anywhere: those with a Prometheus behind them, and those that serve
-//! the StoreAPI themselves. Few of a cluster's Services do, so a ServiceMonitor is held against
-//! these and never against all.
+//! Where Services lead: those with a Prometheus behind them, those that serve the StoreAPI
+//! themselves, and applications. Few of a cluster's Services are no application, so most of what is
+//! known of a Service is computed for these alone.
+
+use std::cell::OnceCell;
 
 use super::World;
-use super::replicas::{Replicas, range_of};
+use super::backends::{Backing, backing};
+use super::replicas::{Replicas, agent, range_of};
 use super::report::{Finding, Reason, Subject};
-use crate::model::{Key, Labels, PortFacts, ServiceFacts};
+use crate::digest::LabelDigest;
+use crate::model::{ExternalFacts, Key, Labels, PortFacts, ServiceFacts};
 use crate::names;
 
-/// A Service that leads somewhere.
+/// A Service that is no plain application.
 pub(super) struct Service<'a> {
     pub(super) key: &'a Key,
-    pub(super) labels: &'a Labels,
-    pub(super) leads_to: LeadsTo,
+    facts: &'a ServiceFacts,
+    leads_to: Purported,
+    /// Computed when a ServiceMonitor selects the Service: looking at pods costs more than the rest.
+    proven: OnceCell<LeadsTo>,
+}
+
+/// Where a Service leads, as far as it says itself.
+pub(super) enum Purported {
+    /// To these replicas, by index.
+    Pods(Vec<usize>),
+    /// To a StoreAPI at the port with this index, if there is a pod that serves it.
+    Port(usize),
+    /// To a StoreAPI elsewhere.
+    External(String),
+    /// To nothing, though it is meant for a Prometheus.
+    Nothing,
 }
 
 /// Where a Service leads.
@@ -21,7 +39,9 @@ pub(super) enum LeadsTo {
     Pods(Vec<usize>),
     /// To a StoreAPI of its own.
     StoreApi(StoreApi),
-    /// To nothing, though it is meant for a Prometheus.
+    /// To an application.
+    Application,
+    /// To nothing, though it is meant for a Prometheus or a StoreAPI.
     Nothing(Finding),
 }
 
@@ -33,66 +53,191 @@ pub(super) struct StoreApi {
     pub(super) headless: bool,
 }
 
+/// A Service of an application.
+pub(super) struct Application<'a> {
+    pub(super) key: &'a Key,
+    pub(super) labels: &'a Labels,
+    pub(super) digest: LabelDigest,
+}
+
 /// All Services that lead somewhere, by key.
-pub(super) struct Candidates<'a>(Vec<Service<'a>>);
+pub(super) struct Candidates<'a> {
+    services: Vec<Service<'a>>,
+    applications: Vec<Application<'a>>,
+}
 
 impl<'a> Candidates<'a> {
     pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
         let mut namespace = "";
         let mut places = 0..0;
-        let services = world.services.iter();
-        let leading = services.filter_map(|(key, facts)| {
+        let mut services = Vec::new();
+        let mut applications = Vec::with_capacity(world.services.len());
+        for (key, facts) in world.services {
             // Views are sorted, so the places of a namespace are looked up once.
             if key.namespace != namespace {
                 namespace = &key.namespace;
                 places = replicas.in_namespace(namespace);
             }
             let pods = replicas.behind(places.clone(), &facts.selector);
-            let leads_to = leads_to(world, pods, key, facts)?;
-            Some(Service {
-                key,
-                labels: &facts.labels,
-                leads_to,
-            })
-        });
-        Self(leading.collect())
+            match purported(world, pods, facts) {
+                Some(leads_to) => services.push(Service {
+                    key,
+                    facts,
+                    leads_to,
+                    proven: OnceCell::new(),
+                }),
+                // An alias has no endpoints that could be scraped.
+                None if facts.external.is_some() => {}
+                None => applications.push(Application {
+                    key,
+                    labels: &facts.labels,
+                    digest: facts.digest,
+                }),
+            }
+        }
+        Self {
+            services,
+            applications,
+        }
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> &[Service<'a>] {
-        &self.0
+    /// Those that are no plain applications.
+    pub(super) fn services(&self) -> &[Service<'a>] {
+        &self.services
     }
 
-    /// Those of one namespace.
-    pub(super) fn within(&self, namespace: &str) -> &[Service<'a>] {
-        &self.0[range_of(&self.0, namespace, |service| service.key)]
+    /// Those of one namespace that are no plain applications.
+    pub(super) fn services_within(&self, namespace: &str) -> &[Service<'a>] {
+        &self.services[range_of(&self.services, namespace, |service| service.key)]
+    }
+
+    /// The applications.
+    pub(super) fn applications(&self) -> &[Application<'a>] {
+        &self.applications
+    }
+
+    /// The applications of one namespace.
+    pub(super) fn applications_within(&self, namespace: &str) -> &[Application<'a>] {
+        &self.applications[range_of(&self.applications, namespace, |it| it.key)]
     }
 }
 
-/// Where a Service leads that has these replicas behind it; `None` if it is an application's or
-/// our own.
-pub(super) fn leads_to(
+impl<'a> Service<'a> {
+    pub(super) fn labels(&self) -> &'a Labels {
+        &self.facts.labels
+    }
+
+    pub(super) fn digest(&self) -> LabelDigest {
+        self.facts.digest
+    }
+
+    /// Where it leads, given what is behind it.
+    pub(super) fn leads_to(&self, world: &World<'_>) -> &LeadsTo {
+        self.proven.get_or_init(|| match &self.leads_to {
+            Purported::Pods(pods) => LeadsTo::Pods(pods.clone()),
+            Purported::Port(port) => store_api(world, self.key, self.facts, *port),
+            Purported::External(address) => LeadsTo::StoreApi(StoreApi {
+                address: address.clone(),
+                headless: true,
+            }),
+            Purported::Nothing => LeadsTo::Nothing(nothing_behind(world, self.key, self.facts)),
+        })
+    }
+}
+
+/// Where a Service says that it leads that has these replicas behind it; `None` if it is an
+/// application's or our own.
+pub(super) fn purported(
     world: &World<'_>,
     pods: Vec<usize>,
-    key: &Key,
     facts: &ServiceFacts,
-) -> Option<LeadsTo> {
-    let leads_to = if pods.is_empty() {
+) -> Option<Purported> {
+    let leads_to = if let Some(external) = &facts.external {
+        if !is_announced(world, &facts.labels) {
+            return None;
+        }
+        Purported::External(external_address(external)?)
+    } else if pods.is_empty() {
         match (purpose(facts), store_api_port(world, facts)) {
-            (Purpose::Prometheus | Purpose::Other, Some(port)) => LeadsTo::StoreApi(StoreApi {
-                address: store_api_address(key, port),
-                headless: facts.headless,
-            }),
+            (Purpose::Prometheus | Purpose::Other, Some(port)) => Purported::Port(port),
             (Purpose::Other, None) => return None,
-            (Purpose::Operated | Purpose::Prometheus, _) => {
-                LeadsTo::Nothing(no_prometheus_behind(world, key))
-            }
+            (Purpose::Operated | Purpose::Prometheus, _) => Purported::Nothing,
         }
     } else {
-        LeadsTo::Pods(pods)
+        Purported::Pods(pods)
     };
     // Asked last: almost every Service has dropped out by now.
     (!facts.labels.contains_key(world.own_label)).then_some(leads_to)
+}
+
+/// Where a Service leads that seems to serve the StoreAPI at a port.
+fn store_api(world: &World<'_>, key: &Key, facts: &ServiceFacts, port: usize) -> LeadsTo {
+    let of_thanos = is_thanos(world, &facts.labels);
+    // Without a word of Thanos the number alone says little: an application may use it as well.
+    let found = backing(world, key, facts, port, !of_thanos);
+    match (found, facts.ports.get(port)) {
+        (Backing::Served, Some(port)) => LeadsTo::StoreApi(StoreApi {
+            address: store_api_address(key, port),
+            headless: facts.headless,
+        }),
+        (Backing::NotServed, Some(_)) if of_thanos => LeadsTo::Nothing(Finding {
+            reason: Reason::PortNotServed,
+            subject: Subject::Service(key.clone()),
+            message: unserved(facts, port),
+        }),
+        (Backing::NoPods, _) => LeadsTo::Nothing(Finding {
+            reason: Reason::NoPods,
+            subject: Subject::Service(key.clone()),
+            message: no_pods(facts),
+        }),
+        _ => LeadsTo::Application,
+    }
+}
+
+/// The message about a Service whose selector matches no pod.
+#[must_use]
+pub fn no_pods(facts: &ServiceFacts) -> String {
+    let labels: Vec<String> = facts
+        .selector
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    format!(
+        "its selector {} matches no pod, so nothing serves the StoreAPI there; correct \
+         spec.selector of the Service or the labels of the pods",
+        labels.join(",")
+    )
+}
+
+/// The message about a Service none of whose pods serves a port.
+#[must_use]
+pub fn unserved(facts: &ServiceFacts, port: usize) -> String {
+    let target = match facts.targets.get(port) {
+        Some(crate::model::TargetPort::Name(name)) => format!("named {name}"),
+        Some(crate::model::TargetPort::Number(number)) => number.to_string(),
+        None => facts
+            .ports
+            .get(port)
+            .map_or_else(String::new, |p| p.port.to_string()),
+    };
+    format!(
+        "no container of the pods behind it declares the port {target}, to which its StoreAPI port \
+         leads; correct targetPort of the Service or the ports of the containers"
+    )
+}
+
+/// The address of the StoreAPI behind a Service of type ExternalName. An alias has no SRV records,
+/// so names of ports do not matter: of several, that of the StoreAPI is taken by name, then by number.
+#[must_use]
+pub fn external_address(external: &ExternalFacts) -> Option<String> {
+    let ports = &external.ports;
+    let named = ports
+        .iter()
+        .find(|p| p.name.as_deref() == Some(names::GRPC_PORT_NAME));
+    let numbered = || ports.iter().find(|p| p.port == names::GRPC_PORT);
+    let only = || ports.first().filter(|_| ports.len() == 1);
+    let port = named.or_else(numbered).or_else(only)?;
+    (!external.name.is_empty()).then(|| format!("dns+{}:{}", external.name, port.port))
 }
 
 /// What a Service is for, as its selector tells.
@@ -111,6 +256,7 @@ fn purpose(facts: &ServiceFacts) -> Purpose {
         match (key.as_str(), value.as_str()) {
             (names::RESOURCE | names::SHARD, _)
             | (names::MANAGED_BY, names::PROMETHEUS_OPERATOR) => return Purpose::Operated,
+            (names::NAME, names::PROMETHEUS_AGENT) => return Purpose::Operated,
             (names::NAME, names::PROMETHEUS) => purpose = Purpose::Prometheus,
             _ => {}
         }
@@ -121,33 +267,37 @@ fn purpose(facts: &ServiceFacts) -> Purpose {
     }
 }
 
-/// The port by which a Service exposes the StoreAPI, if it does. The number is Thanos' own; the
-/// name is everybody's (Loki and Tempo have such a port), so it counts on Services of Thanos only.
-fn store_api_port<'f>(world: &World<'_>, facts: &'f ServiceFacts) -> Option<&'f PortFacts> {
-    let is_numbered = |port: &&PortFacts| port.port == names::GRPC_PORT;
-    let is_named = |port: &&PortFacts| {
+/// The index of the port by which a Service exposes the StoreAPI, if it does. The number is Thanos'
+/// own; the name is everybody's (Loki and Tempo have such a port), so it counts on Services of Thanos
+/// only.
+pub(super) fn store_api_port(world: &World<'_>, facts: &ServiceFacts) -> Option<usize> {
+    let is_numbered = |port: &PortFacts| port.port == names::GRPC_PORT;
+    let is_named = |port: &PortFacts| {
         port.name.as_deref() == Some(names::GRPC_PORT_NAME)
             && (is_numbered(port) || is_thanos(world, &facts.labels))
     };
     let mut ports = facts.ports.iter();
-    ports
-        .clone()
-        .find(is_named)
-        .or_else(|| ports.find(is_numbered))
+    let named = ports.clone().position(is_named);
+    named.or_else(|| ports.position(is_numbered))
 }
 
 /// Whether labels tell that a Service belongs to Thanos: by the name that its installations give,
 /// or by the label that announces a StoreAPI.
 fn is_thanos(world: &World<'_>, labels: &Labels) -> bool {
     let label = |key: &str| labels.get(key).map(String::as_str);
-    let (store, announced) = world.store_label;
     let is_named = |name: &str| {
         let component = name.strip_prefix(names::THANOS);
         component.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     label(names::PART_OF) == Some(names::THANOS)
         || label(names::NAME).is_some_and(is_named)
-        || label(store) == Some(announced)
+        || is_announced(world, labels)
+}
+
+/// Whether labels announce a StoreAPI.
+fn is_announced(world: &World<'_>, labels: &Labels) -> bool {
+    let (store, announced) = world.store_label;
+    labels.get(store).is_some_and(|value| value == announced)
 }
 
 /// The address of the StoreAPI behind `port`. A named port has an SRV record, so the port number
@@ -159,8 +309,16 @@ fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String 
     }
 }
 
-fn no_prometheus_behind(world: &World<'_>, key: &Key) -> Finding {
+/// The finding about a Service that is meant for pods of Prometheus Operator and has none.
+fn nothing_behind(world: &World<'_>, key: &Key, facts: &ServiceFacts) -> Finding {
     let subject = Subject::Service(key.clone());
+    let wanted = |label: &str| facts.selector.get(label).map(String::as_str);
+    if wanted(names::NAME) == Some(names::PROMETHEUS_AGENT) {
+        let name = wanted(names::RESOURCE).or_else(|| wanted(names::INSTANCE));
+        return agent(name.map_or(subject, |name| {
+            Subject::PrometheusAgent(Key::new(key.namespace.as_str(), name))
+        }));
+    }
     if world.prometheuses.is_none() {
         return Finding {
             reason: Reason::PrometheusUnreadable,

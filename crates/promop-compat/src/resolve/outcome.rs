@@ -43,7 +43,8 @@ fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
             Reason::SidecarListenLocal,
             pod(replica),
             "its Thanos sidecar listens on loopback only; set spec.thanos.grpcListenLocal and \
-             spec.thanos.listenLocal of the Prometheus to false",
+             spec.thanos.listenLocal of the Prometheus to false, and --grpc-address in its \
+             spec.containers to :10901",
         );
     }
     if sidecar.tls {
@@ -51,7 +52,8 @@ fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
             Reason::SidecarTls,
             pod(replica),
             "its Thanos sidecar serves the StoreAPI by TLS, which is not supported yet; remove \
-             spec.thanos.grpcServerTlsConfig of the Prometheus",
+             spec.thanos.grpcServerTlsConfig of the Prometheus, or --grpc-server-tls-cert from its \
+             spec.containers or spec.thanos.additionalArgs",
         );
     }
     let unlabelled = replica
@@ -76,7 +78,7 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
                  it; permit reading Prometheus resources",
             );
         }
-        Owner::Gone | Owner::Agent => {
+        Owner::Gone | Owner::Agent(_) => {
             return skipped(
                 Reason::PrometheusGone,
                 pod(replica),
@@ -139,7 +141,10 @@ fn url(replica: &Replica<'_>, facts: &PrometheusFacts) -> String {
         "" => names::WEB_PORT_NAME,
         name => name,
     };
-    let ports = replica.found.map_or(&[][..], |pod| &pod.ports);
+    let ports = match replica.found {
+        Some(pod) => &pod.ports,
+        None => &facts.container_ports,
+    };
     let declared = ports.iter().find(|port| port.name.as_deref() == Some(name));
     let port = declared.map_or(names::WEB_PORT, |port| port.port);
     let scheme = if facts.web_tls { "https" } else { "http" };

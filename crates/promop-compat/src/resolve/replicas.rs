@@ -1,14 +1,15 @@
 //! The replicas of all Prometheuses: the pods there are, and the pods there should be.
 //!
-//! A replica whose pod is absent right now counts as its resource says, so a restart changes no
-//! endpoint.
+//! A replica whose pod is absent right now counts as its StatefulSet says, or else its resource, so
+//! a restart changes no endpoint.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::World;
 use super::report::{Finding, Reason, Subject};
-use crate::model::{Key, Labels, PodFacts, PrometheusFacts};
+use crate::model::{Key, Labels, PodFacts, PrometheusFacts, StatefulSetFacts};
 use crate::selection::in_namespace;
 use crate::{names, selector};
 
@@ -20,7 +21,8 @@ pub(super) struct Replica<'a> {
     /// The pod.
     pub(super) pod: Cow<'a, Key>,
     labels: Cow<'a, Labels>,
-    /// What the pod says of itself; `None` while it is absent.
+    /// What the pod says of itself, or, while it is absent, the template of its StatefulSet; `None`
+    /// if neither is known.
     pub(super) found: Option<&'a PodFacts>,
     /// The resource it belongs to.
     pub(super) owner: Owner<'a>,
@@ -35,8 +37,8 @@ pub(super) enum Owner<'a> {
     Gone,
     /// Some Prometheus; the kind cannot be read.
     Unreadable,
-    /// Some PrometheusAgent.
-    Agent,
+    /// The PrometheusAgent of this name, as far as labels say.
+    Agent(Option<&'a str>),
 }
 
 impl<'a> Owner<'a> {
@@ -44,7 +46,7 @@ impl<'a> Owner<'a> {
     pub(super) fn resource(self) -> Option<(&'a Key, &'a PrometheusFacts)> {
         match self {
             Self::Prometheus(key, facts) => Some((key, facts)),
-            Self::Gone | Self::Unreadable | Self::Agent => None,
+            Self::Gone | Self::Unreadable | Self::Agent(_) => None,
         }
     }
 }
@@ -61,7 +63,9 @@ impl<'a> Replicas<'a> {
             .filter_map(|(key, pod)| existing(world, key, pod));
         let prometheuses = world.prometheuses.into_iter().flatten();
         let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
-        Self::sorted(existing.chain(expected).collect())
+        let sets = world.stateful_sets.iter();
+        let agents = sets.flat_map(|(key, set)| agents(world, key, set));
+        Self::sorted(existing.chain(expected).chain(agents).collect())
     }
 
     /// The replicas in one namespace.
@@ -71,7 +75,9 @@ impl<'a> Replicas<'a> {
         let prometheuses = world.prometheuses.map(|all| in_namespace(all, namespace));
         let prometheuses = prometheuses.into_iter().flatten();
         let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
-        Self::sorted(existing.chain(expected).collect())
+        let sets = in_namespace(world.stateful_sets, namespace);
+        let agents = sets.flat_map(|(key, set)| agents(world, key, set));
+        Self::sorted(existing.chain(expected).chain(agents).collect())
     }
 
     fn sorted(mut replicas: Vec<Replica<'a>>) -> Self {
@@ -96,16 +102,18 @@ impl<'a> Replicas<'a> {
         places.filter(move |i| owner(*i) == Some(prometheus))
     }
 
-    /// The finding about a replica that is an agent's.
+    /// The finding about a replica that is an agent's. It is about the resource: one for all pods,
+    /// and the same while they restart.
     pub(super) fn agent(&self, i: usize) -> Option<Finding> {
         let replica = self.get(i);
-        matches!(replica.owner, Owner::Agent).then(|| Finding {
-            reason: Reason::PrometheusAgent,
-            subject: Subject::Pod(replica.pod.clone().into_owned()),
-            message: "a PrometheusAgent forwards its samples and keeps none to query; select the \
-                      ServiceMonitor of what receives them"
-                .to_owned(),
-        })
+        let Owner::Agent(name) = replica.owner else {
+            return None;
+        };
+        let pod = &replica.pod;
+        Some(agent(match name {
+            Some(name) => Subject::PrometheusAgent(Key::new(pod.namespace.as_str(), name)),
+            None => Subject::Pod(pod.clone().into_owned()),
+        }))
     }
 
     /// The indices of the replicas in one namespace.
@@ -121,7 +129,19 @@ pub(super) fn range_of<T>(sorted: &[T], namespace: &str, key: impl Fn(&T) -> &Ke
     start..end
 }
 
+/// The finding about an agent.
+pub(super) fn agent(subject: Subject) -> Finding {
+    Finding {
+        reason: Reason::PrometheusAgent,
+        subject,
+        message: "a PrometheusAgent forwards its samples and keeps none to query; select the \
+                  ServiceMonitor of what receives them"
+            .to_owned(),
+    }
+}
+
 /// What the pods of Prometheus Operator run, as far as it matters here.
+#[derive(PartialEq)]
 enum Role {
     Prometheus,
     Agent,
@@ -144,13 +164,23 @@ pub(super) fn is_replica(pod: &PodFacts) -> bool {
     role(pod).is_some()
 }
 
+/// The name of the resource that a pod belongs to.
+fn resource(pod: &PodFacts) -> Option<&str> {
+    pod.labels.get(names::RESOURCE).map(String::as_str)
+}
+
+/// The shard that a pod belongs to.
+fn shard(pod: &PodFacts) -> Option<u32> {
+    pod.labels.get(names::SHARD)?.parse().ok()
+}
+
 /// The replica that a pod is, if it is one at all.
 fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Replica<'a>> {
     let owner = match (role(pod)?, world.prometheuses) {
-        (Role::Agent, _) => Owner::Agent,
+        (Role::Agent, _) => Owner::Agent(resource(pod)),
         (Role::Prometheus, None) => Owner::Unreadable,
         (Role::Prometheus, Some(prometheuses)) => {
-            let name = pod.labels.get(names::RESOURCE).map_or("", String::as_str);
+            let name = resource(pod).unwrap_or_default();
             match prometheuses.get_key_value(&Key::new(key.namespace.as_str(), name)) {
                 Some((key, facts)) => Owner::Prometheus(key, facts),
                 None => Owner::Gone,
@@ -171,18 +201,75 @@ fn expected<'a>(
     key: &'a Key,
     facts: &'a PrometheusFacts,
 ) -> impl Iterator<Item = Replica<'a>> {
-    let places = (0..facts.shards).flat_map(|shard| (0..facts.replicas).map(move |i| (shard, i)));
-    let pods = world.pods;
+    let retained = match facts.retains_shards {
+        true => retained(world, key, facts),
+        false => BTreeMap::new(),
+    };
+    let shards = (0..facts.shards).map(|shard| (shard, facts.replicas));
+    let places = shards
+        .chain(retained)
+        .flat_map(|(shard, replicas)| (0..replicas).map(move |i| (shard, i)));
+    let (pods, sets) = (world.pods, world.stateful_sets);
     places
         .take(EXPECTED_MAX)
         .filter_map(move |(shard, ordinal)| {
             let name = names::pod_name(&key.name, shard, ordinal);
             let pod = Key::new(key.namespace.as_str(), name);
-            (!pods.contains_key(&pod)).then(|| Replica {
+            if pods.contains_key(&pod) {
+                return None;
+            }
+            let set = names::stateful_set_name(&key.name, shard);
+            let template = sets.get(&Key::new(key.namespace.as_str(), set));
+            let template = template.filter(|set| role(&set.pod) == Some(Role::Prometheus));
+            let labels = match template {
+                Some(set) => names::of_stateful_set(&set.pod.labels, &pod.name, ordinal),
+                None => names::pod_labels(key, facts, shard, ordinal),
+            };
+            Some(Replica {
                 pod: Cow::Owned(pod),
-                labels: Cow::Owned(names::pod_labels(key, facts, shard, ordinal)),
-                found: None,
+                labels: Cow::Owned(labels),
+                found: template.map(|set| &set.pod),
                 owner: Owner::Prometheus(key, facts),
             })
         })
+}
+
+/// The shards of a Prometheus beyond those that it asks for, and their replicas: those whose
+/// StatefulSet is there, and those of which a pod is.
+fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
+    let is_retained = |pod: &PodFacts| {
+        let is_ours =
+            role(pod) == Some(Role::Prometheus) && resource(pod) == Some(key.name.as_str());
+        shard(pod).filter(|shard| is_ours && *shard >= facts.shards)
+    };
+    let pods = in_namespace(world.pods, &key.namespace);
+    let pods = pods.filter_map(|(_, pod)| Some((is_retained(pod)?, facts.replicas)));
+    let mut shards: BTreeMap<u32, u32> = pods.collect();
+    let sets = in_namespace(world.stateful_sets, &key.namespace);
+    shards.extend(sets.filter_map(|(_, set)| Some((is_retained(&set.pod)?, set.replicas))));
+    shards
+}
+
+/// The replicas of the StatefulSet of a PrometheusAgent whose pods are absent.
+fn agents<'a>(
+    world: &World<'a>,
+    key: &'a Key,
+    set: &'a StatefulSetFacts,
+) -> impl Iterator<Item = Replica<'a>> {
+    let is_agent = role(&set.pod) == Some(Role::Agent);
+    let ordinals = 0..if is_agent { set.replicas } else { 0 };
+    let pods = world.pods;
+    ordinals.take(EXPECTED_MAX).filter_map(move |ordinal| {
+        let pod = Key::new(key.namespace.as_str(), format!("{}-{ordinal}", key.name));
+        if pods.contains_key(&pod) {
+            return None;
+        }
+        let labels = names::of_stateful_set(&set.pod.labels, &pod.name, ordinal);
+        Some(Replica {
+            pod: Cow::Owned(pod),
+            labels: Cow::Owned(labels),
+            found: Some(&set.pod),
+            owner: Owner::Agent(resource(&set.pod)),
+        })
+    })
 }

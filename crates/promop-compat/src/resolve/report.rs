@@ -34,6 +34,16 @@ pub enum Reason {
     PrometheusUnreadable,
     /// A StoreAPI Service that is not headless: only one of its pods answers each query.
     NotHeadless,
+    /// A ServiceMonitor that selects no Service.
+    SelectsNoService,
+    /// Prometheus Operator rejects a ServiceMonitor for the Prometheuses that select it.
+    ServiceMonitorRejected,
+    /// A Prometheus ignores the namespace selector of a ServiceMonitor.
+    NamespaceSelectorIgnored,
+    /// A StoreAPI Service whose selector matches no pod.
+    NoPods,
+    /// A StoreAPI Service with pods, none of which serves its port.
+    PortNotServed,
 }
 
 impl Reason {
@@ -54,6 +64,11 @@ impl Reason {
             Self::NotScraped => "NotScraped",
             Self::PrometheusUnreadable => "PrometheusUnreadable",
             Self::NotHeadless => "NotHeadless",
+            Self::SelectsNoService => "SelectsNoService",
+            Self::ServiceMonitorRejected => "ServiceMonitorRejected",
+            Self::NamespaceSelectorIgnored => "NamespaceSelectorIgnored",
+            Self::NoPods => "NoPods",
+            Self::PortNotServed => "PortNotServed",
         }
     }
 }
@@ -77,6 +92,8 @@ pub enum Subject {
     Prometheus(Key),
     /// A pod.
     Pod(Key),
+    /// A PrometheusAgent resource.
+    PrometheusAgent(Key),
 }
 
 impl fmt::Display for Subject {
@@ -87,6 +104,7 @@ impl fmt::Display for Subject {
             Self::Service(key) => write!(f, "Service {key}"),
             Self::Prometheus(key) => write!(f, "Prometheus {key}"),
             Self::Pod(key) => write!(f, "Pod {key}"),
+            Self::PrometheusAgent(key) => write!(f, "PrometheusAgent {key}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::World;
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
-use crate::model::{Key, ServiceMonitorFacts};
+use crate::model::{Key, PrometheusFacts, ServiceMonitorFacts};
 use crate::namespaces::{Membership, Namespaces};
 use crate::scrapers::{Nearest, Scraper};
 
@@ -17,13 +17,40 @@ pub(super) struct Scrapers<'a> {
 /// A Prometheus that may scrape, and its replicas, by index.
 struct Source<'a> {
     scraper: Scraper<'a>,
+    facts: &'a PrometheusFacts,
     replicas: Vec<usize>,
+}
+
+/// Whether a ServiceMonitor selects applications, and where.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Applications {
+    /// In its own namespace.
+    here: bool,
+    /// In others.
+    elsewhere: bool,
+}
+
+impl Applications {
+    /// Adds Services that the ServiceMonitor `key` selects.
+    pub(super) fn add<'k>(&mut self, key: &Key, services: impl IntoIterator<Item = &'k Key>) {
+        for service in services {
+            match service.namespace == key.namespace {
+                true => self.here = true,
+                false => self.elsewhere = true,
+            }
+        }
+    }
+
+    pub(super) fn any(self) -> bool {
+        self.here || self.elsewhere
+    }
 }
 
 impl<'a> Scrapers<'a> {
     pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
         let source = |(key, facts)| Source {
             scraper: Scraper::new(key, facts),
+            facts,
             replicas: replicas.of_prometheus(key).collect(),
         };
         Self {
@@ -34,18 +61,21 @@ impl<'a> Scrapers<'a> {
         }
     }
 
-    /// Visits the replicas of every Prometheus that scrapes by `monitor`, by their index. If there
-    /// are none, a finding says why.
+    /// Visits the replicas of every Prometheus that scrapes `applications` by `monitor`, by their
+    /// index. If there are none, a finding in `skipped` says why. A Prometheus that selects the
+    /// ServiceMonitor and does not scrape all of it, beside others that do, is one of the `notes`.
     pub(super) fn of_monitor(
         &self,
         key: &Key,
         monitor: &ServiceMonitorFacts,
-        findings: &mut Findings,
+        applications: Applications,
+        skipped: &mut Findings,
+        notes: &mut Findings,
         visit: &mut impl FnMut(usize),
     ) {
         let subject = || Subject::ServiceMonitor(key.clone());
         let Some(all) = &self.all else {
-            findings.add(Reason::PrometheusUnreadable, subject(), || {
+            skipped.add(Reason::PrometheusUnreadable, subject(), || {
                 "it points at an application, and Prometheus resources cannot be read to tell \
                  which of them scrape it; install their definition or permit reading them"
                     .to_owned()
@@ -53,28 +83,91 @@ impl<'a> Scrapers<'a> {
             return;
         };
         let place = self.namespaces.place(&key.namespace);
-        let mut explained = false;
-        for Source { scraper, replicas } in all {
+        let (mut scraped, mut doubtful) = (false, false);
+        let (mut rejected, mut narrowed) = (None, None);
+        for Source {
+            scraper,
+            facts,
+            replicas,
+        } in all
+        {
             match scraper.scrapes(&place, &monitor.labels) {
                 Membership::In => {
-                    explained = true;
-                    replicas.iter().copied().for_each(&mut *visit);
+                    if let Some(why) = rejection(scraper.key, facts, monitor) {
+                        rejected.get_or_insert(why);
+                    } else {
+                        let is_narrowed =
+                            facts.ignores_namespace_selectors && applications.elsewhere;
+                        if is_narrowed {
+                            narrowed.get_or_insert((scraper.key, applications.here));
+                        }
+                        if applications.here || !is_narrowed {
+                            scraped = true;
+                            replicas.iter().copied().for_each(&mut *visit);
+                        }
+                    }
                 }
                 Membership::Out => {}
                 Membership::Unevaluable => {
-                    explained = true;
-                    report_unevaluable(scraper, findings);
+                    doubtful = true;
+                    report_unevaluable(scraper, skipped);
                 }
             }
-            report_invalid(scraper, findings);
+            report_invalid(scraper, skipped);
         }
-        if !explained {
-            findings.add(Reason::NotScraped, subject(), || {
+        if !scraped && !doubtful && rejected.is_none() && narrowed.is_none() {
+            skipped.add(Reason::NotScraped, subject(), || {
                 let scrapers = all.iter().map(|source| &source.scraper);
                 not_scraped(Nearest::of(scrapers, &place, &monitor.labels), key)
             });
         }
+        let findings = if scraped { notes } else { skipped };
+        if let Some(why) = rejected {
+            findings.add(Reason::ServiceMonitorRejected, subject(), || why);
+        }
+        if let Some((prometheus, here)) = narrowed {
+            findings.add(Reason::NamespaceSelectorIgnored, subject(), || {
+                ignored(prometheus, key, here)
+            });
+        }
     }
+}
+
+/// Why Prometheus Operator rejects a ServiceMonitor for a Prometheus that selects it, if it does.
+fn rejection(
+    prometheus: &Key,
+    facts: &PrometheusFacts,
+    monitor: &ServiceMonitorFacts,
+) -> Option<String> {
+    if let Some(field) = monitor.file_field.as_ref().filter(|_| facts.denies_files) {
+        return Some(format!(
+            "Prometheus Operator rejects it for Prometheus {prometheus}, whose \
+             spec.arbitraryFSAccessThroughSMs.deny forbids {field}; refer to a Secret or ConfigMap \
+             instead, as in authorization.credentials or tlsConfig.ca"
+        ));
+    }
+    let class = monitor.scrape_class.as_ref()?;
+    (!facts.scrape_classes.contains(class)).then(|| {
+        format!(
+            "Prometheus Operator rejects it for Prometheus {prometheus}, whose spec.scrapeClasses \
+             has no {class}, the spec.scrapeClass of the ServiceMonitor; add the class, or correct \
+             spec.scrapeClass"
+        )
+    })
+}
+
+/// What a Prometheus that ignores namespace selectors makes of the ServiceMonitor `key`.
+fn ignored(prometheus: &Key, key: &Key, here: bool) -> String {
+    let left = match here {
+        true => "scrapes by it in",
+        false => "finds no Service that it selects in",
+    };
+    format!(
+        "spec.namespaceSelector is ignored by Prometheus {prometheus} \
+         (spec.ignoreNamespaceSelectors), which {left} namespace {} alone; create a ServiceMonitor in \
+         the namespace of each Service",
+        key.namespace
+    )
 }
 
 fn report_invalid(scraper: &Scraper<'_>, findings: &mut Findings) {

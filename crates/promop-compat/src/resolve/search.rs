@@ -2,16 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::candidates::{Candidates, LeadsTo, Service, StoreApi};
+use super::candidates::{Application, Candidates, LeadsTo, Service, StoreApi};
 use super::outcome::{self, Outcome};
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
-use super::scraped::Scrapers;
-use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar};
+use super::scraped::{Applications, Scrapers};
+use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World, unselected};
+use crate::digest::Wanted;
 use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
 use crate::selector;
 
+/// For how many ServiceMonitors that select no Service the nearest one is looked for. A status lists
+/// no more than a part of them.
+const NEAREST_MAX: usize = 20;
+
 pub(super) struct Search<'a> {
+    world: &'a World<'a>,
     replicas: &'a Replicas<'a>,
     candidates: &'a Candidates<'a>,
     scrapers: &'a Scrapers<'a>,
@@ -20,22 +26,29 @@ pub(super) struct Search<'a> {
     /// The StoreAPI Services that are reached.
     services: BTreeMap<&'a Key, (Chains<'a>, &'a StoreApi)>,
     skipped: Findings,
+    notes: Findings,
+    /// How many ServiceMonitors select no Service.
+    unselected: usize,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(
+        world: &'a World<'a>,
         replicas: &'a Replicas<'a>,
         candidates: &'a Candidates<'a>,
         scrapers: &'a Scrapers<'a>,
         skipped: Findings,
     ) -> Self {
         Self {
+            world,
             replicas,
             candidates,
             scrapers,
             pods: BTreeMap::new(),
             services: BTreeMap::new(),
             skipped,
+            notes: Findings::default(),
+            unselected: 0,
         }
     }
 
@@ -48,30 +61,48 @@ impl<'a> Search<'a> {
             });
             return;
         }
-        if !self.points_at_data(key, monitor) {
+        let (selects_any, mut applications) = self.through_services(key, monitor);
+        applications.add(key, self.applications_of(key, monitor));
+        if applications.any() {
+            let (skipped, notes) = (&mut self.skipped, &mut self.notes);
+            let pods = &mut self.pods;
             self.scrapers
-                .of_monitor(key, monitor, &mut self.skipped, &mut |replica| {
-                    self.pods.entry(replica).or_default().add(key, None);
+                .of_monitor(key, monitor, applications, skipped, notes, &mut |replica| {
+                    pods.entry(replica).or_default().add(key, None);
                 });
+        } else if !selects_any {
+            let near = self.unselected < NEAREST_MAX;
+            self.unselected += 1;
+            let subject = Subject::ServiceMonitor(key.clone());
+            self.skipped.add(Reason::SelectsNoService, subject, || {
+                unselected::explain(self.world, key, monitor, near)
+            });
         }
     }
 
-    /// Follows a ServiceMonitor through the Services it selects. Returns whether a Prometheus or a
-    /// StoreAPI is behind any of them.
-    fn points_at_data(&mut self, key: &'a Key, monitor: &ServiceMonitorFacts) -> bool {
-        let mut found = false;
+    /// Follows a ServiceMonitor through the Services it selects that are no plain applications.
+    /// Returns whether there are any, and which turn out to be applications.
+    fn through_services(
+        &mut self,
+        key: &'a Key,
+        monitor: &ServiceMonitorFacts,
+    ) -> (bool, Applications) {
+        let wanted = Wanted::by(&monitor.selector);
+        let (mut any, mut applications) = (false, Applications::default());
         for service in self.services_of(key, monitor) {
-            if !selector::matches(&monitor.selector, service.labels) {
+            if !service.digest().may_have(wanted)
+                || !selector::matches(&monitor.selector, service.labels())
+            {
                 continue;
             }
-            match &service.leads_to {
+            any = true;
+            match service.leads_to(self.world) {
                 LeadsTo::Pods(pods) => {
                     for pod in pods {
                         if let Some(finding) = self.replicas.agent(*pod) {
                             self.skipped.insert(finding);
                             continue;
                         }
-                        found = true;
                         self.pods
                             .entry(*pod)
                             .or_default()
@@ -79,18 +110,18 @@ impl<'a> Search<'a> {
                     }
                 }
                 LeadsTo::StoreApi(api) => {
-                    found = true;
                     let reached = self.services.entry(service.key);
                     let (chains, _) = reached.or_insert_with(|| (Chains::default(), api));
                     chains.add(key, Some(service.key));
                 }
+                LeadsTo::Application => applications.add(key, Some(service.key)),
                 LeadsTo::Nothing(finding) => self.skipped.insert(finding.clone()),
             }
         }
-        found
+        (any, applications)
     }
 
-    /// The Services in the namespaces of a ServiceMonitor, by key.
+    /// The Services in the namespaces of a ServiceMonitor that are no plain applications, by key.
     fn services_of(
         &self,
         key: &Key,
@@ -98,23 +129,56 @@ impl<'a> Search<'a> {
     ) -> impl Iterator<Item = &'a Service<'a>> + use<'a> {
         let candidates = self.candidates;
         let parts = match &monitor.namespaces {
-            TargetNamespaces::Own => vec![candidates.within(&key.namespace)],
-            TargetNamespaces::Any => vec![candidates.all()],
+            TargetNamespaces::Own => vec![candidates.services_within(&key.namespace)],
+            TargetNamespaces::Any => vec![candidates.services()],
             TargetNamespaces::Names(names) => {
                 let names: BTreeSet<&String> = names.iter().collect();
                 names
                     .into_iter()
-                    .map(|name| candidates.within(name))
+                    .map(|name| candidates.services_within(name))
                     .collect()
             }
         };
         parts.into_iter().flatten()
     }
 
+    /// One application that a ServiceMonitor selects in its own namespace, and one elsewhere, as far
+    /// as there are any.
+    fn applications_of(
+        &self,
+        key: &Key,
+        monitor: &ServiceMonitorFacts,
+    ) -> impl Iterator<Item = &'a Key> + use<'a> {
+        let candidates = self.candidates;
+        let wanted = Wanted::by(&monitor.selector);
+        let selected = |it: &&Application<'_>| {
+            it.digest.may_have(wanted) && selector::matches(&monitor.selector, it.labels)
+        };
+        let own = || candidates.applications_within(&key.namespace);
+        let is_elsewhere = |it: &&Application<'_>| it.key.namespace != key.namespace;
+        let (here, elsewhere) = match &monitor.namespaces {
+            TargetNamespaces::Own => (own().iter().find(selected), None),
+            TargetNamespaces::Any => {
+                let mut others = candidates.applications().iter().filter(is_elsewhere);
+                (own().iter().find(selected), others.find(selected))
+            }
+            TargetNamespaces::Names(names) => {
+                let (here, others): (Vec<&String>, Vec<&String>) =
+                    names.iter().partition(|name| **name == key.namespace);
+                let mut others = others
+                    .into_iter()
+                    .flat_map(|name| candidates.applications_within(name));
+                let here = (!here.is_empty()).then(|| own().iter().find(selected));
+                (here.flatten(), others.find(selected))
+            }
+        };
+        here.into_iter().chain(elsewhere).map(|it| it.key)
+    }
+
     /// What all that was reached comes to.
     pub(super) fn conclude(mut self, without_sidecar: WithoutSidecar) -> Resolution {
         let mut resolution = Resolution::default();
-        let mut notes = Findings::default();
+        let mut notes = std::mem::take(&mut self.notes);
         for (replica, chains) in &self.pods {
             let replica = self.replicas.get(*replica);
             let resource = replica.owner.resource();

@@ -1,10 +1,14 @@
 //! One test per rule. Whole worlds are compared with an oracle in `tests/resolution.rs`.
 
+mod absent;
+mod backends;
 mod chains;
 mod endpoints;
+mod rejected;
 mod selection;
 mod services;
 mod skipped;
+mod unselected;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -19,6 +23,8 @@ struct Cluster {
     service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
     services: BTreeMap<Key, ServiceFacts>,
     pods: BTreeMap<Key, PodFacts>,
+    backends: BTreeMap<Key, BackendFacts>,
+    stateful_sets: BTreeMap<Key, StatefulSetFacts>,
     prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
     namespaces: Option<BTreeMap<Key, NamespaceFacts>>,
 }
@@ -30,6 +36,8 @@ impl Cluster {
             service_monitors: BTreeMap::new(),
             services: BTreeMap::new(),
             pods: BTreeMap::new(),
+            backends: BTreeMap::new(),
+            stateful_sets: BTreeMap::new(),
             prometheuses: Some(BTreeMap::new()),
             namespaces: Some(namespaces(&[
                 ("apps", &[("team", "apps")]),
@@ -94,11 +102,34 @@ impl Cluster {
             selector: labels(selector),
             ports: vec![port(Some("web"), 9090)],
             headless: true,
+            ..Default::default()
         };
         self.services
             .entry(key("monitoring", name))
             .insert_entry(facts)
             .into_mut()
+    }
+
+    /// A Service of an application, and a ServiceMonitor of the same name that selects it.
+    fn application(&mut self, path: &str, own: &[(&str, &str)]) {
+        let (namespace, name) = path.split_once('/').unwrap();
+        let facts = ServiceFacts {
+            labels: labels(&[("app", name)]),
+            selector: labels(&[("app", name)]),
+            ports: vec![port(Some("metrics"), 8080)],
+            ..Default::default()
+        };
+        self.services.insert(key(namespace, name), facts);
+        self.monitor(path, own, &[("app", name)]);
+    }
+
+    /// A pod behind Services, in the namespace `monitoring`.
+    fn backend(&mut self, name: &str, own: &[(&str, &str)], ports: &[PortFacts]) {
+        let facts = BackendFacts {
+            labels: labels(own),
+            ports: ports.to_vec(),
+        };
+        self.backends.insert(key("monitoring", name), facts);
     }
 
     fn monitor(
@@ -124,6 +155,8 @@ impl Cluster {
             service_monitors: &self.service_monitors,
             services: &self.services,
             pods: &self.pods,
+            backends: &self.backends,
+            stateful_sets: &self.stateful_sets,
             prometheuses: self.prometheuses.as_ref(),
             namespaces: Namespaces {
                 listed: self.namespaces.as_ref(),

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
-    Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
-    ServiceMonitorFacts, SidecarFacts, TargetNamespaces,
+    BackendFacts, ExternalFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts,
+    ServiceFacts, ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces,
+    TargetPort,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::resolve::{Request, Selection, WithoutSidecar, World};
@@ -41,6 +42,8 @@ pub struct Case {
     pub service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
     pub services: BTreeMap<Key, ServiceFacts>,
     pub pods: BTreeMap<Key, PodFacts>,
+    pub backends: BTreeMap<Key, BackendFacts>,
+    pub stateful_sets: BTreeMap<Key, StatefulSetFacts>,
     pub prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
     pub namespaces: Option<BTreeMap<Key, NamespaceFacts>>,
     pub watched: Option<BTreeSet<String>>,
@@ -55,6 +58,8 @@ impl Case {
             service_monitors: &self.service_monitors,
             services: &self.services,
             pods: &self.pods,
+            backends: &self.backends,
+            stateful_sets: &self.stateful_sets,
             prometheuses: self.prometheuses.as_ref(),
             namespaces: self.known(),
             own_label: OWN_LABEL,
@@ -182,20 +187,30 @@ fn service_monitor() -> impl Strategy<Value = ServiceMonitorFacts> {
         1 => Just(TargetNamespaces::Any),
         1 => vec(select(NAMESPACES.to_vec()).prop_map(owned), 1..4).prop_map(TargetNamespaces::Names),
     ];
-    (labels(), selectors(), namespaces).prop_map(|(labels, selector, namespaces)| {
-        ServiceMonitorFacts {
+    let refused = (
+        weighted(0.15, Just(owned("spec.endpoints[0].bearerTokenFile"))),
+        weighted(0.15, select(vec!["slow", "fast"]).prop_map(owned)),
+    );
+    (labels(), selectors(), namespaces, refused).prop_map(
+        |(labels, selector, namespaces, refused)| ServiceMonitorFacts {
             digest: LabelDigest::of(&labels),
             labels,
             selector,
             namespaces,
-        }
-    })
+            file_field: refused.0,
+            scrape_class: refused.1,
+        },
+    )
 }
 
 fn service() -> impl Strategy<Value = ServiceFacts> {
+    let of_pods = select(vec![pairs(&[("app", "x")]), pairs(&[("team", "y")])]);
     let selector = select(vec![
         pairs(&[]),
-        pairs(&[("app", "x")]),
+        pairs(&[
+            ("app", "x"),
+            ("statefulset.kubernetes.io/pod-name", "other-1"),
+        ]),
         pairs(&[("app.kubernetes.io/name", "prometheus")]),
         pairs(&[
             ("app.kubernetes.io/name", "prometheus"),
@@ -239,6 +254,12 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
             port: 80,
         },
     ]);
+    let target = select(vec![
+        TargetPort::Name(owned("grpc")),
+        TargetPort::Name(owned("store")),
+        TargetPort::Number(10901),
+        TargetPort::Number(8080),
+    ]);
     // Not every name that begins like this is one of Thanos.
     let program = select(vec![
         ("app.kubernetes.io/name", "thanos"),
@@ -251,14 +272,15 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
         (STORE_LABEL.0, "false"),
     ]);
     (
-        (labels(), option::of(program)),
-        selector,
-        vec(port, 0..3),
+        (labels(), weighted(0.8, program)),
+        prop_oneof![1 => selector, 1 => of_pods],
+        (vec(port, 0..3), vec(target, 0..3)),
         any::<bool>(),
-        rarely(8),
-        rarely(8),
+        (rarely(8), rarely(8)),
+        weighted(0.15, select(vec!["x.example.com", ""]).prop_map(owned)),
     )
-        .prop_map(|(labels, selector, ports, headless, ours, operated)| {
+        .prop_map(|(labels, selector, ports, headless, flags, external)| {
+            let ((ports, targets), (ours, operated)) = (ports, flags);
             let (mut labels, program) = labels;
             labels.extend(program.map(|(key, value)| (owned(key), owned(value))));
             if ours {
@@ -267,11 +289,23 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
             if operated {
                 labels.insert(owned("operated-prometheus"), owned("true"));
             }
+            let digest = LabelDigest::of(&labels);
+            if let Some(name) = external {
+                return ServiceFacts {
+                    labels,
+                    digest,
+                    external: Some(ExternalFacts { name, ports }),
+                    ..Default::default()
+                };
+            }
             ServiceFacts {
                 labels,
                 selector,
                 ports,
+                targets,
                 headless,
+                external: None,
+                digest,
             }
         })
 }
@@ -289,6 +323,7 @@ fn sidecar() -> impl Strategy<Value = SidecarFacts> {
 fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
     let size = (0..3_u32, 1..3_u32);
     let flags = (rarely(8), rarely(4), rarely(8), rarely(8));
+    let more = (rarely(3), rarely(4), any::<bool>(), any::<bool>());
     let texts = (
         weighted(0.3, Just(owned("mine"))),
         select(vec!["/", "/prom"]),
@@ -300,8 +335,18 @@ fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
         weighted(0.7, namespace_selectors()),
         labels(),
     );
-    (size, flags, texts, selectors, option::of(sidecar())).prop_map(
-        |(size, flags, texts, selectors, sidecar)| PrometheusFacts {
+    let merged = (option::of(sidecar()), container_ports());
+    (size, flags, more, texts, selectors, merged).prop_map(
+        |(size, flags, more, texts, selectors, (sidecar, container_ports))| PrometheusFacts {
+            denies_files: more.0,
+            ignores_namespace_selectors: more.1,
+            retains_shards: more.2,
+            scrape_classes: if more.3 {
+                vec![owned("slow")]
+            } else {
+                Vec::new()
+            },
+            container_ports,
             replicas: size.0,
             shards: size.1,
             service_name: texts.0,
@@ -324,23 +369,10 @@ fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
 /// A pod of `name`: whether there is one at all, and what it says. It may belong to a resource that
 /// is gone, be of an older form than the resource, or be one that was scaled away.
 fn pod() -> impl Strategy<Value = PodFacts> {
-    let ports = vec(
-        select(vec![
-            PortFacts {
-                name: Some(owned("web")),
-                port: 9090,
-            },
-            PortFacts {
-                name: Some(owned("api")),
-                port: 9999,
-            },
-        ]),
-        0..3,
-    );
     (
         labels(),
         option::of(sidecar()),
-        ports,
+        container_ports(),
         rarely(6),
         rarely(6),
         rarely(8),
@@ -360,6 +392,72 @@ fn pod() -> impl Strategy<Value = PodFacts> {
                 ports,
             }
         })
+}
+
+fn container_ports() -> impl Strategy<Value = Vec<PortFacts>> {
+    let port = |name, port| PortFacts {
+        name: Some(owned(name)),
+        port,
+    };
+    vec(select(vec![port("web", 9090), port("api", 9999)]), 0..3)
+}
+
+/// Ports of pods behind Services.
+fn served_ports() -> impl Strategy<Value = Vec<PortFacts>> {
+    let port = |name: Option<&'static str>, port| PortFacts {
+        name: name.map(owned),
+        port,
+    };
+    let all = vec![
+        port(Some("grpc"), 10901),
+        port(None, 10901),
+        port(Some("store"), 10901),
+        port(Some("http"), 8080),
+    ];
+    vec(select(all), 0..2)
+}
+
+fn backend() -> impl Strategy<Value = BackendFacts> {
+    (labels(), served_ports()).prop_map(|(labels, ports)| BackendFacts { labels, ports })
+}
+
+/// StatefulSets of Prometheuses, shards, agents and others.
+fn stateful_sets() -> impl Strategy<Value = BTreeMap<Key, StatefulSetFacts>> {
+    const NAMES: [&str; 6] = [
+        "prometheus-p",
+        "prometheus-p-shard-1",
+        "prometheus-p-shard-2",
+        "prometheus-q",
+        "prom-agent-p",
+        "other",
+    ];
+    let set =
+        (0..3_u32, pod(), served_ports()).prop_map(|(replicas, pod, ports)| StatefulSetFacts {
+            replicas,
+            pod: PodFacts {
+                hostname: None,
+                ..pod
+            },
+            ports,
+        });
+    keyed(&NAMES, set, 0..9).prop_map(|mut all| {
+        for (key, set) in &mut all {
+            let (app, rest) = match key.name.split_once('-') {
+                Some(("prometheus", rest)) => ("prometheus", rest),
+                Some(("prom", rest)) => ("prometheus-agent", rest.trim_start_matches("agent-")),
+                _ => continue,
+            };
+            let (name, shard) = rest.split_once("-shard-").unwrap_or((rest, "0"));
+            set.pod.labels.extend(pairs(&[
+                ("app.kubernetes.io/name", app),
+                ("app.kubernetes.io/instance", name),
+                ("operator.prometheus.io/name", name),
+                ("operator.prometheus.io/shard", shard),
+                ("prometheus", name),
+            ]));
+        }
+        all
+    })
 }
 
 fn pods() -> impl Strategy<Value = BTreeMap<Key, PodFacts>> {
@@ -412,8 +510,10 @@ pub fn cases() -> impl Strategy<Value = Case> {
     );
     let objects = (
         keyed(&["m1", "m2", "m3", "m4"], service_monitor(), 0..8),
-        keyed(&["s1", "s2", "s3", "s4"], service(), 0..9),
+        keyed(&["s1", "s2", "s3", "s4"], service(), 2..12),
         pods(),
+        keyed(&["b1", "b2", "b3"], backend(), 0..9),
+        stateful_sets(),
         prometheuses,
     );
     let request = (select(NAMESPACES.to_vec()), vec(selection, 1..3), rarely(5));
@@ -422,7 +522,9 @@ pub fn cases() -> impl Strategy<Value = Case> {
             service_monitors: objects.0,
             services: objects.1,
             pods: objects.2,
-            prometheuses: objects.3,
+            backends: objects.3,
+            stateful_sets: objects.4,
+            prometheuses: objects.5,
             namespaces,
             watched,
             namespace: request.0.to_owned(),

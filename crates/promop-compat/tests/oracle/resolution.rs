@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promop_compat::model::{
-    Key, Labels, PodFacts, PrometheusFacts, ServiceFacts, SidecarFacts, TargetNamespaces,
+    Key, Labels, PodFacts, PortFacts, PrometheusFacts, ServiceFacts, SidecarFacts,
+    TargetNamespaces, TargetPort,
 };
 use promop_compat::resolve::{Reason, Request, Subject, Via, WithoutSidecar, World};
 
@@ -51,7 +52,8 @@ struct Replica {
     pod: Key,
     labels: Labels,
     found: Option<PodFacts>,
-    agent: bool,
+    /// The name of the agent that it belongs to.
+    agent: Option<String>,
     resource: Option<(Key, PrometheusFacts)>,
 }
 
@@ -117,52 +119,58 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
                 .insert((Reason::InvalidSelector, Subject::ServiceMonitor(name)));
             continue;
         }
-        let mut points_at_data = false;
+        let mut selects_any = false;
+        let mut applications = BTreeSet::new();
         for (service_name, service) in world.services {
             let in_namespaces = match &monitor.namespaces {
                 TargetNamespaces::Own => service_name.namespace == name.namespace,
                 TargetNamespaces::Any => true,
                 TargetNamespaces::Names(names) => names.contains(&service_name.namespace),
             };
-            let ours = service.labels.keys().any(|label| label == world.own_label);
-            if ours || !in_namespaces || !selects(&monitor.selector, &service.labels) {
+            if !in_namespaces || !selects(&monitor.selector, &service.labels) {
                 continue;
             }
-            let mut any_behind = false;
-            for replica in &replicas {
-                if !is_behind(replica, service_name, service) {
-                    continue;
+            let leads_to = destination(world, &replicas, service_name, service);
+            selects_any |= !matches!(leads_to, Destination::Alias);
+            match leads_to {
+                Destination::Alias => {}
+                Destination::Application => {
+                    applications.insert(service_name.namespace.clone());
                 }
-                any_behind = true;
-                if replica.agent {
-                    out.skipped
-                        .insert((Reason::PrometheusAgent, Subject::Pod(replica.pod.clone())));
-                } else {
-                    points_at_data = true;
-                    let chains = reached.entry(Behind::Pod(replica.pod.clone())).or_default();
+                Destination::Nothing(reason, subject) => {
+                    out.skipped.insert((reason, subject));
+                }
+                Destination::StoreApi(_) => {
+                    let behind = Behind::Service(service_name.clone());
+                    let chains = reached.entry(behind).or_default();
                     chains.insert((name.clone(), Some(service_name.clone())));
                 }
-            }
-            if any_behind {
-                continue;
-            }
-            if store_api(service_name, service).is_some() {
-                points_at_data = true;
-                let chains = reached
-                    .entry(Behind::Service(service_name.clone()))
-                    .or_default();
-                chains.insert((name.clone(), Some(service_name.clone())));
-            } else if is_for_prometheus(service) {
-                let reason = match world.prometheuses {
-                    Some(_) => Reason::PrometheusGone,
-                    None => Reason::PrometheusUnreadable,
-                };
-                out.skipped
-                    .insert((reason, Subject::Service(service_name.clone())));
+                Destination::Pods(pods) => {
+                    for replica in pods {
+                        let namespace = &replica.pod.namespace;
+                        if let Some(agent) = &replica.agent {
+                            let subject = Subject::PrometheusAgent(key(namespace, agent));
+                            out.skipped.insert((Reason::PrometheusAgent, subject));
+                            continue;
+                        }
+                        let chains = reached.entry(Behind::Pod(replica.pod.clone())).or_default();
+                        chains.insert((name.clone(), Some(service_name.clone())));
+                    }
+                }
             }
         }
-        if !points_at_data {
-            follow_scrapers(world, &replicas, &name, &mut reached, &mut out);
+        if !applications.is_empty() {
+            follow_scrapers(
+                world,
+                &replicas,
+                &name,
+                &applications,
+                &mut reached,
+                &mut out,
+            );
+        } else if !selects_any {
+            let subject = Subject::ServiceMonitor(name.clone());
+            out.skipped.insert((Reason::SelectsNoService, subject));
         }
     }
     for replica in &replicas {
@@ -181,8 +189,10 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
     }
     for (name, service) in world.services {
         let behind = Behind::Service(name.clone());
-        if let (Some(chains), Some(address)) = (reached.remove(&behind), store_api(name, service)) {
-            if !service.headless {
+        let leads_to = destination(world, &replicas, name, service);
+        if let (Some(chains), Destination::StoreApi(address)) = (reached.remove(&behind), leads_to)
+        {
+            if !service.headless && service.external.is_none() {
                 let subject = Subject::Service(name.clone());
                 out.notes.insert((Reason::NotHeadless, subject));
             }
@@ -205,6 +215,7 @@ fn follow_scrapers(
     world: &World<'_>,
     replicas: &[Replica],
     name: &Key,
+    applications: &BTreeSet<String>,
     reached: &mut BTreeMap<Behind, BTreeSet<(Key, Option<Key>)>>,
     out: &mut Resolution,
 ) {
@@ -215,8 +226,10 @@ fn follow_scrapers(
         ));
         return;
     };
-    let labels = &world.service_monitors[name].labels;
+    let monitor = &world.service_monitors[name];
+    let labels = &monitor.labels;
     let (mut scraped, mut doubtful) = (false, false);
+    let mut faults = BTreeSet::new();
     for (prometheus, facts) in prometheuses {
         let wanted = &facts.service_monitor_selector;
         let namespaces = &facts.service_monitor_namespace_selector;
@@ -251,6 +264,22 @@ fn follow_scrapers(
                     .insert((Reason::UnevaluableNamespaceSelector, subject));
             }
             Some(true) => {
+                let class_is_known = match &monitor.scrape_class {
+                    Some(class) => facts.scrape_classes.contains(class),
+                    None => true,
+                };
+                if (facts.denies_files && monitor.file_field.is_some()) || !class_is_known {
+                    faults.insert(Reason::ServiceMonitorRejected);
+                    continue;
+                }
+                if facts.ignores_namespace_selectors {
+                    if applications.iter().any(|it| *it != name.namespace) {
+                        faults.insert(Reason::NamespaceSelectorIgnored);
+                    }
+                    if !applications.contains(&name.namespace) {
+                        continue;
+                    }
+                }
                 scraped = true;
                 for replica in replicas {
                     if replica
@@ -265,10 +294,15 @@ fn follow_scrapers(
             }
         }
     }
-    if !scraped && !doubtful {
-        out.skipped
-            .insert((Reason::NotScraped, Subject::ServiceMonitor(name.clone())));
+    let subject = || Subject::ServiceMonitor(name.clone());
+    if !scraped && !doubtful && faults.is_empty() {
+        out.skipped.insert((Reason::NotScraped, subject()));
     }
+    let findings = match scraped {
+        true => &mut out.notes,
+        false => &mut out.skipped,
+    };
+    findings.extend(faults.into_iter().map(|fault| (fault, subject())));
 }
 
 fn pod_endpoint(
@@ -290,7 +324,10 @@ fn pod_endpoint(
         (None, Some((_, facts))) => facts.sidecar.clone(),
         (None, None) => None,
     };
-    let found = replica.found.clone().unwrap_or_default();
+    let found = replica.found.clone().unwrap_or_else(|| PodFacts {
+        ports: resource.map_or(Vec::new(), |(_, facts)| facts.container_ports.clone()),
+        ..Default::default()
+    });
     let hostname = found.hostname.unwrap_or(replica.pod.name.clone());
     let governing = resource.and_then(|(_, facts)| facts.service_name.clone());
     let subdomain = found
@@ -403,12 +440,128 @@ fn is_for_prometheus(service: &ServiceFacts) -> bool {
         )
 }
 
-/// The address of the StoreAPI: a port `grpc` of Thanos or of its number, else the one of its
-/// number.
-fn store_api(key: &Key, service: &ServiceFacts) -> Option<String> {
-    if is_operated(service) {
-        return None;
+/// Where a Service leads.
+enum Destination<'r> {
+    Pods(Vec<&'r Replica>),
+    StoreApi(String),
+    Application,
+    /// A DNS alias, which has no endpoints.
+    Alias,
+    Nothing(Reason, Subject),
+}
+
+fn destination<'r>(
+    world: &World<'_>,
+    replicas: &'r [Replica],
+    name: &Key,
+    service: &ServiceFacts,
+) -> Destination<'r> {
+    let ours = service.labels.keys().any(|label| label == world.own_label);
+    if let Some(external) = &service.external {
+        let announced = pair("operator.thanos.io/store-api", "true");
+        let named = external
+            .ports
+            .iter()
+            .find(|p| p.name.as_deref() == Some("grpc"));
+        let numbered = external.ports.iter().find(|p| p.port == 10901);
+        let only = external.ports.iter().filter(|_| external.ports.len() == 1);
+        let port = named.into_iter().chain(numbered).chain(only).next();
+        return match port {
+            Some(port)
+                if !ours
+                    && !external.name.is_empty()
+                    && contains_all(&service.labels, &announced) =>
+            {
+                Destination::StoreApi(format!("dns+{}:{}", external.name, port.port))
+            }
+            _ => Destination::Alias,
+        };
     }
+    if ours {
+        return Destination::Application;
+    }
+    let pods: Vec<_> = replicas
+        .iter()
+        .filter(|r| is_behind(r, name, service))
+        .collect();
+    if !pods.is_empty() {
+        return Destination::Pods(pods);
+    }
+    let subject = Subject::Service(name.clone());
+    if let Some(port) = store_api(service) {
+        let of_thanos = is_of_thanos(service);
+        return match behind(world, name, service, port, of_thanos) {
+            Some(true) => Destination::StoreApi(address(name, &service.ports[port])),
+            Some(false) if of_thanos => Destination::Nothing(Reason::PortNotServed, subject),
+            Some(false) => Destination::Application,
+            None => Destination::Nothing(Reason::NoPods, subject),
+        };
+    }
+    if contains_all(
+        &service.selector,
+        &pair("app.kubernetes.io/name", "prometheus-agent"),
+    ) {
+        return Destination::Nothing(Reason::PrometheusAgent, subject);
+    }
+    if is_for_prometheus(service) {
+        let reason = match world.prometheuses {
+            Some(_) => Reason::PrometheusGone,
+            None => Reason::PrometheusUnreadable,
+        };
+        return Destination::Nothing(reason, subject);
+    }
+    Destination::Application
+}
+
+/// Whether a port of a Service is served by a pod behind it; `None` if there is no pod.
+fn behind(
+    world: &World<'_>,
+    name: &Key,
+    service: &ServiceFacts,
+    port: usize,
+    of_thanos: bool,
+) -> Option<bool> {
+    if service.selector.is_empty() {
+        return Some(true);
+    }
+    let mut pods: Vec<(Labels, Vec<PortFacts>)> = Vec::new();
+    for (pod, facts) in world.backends {
+        if pod.namespace == name.namespace {
+            pods.push((facts.labels.clone(), facts.ports.clone()));
+        }
+    }
+    for (set, facts) in world.stateful_sets {
+        for ordinal in (0..facts.replicas).filter(|_| set.namespace == name.namespace) {
+            let labels = with_ordinal(&facts.pod.labels, &set.name, ordinal);
+            pods.push((labels, facts.ports.clone()));
+        }
+    }
+    pods.retain(|(labels, _)| contains_all(labels, &service.selector));
+    let number = service.ports[port].port;
+    let target = service.targets.get(port).cloned();
+    let serves = |ports: &Vec<PortFacts>| match target.clone().unwrap_or(TargetPort::Number(number))
+    {
+        TargetPort::Name(name) => ports.iter().any(|p| p.name.as_ref() == Some(&name)),
+        TargetPort::Number(number) => of_thanos || ports.iter().any(|p| p.port == number),
+    };
+    (!pods.is_empty()).then(|| pods.iter().any(|(_, ports)| serves(ports)))
+}
+
+fn with_ordinal(template: &Labels, set: &str, ordinal: u32) -> Labels {
+    let mut labels = template.clone();
+    for (label, value) in [
+        (
+            "statefulset.kubernetes.io/pod-name",
+            format!("{set}-{ordinal}"),
+        ),
+        ("apps.kubernetes.io/pod-index", ordinal.to_string()),
+    ] {
+        labels.insert(label.to_owned(), value);
+    }
+    labels
+}
+
+fn is_of_thanos(service: &ServiceFacts) -> bool {
     let mut of_thanos = false;
     for (label, value) in &service.labels {
         of_thanos |= match label.as_str() {
@@ -418,19 +571,29 @@ fn store_api(key: &Key, service: &ServiceFacts) -> Option<String> {
             _ => false,
         };
     }
-    for port in &service.ports {
+    of_thanos
+}
+
+/// The StoreAPI of a Service: a port `grpc` of Thanos or of its number, else the one of its number.
+fn store_api(service: &ServiceFacts) -> Option<usize> {
+    let agent = pair("app.kubernetes.io/name", "prometheus-agent");
+    if is_operated(service) || contains_all(&service.selector, &agent) {
+        return None;
+    }
+    let of_thanos = is_of_thanos(service);
+    for (i, port) in service.ports.iter().enumerate() {
         if port.name.as_deref() == Some("grpc") && (of_thanos || port.port == 10901) {
-            return Some(format!(
-                "dnssrv+_grpc._tcp.{}.{}.svc",
-                key.name, key.namespace
-            ));
+            return Some(i);
         }
     }
-    let port = service.ports.iter().find(|port| port.port == 10901)?;
-    Some(match &port.name {
+    (0..service.ports.len()).find(|i| service.ports[*i].port == 10901)
+}
+
+fn address(key: &Key, port: &PortFacts) -> String {
+    match &port.name {
         Some(name) => format!("dnssrv+_{name}._tcp.{}.{}.svc", key.name, key.namespace),
         None => format!("dns+{}.{}.svc:10901", key.name, key.namespace),
-    })
+    }
 }
 
 fn pair(key: &str, value: &str) -> Labels {
@@ -466,19 +629,50 @@ fn replicas(world: &World<'_>) -> Vec<Replica> {
             pod: pod.clone(),
             labels: facts.labels.clone(),
             found: Some(facts.clone()),
-            agent,
+            agent: agent.then(|| facts.labels["operator.prometheus.io/name"].clone()),
             resource,
         });
     }
+    let operated = pair("app.kubernetes.io/managed-by", "prometheus-operator");
+    for (set, facts) in world.stateful_sets {
+        let agent = pair("app.kubernetes.io/name", "prometheus-agent");
+        let labels = &facts.pod.labels;
+        for ordinal in 0..facts.replicas {
+            let pod = key(&set.namespace, &format!("{}-{ordinal}", set.name));
+            let is_agent = contains_all(labels, &agent) && contains_all(labels, &operated);
+            if is_agent && !world.pods.contains_key(&pod) {
+                replicas.push(Replica {
+                    labels: with_ordinal(labels, &set.name, ordinal),
+                    pod,
+                    found: Some(facts.pod.clone()),
+                    agent: Some(labels["operator.prometheus.io/name"].clone()),
+                    resource: None,
+                });
+            }
+        }
+    }
     for (name, facts) in world.prometheuses.into_iter().flatten() {
-        for shard in 0..facts.shards {
-            for ordinal in 0..facts.replicas {
-                let set = match shard {
-                    0 => format!("prometheus-{}", name.name),
-                    _ => format!("prometheus-{}-shard-{shard}", name.name),
-                };
+        for (shard, count) in shards(world, name, facts) {
+            let set = match shard {
+                0 => format!("prometheus-{}", name.name),
+                _ => format!("prometheus-{}-shard-{shard}", name.name),
+            };
+            let template = world.stateful_sets.get(&key(&name.namespace, &set));
+            let template = template.filter(|t| is_server(&t.pod.labels));
+            for ordinal in 0..count {
                 let pod = key(&name.namespace, &format!("{set}-{ordinal}"));
                 if world.pods.contains_key(&pod) {
+                    continue;
+                }
+                let resource = Some((name.clone(), facts.clone()));
+                if let Some(template) = template {
+                    replicas.push(Replica {
+                        labels: with_ordinal(&template.pod.labels, &set, ordinal),
+                        pod,
+                        found: Some(template.pod.clone()),
+                        agent: None,
+                        resource,
+                    });
                     continue;
                 }
                 let mut labels = facts.pod_labels.clone();
@@ -494,16 +688,48 @@ fn replicas(world: &World<'_>) -> Vec<Replica> {
                 ] {
                     labels.insert(label.to_owned(), value.to_owned());
                 }
-                let resource = Some((name.clone(), facts.clone()));
                 replicas.push(Replica {
                     pod,
                     labels,
                     found: None,
-                    agent: false,
+                    agent: None,
                     resource,
                 });
             }
         }
     }
     replicas
+}
+
+fn is_server(labels: &Labels) -> bool {
+    contains_all(labels, &pair("app.kubernetes.io/name", "prometheus"))
+        && contains_all(
+            labels,
+            &pair("app.kubernetes.io/managed-by", "prometheus-operator"),
+        )
+}
+
+/// The shards of a Prometheus and their replicas: those it asks for, and those it retains.
+fn shards(world: &World<'_>, name: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
+    let mut shards: BTreeMap<u32, u32> = (0..facts.shards).map(|s| (s, facts.replicas)).collect();
+    if !facts.retains_shards {
+        return shards;
+    }
+    let retained = |namespace: &str, labels: &Labels| -> Option<u32> {
+        let named = contains_all(labels, &pair("operator.prometheus.io/name", &name.name));
+        let shard = labels.get("operator.prometheus.io/shard")?.parse().ok()?;
+        let ours = namespace == name.namespace && named && is_server(labels);
+        (ours && shard >= facts.shards).then_some(shard)
+    };
+    for (pod, found) in world.pods {
+        if let Some(shard) = retained(&pod.namespace, &found.labels) {
+            shards.insert(shard, facts.replicas);
+        }
+    }
+    for (set, found) in world.stateful_sets {
+        if let Some(shard) = retained(&set.namespace, &found.pod.labels) {
+            shards.insert(shard, found.replicas);
+        }
+    }
+    shards
 }

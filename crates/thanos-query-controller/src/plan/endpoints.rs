@@ -36,10 +36,14 @@ pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) ->
 fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
     let mut endpoints = BTreeMap::new();
     for store in &seen.stores {
-        endpoints.insert(store.address.clone(), store.group);
+        *endpoints.entry(store.address.clone()).or_insert(false) |= store.group;
     }
+    let mut add = |address: String| {
+        let group = seen.groups.contains(&address);
+        *endpoints.entry(address).or_insert(false) |= group;
+    };
     for endpoint in seen.standing.iter().flat_map(|s| &s.endpoints) {
-        endpoints.entry(endpoint.address.clone()).or_insert(false);
+        add(endpoint.address.clone());
     }
     if gate_open(seen) {
         for endpoint in &seen.endpoints {
@@ -47,9 +51,7 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
                 Via::Bridge => bridge::address(&seen.query, endpoint),
                 Via::Sidecar | Via::Service => Some(endpoint.address.clone()),
             };
-            if let Some(address) = address {
-                endpoints.entry(address).or_insert(false);
-            }
+            address.into_iter().for_each(&mut add);
         }
     }
     endpoints

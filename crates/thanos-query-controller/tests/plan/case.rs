@@ -1,5 +1,6 @@
 //! Cases: a resource and what was observed, from `tests/cases/*.yaml`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,6 +89,7 @@ impl Case {
             stores: self.stores.iter().map(store).collect(),
             query_apis: self.query_apis.iter().map(api).collect(),
             standing: None,
+            groups: BTreeSet::new(),
             learned_replica_labels: self.learned.clone(),
             openings: self
                 .openings

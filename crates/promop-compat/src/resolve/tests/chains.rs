@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn the_chain_that_points_at_a_prometheus_is_named_before_those_it_scrapes() {
     let mut cluster = Cluster::kube_prometheus();
-    cluster.monitor("apps/shop", &[], &[("app", "shop")]);
-    cluster.monitor("zoo/shop", &[], &[("app", "shop")]);
+    cluster.application("apps/shop", &[]);
+    cluster.application("zoo/shop", &[]);
     let chain = |cluster: &Cluster| cluster.select(&[]).endpoints[0].chain.clone();
     let direct = |name| Chain {
         service_monitor: key("monitoring", name),

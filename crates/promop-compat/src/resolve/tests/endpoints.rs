@@ -202,7 +202,7 @@ fn a_service_that_names_a_shard_reaches_that_shard() {
 #[test]
 fn an_application_leads_to_the_prometheuses_that_scrape_it() {
     let mut cluster = Cluster::kube_prometheus();
-    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    cluster.application("apps/shop", &[("app", "shop")]);
     let found = cluster.select(&[("app", "shop")]);
     assert_eq!(found.endpoints.len(), 2);
     assert_eq!(

@@ -120,7 +120,7 @@ fn only_changes_that_can_matter_wake() {
     let foreign = service(&[("app", "x")], vec![port(Some("grpc"), 80)]);
     let to_prometheus = service(&[(names::INSTANCE, "k8s")], vec![]);
     let affects_service =
-        |namespace, old, new| affects_services(&world, &key(namespace, "s"), old, new);
+        |namespace, old, new| affects_services(&world, &request, &key(namespace, "s"), old, new);
     assert!(!affects_service(
         "monitoring",
         Some(&application),
@@ -131,6 +131,77 @@ fn only_changes_that_can_matter_wake() {
     assert!(affects_service("apps", Some(&store), Some(&application)));
     assert!(affects_service("monitoring", None, Some(&to_prometheus)));
     assert!(!affects_service("apps", None, Some(&to_prometheus)));
+    // An application counts where a selected ServiceMonitor selects it, as long as it is selected.
+    let mut selected = service(&[("app", "x")], vec![]);
+    selected.labels = labels(&[("name", "prometheus")]);
+    assert!(affects_service("monitoring", None, Some(&selected)));
+    assert!(affects_service(
+        "monitoring",
+        Some(&selected),
+        Some(&application)
+    ));
+    assert!(!affects_service(
+        "monitoring",
+        Some(&selected),
+        Some(&selected)
+    ));
+    assert!(!affects_service("monitoring", None, Some(&application)));
+    assert!(!affects_service("apps", None, Some(&selected)));
+
+    let pods = |pairs| BackendFacts {
+        labels: labels(pairs),
+        ports: vec![],
+    };
+    let (mut with_store, at) = (Cluster::kube_prometheus(), key("monitoring", "p"));
+    with_store
+        .services
+        .insert(key("monitoring", "store"), store);
+    let world = with_store.world();
+    assert!(affects_backends(
+        &world,
+        &at,
+        None,
+        Some(&pods(&[("app", "x")]))
+    ));
+    assert!(affects_backends(
+        &world,
+        &at,
+        Some(&pods(&[("app", "x")])),
+        Some(&pods(&[]))
+    ));
+    assert!(!affects_backends(
+        &world,
+        &at,
+        None,
+        Some(&pods(&[("app", "y")]))
+    ));
+    assert!(!affects_backends(
+        &world,
+        &key("apps", "p"),
+        None,
+        Some(&pods(&[("app", "x")]))
+    ));
+    let set = |pairs| StatefulSetFacts {
+        replicas: 1,
+        pod: PodFacts {
+            labels: labels(pairs),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let operated = [
+        (names::MANAGED_BY, "prometheus-operator"),
+        (names::NAME, "prometheus"),
+    ];
+    for (pairs, expected) in [
+        (&[("app", "x")][..], true),
+        (&operated, true),
+        (&operated[..1], false),
+        (&[("app", "y")], false),
+    ] {
+        let found = affects_stateful_sets(&world, &at, None, Some(&set(pairs)));
+        assert_eq!(found, expected, "{pairs:?}");
+    }
 
     let pod = cluster.pods.values().next().unwrap();
     assert!(affects_pods(None, Some(pod)));

@@ -40,10 +40,7 @@ fn what_cannot_be_reached_is_skipped_with_a_reason() {
                     c.prometheuses = Some(BTreeMap::new());
                 }
             },
-            &[
-                "PrometheusAgent Pod monitoring/prometheus-k8s-0",
-                "PrometheusAgent Pod monitoring/prometheus-k8s-1",
-            ],
+            &["PrometheusAgent PrometheusAgent monitoring/k8s"],
         ),
     ];
     for (edit, expected) in cases {
@@ -154,7 +151,7 @@ fn malformed_selectors_select_nothing_and_are_named() {
             .starts_with("namespaceSelector.matchExpressions[0].values: ")
     );
 
-    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    cluster.application("apps/shop", &[("app", "shop")]);
     cluster.edit("k8s").service_monitor_selector = Some(bad.clone());
     let found = cluster.select(&[("app", "shop")]);
     assert_eq!(
@@ -199,7 +196,7 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
     );
     assert_eq!((found.selected, found.nearest), (0, vec![]));
 
-    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    cluster.application("apps/shop", &[("app", "shop")]);
     cluster.edit("k8s").service_monitor_namespace_selector = Some(by_label);
     let found = cluster.select(&[("app", "shop")]);
     assert_eq!(
@@ -218,7 +215,7 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
 #[test]
 fn the_nearest_prometheus_is_the_one_with_the_least_to_change() {
     let mut cluster = Cluster::kube_prometheus();
-    cluster.monitor("apps/shop", &[("app", "shop")], &[("app", "shop")]);
+    cluster.application("apps/shop", &[("app", "shop")]);
     let wanted = || Some(selector(&[("app", "shop"), ("team", "x")]));
     cluster.edit("k8s").service_monitor_selector = wanted();
     let elsewhere = PrometheusFacts {

@@ -1,0 +1,129 @@
+//! ServiceMonitors that select no Service, or more than one kind of them.
+
+use super::*;
+
+/// The finding about the ServiceMonitor `monitoring/x`, which is all that there is.
+fn finding(cluster: &Cluster) -> String {
+    let found = cluster.select(&[("app", "x")]);
+    assert_eq!(found.endpoints, [], "nothing is followed");
+    assert_eq!(
+        reasons(&found.skipped),
+        ["SelectsNoService ServiceMonitor monitoring/x"]
+    );
+    found.skipped[0].message.clone()
+}
+
+/// Its namespace has a Prometheus that scrapes by every ServiceMonitor.
+#[test]
+fn a_service_monitor_without_a_service_is_not_followed_to_its_scraper() {
+    let mut cluster = Cluster::kube_prometheus();
+    let wanted = [("instance", "b"), ("name", "prometheus")];
+    cluster.monitor("monitoring/x", &[("app", "x")], &wanted);
+    let message = finding(&cluster);
+    assert!(
+        message.contains("Service monitoring/prometheus-k8s, which misses instance=b;"),
+        "{message}"
+    );
+    let overwritten = [("instance", "argo-b"), ("name", "prometheus")];
+    cluster.service("prometheus-k8s", &overwritten, &[(names::INSTANCE, "k8s")]);
+    let message = finding(&cluster);
+    assert!(
+        message.contains("misses instance=b (it has instance=argo-b)"),
+        "{message}"
+    );
+    // A label that only begins alike is not the one that was meant.
+    cluster.service("prometheus-k8s", &[("instances", "b")], &[]);
+    let message = finding(&cluster);
+    assert!(message.contains("create the Service"), "{message}");
+}
+
+#[test]
+fn a_service_in_another_namespace_is_named() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.application("apps/shop", &[]);
+    cluster.monitor("monitoring/x", &[("app", "x")], &[("app", "shop")]);
+    let message = finding(&cluster);
+    assert!(
+        message.contains("Service apps/shop would match"),
+        "{message}"
+    );
+    let own = TargetNamespaces::Names(vec!["zoo".to_owned()]);
+    cluster
+        .monitor("monitoring/x", &[("app", "x")], &[("app", "shop")])
+        .namespaces = own;
+    assert_eq!(finding(&cluster), message);
+}
+
+#[test]
+fn an_alias_has_nothing_to_scrape() {
+    let mut cluster = Cluster::kube_prometheus();
+    let alias = ServiceFacts {
+        labels: labels(&[("app", "alias")]),
+        external: Some(crate::model::ExternalFacts::default()),
+        ..Default::default()
+    };
+    cluster.services.insert(key("monitoring", "alias"), alias);
+    cluster.monitor("monitoring/x", &[("app", "x")], &[("app", "alias")]);
+    let message = finding(&cluster);
+    assert!(message.contains("type ExternalName"), "{message}");
+}
+
+#[test]
+fn an_empty_selector_where_nothing_is_says_no_more_than_it_knows() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.services.clear();
+    cluster.application("apps/shop", &[]);
+    cluster.monitor("monitoring/x", &[("app", "x")], &[]);
+    let message = finding(&cluster);
+    assert!(!message.contains("shop"), "{message}");
+}
+
+/// Each is a look at every Service, and a status lists only some.
+#[test]
+fn the_nearest_service_is_looked_for_only_so_often() {
+    let mut cluster = Cluster::kube_prometheus();
+    for i in 0..30 {
+        let wanted = [("instance", "b"), ("name", "prometheus")];
+        cluster.monitor(&format!("monitoring/x-{i:02}"), &[("app", "x")], &wanted);
+    }
+    let found = cluster.select(&[("app", "x")]);
+    assert_eq!(found.skipped.len(), 30);
+    let named = found
+        .skipped
+        .iter()
+        .filter(|f| f.message.contains("nearest"));
+    assert_eq!(named.count(), 20);
+}
+
+#[test]
+fn a_catch_all_leads_to_the_prometheus_it_targets_and_to_its_scraper() {
+    let mut cluster = Cluster::kube_prometheus();
+    let mesh = PrometheusFacts {
+        service_monitor_selector: Some(selector(&[("app", "x")])),
+        ..prometheus(1)
+    };
+    cluster.prometheus("mesh", mesh);
+    cluster.start("mesh", true);
+    cluster.edit("k8s").service_monitor_selector = None;
+    cluster.application("monitoring/shop", &[]);
+    let select = |cluster: &mut Cluster| {
+        cluster.monitor("monitoring/x", &[("app", "x")], &[]);
+        cluster.select(&[("app", "x")])
+    };
+    let found = select(&mut cluster);
+    let pods: Vec<String> = found
+        .endpoints
+        .iter()
+        .map(|e| e.pod.as_ref().map_or_else(String::new, |p| p.name.clone()))
+        .collect();
+    assert_eq!(
+        pods,
+        ["prometheus-k8s-0", "prometheus-k8s-1", "prometheus-mesh-0"]
+    );
+    assert_eq!(found.skipped, []);
+    let chain = &found.endpoints[2].chain;
+    assert_eq!(chain.service, None, "it is the one that scrapes");
+    // Without an application, what scrapes the Prometheus itself holds nothing of it.
+    cluster.services.remove(&key("monitoring", "shop"));
+    assert_eq!(select(&mut cluster).endpoints.len(), 2);
+}

@@ -1,0 +1,87 @@
+//! A ServiceMonitor that selects no Service: what comes nearest. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+
+use super::World;
+use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
+use crate::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
+use crate::nearest::{self, Candidate};
+use crate::selection::Selection;
+
+/// Why the ServiceMonitor `key` leads nowhere. To find what comes `near` costs a look at every
+/// Service.
+pub(super) fn explain(
+    world: &World<'_>,
+    key: &Key,
+    monitor: &ServiceMonitorFacts,
+    near: bool,
+) -> String {
+    let nearest = near.then(|| nearest(world, key, monitor)).flatten();
+    let Some(candidate) = nearest else {
+        return "it selects no Service, so nothing is scraped by it; create the Service, or correct \
+                spec.selector"
+            .to_owned();
+    };
+    let service = &candidate.key;
+    if !candidate.in_scope {
+        return format!(
+            "it selects no Service in its namespaces, but Service {service} would match; add \
+             {} to spec.namespaceSelector.matchNames",
+            service.namespace
+        );
+    }
+    let missing = candidate.missing.join(", ");
+    if missing.is_empty() {
+        return format!(
+            "it selects no Service but {service}, which is of type ExternalName and has no \
+             endpoints to scrape; select a Service with pods"
+        );
+    }
+    let mut other = candidate.labels.iter();
+    let other = other.find(|(label, _)| has_other_value(&candidate, label));
+    let other = other.map_or_else(String::new, |(k, v)| format!(" (it has {k}={v})"));
+    format!(
+        "it selects no Service, so nothing is scraped by it; nearest: Service {service}, which \
+         misses {missing}{other}; correct the labels of the Service, or spec.selector"
+    )
+}
+
+/// The Service that was most likely meant.
+fn nearest(world: &World<'_>, key: &Key, monitor: &ServiceMonitorFacts) -> Option<Candidate> {
+    let selection = Selection {
+        selector: monitor.selector.clone(),
+        scope: match &monitor.namespaces {
+            TargetNamespaces::Own => NamespaceScope::Own,
+            TargetNamespaces::Any => NamespaceScope::All,
+            TargetNamespaces::Names(names) => NamespaceScope::Matching(by_name(names)),
+        },
+    };
+    // Scopes of Services are by name: no labels of namespaces are needed.
+    let namespaces = Namespaces::default();
+    let found = nearest::find(world.services, &namespaces, &key.namespace, &[&selection]);
+    let is_near = |candidate: &Candidate| {
+        let mut labels = candidate.labels.keys();
+        !candidate.matched.is_empty() || labels.any(|label| has_other_value(candidate, label))
+    };
+    found.into_iter().find(is_near)
+}
+
+/// Whether a candidate has a label that is asked for with another value.
+fn has_other_value(candidate: &Candidate, label: &str) -> bool {
+    let mut missing = candidate.missing.iter();
+    missing.any(|m| {
+        m.strip_prefix(label)
+            .is_some_and(|rest| rest.starts_with(['=', ' ']))
+    })
+}
+
+fn by_name(names: &[String]) -> LabelSelector {
+    LabelSelector {
+        match_expressions: Some(vec![LabelSelectorRequirement {
+            key: NAME_LABEL.to_owned(),
+            operator: "In".to_owned(),
+            values: Some(names.to_vec()),
+        }]),
+        ..Default::default()
+    }
+}

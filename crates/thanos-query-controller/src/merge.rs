@@ -1,0 +1,72 @@
+//! One Service can be found by a ServiceMonitor and by its labels. It is one endpoint, a group
+//! whichever way it is found, and what is the matter with it is reported once. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use promop_compat::model::{Key, ServiceFacts};
+use promop_compat::resolve::{Finding, Reason, Resolution, Subject, Via};
+use thanos_api::v1alpha1::EndpointVia;
+
+use crate::components::{Component, group_address};
+use crate::standing::Standing;
+
+/// The Services among the endpoints of a resolution.
+pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key> {
+    let endpoints = resolution.endpoints.iter();
+    endpoints
+        .filter(|e| e.via == Via::Service)
+        .filter_map(|e| e.chain.service.as_ref())
+}
+
+/// Takes out of both what the other has as well, and gives groups their address. Returns the
+/// addresses of groups among the discovered endpoints.
+pub(crate) fn merge(
+    resolution: &mut Resolution,
+    components: &mut Vec<Component>,
+    services: &BTreeMap<Key, ServiceFacts>,
+    standing: Option<&Standing>,
+) -> BTreeSet<String> {
+    let announced: BTreeSet<Key> = components
+        .iter()
+        .filter(|c| matches!(c, Component::Endpoint { .. }))
+        .map(|c| c.service().clone())
+        .collect();
+    resolution.endpoints.retain(|endpoint| {
+        let service = endpoint.chain.service.as_ref();
+        endpoint.via != Via::Service || service.is_none_or(|key| !announced.contains(key))
+    });
+    let discovered: BTreeSet<Key> = services_of(resolution).cloned().collect();
+    let reported = |key: &Key| {
+        let about = Subject::Service(key.clone());
+        let is_about = |f: &Finding| f.subject == about;
+        resolution.skipped.iter().any(is_about)
+    };
+    components.retain(|component| {
+        let key = component.service();
+        matches!(component, Component::Endpoint { .. })
+            || !(discovered.contains(key) || reported(key))
+    });
+
+    let group = |key: &Key| group_address(key, services.get(key)?);
+    let mut groups = BTreeSet::new();
+    for endpoint in &mut resolution.endpoints {
+        let service = endpoint.chain.service.as_ref();
+        let service = service.filter(|_| endpoint.via == Via::Service);
+        if let Some(address) = service.and_then(group) {
+            endpoint.address.clone_from(&address);
+            groups.insert(address);
+        }
+    }
+    let standing = standing.into_iter().flat_map(|s| &s.endpoints);
+    let standing = standing.filter(|e| e.via == EndpointVia::Service);
+    groups.extend(standing.filter_map(|endpoint| {
+        let (namespace, name) = endpoint.service.as_deref()?.split_once('/')?;
+        group(&Key::new(namespace, name)).filter(|address| *address == endpoint.address)
+    }));
+    // One pod of a group is meant to answer.
+    resolution.notes.retain(|note| match &note.subject {
+        Subject::Service(key) => note.reason != Reason::NotHeadless || group(key).is_none(),
+        _ => true,
+    });
+    groups
+}
