@@ -193,13 +193,13 @@ fn main() {
         let request = request(&none);
         affects_services(&world, &request, service, Some(changed), Some(changed))
     });
-    time("one Service that is new and concerns nobody", 1_000, || {
+    time("a new Service that affects no request", 1_000, || {
         affects_services(&world, &request(&none), service, None, Some(changed))
     });
     let Some((pod, facts)) = backends.iter().nth(10_000) else {
         return;
     };
-    time("one pod that is new and concerns nobody", 10_000, || {
+    time("a new pod that affects no request", 10_000, || {
         affects_backends(&world, pod, None, Some(facts))
     });
 

@@ -33,16 +33,16 @@ pub enum Component {
     WithoutPort {
         /// The Service.
         service: Key,
-        /// What there is instead, and the way out.
+        /// What it has instead, and what to do.
         message: String,
     },
     /// It has the labels and the port, and no pod behind it that serves the port.
     Unserved {
         /// The Service.
         service: Key,
-        /// Why, for programs.
+        /// Reason as the status lists it.
         reason: Why,
-        /// What is the matter, and the way out.
+        /// What happened, and what to do.
         message: String,
     },
 }
@@ -154,7 +154,7 @@ fn grpc_port(facts: &ServiceFacts) -> Option<(usize, &PortFacts)> {
     ports.find(|(_, port)| port.name.as_deref() == Some(ports::GRPC))
 }
 
-/// What a labelled Service has instead of a port `grpc`, and the way out.
+/// What a labelled Service has instead of a port `grpc`, and what to do.
 fn without_port(facts: &ServiceFacts) -> String {
     let all = facts.external.as_ref().map_or(&facts.ports, |e| &e.ports);
     let likely = |port: &&PortFacts| port.port == promop_compat::names::GRPC_PORT;
@@ -188,7 +188,7 @@ fn check(component: Component, world: &World<'_>) -> Component {
     if !matches!(component, Component::Endpoint { .. }) || facts.labels.contains_key(label::OWNER) {
         return component;
     }
-    // The label is the word of a person, so a pod need not declare a numbered port.
+    // The label is explicit, so a pod need not declare a numbered port.
     let (reason, message) = match backing(world, service, facts, port, false) {
         Backing::Served => return component,
         Backing::NotServed => (Why::PortNotServed, unserved(facts, port)),

@@ -1,5 +1,5 @@
-//! One Service can be found by a ServiceMonitor and by its labels. It is one endpoint, a group
-//! whichever way it is found, and what is the matter with it is reported once. Pure.
+//! One Service can be discovered by a ServiceMonitor and by its labels. It is one endpoint, a group
+//! whichever way it is discovered, and each of its faults is reported once. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key>
         .filter_map(|e| e.chain.service.as_ref())
 }
 
-/// Takes out of both what the other has as well, and gives groups their address. Returns the
+/// Removes what both discovered from one of them, and gives groups their address. Returns the
 /// addresses of groups among the discovered endpoints.
 pub(crate) fn merge(
     resolution: &mut Resolution,

@@ -74,8 +74,8 @@ pub(crate) fn observe(
         let facts = services.get(key);
         facts.is_some_and(|facts| store_api::is_offered(&facts.labels))
     });
-    let told = components.iter().map(Component::service).chain(labelled);
-    let told = told.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
+    let offered = components.iter().map(Component::service).chain(labelled);
+    let told = offered.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
     let (learned, refused) = learn(query, &resolution, told);
     let network = Network::new(query, views, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);

@@ -31,6 +31,8 @@ use crate::request::{namespace, resource_gate, selections, wanted, without_sidec
 const NOT_OURS: &str = "!operator.thanos.io/owner,!operator.thanos.io/controller";
 /// Pods of Prometheus Operator carry this label.
 const PROMETHEUS_PODS: &str = "app.kubernetes.io/managed-by=prometheus-operator";
+/// No Service leads to a pod that has ended, and Jobs leave many of them.
+const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Pods of queriers carry these labels.
 const QUERIER_PODS: &str =
     "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-query,operator.thanos.io/owner";
@@ -110,6 +112,7 @@ pub fn related() -> Vec<Related<QueryController>> {
                 },
             },
         )
+        .fields(RUNNING_PODS)
         .paced(Pace::Settled),
         Related::new::<Thin<StatefulSetSpec>>(
             ApiResource::erase::<StatefulSet>(&()),
@@ -180,7 +183,7 @@ fn may_find_services(views: &Views, query: &ThanosQuery, key: &Key) -> bool {
     discovers(query) || may_hold_components(query, &key.namespace, &known(views))
 }
 
-/// The cluster as it decides which change concerns whom.
+/// The cluster, to decide which changes affect which ThanosQuery.
 fn world(views: &Views) -> resolve::World<'_> {
     resolve::World {
         service_monitors: views.service_monitors.items(),

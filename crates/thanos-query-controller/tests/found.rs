@@ -1,4 +1,4 @@
-//! Services that are found by their labels, by a ServiceMonitor, or by both, as `render` reads them.
+//! Services that are discovered by their labels, by a ServiceMonitor, or by both.
 
 #![allow(clippy::unwrap_used)]
 
@@ -124,7 +124,7 @@ fn a_group_that_a_service_monitor_leads_to_is_a_group() {
 }
 
 #[test]
-fn what_is_the_matter_with_a_service_is_reported_once() {
+fn a_fault_of_a_service_is_reported_once() {
     let alone = [service("here", json!({}), json!({})), monitor("here")];
     let (file, status) = render(selecting(), &alone, Capability::Present);
     assert_eq!((file.len(), reasons(&status)), (0, vec!["NoPods"]));
@@ -137,7 +137,7 @@ fn what_is_the_matter_with_a_service_is_reported_once() {
     let wrong = [service("here", json!({}), json!({})), pod("here", "api")];
     let (file, status) = render(json!({}), &wrong, Capability::Present);
     assert_eq!((file.len(), reasons(&status)), (0, vec!["PortNotServed"]));
-    // A number is the word of the person who labelled it.
+    // Declaring a numbered port is optional, and the label is explicit.
     let ports = json!({"ports": [{"name": "grpc", "port": 10901, "targetPort": 9999}]});
     let number = [service("here", json!({}), ports), pod("here", "api")];
     assert_eq!(render(json!({}), &number, Capability::Present).0.len(), 1);
@@ -204,7 +204,7 @@ fn an_external_name_is_looked_up_by_itself() {
 
 /// A port that has a name is not to be named.
 #[test]
-fn the_way_out_of_a_missing_port_is_the_one_that_works() {
+fn the_remedy_for_a_missing_port_fits_the_ports_that_exist() {
     for (ports, expected) in [
         (
             json!([{"name": "store", "port": 10901}]),

@@ -60,6 +60,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ("", "services", OWN),
             ("", "pods", READ),
             ("apps", "deployments", OWN),
+            ("apps", "statefulsets", READ),
             ("networking.k8s.io", "networkpolicies", OWN),
             ("policy", "poddisruptionbudgets", OWN),
             ("monitoring.coreos.com", "servicemonitors", OWN),

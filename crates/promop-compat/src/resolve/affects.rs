@@ -4,6 +4,7 @@ use super::backends::{is_behind, makes_behind};
 use super::candidates::{purported, store_api_port};
 use super::replicas::Replicas;
 use super::{Request, World};
+use crate::digest::Wanted;
 use crate::model::{
     BackendFacts, Key, Labels, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
     StatefulSetFacts, TargetNamespaces,
@@ -41,8 +42,8 @@ pub fn affects(
 /// or a StoreAPI was or is now behind it, or a selected ServiceMonitor selected it or does now.
 /// `world` is the one after the change.
 ///
-/// A resolution with a ServiceMonitor that selects no Service names the nearest ones instead; whoever
-/// shows those looks again at every change of a Service's labels.
+/// A resolution with a ServiceMonitor that selects no Service names the nearest one instead: where
+/// that is shown, every change of a Service's labels matters.
 #[must_use]
 pub fn affects_services(
     world: &World<'_>,
@@ -77,7 +78,14 @@ fn is_selected(
     if old.map(as_application) == new.map(as_application) {
         return false;
     }
+    let wanted: Vec<Wanted> = (request.selections.iter())
+        .map(|selection| Wanted::by(&selection.selector))
+        .collect();
     let points_at = |(monitor, facts): &(&Key, &ServiceMonitorFacts)| {
+        // Digests first: they rule out most, and lie beside the key.
+        if !wanted.iter().any(|wanted| facts.digest.may_have(*wanted)) {
+            return false;
+        }
         let in_namespace = match &facts.namespaces {
             TargetNamespaces::Own => monitor.namespace == key.namespace,
             TargetNamespaces::Any => true,

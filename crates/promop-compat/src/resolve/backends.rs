@@ -28,7 +28,7 @@ pub fn backing(
     port: usize,
     declared: bool,
 ) -> Backing {
-    // Without a selector, the endpoints are somebody's who knows what serves there.
+    // Without a selector, the endpoints are managed by hand.
     if facts.selector.is_empty() {
         return Backing::Served;
     }

@@ -173,7 +173,7 @@ pub(super) fn purported(
 /// Where a Service leads that seems to serve the StoreAPI at a port.
 fn store_api(world: &World<'_>, key: &Key, facts: &ServiceFacts, port: usize) -> LeadsTo {
     let of_thanos = is_thanos(world, &facts.labels);
-    // Without a word of Thanos the number alone says little: an application may use it as well.
+    // Without labels of Thanos, the number alone proves little: an application may use it as well.
     let found = backing(world, key, facts, port, !of_thanos);
     match (found, facts.ports.get(port)) {
         (Backing::Served, Some(port)) => LeadsTo::StoreApi(StoreApi {

@@ -57,6 +57,110 @@ fn a_service_wakes_all_that_may_find_it_in_any_way() {
     }
 }
 
+/// An application's Service decides whether a ServiceMonitor selects any, and which one is nearest.
+#[test]
+fn a_service_enqueues_queries_whose_service_monitors_select_it() {
+    let monitor = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
+        "metadata": {"name": "m", "namespace": "there", "labels": {"app": "x"}},
+        "spec": {"selector": {"matchLabels": {"app": "shop"}}},
+    });
+    let mut views = Views::default();
+    for related in related() {
+        related.load(&mut views, &monitor);
+    }
+    let application = |app: &str| {
+        ServiceFacts::from_object(&json!({
+            "metadata": {"labels": {"app": app}},
+            "spec": {"selector": {"app": app}, "ports": [{"port": 80}]},
+        }))
+    };
+    let (shop, cart) = (application("shop"), application("cart"));
+    let selecting = |app: &str| json!({"serviceMonitorSelector": {"matchLabels": {"app": app}}, "serviceMonitorNamespaceSelector": {}});
+    let named = |reason: &str| json!({"skipped": [{"subject": "s", "reason": reason, "message": "m"}], "skippedTotal": 1});
+    let more = json!({"skippedTotal": 60});
+    for (namespace, spec, status, old, new, expected) in [
+        ("there", selecting("x"), json!({}), None, Some(&shop), true),
+        (
+            "there",
+            selecting("x"),
+            json!({}),
+            Some(&shop),
+            Some(&cart),
+            true,
+        ),
+        (
+            "there",
+            selecting("x"),
+            json!({}),
+            Some(&shop),
+            Some(&shop),
+            false,
+        ),
+        ("there", selecting("x"), json!({}), None, Some(&cart), false),
+        ("there", selecting("y"), json!({}), None, Some(&shop), false),
+        ("here", selecting("x"), json!({}), None, Some(&shop), false),
+        // The nearest one is named.
+        (
+            "there",
+            selecting("x"),
+            named("SelectsNoService"),
+            None,
+            Some(&cart),
+            true,
+        ),
+        ("there", selecting("x"), more, None, Some(&cart), true),
+        (
+            "there",
+            selecting("x"),
+            named("NotScraped"),
+            None,
+            Some(&cart),
+            false,
+        ),
+        (
+            "there",
+            selecting("x"),
+            named("SelectsNoService"),
+            Some(&cart),
+            Some(&cart),
+            false,
+        ),
+    ] {
+        let mut query = query("there", spec);
+        query.status = Some(serde_json::from_value(status.clone()).unwrap());
+        let key = Key::new(namespace, "s");
+        let found = service_affects(&views, &query, &key, old, new);
+        assert_eq!(found, expected, "{namespace} {status} {old:?} {new:?}");
+    }
+}
+
+#[test]
+fn a_pod_that_has_ended_is_behind_no_service() {
+    let pod = |name: &str, phase: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "here"},
+            "status": {"phase": phase}})
+    };
+    let mut views = Views::default();
+    for related in related() {
+        for (name, phase) in [
+            ("a", "Running"),
+            ("b", "Failed"),
+            ("c", "Succeeded"),
+            ("d", "Pending"),
+        ] {
+            related.load(&mut views, &pod(name, phase));
+        }
+    }
+    let found: Vec<&str> = views
+        .backends
+        .items()
+        .keys()
+        .map(|k| k.name.as_str())
+        .collect();
+    assert_eq!(found, ["a", "d"]);
+}
+
 fn service_monitor(labels: Value) -> ServiceMonitorFacts {
     ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": labels}}))
 }

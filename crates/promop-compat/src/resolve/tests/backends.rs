@@ -50,7 +50,7 @@ fn a_selector_that_matches_no_pod_is_a_finding() {
 }
 
 #[test]
-fn endpoints_that_are_managed_by_hand_are_taken_at_their_word() {
+fn endpoints_that_are_managed_by_hand_are_not_checked() {
     let mut cluster = store(&[], named());
     let service = cluster.services.get_mut(&key("monitoring", "store"));
     service.unwrap().selector.clear();
@@ -70,7 +70,7 @@ fn pods_must_serve_the_port() {
             vec![port(Some("api"), 10901)],
             (0, not_served.clone()),
         ),
-        // Nothing needs to declare a numbered port, and Thanos says what it is.
+        // Declaring a numbered port is optional, and the labels say that it is Thanos.
         (thanos, number(), vec![], (1, vec![])),
         (&[], number(), vec![port(None, 10901)], (1, vec![])),
     ] {
@@ -153,6 +153,6 @@ fn an_alias_that_announces_a_store_api_is_looked_up_by_its_name() {
             addresses(&found),
             address.as_deref().into_iter().collect::<Vec<_>>()
         );
-        assert_eq!(found.notes, [], "nothing behind it is asked at once");
+        assert_eq!(found.notes, [], "an alias has no pods to be headless for");
     }
 }

@@ -69,7 +69,7 @@ fn an_alias_has_nothing_to_scrape() {
 }
 
 #[test]
-fn an_empty_selector_where_nothing_is_says_no_more_than_it_knows() {
+fn an_empty_selector_in_an_empty_namespace_names_no_service() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.services.clear();
     cluster.application("apps/shop", &[]);
@@ -80,7 +80,7 @@ fn an_empty_selector_where_nothing_is_says_no_more_than_it_knows() {
 
 /// Each is a look at every Service, and a status lists only some.
 #[test]
-fn the_nearest_service_is_looked_for_only_so_often() {
+fn the_nearest_service_is_named_for_a_bounded_number_of_service_monitors() {
     let mut cluster = Cluster::kube_prometheus();
     for i in 0..30 {
         let wanted = [("instance", "b"), ("name", "prometheus")];

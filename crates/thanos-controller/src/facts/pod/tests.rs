@@ -73,7 +73,7 @@ fn the_container_that_is_thanos() {
     assert_eq!(restarts(receive, "proxy", &["a", "proxy", receive]), 3);
     assert_eq!(restarts(receive, "proxy", &["a", ingester, receive]), 3);
     assert_eq!(restarts(receive, "proxy", &["a", "proxy", ingester]), 3);
-    // Whoever is first may have been injected.
+    // The first container may be an injected one.
     for first in ["istio-proxy", "a"] {
         let all = ["a", "istio-proxy", "z"];
         assert_eq!(restarts("", first, &all), 3, "by its arguments otherwise");
