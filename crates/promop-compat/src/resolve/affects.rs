@@ -132,11 +132,15 @@ pub fn affects_stateful_sets(
         })
 }
 
-/// Whether a Service of a namespace that exposes a StoreAPI has such a selector.
+/// Whether a Service of a namespace that exposes a StoreAPI has such a selector. Services of our own
+/// count without pods.
 fn any_store_api(world: &World<'_>, namespace: &str, is_wanted: impl Fn(&Labels) -> bool) -> bool {
     // Ports first: they rule out most.
-    in_namespace(world.services, namespace)
-        .any(|(_, facts)| store_api_port(world, facts).is_some() && is_wanted(&facts.selector))
+    in_namespace(world.services, namespace).any(|(_, facts)| {
+        store_api_port(world, facts).is_some()
+            && !facts.labels.contains_key(world.own_label)
+            && is_wanted(&facts.selector)
+    })
 }
 
 /// Whether a change of one pod can change any resolution: whether it was or is now a replica of a

@@ -181,6 +181,11 @@ fn only_changes_that_can_matter_wake() {
         None,
         Some(&pods(&[("app", "x")]))
     ));
+    let mut own = Cluster::kube_prometheus();
+    let service = own.service("own", &[(OWN, "q")], &[("app", "x")]);
+    service.ports = vec![port(Some("grpc"), 10901)];
+    let pod = pods(&[("app", "x")]);
+    assert!(!affects_backends(&own.world(), &at, None, Some(&pod)));
     let set = |pairs| StatefulSetFacts {
         replicas: 1,
         pod: PodFacts {
