@@ -114,10 +114,7 @@ pub(crate) fn observe(
     let gates: Vec<(Kind, Gate)> = gates.filter(is_told).collect();
     let request = Request::of(ruler);
     let namespace = request.namespace;
-    let namespaces = Namespaces {
-        listed: views.namespaces.readable(),
-        watched: controller.watched.as_ref(),
-    };
+    let namespaces = namespaces(controller, views);
     let pods = views.pods_of(ruler);
 
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
@@ -134,7 +131,7 @@ pub(crate) fn observe(
     let look = |quarantine: &Quarantine| {
         let decisions = Decisions::new(before, cluster.now);
         rules(
-            controller, views, ruler, &request, namespaces, &gate, quarantine, decisions,
+            controller, views, ruler, &request, &gate, quarantine, decisions,
         )
     };
     let mut rules = look(&quarantine);
@@ -282,16 +279,23 @@ pub(crate) fn observe(
     }
 }
 
+fn namespaces<'a>(controller: &'a RulerController, views: &'a Views) -> Namespaces<'a> {
+    Namespaces {
+        listed: views.namespaces.readable(),
+        watched: controller.watched.as_ref(),
+    }
+}
+
 fn rules(
     controller: &RulerController,
     views: &Views,
     ruler: &ThanosRuler,
     request: &Request<'_>,
-    namespaces: Namespaces<'_>,
     gate: &impl Fn(Kind) -> Gate,
     quarantine: &Quarantine,
     decisions: Decisions<'_>,
 ) -> Collected {
+    let namespaces = namespaces(controller, views);
     let nothing = BTreeMap::new();
     let rules = match gate(Kind::PrometheusRule) {
         off if is_disabled(off) => Some(&nothing),
