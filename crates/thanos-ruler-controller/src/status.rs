@@ -483,10 +483,7 @@ pub fn complaints(
             about: prometheus_rule(&found.key, &found.uid),
             reason: EventReason::NotEvaluatedElsewhere.as_str(),
             action: "Evaluate".to_owned(),
-            note: format!(
-                "{} selects it, but {}: by {by}",
-                missed.selected_by, missed.message
-            ),
+            note: format!("{} ({by})", missed.message),
         })
     });
     rejected.chain(missed).collect()

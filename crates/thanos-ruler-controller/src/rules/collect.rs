@@ -416,19 +416,16 @@ impl Collected {
 
 /// What the status says of a PrometheusRule that others do not evaluate, or not all of it.
 fn missed(key: &Key, facts: &RuleFacts, overlap: &Overlap<'_>, uncovered: usize) -> Option<Missed> {
-    let (by, message) = match (overlap.evaluated_by.first(), overlap.selected_by.first()) {
-        (Some(by), _) => (
-            by,
-            format!("its rule files lack {uncovered} of the rules; these are active here"),
-        ),
+    let (by, lacks) = match (overlap.evaluated_by.first(), overlap.selected_by.first()) {
+        (Some(by), _) => (by, format!("lack {uncovered} of the rules, which are")),
         (None, Some(by)) => (
             by,
-            "its rule files do not contain the PrometheusRule; all of its rules are active here"
-                .to_owned(),
+            "do not contain the PrometheusRule, so its rules are".to_owned(),
         ),
         // Nothing is known to select it.
         (None, None) => return None,
     };
+    let message = format!("the rule files of {} {lacks} active here", named(by));
     Some(Missed {
         status: MissedRule {
             prometheus_rule: key.to_string(),

@@ -71,11 +71,7 @@ async fn nothing_given_is_one_hashring_that_routers_wait_for() {
         ("StatefulSet", "apps/v1", vec![INGESTER]),
         ("Deployment", "apps/v1", vec![ROUTER]),
         ("Service", "v1", vec![INGESTER, ROUTER]),
-        (
-            "ServiceAccount",
-            "v1",
-            vec!["default", "thanos-receive-ingester-x", ROUTER],
-        ),
+        ("ServiceAccount", "v1", vec!["default", INGESTER, ROUTER]),
         ("ConfigMap", "v1", vec!["kube-root-ca.crt", ROUTER]),
     ] {
         let mut found = cluster.names(version, kind).await;

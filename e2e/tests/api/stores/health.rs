@@ -96,7 +96,7 @@ async fn bad_input_names_the_field_and_harms_nothing() {
             "storeLimitsRequestSeries",
         ),
         (
-            json!({"ignoreDeletionMarksDelay": "1y"}),
+            json!({"ignoreDeletionMarksDelay": "1q"}),
             "ignoreDeletionMarksDelay",
         ),
         (
