@@ -51,8 +51,10 @@ fn controllers_run() {
 fn a_store_is_applied(namespace: &str) {
     run(&format!(
         "kubectl -n {namespace} apply -f - <<END
-{{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosStore, metadata: {{name: plain}},
-  spec: {{objectStorageConfig: {{name: nobody-made-it, key: thanos.yaml}}}}}}
+apiVersion: monitoring.thanos.io/v1alpha1
+kind: ThanosStore
+metadata: {{name: plain}}
+spec: {{objectStorageConfig: {{name: nobody-made-it, key: thanos.yaml}}}}
 END"
     ));
     run(&format!(
@@ -100,15 +102,25 @@ fn ask(query: &str) -> Result<Vec<Value>, String> {
 
 /// Rulers go on with the rules of a kind that is gone, also under a controller that starts only then.
 async fn rules_outlive_their_definition() {
-    let rule = "{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, metadata: {name: outlives, \
-                namespace: monitoring}, spec: {groups: [{name: g, interval: 5s, rules: [{record: \
-                'outlives:one', expr: 'vector(1)'}]}]}}";
+    // Not in flow style: some versions of kubectl take what begins with a brace for JSON.
+    let rule = "apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: outlives, namespace: monitoring}
+spec:
+  groups:
+  - name: g
+    interval: 5s
+    rules:
+    - record: 'outlives:one'
+      expr: vector(1)";
     run(&format!(
         "kubectl apply -f - <<END
 {rule}
 ---
-{{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosRuler, metadata: {{name: main, namespace: monitoring}},
-  spec: {{replicas: 2, ruleSelector: {{}}, mode: Active, evaluationInterval: 5s}}}}
+apiVersion: monitoring.thanos.io/v1alpha1
+kind: ThanosRuler
+metadata: {{name: main, namespace: monitoring}}
+spec: {{replicas: 2, ruleSelector: {{}}, mode: Active, evaluationInterval: 5s}}
 END"
     ));
     let told = |condition: &str| {
@@ -179,7 +191,10 @@ async fn from_an_empty_cluster_to_thanos_queried_through_thanos() {
     controllers_run();
     a_store_is_applied("thanos-system");
     run("kubectl -n thanos-system apply -f - <<END
-{apiVersion: monitoring.thanos.io/v1alpha1, kind: ThanosQuery, metadata: {name: plain}, spec: {}}
+apiVersion: monitoring.thanos.io/v1alpha1
+kind: ThanosQuery
+metadata: {name: plain}
+spec: {}
 END");
     run("kubectl -n thanos-system wait thanosquery/plain --for=condition=Ready --timeout=90s");
     let column = "{.status.conditions[?(@.type==\"PrometheusOperatorIntegration\")].reason}";

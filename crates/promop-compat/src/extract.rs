@@ -61,6 +61,9 @@ pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'stat
 
     /// The facts of an object with these labels and this spec.
     fn into_facts(self, labels: Labels) -> Self::Facts;
+
+    /// Adds the UID of the object, where facts have it.
+    fn identify(_: &mut Self::Facts, _uid: &str) {}
 }
 
 /// An object: what is read of its metadata and of its spec.
@@ -102,7 +105,9 @@ impl<S: Spec> Extract for Thin<S> {
             ..ObjectMeta::default()
         };
         let labels = metadata.labels.or_default();
-        (identity, self.spec.fields().into_facts(labels))
+        let mut facts = self.spec.fields().into_facts(labels);
+        S::identify(&mut facts, identity.uid.as_deref().unwrap_or_default());
+        (identity, facts)
     }
 }
 

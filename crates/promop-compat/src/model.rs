@@ -10,8 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use crate::digest::LabelDigest;
 
 pub use alerting::{
-    AlertmanagerFacts, GeneratedRulesFacts, RejectionFacts, RuleFacts, RuleName, RuleNames,
-    ThanosRulerFacts,
+    AlertmanagerFacts, GeneratedFor, GeneratedRulesFacts, RejectionFacts, RuleFacts, RuleName,
+    RuleNames, ThanosRulerFacts,
 };
 
 /// Label and annotation maps.
@@ -169,6 +169,8 @@ pub struct SidecarFacts {
 /// A Prometheus resource (`monitoring.coreos.com/v1`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrometheusFacts {
+    /// `metadata.uid`; empty for an object that was never in a cluster.
+    pub uid: String,
     /// `metadata.labels`.
     pub labels: Labels,
     /// `spec.replicas` (1 if unset).

@@ -12,15 +12,15 @@ use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
 use promop_compat::caps::Kind;
 use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
-    GeneratedRulesFacts, Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts, RuleName,
-    RuleNames, ThanosRulerFacts,
+    GeneratedFor, GeneratedRulesFacts, Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts,
+    RuleName, RuleNames, ThanosRulerFacts,
 };
 use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::{Evaluators, affects, select as select_rules};
 use promop_compat::selection::{Selectors, Unusable};
 use proptest::collection::{btree_set, vec};
 use proptest::option::weighted;
-use proptest::prelude::{Just, Strategy, any};
+use proptest::prelude::{Strategy, any};
 use proptest::sample::select;
 
 const CASES: u32 = 10_000;
@@ -209,9 +209,15 @@ fn a_change_affects_whom_it_concerns() {
     assert_covered(&counts);
 }
 
+/// UIDs: of resources, and of owners.
+fn uid() -> impl Strategy<Value = String> {
+    select(vec!["", "old", "new", "new", "new"]).prop_map(str::to_owned)
+}
+
 fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
     let size = (select(vec![0, 1, 1, 2, 3]), select(vec![0, 1, 1, 1, 2]));
-    (size, pair()).prop_map(|((replicas, shards), pair)| PrometheusFacts {
+    (uid(), size, pair()).prop_map(|(uid, (replicas, shards), pair)| PrometheusFacts {
+        uid,
         replicas,
         shards,
         rule_selector: pair.0,
@@ -222,7 +228,8 @@ fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
 
 fn ruler() -> impl Strategy<Value = ThanosRulerFacts> {
     let size = (select(vec![0, 1, 1, 2]), select(vec![false, true, true]));
-    (size, pair()).prop_map(|((replicas, has_queriers), pair)| ThanosRulerFacts {
+    (uid(), size, pair()).prop_map(|(uid, (replicas, has_queriers), pair)| ThanosRulerFacts {
+        uid,
         replicas,
         has_queriers,
         rule_selector: pair.0,
@@ -242,25 +249,28 @@ fn generated() -> impl Strategy<Value = BTreeMap<Key, GeneratedRulesFacts>> {
     // Of which rule; whether the file name has a uid, which is empty here; which alerts.
     let rule = (select(NAMESPACES.to_vec()), select(vec!["r1", "r2", "r3"]));
     let file = (rule, any::<bool>(), btree_set(0..3_usize, 0..3));
-    let map = (owner, place, vec(file, 0..6), weighted(0.95, Just(())));
+    let map = (owner, place, vec(file, 0..6), weighted(0.95, uid()));
     vec(map, 0..6).prop_map(|maps| {
-        let map =
-            |(i, ((kind, name), place, files, owned)): (usize, (_, _, Vec<_>, Option<()>))| {
-                let file = |(rule, has_uid, alerts): ((&str, &str), bool, BTreeSet<usize>)| {
-                    let uid = if has_uid { "-" } else { "" };
-                    let alerts = alerts.iter().map(|i| RuleName::Alert(ALERTS[*i]));
-                    (
-                        format!("{}-{}{uid}.yaml", rule.0, rule.1),
-                        RuleNames::of(alerts),
-                    )
-                };
-                let files = files.into_iter().map(file);
-                let facts = GeneratedRulesFacts {
-                    evaluator: owned.map(|()| (kind, Key::new(place, name))),
-                    files: files.collect(),
-                };
-                (Key::new(place, format!("map-{i}")), facts)
+        let map = |(i, ((kind, name), place, files, owner)): (usize, (_, _, Vec<_>, Option<_>))| {
+            let file = |(rule, has_uid, alerts): ((&str, &str), bool, BTreeSet<usize>)| {
+                let uid = if has_uid { "-" } else { "" };
+                let alerts = alerts.iter().map(|i| RuleName::Alert(ALERTS[*i]));
+                (
+                    format!("{}-{}{uid}.yaml", rule.0, rule.1),
+                    RuleNames::of(alerts),
+                )
             };
+            let files = files.into_iter().map(file);
+            let facts = GeneratedRulesFacts {
+                evaluator: owner.map(|uid| GeneratedFor {
+                    kind,
+                    key: Key::new(place, name),
+                    uid,
+                }),
+                files: files.collect(),
+            };
+            (Key::new(place, format!("map-{i}")), facts)
+        };
         maps.into_iter().enumerate().map(map).collect()
     })
 }
@@ -295,14 +305,22 @@ fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
                     let mut evaluating = BTreeSet::new();
                     let mut alerts = BTreeSet::new();
                     for map in generated.values() {
-                        let Some((kind, at)) = &map.evaluator else {
+                        let Some(GeneratedFor { kind, key: at, uid }) = &map.evaluator else {
                             continue;
                         };
+                        let live = match kind {
+                            Kind::Prometheus => prometheuses
+                                .as_ref()
+                                .map(|all| all.get(at).map(|it| &it.uid)),
+                            _ => rulers.as_ref().map(|all| all.get(at).map(|it| &it.uid)),
+                        };
+                        // Nothing is known, or it is the same one.
+                        let is_same = live.is_none_or(|live| {
+                            live.is_some_and(|live| live.is_empty() || live == uid)
+                        });
                         for (file, names) in &map.files {
-                            let stem = format!("{}-{}", key.namespace, key.name);
-                            let is_it =
-                                *file == format!("{stem}.yaml") || *file == format!("{stem}-.yaml");
-                            if is_it && runs(*kind, at) {
+                            let is_it = *file == format!("{}-{}-.yaml", key.namespace, key.name);
+                            if is_it && is_same && runs(*kind, at) {
                                 evaluating.insert((*kind, at.clone()));
                                 let has = |alert: &&&str| names.contains(RuleName::Alert(alert));
                                 alerts.extend(ALERTS.iter().filter(has));

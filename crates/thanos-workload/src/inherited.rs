@@ -12,7 +12,7 @@ use crate::labels::Map;
 /// Domains whose keys stay on the custom resource: tools track the very object that they applied by
 /// them, and would prune or overwrite our objects if these carried the same; those of this operator
 /// say what an object is, or what to do with the custom resource. Subdomains are included.
-pub const NOT_INHERITED: [&str; 12] = [
+pub const NOT_INHERITED: [&str; 15] = [
     // Tracking, hooks and sync waves of Argo CD and Argo Rollouts.
     "argoproj.io",
     // Flux: ownership, and requests to reconcile.
@@ -30,6 +30,11 @@ pub const NOT_INHERITED: [&str; 12] = [
     "configsync.gke.io",
     // Carvel kapp.
     "kapp.k14s.io",
+    // Crossplane and Pulumi.
+    "crossplane.io",
+    "pulumi.com",
+    // The Deployment controller writes it on Deployments.
+    "deployment.kubernetes.io",
     // Rancher Fleet.
     "rio.cattle.io",
     "operator.thanos.io",
@@ -97,6 +102,8 @@ mod tests {
             "kapp.k14s.io/app",
             "objectset.rio.cattle.io/hash",
             "configsync.gke.io/resource-id",
+            "crossplane.io/external-name",
+            "deployment.kubernetes.io/revision",
             "operator.thanos.io/restarted-at",
             "operator.thanos.io/store-api",
             "app.kubernetes.io/instance",

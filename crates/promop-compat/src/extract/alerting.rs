@@ -137,12 +137,17 @@ impl Spec for ThanosRulerSpec {
     fn into_facts(self, labels: Labels) -> ThanosRulerFacts {
         let endpoints = self.query_endpoints.or_default();
         ThanosRulerFacts {
+            uid: String::new(),
             labels,
             replicas: replicas(self.replicas),
             has_queriers: self.query_config.get().is_some() || !endpoints.is_empty(),
             rule_selector: optional(self.rule_selector),
             rule_namespace_selector: optional(self.rule_namespace_selector),
         }
+    }
+
+    fn identify(facts: &mut ThanosRulerFacts, uid: &str) {
+        uid.clone_into(&mut facts.uid);
     }
 }
 

@@ -199,6 +199,7 @@ fn rulers_of_prometheus_operator() {
             "ruleNamespaceSelector": {"matchLabels": {"team": "x"}}},
     }));
     let expected = ThanosRulerFacts {
+        uid: String::new(),
         labels: labels(&[("a", "b")]),
         replicas: 2,
         has_queriers: true,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Extract, Metadata, OwnerRef};
 use crate::caps::{GROUP, Kind};
 use crate::lenient::{Lenient, Object};
-use crate::model::{GeneratedRulesFacts, Key, RejectionFacts, RuleName, RuleNames};
+use crate::model::{GeneratedFor, GeneratedRulesFacts, Key, RejectionFacts, RuleName, RuleNames};
 
 /// A ConfigMap that Prometheus Operator manages.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -45,8 +45,9 @@ impl Extract for GeneratedRulesObject {
         let metadata = self.metadata.fields();
         let identity = metadata.identity();
         let namespace = identity.namespace.clone().unwrap_or_default();
+        let name = identity.name.clone().unwrap_or_default();
         let mut owners = metadata.owner_references.or_default().into_iter();
-        let evaluator = owners.find_map(|Object(owner)| evaluator(owner, &namespace));
+        let evaluator = owners.find_map(|Object(owner)| evaluator(owner, &namespace, &name));
         // Others may use the same label, and their files mean something else.
         let files = match evaluator {
             Some(_) => self.data.or_default(),
@@ -61,21 +62,32 @@ impl Extract for GeneratedRulesObject {
     }
 }
 
-fn evaluator(owner: OwnerRef, namespace: &str) -> Option<(Kind, Key)> {
+/// The evaluator that a ConfigMap of this name is for, if this owner is it.
+fn evaluator(owner: OwnerRef, namespace: &str, config_map: &str) -> Option<GeneratedFor> {
     let version = owner.api_version.get()?;
     let (group, _) = version.split_once('/')?;
-    let kind = owner.kind.get()?;
-    let kinds = [Kind::Prometheus, Kind::ThanosRuler];
-    let kind = kinds.into_iter().find(|it| it.name() == kind)?;
-    let name = owner.name.get()?;
-    (group == GROUP).then(|| (kind, Key::new(namespace, name)))
+    let (kind, name) = (owner.kind.get()?, owner.name.get()?);
+    let kinds = [
+        (Kind::Prometheus, "prometheus"),
+        (Kind::ThanosRuler, "thanos-ruler"),
+    ];
+    let (kind, prefix) = kinds.into_iter().find(|(it, _)| it.name() == kind)?;
+    let number = config_map.strip_prefix(&format!("{prefix}-{name}-rulefiles-"))?;
+    let is_generated = number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty();
+    let is_it = group == GROUP && owner.controller.or_default() && is_generated;
+    is_it.then(|| GeneratedFor {
+        kind,
+        key: Key::new(namespace, name),
+        uid: owner.uid.or_default(),
+    })
 }
 
 fn names(text: &str) -> RuleNames {
     // Prometheus Operator limits the size of its files; a budget would only hide rules.
     let options = serde_saphyr::options! { budget: None };
     let Ok(file) = serde_saphyr::from_str_with_options::<File>(text, options) else {
-        return RuleNames::ALL;
+        // Better sent twice than never.
+        return RuleNames::of([]);
     };
     let rules = file.groups.iter().flat_map(|group| &group.rules);
     RuleNames::of(rules.filter_map(|rule| match (&rule.alert, &rule.record) {
@@ -136,13 +148,13 @@ mod tests {
   rules: []
 "#;
 
-    fn config_map(kind: &str, group: &str, file: &str) -> Value {
+    fn config_map(kind: &str, prefix: &str, file: &str) -> Value {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
-                "name": "prometheus-k8s-rulefiles-0", "namespace": "monitoring", "uid": "u",
+                "name": format!("{prefix}-k8s-rulefiles-0"), "namespace": "monitoring", "uid": "u",
                 "ownerReferences": [{
-                    "apiVersion": format!("{group}/v1"), "kind": kind, "name": "k8s",
+                    "apiVersion": "monitoring.coreos.com/v1", "kind": kind, "name": "k8s",
                     "uid": "p", "controller": true,
                 }],
             },
@@ -156,10 +168,17 @@ mod tests {
 
     #[test]
     fn rule_files_are_read_by_the_names_of_their_rules() {
-        for kind in [Kind::Prometheus, Kind::ThanosRuler] {
-            let facts = facts(&config_map(kind.name(), GROUP, FILE));
-            let owner = Some((kind, Key::new("monitoring", "k8s")));
-            assert_eq!(facts.evaluator, owner);
+        for (kind, prefix) in [
+            (Kind::Prometheus, "prometheus"),
+            (Kind::ThanosRuler, "thanos-ruler"),
+        ] {
+            let facts = facts(&config_map(kind.name(), prefix, FILE));
+            let owner = GeneratedFor {
+                kind,
+                key: Key::new("monitoring", "k8s"),
+                uid: "p".to_owned(),
+            };
+            assert_eq!(facts.evaluator, Some(owner));
             let names = &facts.files["apps-x-1.yaml"];
             let expected = [RuleName::Alert("Down"), RuleName::Record("up:sum")];
             assert_eq!(*names, RuleNames::of(expected));
@@ -170,24 +189,37 @@ mod tests {
     }
 
     #[test]
-    fn config_maps_of_other_owners_are_no_evidence() {
-        for (kind, group) in [
-            ("ThanosRuler", "monitoring.thanos.io"),
-            ("PrometheusAgent", GROUP),
+    fn only_what_prometheus_operator_generates_is_evidence() {
+        let good = config_map("Prometheus", "prometheus", FILE);
+        let changed = |pointer: &str, value: Value| {
+            let mut object = good.clone();
+            *object.pointer_mut(pointer).unwrap() = value;
+            object
+        };
+        let owner = "/metadata/ownerReferences/0";
+        for other in [
+            changed(
+                &format!("{owner}/apiVersion"),
+                json!("monitoring.thanos.io/v1"),
+            ),
+            changed(&format!("{owner}/kind"), json!("PrometheusAgent")),
+            changed(&format!("{owner}/kind"), json!("ThanosRuler")),
+            changed(&format!("{owner}/name"), json!("other")),
+            changed(&format!("{owner}/controller"), json!(false)),
+            changed("/metadata/ownerReferences", json!([])),
+            changed("/metadata/name", json!("rules")),
+            changed("/metadata/name", json!("prometheus-k8s-rulefiles-x")),
+            changed("/metadata/name", json!("prometheus-k8s-rulefiles-")),
+            changed("/metadata/name", json!("prometheus-other-rulefiles-0")),
         ] {
-            let facts = facts(&config_map(kind, group, FILE));
-            assert_eq!(facts, GeneratedRulesFacts::default());
+            assert_eq!(facts(&other), GeneratedRulesFacts::default(), "{other}");
         }
-        let mut orphan = config_map("Prometheus", GROUP, FILE);
-        orphan["metadata"]["ownerReferences"] = json!([]);
-        assert_eq!(facts(&orphan), GeneratedRulesFacts::default());
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_counts_as_holding_every_rule() {
-        let facts = facts(&config_map("Prometheus", GROUP, "groups: {"));
+    fn a_file_that_cannot_be_read_holds_no_rule() {
+        let facts = facts(&config_map("Prometheus", "prometheus", "groups: {"));
         let names = &facts.files["apps-x-1.yaml"];
-        assert!(names.contains(RuleName::Alert("any")));
-        assert_eq!(names.union(&RuleNames::of([])), RuleNames::ALL);
+        assert!(!names.contains(RuleName::Alert("any")));
     }
 }

@@ -189,6 +189,7 @@ impl Spec for PrometheusSpec {
         let policy = self.shard_retention_policy.fields();
         let classes = self.scrape_classes.or_default().into_iter();
         PrometheusFacts {
+            uid: String::new(),
             labels,
             replicas: count(self.replicas.get(), 0),
             shards: count(self.shards.get(), 1),
@@ -218,6 +219,10 @@ impl Spec for PrometheusSpec {
             port_name: or(self.port_name.get(), names::WEB_PORT_NAME),
             pod_labels: self.pod_metadata.fields().labels.or_default(),
         }
+    }
+
+    fn identify(facts: &mut PrometheusFacts, uid: &str) {
+        uid.clone_into(&mut facts.uid);
     }
 }
 

@@ -170,12 +170,17 @@ impl Container {
         }
     }
 
-    /// The port that it declares for the StoreAPI.
+    /// The port of the StoreAPI: the one that its arguments name, since it listens there, or the one
+    /// that it declares.
     pub(super) fn grpc_port(&self) -> Option<u16> {
-        let ports = self.declared();
-        let mut ports = ports.iter();
-        let grpc = ports.find(|port| port.name.as_deref() == Some(names::GRPC_PORT_NAME));
-        grpc.map(|port| port.port)
+        let address = flag(self.args(), "--grpc-address");
+        let port = address.and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+        port.or_else(|| {
+            let ports = self.declared();
+            let mut ports = ports.iter();
+            let grpc = ports.find(|port| port.name.as_deref() == Some(names::GRPC_PORT_NAME));
+            grpc.map(|port| port.port)
+        })
     }
 
     /// How its arguments say that the StoreAPI is served; `None` if it has none.

@@ -72,6 +72,7 @@ fn every_field_of_a_prometheus() {
     assert_eq!(
         facts,
         PrometheusFacts {
+            uid: String::new(),
             labels: labels(&[("a", "b")]),
             replicas: 2,
             shards: 3,
@@ -299,7 +300,7 @@ fn pods() {
             hostname: Some("p".to_owned()),
             subdomain: Some("s".to_owned()),
             sidecar: Some(SidecarFacts {
-                grpc_port: 11901,
+                grpc_port: 10901,
                 ..Default::default()
             }),
             ports: vec![
@@ -444,7 +445,7 @@ fn containers_of_a_prometheus_change_its_sidecar() {
         ),
         (
             json!({"containers": container(json!({"args": tls, "ports": port}))}),
-            sidecar(11901, false, true),
+            sidecar(10901, false, true),
         ),
         (json!({"containers": [{"name": "prometheus"}]}), None),
     ] {
@@ -512,7 +513,7 @@ fn the_flags_of_a_sidecar() {
         (&["--grpc-address", "127.0.0.1:10901"], true, false),
         (&["--grpc-address"], false, false),
         (
-            &["--grpc-address-x=127.0.0.1:1", "--grpc-address=:1"],
+            &["--grpc-address-x=127.0.0.1:1", "--grpc-address=:10901"],
             false,
             false,
         ),
@@ -646,5 +647,31 @@ fn a_type_of_its_own_reads_whatever_there_is() {
         json!({"metadata": 1, "status": []}),
     ] {
         assert_eq!(Claim::read(&odd).into_parts().1, ClaimFacts::default());
+    }
+}
+
+#[test]
+fn a_sidecar_listens_where_its_arguments_say() {
+    let port_of = |container: Value| {
+        let facts = PrometheusFacts::from_object(&json!({
+            "spec": {"thanos": {}, "containers": [container]},
+        }));
+        facts.sidecar.map(|sidecar| sidecar.grpc_port)
+    };
+    let declared = json!([{"name": "grpc", "containerPort": 20901}]);
+    for (more, port) in [
+        (json!({}), 10901),
+        (json!({"ports": declared}), 20901),
+        (json!({"args": ["sidecar", "--grpc-address=:30901"]}), 30901),
+        (
+            json!({"args": ["sidecar", "--grpc-address", "[::]:30901"], "ports": declared}),
+            30901,
+        ),
+        (json!({"args": ["sidecar"], "ports": declared}), 20901),
+    ] {
+        let mut container = json!({"name": "thanos-sidecar"});
+        let fields = more.as_object().cloned().unwrap();
+        container.as_object_mut().unwrap().extend(fields);
+        assert_eq!(port_of(container), Some(port), "{more}");
     }
 }

@@ -43,11 +43,23 @@ impl RuleFacts {
 /// ThanosRuler of its own: the evidence of which rules that resource evaluates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratedRulesFacts {
-    /// The resource that owns the ConfigMap and evaluates the rules; `None` if it is neither.
-    pub evaluator: Option<(Kind, Key)>,
+    /// The resource that owns the ConfigMap and evaluates the rules; `None` if Prometheus Operator has
+    /// not generated it.
+    pub evaluator: Option<GeneratedFor>,
     /// The rules of each file, by file name: `<namespace>-<name>-<uid>.yaml` for a PrometheusRule
-    /// that Prometheus Operator accepts, `<namespace>-<name>.yaml` in old versions.
+    /// that Prometheus Operator accepts.
     pub files: BTreeMap<String, RuleNames>,
+}
+
+/// The resource that a ConfigMap is generated for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedFor {
+    /// `Prometheus` or `ThanosRuler`.
+    pub kind: Kind,
+    /// Namespace and name.
+    pub key: Key,
+    /// UID, by which one is told from another of the same name that was deleted.
+    pub uid: String,
 }
 
 /// A rule by its kind and name.
@@ -63,40 +75,32 @@ pub enum RuleName<'a> {
 /// each of its rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleNames(
-    /// Sorted; `None` for every name there is.
-    Option<Arc<[u64]>>,
+    /// Sorted.
+    Arc<[u64]>,
 );
 
 impl RuleNames {
-    /// Every rule there is: for a file whose content cannot be read.
-    pub const ALL: Self = Self(None);
-
     /// These rules.
     pub fn of<'a>(names: impl IntoIterator<Item = RuleName<'a>>) -> Self {
         let mut digests: Vec<u64> = names.into_iter().map(Self::digest).collect();
         digests.sort_unstable();
         digests.dedup();
-        Self(Some(digests.into()))
+        Self(digests.into())
     }
 
     /// Whether a rule is among them.
     #[must_use]
     pub fn contains(&self, name: RuleName<'_>) -> bool {
-        let digest = Self::digest(name);
-        let names = self.0.as_ref();
-        names.is_none_or(|names| names.binary_search(&digest).is_ok())
+        self.0.binary_search(&Self::digest(name)).is_ok()
     }
 
     /// These and others.
     #[must_use]
     pub fn union(&self, others: &Self) -> Self {
-        let (Some(own), Some(others)) = (&self.0, &others.0) else {
-            return Self::ALL;
-        };
-        let mut digests = [&own[..], &others[..]].concat();
+        let mut digests = [&self.0[..], &others.0[..]].concat();
         digests.sort_unstable();
         digests.dedup();
-        Self(Some(digests.into()))
+        Self(digests.into())
     }
 
     fn digest(name: RuleName<'_>) -> u64 {
@@ -141,6 +145,8 @@ pub struct AlertmanagerFacts {
 /// A ThanosRuler resource of Prometheus Operator (`monitoring.coreos.com/v1`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThanosRulerFacts {
+    /// `metadata.uid`; empty for an object that was never in a cluster.
+    pub uid: String,
     /// `metadata.labels`.
     pub labels: Labels,
     /// `spec.replicas` (1 if unset; 0 if negative, of which no StatefulSet can be made).

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::caps::Kind;
 use crate::digest::Wanted;
 use crate::model::{
-    GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
+    GeneratedFor, GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
 };
 use crate::namespaces::{Membership, Namespaces};
 use crate::selection::Selectors;
@@ -67,20 +67,22 @@ impl<'a> Evaluators<'a> {
         generated: &'a BTreeMap<Key, GeneratedRulesFacts>,
         namespaces: Namespaces<'a>,
     ) -> Self {
-        let runs = |kind: Kind, key: &Key| match kind {
-            Kind::Prometheus => {
-                prometheuses.is_none_or(|all| all.get(key).is_some_and(prometheus_runs))
-            }
-            _ => rulers.is_none_or(|all| all.get(key).is_some_and(ruler_runs)),
+        let runs = |it: &GeneratedFor| match it.kind {
+            Kind::Prometheus => prometheuses.is_none_or(|all| {
+                let facts = all.get(&it.key).filter(|facts| prometheus_runs(facts));
+                facts.is_some_and(|facts| is_same(&facts.uid, &it.uid))
+            }),
+            _ => rulers.is_none_or(|all| {
+                let facts = all.get(&it.key).filter(|facts| ruler_runs(facts));
+                facts.is_some_and(|facts| is_same(&facts.uid, &it.uid))
+            }),
         };
         let mut files: HashMap<&str, Vec<(Evaluator<'_>, &RuleNames)>> = HashMap::new();
         for facts in generated.values() {
-            let Some((kind, key)) = &facts.evaluator else {
-                continue;
-            };
-            if runs(*kind, key) {
+            if let Some(it) = facts.evaluator.as_ref().filter(|it| runs(it)) {
                 for (name, rules) in &facts.files {
-                    files.entry(name).or_default().push(((*kind, key), rules));
+                    let has = ((it.kind, &it.key), rules);
+                    files.entry(name).or_default().push(has);
                 }
             }
         }
@@ -105,11 +107,8 @@ impl<'a> Evaluators<'a> {
     pub fn of_rule(&mut self, key: &Key, facts: &RuleFacts) -> Overlap<'a> {
         self.enter(&key.namespace);
         let Key { namespace, name } = key;
-        let files = [
-            format!("{namespace}-{name}-{}.yaml", facts.uid),
-            format!("{namespace}-{name}.yaml"),
-        ];
-        let found = files.iter().flat_map(|file| self.files.get(file.as_str()));
+        let file = format!("{namespace}-{name}-{}.yaml", facts.uid);
+        let found = self.files.get(file.as_str()).into_iter();
         let mut overlap = Overlap {
             evaluated_by: Vec::new(),
             rules: RuleNames::of([]),
@@ -176,6 +175,12 @@ impl<'a> Selecting<'a> {
     }
 }
 
+/// Whether a resource is the owner of a ConfigMap, and not one of the same name that was deleted. One from
+/// a file may have no UID.
+fn is_same(uid: &str, owner: &str) -> bool {
+    uid.is_empty() || uid == owner
+}
+
 /// Whether a change of one Prometheus can change who evaluates what.
 #[must_use]
 pub fn prometheus_affects(old: Option<&PrometheusFacts>, new: Option<&PrometheusFacts>) -> bool {
@@ -183,9 +188,9 @@ pub fn prometheus_affects(old: Option<&PrometheusFacts>, new: Option<&Prometheus
 }
 
 /// What decisions depend on; `None` if it has no pods.
-fn prometheus_inputs(facts: Option<&PrometheusFacts>) -> Option<Option<Selectors<'_>>> {
+fn prometheus_inputs(facts: Option<&PrometheusFacts>) -> Option<(&str, Option<Selectors<'_>>)> {
     let facts = facts.filter(|facts| prometheus_runs(facts))?;
-    Some(of_prometheus("", facts))
+    Some((&facts.uid, of_prometheus("", facts)))
 }
 
 /// Whether a change of one ThanosRuler of Prometheus Operator can change who evaluates what.
@@ -194,9 +199,9 @@ pub fn ruler_affects(old: Option<&ThanosRulerFacts>, new: Option<&ThanosRulerFac
     ruler_inputs(old) != ruler_inputs(new)
 }
 
-fn ruler_inputs(facts: Option<&ThanosRulerFacts>) -> Option<Option<Selectors<'_>>> {
+fn ruler_inputs(facts: Option<&ThanosRulerFacts>) -> Option<(&str, Option<Selectors<'_>>)> {
     let facts = facts.filter(|facts| ruler_runs(facts))?;
-    Some(of_ruler("", facts))
+    Some((&facts.uid, of_ruler("", facts)))
 }
 
 /// Whether a Prometheus has pods, as its spec says.

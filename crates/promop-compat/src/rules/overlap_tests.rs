@@ -6,6 +6,7 @@ use crate::testing::{key, labels, malformed, namespaces, selector};
 
 fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
     PrometheusFacts {
+        uid: "p".to_owned(),
         replicas: 1,
         shards: 1,
         rule_selector: Some(selects.clone()),
@@ -16,6 +17,7 @@ fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> Prometh
 
 fn ruler(selects: &LabelSelector, looks: Option<&LabelSelector>) -> ThanosRulerFacts {
     ThanosRulerFacts {
+        uid: "r".to_owned(),
         replicas: 1,
         has_queriers: true,
         rule_selector: Some(selects.clone()),
@@ -29,7 +31,11 @@ fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
     let (namespace, name) = evaluator.split_once('/').unwrap();
     let names = RuleNames::of([RuleName::Alert("A")]);
     let facts = GeneratedRulesFacts {
-        evaluator: Some((kind, key(namespace, name))),
+        evaluator: Some(GeneratedFor {
+            kind,
+            key: key(namespace, name),
+            uid: name.to_owned(),
+        }),
         files: BTreeMap::from([("apps-x-uid.yaml".to_owned(), names)]),
     };
     (key(namespace, &format!("{}-{name}", kind.name())), facts)
@@ -101,12 +107,12 @@ fn those_evaluate_a_rule_whose_rule_files_have_it() {
         ("z/p", prometheus(&role, Some(&all))),
         ("apps/p", prometheus(&all, None)),
         ("a/elsewhere", prometheus(&all, None)),
-        ("a/other", other),
+        ("a/p", other),
     ];
     let team = selector(&[("team", "a")]);
     let rulers = [("b/r", ruler(&all, Some(&team)))];
     let of = |evidence: &[(Kind, &str)]| {
-        let labels = labels(&[("role", "rules")]);
+        let labels = self::labels(&[("role", "rules")]);
         evaluated(Some(&prometheuses), Some(&rulers), evidence, true, &labels)
     };
     let none = "by ; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r";
@@ -118,9 +124,17 @@ fn those_evaluate_a_rule_whose_rule_files_have_it() {
     );
     // Evidence counts also where the selectors say otherwise: Prometheus Operator has read them.
     assert_eq!(
-        of(&[(Kind::Prometheus, "a/other")]),
-        "by Prometheus a/other; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r"
+        of(&[(Kind::Prometheus, "a/p")]),
+        "by Prometheus a/p; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r"
     );
+    // One that was deleted, before it was created anew under the same name.
+    let anew = PrometheusFacts {
+        uid: "anew".to_owned(),
+        ..prometheus(&role, Some(&all))
+    };
+    let labels = self::labels(&[("role", "rules")]);
+    let found = evaluated(Some(&[("z/p", anew)]), Some(&[]), &[p], true, &labels);
+    assert_eq!(found, "by ; selected by Prometheus z/p");
     // A Prometheus that is gone, or one of the same name in another namespace or of another kind.
     assert_eq!(
         of(&[(Kind::Prometheus, "gone/p"), (Kind::ThanosRuler, "z/p")]),

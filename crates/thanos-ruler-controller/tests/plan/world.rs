@@ -286,6 +286,10 @@ pub fn prometheus() -> Value {
 /// `Prometheus k8s`. It is in the usual namespace.
 pub fn rule_files<'a>(evaluator: &str, rules: impl Iterator<Item = &'a Value>) -> Value {
     let (kind, name) = evaluator.split_once(' ').unwrap();
+    let prefix = match kind {
+        "ThanosRuler" => "thanos-ruler",
+        _ => "prometheus",
+    };
     let files = rules.map(|rule| {
         let metadata = &rule["metadata"];
         let [namespace, name, uid] =
@@ -296,11 +300,11 @@ pub fn rule_files<'a>(evaluator: &str, rules: impl Iterator<Item = &'a Value>) -
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
-            "name": format!("{}-{name}-rulefiles-0", kind.to_lowercase()), "namespace": NAMESPACE,
+            "name": format!("{prefix}-{name}-rulefiles-0"), "namespace": NAMESPACE,
             "labels": {"managed-by": "prometheus-operator"},
             "ownerReferences": [{
                 "apiVersion": "monitoring.coreos.com/v1", "kind": kind, "name": name,
-                "controller": true,
+                "uid": format!("uid-of-{name}"), "controller": true,
             }],
         },
         "data": files.collect::<serde_json::Map<_, _>>(),
