@@ -198,6 +198,9 @@ pub struct PrometheusFacts {
     pub replica_label: Option<String>,
     /// Whether its series have any external label at all.
     pub has_external_labels: bool,
+    /// Whether Prometheus Operator writes its configuration: not where none of the selectors of
+    /// monitors, probes and scrape configurations is set.
+    pub is_managed: bool,
     /// `spec.serviceMonitorSelector`; `None` selects nothing.
     pub service_monitor_selector: Option<LabelSelector>,
     /// `spec.serviceMonitorNamespaceSelector`; `None` is its own namespace.

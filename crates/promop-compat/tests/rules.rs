@@ -217,6 +217,7 @@ fn uid() -> impl Strategy<Value = String> {
 fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
     let size = (select(vec![0, 1, 1, 2, 3]), select(vec![0, 1, 1, 1, 2]));
     (uid(), size, pair()).prop_map(|(uid, (replicas, shards), pair)| PrometheusFacts {
+        is_managed: uid != "old",
         uid,
         replicas,
         shards,
@@ -295,7 +296,8 @@ fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
                 for (key, facts) in rules.iter().chain(rules.iter().rev()) {
                     let runs = |kind, at: &Key| match kind {
                         Kind::Prometheus => prometheuses.as_ref().is_none_or(|all| {
-                            all.get(at).is_some_and(|p| p.replicas * p.shards > 0)
+                            all.get(at)
+                                .is_some_and(|p| p.replicas * p.shards > 0 && p.is_managed)
                         }),
                         _ => rulers.as_ref().is_none_or(|all| {
                             all.get(at)

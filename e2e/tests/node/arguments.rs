@@ -65,6 +65,10 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
     let pod = &workload["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     mount(pod, container, documents, &folder);
+    // All at once: a port that is free again could be given twice.
+    let count = container["args"].as_array().unwrap().len();
+    let mut free = free_ports(count).into_iter();
+    let mut free_port = || free.next().expect("a port for each argument");
     let http = free_port();
     let args: Vec<String> = container["args"]
         .as_array()
@@ -198,12 +202,12 @@ fn tempfile(name: &str) -> std::path::PathBuf {
     folder
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// So many ports on loopback that no process listens on, and one more.
+fn free_ports(count: usize) -> Vec<u16> {
+    let listeners = (0..=count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners: Vec<_> = listeners.collect();
+    let ports = listeners.iter().map(|l| l.local_addr().unwrap().port());
+    ports.collect()
 }
 
 /// The body of an answer, if it is a good one.

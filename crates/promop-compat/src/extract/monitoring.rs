@@ -8,7 +8,7 @@ use super::selector::{Selector, optional, required};
 use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
 use crate::digest::LabelDigest;
-use crate::lenient::{Lenient, Object};
+use crate::lenient::{Lenient, Object, Present};
 use crate::model::{Labels, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces};
 use crate::names;
 
@@ -61,6 +61,9 @@ pub struct PrometheusSpec {
     prometheus_external_label_name: Lenient<String>,
     external_labels: Lenient<Labels>,
     service_monitor_selector: Lenient<Selector>,
+    pod_monitor_selector: Lenient<Present>,
+    probe_selector: Lenient<Present>,
+    scrape_config_selector: Lenient<Present>,
     service_monitor_namespace_selector: Lenient<Selector>,
     rule_selector: Lenient<Selector>,
     rule_namespace_selector: Lenient<Selector>,
@@ -178,6 +181,11 @@ impl Spec for PrometheusSpec {
     type Facts = PrometheusFacts;
 
     fn into_facts(self, labels: Labels) -> PrometheusFacts {
+        let others = [
+            self.pod_monitor_selector,
+            self.probe_selector,
+            self.scrape_config_selector,
+        ];
         let (web_tls, web_client_cert) = self.web.fields().tls();
         // Set to the empty string, these names switch their label off.
         let replica_label = self.replica_external_label_name.get();
@@ -210,6 +218,8 @@ impl Spec for PrometheusSpec {
                 || replica_label.is_some()
                 || !self.external_labels.or_default().is_empty(),
             replica_label,
+            is_managed: self.service_monitor_selector.as_ref().is_some()
+                || others.into_iter().any(|selector| selector.get().is_some()),
             service_monitor_selector: optional(self.service_monitor_selector),
             service_monitor_namespace_selector: optional(self.service_monitor_namespace_selector),
             rule_selector: optional(self.rule_selector),

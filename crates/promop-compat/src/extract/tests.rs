@@ -73,6 +73,7 @@ fn every_field_of_a_prometheus() {
         facts,
         PrometheusFacts {
             uid: String::new(),
+            is_managed: true,
             labels: labels(&[("a", "b")]),
             replicas: 2,
             shards: 3,

@@ -204,9 +204,10 @@ fn ruler_inputs(facts: Option<&ThanosRulerFacts>) -> Option<(&str, Option<Select
     Some((&facts.uid, of_ruler("", facts)))
 }
 
-/// Whether a Prometheus has pods, as its spec says.
+/// Whether a Prometheus has pods, as its spec says, and these load its rule files: only where Prometheus
+/// Operator writes the configuration does it name them.
 fn prometheus_runs(facts: &PrometheusFacts) -> bool {
-    facts.replicas > 0 && facts.shards > 0
+    facts.replicas > 0 && facts.shards > 0 && facts.is_managed
 }
 
 /// Whether a ThanosRuler of Prometheus Operator has pods, as its spec says. Without queriers

@@ -9,6 +9,7 @@ fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> Prometh
         uid: "p".to_owned(),
         replicas: 1,
         shards: 1,
+        is_managed: true,
         rule_selector: Some(selects.clone()),
         rule_namespace_selector: looks.cloned(),
         ..Default::default()
@@ -143,7 +144,7 @@ fn those_evaluate_a_rule_whose_rule_files_have_it() {
 }
 
 #[test]
-fn what_has_no_pods_evaluates_nothing() {
+fn what_has_no_pods_or_loads_no_rule_files_evaluates_nothing() {
     let all = LabelSelector::default();
     let nothing = "by ; selected by ";
     for facts in [
@@ -153,6 +154,10 @@ fn what_has_no_pods_evaluates_nothing() {
         },
         PrometheusFacts {
             shards: 0,
+            ..prometheus(&all, None)
+        },
+        PrometheusFacts {
+            is_managed: false,
             ..prometheus(&all, None)
         },
     ] {

@@ -112,12 +112,23 @@ fn rules_in_config_maps_overlap_with_nobody() {
 /// Prometheuses and ThanosRulers evaluate what is in their rule files while they have pods.
 #[test]
 fn others_evaluate_what_is_in_their_rule_files() {
-    let other = |kind: &str, spec: Value| json!({"kind": kind, "metadata": {"name": "other"}, "spec": spec});
+    let other = |kind: &str, mut spec: Value| {
+        if kind == "Prometheus" && spec["unmanaged"].is_null() {
+            spec["podMonitorSelector"] = json!({});
+        }
+        json!({"kind": kind, "metadata": {"name": "other"}, "spec": spec})
+    };
     for (other, has_it, expected) in [
         (
             other("Prometheus", json!({"ruleSelector": {}})),
             true,
             Shadowed,
+        ),
+        // Its configuration is the user's, and nothing says that it names the rule files.
+        (
+            other("Prometheus", json!({"ruleSelector": {}, "unmanaged": true})),
+            true,
+            Plain,
         ),
         // Prometheus Operator rejects it, whatever the selector says.
         (

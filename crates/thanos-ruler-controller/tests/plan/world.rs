@@ -278,7 +278,7 @@ pub fn rule(name: &str, rules: &Value) -> Value {
 pub fn prometheus() -> Value {
     json!({
         "kind": "Prometheus", "metadata": {"name": "k8s"},
-        "spec": {"ruleSelector": {}, "ruleNamespaceSelector": {}},
+        "spec": {"serviceMonitorSelector": {}, "ruleSelector": {}, "ruleNamespaceSelector": {}},
     })
 }
 

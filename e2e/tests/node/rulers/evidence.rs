@@ -71,6 +71,8 @@ async fn prometheus(cluster: &Cluster) {
                 "podMetadata": {"labels": {"app.kubernetes.io/name": "prometheus"}},
                 "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "fsGroup": 65534},
                 "enableFeatures": ["promql-experimental-functions"],
+                // With no selector of monitors, Prometheus Operator leaves the configuration to the user.
+                "serviceMonitorSelector": {},
                 "ruleSelector": {"matchLabels": {NEWEST: "true"}},
                 "additionalArgs": [{"name": "rules.alert.resend-delay", "value": RESEND}],
                 "serviceDiscoveryRole": "EndpointSlice",
