@@ -78,7 +78,7 @@ pub struct Seen {
     /// For the status.
     pub report: Report,
     /// For the next reconcile.
-    pub memory: RulerMemory,
+    pub memory: Arc<RulerMemory>,
 }
 
 impl RulerController {

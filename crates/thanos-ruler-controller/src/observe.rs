@@ -144,14 +144,14 @@ pub(crate) fn observe(
         }
     }
     let quarantined = quarantine.known().collect();
-    let memory = RulerMemory {
+    let memory = Arc::new(RulerMemory {
         quarantine,
         // What is not known now is not forgotten.
         waiting: match rules.rules.is_some() {
-            true => Some(rules.waiting.clone()),
+            true => Some(std::mem::take(&mut rules.waiting)),
             false => before.cloned(),
         },
-    };
+    });
     let alertmanagers = request
         .alertmanagers()
         .filter(|_| !is_disabled(gate(Kind::Alertmanager)));

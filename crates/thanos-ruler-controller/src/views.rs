@@ -1,6 +1,7 @@
 //! What a ThanosRuler depends on, and which change concerns which ThanosRuler.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
@@ -100,7 +101,7 @@ pub struct Views {
     /// What became of rules when they were judged.
     pub outcomes: Outcomes,
     /// What one reconcile of a ThanosRuler leaves to the next, by the UID of the ThanosRuler.
-    pub memories: BTreeMap<String, RulerMemory>,
+    pub memories: BTreeMap<String, Arc<RulerMemory>>,
 }
 
 /// What one reconcile of a ThanosRuler leaves to the next.

@@ -139,13 +139,6 @@ impl<'a> Evaluators<'a> {
         overlap
     }
 
-    /// Whether labels of namespaces decide who selects what.
-    #[must_use]
-    pub fn read_namespaces(&self) -> bool {
-        let mut all = self.selecting.iter();
-        all.any(|it| it.selectors.read_namespaces())
-    }
-
     fn enter(&mut self, namespace: &str) {
         if self.namespace.as_deref() != Some(namespace) {
             self.namespace = Some(namespace.to_owned());
