@@ -189,15 +189,15 @@ async fn observe<C: Component>(cx: &Cx<C>, it: &Arc<C::Resource>) -> C::Observed
     };
     loop {
         let (seen, work) = look();
-        if work.is_none() {
+        let Some(work) = work else {
             return seen;
-        }
-        let _turn = cx.hub.working.lock().await;
-        // Another custom resource may have had it done meanwhile.
-        let (seen, Some(work)) = look() else {
-            continue;
         };
         drop(seen);
+        let Ok(_turn) = cx.hub.working.try_lock() else {
+            // Another custom resource often needs the same: its result is read first.
+            drop(cx.hub.working.lock().await);
+            continue;
+        };
         match tokio::task::spawn_blocking(work).await {
             Ok(enter) => enter(&mut cx.hub.state().views),
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
