@@ -1,6 +1,6 @@
 //! From views to what a plan and a status are made of. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, Labels};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
-use thanos_api::v1alpha1::{QuarantinedRules, ThanosRuler};
+use thanos_api::v1alpha1::{QuarantinedRules, RuleMode, ThanosRuler};
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::trouble::unscheduled;
 use thanos_controller::views::{is_of, of, unmounted};
@@ -40,6 +40,16 @@ const REMEDIES: Remedies = Remedies {
     no_growth: "make a new ThanosRuler with larger volumes, and delete this one when that is ready",
 };
 
+/// Why overlap is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OverlapUnknown {
+    /// ConfigMaps may not be read.
+    Forbidden,
+    /// Rule files are read in these namespaces only, and a Prometheus of another one may select rules
+    /// in them.
+    Limited(BTreeSet<String>),
+}
+
 /// What the status tells, besides what the plan is made of.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -49,8 +59,8 @@ pub struct Report {
     pub rules: Collected,
     /// Why Prometheus Operator rejects PrometheusRules, by UID, as its Events say.
     pub rejections: BTreeMap<String, String>,
-    /// Whether it cannot be known who else evaluates rules: ConfigMaps may not be read.
-    pub overlap_unknown: bool,
+    /// Why it is not known of every rule who else evaluates it.
+    pub overlap_unknown: Option<OverlapUnknown>,
     /// What rulers refuse, or may, to be remembered.
     pub quarantined: Vec<QuarantinedRules>,
     /// Whether rulers have loaded them.
@@ -221,10 +231,11 @@ pub(crate) fn observe(
                 .map(|rejection| (rejection.rule.clone(), rejection.message.clone()))
                 .collect()
         },
-        overlap_unknown: views.generated.readable().is_none()
-            && [Kind::Prometheus, Kind::ThanosRuler]
-                .into_iter()
-                .any(|kind| matches!(gate(kind), Gate::Enabled | Gate::Forbidden)),
+        overlap_unknown: [Kind::Prometheus, Kind::ThanosRuler]
+            .into_iter()
+            .any(|kind| matches!(gate(kind), Gate::Enabled | Gate::Forbidden))
+            .then(|| overlap_unknown(controller, views, ruler))
+            .flatten(),
         requeue_after: rules
             .waiting_ends
             .map(|ends| Duration::try_from(ends.duration_since(cluster.now)).unwrap_or_default()),
@@ -283,6 +294,20 @@ fn namespaces<'a>(controller: &'a RulerController, views: &'a Views) -> Namespac
     Namespaces {
         listed: views.namespaces.readable(),
         watched: controller.watched.as_ref(),
+    }
+}
+
+fn overlap_unknown(
+    controller: &RulerController,
+    views: &Views,
+    ruler: &ThanosRuler,
+) -> Option<OverlapUnknown> {
+    if ruler.spec.mode == Some(RuleMode::Active) {
+        return None;
+    }
+    match views.generated.readable() {
+        None => Some(OverlapUnknown::Forbidden),
+        Some(_) => controller.watched.clone().map(OverlapUnknown::Limited),
     }
 }
 

@@ -21,6 +21,7 @@ use thanos_workload::{integration, stateful};
 use crate::Seen;
 use crate::addresses::Target;
 use crate::network::Blocked;
+use crate::observe::OverlapUnknown;
 use crate::plan::files::is_stateless;
 use crate::plan::identity;
 use crate::rules::collect::count;
@@ -220,7 +221,7 @@ fn accepted(seen: &Seen) -> Answer {
     if counts.prometheus_rules + counts.config_maps == 0 {
         return nothing_selected(&rules.nearest);
     }
-    if seen.report.overlap_unknown {
+    if seen.report.overlap_unknown == Some(OverlapUnknown::Forbidden) {
         let message = format!(
             "{} rules, all of them active: ConfigMaps may not be read, so rules that a Prometheus \
              evaluates as well are sent twice. Permit the controller to list and watch configmaps, as \
@@ -243,6 +244,15 @@ fn accepted(seen: &Seen) -> Answer {
             counts.evaluated, counts.shadowed, counts.left_out
         ),
     };
+    if let Some(OverlapUnknown::Limited(namespaces)) = &seen.report.overlap_unknown {
+        let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        let message = format!(
+            "{message}; the controller reads rule files in the namespaces {} only (--namespaces), so \
+             alerts that a Prometheus of another namespace evaluates are sent twice",
+            namespaces.join(", ")
+        );
+        return (Some(true), Reason::OverlapUnknown, message);
+    }
     (Some(true), Reason::Accepted, message)
 }
 

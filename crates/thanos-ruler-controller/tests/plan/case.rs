@@ -177,6 +177,11 @@ impl Case {
 
     /// What a reconcile at this time sees, which the next one knows of.
     pub fn reconcile(&self, views: &mut Views, now: Timestamp) -> Seen {
+        self.reconcile_in(&[], views, now)
+    }
+
+    /// The same by a controller that is limited to these namespaces.
+    pub fn reconcile_in(&self, namespaces: &[&str], views: &mut Views, now: Timestamp) -> Seen {
         let cluster = Cluster {
             caps: self.caps(),
             access: &Access::default(),
@@ -184,7 +189,7 @@ impl Case {
             now,
         };
         let ruler = Arc::new(self.ruler());
-        let seen = observe_whole(&controller(), views, cluster, &ruler);
+        let seen = observe_whole(&limited_to(namespaces), views, cluster, &ruler);
         RulerController::remember(views, &ruler, &seen);
         seen
     }
@@ -363,13 +368,18 @@ impl Case {
 }
 
 fn controller() -> RulerController {
+    limited_to(&[])
+}
+
+fn limited_to(namespaces: &[&str]) -> RulerController {
     let settings = RulerSettings {
         common: Settings {
             thanos_image: "quay.io/thanos/thanos:v0.42.4".to_owned(),
         },
         config_reloader_image: "reloader:test".to_owned(),
     };
-    RulerController::new(settings, true, &[])
+    let namespaces: Vec<String> = namespaces.iter().map(|n| (*n).to_owned()).collect();
+    RulerController::new(settings, true, &namespaces)
 }
 
 /// The objects of a plan, in their order.

@@ -301,6 +301,32 @@ fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
     assert_eq!(seen.observed.files, None);
 }
 
+/// A Prometheus of another namespace can select rules here, and its rule files are not read.
+#[test]
+fn a_controller_of_some_namespaces_reports_that_it_does_not_know_all_overlap() {
+    let accepted = |mode: Option<&str>, namespaces: &[&str]| {
+        let case = case(mode, true, &[rule(ALERT)]);
+        let mut views = case.loaded();
+        let seen = case.reconcile_in(namespaces, &mut views, Timestamp::UNIX_EPOCH);
+        let conditions = case.status_of(&seen).conditions;
+        let accepted = conditions.into_iter().find(|c| c.type_ == "RulesAccepted");
+        accepted.unwrap()
+    };
+    let limited = accepted(None, &["monitoring", "team-b"]);
+    assert_eq!(
+        (limited.status.as_str(), limited.reason.as_str()),
+        ("True", "OverlapUnknown")
+    );
+    assert!(
+        limited.message.contains("monitoring, team-b only"),
+        "{}",
+        limited.message
+    );
+    assert_eq!(accepted(None, &[]).reason, "Accepted");
+    // It makes no difference where every rule is active anyway.
+    assert_eq!(accepted(Some("Active"), &["monitoring"]).reason, "Accepted");
+}
+
 /// Resources that may not be read evaluate what is in their rule files.
 #[test]
 fn rule_files_of_resources_that_may_not_be_read_are_evidence() {
