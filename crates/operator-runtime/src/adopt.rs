@@ -1,6 +1,8 @@
 //! Objects that exist and that no watch of ours knows: those of a former operator are taken over,
 //! anybody else's are left alone. Does IO.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -34,7 +36,7 @@ impl Writer<'_> {
         }
         if claim == Claim::Former {
             self.announce(object).await;
-            let hand_over = hand_over(&found.metadata, self.manager);
+            let hand_over = hand_over(&found.metadata, &self.owner.uid, self.manager);
             let params = PatchParams::default();
             api.patch(&object.key.name, &params, &Patch::Merge(hand_over))
                 .await
@@ -66,22 +68,25 @@ impl Writer<'_> {
 /// that the apply that follows removes those we do not want. An apply alone would leave them.
 ///
 /// The resource version makes it fail if anyone writes in between.
-fn hand_over(metadata: &ObjectMeta, manager: &str) -> Value {
-    let (former, kept): (Vec<_>, Vec<_>) = metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .cloned()
-        .partition(is_former_operator);
+fn hand_over(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Value {
+    let entries = || metadata.managed_fields.iter().flatten();
+    // The former operator is the one that made our custom resource the owner. Others that update the
+    // object keep their fields: people, Kubernetes, the certificates of OpenShift.
+    let former: BTreeSet<&str> = entries()
+        .filter(|entry| is_update(entry) && sets_owner(entry, owner_uid))
+        .filter_map(|entry| entry.manager.as_deref())
+        .collect();
+    let (former, mut kept): (Vec<_>, Vec<_>) = entries().cloned().partition(|entry| {
+        is_update(entry) && former.contains(entry.manager.as_deref().unwrap_or_default())
+    });
     let mut fields = json!({});
     for entry in &former {
         if let Some(written) = &entry.fields_v1 {
             merge(&mut fields, &written.0);
         }
     }
-    let mut entries: Vec<ManagedFieldsEntry> = kept;
     if let Some(first) = former.into_iter().next() {
-        entries.push(ManagedFieldsEntry {
+        kept.push(ManagedFieldsEntry {
             manager: Some(manager.to_owned()),
             operation: Some("Apply".to_owned()),
             fields_v1: serde_json::from_value(fields).ok(),
@@ -90,17 +95,21 @@ fn hand_over(metadata: &ObjectMeta, manager: &str) -> Value {
     }
     json!({"metadata": {
         "resourceVersion": metadata.resource_version,
-        "managedFields": entries,
+        "managedFields": kept,
     }})
 }
 
-/// People and the controllers of Kubernetes keep what they wrote.
-fn is_former_operator(entry: &ManagedFieldsEntry) -> bool {
-    let manager = entry.manager.as_deref().unwrap_or_default();
+fn is_update(entry: &ManagedFieldsEntry) -> bool {
     entry.operation.as_deref() == Some("Update")
         && entry.subresource.as_deref().unwrap_or_default().is_empty()
-        && manager != "kube-controller-manager"
-        && !manager.starts_with("kubectl")
+}
+
+fn sets_owner(entry: &ManagedFieldsEntry, uid: &str) -> bool {
+    let owners = entry
+        .fields_v1
+        .as_ref()
+        .map(|fields| &fields.0["f:metadata"]["f:ownerReferences"]);
+    owners.is_some_and(|owners| owners.get(format!("k:{{\"uid\":\"{uid}\"}}")).is_some())
 }
 
 fn merge(into: &mut Value, from: &Value) {
@@ -130,14 +139,18 @@ mod tests {
                 "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {field: {}}},
             })
         };
+        let mut owned = entry("manager", "Update", "", "f:a");
+        owned["fieldsV1"]["f:metadata"] = json!({"f:ownerReferences": {r#"k:{"uid":"1"}"#: {}}});
         let patch = hand_over(
             &metadata(json!([
-                entry("manager", "Update", "", "f:a"),
-                entry("operator", "Update", "", "f:b"),
+                owned,
+                entry("manager", "Update", "", "f:b"),
                 entry("kubectl-edit", "Update", "", "f:c"),
-                entry("kube-controller-manager", "Update", "status", "f:d"),
+                entry("service-ca-operator", "Update", "", "f:c"),
+                entry("manager", "Update", "status", "f:d"),
                 entry("argocd", "Apply", "", "f:e"),
             ])),
+            "1",
             "us",
         );
         assert_eq!(patch["metadata"]["resourceVersion"], "7");
@@ -148,12 +161,18 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["kubectl-edit", "kube-controller-manager", "argocd", "us"]
+            [
+                "kubectl-edit",
+                "service-ca-operator",
+                "manager",
+                "argocd",
+                "us"
+            ]
         );
-        assert_eq!(entries[3]["operation"], "Apply");
+        assert_eq!(entries[4]["operation"], "Apply");
         assert_eq!(
-            entries[3]["fieldsV1"],
-            json!({"f:spec": {"f:a": {}, "f:b": {}}})
+            entries[4]["fieldsV1"]["f:spec"],
+            json!({"f:a": {}, "f:b": {}})
         );
     }
 }

@@ -218,9 +218,23 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
     let it = cluster.apply(query("q", json!({}))).await;
     let old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
     let created = create_as_the_go_operator(&cluster, &old).await;
+    // What yet another operator wrote is none of the Go operator's.
+    let other = PatchParams {
+        field_manager: Some("service-ca-operator".into()),
+        ..Default::default()
+    };
+    let note = json!({"metadata": {"annotations": {"example.com/of": "another"}}});
+    let name = created.metadata.name.as_deref().unwrap();
+    let api = cluster.api(&old);
+    let patched = api.patch(name, &other, &Patch::Merge(note)).await;
+    patched.unwrap();
     let controller = Controller::start(&cluster, &[]).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     let adopted = deployment(&cluster).await;
+    assert_eq!(
+        adopted["metadata"]["annotations"]["example.com/of"],
+        "another"
+    );
     assert_eq!(adopted["metadata"]["uid"], json!(created.metadata.uid));
     let containers = adopted["spec"]["template"]["spec"]["containers"]
         .as_array()
