@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
+use kube::core::object::HasStatus;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
@@ -63,10 +65,6 @@ pub struct State<C: Component> {
     pub access: Access,
     /// What pods have answered.
     pub answers: Answers,
-    /// The statuses that were written and have not come back by the watch yet.
-    pub(crate) written: BTreeMap<Owner, Written<C::Status>>,
-    /// The resources whose status is being written, with the versions that the watch has told since.
-    writing: BTreeMap<Owner, Vec<Version>>,
 }
 
 impl<C: Component> State<C> {
@@ -79,14 +77,6 @@ impl<C: Component> State<C> {
             now: Timestamp::now(),
         }
     }
-}
-
-/// A status that was written.
-pub(crate) struct Written<S> {
-    /// Resource version of the answer.
-    pub version: Version,
-    /// What was written.
-    pub status: S,
 }
 
 /// Shared by watches and passes.
@@ -123,8 +113,6 @@ impl<C: Component> Hub<C> {
                 caps: Caps::default(),
                 access: Access::default(),
                 answers: Answers::default(),
-                written: BTreeMap::new(),
-                writing: BTreeMap::new(),
             }),
             writer: Mutex::new(writer),
             store,
@@ -257,58 +245,39 @@ impl<C: Component> Hub<C> {
         let _ = open.wait_for(listed).await;
     }
 
-    /// Takes in a custom resource. Its own status coming back wakes nobody.
+    /// Takes in a custom resource, and queues it if anything changed but the status that we write.
     pub(crate) fn take_in_resource(&self, it: Guarded<C>) {
         let key = key_of(it.meta());
+        let mut writer = lock(&self.writer);
         let known = self.store.get(&ObjectRef::from_obj(&it));
-        let version = Version::of(&it);
         if let Some(known) = &known
-            && version.is_older_than(&Version::of(&**known))
+            && Version::of(&it).is_older_than(&Version::of(&**known))
             && known.uid() == it.uid()
         {
             return;
         }
-        let owner = owner(&it);
-        let is_known = {
-            let mut state = self.state();
-            let written = state.written.get(&owner);
-            let is_ours = written.is_some_and(|w| w.version.is(&version));
-            if written.is_some_and(|w| !version.is_older_than(&w.version)) {
-                state.written.remove(&owner);
-            }
-            let writing = state.writing.get_mut(&owner);
-            writing.map(|told| told.push(version)).is_some() || is_ours
-        };
-        lock(&self.writer).apply_watcher_event(&Event::Apply(it));
-        if !is_known {
+        let is_changed = known.is_none_or(|known| differ::<C>(&known, &it));
+        writer.apply_watcher_event(&Event::Apply(it));
+        drop(writer);
+        if is_changed {
             self.wake(&key);
         }
     }
 
-    /// A status is about to be written. Until it has been, what the watch tells of the resource makes
-    /// no pass follow: the watch can be faster than the answer.
-    pub(crate) fn expect_status(&self, owner: &Owner) {
-        let mut state = self.state();
-        state.writing.insert(owner.clone(), Vec::new());
-    }
-
-    /// Enters the status that was written, if it could be. A pass follows if the watch has told
-    /// anything else meanwhile.
-    pub(crate) fn enter_status(&self, owner: &Owner, written: Option<Written<C::Status>>) {
-        let told = {
-            let mut state = self.state();
-            let mut told = state.writing.remove(owner).unwrap_or_default();
-            if let Some(written) = written {
-                let others = told.len();
-                told.retain(|version| !version.is(&written.version));
-                if told.len() == others {
-                    state.written.insert(owner.clone(), written);
-                }
-            }
-            told
+    /// Enters the status of a custom resource before it is written: the watch can be faster than the
+    /// answer, and what it brings is no change then.
+    pub(crate) fn enter_status(&self, owner: &Owner, status: C::Status) {
+        let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
+        let mut writer = lock(&self.writer);
+        let Some(known) = self.store.get(&reference) else {
+            return;
         };
-        if !told.is_empty() {
-            self.wake_owner(owner);
+        let mut it = (*known).clone();
+        if let Ok(resource) = &mut it.0
+            && resource.uid().as_deref() == Some(&owner.uid)
+        {
+            *resource.status_mut() = Some(status);
+            writer.apply_watcher_event(&Event::Apply(it));
         }
     }
 
@@ -324,8 +293,6 @@ impl<C: Component> Hub<C> {
     fn forget(&self, owner: &Owner) {
         self.backoff.forget(&owner.uid);
         let mut state = self.state();
-        state.written.remove(owner);
-        state.writing.remove(owner);
         state.ledger.forget(owner);
         C::forget(&mut state.views, &owner.uid);
     }
@@ -364,6 +331,17 @@ impl<C: Component> Hub<C> {
     pub(crate) fn sync_progress(&self) -> watch::Receiver<BTreeSet<WatchId>> {
         self.unsynced.subscribe()
     }
+}
+
+/// Whether anything differs but the version.
+fn differ<C: Component>(known: &Guarded<C>, it: &Guarded<C>) -> bool {
+    let metadata = |of: &Guarded<C>| ObjectMeta {
+        resource_version: None,
+        ..of.meta().clone()
+    };
+    let status = |of: &Guarded<C>| of.0.as_ref().ok().and_then(|it| it.status().cloned());
+    // The generation stands for the spec.
+    metadata(known) != metadata(it) || status(known) != status(it)
 }
 
 /// Who owns the children of a custom resource.

@@ -33,14 +33,6 @@ fn of_version(version: &str) -> Guarded<ToyController> {
     DeserializeGuard(Ok(toy))
 }
 
-fn written(version: u64) -> Option<Written<ToyStatus>> {
-    let status = ToyStatus::default();
-    Some(Written {
-        version: version.to_string().as_str().into(),
-        status,
-    })
-}
-
 /// How often the resource was queued.
 fn queued(queue: &mut Queue) -> usize {
     std::iter::from_fn(|| queue.try_recv().ok()).count()
@@ -55,86 +47,75 @@ fn known() -> (Arc<Hub<ToyController>>, Queue) {
     (hub, queue)
 }
 
-#[test]
-fn a_status_of_ours_is_no_news() {
-    // Before the answer, and after it.
-    let (hub, mut queue) = known();
-    let owner = owner(&toy(1));
-    hub.expect_status(&owner);
-    hub.take_in_resource(toy(2));
-    hub.enter_status(&owner, written(2));
-    assert_eq!(queued(&mut queue), 0);
-    assert!(hub.state().written.is_empty());
+/// The resource with a status that says this.
+fn with_status(version: &str, hash: &str) -> Guarded<ToyController> {
+    let mut it = of_version(version);
+    it.0.as_mut().unwrap().status = Some(status(hash));
+    it
+}
 
-    hub.expect_status(&owner);
-    hub.enter_status(&owner, written(3));
-    assert_eq!(hub.state().written.len(), 1);
-    hub.take_in_resource(toy(3));
-    assert_eq!(queued(&mut queue), 0);
-    assert!(hub.state().written.is_empty());
+fn status(hash: &str) -> ToyStatus {
+    serde_json::from_value(json!({"hash": hash})).unwrap()
 }
 
 #[test]
-fn what_comes_while_a_status_is_written_is_not_lost() {
-    // A change before our own, one after it, and one while nothing could be written.
-    for (told, answer) in [
-        (&[2, 3][..], written(3)),
-        (&[2][..], written(3)),
-        (&[3, 4][..], written(3)),
-        (&[2][..], None),
+fn a_status_of_ours_is_no_change() {
+    // Before the answer, and after it.
+    let (hub, mut queue) = known();
+    let owner = owner(&toy(1));
+    hub.enter_status(&owner, status("ours"));
+    hub.take_in_resource(with_status("2", "ours"));
+    hub.take_in_resource(with_status("2", "ours"));
+    assert_eq!(queued(&mut queue), 0);
+    // That of another client, which comes before ours or after it.
+    hub.take_in_resource(with_status("3", "theirs"));
+    assert_eq!(queued(&mut queue), 1);
+    // One that could not be written, and was all the same.
+    hub.enter_status(&owner, status("next"));
+    hub.enter_status(&owner, status("theirs"));
+    hub.take_in_resource(with_status("4", "next"));
+    assert_eq!(queued(&mut queue), 1);
+}
+
+#[test]
+fn each_change_of_the_spec_or_the_metadata_is_queued() {
+    let (hub, mut queue) = known();
+    let mut it = toy(2);
+    let mut version = 2;
+    for change in [
+        (|m| m.generation = Some(2)) as fn(&mut ObjectMeta),
+        |m| m.labels = Some([("a".into(), "b".into())].into()),
+        |m| m.annotations = Some([("a".into(), "b".into())].into()),
+        |m| m.uid = Some("other".into()),
+        |m| m.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap(),
     ] {
-        let (hub, mut queue) = known();
-        let owner = owner(&toy(1));
-        hub.expect_status(&owner);
-        for version in told {
-            hub.take_in_resource(toy(*version));
-        }
-        assert_eq!(queued(&mut queue), 0, "{told:?}");
-        hub.enter_status(&owner, answer);
-        assert_eq!(queued(&mut queue), 1, "{told:?}");
-        hub.take_in_resource(toy(5));
-        assert_eq!(queued(&mut queue), 1, "{told:?}");
+        version += 1;
+        change(it.meta_mut());
+        it.meta_mut().resource_version = Some(version.to_string());
+        hub.take_in_resource(it.clone());
+        assert_eq!(queued(&mut queue), 1, "{version}");
     }
 }
 
 #[test]
 fn a_version_that_is_no_number_is_never_taken_for_an_older_one() {
     let (hub, mut queue) = known();
-    let owner = owner(&toy(1));
-    for version in ["b", "a", "9"] {
-        hub.take_in_resource(of_version(version));
-        assert_eq!(queued(&mut queue), 1, "{version}");
+    for version in ["b", "a", "9", "8"] {
+        hub.take_in_resource(with_status(version, version));
         let stored = hub.store().get(&ObjectRef::from_obj(&of_version("")));
-        assert_eq!(stored.unwrap().resource_version().as_deref(), Some(version));
+        let expected = if version == "8" { "9" } else { version };
+        assert_eq!(
+            stored.unwrap().resource_version().as_deref(),
+            Some(expected)
+        );
+        assert_eq!(queued(&mut queue), usize::from(version != "8"), "{version}");
     }
-    let ours = |version: &str| {
-        let status = ToyStatus::default();
-        let version = version.into();
-        Some(Written { version, status })
-    };
-    // Told before the answer, and after it.
-    hub.expect_status(&owner);
-    hub.take_in_resource(of_version("ours"));
-    hub.enter_status(&owner, ours("ours"));
-    assert_eq!(queued(&mut queue), 0);
-    hub.enter_status(&owner, ours("next"));
-    hub.take_in_resource(of_version("next"));
-    assert_eq!(queued(&mut queue), 0);
-    assert!(hub.state().written.is_empty());
-    // Something else, told while ours was written.
-    hub.expect_status(&owner);
-    hub.take_in_resource(of_version("other"));
-    hub.enter_status(&owner, ours("last"));
-    assert_eq!(queued(&mut queue), 1);
 }
 
 #[test]
 fn nothing_is_kept_of_a_resource_that_is_deleted() {
     let (hub, _queue) = known();
     let owner = owner(&toy(1));
-    hub.expect_status(&owner);
-    hub.enter_status(&owner, written(9));
-    hub.expect_status(&owner);
     let _ = hub.backoff.next(&owner.uid);
     let child = serde_json::from_value(json!({"metadata": {
         "name": "c", "namespace": "ns", "uid": "c", "resourceVersion": "1",
@@ -145,23 +126,18 @@ fn nothing_is_kept_of_a_resource_that_is_deleted() {
         kind: "ConfigMap".into(),
         name: "c".into(),
     };
-    hub.state()
-        .ledger
-        .enter(key.clone(), &child.unwrap(), "toy");
-    hub.state().ledger.expect(&owner, &key);
+    let child = child.unwrap();
+    hub.state().ledger.enter(key.clone(), &child, "toy");
     hub.forget_resource(toy(10));
-    let is_empty = |hub: &Hub<ToyController>| {
-        let state = hub.state();
-        state.written.is_empty() && state.writing.is_empty() && state.ledger.is_empty()
-    };
-    assert!(is_empty(&hub));
+    assert!(hub.state().ledger.is_empty());
     assert_eq!(hub.backoff.failures("u"), 0);
 
     // What a reconcile entered that was still running.
     let _ = hub.backoff.next(&owner.uid);
-    hub.enter_status(&owner, written(11));
+    hub.state().ledger.enter(key, &child, "toy");
+    hub.enter_status(&owner, status("late"));
     hub.forget_if_deleted(&owner);
-    assert!(is_empty(&hub));
+    assert!(hub.state().ledger.is_empty() && hub.store().state().is_empty());
     assert_eq!(hub.backoff.failures("u"), 0);
     // One of the same name is another one.
     hub.take_in_resource(toy(12));

@@ -98,9 +98,10 @@ struct Entry {
 /// Whose turn it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// An object is not as it should be, or may not be.
+    /// An object that stood has drifted.
     Now(Owner),
-    /// Only counts of pods changed. They change several times in a moment.
+    /// Counts of pods changed, which they do several times in a moment; or an object changed that is
+    /// being sent, most likely by that.
     Soon(Owner),
 }
 
@@ -117,22 +118,9 @@ pub struct Surplus {
 #[derive(Debug, Default)]
 pub struct Ledger {
     owners: BTreeMap<Owner, BTreeMap<ObjectKey, Entry>>,
-    /// Objects that are being sent. What the watch says of them is most likely our own doing.
-    sending: BTreeSet<(Owner, ObjectKey)>,
 }
 
 impl Ledger {
-    /// An object is about to be sent. Until the answer is entered, no change of it makes a pass
-    /// follow: the watch can be faster than the answer.
-    pub fn expect(&mut self, owner: &Owner, key: &ObjectKey) {
-        self.sending.insert((owner.clone(), key.clone()));
-    }
-
-    /// An object could not be sent. Its pass is tried again.
-    pub fn expect_no_more(&mut self, owner: &Owner, key: &ObjectKey) {
-        self.sending.remove(&(owner.clone(), key.clone()));
-    }
-
     /// Enters what the API server says of an object. Returns its owner if a pass should follow, and
     /// how soon.
     ///
@@ -148,12 +136,11 @@ impl Ledger {
             sent: None,
             counts: object.status.clone(),
         };
-        let expected = self.sending.contains(&(owner.clone(), key.clone()));
         let known = self.owners.entry(owner.clone()).or_default();
         match known.get_mut(&key) {
             None => {
                 known.insert(key, fresh);
-                (!expected).then_some(Wake::Now(owner))
+                Some(Wake::Soon(owner))
             }
             Some(entry)
                 if entry.uid == fresh.uid && fresh.version.is_no_newer_than(&entry.version) =>
@@ -164,12 +151,13 @@ impl Ledger {
                 let same = entry.uid == fresh.uid && entry.owned == fresh.owned;
                 let counted = entry.counts != fresh.counts || entry.generation != fresh.generation;
                 let sent = if same { entry.sent } else { None };
+                let stood = entry.sent.is_some();
                 *entry = Entry { sent, ..fresh };
                 match (same, counted) {
-                    (false, _) if expected => None,
-                    (false, _) => Some(Wake::Now(owner)),
-                    (true, true) => Some(Wake::Soon(owner)),
+                    // Drift. What does not stand is being sent, and this can be the echo of it.
+                    (false, _) if stood => Some(Wake::Now(owner)),
                     (true, false) => None,
+                    _ => Some(Wake::Soon(owner)),
                 }
             }
         }
@@ -188,7 +176,6 @@ impl Ledger {
         let Some(owner) = owner_of(&object.metadata) else {
             return false;
         };
-        self.expect_no_more(&owner, key);
         let owned = owned_digest(object.metadata.managed_fields.as_ref(), manager);
         if let Some(entry) = self.owners.get_mut(&owner).and_then(|m| m.get_mut(key))
             // A later change by someone else may be known already; then the body does not stand.
@@ -205,12 +192,11 @@ impl Ledger {
     /// then, or none; those that are deleted with it are no longer of interest.
     pub fn forget(&mut self, owner: &Owner) {
         self.owners.remove(owner);
-        self.sending.retain(|(it, _)| it != owner);
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.owners.is_empty() && self.sending.is_empty()
+        self.owners.is_empty()
     }
 
     /// Forgets a deleted object. Returns its owner, which should look again.
@@ -295,11 +281,15 @@ impl Ledger {
             .iter()
             .zip(digests)
             .filter_map(|(object, digest)| {
-                let entry = known.get(&object.key);
-                if entry.and_then(|e| e.sent) == Some(digest) {
+                let Some(entry) = known.get_mut(&object.key) else {
+                    return Some((object, digest, None));
+                };
+                if entry.sent == Some(digest) {
                     return None;
                 }
-                Some((object, digest, entry.map(|e| e.uid.clone())))
+                // The body before does not stand from here on.
+                entry.sent = None;
+                Some((object, digest, Some(entry.uid.clone())))
             })
             .collect()
     }

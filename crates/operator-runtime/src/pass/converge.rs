@@ -90,21 +90,13 @@ async fn send<C: Component>(
 ) -> Converged {
     let unsent = cx.hub.state().ledger.to_send(owner, plan, applied);
     for (object, digest, uid) in unsent {
-        cx.hub.state().ledger.expect(owner, &object.key);
-        let answer = writer.apply(object, uid.as_deref()).await;
-        if answer.is_err() {
-            cx.hub.state().ledger.expect_no_more(owner, &object.key);
-        }
-        match answer {
+        match writer.apply(object, uid.as_deref()).await {
             Ok(answer) => {
-                let known = {
+                let stands = {
                     let ledger = &mut cx.hub.state().ledger;
-                    let known = ledger.enter_applied(&object.key, &answer, C::NAME, digest);
-                    // Also of an answer that names another owner, or none.
-                    ledger.expect_no_more(owner, &object.key);
-                    known
+                    ledger.enter_applied(&object.key, &answer, C::NAME, digest)
                 };
-                *overwritten |= !known;
+                *overwritten |= !stands;
                 touched.add(cx, it, &object.key, digest);
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),

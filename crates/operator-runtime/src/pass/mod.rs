@@ -20,12 +20,11 @@ use crate::access::{self, Question};
 use crate::component::{Component, Outcome, Verdict};
 use crate::error::{Error, Invalid};
 use crate::events::Events;
-use crate::hub::{Guarded, Hub, Written, owner};
+use crate::hub::{Guarded, Hub, owner};
 use crate::inquiry::{Inquirer, Inquiry};
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
 use crate::refresh::Refresher;
-use crate::version::Version;
 
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
 const TAKEN_RETRY: Duration = Duration::from_secs(60);
@@ -96,22 +95,7 @@ async fn run<C: Component>(
     let owner = owner(resource);
     let it = Arc::new(resource.clone());
     let mut seen = observe(cx, &it).await;
-    let previous = {
-        let mut state = cx.hub.state();
-        let written = state
-            .written
-            .get(&owner)
-            .filter(|w| !w.version.is_no_newer_than(&Version::of(resource)));
-        let previous = match written {
-            Some(written) => written.status.clone(),
-            None => resource.status().cloned().unwrap_or_default(),
-        };
-        if written_is_old(&state.written, &owner, resource) {
-            state.written.remove(&owner);
-        }
-        previous
-    };
-
+    let previous = resource.status().cloned().unwrap_or_default();
     let paused = C::paused(resource);
     if !paused && C::is_incomplete(&seen) {
         cx.hub.list_again();
@@ -244,16 +228,6 @@ async fn ask_open<C: Component>(cx: &Cx<C>, questions: &[Question]) -> bool {
         state.access.remember(question.clone(), answer);
     }
     !open.is_empty()
-}
-
-fn written_is_old<S, K: Resource>(
-    written: &std::collections::BTreeMap<Owner, Written<S>>,
-    owner: &Owner,
-    resource: &K,
-) -> bool {
-    written
-        .get(owner)
-        .is_some_and(|w| w.version.is_no_newer_than(&Version::of(resource)))
 }
 
 /// Which result it is, and how long to wait if nothing changes.

@@ -10,9 +10,7 @@ use super::{Cx, reference};
 use crate::component::Component;
 use crate::error::Error;
 use crate::events::turned;
-use crate::hub::Written;
 use crate::ledger::Owner;
-use crate::version::Version;
 
 /// Writes the status if it differs, and tells of conditions that turned.
 pub(super) async fn write_status<C: Component>(
@@ -26,14 +24,11 @@ pub(super) async fn write_status<C: Component>(
     if next == *previous {
         return Ok(());
     }
-    cx.hub.expect_status(owner);
-    let sent = send(cx, owner, &next).await;
-    let written = sent.as_ref().ok().map(|answer| Written {
-        version: Version::of(answer),
-        status: next.clone(),
-    });
-    cx.hub.enter_status(owner, written);
-    sent?;
+    cx.hub.enter_status(owner, next.clone());
+    if let Err(error) = send(cx, owner, &next).await {
+        cx.hub.enter_status(owner, previous.clone());
+        return Err(error);
+    }
     let reference = reference::<C>(meta);
     let turned = turned(C::conditions(previous), C::conditions(&next), C::TOLD);
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
