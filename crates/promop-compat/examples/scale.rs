@@ -150,6 +150,7 @@ fn main() {
         backends: &backends,
         stateful_sets: &stateful_sets,
         prometheuses: Some(&prometheuses),
+        prometheus_agents: None,
         namespaces: Namespaces {
             listed: Some(&namespaces),
             watched: None,

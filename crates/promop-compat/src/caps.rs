@@ -5,8 +5,6 @@ use std::fmt;
 
 /// API group of Prometheus Operator.
 pub const GROUP: &str = "monitoring.coreos.com";
-/// The version of that group that is read and written.
-pub const VERSION: &str = "v1";
 
 /// A kind of Prometheus Operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +13,8 @@ pub enum Kind {
     ServiceMonitor,
     /// `prometheuses.monitoring.coreos.com`.
     Prometheus,
+    /// `prometheusagents.monitoring.coreos.com`.
+    PrometheusAgent,
     /// `prometheusrules.monitoring.coreos.com`.
     PrometheusRule,
     /// `alertmanagers.monitoring.coreos.com`.
@@ -25,9 +25,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ServiceMonitor,
         Self::Prometheus,
+        Self::PrometheusAgent,
         Self::PrometheusRule,
         Self::Alertmanager,
         Self::ThanosRuler,
@@ -39,6 +40,7 @@ impl Kind {
         match self {
             Self::ServiceMonitor => "ServiceMonitor",
             Self::Prometheus => "Prometheus",
+            Self::PrometheusAgent => "PrometheusAgent",
             Self::PrometheusRule => "PrometheusRule",
             Self::Alertmanager => "Alertmanager",
             Self::ThanosRuler => "ThanosRuler",
@@ -51,9 +53,19 @@ impl Kind {
         match self {
             Self::ServiceMonitor => "servicemonitors",
             Self::Prometheus => "prometheuses",
+            Self::PrometheusAgent => "prometheusagents",
             Self::PrometheusRule => "prometheusrules",
             Self::Alertmanager => "alertmanagers",
             Self::ThanosRuler => "thanosrulers",
+        }
+    }
+
+    /// The version that is read and written.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::PrometheusAgent => "v1alpha1",
+            _ => "v1",
         }
     }
 
@@ -68,8 +80,8 @@ impl Kind {
     pub fn api_resource(self) -> kube::core::ApiResource {
         kube::core::ApiResource {
             group: GROUP.to_owned(),
-            version: VERSION.to_owned(),
-            api_version: format!("{GROUP}/{VERSION}"),
+            version: self.version().to_owned(),
+            api_version: format!("{GROUP}/{}", self.version()),
             kind: self.name().to_owned(),
             plural: self.plural().to_owned(),
         }
@@ -102,13 +114,13 @@ impl fmt::Display for Capability {
 
 /// The capability of every kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caps([Capability; 5]);
+pub struct Caps([Capability; 6]);
 
 impl Caps {
     /// Every kind in the same state.
     #[must_use]
     pub fn all(capability: Capability) -> Self {
-        Self([capability; 5])
+        Self([capability; 6])
     }
 
     /// The capability of `kind`.

@@ -17,7 +17,7 @@ use kube::{Client, Resource};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::caps::{Capability, Caps, GROUP, Kind, VERSION};
+use crate::caps::{Capability, Caps, GROUP, Kind};
 
 /// How often discovery is asked where definitions may not be watched, and permission while a kind
 /// is `Forbidden`.
@@ -79,13 +79,24 @@ impl Detector {
     /// # Errors
     /// Any failure to get an answer: the caller keeps the one it has.
     pub async fn probe(&mut self) -> Result<Caps, kube::Error> {
-        let served = served(&self.client, &format!("{GROUP}/{VERSION}")).await?;
+        // A kind that is known to be gone needs no request.
+        let asked = self.needs.iter().filter(|n| !self.going.contains(&n.kind));
+        let versions: BTreeSet<&str> = asked.map(|n| n.kind.version()).collect();
+        let mut plurals = BTreeMap::new();
+        for version in versions {
+            let api_version = format!("{GROUP}/{version}");
+            plurals.insert(version, served(&self.client, &api_version).await?);
+        }
+        let is_served = |kind: Kind| {
+            let plurals = plurals.get(kind.version());
+            plurals.is_some_and(|all| all.contains(kind.plural()))
+        };
         let mut caps = Caps::default();
         for need in self.needs.clone() {
             let kind = need.kind;
             let capability = if self.going.contains(&kind) {
                 Capability::Absent
-            } else if served.contains(kind.plural()) {
+            } else if is_served(kind) {
                 if self.granted.contains(&kind) || self.permitted(&need).await? {
                     self.granted.insert(kind);
                     Capability::Present

@@ -29,7 +29,7 @@ pub use self::alerting::{AlertmanagerSpec, RuleObject, ThanosRulerSpec};
 pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
 pub use generated::{GeneratedRulesObject, RejectionEvent};
 pub use metadata::{Metadata, OwnerRef};
-pub use monitoring::{PrometheusSpec, ServiceMonitorSpec};
+pub use monitoring::{PrometheusAgentSpec, PrometheusSpec, ServiceMonitorSpec};
 pub use pod::{BackendSpec, StatefulSetSpec};
 pub use policy::PolicySpec;
 

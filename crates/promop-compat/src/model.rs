@@ -225,6 +225,19 @@ pub struct PrometheusFacts {
     pub pod_labels: Labels,
 }
 
+/// A PrometheusAgent resource (`monitoring.coreos.com/v1alpha1`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrometheusAgentFacts {
+    /// `spec.replicas` (1 if unset).
+    pub replicas: u32,
+    /// `spec.shards` (1 if unset).
+    pub shards: u32,
+    /// `spec.mode: DaemonSet`: a pod on each node. It has a StatefulSet for each shard otherwise.
+    pub daemon_set: bool,
+    /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
+    pub pod_labels: Labels,
+}
+
 /// A Namespace. Its key has an empty namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceFacts {

@@ -1,7 +1,7 @@
 //! Names that Prometheus Operator gives to what it makes, and that installations of Thanos share.
 //! They are their contracts, not ours.
 
-use crate::model::{AlertmanagerFacts, Key, Labels, PrometheusFacts};
+use crate::model::{AlertmanagerFacts, Key, Labels, PrometheusAgentFacts, PrometheusFacts};
 
 /// What a workload is.
 pub const NAME: &str = "app.kubernetes.io/name";
@@ -54,9 +54,13 @@ pub const GRPC_PORT_NAME: &str = "grpc";
 /// `prometheus-<name>-shard-<shard>` from the second shard on).
 #[must_use]
 pub fn stateful_set_name(prometheus: &str, shard: u32) -> String {
+    of_shard(format!("prometheus-{prometheus}"), shard)
+}
+
+fn of_shard(name: String, shard: u32) -> String {
     match shard {
-        0 => format!("prometheus-{prometheus}"),
-        _ => format!("prometheus-{prometheus}-shard-{shard}"),
+        0 => name,
+        _ => format!("{name}-shard-{shard}"),
     }
 }
 
@@ -88,6 +92,33 @@ pub fn pod_labels(key: &Key, facts: &PrometheusFacts, shard: u32, ordinal: u32) 
     ];
     let pod = pod_name(name, shard, ordinal);
     of_replica(&facts.pod_labels, &own, &pod, ordinal)
+}
+
+/// The name of the pod of one replica of a PrometheusAgent (`prom-agent-<name>-<ordinal>`, and
+/// `prom-agent-<name>-shard-<shard>-<ordinal>` from the second shard on), and its labels, as in
+/// [`pod_labels`]. The names of the pods of a DaemonSet end at random; its own stands for them.
+#[must_use]
+pub fn agent_pod(
+    key: &Key,
+    facts: &PrometheusAgentFacts,
+    shard: u32,
+    ordinal: u32,
+) -> (String, Labels) {
+    let workload = format!("prom-agent-{}", key.name);
+    let own = [
+        (NAME, PROMETHEUS_AGENT),
+        (MANAGED_BY, PROMETHEUS_OPERATOR),
+        (INSTANCE, &key.name),
+        (RESOURCE, &key.name),
+    ];
+    let mut labels = overlaid(&facts.pod_labels, &own);
+    if facts.daemon_set {
+        return (workload, labels);
+    }
+    labels.insert(SHARD.to_owned(), shard.to_string());
+    let pod = format!("{}-{ordinal}", of_shard(workload, shard));
+    let labels = of_stateful_set(&labels, &pod, ordinal);
+    (pod, labels)
 }
 
 /// The name of the pod of one replica of an Alertmanager (`alertmanager-<name>-<ordinal>`).
@@ -127,8 +158,11 @@ fn alertmanager_selector(name: &str) -> [(&'static str, &str); 4] {
 fn of_replica(given: &Labels, own: &[(&str, &str)], pod: &str, ordinal: u32) -> Labels {
     let index = ordinal.to_string();
     let of_set = [(POD_NAME, pod), (POD_INDEX, index.as_str())];
+    overlaid(given, &[own, &of_set].concat())
+}
+
+fn overlaid(given: &Labels, own: &[(&str, &str)]) -> Labels {
     let mut labels = given.clone();
-    let all = own.iter().chain(&of_set);
-    labels.extend(all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    labels.extend(own.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     labels
 }

@@ -20,8 +20,8 @@ mod unselected;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    BackendFacts, Key, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
-    StatefulSetFacts,
+    BackendFacts, Key, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, StatefulSetFacts,
 };
 use crate::namespaces::Namespaces;
 use crate::{nearest, selection};
@@ -106,6 +106,8 @@ pub struct World<'a> {
     pub stateful_sets: &'a BTreeMap<Key, StatefulSetFacts>,
     /// All Prometheus resources; `None` if the kind is absent or may not be read.
     pub prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
+    /// All PrometheusAgent resources; `None` if the kind is absent or may not be read.
+    pub prometheus_agents: Option<&'a BTreeMap<Key, PrometheusAgentFacts>>,
     /// The namespaces.
     pub namespaces: Namespaces<'a>,
     /// The label key that marks Services of our own components. They join queriers by another

@@ -17,7 +17,7 @@ use promop_compat::resolve::{
 #[test]
 fn resolution_is_what_the_definitions_say() {
     let covered = RefCell::new(BTreeMap::<String, u32>::new());
-    generate::runner(3_000)
+    generate::runner(4_000)
         .run(&cases(), |case| {
             let found = resolve(&case.world(), &case.request());
             let expected = oracle::resolution::resolve(&case.world(), &case.request());
@@ -103,12 +103,16 @@ fn what_affects_nobody_changes_nothing() {
     assert!(quiet.borrow().iter().all(|n| *n > 200), "{quiet:?}");
 }
 
-/// Whether a pod's name is one that a Prometheus claims; a foreign pod of that name is in its way.
+/// Whether a pod's name is one that a Prometheus or an agent claims; a foreign pod of that name is in
+/// its way.
 fn is_expected(case: &Case, pod: &Key) -> bool {
-    let mut all = case.prometheuses.iter().flatten();
-    all.any(|(key, _)| {
-        key.namespace == pod.namespace && pod.name.starts_with(&format!("prometheus-{}", key.name))
-    })
+    let of = |prefix: &str, key: &Key| {
+        key.namespace == pod.namespace && pod.name.starts_with(&format!("{prefix}-{}", key.name))
+    };
+    let mut prometheuses = case.prometheuses.iter().flatten();
+    let mut agents = case.prometheus_agents.iter().flatten();
+    prometheuses.any(|(key, _)| of("prometheus", key))
+        || agents.any(|(key, _)| of("prom-agent", key))
 }
 
 fn subjects(findings: &[Finding]) -> BTreeSet<(Reason, Subject)> {
@@ -154,6 +158,13 @@ fn count(
     let mut saw = |what: String| *covered.entry(what).or_default() += 1;
     for finding in found.skipped.iter().chain(&found.notes) {
         saw(format!("reason {}", finding.reason));
+        if let Subject::PrometheusAgent(key) = &finding.subject {
+            let prefix = format!("prom-agent-{}", key.name);
+            let is_of = |it: &Key| it.namespace == key.namespace && it.name.starts_with(&prefix);
+            if !case.pods.keys().chain(case.stateful_sets.keys()).any(is_of) {
+                saw("an agent without pods".to_owned());
+            }
+        }
     }
     for (behind, endpoint) in &expected.endpoints {
         let by_scraper = endpoint.chains.iter().any(|(_, service)| service.is_none());
@@ -256,6 +267,7 @@ fn assert_covered(covered: &BTreeMap<String, u32>) {
         "a retained shard whose pod is absent",
         "sidecar without a resource",
         "two Prometheuses in one namespace",
+        "an agent without pods",
         "scraped by 0",
         "scraped by 1",
         "scraped by 2",

@@ -98,7 +98,12 @@ impl Component for QueryController {
     }
 
     fn needs() -> Vec<Need> {
-        thanos_controller::needs()
+        let mut needs = thanos_controller::needs();
+        needs.push(Need {
+            kind: Kind::PrometheusAgent,
+            verbs: &["list", "watch"],
+        });
+        needs
     }
 
     fn related() -> Vec<Related<Self>> {

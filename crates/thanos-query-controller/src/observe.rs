@@ -46,7 +46,9 @@ pub(crate) fn observe(
         .filter(|_| wanted && unknown)
         .and_then(|q| Standing::of(q));
     let readable = is_usable(prometheuses, &views.prometheuses);
-    let world = controller.world(views, readable);
+    // Agents hold no data: while their kind is absent, nothing has to be kept for them.
+    let agents = gate(Kind::PrometheusAgent).is_open();
+    let world = controller.world(views, readable, agents);
     let mut resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
         let request = Request {
             namespace: &own,

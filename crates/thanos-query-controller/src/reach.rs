@@ -19,7 +19,12 @@ impl QueryController {
 
     /// The cluster as far as discovery reads it.
     #[must_use]
-    pub fn world<'a>(&'a self, views: &'a Views, prometheuses: bool) -> World<'a> {
+    pub fn world<'a>(
+        &'a self,
+        views: &'a Views,
+        prometheuses: bool,
+        prometheus_agents: bool,
+    ) -> World<'a> {
         World {
             service_monitors: views.service_monitors.items(),
             services: views.services.items(),
@@ -27,6 +32,7 @@ impl QueryController {
             backends: views.backends.items(),
             stateful_sets: views.stateful_sets.items(),
             prometheuses: prometheuses.then(|| views.prometheuses.items()),
+            prometheus_agents: prometheus_agents.then(|| views.prometheus_agents.items()),
             namespaces: self.namespaces(views),
             own_label: label::OWNER,
             store_label: (label::STORE_API, label::TRUE),

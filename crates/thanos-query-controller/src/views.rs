@@ -7,12 +7,12 @@ use kube::core::ApiResource;
 use operator_runtime::{Pace, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    self, BackendSpec, NamespaceSpec, PodSpec, PolicySpec, PrometheusSpec, ServiceMonitorSpec,
-    ServiceSpec, StatefulSetSpec, Thin,
+    self, BackendSpec, NamespaceSpec, PodSpec, PolicySpec, PrometheusAgentSpec, PrometheusSpec,
+    ServiceMonitorSpec, ServiceSpec, StatefulSetSpec, Thin,
 };
 use promop_compat::model::{
-    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PrometheusFacts, ServiceFacts,
-    ServiceMonitorFacts, StatefulSetFacts,
+    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts,
+    ServiceFacts, ServiceMonitorFacts, StatefulSetFacts,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::policy::PolicyFacts;
@@ -44,6 +44,8 @@ pub struct Views {
     pub service_monitors: View<ServiceMonitorFacts>,
     /// Prometheus resources.
     pub prometheuses: View<PrometheusFacts>,
+    /// PrometheusAgent resources: what pods that are absent will be.
+    pub prometheus_agents: View<PrometheusAgentFacts>,
     /// Services.
     pub services: View<ServiceFacts>,
     /// Pods that Prometheus Operator manages.
@@ -80,6 +82,14 @@ pub fn related() -> Vec<Related<QueryController>> {
                 view_mut: |v: &mut Views| &mut v.prometheuses,
                 // Whoever discovers nothing may still be scraped by it.
                 affects: |_, query, _, _, _| resource_gate(query) != Some(false),
+            },
+        ),
+        Related::optional::<Thin<PrometheusAgentSpec>>(
+            Kind::PrometheusAgent,
+            Spec {
+                view: |v: &Views| &v.prometheus_agents,
+                view_mut: |v: &mut Views| &mut v.prometheus_agents,
+                affects: |_, query, _, _, _| discovers(query),
             },
         ),
         Related::new::<Thin<ServiceSpec>>(
@@ -192,6 +202,7 @@ fn world(views: &Views) -> resolve::World<'_> {
         backends: views.backends.items(),
         stateful_sets: views.stateful_sets.items(),
         prometheuses: Some(views.prometheuses.items()),
+        prometheus_agents: Some(views.prometheus_agents.items()),
         namespaces: known(views),
         own_label: label::OWNER,
         store_label: (label::STORE_API, label::TRUE),

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use operator_runtime::render::{documents, render_objects};
-use promop_compat::caps::{Capability, Caps};
+use promop_compat::caps::{Capability, Caps, Kind};
 use serde_json::{Value, json};
 use thanos_controller::Settings;
 use thanos_query_controller::QueryController;
@@ -378,4 +378,75 @@ fn who_scrapes_the_queriers_is_told() {
     let off = json!({"serviceMonitor": {"enabled": false}});
     let (_, status) = render("monitoring", off, &[], present());
     assert_eq!(condition(&status, "Monitored").1, "MonitoringDisabled");
+}
+
+/// An agent, and a Service and a ServiceMonitor that lead to its pods by `selector`; the pod.
+fn agent(spec: Value, selector: Value) -> (Vec<Value>, Value) {
+    let labels = json!({"app": "agent", "tier": "agent"});
+    let more = vec![
+        json!({
+            "apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "PrometheusAgent",
+            "metadata": {"name": "kps", "namespace": "monitoring"}, "spec": spec,
+        }),
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "agent", "namespace": "monitoring", "labels": labels},
+            "spec": {"selector": selector, "ports": [{"name": "http-web", "port": 9090}]},
+        }),
+        json!({
+            "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
+            "metadata": {"name": "agent", "namespace": "monitoring", "labels": labels},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}, "endpoints": [{"port": "http-web"}]},
+        }),
+    ];
+    let mut pod = pod("prom-agent-kps-0");
+    pod["metadata"]["labels"] = json!({
+        "app.kubernetes.io/name": "prometheus-agent", "app.kubernetes.io/managed-by": "prometheus-operator",
+        "app.kubernetes.io/instance": "kps", "operator.prometheus.io/name": "kps",
+    });
+    (more, pod)
+}
+
+#[test]
+fn an_agent_without_pods_is_reported_as_with_them() {
+    let query = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "agent"}}});
+    for spec in [json!({"replicas": 1}), json!({"mode": "DaemonSet"})] {
+        for selector in [
+            json!({"app.kubernetes.io/instance": "kps"}),
+            json!({"operator.prometheus.io/name": "kps"}),
+            json!({"app.kubernetes.io/name": "prometheus-agent", "operator.prometheus.io/name": "kps"}),
+        ] {
+            let (mut more, pod) = agent(spec.clone(), selector.clone());
+            let without = render("monitoring", query.clone(), &more, present());
+            let skipped = without.1["skipped"].as_array().unwrap();
+            assert_eq!(skipped.len(), 1, "{spec} {selector}: {skipped:?}");
+            assert_eq!(skipped[0]["reason"], "PrometheusAgent");
+            assert_eq!(skipped[0]["subject"], "PrometheusAgent monitoring/kps");
+            assert_eq!(without.1["endpointsTotal"], 0, "{spec} {selector}");
+            more.push(pod);
+            let with = render("monitoring", query.clone(), &more, present());
+            assert_eq!(with, without, "{spec} {selector}");
+        }
+    }
+}
+
+/// The status neither requires nor lists the kind.
+#[test]
+fn without_the_kind_agents_are_recognized_by_their_pods() {
+    let query = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "agent"}}});
+    for capability in [Capability::Absent, Capability::Forbidden] {
+        let mut caps = present();
+        caps.set(Kind::PrometheusAgent, capability);
+        let by_name = json!({"operator.prometheus.io/name": "kps"});
+        let (mut more, pod) = agent(json!({}), by_name);
+        let (_, status) = render("monitoring", query.clone(), &more, caps);
+        assert_eq!(status["skipped"][0]["reason"], "PrometheusGone");
+        let told = condition(&status, "PrometheusOperatorIntegration");
+        assert_eq!((&*told.0, &*told.1), ("True", "Enabled"), "{capability}");
+        let kinds = status["prometheusOperator"]["kinds"].as_array().unwrap();
+        assert_eq!(kinds.len(), 2, "{kinds:?}");
+        more.push(pod);
+        let (_, status) = render("monitoring", query.clone(), &more, caps);
+        assert_eq!(status["skipped"][0]["reason"], "PrometheusAgent");
+    }
 }

@@ -282,3 +282,53 @@ async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
     controller.assert_quiet(&[]);
     controller.stop().await;
 }
+
+/// Waits until the first Service that leads nowhere is reported for this reason.
+async fn skipped(cluster: &Cluster, reason: &str) {
+    let look = async || {
+        let version = "monitoring.thanos.io/v1alpha1";
+        let it = cluster.get(version, "ThanosQuery", "q").await;
+        let all = it.unwrap_or_default()["status"]["skipped"].take();
+        check(all[0]["reason"] == reason, || all.to_string())
+    };
+    eventually(reason, LIVE, look).await;
+}
+
+#[tokio::test]
+async fn agents_are_read_as_soon_as_their_definition_is_there() {
+    let cluster = Cluster::new("agents").await;
+    let _alone = alone_with_definitions().await;
+    for kind in ["servicemonitors", "prometheuses"] {
+        install(&cluster, kind).await;
+    }
+    uninstall(&cluster, "prometheusagents").await;
+    let mut controller = Controller::start(&cluster, &[]).await;
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "agent", "labels": {"app": "agent"}},
+        "spec": {"selector": {"operator.prometheus.io/name": "agent"},
+            "ports": [{"name": "web", "port": 9090}]},
+    });
+    cluster.apply(service).await;
+    let monitor = service_monitor("agent", json!({"app": "p"}), json!({"app": "agent"}));
+    cluster.apply(monitor).await;
+    let spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "p"}}});
+    cluster.apply(query("q", spec)).await;
+    skipped(&cluster, "PrometheusGone").await;
+    integration(&cluster, "Enabled").await;
+
+    install(&cluster, "prometheusagents").await;
+    let agent = json!({
+        "apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "PrometheusAgent",
+        "metadata": {"name": "agent"}, "spec": {"mode": "DaemonSet"},
+    });
+    cluster.apply(agent).await;
+    skipped(&cluster, "PrometheusAgent").await;
+
+    uninstall(&cluster, "prometheusagents").await;
+    skipped(&cluster, "PrometheusGone").await;
+    integration(&cluster, "Enabled").await;
+    cluster.condition("q", "Frozen", "Live").await;
+    assert!(controller.is_running());
+    controller.assert_quiet(&[]);
+}

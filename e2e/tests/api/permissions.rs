@@ -65,6 +65,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ("policy", "poddisruptionbudgets", OWN),
             ("monitoring.coreos.com", "servicemonitors", OWN),
             ("monitoring.coreos.com", "prometheuses", READ),
+            ("monitoring.coreos.com", "prometheusagents", READ),
             ("monitoring.thanos.io", "thanosqueries", "get list watch"),
             ("monitoring.thanos.io", "thanosqueries/status", "patch"),
             ("monitoring.thanos.io", "thanosqueries/finalizers", "update"),
@@ -79,6 +80,7 @@ pub const CONTROLLERS: &[Permissions] = &[
         definitions: &[
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
+            "prometheusagents.monitoring.coreos.com",
         ],
         refresh: PATCH_PODS,
         secrets: &[],
@@ -353,6 +355,7 @@ async fn assert_names(it: &Installed, permissions: &Permissions, definitions: &[
         for name in [
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
+            "prometheusagents.monitoring.coreos.com",
             "podmonitors.monitoring.coreos.com",
             "thanosqueries.monitoring.thanos.io",
         ] {

@@ -15,9 +15,10 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 static DEFINITIONS: RwLock<()> = RwLock::const_new(());
 
 /// The kinds of Prometheus Operator that any controller reads or writes.
-pub const KINDS: [&str; 5] = [
+pub const KINDS: [&str; 6] = [
     "servicemonitors",
     "prometheuses",
+    "prometheusagents",
     "prometheusrules",
     "alertmanagers",
     "thanosrulers",
@@ -45,11 +46,10 @@ pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()>
 }
 
 /// The kinds that Prometheus Operator itself needs besides.
-const MORE_KINDS: [&str; 5] = [
+const MORE_KINDS: [&str; 4] = [
     "alertmanagerconfigs",
     "podmonitors",
     "probes",
-    "prometheusagents",
     "scrapeconfigs",
 ];
 
@@ -98,10 +98,11 @@ pub async fn uninstall(cluster: &Cluster, plural: &str) {
 }
 
 pub async fn served(cluster: &Cluster, plural: &str) -> bool {
-    let list = cluster
-        .client
-        .list_api_group_resources("monitoring.coreos.com/v1")
-        .await;
+    let version = match plural {
+        "prometheusagents" => "monitoring.coreos.com/v1alpha1",
+        _ => "monitoring.coreos.com/v1",
+    };
+    let list = cluster.client.list_api_group_resources(version).await;
     list.is_ok_and(|list| list.resources.iter().any(|r| r.name == plural))
 }
 

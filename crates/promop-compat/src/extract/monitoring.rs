@@ -9,7 +9,10 @@ use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
 use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object, Present};
-use crate::model::{Labels, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces};
+use crate::model::{
+    Labels, PrometheusAgentFacts, PrometheusFacts, ServiceMonitorFacts, SidecarFacts,
+    TargetNamespaces,
+};
 use crate::names;
 
 /// What is read of a ServiceMonitor.
@@ -116,6 +119,16 @@ struct Argument {
 #[serde(default, rename_all = "camelCase")]
 struct ServerTls {
     cert_file: Lenient<String>,
+}
+
+/// What is read of a PrometheusAgent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PrometheusAgentSpec {
+    replicas: Lenient<i64>,
+    shards: Lenient<i64>,
+    mode: Lenient<String>,
+    pod_metadata: Lenient<Object<PodMetadata>>,
 }
 
 impl ServiceMonitorFacts {
@@ -233,6 +246,27 @@ impl Spec for PrometheusSpec {
 
     fn identify(facts: &mut PrometheusFacts, uid: &str) {
         uid.clone_into(&mut facts.uid);
+    }
+}
+
+impl PrometheusAgentFacts {
+    /// Reads the facts of an object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Thin::<PrometheusAgentSpec>::read(object).into_facts()
+    }
+}
+
+impl Spec for PrometheusAgentSpec {
+    type Facts = PrometheusAgentFacts;
+
+    fn into_facts(self, _: Labels) -> PrometheusAgentFacts {
+        PrometheusAgentFacts {
+            replicas: count(self.replicas.get(), 0),
+            shards: count(self.shards.get(), 1),
+            daemon_set: self.mode.or_default() == "DaemonSet",
+            pod_labels: self.pod_metadata.fields().labels.or_default(),
+        }
     }
 }
 

@@ -2,10 +2,11 @@ use serde_json::{Value, from_str, json};
 
 use super::*;
 use crate::model::{
-    BackendFacts, ExternalFacts, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts,
-    ServiceFacts, ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces,
-    TargetPort,
+    BackendFacts, ExternalFacts, Key, NamespaceFacts, PodFacts, PortFacts, PrometheusAgentFacts,
+    PrometheusFacts, ServiceFacts, ServiceMonitorFacts, SidecarFacts, StatefulSetFacts,
+    TargetNamespaces, TargetPort,
 };
+use crate::names;
 use crate::testing::{labels, selector};
 
 fn port(name: Option<&str>, port: u16) -> PortFacts {
@@ -104,6 +105,49 @@ fn every_field_of_a_prometheus() {
             scrape_classes: vec!["slow".to_owned(), "fast".to_owned()],
         }
     );
+}
+
+#[test]
+fn prometheus_agents_and_their_pods() {
+    let agent = |spec| PrometheusAgentFacts::from_object(&json!({"spec": spec}));
+    let default = PrometheusAgentFacts {
+        replicas: 1,
+        shards: 1,
+        ..Default::default()
+    };
+    assert_eq!(agent(json!({})), default);
+    assert_eq!(agent(json!({"mode": "StatefulSet", "shards": 0})), default);
+    let given = json!({"replicas": 3, "shards": 2, "podMetadata": {"labels": {"a": "b"}}});
+    let facts = PrometheusAgentFacts {
+        replicas: 3,
+        shards: 2,
+        daemon_set: false,
+        pod_labels: labels(&[("a", "b")]),
+    };
+    assert_eq!(agent(given), facts);
+
+    let key = Key::new("ns", "x");
+    let common = [
+        ("a", "b"),
+        ("app.kubernetes.io/name", "prometheus-agent"),
+        ("app.kubernetes.io/managed-by", "prometheus-operator"),
+        ("app.kubernetes.io/instance", "x"),
+        ("operator.prometheus.io/name", "x"),
+    ];
+    for (shard, name) in [(0, "prom-agent-x-2"), (1, "prom-agent-x-shard-1-2")] {
+        let number = shard.to_string();
+        let own = [
+            ("operator.prometheus.io/shard", number.as_str()),
+            ("statefulset.kubernetes.io/pod-name", name),
+            ("apps.kubernetes.io/pod-index", "2"),
+        ];
+        let (pod, found) = names::agent_pod(&key, &facts, shard, 2);
+        assert_eq!(pod, name);
+        assert_eq!(found, labels(&[&common[..], &own].concat()));
+    }
+    let facts = agent(json!({"mode": "DaemonSet", "podMetadata": {"labels": {"a": "b"}}}));
+    let expected = ("prom-agent-x".to_owned(), labels(&common));
+    assert_eq!(names::agent_pod(&key, &facts, 0, 0), expected);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The replicas of all Prometheuses: the pods there are, and the pods there should be.
 //!
 //! A replica whose pod is absent right now counts as its StatefulSet says, or else its resource, so
-//! a restart changes no endpoint.
+//! a restart changes no endpoint. That of a PrometheusAgent counts as either of them says.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,11 +9,13 @@ use std::ops::Range;
 
 use super::World;
 use super::report::{Finding, Reason, Subject};
-use crate::model::{Key, Labels, PodFacts, PrometheusFacts, StatefulSetFacts};
+use crate::model::{
+    Key, Labels, PodFacts, PrometheusAgentFacts, PrometheusFacts, StatefulSetFacts,
+};
 use crate::selection::in_namespace;
 use crate::{names, selector};
 
-/// How many absent pods are expected of one Prometheus at most: its resource may claim billions.
+/// How many absent pods are expected of one resource at most: it may claim billions.
 const EXPECTED_MAX: usize = 1000;
 
 /// One replica.
@@ -64,8 +66,11 @@ impl<'a> Replicas<'a> {
         let prometheuses = world.prometheuses.into_iter().flatten();
         let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
         let sets = world.stateful_sets.iter();
-        let agents = sets.flat_map(|(key, set)| agents(world, key, set));
-        Self::sorted(existing.chain(expected).chain(agents).collect())
+        let of_sets = sets.flat_map(|(key, set)| agents_of_set(world, key, set));
+        let agents = world.prometheus_agents.into_iter().flatten();
+        let agents = agents.flat_map(|(key, facts)| expected_agents(world, key, facts));
+        let expected = expected.chain(of_sets).chain(agents);
+        Self::sorted(existing.chain(expected).collect())
     }
 
     /// The replicas in one namespace.
@@ -76,8 +81,14 @@ impl<'a> Replicas<'a> {
         let prometheuses = prometheuses.into_iter().flatten();
         let expected = prometheuses.flat_map(|(key, facts)| expected(world, key, facts));
         let sets = in_namespace(world.stateful_sets, namespace);
-        let agents = sets.flat_map(|(key, set)| agents(world, key, set));
-        Self::sorted(existing.chain(expected).chain(agents).collect())
+        let of_sets = sets.flat_map(|(key, set)| agents_of_set(world, key, set));
+        let agents = world
+            .prometheus_agents
+            .map(|all| in_namespace(all, namespace));
+        let agents = agents.into_iter().flatten();
+        let agents = agents.flat_map(|(key, facts)| expected_agents(world, key, facts));
+        let expected = expected.chain(of_sets).chain(agents);
+        Self::sorted(existing.chain(expected).collect())
     }
 
     fn sorted(mut replicas: Vec<Replica<'a>>) -> Self {
@@ -251,7 +262,7 @@ fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u
 }
 
 /// The replicas of the StatefulSet of a PrometheusAgent whose pods are absent.
-fn agents<'a>(
+fn agents_of_set<'a>(
     world: &World<'a>,
     key: &'a Key,
     set: &'a StatefulSetFacts,
@@ -272,4 +283,31 @@ fn agents<'a>(
             owner: Owner::Agent(resource(&set.pod)),
         })
     })
+}
+
+/// The replicas of a PrometheusAgent whose pods are absent. It has one at least: Services lead to an
+/// agent that is scaled to zero as well, and not to a Prometheus.
+fn expected_agents<'a>(
+    world: &World<'a>,
+    key: &'a Key,
+    facts: &'a PrometheusAgentFacts,
+) -> impl Iterator<Item = Replica<'a>> {
+    let (shards, replicas) = match facts.daemon_set {
+        true => (1, 1),
+        false => (facts.shards, facts.replicas.max(1)),
+    };
+    let places = (0..shards).flat_map(move |shard| (0..replicas).map(move |i| (shard, i)));
+    let pods = world.pods;
+    places
+        .take(EXPECTED_MAX)
+        .filter_map(move |(shard, ordinal)| {
+            let (name, labels) = names::agent_pod(key, facts, shard, ordinal);
+            let pod = Key::new(key.namespace.as_str(), name);
+            (!pods.contains_key(&pod)).then_some(Replica {
+                pod: Cow::Owned(pod),
+                labels: Cow::Owned(labels),
+                found: None,
+                owner: Owner::Agent(Some(&key.name)),
+            })
+        })
 }

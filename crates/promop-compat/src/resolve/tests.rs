@@ -26,6 +26,7 @@ struct Cluster {
     backends: BTreeMap<Key, BackendFacts>,
     stateful_sets: BTreeMap<Key, StatefulSetFacts>,
     prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
+    prometheus_agents: Option<BTreeMap<Key, PrometheusAgentFacts>>,
     namespaces: Option<BTreeMap<Key, NamespaceFacts>>,
 }
 
@@ -39,6 +40,7 @@ impl Cluster {
             backends: BTreeMap::new(),
             stateful_sets: BTreeMap::new(),
             prometheuses: Some(BTreeMap::new()),
+            prometheus_agents: None,
             namespaces: Some(namespaces(&[
                 ("apps", &[("team", "apps")]),
                 ("monitoring", &[("team", "ops")]),
@@ -158,6 +160,7 @@ impl Cluster {
             backends: &self.backends,
             stateful_sets: &self.stateful_sets,
             prometheuses: self.prometheuses.as_ref(),
+            prometheus_agents: self.prometheus_agents.as_ref(),
             namespaces: Namespaces {
                 listed: self.namespaces.as_ref(),
                 watched: None,

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
-    BackendFacts, ExternalFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts,
-    ServiceFacts, ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces,
-    TargetPort,
+    BackendFacts, ExternalFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts,
+    PrometheusAgentFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, SidecarFacts,
+    StatefulSetFacts, TargetNamespaces, TargetPort,
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::resolve::{Request, Selection, WithoutSidecar, World};
@@ -45,6 +45,7 @@ pub struct Case {
     pub backends: BTreeMap<Key, BackendFacts>,
     pub stateful_sets: BTreeMap<Key, StatefulSetFacts>,
     pub prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
+    pub prometheus_agents: Option<BTreeMap<Key, PrometheusAgentFacts>>,
     pub namespaces: Option<BTreeMap<Key, NamespaceFacts>>,
     pub watched: Option<BTreeSet<String>>,
     pub namespace: String,
@@ -61,6 +62,7 @@ impl Case {
             backends: &self.backends,
             stateful_sets: &self.stateful_sets,
             prometheuses: self.prometheuses.as_ref(),
+            prometheus_agents: self.prometheus_agents.as_ref(),
             namespaces: self.known(),
             own_label: OWN_LABEL,
             store_label: STORE_LABEL,
@@ -394,6 +396,17 @@ fn pod() -> impl Strategy<Value = PodFacts> {
         })
 }
 
+fn prometheus_agent() -> impl Strategy<Value = PrometheusAgentFacts> {
+    (0..3_u32, 1..3_u32, any::<bool>(), labels()).prop_map(
+        |(replicas, shards, daemon_set, pod_labels)| PrometheusAgentFacts {
+            replicas,
+            shards,
+            daemon_set,
+            pod_labels,
+        },
+    )
+}
+
 fn container_ports() -> impl Strategy<Value = Vec<PortFacts>> {
     let port = |name, port| PortFacts {
         name: Some(owned(name)),
@@ -502,6 +515,7 @@ fn pods() -> impl Strategy<Value = BTreeMap<Key, PodFacts>> {
 
 pub fn cases() -> impl Strategy<Value = Case> {
     let prometheuses = weighted(0.9, keyed(&["p", "q"], prometheus(), 0..4));
+    let agents = weighted(0.4, keyed(&["p", "q"], prometheus_agent(), 0..3));
     let selection =
         (selectors(), scopes()).prop_map(|(selector, scope)| Selection { selector, scope });
     let watched = weighted(
@@ -514,7 +528,7 @@ pub fn cases() -> impl Strategy<Value = Case> {
         pods(),
         keyed(&["b1", "b2", "b3"], backend(), 0..9),
         stateful_sets(),
-        prometheuses,
+        (prometheuses, agents),
     );
     let request = (select(NAMESPACES.to_vec()), vec(selection, 1..3), rarely(5));
     (objects, weighted(0.8, namespaces()), watched, request).prop_map(
@@ -524,7 +538,8 @@ pub fn cases() -> impl Strategy<Value = Case> {
             pods: objects.2,
             backends: objects.3,
             stateful_sets: objects.4,
-            prometheuses: objects.5,
+            prometheuses: objects.5.0,
+            prometheus_agents: objects.5.1,
             namespaces,
             watched,
             namespace: request.0.to_owned(),

@@ -634,8 +634,8 @@ fn replicas(world: &World<'_>) -> Vec<Replica> {
         });
     }
     let operated = pair("app.kubernetes.io/managed-by", "prometheus-operator");
+    let agent = pair("app.kubernetes.io/name", "prometheus-agent");
     for (set, facts) in world.stateful_sets {
-        let agent = pair("app.kubernetes.io/name", "prometheus-agent");
         let labels = &facts.pod.labels;
         for ordinal in 0..facts.replicas {
             let pod = key(&set.namespace, &format!("{}-{ordinal}", set.name));
@@ -646,6 +646,42 @@ fn replicas(world: &World<'_>) -> Vec<Replica> {
                     pod,
                     found: Some(facts.pod.clone()),
                     agent: Some(labels["operator.prometheus.io/name"].clone()),
+                    resource: None,
+                });
+            }
+        }
+    }
+    for (name, facts) in world.prometheus_agents.into_iter().flatten() {
+        let mut all = Vec::new();
+        for shard in 0..facts.shards {
+            let set = match shard {
+                0 => format!("prom-agent-{}", name.name),
+                _ => format!("prom-agent-{}-shard-{shard}", name.name),
+            };
+            let number = pair("operator.prometheus.io/shard", &shard.to_string());
+            for ordinal in 0..facts.replicas.max(1) {
+                let labels = with_ordinal(&number, &set, ordinal);
+                all.push((format!("{set}-{ordinal}"), labels));
+            }
+        }
+        if facts.daemon_set {
+            all = vec![(format!("prom-agent-{}", name.name), Labels::new())];
+        }
+        for (pod, own) in all {
+            let pod = key(&name.namespace, &pod);
+            let mut labels = facts.pod_labels.clone();
+            labels.extend(own);
+            labels.extend(agent.clone());
+            labels.extend(operated.clone());
+            for label in ["app.kubernetes.io/instance", "operator.prometheus.io/name"] {
+                labels.insert(label.to_owned(), name.name.clone());
+            }
+            if !world.pods.contains_key(&pod) {
+                replicas.push(Replica {
+                    pod,
+                    labels,
+                    found: None,
+                    agent: Some(name.name.clone()),
                     resource: None,
                 });
             }

@@ -150,3 +150,90 @@ fn an_agent_is_one_finding_with_and_without_its_pod() {
         );
     }
 }
+
+/// The agent `monitoring/k8s` as the only thing in the cluster, and a Service that selects its pods.
+fn agent(facts: PrometheusAgentFacts, selector: &[(&str, &str)]) -> Cluster {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.prometheuses = Some(BTreeMap::new());
+    cluster.pods.clear();
+    cluster.prometheus_agents = Some(BTreeMap::from([(key("monitoring", "k8s"), facts)]));
+    cluster.service("prometheus-k8s", &[("name", "prometheus")], selector);
+    cluster
+}
+
+#[test]
+fn an_agent_without_pods_is_what_its_resource_says() {
+    let agents = [(1, 1, false), (2, 3, false), (0, 1, false), (1, 1, true)];
+    let agents = agents.map(|(replicas, shards, daemon_set)| PrometheusAgentFacts {
+        replicas,
+        shards,
+        daemon_set,
+        pod_labels: labels(&[("team", "x")]),
+    });
+    let selectors: [&[(&str, &str)]; 6] = [
+        &[(names::RESOURCE, "k8s")],
+        &[(names::INSTANCE, "k8s")],
+        &[
+            (names::NAME, names::PROMETHEUS_AGENT),
+            (names::RESOURCE, "k8s"),
+        ],
+        &[
+            (names::NAME, names::PROMETHEUS_AGENT),
+            (names::INSTANCE, "k8s"),
+        ],
+        &[(names::NAME, names::PROMETHEUS_AGENT)],
+        &[("team", "x")],
+    ];
+    for facts in agents {
+        for selector in selectors {
+            let mut cluster = agent(facts.clone(), selector);
+            let without = cluster.select(PROMETHEUS);
+            assert_eq!(
+                reasons(&without.skipped),
+                ["PrometheusAgent PrometheusAgent monitoring/k8s"],
+                "{facts:?} {selector:?}"
+            );
+            let (mut pod, labels) = names::agent_pod(&key("monitoring", "k8s"), &facts, 0, 0);
+            if facts.daemon_set {
+                pod.push_str("-x7k2p");
+            }
+            let started = PodFacts {
+                labels,
+                ..Default::default()
+            };
+            cluster.pods.insert(key("monitoring", &pod), started);
+            assert_eq!(
+                cluster.select(PROMETHEUS),
+                without,
+                "{facts:?} {selector:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_pods_of_a_stateful_set_belong_to_a_shard() {
+    for (daemon_set, expected) in [
+        (false, "PrometheusAgent PrometheusAgent monitoring/k8s"),
+        (true, "PrometheusGone Service monitoring/prometheus-k8s"),
+    ] {
+        let facts = PrometheusAgentFacts {
+            replicas: 1,
+            shards: 2,
+            daemon_set,
+            ..Default::default()
+        };
+        let found = agent(facts, &[(names::SHARD, "1")]).select(PROMETHEUS);
+        assert_eq!(reasons(&found.skipped), [expected]);
+    }
+}
+
+#[test]
+fn agents_that_may_not_be_read_are_known_by_their_pods_alone() {
+    let mut cluster = agent(PrometheusAgentFacts::default(), &[(names::RESOURCE, "k8s")]);
+    cluster.prometheus_agents = None;
+    assert_eq!(
+        reasons(&cluster.select(PROMETHEUS).skipped),
+        ["PrometheusGone Service monitoring/prometheus-k8s"]
+    );
+}
