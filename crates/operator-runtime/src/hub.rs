@@ -1,7 +1,7 @@
 //! The hub: the state that watches fill and passes read, and the queue of custom resources that
 //! must be looked at again.
 
-mod gathering;
+mod debounce;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,14 @@ use promop_compat::extract::Extract;
 use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 
-use gathering::Gathering;
+use debounce::Debounced;
 
 use crate::access::Access;
 use crate::backoff::Backoff;
 use crate::component::{Cluster, Component};
 use crate::inquiry::Answers;
 use crate::ledger::{Ledger, Owner};
-use crate::related::{Entry, Pace, Spec, key_of};
+use crate::related::{Entry, Spec, key_of};
 use crate::version::Version;
 use crate::view::{Change, View};
 
@@ -86,7 +86,7 @@ pub struct Hub<C: Component> {
     store: Store<Guarded<C>>,
     queue: Mutex<Option<UnboundedSender<ObjectRef<Guarded<C>>>>>,
     unsynced: watch::Sender<BTreeSet<WatchId>>,
-    gathering: Mutex<BTreeMap<Key, Gathering>>,
+    debounced: Mutex<BTreeMap<Key, Debounced>>,
     lists: watch::Sender<u64>,
     /// Delays after failures.
     pub(crate) backoff: Backoff,
@@ -118,7 +118,7 @@ impl<C: Component> Hub<C> {
             store,
             queue: Mutex::new(None),
             unsynced: watch::Sender::new(BTreeSet::new()),
-            gathering: Mutex::default(),
+            debounced: Mutex::default(),
             lists: watch::Sender::new(0),
             backoff: Backoff::default(),
             detected,
@@ -145,11 +145,8 @@ impl<C: Component> Hub<C> {
         receiver
     }
 
-    /// Queues one custom resource; at once, unless a heap of changes is coming.
+    /// Queues one custom resource.
     pub fn wake(&self, key: &Key) {
-        if lock(&self.gathering).get(key).is_some_and(|g| g.is_heap) {
-            return;
-        }
         if let Some(queue) = lock(&self.queue).as_ref() {
             let target = ObjectRef::new(&key.name).within(&key.namespace);
             // Fails only after the controller has stopped.
@@ -173,7 +170,7 @@ impl<C: Component> Hub<C> {
     pub(crate) fn take_in<S: Extract>(
         self: &Arc<Self>,
         spec: &Spec<C, S>,
-        pace: Pace,
+        debounced: bool,
         apply: impl FnOnce(&mut View<S::Facts>) -> Vec<Change<S::Facts>>,
     ) {
         let mut state = self.state();
@@ -197,10 +194,9 @@ impl<C: Component> Hub<C> {
         drop(state);
         for it in &concerned {
             let key = key_of(it.meta());
-            match pace {
-                Pace::AtOnce => self.wake(&key),
-                Pace::Settled => self.gather(key, false),
-                Pace::Heap => self.gather(key, true),
+            match debounced {
+                true => self.wake_debounced(key),
+                false => self.wake(&key),
             }
         }
     }

@@ -46,6 +46,6 @@ pub use error::Invalid;
 pub use inquiry::{Answers, Inquiry, Read, Sample};
 pub use monitored::{Monitored, Monitoring};
 pub use plan::{Amendment, ObjectKey, Onto, Plan, Planned, Removal};
-pub use related::{Held, Pace, Related, Spec};
+pub use related::{Held, Related, Spec};
 pub use run::run;
 pub use view::View;

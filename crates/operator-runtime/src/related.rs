@@ -103,19 +103,6 @@ pub(crate) struct Entry<C: Component, S: Extract> {
     pub held: Option<Held<C, S::Facts>>,
 }
 
-/// How soon a custom resource is looked at after a change that concerns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// At once.
-    AtOnce,
-    /// Once such changes stand still for a moment, or something else has it looked at: what a rollout
-    /// does to pods and claims is many changes, and each could be a status.
-    Settled,
-    /// Once such changes stand still for a moment, whatever else happens meanwhile: each look is a
-    /// write, what was written is told back at once, and would have the rest looked at piece by piece.
-    Heap,
-}
-
 /// A related kind.
 pub struct Related<C: Component> {
     /// Where it is served.
@@ -132,8 +119,8 @@ pub struct Related<C: Component> {
     pub dispensable: bool,
     /// The permission to read it is not part of the controller's own: who wants it grants it.
     pub granted_apart: bool,
-    /// How soon a custom resource is looked at after a change.
-    pub pace: Pace,
+    /// Its changes come in numbers, so custom resources are looked at once they stand still.
+    pub debounced: bool,
     source: Box<dyn Source<C>>,
 }
 
@@ -152,7 +139,7 @@ impl<C: Component> Related<C> {
             cluster_scoped: false,
             dispensable: false,
             granted_apart: false,
-            pace: Pace::AtOnce,
+            debounced: false,
             source: Box::new(Arc::new(entry)),
         }
     }
@@ -175,10 +162,11 @@ impl<C: Component> Related<C> {
         }
     }
 
-    /// Sets how soon a custom resource is looked at after a change.
+    /// Marks a kind whose changes come in numbers, as those of pods in a rollout: custom resources are
+    /// looked at once they stand still, since each look could be a write.
     #[must_use]
-    pub fn paced(mut self, pace: Pace) -> Self {
-        self.pace = pace;
+    pub fn debounced(mut self) -> Self {
+        self.debounced = true;
         self
     }
 

@@ -15,7 +15,6 @@ use crate::component::Component;
 use crate::feed::{self, Running, Watch};
 use crate::hub::{Hub, RESOURCE, WatchId};
 use crate::metrics::Metrics;
-use crate::related::Pace;
 
 /// Where watches look, and the client they use. Each namespace has its own, since the watches that
 /// can share a connection are limited in number.
@@ -164,7 +163,7 @@ impl<C: Component> Supervisor<C> {
                 let mut watch = self.watch(id, resource, scope);
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
-                watch.pace = related.pace;
+                watch.debounced = related.debounced;
                 watches.push(related.feed(self.hub.clone(), watch));
             }
         }
@@ -189,7 +188,7 @@ impl<C: Component> Supervisor<C> {
             resource: resource.clone(),
             cluster_scoped: false,
             dispensable: false,
-            pace: Pace::AtOnce,
+            debounced: false,
             config,
         }
     }

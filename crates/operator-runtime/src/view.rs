@@ -1,6 +1,6 @@
 //! Views: what decisions need to know of related objects, as maps of extracted facts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use promop_compat::model::Key;
 
@@ -60,16 +60,10 @@ impl<F: PartialEq> View<F> {
         self.frozen = true;
     }
 
-    /// Ends a freeze: of one namespace, or of all, only what is back stays.
-    pub fn thaw(&mut self, namespace: Option<&str>, back: &BTreeSet<Key>) -> Changes<F> {
+    /// Ends a freeze: the kind is back.
+    pub fn unfreeze(&mut self) {
         self.frozen = false;
         self.unknown = false;
-        let keys = self.items.keys();
-        let gone = keys.filter(|k| is_in(namespace, k) && !back.contains(*k));
-        let gone: Vec<Key> = gone.cloned().collect();
-        gone.iter()
-            .filter_map(|key| self.change(key, None))
-            .collect()
     }
 
     /// Takes in one object, or its removal. Returns the facts before, if they differ.
@@ -178,10 +172,9 @@ mod tests {
         assert!(view.is_frozen() && !view.is_unknown());
         view.change(&key("a", "x"), Some(2));
         assert!(view.is_frozen(), "one object says nothing of the others");
-        let gone = view.thaw(Some("a"), &BTreeSet::from([key("a", "x")]));
-        assert_eq!(gone.len(), 1);
-        assert_eq!(gone[0].key, key("a", "y"));
+        view.unfreeze();
         assert!(!view.is_frozen());
+        assert_eq!(view.items().len(), 3);
     }
 
     #[test]
@@ -191,7 +184,7 @@ mod tests {
         view.freeze();
         view.change(&key("a", "x"), Some(1));
         assert!(view.is_unknown());
-        assert!(view.thaw(None, &BTreeSet::from([key("a", "x")])).is_empty());
+        view.unfreeze();
         assert!(!view.is_unknown() && view.items().len() == 1);
         view.freeze();
         assert!(!view.is_unknown());

@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
-use operator_runtime::{Pace, Related, Spec, View};
+use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
     self, BackendSpec, NamespaceSpec, PodSpec, PolicySpec, PrometheusAgentSpec, PrometheusSpec,
@@ -123,7 +123,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .fields(RUNNING_PODS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<Thin<StatefulSetSpec>>(
             ApiResource::erase::<StatefulSet>(&()),
             Spec {
@@ -135,7 +135,7 @@ pub fn related() -> Vec<Related<QueryController>> {
                 },
             },
         )
-        .paced(Pace::Settled)
+        .debounced()
         .dispensable(),
         Related::new::<Thin<QuerierPod>>(
             ApiResource::erase::<Pod>(&()),

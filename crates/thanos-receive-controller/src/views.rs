@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Pace, Related, Spec, View};
+use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
@@ -85,7 +85,7 @@ fn own() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(RECEIVERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<RoutersObject>(
             ApiResource::erase::<Deployment>(&()),
             Spec {
@@ -99,7 +99,7 @@ fn own() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(RECEIVERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<RingsObject>(
             ApiResource::erase::<ConfigMap>(&()),
             Spec {
@@ -125,7 +125,7 @@ fn own() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(RECEIVERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<MountEvent>(
             ApiResource::erase::<Event>(&()),
             Spec {
@@ -155,7 +155,7 @@ fn own() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(RECEIVERS)
-        .paced(Pace::Settled),
+        .debounced(),
     ]
 }
 
@@ -180,7 +180,7 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(THANOS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<DeploymentObject>(
             ApiResource::erase::<Deployment>(&()),
             Spec {
@@ -190,7 +190,7 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             },
         )
         .labelled(QUERIERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {

@@ -11,7 +11,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Held, Pace, Related, Spec, View};
+use operator_runtime::{Held, Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
     AlertmanagerSpec, GeneratedRulesObject, NamespaceSpec, PolicySpec, PrometheusSpec,
@@ -187,7 +187,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
                 without: RuleFacts::without_groups,
             },
         )
-        .paced(Pace::Heap),
+        .debounced(),
         Related::optional::<Thin<PrometheusSpec>>(
             Kind::Prometheus,
             Spec {
@@ -232,7 +232,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
         )
         .labelled(RULE_FILES)
         .dispensable()
-        .paced(Pace::Heap),
+        .debounced(),
         Related::new::<GeneratedRulesObject>(
             ApiResource::erase::<ConfigMap>(&()),
             Spec {
@@ -244,7 +244,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
         .labelled(GENERATED)
         .dispensable()
         // Prometheus Operator before 0.86 deletes all of them and creates them anew.
-        .paced(Pace::Heap),
+        .debounced(),
         Related::new::<Thin<ServiceSpec>>(
             ApiResource::erase::<Service>(&()),
             Spec {
@@ -275,7 +275,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(RULERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<PodObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -288,7 +288,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(RULERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -311,7 +311,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(QUERIERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<DeploymentObject>(
             ApiResource::erase::<Deployment>(&()),
             Spec {
@@ -321,7 +321,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(QUERIERS)
-        .paced(Pace::Settled),
+        .debounced(),
     ]
 }
 
@@ -368,7 +368,7 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
             },
         )
         .labelled(RULERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<ClassObject>(
             ApiResource::erase::<StorageClass>(&()),
             Spec {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, S
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use operator_runtime::{Pace, Related, Spec, View};
+use operator_runtime::{Related, Spec, View};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
 use promop_compat::model::{NamespaceFacts, PrometheusFacts};
@@ -70,7 +70,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(STORES)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<PodObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -83,7 +83,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(STORES)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<QuerierObject>(
             ApiResource::erase::<Pod>(&()),
             Spec {
@@ -103,7 +103,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(QUERIERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<DeploymentObject>(
             ApiResource::erase::<Deployment>(&()),
             Spec {
@@ -113,7 +113,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(QUERIERS)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<MountEvent>(
             ApiResource::erase::<Event>(&()),
             Spec {
@@ -143,7 +143,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .labelled(STORES)
-        .paced(Pace::Settled),
+        .debounced(),
         Related::new::<ClassObject>(
             ApiResource::erase::<StorageClass>(&()),
             Spec {

@@ -18,7 +18,7 @@ use crate::component::{Component, OwnedKind};
 use crate::hub::{Guarded, Hub, WatchId};
 use crate::ledger::{Owned, Wake};
 use crate::plan::ObjectKey;
-use crate::related::{Pace, key_of};
+use crate::related::key_of;
 
 pub(crate) use related::related;
 
@@ -35,8 +35,8 @@ pub struct Watch {
     pub cluster_scoped: bool,
     /// Decisions can do without the kind where it may not be read.
     pub dispensable: bool,
-    /// How soon custom resources are looked at after a change.
-    pub pace: Pace,
+    /// Custom resources are looked at once changes stand still.
+    pub debounced: bool,
     /// Selector and list strategy.
     pub config: watcher::Config,
 }
@@ -155,7 +155,7 @@ pub(crate) async fn owned<C: Component>(hub: Arc<Hub<C>>, kind: OwnedKind, watch
         };
         match touched {
             Some(Wake::Now(owner)) => hub.wake_owner(&owner),
-            Some(Wake::Soon(owner)) => hub.gather(Key::new(owner.namespace, owner.name), false),
+            Some(Wake::Soon(owner)) => hub.wake_debounced(Key::new(owner.namespace, owner.name)),
             None => {}
         }
     }

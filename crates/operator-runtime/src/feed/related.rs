@@ -1,7 +1,7 @@
-//! The feed of a view. What is gone from an optional kind stays for a moment, and if the kind itself
-//! is going, until it is back.
+//! The feed of a view. Of an optional kind, the last good set stays while the kind is gone, and until it
+//! is back: a deletion counts only when it is due and the kind is still served.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,20 +20,16 @@ use crate::hub::Hub;
 use crate::related::{Entry, Watched, key_of};
 use crate::view::{Changes, View};
 
-/// How long the deletion of an optional kind's object is held back: when a definition is deleted,
-/// its objects go first, and the kind is missing only about half a second later.
-pub const HOLD: Duration = Duration::from_secs(5);
+/// After how long the deletion of an optional kind's object counts: when a CRD is deleted, its objects
+/// go first, and the kind is missing half a second later; on a busy API server, much later.
+pub const HOLD: Duration = Duration::from_secs(15);
 
-/// The same if nothing would be left: that looks like the end of the kind itself, and a busy API
-/// server takes its time with that.
-pub const HOLD_LAST: Duration = Duration::from_secs(15);
+/// By when objects count as deleted that are not back, after their kind is.
+pub const RETURNED: Duration = Duration::from_secs(600);
 
-/// How long an empty list of a kind that came back leaves the frozen content as it is.
-pub const THAW: Duration = Duration::from_secs(600);
-
-/// When nothing more has come for this long, a kind that came back counts as whole: whoever puts
-/// its objects back does it one by one.
-pub const SETTLE: Duration = Duration::from_secs(5);
+/// The same once some are back and no more have come for this long: whoever puts them back does it one
+/// by one.
+pub const SETTLED: Duration = Duration::from_secs(5);
 
 /// How long until a dispensable kind that may not be read is tried again.
 const DENIED: Duration = Duration::from_secs(600);
@@ -61,8 +57,8 @@ where
         entry,
         watch: watch.clone(),
         listing: BTreeMap::new(),
-        held: BTreeMap::new(),
-        thaw: None,
+        deletions: BTreeMap::new(),
+        returned: None,
     };
     loop {
         tokio::select! {
@@ -87,18 +83,18 @@ struct Feed<C: Component, S: Extract> {
     watch: Watch,
     /// The list under way.
     listing: BTreeMap<Key, S::Facts>,
-    /// Deletions that are held back, and since when.
-    held: BTreeMap<Key, Instant>,
-    thaw: Option<Thaw>,
+    /// Deletions that do not count yet, and when they do.
+    deletions: BTreeMap<Key, Instant>,
+    /// The kind is back after a freeze, and its objects may not be yet.
+    returned: Option<Returned>,
 }
 
-/// A kind that came back after a freeze, and is not whole yet.
-struct Thaw {
-    /// The objects that are back.
-    back: BTreeSet<Key>,
-    /// When it counts as whole, unless more comes.
+/// When what is not back counts as deleted.
+#[derive(Clone, Copy)]
+struct Returned {
+    /// Unless more comes.
     due: Instant,
-    /// When it counts as whole, whatever comes.
+    /// Whatever comes.
     latest: Instant,
 }
 
@@ -117,26 +113,23 @@ impl<C: Component, S: Extract> Feed<C, S> {
             }
             Event::Apply(it) => {
                 let key = key_of(&it.metadata);
-                self.held.remove(&key);
-                if let Some(thaw) = &mut self.thaw {
-                    thaw.back.insert(key.clone());
-                    thaw.due = thaw.latest.min(Instant::now() + SETTLE);
+                self.deletions.remove(&key);
+                if let Some(returned) = &mut self.returned {
+                    returned.due = returned.latest.min(Instant::now() + SETTLED);
+                    let due = returned.due;
+                    self.deletions.values_mut().for_each(|d| *d = due);
                 }
                 let facts = self.hub.held(&self.entry, &key, it.facts);
                 self.change(|view| view.change(&key, Some(facts)).into_iter().collect());
             }
             Event::Delete(it) => {
                 let key = key_of(&it.metadata);
-                if let Some(thaw) = &mut self.thaw {
-                    thaw.back.remove(&key);
+                if self.watch.id.capability.is_none() {
+                    self.change(|view| view.change(&key, None).into_iter().collect());
+                    return;
                 }
-                match self.watch.id.capability {
-                    Some(_) => {
-                        self.hub.doubt.notify_one();
-                        self.held.insert(key, Instant::now());
-                    }
-                    None => self.change(|view| view.change(&key, None).into_iter().collect()),
-                }
+                self.hub.doubt.notify_one();
+                self.deletions.insert(key, Instant::now() + HOLD);
             }
         }
     }
@@ -151,29 +144,27 @@ impl<C: Component, S: Extract> Feed<C, S> {
             return;
         }
         let now = Instant::now();
-        if (self.entry.spec.view)(&self.hub.state().views).is_frozen() {
-            let latest = now + THAW;
-            self.held.clear();
-            self.thaw = Some(Thaw {
-                due: if listed.is_empty() {
-                    latest
-                } else {
-                    now + SETTLE
-                },
-                back: listed.keys().cloned().collect(),
-                latest,
-            });
-        } else {
-            // A list can be empty for the same reason as single deletions come.
-            let missing =
-                (self.entry.spec.view)(&self.hub.state().views).missing_in(namespace, &listed);
-            self.held.retain(|key, _| !listed.contains_key(key));
-            for key in missing {
-                self.held.entry(key).or_insert(now);
-            }
-            if !self.held.is_empty() {
-                self.hub.doubt.notify_one();
-            }
+        let (is_frozen, missing) = {
+            let state = self.hub.state();
+            let view = (self.entry.spec.view)(&state.views);
+            (view.is_frozen(), view.missing_in(namespace, &listed))
+        };
+        self.deletions.retain(|key, _| !listed.contains_key(key));
+        let due = match (is_frozen, listed.is_empty()) {
+            (true, true) => now + RETURNED,
+            (true, false) => now + SETTLED,
+            // A list can lack objects for the same reason as they are deleted.
+            (false, _) => now + HOLD,
+        };
+        self.returned = is_frozen.then_some(Returned {
+            due,
+            latest: now + RETURNED,
+        });
+        for key in missing {
+            self.deletions.entry(key).or_insert(due);
+        }
+        if !self.deletions.is_empty() {
+            self.hub.doubt.notify_one();
         }
         self.change(|view| {
             let listed = listed.into_iter();
@@ -185,40 +176,14 @@ impl<C: Component, S: Extract> Feed<C, S> {
 
     /// When something is due, if anything is.
     fn due(&self) -> Option<Instant> {
-        let thaw = self.thaw.iter().map(|thaw| thaw.due);
-        let first = self.held.values().min();
-        first
-            .map(|since| *since + self.hold())
-            .into_iter()
-            .chain(thaw)
-            .min()
-    }
-
-    /// How long deletions are held back.
-    fn hold(&self) -> Duration {
-        let state = self.hub.state();
-        let mut items = (self.entry.spec.view)(&state.views).items().keys();
-        let namespace = self.watch.id.namespace.as_deref();
-        let stays = |key: &Key| {
-            namespace.is_none_or(|n| n == key.namespace) && !self.held.contains_key(key)
-        };
-        match items.any(stays) {
-            true => HOLD,
-            false => HOLD_LAST,
-        }
+        let returned = self.returned.iter().map(|returned| returned.due);
+        self.deletions.values().copied().chain(returned).min()
     }
 
     fn time_is_up(&mut self, now: Instant) {
-        if let Some(thaw) = self.thaw.take_if(|thaw| thaw.due <= now) {
-            let namespace = self.watch.id.namespace.as_deref();
-            self.change(|view| view.thaw(namespace, &thaw.back));
-            // Also those whose objects are the same as before are no longer frozen.
-            self.hub.wake_all();
-        }
-        let hold = self.hold();
-        let gone = self.held.iter().filter(|(_, since)| **since + hold <= now);
+        let gone = self.deletions.iter().filter(|(_, due)| **due <= now);
         let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
-        self.held.retain(|_, since| *since + hold > now);
+        self.deletions.retain(|_, due| *due > now);
         // Where the kind itself is going, its objects stay as they were.
         let kind = self.watch.id.capability;
         if kind.is_none_or(|kind| self.hub.detected.borrow().has(kind)) {
@@ -226,6 +191,11 @@ impl<C: Component, S: Extract> Feed<C, S> {
                 let gone = gone.iter();
                 gone.filter_map(|key| view.change(key, None)).collect()
             });
+        }
+        if self.returned.take_if(|it| it.due <= now).is_some() {
+            (self.entry.spec.view_mut)(&mut self.hub.state().views).unfreeze();
+            // Also those whose objects are the same as before are no longer frozen.
+            self.hub.wake_all();
         }
     }
 
@@ -241,6 +211,7 @@ impl<C: Component, S: Extract> Feed<C, S> {
     }
 
     fn change(&self, apply: impl FnOnce(&mut View<S::Facts>) -> Changes<S::Facts>) {
-        self.hub.take_in(&self.entry.spec, self.watch.pace, apply);
+        self.hub
+            .take_in(&self.entry.spec, self.watch.debounced, apply);
     }
 }

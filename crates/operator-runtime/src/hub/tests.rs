@@ -161,7 +161,7 @@ fn millis(count: u64) -> Duration {
 async fn changes_that_follow_each_other_are_one_look() {
     let (hub, mut queue) = known();
     for _ in 0..3 {
-        hub.gather(key(), false);
+        hub.wake_debounced(key());
         tokio::time::sleep(millis(400)).await;
     }
     assert_eq!(waits(&mut queue).await, Some(millis(100)));
@@ -173,7 +173,7 @@ async fn changes_that_do_not_end_are_looked_at_all_the_same() {
     let (hub, mut queue) = known();
     let started = Instant::now();
     while queued(&mut queue) == 0 {
-        hub.gather(key(), false);
+        hub.wake_debounced(key());
         tokio::time::sleep(millis(100)).await;
     }
     let waited = started.elapsed();
@@ -184,20 +184,18 @@ async fn changes_that_do_not_end_are_looked_at_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn something_else_waits_for_a_heap_only() {
-    for (is_heap, soonest) in [(false, millis(0)), (true, millis(500))] {
-        let (hub, mut queue) = known();
-        hub.gather(key(), is_heap);
-        hub.wake(&key());
-        assert_eq!(waits(&mut queue).await, Some(soonest));
-    }
+async fn something_else_does_not_wait() {
+    let (hub, mut queue) = known();
+    hub.wake_debounced(key());
+    hub.wake(&key());
+    assert_eq!(waits(&mut queue).await, Some(millis(0)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_gathered_before_the_queue_opens() {
+async fn nothing_is_debounced_before_the_queue_opens() {
     let hub = hub();
     hub.take_in_resource(toy(1));
-    hub.gather(key(), true);
+    hub.wake_debounced(key());
     let mut queue = hub.open_queue();
     assert_eq!(waits(&mut queue).await, Some(millis(0)));
     assert_eq!(waits(&mut queue).await, None);

@@ -17,38 +17,34 @@ const QUIET: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Changes that still come.
-pub(super) struct Gathering {
+pub(super) struct Debounced {
     /// The number of the latest change.
     latest: u64,
     until: Instant,
-    /// Some are of a [`crate::Pace::Heap`], and whatever else happens waits for them.
-    pub(super) is_heap: bool,
 }
 
 impl<C: Component> Hub<C> {
     /// Queues a custom resource once no more changes come for a moment.
-    pub(crate) fn gather(self: &Arc<Self>, key: Key, is_heap: bool) {
+    pub(crate) fn wake_debounced(self: &Arc<Self>, key: Key) {
         // Everything is looked at once when the queue opens; the first lists are no reason to wait.
         if lock(&self.queue).is_none() {
             return;
         }
         let now = Instant::now();
         let (latest, wait) = {
-            let mut all = lock(&self.gathering);
-            let gathering = all.entry(key.clone()).or_insert(Gathering {
+            let mut all = lock(&self.debounced);
+            let debounced = all.entry(key.clone()).or_insert(Debounced {
                 latest: 0,
                 until: now + LONGEST,
-                is_heap,
             });
-            gathering.latest += 1;
-            gathering.is_heap |= is_heap;
-            (gathering.latest, QUIET.min(gathering.until - now))
+            debounced.latest += 1;
+            (debounced.latest, QUIET.min(debounced.until - now))
         };
         let hub = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            let mut all = lock(&hub.gathering);
-            if all.get(&key).is_some_and(|g| g.latest == latest) {
+            let mut all = lock(&hub.debounced);
+            if all.get(&key).is_some_and(|it| it.latest == latest) {
                 all.remove(&key);
                 drop(all);
                 hub.wake(&key);
