@@ -12,6 +12,12 @@ const WORDS: usize = 300;
 /// says of a volume that it cannot mount.
 #[must_use]
 pub fn trouble(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(Reason, String)> {
+    let (reason, message) = failing(name, pod, unmounted)?;
+    // A program that ends for a URL repeats it, and a node that of an image.
+    Some((reason, redact::urls(&message)))
+}
+
+fn failing(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(Reason, String)> {
     match (&pod.state, &pod.ended) {
         (PodState::Going, _) => None,
         (PodState::Starting, None) => {
@@ -22,7 +28,7 @@ pub fn trouble(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(R
         }
         (_, Some(ended)) if !pod.ready => {
             let Ended { how, words } = ended;
-            // A program that ends for a URL repeats it.
+            // Before it is cut: what is left of a URL may not look like one.
             let last: String = redact::urls(cause(words)).chars().take(WORDS).collect();
             let message = format!("{name} ends ({how}){}: {last}", again(pod));
             Some((Reason::PodFailing, message))
@@ -116,6 +122,12 @@ mod tests {
             message.contains("http://…@am:x") && !message.contains("hunter2"),
             "{message}"
         );
+        let log = r#"level=error err="Get \"http://am/?token=hunter2\": EOF""#;
+        let message = told(PodState::Running, false, Some(log)).unwrap().1;
+        assert!(message.ends_with("http://am/?token=…\": EOF"), "{message}");
+        let why = "ErrImagePull: Get \"https://a:hunter2@registry/v2\": EOF";
+        let message = told(PodState::Waiting(why.into()), false, None).unwrap().1;
+        assert!(message.contains("https://…@registry/v2"), "{message}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use promop_compat::model::Key;
-use thanos_workload::{FieldError, redact};
+use thanos_workload::FieldError;
+use thanos_workload::checks::without_credentials;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How an API is reached.
@@ -108,18 +109,12 @@ impl Target {
             FieldError::new(
                 field,
                 format!(
-                    "`{}` {why}; write one such as http://alertmanager.example.com:9093/prefix, or \
-                     dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc for all addresses of a name",
-                    redact::url(url)
+                    "`{url}` {why}; write one such as http://alertmanager.example.com:9093/prefix, or \
+                     dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc for all addresses of a name"
                 ),
             )
         };
-        if redact::is_secret(url) {
-            return Err(wrong(
-                "has a user or a password, which rulers do not send and everyone could read in their \
-                 ConfigMap; remove all up to the `@`",
-            ));
-        }
+        without_credentials(url, field)?;
         let (scheme, rest) = url
             .split_once("://")
             .ok_or_else(|| wrong("has no scheme"))?;
@@ -276,7 +271,7 @@ mod tests {
             "ftp://ruler:hunter2@am",
             "dns+https://ruler:hunter2@am:9093/x",
             "http://ruler:hunter2/x@am",
-            "http://ruler:9093/hunter2@am",
+            "ruler:9093/hunter2@am",
             "http://ruler:hunter2 x@am",
             "http://ruler:hunter2`x@am",
             "http://ruler:hunter2\"x@am",
@@ -291,6 +286,23 @@ mod tests {
             );
             assert!(!error.message.contains("hunter2"), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn credentials_in_parameters_are_refused_and_not_repeated() {
+        for url in [
+            "http://am/?token=hunter2",
+            "am:9093?API-Key=hunter2",
+            "https://am/x#access_token=hunter2",
+        ] {
+            let message = Target::of_url(url, "x").unwrap_err().message;
+            assert!(
+                message.contains("in the parameter ") && message.contains("proxy"),
+                "{message}"
+            );
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        assert_eq!(of("http://am/@team").way.prefix, "/@team");
     }
 
     #[test]

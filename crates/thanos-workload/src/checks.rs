@@ -1,6 +1,7 @@
 //! Checks of values that the schema has checked already where it could. Files that are rendered
 //! without a cluster were not.
 
+use crate::redact::Credential;
 use crate::{FieldError, duration as durations, quantity, redact};
 
 /// A number of pods.
@@ -54,22 +55,52 @@ pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
     })
 }
 
-/// A URL, or the path of one, without user and password.
+/// A URL, or the path of one, without credentials.
 ///
 /// # Errors
 /// There are some, or what may be some. The message does not repeat them.
 pub fn without_credentials<'a>(url: &'a str, field: &str) -> Result<&'a str, FieldError> {
-    match redact::is_secret(url) {
-        false => Ok(url),
-        true => Err(FieldError::new(
+    match redact::credential(url) {
+        None => Ok(url),
+        Some(credential) => Err(FieldError::new(
             field,
             format!(
-                "`{}` holds credentials, which everyone could read who may read pods or ConfigMaps; \
-                 remove all up to the `@`",
-                redact::url(url)
+                "`{}` {}; use the URL of a proxy that adds them",
+                redact::url(url),
+                has(&credential)
             ),
         )),
     }
+}
+
+/// The value of an additional argument without credentials in URLs.
+///
+/// # Errors
+/// There are some. The message does not repeat them.
+pub(crate) fn argument_without_credentials(flag: &str, field: &str) -> Result<(), FieldError> {
+    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+    let name = name.split(':').next().unwrap_or_default();
+    let found = redact::credential_of_argument(flag);
+    match found.or_else(|| redact::credential_of_argument(value)) {
+        None => Ok(()),
+        Some(credential) => Err(FieldError::new(
+            field,
+            format!(
+                "the URL of {name} {}; put them into a Secret, into additionalEnv a variable NAME with \
+                 valueFrom.secretKeyRef, and $(NAME) here",
+                has(&credential)
+            ),
+        )),
+    }
+}
+
+/// What is wrong with a URL, to go on after it.
+fn has(credential: &Credential) -> String {
+    let what = match credential {
+        Credential::UserInfo => "a user or a password before the `@`".to_owned(),
+        Credential::Parameter(name) => format!("credentials in the parameter {name}"),
+    };
+    format!("has {what}, which everyone who may read pods or ConfigMaps can read")
 }
 
 /// A quantity as a plain number: Thanos reads sizes by other rules than Kubernetes.

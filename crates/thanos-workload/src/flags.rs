@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use thanos_api::v1alpha1::CommonFields;
 
-use crate::FieldError;
+use crate::{FieldError, checks};
 
 /// A command line under construction.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Flags {
     /// place, or is added if the flag is repeatable or new.
     ///
     /// # Errors
-    /// An argument that is not a flag, or a reserved one; `field` is the path of the list.
+    /// An argument that is not a flag, a reserved one, or a URL with credentials; `field` is the path of the list.
     pub fn merge(
         mut self,
         additional: Option<&[String]>,
@@ -103,6 +103,7 @@ impl Flags {
                     format!("--{flag} is set by the operator and cannot be changed; {instead}"),
                 ));
             }
+            checks::argument_without_credentials(text, &at())?;
             let flag = Flag {
                 name: name.to_owned(),
                 text: text.clone(),
@@ -196,5 +197,32 @@ mod tests {
         assert!(error.message.contains("the Services rely on it"));
         assert!(refuse("value").message.contains("not a flag"));
         assert!(refuse("--").message.contains("not a flag"));
+    }
+
+    #[test]
+    fn credentials_in_additional_arguments_are_rejected_and_not_repeated() {
+        let merge = |text: &str| {
+            let additional = ["--ok".to_owned(), text.to_owned()];
+            flags().merge(Some(&additional), &RULES, "spec.additionalArgs")
+        };
+        for (text, what) in [
+            ("--x.url=http://ruler:hunter2@am", "a user or a password"),
+            ("--x.url=ruler:hunter2@am:9093", "a user or a password"),
+            (
+                "--x.config=url: http://am/?a=1&Token=hunter2",
+                "the parameter Token",
+            ),
+            ("--http://ruler:hunter2=x@am", "a user or a password"),
+        ] {
+            let error = merge(text).unwrap_err();
+            assert_eq!(error.field, "spec.additionalArgs[1]");
+            let message = error.message;
+            assert!(
+                message.contains(what) && message.contains("$(NAME)"),
+                "{message}"
+            );
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        assert!(merge("--x.url=http://ruler:$(PASSWORD)@am/@x").is_ok());
     }
 }

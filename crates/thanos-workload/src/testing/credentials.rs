@@ -9,10 +9,15 @@ use super::sample::Leaf;
 /// The password in all of these.
 const PASSWORD: &str = "hunter2";
 
-const URLS: [&str; 3] = [
+const URLS: [&str; 8] = [
     "http://ruler:hunter2@sample.example.com:9093/x",
     "ruler:hunter2@sample.example.com:9093",
     "dns+https://ruler:hunter2/x@sample.example.com",
+    "http://sample.example.com:9093/x?a=1&access_token=hunter2",
+    "https://sample.example.com/#X-Amz-Signature=hunter2",
+    "--flag=http://ruler:hunter2@sample.example.com:9093/x",
+    "--flag=ruler:hunter2@sample.example.com:9093",
+    "--flag=http://sample.example.com/x?a=1&sig=hunter2",
 ];
 
 /// The places that the password of a URL in each leaf gets to: the message that refuses it, a
