@@ -76,7 +76,11 @@ async fn execute<C: Component, M: Args>(
             Ok(ExitCode::SUCCESS)
         }
         Command::Render { render: args, more } => {
-            print!("{}", render(&make(more, true, &[]), &args)?);
+            let rendered = render(&make(more, true, &[]), &args)?;
+            for warning in rendered.warnings {
+                eprintln!("warning: {warning}");
+            }
+            print!("{}", rendered.text);
             Ok(ExitCode::SUCCESS)
         }
         Command::Preflight {

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Resource;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
+use kube::{CustomResourceExt, Resource};
 use promop_compat::caps::{Caps, Kind};
 use promop_compat::detect::Need;
 use serde::Serialize;
@@ -141,6 +141,7 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// The custom resource.
     type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + HasStatus<Status = Self::Status>
+        + CustomResourceExt
         + Serialize
         + DeserializeOwned
         + Clone

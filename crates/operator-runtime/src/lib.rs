@@ -14,6 +14,7 @@ mod digest;
 pub mod error;
 mod events;
 pub mod feed;
+mod fit;
 pub mod hub;
 pub mod inquiry;
 pub mod ledger;

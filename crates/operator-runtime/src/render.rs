@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::component::{Cluster, Component, Outcome, Verdict, observe_whole};
+use crate::fit;
 use crate::inquiry::Answers;
 
 /// Flags of `render`.
@@ -26,12 +27,22 @@ pub struct RenderArgs {
     pub without_prometheus_operator: bool,
 }
 
+/// What files come to.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// The plans and the status of all custom resources, in YAML.
+    pub text: String,
+    /// What of the files is ignored, and should not be there.
+    pub warnings: Vec<String>,
+}
+
 /// Renders files.
 ///
 /// # Errors
-/// A file that cannot be read, or that holds no custom resource of this controller.
-pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<String> {
-    let mut objects = Vec::new();
+/// A file that cannot be read, that holds a value of a wrong type, or no custom resource of this
+/// controller.
+pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
+    let (mut objects, mut warnings) = (Vec::new(), Vec::new());
     for file in &args.files {
         let text = if file.as_os_str() == "-" {
             std::io::read_to_string(std::io::stdin())?
@@ -39,14 +50,23 @@ pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<
             std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read {}", file.display()))?
         };
-        let documents = documents(&text).with_context(|| format!("{}", file.display()))?;
-        objects.extend(documents);
+        let in_file = || format!("{}", file.display());
+        for object in documents(&text).with_context(in_file)? {
+            let unknown = fit::check::<C::Resource>(&object).with_context(in_file)?;
+            warnings.extend(
+                unknown
+                    .iter()
+                    .map(|field| format!("{}: {field}", in_file())),
+            );
+            objects.push(object);
+        }
     }
     let caps = match args.without_prometheus_operator {
         true => Caps::all(Capability::Absent),
         false => Caps::all(Capability::Present),
     };
-    render_objects(component, &objects, caps)
+    let text = render_objects(component, &objects, caps)?;
+    Ok(Rendered { text, warnings })
 }
 
 /// The documents of a text, as kubectl reads it: YAML or JSON; the items of lists count as documents.
@@ -69,15 +89,27 @@ pub fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
     Ok(found)
 }
 
+/// Adds a document, or the items of a list, however deep. As in kubectl, items that have neither
+/// apiVersion nor kind get those of the list: `kubectl get --raw` leaves them out.
 fn add(mut document: Value, found: &mut Vec<Value>) {
-    match document.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) => found.extend(items.into_iter().filter(|item| !item.is_null())),
+    let items = match document.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => items,
         Some(other) => {
             document["items"] = other;
-            found.push(document);
+            return found.push(document);
         }
-        None if document.is_null() => {}
-        None => found.push(document),
+        None if document.is_null() => return,
+        None => return found.push(document),
+    };
+    let kind = document["kind"].as_str().unwrap_or_default();
+    let kind = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
+    for mut item in items {
+        let is_bare = item.is_object() && item["kind"].is_null() && item["apiVersion"].is_null();
+        if let (true, Some(kind)) = (is_bare, kind) {
+            item["kind"] = kind.into();
+            item["apiVersion"] = document["apiVersion"].clone();
+        }
+        add(item, found);
     }
 }
 
@@ -107,7 +139,7 @@ pub fn render_objects<C: Component>(
             continue;
         }
         let it: C::Resource = serde_json::from_value(object.clone())
-            .with_context(|| format!("{kind} {}", object["metadata"]["name"]))?;
+            .map_err(|error| anyhow!("{}: {}", fit::name(object), fit::problem(&error)))?;
         render_one(component, &mut views, caps, Arc::new(it), &mut text)?;
     }
     anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) among the files");
@@ -198,6 +230,19 @@ mod tests {
             [json!({"a": 8, "b": true})]
         );
         assert_eq!(documents("").unwrap(), Vec::<Value>::new());
+    }
+
+    /// `kubectl get --raw` names the kind of the list only.
+    #[test]
+    fn items_of_typed_and_nested_lists_are_documents() {
+        let text = "apiVersion: v1\nkind: SecretList\nitems:\n- metadata: {name: a}\n";
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
+        assert_eq!(documents(text).unwrap(), [secret]);
+        let text = "kind: List\nitems:\n- {kind: ConfigMapList, apiVersion: v1, items: [{data: {}}]}\n- a: 1\n";
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {}});
+        assert_eq!(documents(text).unwrap(), [map, json!({"a": 1})]);
+        let both = "{kind: PodList, apiVersion: v1, items: [{kind: Pod}]}\n";
+        assert_eq!(documents(both).unwrap(), [json!({"kind": "Pod"})]);
     }
 
     #[test]
