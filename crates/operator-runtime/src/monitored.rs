@@ -103,6 +103,19 @@ impl Monitoring<'_> {
             let missing = nearest.missing.join(", ");
             ways.push(format!("set spec.serviceMonitor.labels to {missing}"));
         }
+        ways.extend(nearest.excluded.iter().map(|label| {
+            let key = &label.key;
+            match label.any_value {
+                true => format!(
+                    "remove the label {label} from spec.serviceMonitor.labels or, if it is not there, \
+                     the requirement !{key} from spec.serviceMonitorSelector of the Prometheus"
+                ),
+                false => format!(
+                    "set {key} in spec.serviceMonitor.labels to another value than {}",
+                    label.value
+                ),
+            }
+        }));
         if !nearest.looks {
             ways.push(format!(
                 "let its spec.serviceMonitorNamespaceSelector select the namespace {}",

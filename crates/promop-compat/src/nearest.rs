@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Key, Labels};
 use crate::namespaces::Namespaces;
 use crate::selection::{Labelled, Scopes, Selection};
-use crate::selector::{self, requirements};
+use crate::selector::{self, Excluded, requirements};
 
 /// How many candidates are named.
 const NAMED: usize = 3;
@@ -19,12 +19,41 @@ pub struct Candidate {
     pub labels: Labels,
     /// The requirements that it meets, as `kubectl --selector` writes them.
     pub matched: Vec<String>,
-    /// The requirements that it does not meet.
+    /// The requirements that it does not meet, and that other labels would meet.
     pub missing: Vec<String>,
+    /// Labels that it must not have.
+    pub excluded: Vec<Excluded>,
     /// Whether its namespace is in scope.
     pub in_scope: bool,
     /// Whether it would be selected if its namespace were in scope.
     pub would_match_elsewhere: bool,
+}
+
+impl Candidate {
+    /// What keeps it from being selected, to go on after its name: `misses team=x` and `must not have
+    /// tier=y`.
+    #[must_use]
+    pub fn differs(&self) -> String {
+        let mut all = Vec::new();
+        if !self.missing.is_empty() {
+            all.push(format!("misses {}", self.missing.join(", ")));
+        }
+        if !self.excluded.is_empty() {
+            let excluded: Vec<String> = self.excluded.iter().map(ToString::to_string).collect();
+            all.push(format!("must not have {}", excluded.join(", ")));
+        }
+        all.join(" and ")
+    }
+
+    /// Whether the selector asks for this label with another value, or for none.
+    #[must_use]
+    pub fn has_wrong(&self, label: &str) -> bool {
+        let asked = |missing: &String| {
+            let rest = missing.strip_prefix(label);
+            rest.is_some_and(|rest| rest.starts_with(['=', ' ']))
+        };
+        self.missing.iter().any(asked) || self.excluded.iter().any(|e| e.key == label)
+    }
 }
 
 /// The nearest candidates: first those that match in namespaces out of scope, then those in scope
@@ -77,15 +106,15 @@ impl Near<'_> {
     }
 
     fn into_candidate(self) -> Candidate {
-        let (matched, missing): (Vec<_>, Vec<_>) =
-            requirements(&self.selection.selector).partition(|r| r.is_met(self.labels));
-        let written = |of: Vec<_>| of.iter().map(ToString::to_string).collect();
+        let matched = requirements(&self.selection.selector).filter(|r| r.is_met(self.labels));
+        let (missing, excluded) = selector::to_change(&self.selection.selector, self.labels);
         Candidate {
             key: self.key.clone(),
             labels: self.labels.clone(),
             would_match_elsewhere: !self.in_scope,
-            matched: written(matched),
-            missing: written(missing),
+            matched: matched.map(|r| r.to_string()).collect(),
+            missing,
+            excluded,
             in_scope: self.in_scope,
         }
     }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::model::{Key, Labels, PrometheusFacts};
 use crate::namespaces::{Membership, NamespaceScope, Namespaces, Place};
-use crate::selector::{self, requirements};
+use crate::selector::{self, Excluded};
 
 /// A Prometheus that may scrape.
 pub(crate) struct Scraper<'a> {
@@ -55,6 +55,8 @@ pub struct Nearest {
     pub prometheus: Key,
     /// The labels that it asks for and the ServiceMonitor does not have.
     pub missing: Vec<String>,
+    /// The labels for which it does not select the ServiceMonitor.
+    pub excluded: Vec<Excluded>,
     /// Whether it looks in the namespace of the ServiceMonitor, as far as can be known.
     pub looks: bool,
 }
@@ -74,10 +76,11 @@ impl Nearest {
                 Some((missing + usize::from(!looks), scraper.key, wanted, looks))
             })
             .min_by_key(|(distance, key, ..)| (*distance, *key))?;
-        let missing = requirements(wanted).filter(|r| !r.is_met(labels));
+        let (missing, excluded) = selector::to_change(wanted, labels);
         Some(Self {
             prometheus: nearest.clone(),
-            missing: missing.map(|r| r.to_string()).collect(),
+            missing,
+            excluded,
             looks,
         })
     }

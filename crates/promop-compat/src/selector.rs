@@ -76,6 +76,23 @@ impl Requirement<'_> {
             Self::Expression(r) => is_met(r, labels.get(&r.key).map(String::as_str)),
         }
     }
+
+    /// The label that must not be there, if one is there.
+    fn excludes(&self, labels: &Labels) -> Option<Excluded> {
+        let Self::Expression(r) = self else {
+            return None;
+        };
+        let any_value = match r.operator.as_str() {
+            "NotIn" => false,
+            "DoesNotExist" => true,
+            _ => return None,
+        };
+        Some(Excluded {
+            key: r.key.clone(),
+            value: labels.get(&r.key)?.clone(),
+            any_value,
+        })
+    }
 }
 
 impl fmt::Display for Requirement<'_> {
@@ -93,6 +110,38 @@ impl fmt::Display for Requirement<'_> {
             other => write!(f, "{key} {other} ({values})"),
         }
     }
+}
+
+/// A label for which a selector does not select an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excluded {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether the selector excludes the key, whatever the value.
+    pub any_value: bool,
+}
+
+/// As `kubectl --selector` writes it.
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+/// What has to change of labels for a selector to select them: the requirements that other labels
+/// would meet, as `kubectl --selector` writes them, and the labels that must not be there.
+#[must_use]
+pub fn to_change(selector: &LabelSelector, labels: &Labels) -> (Vec<String>, Vec<Excluded>) {
+    let (mut missing, mut excluded) = (Vec::new(), Vec::new());
+    for requirement in requirements(selector).filter(|r| !r.is_met(labels)) {
+        match requirement.excludes(labels) {
+            Some(label) => excluded.push(label),
+            None => missing.push(requirement.to_string()),
+        }
+    }
+    (missing, excluded)
 }
 
 fn is_met(requirement: &LabelSelectorRequirement, found: Option<&str>) -> bool {
@@ -131,6 +180,12 @@ impl std::error::Error for SelectorError {}
 /// The first field that is wrong, `matchLabels` before `matchExpressions`.
 pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
     for (key, value) in selector.match_labels.iter().flatten() {
+        if let Some(field) = key.strip_prefix(UNREADABLE) {
+            return Err(SelectorError {
+                field: field.to_owned(),
+                problem: value.clone(),
+            });
+        }
         let field = || format!("matchLabels[{key}]");
         check_key(key, field)?;
         check_value(value, field)?;
@@ -175,6 +230,18 @@ pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
         }
     }
     Ok(())
+}
+
+/// What begins the key of a selector that could not be read. No label has such a key.
+const UNREADABLE: char = '\0';
+
+/// A selector that selects nothing, and of which [`validate`] reports this problem.
+pub(crate) fn unreadable(field: &str, problem: &str) -> LabelSelector {
+    let label = (format!("{UNREADABLE}{field}"), problem.to_owned());
+    LabelSelector {
+        match_labels: Some([label].into()),
+        ..Default::default()
+    }
 }
 
 /// The longest name part of a key, and the longest value.

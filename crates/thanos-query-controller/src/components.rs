@@ -36,7 +36,7 @@ pub enum Component {
         /// What it has instead, and what to do.
         message: String,
     },
-    /// It has the labels and the port, and no pod behind it that serves the port.
+    /// It has the labels, and nothing behind it that serves the port.
     Unserved {
         /// The Service.
         service: Key,
@@ -106,6 +106,16 @@ pub fn components(
 /// A labelled Service, by its labels and ports.
 fn component(key: &Key, facts: &ServiceFacts) -> Component {
     let service = key.clone();
+    if facts.external.as_ref().is_some_and(|e| e.name.is_empty()) {
+        return Component::Unserved {
+            service,
+            reason: Why::NoExternalName,
+            message:
+                "it is labelled as a StoreAPI and of type ExternalName without an externalName; \
+                      set spec.externalName to the DNS name of the StoreAPI"
+                    .to_owned(),
+        };
+    }
     let has = |key: &str| facts.labels.contains_key(key);
     let strict = has(label::ENDPOINT_STRICT) || has(label::ENDPOINT_GROUP_STRICT);
     let group = is_group(facts);

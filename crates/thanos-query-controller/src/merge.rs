@@ -18,7 +18,8 @@ pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key>
         .filter_map(|e| e.chain.service.as_ref())
 }
 
-/// Removes what both discovered from one of them, and gives groups their address. Returns the
+/// Removes what both discovered from one of them, and all but one of the Services of type ExternalName
+/// that are aliases of one address. Gives groups their address. Returns the
 /// addresses of groups among the discovered endpoints.
 pub(crate) fn merge(
     resolution: &mut Resolution,
@@ -57,6 +58,15 @@ pub(crate) fn merge(
             groups.insert(address);
         }
     }
+    // Aliases of one name are one endpoint.
+    let mut addresses = BTreeSet::new();
+    components.retain(|component| match component {
+        Component::Endpoint { address, .. } => addresses.insert(address.clone()),
+        _ => true,
+    });
+    resolution.endpoints.retain(|endpoint| {
+        endpoint.via != Via::Service || addresses.insert(endpoint.address.clone())
+    });
     let standing = standing.into_iter().flat_map(|s| &s.endpoints);
     let standing = standing.filter(|e| e.via == EndpointVia::Service);
     groups.extend(standing.filter_map(|endpoint| {

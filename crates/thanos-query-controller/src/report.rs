@@ -69,8 +69,9 @@ impl Report {
         let blocked = self.discovered.iter().filter(|e| !e.blocked_by.is_empty());
         if let Some(first) = blocked.clone().next() {
             let message = format!(
-                "{} of {total} endpoints cannot be reached: NetworkPolicy {} keeps them out; {}",
+                "{} of {} cannot be reached: NetworkPolicy {} keeps them out; {}",
                 blocked.count(),
+                endpoints(total),
                 first.blocked_by.join(", "),
                 first.open_with.as_deref().unwrap_or_default()
             );
@@ -98,11 +99,11 @@ impl Report {
                     .to_owned(),
             ),
             (0, _) => (false, Reason::NoEndpoints, self.first_skipped()),
-            (1, 0) => (true, Reason::Resolved, "1 endpoint".to_owned()),
-            (_, 0) => (true, Reason::Resolved, format!("{total} endpoints")),
+            (_, 0) => (true, Reason::Resolved, endpoints(total)),
             _ => {
                 let message = format!(
-                    "{total} endpoints; {skipped} skipped: {}",
+                    "{}; {skipped} skipped: {}",
+                    endpoints(total),
                     self.first_skipped()
                 );
                 (true, Reason::SomeSkipped, message)
@@ -255,22 +256,30 @@ impl Report {
     }
 }
 
+/// A number of endpoints.
+fn endpoints(number: usize) -> String {
+    match number {
+        1 => "1 endpoint".to_owned(),
+        more => format!("{more} endpoints"),
+    }
+}
+
 /// What a candidate has and misses: of its labels, those that the selector asks for with another
 /// value, and if there is none, all of them. With it, whether there is one.
 fn describe(candidate: &Candidate) -> (bool, String) {
-    let asked = |key: &str| candidate.missing.iter().any(|m| m.starts_with(key));
-    let has_key = candidate.labels.keys().any(|key| asked(key));
+    let has_key = candidate.labels.keys().any(|key| candidate.has_wrong(key));
     let labels: Vec<String> = candidate
         .labels
         .iter()
-        .filter(|(key, _)| !has_key || asked(key))
+        .filter(|(key, _)| !has_key || candidate.has_wrong(key))
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    let (labels, missing) = (labels.join(","), candidate.missing.join(","));
-    (
-        has_key,
-        format!("{} has {labels}, misses {missing}", candidate.key),
-    )
+    let (labels, differs) = (labels.join(", "), candidate.differs());
+    let text = match candidate.missing.is_empty() {
+        true => format!("{} {differs}", candidate.key),
+        false => format!("{} has {labels}, {differs}", candidate.key),
+    };
+    (has_key, text)
 }
 
 /// An endpoint as the status tells it.

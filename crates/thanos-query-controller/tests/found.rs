@@ -202,6 +202,41 @@ fn an_external_name_is_looked_up_by_itself() {
     assert_eq!(file[0]["group"], true);
 }
 
+#[test]
+fn aliases_of_one_address_are_one_endpoint() {
+    let spec = json!({
+        "type": "ExternalName", "externalName": "store.example.com",
+        "ports": [{"name": "grpc", "port": 10901}],
+    });
+    let mut second = service("here", json!({}), spec.clone());
+    second["metadata"]["name"] = "second".into();
+    let mut without = second.clone();
+    without["metadata"]["name"] = "without".into();
+    without["spec"]["externalName"] = "".into();
+    let cluster = [service("here", json!({}), spec), second, without];
+    for namespace in ["here", "there"] {
+        let mut cluster = cluster.clone();
+        for service in &mut cluster {
+            service["metadata"]["namespace"] = namespace.into();
+        }
+        let mut cluster = cluster.to_vec();
+        cluster.push(monitor(namespace));
+        let (file, status) = render(selecting(), &cluster, Capability::Present);
+        assert_eq!(file, [json!({"address": "dns+store.example.com:10901"})]);
+        assert_eq!(status["endpointsTotal"], 1);
+        assert_eq!(status["endpoints"].as_array().unwrap().len(), 1);
+        if namespace == "here" {
+            assert_eq!(reasons(&status), ["NoExternalName"]);
+            let message = status["skipped"][0]["message"].as_str().unwrap();
+            assert!(message.contains("set spec.externalName"), "{message}");
+            let conditions = status["conditions"].as_array().unwrap();
+            let condition = conditions.iter().find(|c| c["type"] == "EndpointsResolved");
+            let message = condition.unwrap()["message"].as_str().unwrap();
+            assert!(message.starts_with("1 endpoint; 1 skipped: "), "{message}");
+        }
+    }
+}
+
 /// A port that has a name is not to be named.
 #[test]
 fn the_remedy_for_a_missing_port_fits_the_ports_that_exist() {

@@ -45,9 +45,17 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
                 let field = format!("{}.tenancyConfig.tenants[{t}]", path(i));
                 Err(FieldError::new(field, message))
             };
-            if tenant.is_empty() || tenant.contains('/') {
+            if tenant.is_empty() {
+                return wrong(
+                    "an empty name is not a tenant; remove it, or leave tenants empty to take the \
+                     samples of every tenant that no other hashring takes"
+                        .to_owned(),
+                );
+            }
+            if tenant.contains('/') {
                 return wrong(format!(
-                    "`{tenant}` is no tenant: Thanos refuses names with slashes"
+                    "`{tenant}` is not a tenant, since Thanos rejects names with slashes; remove the \
+                     slash here and where samples are sent"
                 ));
             }
             let mut key = (false, tenant.clone());

@@ -272,7 +272,7 @@ fn nothing_selected(nearest: &[Candidate]) -> Answer {
     }
     let near: Vec<String> = nearest
         .iter()
-        .map(|c| format!("{} misses {}", c.key, c.missing.join(",")))
+        .map(|c| format!("{} {}", c.key, c.differs()))
         .collect();
     match near.is_empty() {
         true => {

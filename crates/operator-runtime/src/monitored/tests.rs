@@ -1,4 +1,4 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use super::*;
 
@@ -119,6 +119,29 @@ fn one_that_may_is_enough() {
     assert_eq!(case.decide().message, "by Prometheus monitoring/b");
     let slices = case.decide().questions.pop().unwrap();
     assert_eq!(slices.kubectl_resource(), "endpointslices.discovery.k8s.io");
+}
+
+#[test]
+fn a_label_that_a_prometheus_excludes_is_not_to_be_set() {
+    for (operator, remedy) in [
+        (
+            "NotIn",
+            "set release in spec.serviceMonitor.labels to another value",
+        ),
+        ("DoesNotExist", "the requirement !release"),
+    ] {
+        let mut it = prometheus(&[]);
+        it.service_monitor_selector = Some(LabelSelector {
+            match_labels: None,
+            match_expressions: Some(vec![LabelSelectorRequirement {
+                key: "release".to_owned(),
+                operator: operator.to_owned(),
+                values: (operator == "NotIn").then(|| vec!["x".to_owned()]),
+            }]),
+        });
+        let message = Case::new(&[("k8s", it)]).decide().message;
+        assert!(message.contains(remedy), "{message}");
+    }
 }
 
 #[test]

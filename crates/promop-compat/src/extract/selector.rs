@@ -1,13 +1,14 @@
 //! Label selectors. Leaving out a requirement that cannot be read would make a selector select
 //! more than its author meant, so a selector is read as a whole or selects nothing.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 use serde::de::MapAccess;
 use serde::de::value::MapAccessDeserializer;
 use serde_json::Value;
 
 use crate::lenient::{Lenient, Shape};
+use crate::selector;
 
 /// A label selector.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,18 +17,56 @@ pub(super) struct Selector(LabelSelector);
 impl<'de> Shape<'de> for Selector {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         let value = Value::deserialize(MapAccessDeserializer::new(object))?;
-        Ok(Some(Self(
-            serde_json::from_value(value).unwrap_or_else(|_| unreadable()),
-        )))
+        let read = LabelSelector::deserialize(&value);
+        Ok(Some(Self(read.unwrap_or_else(|_| unreadable(&value)))))
     }
 }
 
-/// A selector that no labels meet, and that validation names as malformed.
-fn unreadable() -> LabelSelector {
-    LabelSelector {
-        match_expressions: Some(vec![LabelSelectorRequirement::default()]),
-        ..Default::default()
+/// A selector that no labels meet, and that validation names as malformed, with the field.
+fn unreadable(value: &Value) -> LabelSelector {
+    let (field, expected) = wrong(value).unwrap_or_default();
+    let remedy = match expected {
+        "string" => "; put it in quotes",
+        _ => "",
+    };
+    selector::unreadable(&field, &format!("expected {expected}{remedy}"))
+}
+
+/// The first field of a selector that has the wrong type, and the type that is expected.
+fn wrong(selector: &Value) -> Option<(String, &'static str)> {
+    let no_text = |value: &Value| !value.is_string() && !value.is_null();
+    match &selector["matchLabels"] {
+        Value::Null => {}
+        Value::Object(labels) => {
+            if let Some((key, _)) = labels.iter().find(|(_, value)| !value.is_string()) {
+                return Some((format!("matchLabels[{key}]"), "string"));
+            }
+        }
+        _ => return Some(("matchLabels".to_owned(), "object")),
     }
+    let expressions = match &selector["matchExpressions"] {
+        Value::Array(expressions) => expressions,
+        _ => return Some(("matchExpressions".to_owned(), "array")),
+    };
+    expressions.iter().enumerate().find_map(|(i, expression)| {
+        let at = |field: &str| format!("matchExpressions[{i}]{field}");
+        if !expression.is_object() {
+            return Some((at(""), "object"));
+        }
+        for field in ["key", "operator"] {
+            if no_text(&expression[field]) {
+                return Some((at(&format!(".{field}")), "string"));
+            }
+        }
+        match &expression["values"] {
+            Value::Null => None,
+            Value::Array(values) => {
+                let j = values.iter().position(|value| !value.is_string())?;
+                Some((at(&format!(".values[{j}]")), "string"))
+            }
+            _ => Some((at(".values"), "array")),
+        }
+    })
 }
 
 /// A selector that may be unset.
@@ -38,4 +77,41 @@ pub(super) fn optional(selector: Lenient<Selector>) -> Option<LabelSelector> {
 /// A selector that is empty if unset.
 pub(super) fn required(selector: Lenient<Selector>) -> LabelSelector {
     optional(selector).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_selector_that_cannot_be_read_names_the_field() {
+        for (value, error) in [
+            (
+                json!({"matchLabels": {"a": "b", "app": 1}}),
+                "matchLabels[app]: expected string; put it in quotes",
+            ),
+            (json!({"matchLabels": []}), "matchLabels: expected object"),
+            (
+                json!({"matchExpressions": {}}),
+                "matchExpressions: expected array",
+            ),
+            (
+                json!({"matchExpressions": [{"key": "a", "operator": "Exists"}, "b"]}),
+                "matchExpressions[1]: expected object",
+            ),
+            (
+                json!({"matchExpressions": [{"key": 1, "operator": "Exists"}]}),
+                "matchExpressions[0].key: expected string; put it in quotes",
+            ),
+            (
+                json!({"matchExpressions": [{"key": "a", "operator": "In", "values": ["b", true]}]}),
+                "matchExpressions[0].values[1]: expected string; put it in quotes",
+            ),
+        ] {
+            let read = optional(serde_json::from_value(value).unwrap()).unwrap();
+            assert_eq!(selector::validate(&read).unwrap_err().to_string(), error);
+            assert!(!selector::matches(&read, &Default::default()));
+        }
+    }
 }

@@ -44,6 +44,8 @@ pub enum Reason {
     NoPods,
     /// A StoreAPI Service with pods, none of which serves its port.
     PortNotServed,
+    /// A StoreAPI Service of type ExternalName without a name.
+    NoExternalName,
 }
 
 impl Reason {
@@ -69,6 +71,7 @@ impl Reason {
             Self::NamespaceSelectorIgnored => "NamespaceSelectorIgnored",
             Self::NoPods => "NoPods",
             Self::PortNotServed => "PortNotServed",
+            Self::NoExternalName => "NoExternalName",
         }
     }
 }

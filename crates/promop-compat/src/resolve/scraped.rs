@@ -61,6 +61,27 @@ impl<'a> Scrapers<'a> {
         }
     }
 
+    /// A Prometheus that selects the ServiceMonitor `key` and ignores its namespace selector, if none
+    /// that selects it heeds that.
+    pub(super) fn ignoring_namespaces(
+        &self,
+        key: &Key,
+        monitor: &ServiceMonitorFacts,
+    ) -> Option<&'a Key> {
+        let place = self.namespaces.place(&key.namespace);
+        let mut ignoring = None;
+        for source in self.all.iter().flatten() {
+            if source.scraper.scrapes(&place, &monitor.labels) == Membership::Out {
+                continue;
+            }
+            if !source.facts.ignores_namespace_selectors {
+                return None;
+            }
+            ignoring.get_or_insert(source.scraper.key);
+        }
+        ignoring
+    }
+
     /// Visits the replicas of every Prometheus that scrapes `applications` by `monitor`, by their
     /// index. If there are none, a finding in `skipped` says why. A Prometheus that selects the
     /// ServiceMonitor and does not scrape all of it, beside others that do, is one of the `notes`.
@@ -200,6 +221,10 @@ fn not_scraped(nearest: Option<Nearest>, key: &Key) -> String {
     if !nearest.missing.is_empty() {
         ways.push(format!("give it the labels {}", nearest.missing.join(", ")));
     }
+    ways.extend(nearest.excluded.iter().map(|label| match label.any_value {
+        true => format!("remove its label {label}"),
+        false => format!("remove or change its label {label}"),
+    }));
     if !nearest.looks {
         ways.push(format!(
             "let spec.serviceMonitorNamespaceSelector there select the namespace {}",

@@ -75,7 +75,8 @@ impl<'a> Search<'a> {
             self.unselected += 1;
             let subject = Subject::ServiceMonitor(key.clone());
             self.skipped.add(Reason::SelectsNoService, subject, || {
-                unselected::explain(self.world, key, monitor, near)
+                let ignored_by = self.scrapers.ignoring_namespaces(key, monitor);
+                unselected::explain(self.world, key, monitor, near, ignored_by)
             });
         }
     }

@@ -8,13 +8,15 @@ use crate::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
 use crate::nearest::{self, Candidate};
 use crate::selection::Selection;
 
-/// Why the ServiceMonitor `key` leads nowhere. To find what comes `near` costs a look at every
+/// Why the ServiceMonitor `key` leads nowhere. `ignored_by` is a Prometheus that ignores its namespace
+/// selector, if none heeds it. To find what comes `near` costs a look at every
 /// Service.
 pub(super) fn explain(
     world: &World<'_>,
     key: &Key,
     monitor: &ServiceMonitorFacts,
     near: bool,
+    ignored_by: Option<&Key>,
 ) -> String {
     let nearest = near.then(|| nearest(world, key, monitor)).flatten();
     let Some(candidate) = nearest else {
@@ -23,6 +25,14 @@ pub(super) fn explain(
             .to_owned();
     };
     let service = &candidate.key;
+    if let (false, Some(prometheus)) = (candidate.in_scope, ignored_by) {
+        return format!(
+            "it selects no Service in its namespaces, but Service {service} would match; create a \
+             ServiceMonitor in namespace {}, since Prometheus {prometheus} ignores \
+             spec.namespaceSelector (spec.ignoreNamespaceSelectors)",
+            service.namespace
+        );
+    }
     if !candidate.in_scope {
         return format!(
             "it selects no Service in its namespaces, but Service {service} would match; add \
@@ -30,19 +40,22 @@ pub(super) fn explain(
             service.namespace
         );
     }
-    let missing = candidate.missing.join(", ");
-    if missing.is_empty() {
+    let differs = candidate.differs();
+    if differs.is_empty() {
         return format!(
             "it selects no Service but {service}, which is of type ExternalName and has no \
              endpoints to scrape; select a Service with pods"
         );
     }
+    let has_other = |label: &str| {
+        candidate.has_wrong(label) && candidate.excluded.iter().all(|e| e.key != label)
+    };
     let mut other = candidate.labels.iter();
-    let other = other.find(|(label, _)| has_other_value(&candidate, label));
+    let other = other.find(|(label, _)| has_other(label));
     let other = other.map_or_else(String::new, |(k, v)| format!(" (it has {k}={v})"));
     format!(
         "it selects no Service, so nothing is scraped by it; nearest: Service {service}, which \
-         misses {missing}{other}; correct the labels of the Service, or spec.selector"
+         {differs}{other}; correct the labels of the Service, or spec.selector"
     )
 }
 
@@ -61,18 +74,9 @@ fn nearest(world: &World<'_>, key: &Key, monitor: &ServiceMonitorFacts) -> Optio
     let found = nearest::find(world.services, &namespaces, &key.namespace, &[&selection]);
     let is_near = |candidate: &Candidate| {
         let mut labels = candidate.labels.keys();
-        !candidate.matched.is_empty() || labels.any(|label| has_other_value(candidate, label))
+        !candidate.matched.is_empty() || labels.any(|label| candidate.has_wrong(label))
     };
     found.into_iter().find(is_near)
-}
-
-/// Whether a candidate has a label that is asked for with another value.
-fn has_other_value(candidate: &Candidate, label: &str) -> bool {
-    let mut missing = candidate.missing.iter();
-    missing.any(|m| {
-        m.strip_prefix(label)
-            .is_some_and(|rest| rest.starts_with(['=', ' ']))
-    })
 }
 
 fn by_name(names: &[String]) -> LabelSelector {

@@ -120,7 +120,11 @@ fn hashrings_that_cannot_be() {
     let tenants = |tenants: Value| second(json!({"tenancyConfig": {"tenants": tenants}}));
     let at = |place: usize| format!("{RING}[1].tenancyConfig.tenants[{place}]");
     refused(tenants(json!(["x", "y/z"])), &at(1), "slashes");
-    refused(tenants(json!([""])), &at(0), "no tenant");
+    refused(
+        tenants(json!([""])),
+        &at(0),
+        "remove it, or leave tenants empty",
+    );
     refused(tenants(json!(["x", "t"])), &at(1), "in hashring a already");
     refused(tenants(json!(["x", "x"])), &at(1), "in hashring b already");
     let all = json!({"tenants": ["*"], "tenantMatcherType": "glob"});

@@ -54,6 +54,7 @@ fn nothing_selected_names_the_nearest() {
             labels: labels(&[("app", "x"), ("team", "y")]),
             matched: vec!["app=x".to_owned(), "team=y".to_owned()],
             missing: vec![],
+            excluded: vec![],
             in_scope: false,
             would_match_elsewhere: true,
         }

@@ -1,6 +1,7 @@
 //! What gives no endpoint, and why.
 
 use super::*;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
 #[test]
 fn what_cannot_be_reached_is_skipped_with_a_reason() {
@@ -210,6 +211,34 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
         reasons(&found.skipped),
         ["NotScraped ServiceMonitor apps/shop"]
     );
+}
+
+#[test]
+fn labels_that_a_prometheus_excludes_are_named() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.application("apps/shop", &[("app", "shop"), ("team", "x")]);
+    let excluding = |key: &str, operator: &str, values: Option<Vec<String>>| {
+        let mut wanted = selector(&[("tier", "y")]);
+        wanted.match_expressions = Some(vec![LabelSelectorRequirement {
+            key: key.to_owned(),
+            operator: operator.to_owned(),
+            values,
+        }]);
+        Some(wanted)
+    };
+    let not_in = excluding("team", "NotIn", Some(vec!["x".to_owned()]));
+    for (wanted, remedy) in [
+        (not_in, "remove or change its label team=x"),
+        (
+            excluding("app", "DoesNotExist", None),
+            "remove its label app=shop",
+        ),
+    ] {
+        cluster.edit("k8s").service_monitor_selector = wanted;
+        let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
+        let expected = format!("comes nearest: give it the labels tier=y and {remedy}");
+        assert!(message.ends_with(&expected), "{message}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! ServiceMonitors that select no Service, or more than one kind of them.
 
 use super::*;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
 /// The finding about the ServiceMonitor `monitoring/x`, which is all that there is.
 fn finding(cluster: &Cluster) -> String {
@@ -52,6 +53,39 @@ fn a_service_in_another_namespace_is_named() {
         .monitor("monitoring/x", &[("app", "x")], &[("app", "shop")])
         .namespaces = own;
     assert_eq!(finding(&cluster), message);
+}
+
+#[test]
+fn a_namespace_selector_that_every_scraper_ignores_is_no_remedy() {
+    let mut cluster = Cluster::kube_prometheus();
+    cluster.application("apps/shop", &[]);
+    cluster.monitor("monitoring/x", &[("app", "x")], &[("app", "shop")]);
+    assert!(finding(&cluster).contains("spec.namespaceSelector.matchNames"));
+    cluster.edit("k8s").ignores_namespace_selectors = true;
+    let message = finding(&cluster);
+    assert!(
+        message.contains("create a ServiceMonitor in namespace apps")
+            && message.contains("Prometheus monitoring/k8s ignores"),
+        "{message}"
+    );
+    assert!(!message.contains("matchNames"), "{message}");
+}
+
+#[test]
+fn a_label_that_the_selector_excludes_is_named() {
+    let mut cluster = Cluster::kube_prometheus();
+    let monitor = cluster.monitor("monitoring/x", &[("app", "x")], &[("name", "prometheus")]);
+    monitor.selector.match_expressions = Some(vec![LabelSelectorRequirement {
+        key: "name".to_owned(),
+        operator: "DoesNotExist".to_owned(),
+        values: None,
+    }]);
+    cluster.service("prometheus-k8s", &[("name", "prometheus")], &[]);
+    let message = finding(&cluster);
+    assert!(
+        message.contains("which must not have name=prometheus;"),
+        "{message}"
+    );
 }
 
 #[test]
