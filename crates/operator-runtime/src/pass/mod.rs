@@ -13,17 +13,18 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use tokio::time::Instant;
 
-use converge::{Converged, converge};
+use converge::converge;
 use status::write_status;
 
-use crate::access::{self, Question};
+use crate::access;
 use crate::component::{Component, Outcome, Verdict};
 use crate::error::{Error, Invalid};
 use crate::events::Events;
 use crate::hub::{Guarded, Hub, owner};
-use crate::inquiry::{Inquirer, Inquiry};
+use crate::inquiry::Inquirer;
 use crate::ledger::Owner;
 use crate::metrics::{Metrics, PassResult};
+use crate::plan::Plan;
 use crate::refresh::Refresher;
 
 /// How long until a name that is taken is tried again: no watch of ours sees the holder go.
@@ -93,75 +94,67 @@ async fn run<C: Component>(
     meta: &ObjectMeta,
 ) -> (Action, PassResult) {
     let owner = owner(resource);
-    let it = Arc::new(resource.clone());
-    let mut seen = observe(cx, &it).await;
     let previous = resource.status().cloned().unwrap_or_default();
     let paused = C::paused(resource);
+
+    let seen = observe(cx, resource).await;
     if !paused && C::is_incomplete(&seen) {
         cx.hub.list_again();
         return (Action::requeue(LISTED), PassResult::Requeue);
     }
-    if !paused && inquire(cx, &C::inquiries(&seen)).await {
-        seen = observe(cx, &it).await;
-    }
-    let (verdict, plan, failure, overwritten) = if paused {
-        (Verdict::Paused, None, None, false)
-    } else {
-        match cx.component.plan(&seen) {
-            Err(invalid) => (Verdict::Invalid(invalid), None, None, false),
-            Ok(plan) => {
-                let applied = C::applied_hash(&previous);
-                let converged = converge(cx, resource, &owner, &plan, applied).await;
-                // Detection knows in a moment. A kind that is just going is no news of this resource.
-                if converged.doubtful && cx.hub.backoff.failures(&owner.uid) < DOUBTS {
-                    let delay = cx.hub.backoff.next(&owner.uid);
-                    return (Action::requeue(delay), PassResult::Requeue);
-                }
-                let Converged {
-                    verdict,
-                    failure,
-                    overwritten,
-                    ..
-                } = converged;
-                (verdict, Some(plan), failure, overwritten)
-            }
-        }
+    let seen = inquire(cx, resource, seen).await;
+    let plan = plan(cx, &seen, paused);
+    let applied = C::applied_hash(&previous);
+    let converged = match &plan {
+        Ok(plan) => converge(cx, resource, &owner, plan, applied).await,
+        Err(verdict) => verdict.clone().into(),
     };
-    let questions = C::questions(&seen);
-    if ask_open(cx, &questions).await {
-        seen = observe(cx, &it).await;
+    // Detection knows in a moment. A kind that is just going is no news of this resource.
+    if converged.doubtful && cx.hub.backoff.failures(&owner.uid) < DOUBTS {
+        let delay = cx.hub.backoff.next(&owner.uid);
+        return (Action::requeue(delay), PassResult::Requeue);
     }
-    let outcome = {
-        let state = cx.hub.state();
-        let hash = plan.filter(|_| verdict == Verdict::Applied);
-        Outcome {
-            applied_hash: match &hash {
-                Some(plan) => state.ledger.applied_hash(&owner, plan),
-                None => C::applied_hash(&previous).map(str::to_owned),
-            },
-            workloads: state.ledger.counts(&owner),
-            verdict,
-        }
-    };
+    let outcome = outcome(cx, &owner, converged.verdict, plan.as_ref().ok(), applied);
     let next = cx.component.status(&seen, &outcome, &previous);
-    let failure = match write_status(cx, &owner, meta, &seen, &previous, next).await {
-        Ok(()) => failure,
-        Err(error) => failure.or(Some(error)),
-    };
-    let (wait, result) = conclude(cx, &owner, &outcome.verdict, failure, overwritten);
-    let refused = cx.hub.state().access.is_refused(&questions);
-    let waits = [
-        wait,
-        // Nothing tells when a permission is granted to somebody else.
-        refused.then_some(access::FRESH),
-        if paused { None } else { look_again(cx, &seen) },
-    ];
+    let written = write_status(cx, &owner, meta, &seen, &previous, next).await;
+
+    let failure = converged.failure.or(written.err());
+    let (wait, result) = conclude(cx, &owner, &outcome.verdict, failure, converged.overwritten);
+    let waits = [wait, retry_access(cx, &seen), look_again(cx, &seen, paused)];
     (action(waits.into_iter().flatten().min()), result)
+}
+
+/// What the status is made of, besides what was observed.
+fn outcome<C: Component>(
+    cx: &Cx<C>,
+    owner: &Owner,
+    verdict: Verdict,
+    plan: Option<&Plan>,
+    applied: Option<&str>,
+) -> Outcome {
+    let ledger = &cx.hub.state().ledger;
+    Outcome {
+        applied_hash: match plan {
+            Some(plan) if verdict == Verdict::Applied => ledger.applied_hash(owner, plan),
+            _ => applied.map(str::to_owned),
+        },
+        workloads: ledger.counts(owner),
+        verdict,
+    }
+}
+
+/// The plan; or why there is none.
+fn plan<C: Component>(cx: &Cx<C>, seen: &C::Observed, paused: bool) -> Result<Plan, Verdict> {
+    if paused {
+        return Err(Verdict::Paused);
+    }
+    cx.component.plan(seen).map_err(Verdict::Invalid)
 }
 
 /// Reads the views, once all work is done that takes long. What the next reconcile needs of what was
 /// seen is kept.
-async fn observe<C: Component>(cx: &Cx<C>, it: &Arc<C::Resource>) -> C::Observed {
+async fn observe<C: Component>(cx: &Cx<C>, resource: &C::Resource) -> C::Observed {
+    let it = &Arc::new(resource.clone());
     let look = || {
         let mut state = cx.hub.state();
         let seen = cx.component.observe(&state.views, state.cluster(), it);
@@ -189,25 +182,39 @@ async fn observe<C: Component>(cx: &Cx<C>, it: &Arc<C::Resource>) -> C::Observed
     }
 }
 
-/// Asks the pods that have to be asked; returns whether any had to.
-async fn inquire<C: Component>(cx: &Cx<C>, inquiries: &[Inquiry]) -> bool {
-    let due = cx.hub.state().answers.due(inquiries);
-    if due.is_empty() {
-        return false;
+/// Asks the pods and the API server what is not known yet, and observes again if there was anything.
+/// Pods are left alone while the resource is paused.
+async fn inquire<C: Component>(
+    cx: &Cx<C>,
+    resource: &C::Resource,
+    seen: C::Observed,
+) -> C::Observed {
+    let due = match C::paused(resource) {
+        true => Vec::new(),
+        false => cx.hub.state().answers.due(&C::inquiries(&seen)),
+    };
+    let open = cx.hub.state().access.open(&C::questions(&seen));
+    if due.is_empty() && open.is_empty() {
+        return seen;
     }
     // One time for all of them, so that they are due together the next time, too.
     let at = Instant::now();
-    let answers = cx.inquirer.ask(due).await;
-    let mut state = cx.hub.state();
-    for (inquiry, answer) in answers {
-        state.answers.take_in(&inquiry, at, answer);
+    for (inquiry, answer) in cx.inquirer.ask(due).await {
+        cx.hub.state().answers.take_in(&inquiry, at, answer);
     }
-    true
+    for question in open {
+        let answer = access::ask(&cx.client, &question).await;
+        cx.hub.state().access.remember(question, answer);
+    }
+    observe(cx, resource).await
 }
 
 /// When a resource must be looked at again for the time alone. Rounded up: an answer must be due
 /// by then.
-fn look_again<C: Component>(cx: &Cx<C>, seen: &C::Observed) -> Option<Duration> {
+fn look_again<C: Component>(cx: &Cx<C>, seen: &C::Observed, paused: bool) -> Option<Duration> {
+    if paused {
+        return None;
+    }
     let next = cx.hub.state().answers.next(&C::inquiries(seen));
     let wait = next.into_iter().chain(C::again(seen)).min()?;
     let started = u64::from(wait.subsec_nanos() > 0);
@@ -215,19 +222,14 @@ fn look_again<C: Component>(cx: &Cx<C>, seen: &C::Observed) -> Option<Duration> 
     Some(whole.max(SOONEST))
 }
 
-fn action(wait: Option<Duration>) -> Action {
-    wait.map_or_else(Action::await_change, Action::requeue)
+/// When to ask again for permissions of others that were refused: no watch says that one is granted.
+fn retry_access<C: Component>(cx: &Cx<C>, seen: &C::Observed) -> Option<Duration> {
+    let refused = cx.hub.state().access.is_refused(&C::questions(seen));
+    refused.then_some(access::FRESH)
 }
 
-/// Asks what has to be asked; returns whether anything had to.
-async fn ask_open<C: Component>(cx: &Cx<C>, questions: &[Question]) -> bool {
-    let open = cx.hub.state().access.open(questions);
-    for question in &open {
-        let answer = access::ask(&cx.client, question).await;
-        let mut state = cx.hub.state();
-        state.access.remember(question.clone(), answer);
-    }
-    !open.is_empty()
+fn action(wait: Option<Duration>) -> Action {
+    wait.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// Which result it is, and how long to wait if nothing changes.

@@ -291,7 +291,7 @@ async fn others_permissions_are_asked_once_and_again_after_a_refusal() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "asks": true}));
     let (requests, _) = bench.pass(&toy).await;
-    assert_eq!(requests, ["PATCH configmaps/a", REVIEW, STATUS]);
+    assert_eq!(requests, [REVIEW, "PATCH configmaps/a", STATUS]);
     let (requests, action) = bench.pass(&toy).await;
     assert!(requests.is_empty(), "{requests:?}");
     assert_eq!(action, Action::await_change(), "no answer is no refusal");
