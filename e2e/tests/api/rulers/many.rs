@@ -10,7 +10,7 @@ use futures::StreamExt;
 use kube::api::{ListParams, PostParams};
 use serde_json::json;
 
-use super::{OPERATED, SET, mounts, rule, ruler, status_has};
+use super::{ACCEPTED, OPERATED, SET, mounts, rule, ruler, status_has};
 use crate::support::with_definitions;
 
 /// PrometheusRules, and rules of each.
@@ -141,6 +141,6 @@ async fn what_is_too_large_is_told_by_its_size() {
     );
     cluster.apply(large(500_000)).await;
     mounts(&cluster, &["\"Small\"", "\"Large\""], &[]).await;
-    cluster.condition("x", "RulesAccepted", "Accepted").await;
+    cluster.condition("x", "RulesAccepted", ACCEPTED).await;
     controller.assert_quiet(&[]);
 }

@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 const VERSION: &str = "monitoring.thanos.io/v1alpha1";
 const OPERATED: &str = "monitoring.coreos.com/v1";
 
+/// The reason of `RulesAccepted` if all of them are: controllers of tests are limited to a namespace, so
+/// they cannot know of rule files elsewhere.
+const ACCEPTED: &str = "OverlapUnknown";
+
 /// The objects of the ThanosRuler `x`.
 const SET: &str = "thanos-rule-x";
 

@@ -9,7 +9,8 @@ use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{
-    GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has, template,
+    ACCEPTED, GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has,
+    template,
 };
 use crate::support::{has_passed, with_definitions};
 
@@ -77,7 +78,7 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
     status_has(&cluster, "/rules/rejected", json!(1)).await;
     cluster.delete(OPERATED, "PrometheusRule", "second").await;
     mounts(&cluster, &["\"good\"", "\"bad\""], &["\"other\""]).await;
-    cluster.condition("x", "RulesAccepted", "Accepted").await;
+    cluster.condition("x", "RulesAccepted", ACCEPTED).await;
     assert_eq!(template(&cluster).await, before, "nothing restarts");
     controller.assert_quiet(&[]);
 }
@@ -113,7 +114,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
     .await;
     mounts(&cluster, &["of-a", "of-b"], &[]).await;
     // Restarted, it writes nothing.
-    cluster.condition("x", "RulesAccepted", "Accepted").await;
+    cluster.condition("x", "RulesAccepted", ACCEPTED).await;
     let mut controller = controller;
     controller.assert_quiet(&[]);
     controller.kill();
