@@ -21,6 +21,9 @@ pub trait Case: Clone + Default + DeserializeOwned {
     /// Name of the controller, and of its folder in `crates`.
     const CONTROLLER: &'static str;
 
+    /// The cases with goldens in full. Those of the others are differences from one of these.
+    const IN_FULL: &'static [&'static str] = &["minimal", "everything"];
+
     /// `spec` of the custom resource, as far as the case sets it.
     fn spec(&mut self) -> &mut Value;
 

@@ -1,10 +1,12 @@
-//! The plan of each case, word for word.
+//! The plan of each case, word for word. The cases of [`Case::IN_FULL`] are in full; every other one is
+//! its difference from the nearest of these.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::case::{Case, documents, folder};
+use crate::difference::{Base, Document, difference};
 
 /// Longer texts in `data` are not shown, but their length is.
 const LONG: usize = 4000;
@@ -12,12 +14,20 @@ const LONG: usize = 4000;
 /// Compares the plan of each case with its golden.
 pub fn check<C: Case>() {
     let cases = C::all();
-    let shown = |name: &str, case: &C| -> Vec<(String, Value)> {
+    let shown = |name: &str, case: &C| -> Vec<Document> {
         let documents = documents(name, case).into_iter();
         documents.map(|(t, body)| (t, shortened(body))).collect()
     };
+    let bases = C::IN_FULL.iter().map(|&name| Base {
+        name,
+        documents: shown(name, &C::named(name)),
+    });
+    let bases: Vec<Base> = bases.collect();
     for (name, case) in &cases {
-        let text = in_full(&shown(name, case));
+        let text = match bases.iter().find(|base| base.name == name) {
+            Some(base) => in_full(&base.documents),
+            None => nearest(&bases, &shown(name, case)),
+        };
         insta::with_settings!({
             snapshot_path => folder::<C>("golden"),
             prepend_module_to_snapshot => false,
@@ -35,10 +45,19 @@ pub fn check<C: Case>() {
     }
 }
 
-fn in_full(documents: &[(String, Value)]) -> String {
+fn in_full(documents: &[Document]) -> String {
     let documents = documents.iter();
     let documents = documents.map(|(_, body)| serde_saphyr::to_string(body).unwrap());
     documents.collect::<Vec<_>>().join("---\n")
+}
+
+/// The shortest difference, with the name of its base.
+fn nearest(bases: &[Base], of: &[Document]) -> String {
+    let all = bases.iter().map(|base| {
+        let difference = difference(base, bases, of);
+        format!("difference from: {}\n\n{difference}", base.name)
+    });
+    all.min_by_key(|text| text.lines().count()).unwrap()
 }
 
 fn shortened(mut body: Value) -> Value {

@@ -53,6 +53,9 @@ impl plan_testing::Case for Case {
 
     const CONTROLLER: &'static str = ReceiveController::NAME;
 
+    /// Most others run, as the second one does.
+    const IN_FULL: &'static [&'static str] = &["minimal", "minimal-routers", "everything"];
+
     fn spec(&mut self) -> &mut Value {
         &mut self.spec
     }
