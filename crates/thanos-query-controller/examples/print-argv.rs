@@ -5,12 +5,12 @@
 #[path = "../tests/plan/case.rs"]
 mod case;
 
+use plan_testing::Case as _;
 use serde_json::{Value, json};
-use thanos_query_controller::plan::plan;
 
 fn main() {
-    for (name, case) in case::all() {
-        let plan = match plan(&case.observed()) {
+    for (name, case) in case::Case::all() {
+        let plan = match case.plan() {
             Ok(plan) => plan,
             Err(invalid) => {
                 eprintln!("{name}: {invalid}");

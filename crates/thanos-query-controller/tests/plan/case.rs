@@ -1,16 +1,21 @@
-//! Cases: a resource and what was observed, from `tests/cases/*.yaml`.
+//! Cases: a ThanosQuery and what was observed, from `tests/cases/*.yaml`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
+use operator_runtime::{Component, Invalid, Plan};
+use plan_testing::bodies;
+use plan_testing::world::{IMAGE, UID, custom_resource};
 use promop_compat::model::{Key, Labels};
 use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
 use thanos_controller::Settings;
+use thanos_query_controller::QueryController;
 use thanos_query_controller::observed::{Observed, QueryApi, StoreAddress};
+use thanos_query_controller::plan::{self, monitors};
+use thanos_workload::testing::{Given, problems};
 
 /// One file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,33 +61,47 @@ pub struct Api {
     pub labels: Labels,
 }
 
-/// The owner's UID in every case.
-pub const UID: &str = "00000000-0000-0000-0000-000000000001";
+impl plan_testing::Case for Case {
+    type Resource = ThanosQuery;
+
+    const CONTROLLER: &'static str = QueryController::NAME;
+
+    fn spec(&mut self) -> &mut Value {
+        &mut self.spec
+    }
+
+    fn plan(&self) -> Result<Plan, Invalid> {
+        plan::plan(&self.observed())
+    }
+
+    fn problems(&self, plan: &Plan) -> Vec<String> {
+        let spec = self.query().spec;
+        let frontend = spec.query_frontend.unwrap_or_default();
+        let given = Given {
+            names: self.given.iter().cloned().collect(),
+            ..Given::by([&spec.common, &frontend.common])
+        };
+        problems(&bodies(plan), UID, &given)
+    }
+
+    fn monitors(&self) -> Vec<(String, Labels)> {
+        monitors(&self.observed())
+    }
+}
 
 impl Case {
+    /// The custom resource.
+    fn query(&self) -> ThanosQuery {
+        let name = self.name.as_deref().unwrap_or("main");
+        custom_resource(name, &self.annotations, json!({"spec": self.spec}))
+    }
+
     /// What the plan is made of.
     pub fn observed(&self) -> Observed {
-        let spec = if self.spec.is_null() {
-            json!({})
-        } else {
-            self.spec.clone()
-        };
-        let query: ThanosQuery = serde_json::from_value(json!({
-            "apiVersion": "monitoring.thanos.io/v1alpha1",
-            "kind": "ThanosQuery",
-            "metadata": {
-                "name": self.name.as_deref().unwrap_or("main"),
-                "namespace": "monitoring",
-                "uid": UID,
-                "annotations": self.annotations,
-            },
-            "spec": spec,
-        }))
-        .unwrap_or_else(|e| panic!("{spec}: {e}"));
         Observed {
-            query: Arc::new(query),
+            query: Arc::new(self.query()),
             settings: Settings {
-                thanos_image: "quay.io/thanos/thanos:v0.42.4".to_owned(),
+                thanos_image: IMAGE.to_owned(),
             },
             service_monitors: self.service_monitors,
             endpoints: self.endpoints(),
@@ -137,21 +156,4 @@ fn api(api: &Api) -> QueryApi {
         labels: api.labels.clone(),
         port: 9090,
     }
-}
-
-/// All cases by name.
-pub fn all() -> Vec<(String, Case)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<(String, Case)> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let case = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-            (name, case)
-        })
-        .collect();
-    cases.sort_by(|a, b| a.0.cmp(&b.0));
-    cases
 }

@@ -1,31 +1,33 @@
 //! What restarts nothing, and what is equal to the Go operator's.
 
+use plan_testing::Case as _;
+use plan_testing::relations::of_kind;
+use plan_testing::stable::{args, has_arg, selector, services_of};
 use serde_json::{Value, json};
-use thanos_query_controller::plan::plan;
 
 use crate::case::{Bridge, Case, Store};
 
-fn object(case: &Case, kind: &str, name: &str) -> Value {
-    let plan = plan(&case.observed()).unwrap();
-    let found = plan
-        .find(kind, name)
-        .unwrap_or_else(|| panic!("no {kind} {name}"));
-    found.body.clone()
+/// With everything that a ThanosQuery runs.
+fn whole() -> Case {
+    Case {
+        spec: json!({"queryFrontend": {}}),
+        bridges: vec![bridge("prometheus-k8s-0")],
+        ..Case::default()
+    }
+}
+
+fn bridge(pod: &str) -> Bridge {
+    Bridge {
+        pod: format!("monitoring/{pod}"),
+        url: format!("http://{pod}.prometheus-operated.monitoring.svc:9090/"),
+        tls: false,
+    }
 }
 
 /// Discovery changes the endpoint file and never a Deployment that was there before.
 #[test]
 fn endpoints_never_restart_a_pod() {
-    let bridge = |pod: &str| Bridge {
-        pod: format!("monitoring/{pod}"),
-        url: format!("http://{pod}.prometheus-operated.monitoring.svc:9090/"),
-        tls: false,
-    };
-    let few = Case {
-        spec: json!({"queryFrontend": {}}),
-        bridges: vec![bridge("prometheus-k8s-0")],
-        ..Default::default()
-    };
+    let few = whole();
     let many = Case {
         sidecars: vec!["dns+a.b.c.svc:10901".to_owned()],
         bridges: vec![bridge("prometheus-k8s-0"), bridge("prometheus-k8s-1")],
@@ -35,8 +37,8 @@ fn endpoints_never_restart_a_pod() {
         }],
         ..few.clone()
     };
-    let before = plan(&few.observed()).unwrap();
-    let after = plan(&many.observed()).unwrap();
+    let before = few.plan().unwrap();
+    let after = many.plan().unwrap();
     let mut compared = 0;
     for planned in before
         .objects()
@@ -48,7 +50,7 @@ fn endpoints_never_restart_a_pod() {
         compared += 1;
     }
     assert_eq!(compared, 3, "querier, frontend, bridge");
-    let file = |case: &Case| object(case, "ConfigMap", "thanos-query-main-endpoints");
+    let file = |case: &Case| case.object("ConfigMap", "thanos-query-main-endpoints");
     assert_ne!(file(&few), file(&many));
 }
 
@@ -66,52 +68,29 @@ fn the_order_of_discovery_does_not_matter() {
     let mut other = case.clone();
     other.sidecars.reverse();
     other.learned.reverse();
-    let bytes = |case: &Case| {
-        let plan = plan(&case.observed()).unwrap();
-        plan.objects()
-            .iter()
-            .map(|o| o.body.to_string())
-            .collect::<Vec<_>>()
-    };
+    let bytes = |case: &Case| serde_json::to_vec(&case.bodies()).unwrap();
     assert_eq!(bytes(&case), bytes(&other));
 }
 
 /// Names and selectors are those of existing workloads; a change would delete and make them anew.
 #[test]
 fn workloads_of_the_go_operator_are_taken_over() {
-    let case = Case {
-        spec: json!({"queryFrontend": {}}),
-        ..Default::default()
-    };
-    let query = object(&case, "Deployment", "thanos-query-main");
+    const QUERY: &str = "thanos-query-main";
+    const FRONTEND: &str = "thanos-query-frontend-main";
+    let case = Case::of(json!({"queryFrontend": {}}));
+    let query_api = ("operator.thanos.io/query-api", "true");
     assert_eq!(
-        query["spec"]["selector"]["matchLabels"],
-        json!({
-            "app.kubernetes.io/component": "query-layer",
-            "app.kubernetes.io/instance": "thanos-query-main",
-            "app.kubernetes.io/managed-by": "thanos-operator",
-            "app.kubernetes.io/name": "thanos-query",
-            "app.kubernetes.io/part-of": "thanos",
-            "operator.thanos.io/owner": "main",
-            "operator.thanos.io/query-api": "true",
-        })
+        case.object("Deployment", QUERY)["spec"]["selector"]["matchLabels"],
+        selector("thanos-query", "query-layer", QUERY, &[query_api])
     );
-    let service = object(&case, "Service", "thanos-query-main");
+    let service = case.object("Service", QUERY);
     assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
-    let frontend = object(&case, "Deployment", "thanos-query-frontend-main");
     assert_eq!(
-        frontend["spec"]["selector"]["matchLabels"],
-        json!({
-            "app.kubernetes.io/component": "query-frontend",
-            "app.kubernetes.io/instance": "thanos-query-frontend-main",
-            "app.kubernetes.io/managed-by": "thanos-operator",
-            "app.kubernetes.io/name": "thanos-query-frontend",
-            "app.kubernetes.io/part-of": "thanos",
-            "operator.thanos.io/owner": "main",
-        })
+        case.object("Deployment", FRONTEND)["spec"]["selector"]["matchLabels"],
+        selector("thanos-query-frontend", "query-frontend", FRONTEND, &[])
     );
     assert_eq!(
-        object(&case, "Service", "thanos-query-frontend-main")["spec"].get("clusterIP"),
+        case.object("Service", FRONTEND)["spec"].get("clusterIP"),
         None,
         "immutable"
     );
@@ -120,58 +99,30 @@ fn workloads_of_the_go_operator_are_taken_over() {
 /// One hand-written ServiceMonitor on this label scrapes every pod once.
 #[test]
 fn one_service_per_workload_is_for_scraping() {
-    let case = Case {
-        spec: json!({"queryFrontend": {}}),
-        bridges: vec![Bridge {
-            pod: "monitoring/prometheus-k8s-0".to_owned(),
-            url: "http://x:9090/".to_owned(),
-            tls: false,
-        }],
-        ..Default::default()
-    };
-    let plan = plan(&case.observed()).unwrap();
-    let of = |kind: &'static str| plan.objects().iter().filter(move |o| o.key.kind == kind);
-    for workload in of("Deployment") {
-        let labels = &workload.body["spec"]["template"]["metadata"]["labels"];
+    let objects = whole().bodies();
+    for workload in of_kind(&objects, "Deployment") {
+        let labels = &workload["spec"]["template"]["metadata"]["labels"];
         assert_ne!(
             labels["app.kubernetes.io/name"], "thanos",
             "pods keep their name"
         );
-        let scraped = of("Service").filter(|s| {
-            let selector = s.body["spec"]["selector"].as_object().unwrap();
-            s.body["metadata"]["labels"]["app.kubernetes.io/name"] == "thanos"
-                && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-        });
-        assert_eq!(scraped.count(), 1, "{}", workload.key);
+        let services = services_of(workload, &objects).into_iter();
+        let scraped = services
+            .filter(|service| service["metadata"]["labels"]["app.kubernetes.io/name"] == "thanos");
+        assert_eq!(scraped.count(), 1, "{}", workload["metadata"]["name"]);
     }
 }
 
 /// Bridges serve the Prometheus of one ThanosQuery to that one; others must not pick them up.
 #[test]
 fn only_headless_queriers_announce_themselves() {
-    let case = Case {
-        spec: json!({"queryFrontend": {}}),
-        bridges: vec![Bridge {
-            pod: "monitoring/prometheus-k8s-0".to_owned(),
-            url: "http://x:9090/".to_owned(),
-            tls: false,
-        }],
-        ..Default::default()
-    };
-    let plan = plan(&case.observed()).unwrap();
-    for service in plan.objects().iter().filter(|o| o.key.kind == "Service") {
-        let labels = &service.body["metadata"]["labels"];
-        assert_eq!(
-            labels.get("operator.thanos.io/store-api"),
-            None,
-            "{}",
-            service.key
-        );
+    for service in of_kind(&whole().bodies(), "Service") {
+        let (name, labels) = (&service["metadata"]["name"], &service["metadata"]["labels"]);
+        assert_eq!(labels.get("operator.thanos.io/store-api"), None, "{name}");
         assert_eq!(
             labels.get("operator.thanos.io/query-api").is_some(),
-            service.key.name == "thanos-query-main",
-            "{}",
-            service.key
+            name == "thanos-query-main",
+            "{name}"
         );
     }
 }
@@ -188,14 +139,13 @@ fn replica_labels_are_learned_but_never_labels_of_targets() {
             ],
             ..Default::default()
         };
-        let query = object(&case, "Deployment", "thanos-query-main");
-        let args = &query["spec"]["template"]["spec"]["containers"][0]["args"];
-        args.as_array()
-            .unwrap()
-            .iter()
-            .filter_map(|a| a.as_str()?.strip_prefix("--query.replica-label="))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        let query = case.object("Deployment", "thanos-query-main");
+        let args = args(&query["spec"]["template"]).into_iter();
+        let labels = args.filter_map(|arg| {
+            let label = arg.strip_prefix("--query.replica-label=")?;
+            Some(label.to_owned())
+        });
+        labels.collect::<Vec<_>>()
     };
     let default = [
         "prometheus_replica",
@@ -217,34 +167,24 @@ fn replica_labels_are_learned_but_never_labels_of_targets() {
 /// One of Thanos' two parsers knows neither days, nor weeks, nor years: the program would not start.
 #[test]
 fn durations_are_written_so_that_each_flag_takes_them() {
-    let case: Case = serde_json::from_value(json!({"spec": {
+    let case = Case::of(json!({
         "lookbackDelta": "1d", "queryTimeout": "1d",
         "queryFrontend": {
             "queryRangeSplitInterval": "1d", "labelsSplitInterval": "1w1h",
             "labelsDefaultTimeRange": "1y", "logQueriesLongerThan": "10s",
         },
-    }}))
-    .unwrap();
-    let args = |name: &str| {
-        let deployment = object(&case, "Deployment", name);
-        deployment["spec"]["template"]["spec"]["containers"][0]["args"].to_string()
-    };
-    let querier = args("thanos-query-main");
-    assert!(
-        querier.contains("\"--query.lookback-delta=86400000ms\""),
-        "{querier}"
-    );
-    assert!(querier.contains("\"--query.timeout=1d\""), "{querier}");
-    let frontend = args("thanos-query-frontend-main");
+    }));
+    let template = |name: &str| case.object("Deployment", name)["spec"]["template"].clone();
+    let querier = template("thanos-query-main");
+    has_arg(&querier, "--query.lookback-delta=86400000ms");
+    has_arg(&querier, "--query.timeout=1d");
+    let frontend = template("thanos-query-frontend-main");
     for arg in [
         "--query-range.split-interval=86400000ms",
         "--labels.split-interval=608400000ms",
         "--labels.default-time-range=31536000000ms",
         "--query-frontend.log-queries-longer-than=10s",
     ] {
-        assert!(
-            frontend.contains(&format!("\"{arg}\"")),
-            "{arg}: {frontend}"
-        );
+        has_arg(&frontend, arg);
     }
 }

@@ -1,24 +1,14 @@
 //! What is refused: the field is named, and what to do.
 
+use plan_testing::invalid;
 use serde_json::{Value, json};
 
 use crate::case::Case;
 
 const RING: &str = "spec.ingesterSpec.hashrings";
 
-fn refused(spec: Value, field: &str, words: &str) {
-    match Case::of(spec.clone()).plan() {
-        Ok(_) => panic!("{spec} was accepted"),
-        Err(invalid) => {
-            assert_eq!(invalid.field, field, "{invalid}");
-            assert!(invalid.message.contains(words), "{invalid}");
-        }
-    }
-}
-
-fn accepted(spec: Value) {
-    let refused = Case::of(spec.clone()).plan().err();
-    assert!(refused.is_none(), "{spec}: {refused:?}");
+fn rejected(spec: Value, field: &str, words: &str) {
+    invalid::rejected::<Case>(spec, field, words);
 }
 
 fn rings(rings: Value) -> Value {
@@ -37,19 +27,19 @@ fn router(router: Value) -> Value {
 
 #[test]
 fn numbers_of_copies_and_pods() {
-    refused(
+    rejected(
         router(json!({"replicas": 0})),
         "spec.routerSpec.replicas",
         "1 or more",
     );
     for factor in [0, 4, 6] {
-        refused(
+        rejected(
             router(json!({"replicationFactor": factor})),
             "spec.routerSpec.replicationFactor",
             "1, 2, 3 or 5",
         );
     }
-    refused(
+    rejected(
         second(json!({"replicas": 0})),
         &format!("{RING}[1].replicas"),
         "too few",
@@ -58,12 +48,12 @@ fn numbers_of_copies_and_pods() {
         "routerSpec": {"replicationFactor": 3},
         "ingesterSpec": {"hashrings": [{"name": "a", "replicas": 2}]},
     });
-    refused(few, &format!("{RING}[0].replicas"), "set 3 or more");
+    rejected(few, &format!("{RING}[0].replicas"), "set 3 or more");
 }
 
 #[test]
 fn durations_and_sizes() {
-    refused(
+    rejected(
         json!({"ingesterSpec": {"storeSyncDelay": "soon"}}),
         "spec.ingesterSpec.storeSyncDelay",
         "such as 1h30m",
@@ -91,9 +81,9 @@ fn durations_and_sizes() {
         ),
         (json!({"storage": {"size": "lots"}}), "storage.size", "10Gi"),
     ] {
-        refused(second(ring), &format!("{RING}[1].{field}"), words);
+        rejected(second(ring), &format!("{RING}[1].{field}"), words);
     }
-    refused(
+    rejected(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
         "spec.serviceMonitor.scrapeTimeout",
         "10s",
@@ -102,46 +92,46 @@ fn durations_and_sizes() {
 
 #[test]
 fn hashrings_that_cannot_be() {
-    refused(
+    rejected(
         rings(json!([{"name": "a"}, {"name": "a"}])),
         &format!("{RING}[1].name"),
         "there already",
     );
-    refused(
+    rejected(
         second(json!({"hashingAlgorithm": "hashmod", "zoneAwareness": true})),
         &format!("{RING}[1].zoneAwareness"),
         "ketama",
     );
-    refused(
+    rejected(
         rings(json!([{"name": "a"}, {"name": "b", "tenancyConfig": {"tenants": []}}])),
         &format!("{RING}[1].tenancyConfig.tenants"),
         "all hashrings but one",
     );
     let tenants = |tenants: Value| second(json!({"tenancyConfig": {"tenants": tenants}}));
     let at = |place: usize| format!("{RING}[1].tenancyConfig.tenants[{place}]");
-    refused(tenants(json!(["x", "y/z"])), &at(1), "slashes");
-    refused(
+    rejected(tenants(json!(["x", "y/z"])), &at(1), "slashes");
+    rejected(
         tenants(json!([""])),
         &at(0),
         "remove it, or leave tenants empty",
     );
-    refused(tenants(json!(["x", "t"])), &at(1), "in hashring a already");
-    refused(tenants(json!(["x", "x"])), &at(1), "in hashring b already");
+    rejected(tenants(json!(["x", "t"])), &at(1), "in hashring a already");
+    rejected(tenants(json!(["x", "x"])), &at(1), "in hashring b already");
     let all = json!({"tenants": ["*"], "tenantMatcherType": "glob"});
     let never = json!([
         {"name": "a", "tenancyConfig": all}, {"name": "b", "tenancyConfig": {"tenants": ["x"]}},
     ]);
-    refused(rings(never), &at(0), "put b first");
+    rejected(rings(never), &at(0), "put b first");
 }
 
 #[test]
 fn labels_that_tell_no_pods_apart() {
-    refused(
+    rejected(
         second(json!({"externalLabels": {"replica": "one"}})),
         &format!("{RING}[1].externalLabels"),
         "replica: $(POD_NAME)",
     );
-    accepted(second(
+    invalid::accepted::<Case>(second(
         json!({"externalLabels": {"a": "b", "pod": "x-$(POD_NAME)"}}),
     ));
 }
@@ -167,14 +157,14 @@ fn tenancy_that_differs() {
                 ]},
             })
         };
-        refused(
+        rejected(
             both(json!({})),
             &format!("{RING}[1].tenancyConfig.{field}"),
             &format!("set spec.routerSpec.tenancyConfig.{field} instead"),
         );
-        accepted(both(json!({field: other})));
+        invalid::accepted::<Case>(both(json!({field: other})));
     }
-    refused(
+    rejected(
         router(json!({"tenancyConfig": {"tenantCertificateField": "commonName"}})),
         "spec.routerSpec.tenancyConfig.tenantCertificateField",
         "--remote-write.server-tls-client-ca",
@@ -207,7 +197,7 @@ fn arguments_that_break_promises() {
             "spec.routerSpec.replicationFactor",
         ),
     ] {
-        refused(
+        rejected(
             args("routerSpec", flag),
             "spec.routerSpec.additionalArgs[1]",
             words,
@@ -226,14 +216,14 @@ fn arguments_that_break_promises() {
         ("--objstore.config-file=/x", "defaultObjectStorageConfig"),
         ("--tsdb.path=/x", "volume"),
     ] {
-        refused(
+        rejected(
             args("ingesterSpec", flag),
             "spec.ingesterSpec.additionalArgs[1]",
             words,
         );
     }
     for section in ["routerSpec", "ingesterSpec"] {
-        refused(
+        rejected(
             args(section, "no-flag"),
             &format!("spec.{section}.additionalArgs[1]"),
             "not a flag",
@@ -275,31 +265,31 @@ fn keys_that_are_taken() {
                 "[0].mountPath",
             ),
         ] {
-            refused(
+            rejected(
                 json!({section: {name: items}}),
                 &format!("spec.{section}.{name}{field}"),
                 "",
             );
         }
     }
-    refused(
+    rejected(
         json!({"ingesterSpec": {"additionalEnv": [{"name": "POD_NAME", "value": "x"}]}}),
         "spec.ingesterSpec.additionalEnv[0].name",
         "POD_NAME",
     );
     // What is said of placement is of one hashring.
-    refused(
+    rejected(
         second(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
         &format!("{RING}[1].imagePullSecrets[1].name"),
         "there already",
     );
     let twice = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"});
-    refused(
+    rejected(
         second(json!({"topologySpreadConstraints": [twice, twice]})),
         &format!("{RING}[1].topologySpreadConstraints[1].topologyKey"),
         "there already",
     );
-    refused(
+    rejected(
         router(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
         "spec.routerSpec.imagePullSecrets[1].name",
         "there already",
@@ -312,12 +302,12 @@ fn references_that_name_nothing() {
         (json!({"key": "k"}), "name"),
         (json!({"name": "s", "key": ""}), "key"),
     ] {
-        refused(
+        rejected(
             json!({"ingesterSpec": {"defaultObjectStorageConfig": key}}),
             &format!("spec.ingesterSpec.defaultObjectStorageConfig.{missing}"),
             "Secret",
         );
-        refused(
+        rejected(
             second(json!({"objectStorageConfig": key})),
             &format!("{RING}[1].objectStorageConfig.{missing}"),
             "Secret",

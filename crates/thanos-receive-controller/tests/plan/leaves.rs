@@ -1,25 +1,24 @@
 //! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores it.
 
-use kube::CustomResourceExt;
-use operator_runtime::Plan;
+use plan_testing::Case as _;
+use plan_testing::leaves::{Leaf, Leaves, fill, fill_section};
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveSpec};
-use thanos_workload::testing::credentials;
-use thanos_workload::testing::sample::{Leaf, leaves};
 
-use crate::case::{self, Case};
-use crate::relations;
+use crate::case::Case;
 
-/// Without an effect on the plan, each for a reason.
-const NOT_OF_THE_PLAN: [&str; 3] = [
-    // Whether there is a plan at all.
-    "spec.paused",
-    // Volumes are only deleted when what they hold is proven uploaded, which nobody waits for when
-    // the resource is deleted.
-    "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
-    // Opens ways to what is discovered, and nothing is discovered here.
-    "spec.networkPolicy.openDiscovered",
-];
+const LEAVES: Leaves<'_, Case> = Leaves {
+    more_than: 1000,
+    without_effect: &[
+        // Whether there is a plan at all.
+        "spec.paused",
+        // Volumes are only deleted when what they hold is proven uploaded, which nobody waits for when
+        // the resource is deleted.
+        "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
+        // Opens ways to what is discovered, and nothing is discovered here.
+        "spec.networkPolicy.openDiscovered",
+    ],
+    case,
+};
 
 /// Something of everything that the leaf may act on.
 fn world(leaf: &Leaf) -> Value {
@@ -79,18 +78,12 @@ fn world(leaf: &Leaf) -> Value {
 /// What must be there for the leaf to be of any use: a volume to mount, a second pod to protect.
 fn around(leaf: &Leaf, mut spec: Value) -> Value {
     let path = leaf.path.as_str();
+    fill_section(leaf, "spec.", &mut spec);
     for section in ["routerSpec", "ingesterSpec"] {
-        if path.starts_with(&format!("spec.{section}.additionalVolumeMounts")) {
-            spec[section]["additionalVolumes"] = json!([
-                {"name": "sample", "emptyDir": {}}, {"name": "other", "emptyDir": {}},
-            ]);
+        let path = format!("spec.{section}.");
+        if leaf.path.starts_with(&path) {
+            fill_section(leaf, &path, &mut spec[section]);
         }
-        if path.starts_with(&format!("spec.{section}.additionalServicePorts")) {
-            fill(&mut spec[section]["additionalServicePorts"][0], &["name"]);
-        }
-    }
-    if path.starts_with("spec.routerSpec.podDisruptionBudgetConfig") {
-        spec["routerSpec"]["replicas"] = json!(2);
     }
     // The only way to know clients by their certificates is to ask for these.
     if path.ends_with(".tenantCertificateField") {
@@ -102,9 +95,6 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
     }
     if path == "spec.routerSpec.hashringPolicy" {
         spec["ingesterSpec"]["hashrings"] = json!([{"name": "default", "replicas": 2}]);
-    }
-    if path.ends_with("scrapeTimeout") {
-        spec["serviceMonitor"]["interval"] = json!("1h");
     }
     let Some(ring) = path.strip_prefix("spec.ingesterSpec.hashrings[].") else {
         return spec;
@@ -131,100 +121,25 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
     spec
 }
 
-fn fill(key: &mut Value, fields: &[&str]) {
-    for field in fields {
-        if key.get(field).is_none() {
-            key[field] = json!("fixed");
-        }
-    }
-}
-
 fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
     let mut case = world(leaf);
     case["spec"] = around(leaf, leaf.spec(value));
     Case::read(&case)
 }
 
-fn planned(leaf: &Leaf, value: Option<&Value>) -> Result<Plan, String> {
-    let plan = case(leaf, value).plan();
-    plan.map_err(|e| format!("{}: {e}", leaf.path))
-}
-
-/// Everything that a plan does.
-fn deeds(plan: &Plan) -> (Vec<Value>, String) {
-    let besides = format!("{:?}{:?}", plan.amendments(), plan.removals());
-    (case::bodies(plan), besides)
-}
-
-fn all() -> Vec<Leaf> {
-    let crd = serde_json::to_value(ThanosReceive::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    leaves(schema)
-}
-
 #[test]
 fn every_leaf_has_an_effect() {
-    let leaves = all();
-    assert!(leaves.len() > 1000, "{}", leaves.len());
-    let (mut dead, mut alive) = (Vec::new(), Vec::new());
-    for leaf in &leaves {
-        let deeds_of = |value| planned(leaf, value).map(|plan| deeds(&plan));
-        // A required leaf cannot be unset; then two values must differ.
-        let without = deeds_of(None).ok();
-        let mut with = Vec::new();
-        for value in &leaf.values {
-            match deeds_of(Some(value)) {
-                Ok(deeds) => with.push(deeds),
-                Err(refused) => assert!(leaf.values.len() > 1, "{refused}"),
-            }
-        }
-        let changes = match &without {
-            Some(without) => with.iter().any(|plan| plan != without),
-            None => with.iter().any(|plan| plan != &with[0]),
-        };
-        match NOT_OF_THE_PLAN.contains(&leaf.path.as_str()) {
-            true if changes => alive.push(&leaf.path),
-            false if !changes => dead.push(&leaf.path),
-            _ => {}
-        }
-        assert_eq!(without, deeds_of(None).ok(), "{}: unset again", leaf.path);
-    }
-    assert!(dead.is_empty(), "{} without effect: {dead:#?}", dead.len());
-    assert!(alive.is_empty(), "they have an effect: {alive:?}");
+    LEAVES.have_an_effect();
 }
 
-/// The relations hold whatever is set.
 #[test]
 fn relations_hold_for_every_leaf() {
-    for leaf in all() {
-        // What these hold is the user's business.
-        let embedded = [
-            "additionalContainers[]",
-            "additionalVolumes[]",
-            "additionalServicePorts[].targetPort",
-            ".affinity.",
-        ];
-        if embedded.iter().any(|e| leaf.path.contains(e)) {
-            continue;
-        }
-        for value in &leaf.values {
-            if let Ok(plan) = planned(&leaf, Some(value)) {
-                relations::check(&leaf.path, &case(&leaf, Some(value)), &plan);
-            }
-        }
-    }
+    LEAVES.keep_relations();
 }
 
-/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
-/// what users write as they want it.
 #[test]
 fn credentials_of_urls_are_not_repeated() {
-    let found = credentials::places(&all(), |leaf, url| {
-        let spec = around(leaf, leaf.spec(Some(url)));
-        serde_json::from_value::<ThanosReceiveSpec>(spec).ok()?;
-        Some(planned(leaf, Some(url)).map(|plan| case::bodies(&plan)))
-    });
-    let free = [
+    LEAVES.do_not_repeat_credentials(&[
         "ConfigMap of spec.ingesterSpec.hashrings[].tenancyConfig.tenants[]",
         "ConfigMap of spec.routerSpec.limits.global.metaMonitoringLimitQuery",
         "arguments of spec.ingesterSpec.additionalContainers[].args[]",
@@ -238,6 +153,5 @@ fn credentials_of_urls_are_not_repeated() {
         "arguments of spec.routerSpec.tenancyConfig.defaultTenantID",
         "arguments of spec.routerSpec.tenancyConfig.splitTenantLabelName",
         "arguments of spec.routerSpec.tenancyConfig.tenantHeader",
-    ];
-    assert_eq!(found, free.map(str::to_owned).into());
+    ]);
 }

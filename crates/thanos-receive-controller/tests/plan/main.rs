@@ -13,4 +13,3 @@ mod leaves;
 mod relations;
 mod stable;
 mod tenants;
-mod world;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use plan_testing::Case as _;
+use plan_testing::stable::{args, check_immutable, check_volume, has_arg, selector};
 use serde_json::{Value, json};
 
-use crate::case::{self, Case};
+use crate::case::Case;
 
 const ROUTER: &str = "thanos-receive-router-main";
 const INGESTER: &str = "thanos-receive-ingester-main-default";
@@ -29,36 +31,26 @@ fn templates(case: &Case) -> [Value; 2] {
 #[test]
 fn workloads_of_the_go_operator_are_taken_over() {
     let case = running(json!({}));
-    let selector = |component: &str, instance: &str| {
-        json!({
-            "app.kubernetes.io/component": component,
-            "app.kubernetes.io/instance": instance,
-            "app.kubernetes.io/managed-by": "thanos-operator",
-            "app.kubernetes.io/name": "thanos-receive",
-            "app.kubernetes.io/part-of": "thanos",
-            "operator.thanos.io/owner": "main",
-        })
-    };
     let routers = case.object("Deployment", ROUTER);
     assert_eq!(
         routers["spec"]["selector"]["matchLabels"],
-        selector("thanos-receive-router", ROUTER)
+        selector("thanos-receive", "thanos-receive-router", ROUTER, &[])
     );
     let set = case.object("StatefulSet", INGESTER);
-    let mut of_ring = selector("thanos-receive-ingester", INGESTER);
-    of_ring["operator.thanos.io/hashring"] = json!("default");
-    of_ring["operator.thanos.io/store-api"] = json!("true");
-    assert_eq!(set["spec"]["selector"]["matchLabels"], of_ring);
-    assert_eq!(set["spec"]["serviceName"], INGESTER);
-    let claim = &set["spec"]["volumeClaimTemplates"][0];
-    assert_eq!(claim["metadata"]["name"], "data", "as volumes are called");
-    let mounts = &set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    let more = [
+        ("operator.thanos.io/hashring", "default"),
+        ("operator.thanos.io/store-api", "true"),
+    ];
     assert_eq!(
-        mounts[0],
-        json!({"name": "data", "mountPath": "/var/thanos/receive"})
+        set["spec"]["selector"]["matchLabels"],
+        selector("thanos-receive", "thanos-receive-ingester", INGESTER, &more)
     );
-    let service = case.object("Service", INGESTER);
-    assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
+    assert_eq!(set["metadata"]["name"], INGESTER);
+    check_volume(
+        &set,
+        &case.object("Service", INGESTER),
+        "/var/thanos/receive",
+    );
     assert_eq!(case.object("ConfigMap", ROUTER)["metadata"]["name"], ROUTER);
 }
 
@@ -129,25 +121,18 @@ fn routers_and_ingesters_are_replaced_apart() {
 /// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
 #[test]
 fn what_cannot_change_is_sent_as_it_is() {
-    let mut adopted = case::named("adopted-from-the-go-operator");
+    let mut adopted = Case::named("adopted-from-the-go-operator");
     adopted.spec["podManagementPolicy"] = json!("Parallel");
     adopted.spec["ingesterSpec"]["hashrings"][0]["storage"]["size"] = json!("5Gi");
     let set = adopted.object("StatefulSet", "thanos-receive-ingester-main-blue");
     let stored = &adopted.objects[0]["spec"]["volumeClaimTemplates"][0];
-    let sent = &set["spec"]["volumeClaimTemplates"][0];
-    for (pointer, value) in [
-        ("/metadata/labels", &stored["metadata"]["labels"]),
-        ("/spec", &stored["spec"]),
-    ] {
-        assert_eq!(sent.pointer(pointer), Some(value), "{pointer}");
-    }
-    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
+    check_immutable(&set, stored);
 }
 
 /// Queriers find ingesters, and nothing else, by their Services.
 #[test]
 fn only_services_of_ingesters_announce_themselves() {
-    let plan = case::named("everything").plan().unwrap();
+    let plan = Case::named("everything").plan().unwrap();
     let mut announced = 0;
     for object in plan.objects() {
         let labels = &object.body["metadata"]["labels"];
@@ -164,11 +149,7 @@ fn only_services_of_ingesters_announce_themselves() {
 /// zero; and labels are quoted.
 #[test]
 fn values_are_written_for_thanos() {
-    let has = |of: usize, spec: Value, arg: &str| {
-        let args = templates(&running(spec))[of]["spec"]["containers"][0]["args"].clone();
-        let found = args.as_array().unwrap().iter().any(|a| a == arg);
-        assert!(found, "no {arg} in {args}");
-    };
+    let has = |of: usize, spec: Value, arg: &str| has_arg(&templates(&running(spec))[of], arg);
     let ring = |mut ring: Value| {
         ring["name"] = json!("default");
         json!({"ingesterSpec": {"hashrings": [ring]}})
@@ -241,11 +222,8 @@ fn arguments_are_added_where_thanos_takes_several() {
         let both = running(json!({"routerSpec": more, "ingesterSpec": more}));
         let given = if flag == "http-grace-period" { 1 } else { 2 };
         for template in templates(&both) {
-            let args = &template["spec"]["containers"][0]["args"];
-            let args = args.as_array().unwrap().iter();
-            let mine = args.filter(|a| {
-                [json!(format!("--{flag}=a")), json!(format!("--{flag}=b"))].contains(a)
-            });
+            let mine = [format!("--{flag}=a"), format!("--{flag}=b")];
+            let mine = args(&template).into_iter().filter(|a| mine.contains(a));
             assert_eq!(mine.count(), given, "{flag}");
         }
     }

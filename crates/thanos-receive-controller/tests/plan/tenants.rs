@@ -1,6 +1,7 @@
 //! Which hashring the samples of a tenant reach, and what the status says of those that reach none of
 //! theirs.
 
+use plan_testing::Case as _;
 use serde_json::{Value, json};
 
 use crate::case::Case;

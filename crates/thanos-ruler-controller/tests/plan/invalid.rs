@@ -1,17 +1,12 @@
 //! What is refused: the field is named, and what to do.
 
+use plan_testing::{Case as _, invalid};
 use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn refused(spec: Value, field: &str, words: &str) {
-    match Case::of(spec.clone()).plan() {
-        Ok(_) => panic!("{spec} was accepted"),
-        Err(invalid) => {
-            assert_eq!(invalid.field, field, "{invalid}");
-            assert!(invalid.message.contains(words), "{invalid}");
-        }
-    }
+fn rejected(spec: Value, field: &str, words: &str) {
+    invalid::rejected::<Case>(spec.clone(), field, words);
     // The status says so, and which.
     let (status, _, message) = Case::of(spec).condition("Reconciled");
     assert!(status == "False" && message.contains(field), "{message}");
@@ -23,29 +18,29 @@ fn stateful(stateful: &Value) -> Value {
 
 #[test]
 fn numbers_durations_and_sizes() {
-    refused(json!({"replicas": 0}), "spec.replicas", "1 or more");
+    rejected(json!({"replicas": 0}), "spec.replicas", "1 or more");
     for (text, words) in [
         ("1M", "such as 1h30m"),
         ("0s", "longer than zero"),
         ("", "such as"),
     ] {
-        refused(
+        rejected(
             json!({"evaluationInterval": text}),
             "spec.evaluationInterval",
             words,
         );
-        refused(
+        rejected(
             stateful(&json!({"retention": text})),
             "spec.rulerMode.stateful.retention",
             words,
         );
     }
-    refused(
+    rejected(
         json!({"storage": {"size": "lots"}}),
         "spec.storage.size",
         "10Gi",
     );
-    refused(
+    rejected(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
         "spec.serviceMonitor.scrapeTimeout",
         "10s",
@@ -64,12 +59,12 @@ fn what_is_no_url_of_an_alertmanager() {
         "http://am?x",
         "+http://am",
     ] {
-        refused(
+        rejected(
             json!({"alertmanagerURL": url}),
             "spec.alertmanagerURL",
             "such as http://",
         );
-        refused(
+        rejected(
             json!({"alertmanagers": {"urls": ["http://am", url]}}),
             "spec.alertmanagers.urls[1]",
             url,
@@ -98,13 +93,13 @@ fn arguments_that_break_promises() {
         ("--remote-write.config=x", "Stateless"),
         ("--remote-write.config-file=/x", "Stateless"),
     ] {
-        refused(
+        rejected(
             json!({"additionalArgs": ["--for-grace-period=1m", flag]}),
             "spec.additionalArgs[1]",
             words,
         );
     }
-    refused(
+    rejected(
         json!({"additionalArgs": ["for-grace-period=1m"]}),
         "spec.additionalArgs[0]",
         "not a flag",
@@ -130,12 +125,12 @@ fn arguments_that_break_promises() {
 /// The label by which alerts are dropped must come through to where they are.
 #[test]
 fn nothing_touches_the_label_of_shadowed_alerts() {
-    refused(
+    rejected(
         json!({"alertLabelDrop": ["pod", "thanos_shadow"]}),
         "spec.alertLabelDrop[1]",
         "spec.mode: Active",
     );
-    refused(
+    rejected(
         stateful(&json!({"externalLabels": {"thanos_shadow": "false"}})),
         "spec.rulerMode.stateful.externalLabels",
         "thanos_shadow",
@@ -144,7 +139,7 @@ fn nothing_touches_the_label_of_shadowed_alerts() {
         "--alert.label-drop=thanos_shadow",
         "--label=thanos_shadow=\"x\"",
     ] {
-        refused(
+        rejected(
             json!({"additionalArgs": [flag]}),
             "spec.additionalArgs[0]",
             "thanos_shadow",
@@ -226,15 +221,15 @@ fn keys_that_are_taken() {
             "[0].name",
         ),
     ] {
-        refused(json!({name: items}), &format!("spec.{name}{field}"), "");
+        rejected(json!({name: items}), &format!("spec.{name}{field}"), "");
     }
     let taken = |name: &str| json!([{"name": name, "emptyDir": {}}]);
     let key = json!({"name": "s", "key": "k"});
     let mut uploads = stateful(&json!({"objectStorageConfig": key}));
     uploads["additionalVolumes"] = taken("object-storage");
-    refused(uploads, "spec.additionalVolumes[0].name", "");
+    rejected(uploads, "spec.additionalVolumes[0].name", "");
     let trust = json!({"tlsConfig": {"ca": key}});
-    refused(
+    rejected(
         json!({"alertmanagers": trust, "additionalVolumes": taken("alertmanager-ca")}),
         "spec.additionalVolumes[0].name",
         "",
@@ -245,12 +240,12 @@ fn keys_that_are_taken() {
 #[test]
 fn the_port_of_the_reloader_is_taken() {
     let ports = json!([{"containerPort": 7000}, {"containerPort": 8080}]);
-    refused(
+    rejected(
         json!({"additionalPorts": ports}),
         "spec.additionalPorts[1].containerPort",
         "config-reloader",
     );
-    refused(
+    rejected(
         json!({"additionalContainers": [{"name": "x", "ports": ports}]}),
         "spec.additionalContainers[0].ports[1].containerPort",
         "8080",
@@ -260,18 +255,18 @@ fn the_port_of_the_reloader_is_taken() {
 #[test]
 fn references_that_name_nothing() {
     for key in [json!({"key": "k"}), json!({"name": "", "key": "k"})] {
-        refused(
+        rejected(
             stateful(&json!({"objectStorageConfig": key})),
             "spec.rulerMode.stateful.objectStorageConfig.name",
             "Secret",
         );
-        refused(
+        rejected(
             json!({"alertmanagers": {"tlsConfig": {"ca": key}}}),
             "spec.alertmanagers.tlsConfig.ca.name",
             "Secret",
         );
     }
-    refused(
+    rejected(
         stateful(&json!({"objectStorageConfig": {"name": "s", "key": ""}})),
         "spec.rulerMode.stateful.objectStorageConfig.key",
         "Secret",

@@ -1,23 +1,21 @@
 //! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores it.
 
-use kube::CustomResourceExt;
-use operator_runtime::Plan;
+use plan_testing::leaves::{Leaf, Leaves, fill, fill_section};
 use serde_json::{Value, json};
-use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerSpec};
-use thanos_workload::testing::credentials;
-use thanos_workload::testing::sample::{Leaf, leaves};
 
-use crate::case::{self, Case};
-use crate::relations;
-use crate::world::{self, Querier};
+use crate::case::Case;
+use crate::case::world::{self, Querier};
 
-/// Without an effect on the plan, each for a reason.
-const NOT_OF_THE_PLAN: [&str; 2] = [
-    // Whether there is a plan at all.
-    "spec.paused",
-    // Opens ways to what is discovered: tested with the code that finds what is in the way.
-    "spec.networkPolicy.openDiscovered",
-];
+const LEAVES: Leaves<'_, Case> = Leaves {
+    more_than: 500,
+    without_effect: &[
+        // Whether there is a plan at all.
+        "spec.paused",
+        // Opens ways to what is discovered: tested with the code that finds what is in the way.
+        "spec.networkPolicy.openDiscovered",
+    ],
+    case,
+};
 
 /// Selectors by labels of other objects.
 const SELECTORS: [&str; 7] = [
@@ -97,20 +95,7 @@ fn world() -> Case {
 /// What must be there for the leaf to be of any use: a volume to mount, a second pod to protect.
 fn around(leaf: &Leaf, mut spec: Value) -> Value {
     let path = leaf.path.as_str();
-    if path.contains("additionalVolumeMounts") {
-        spec["additionalVolumes"] = json!([
-            {"name": "sample", "emptyDir": {}}, {"name": "other", "emptyDir": {}},
-        ]);
-    }
-    if path.contains("podDisruptionBudgetConfig") {
-        spec["replicas"] = json!(2);
-    }
-    if path.contains("additionalServicePorts") {
-        fill(&mut spec["additionalServicePorts"][0], &["name"]);
-    }
-    if path.ends_with("scrapeTimeout") {
-        spec["serviceMonitor"]["interval"] = json!("1h");
-    }
+    fill_section(leaf, "spec.", &mut spec);
     for selector in SELECTORS {
         if path == format!("spec.{selector}.matchExpressions[].key") {
             let at = format!("/{}/matchExpressions/0", selector.replace('.', "/"));
@@ -144,14 +129,6 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
     spec
 }
 
-fn fill(key: &mut Value, fields: &[&str]) {
-    for field in fields {
-        if key.get(field).is_none() {
-            key[field] = json!("fixed");
-        }
-    }
-}
-
 fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
     let mut case = world();
     case.spec = around(leaf, leaf.spec(value));
@@ -169,80 +146,19 @@ fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
     case
 }
 
-fn planned(leaf: &Leaf, value: Option<&Value>) -> Result<Plan, String> {
-    let plan = case(leaf, value).plan();
-    plan.map_err(|e| format!("{}: {e}", leaf.path))
-}
-
-fn all() -> Vec<Leaf> {
-    let crd = serde_json::to_value(ThanosRuler::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    leaves(schema)
-}
-
 #[test]
 fn every_leaf_has_an_effect() {
-    let leaves = all();
-    assert!(leaves.len() > 500, "{}", leaves.len());
-    let (mut dead, mut alive) = (Vec::new(), Vec::new());
-    for leaf in &leaves {
-        let bodies_of = |value| planned(leaf, value).map(|plan| case::bodies(&plan));
-        // A required leaf cannot be unset; then two values must differ.
-        let without = bodies_of(None).ok();
-        let mut with = Vec::new();
-        for value in &leaf.values {
-            match bodies_of(Some(value)) {
-                Ok(bodies) => with.push(bodies),
-                Err(refused) => assert!(leaf.values.len() > 1, "{refused}"),
-            }
-        }
-        let changes = match &without {
-            Some(without) => with.iter().any(|plan| plan != without),
-            None => with.iter().any(|plan| plan != &with[0]),
-        };
-        match NOT_OF_THE_PLAN.contains(&leaf.path.as_str()) {
-            true if changes => alive.push(&leaf.path),
-            false if !changes => dead.push(&leaf.path),
-            _ => {}
-        }
-        assert_eq!(without, bodies_of(None).ok(), "{}: unset again", leaf.path);
-    }
-    assert!(dead.is_empty(), "{} without effect: {dead:#?}", dead.len());
-    assert!(alive.is_empty(), "they have an effect: {alive:?}");
+    LEAVES.have_an_effect();
 }
 
-/// The relations hold whatever is set.
 #[test]
 fn relations_hold_for_every_leaf() {
-    for leaf in all() {
-        // What these hold is the user's business.
-        let embedded = [
-            "additionalContainers[]",
-            "additionalVolumes[]",
-            "additionalServicePorts[].targetPort",
-            ".affinity.",
-        ];
-        if embedded.iter().any(|e| leaf.path.contains(e)) {
-            continue;
-        }
-        for value in &leaf.values {
-            if let Ok(plan) = planned(&leaf, Some(value)) {
-                relations::check(&leaf.path, &case(&leaf, Some(value)), &plan);
-            }
-        }
-    }
+    LEAVES.keep_relations();
 }
 
-/// A URL with credentials is rejected, and they are not repeated, wherever a URL is meant. The rest is
-/// what users write as they want it.
 #[test]
 fn credentials_of_urls_are_not_repeated() {
-    let found = credentials::places(&all(), |leaf, url| {
-        let spec = around(leaf, leaf.spec(Some(url)));
-        serde_json::from_value::<ThanosRulerSpec>(spec).ok()?;
-        Some(planned(leaf, Some(url)).map(|plan| case::bodies(&plan)))
-    });
-    let free = [
+    LEAVES.do_not_repeat_credentials(&[
         "ConfigMap of spec.alertRelabelConfigs[].regex",
         "ConfigMap of spec.alertRelabelConfigs[].replacement",
         "ConfigMap of spec.alertRelabelConfigs[].separator",
@@ -254,6 +170,5 @@ fn credentials_of_urls_are_not_repeated() {
         "arguments of spec.additionalContainers[].args[]",
         "arguments of spec.alertLabelDrop[]",
         "arguments of spec.rulerMode.stateful.externalLabels{}",
-    ];
-    assert_eq!(found, free.map(str::to_owned).into());
+    ]);
 }

@@ -14,4 +14,3 @@ mod modes;
 mod relations;
 mod rules;
 mod stable;
-mod world;

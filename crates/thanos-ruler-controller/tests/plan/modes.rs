@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use operator_runtime::Component;
+use plan_testing::Case as _;
+use plan_testing::world::NAMESPACE;
 use serde_json::{Value, json};
 use thanos_ruler_controller::RulerController;
 use thanos_ruler_controller::views::Views;
 
 use crate::case::Case;
-use crate::world;
+use crate::case::world;
 
 /// What is mounted of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,7 +175,7 @@ fn others_evaluate_what_is_in_their_rule_files() {
 fn rules_that_a_prometheus_selects_and_does_not_evaluate_are_active_and_reported() {
     let reason = json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": "one.1", "namespace": world::NAMESPACE},
+        "metadata": {"name": "one.1", "namespace": NAMESPACE},
         "involvedObject": {"kind": "PrometheusRule", "name": "one", "uid": "uid-of-one"},
         "reason": "InvalidConfiguration", "message": "one was rejected: invalid rule",
     });

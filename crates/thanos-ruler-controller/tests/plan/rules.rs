@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::{Answers, Component};
+use plan_testing::Case as _;
 use serde_json::{Map, Value, json};
 use thanos_ruler_controller::RulerController;
 use thanos_ruler_controller::rules::pack;
 use thanos_rules::{Checked, Dialect, check, enforce, read_file, write};
 
-use crate::case::{self, Case};
-use crate::relations::flag;
-use crate::world::{self, Set};
+use crate::case::Case;
+use crate::case::problems::flag;
+use crate::case::world::{self, Set};
 
 /// What the rulers of a case accept, as their pods say.
 fn dialect(case: &Case) -> Dialect {
@@ -51,7 +52,7 @@ fn groups(name: &str, text: &str, dialect: &Dialect) -> Vec<Checked> {
 #[test]
 fn every_mounted_file_is_accepted() {
     let mut seen = 0;
-    for (case_name, case) in case::all() {
+    for (case_name, case) in Case::all() {
         let dialect = dialect(&case);
         let (mut groups_there, mut rules) = (0, 0);
         let mut names = BTreeSet::new();
@@ -81,7 +82,7 @@ fn every_mounted_file_is_accepted() {
 #[test]
 fn with_tenants_everything_is_kept_to_one() {
     let mut kept = 0;
-    for (case_name, case) in case::all() {
+    for (case_name, case) in Case::all() {
         let Some(config) = case.ruler().spec.rule_tenancy_config else {
             continue;
         };
@@ -108,7 +109,7 @@ fn with_tenants_everything_is_kept_to_one() {
 #[test]
 fn each_config_map_with_rules_has_a_group_that_tells_its_digest() {
     let mut seen = BTreeMap::new();
-    for (case_name, case) in case::all() {
+    for (case_name, case) in Case::all() {
         let filled = case.rule_files().into_values().filter(|m| !m.is_empty());
         assert_eq!(filled.count(), digests(&case).count(), "{case_name}");
         for (name, text) in digests(&case) {
@@ -138,7 +139,7 @@ fn each_config_map_with_rules_has_a_group_that_tells_its_digest() {
 #[test]
 fn rulers_that_have_the_files_have_loaded_them() {
     let mut compared = 0;
-    for (name, mut case) in case::all() {
+    for (name, mut case) in Case::all() {
         case.set = Some(Set {
             replicas: 1,
             ..Set::default()
@@ -275,7 +276,7 @@ fn one_rule_changes_one_config_map() {
 /// The reloader and Thanos are told of one folder, whatever there is in it.
 #[test]
 fn rules_are_in_one_folder() {
-    for (name, case) in case::all() {
+    for (name, case) in Case::all() {
         let set = case.stateful_set();
         let containers = &set["spec"]["template"]["spec"]["containers"];
         assert_eq!(

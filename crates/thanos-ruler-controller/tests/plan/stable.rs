@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use plan_testing::Case as _;
+use plan_testing::relations::of_kind;
+use plan_testing::stable::{check_immutable, check_volume, selector};
 use serde_json::{Value, json};
 use thanos_ruler_controller::plan::names;
 
-use crate::case::{self, Case};
-use crate::world::{self, Bulk, Querier};
+use crate::case::Case;
+use crate::case::world::{self, Bulk, Querier};
 
 fn alert(expr: &str) -> Value {
     json!([{"alert": "A", "expr": expr}])
@@ -19,32 +22,16 @@ fn base() -> Case {
 /// Selectors, names and claims are immutable in existing workloads, or hold data.
 #[test]
 fn workloads_stay_who_they_are() {
+    const NAME: &str = "thanos-rule-main";
     let set = Case::default().stateful_set();
+    let store_api = ("operator.thanos.io/store-api", "true");
     assert_eq!(
         set["spec"]["selector"]["matchLabels"],
-        json!({
-            "app.kubernetes.io/component": "rule-evaluation-engine",
-            "app.kubernetes.io/instance": "thanos-rule-main",
-            "app.kubernetes.io/managed-by": "thanos-operator",
-            "app.kubernetes.io/name": "thanos-rule",
-            "app.kubernetes.io/part-of": "thanos",
-            "operator.thanos.io/owner": "main",
-            "operator.thanos.io/store-api": "true",
-        })
+        selector("thanos-rule", "rule-evaluation-engine", NAME, &[store_api])
     );
-    assert_eq!(set["metadata"]["name"], "thanos-rule-main");
-    assert_eq!(set["spec"]["serviceName"], "thanos-rule-main");
-    assert_eq!(
-        set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"],
-        "data"
-    );
-    let mounts = &set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
-    assert_eq!(
-        mounts[0],
-        json!({"name": "data", "mountPath": "/var/thanos/rule"})
-    );
-    let service = Case::default().object("Service", "thanos-rule-main");
-    assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
+    assert_eq!(set["metadata"]["name"], NAME);
+    let service = Case::default().object("Service", NAME);
+    check_volume(&set, &service, "/var/thanos/rule");
 }
 
 /// Prometheus Operator takes over what has such a name.
@@ -327,13 +314,9 @@ fn a_new_tenant_or_router_replaces_pods_that_keep_nothing() {
 /// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
 #[test]
 fn what_cannot_change_is_sent_as_it_is() {
-    let adopted = case::named("adopted-claim-templates");
-    let set = adopted.stateful_set();
+    let adopted = Case::named("adopted-claim-templates");
     let stored = &adopted.set.as_ref().unwrap().claim_templates[0];
-    let sent = &set["spec"]["volumeClaimTemplates"][0];
-    assert_eq!(sent["metadata"]["labels"], stored["metadata"]["labels"]);
-    assert_eq!(sent["spec"], stored["spec"]);
-    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
+    check_immutable(&adopted.stateful_set(), stored);
 }
 
 /// Volumes hold results that are nowhere else.
@@ -351,9 +334,9 @@ fn volumes_are_kept_unless_somebody_says_otherwise() {
 /// One Service is the governing one, is scraped, and leads queriers to each pod.
 #[test]
 fn there_is_one_service() {
-    for (name, case) in case::all() {
+    for (name, case) in Case::all() {
         let bodies = case.bodies();
-        let services: Vec<_> = bodies.iter().filter(|o| o["kind"] == "Service").collect();
+        let services: Vec<_> = of_kind(&bodies, "Service").collect();
         assert_eq!(services.len(), 1, "{name}");
         let labels = &services[0]["metadata"]["labels"];
         assert_eq!(labels["app.kubernetes.io/name"], "thanos", "{name}");

@@ -1,11 +1,12 @@
 //! Each block is served by exactly one shard, as Thanos evaluates the relabeling.
 
 use md5::{Digest, Md5};
+use plan_testing::Case as _;
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::case::{Case, bodies};
+use crate::case::Case;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,11 +20,9 @@ struct Rule {
 
 /// The relabeling of each shard, of a ThanosStore with so many.
 fn shards(shards: usize) -> Vec<Option<Vec<Rule>>> {
-    let case = Case {
-        spec: json!({"shardingStrategy": {"shards": shards}}),
-        ..Default::default()
-    };
-    let sets = bodies(&case)
+    let case = Case::of(json!({"shardingStrategy": {"shards": shards}}));
+    let sets = case
+        .bodies()
         .into_iter()
         .filter(|o| o["kind"] == "StatefulSet");
     sets.map(|set| {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plan_testing::world::{queriers, uid};
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::world;
+use crate::case::world;
 
 pub const QUERIERS: usize = 2;
 pub const STORE_API: &str = "operator.thanos.io/store-api";
@@ -90,26 +91,20 @@ impl Cluster {
     /// What the API server has.
     pub fn objects(&self) -> Vec<Value> {
         let pods = self.pods.iter().map(|((set, ordinal), pod)| {
-            let mut object = world::pod("main", set, *ordinal, &pod.ip);
+            let mut object = world::store("main", set, *ordinal, &pod.ip);
             let ready = if pod.ready { "True" } else { "False" };
             object["status"]["conditions"][0]["status"] = json!(ready);
             object
         });
-        let queriers = (0..QUERIERS).map(world::querier);
-        self.sets
-            .values()
-            .cloned()
-            .chain(pods)
-            .chain(queriers)
-            .chain(world::querier_workload())
-            .collect()
+        let sets = self.sets.values().cloned();
+        sets.chain(pods).chain(queriers(QUERIERS)).collect()
     }
 
     pub fn apply(&mut self, name: String, mut body: Value) {
         let before = self.sets.get(&name);
         let same = before.is_some_and(|b| b["spec"] == body["spec"]);
         let generation = before.map_or(0, |b| number(b, "/metadata/generation"));
-        body["metadata"]["uid"] = json!(name);
+        body["metadata"]["uid"] = json!(uid(&name));
         body["metadata"]["generation"] = json!(generation + i32::from(!same));
         body["status"] = before.map_or(json!({}), |b| b["status"].clone());
         self.sets.insert(name, body);

@@ -15,4 +15,3 @@ mod leaves;
 mod relations;
 mod stable;
 mod walk;
-mod world;

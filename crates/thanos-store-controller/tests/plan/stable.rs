@@ -2,63 +2,41 @@
 
 use std::collections::BTreeMap;
 
+use plan_testing::Case as _;
+use plan_testing::relations::of_kind;
+use plan_testing::stable::{check_immutable, check_volume, has_arg, selector, services_of};
 use serde_json::{Value, json};
 
-use crate::case::{self, Case};
-
-fn object(case: &Case, kind: &str, name: &str) -> Value {
-    let plan = case::plan(case).unwrap();
-    let found = plan
-        .find(kind, name)
-        .unwrap_or_else(|| panic!("no {kind} {name}"));
-    found.body.clone()
-}
+use crate::case::Case;
 
 fn shards(shards: i32) -> Case {
-    Case {
-        spec: json!({"shardingStrategy": {"shards": shards}}),
-        ..Default::default()
-    }
-}
-
-/// What the Go operator selects the pods of one StatefulSet by.
-fn selector(instance: &str) -> Value {
-    json!({
-        "app.kubernetes.io/component": "object-storage-gateway",
-        "app.kubernetes.io/instance": instance,
-        "app.kubernetes.io/managed-by": "thanos-operator",
-        "app.kubernetes.io/name": "thanos-store",
-        "app.kubernetes.io/part-of": "thanos",
-        "operator.thanos.io/owner": "main",
-        "operator.thanos.io/store-api": "true",
-    })
+    Case::of(json!({"shardingStrategy": {"shards": shards}}))
 }
 
 /// Names and selectors are those of existing workloads; a change would delete and make them anew.
 #[test]
 fn workloads_of_the_go_operator_are_taken_over() {
-    let one = object(&Case::default(), "StatefulSet", "thanos-store-main");
+    const COMPONENT: &str = "object-storage-gateway";
+    let store_api = ("operator.thanos.io/store-api", "true");
+    let one = Case::default().object("StatefulSet", "thanos-store-main");
     assert_eq!(
         one["spec"]["selector"]["matchLabels"],
-        selector("thanos-store-main")
+        selector("thanos-store", COMPONENT, "thanos-store-main", &[store_api])
     );
-    assert_eq!(one["spec"]["serviceName"], "thanos-store-main");
+    let service = Case::default().object("Service", "thanos-store-main");
+    check_volume(&one, &service, "/var/thanos/store");
     let claim = &one["spec"]["volumeClaimTemplates"][0];
-    assert_eq!(claim["metadata"]["name"], "data", "as volumes are called");
     assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));
-    let mounts = &one["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
-    assert_eq!(
-        mounts[0],
-        json!({"name": "data", "mountPath": "/var/thanos/store"})
-    );
 
     for i in 0..2 {
         let name = format!("thanos-store-main-shard-{i}");
-        let set = object(&shards(2), "StatefulSet", &name);
-        let mut expected = selector(&name);
-        expected["operator.thanos.io/shard"] = json!(i.to_string());
-        assert_eq!(set["spec"]["selector"]["matchLabels"], expected);
-        let service = object(&shards(2), "Service", &name);
+        let set = shards(2).object("StatefulSet", &name);
+        let shard = ("operator.thanos.io/shard", &*i.to_string());
+        assert_eq!(
+            set["spec"]["selector"]["matchLabels"],
+            selector("thanos-store", COMPONENT, &name, &[store_api, shard])
+        );
+        let service = shards(2).object("Service", &name);
         assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
     }
 }
@@ -68,7 +46,7 @@ fn workloads_of_the_go_operator_are_taken_over() {
 fn shards_differ_in_their_part_only() {
     let template = |i: i32| {
         let name = format!("thanos-store-main-shard-{i}");
-        let text = object(&shards(2), "StatefulSet", &name)["spec"]["template"].to_string();
+        let text = shards(2).object("StatefulSet", &name)["spec"]["template"].to_string();
         text.replace(&format!("shard-{i}"), "shard-#")
             .replace(&format!("regex: \\\"{i}\\\""), "regex: #")
             .replace(&format!("\"operator.thanos.io/shard\":\"{i}\""), "")
@@ -80,7 +58,7 @@ fn shards_differ_in_their_part_only() {
 #[test]
 fn some_changes_replace_no_pod() {
     let template =
-        |case: &Case| object(case, "StatefulSet", "thanos-store-main")["spec"]["template"].clone();
+        |case: &Case| case.object("StatefulSet", "thanos-store-main")["spec"]["template"].clone();
     let plain = template(&Case::default());
     let secrets = BTreeMap::from([("bucket".to_owned(), json!({"thanos.yaml": "eA=="}))]);
     let readable = Case {
@@ -96,56 +74,38 @@ fn some_changes_replace_no_pod() {
         json!({"podDisruptionBudgetConfig": {"enable": false}}),
         json!({"minReadySeconds": 5}),
     ] {
-        let changed = Case {
-            spec: spec.clone(),
-            ..Default::default()
-        };
-        assert_eq!(template(&changed), plain, "{spec}");
+        assert_eq!(template(&Case::of(spec.clone())), plain, "{spec}");
     }
 }
 
 /// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
 #[test]
 fn what_cannot_change_is_sent_as_it_is() {
-    let (_, adopted) = case::all()
-        .into_iter()
-        .find(|(name, _)| name.starts_with("adopted"))
-        .unwrap();
+    let adopted = Case::named("adopted-from-the-go-operator");
     let larger = Case {
         spec: json!({"storage": {"size": "5Gi"}, "podManagementPolicy": "Parallel"}),
         ..adopted.clone()
     };
-    let set = object(&larger, "StatefulSet", "thanos-store-main-shard-0");
+    let set = larger.object("StatefulSet", "thanos-store-main-shard-0");
     let stored = &adopted.objects[0]["spec"]["volumeClaimTemplates"][0];
-    let sent = &set["spec"]["volumeClaimTemplates"][0];
-    for (pointer, value) in [
-        ("/metadata/labels", &stored["metadata"]["labels"]),
-        ("/spec", &stored["spec"]),
-    ] {
-        assert_eq!(sent.pointer(pointer), Some(value), "{pointer}");
-    }
-    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
+    check_immutable(&set, stored);
 }
 
 /// One hand-written ServiceMonitor on this label scrapes every pod once.
 #[test]
 fn one_service_per_shard_is_for_scraping_and_for_queriers() {
-    let plan = case::plan(&shards(3)).unwrap();
-    let of = |kind: &'static str| plan.objects().iter().filter(move |o| o.key.kind == kind);
-    assert_eq!(of("StatefulSet").count(), 3);
-    for set in of("StatefulSet") {
-        let labels = &set.body["spec"]["template"]["metadata"]["labels"];
+    let objects = shards(3).bodies();
+    assert_eq!(of_kind(&objects, "StatefulSet").count(), 3);
+    for set in of_kind(&objects, "StatefulSet") {
+        let name = &set["metadata"]["name"];
+        let labels = &set["spec"]["template"]["metadata"]["labels"];
         assert_eq!(
             labels["app.kubernetes.io/name"], "thanos-store",
             "pods keep their name"
         );
-        let services = of("Service").filter(|s| {
-            let selector = s.body["spec"]["selector"].as_object().unwrap();
-            selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-        });
-        let services: Vec<_> = services.collect();
-        assert_eq!(services.len(), 1, "{}", set.key);
-        let labels = &services[0].body["metadata"]["labels"];
+        let services = services_of(set, &objects);
+        assert_eq!(services.len(), 1, "{name}");
+        let labels = &services[0]["metadata"]["labels"];
         assert_eq!(labels["app.kubernetes.io/name"], "thanos");
         assert_eq!(labels["operator.thanos.io/store-api"], "true");
         assert_eq!(
@@ -154,14 +114,10 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
         );
     }
     // Only Services announce themselves.
-    for other in plan.objects().iter().filter(|o| o.key.kind != "Service") {
-        let labels = &other.body["metadata"]["labels"];
-        assert_eq!(
-            labels.get("operator.thanos.io/store-api"),
-            None,
-            "{}",
-            other.key
-        );
+    for other in objects.iter().filter(|o| o["kind"] != "Service") {
+        let labels = &other["metadata"]["labels"];
+        let announced = labels.get("operator.thanos.io/store-api");
+        assert_eq!(announced, None, "{}", other["metadata"]["name"]);
     }
 }
 
@@ -169,12 +125,9 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
 #[test]
 fn replicas_are_a_group() {
     for (replicas, group) in [(1, None), (2, Some(&json!("true")))] {
-        let case = Case {
-            spec: json!({"replicas": replicas}),
-            ..Default::default()
-        };
+        let case = Case::of(json!({"replicas": replicas}));
         for kind in ["Service", "StatefulSet"] {
-            let labels = object(&case, kind, "thanos-store-main")["metadata"]["labels"].clone();
+            let labels = case.object(kind, "thanos-store-main")["metadata"]["labels"].clone();
             assert_eq!(
                 labels.get("operator.thanos.io/endpoint-group"),
                 group,
@@ -188,19 +141,9 @@ fn replicas_are_a_group() {
 /// zero; and a cache refuses items that are larger than itself, and sizes without a unit.
 #[test]
 fn values_are_written_for_thanos() {
-    let args = |spec: Value| {
-        let case = Case {
-            spec,
-            ..Default::default()
-        };
-        object(&case, "StatefulSet", "thanos-store-main")["spec"]["template"]["spec"]["containers"]
-            [0]["args"]
-            .clone()
-    };
     let has = |spec: Value, arg: &str| {
-        let args = args(spec);
-        let found = args.as_array().unwrap().iter().any(|a| a == arg);
-        assert!(found, "no {arg} in {args}");
+        let set = Case::of(spec).object("StatefulSet", "thanos-store-main");
+        has_arg(&set["spec"]["template"], arg);
     };
     has(
         json!({"ignoreDeletionMarksDelay": "1d12h"}),

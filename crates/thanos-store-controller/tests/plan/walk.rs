@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::{Answers, ObjectKey};
+use plan_testing::world::answer_stores;
 use proptest::prelude::{ProptestConfig, any, proptest};
 use thanos_api::v1alpha1::ReshardingStep;
 
-use crate::case;
 use crate::cluster::{Cluster, QUERIERS, STORE_API, address, number, text};
-use crate::world::querier_url;
 
 impl Cluster {
     /// One pass of the controller.
@@ -17,11 +16,10 @@ impl Cluster {
         let mut answers = Answers::default();
         for (i, heard) in self.heard.iter().enumerate() {
             if let Some(heard) = heard {
-                let lines: Vec<&str> = heard.iter().map(String::as_str).collect();
-                answers.remember(&querier_url(i), Ok(lines.join("\n")));
+                answer_stores(i, heard.clone(), &mut answers);
             }
         }
-        let seen = case::seen(&self.case(), &self.objects(), &answers).observed;
+        let seen = self.case().seen_of(&self.objects(), &answers).observed;
         let plan = thanos_store_controller::plan::plan(&seen).unwrap();
         let wanted: Vec<String> = seen.generation.names("main");
         let withdrawn = |name: &str| {

@@ -1,7 +1,9 @@
-//! Cases: a resource and what was observed, from `tests/cases/*.yaml`.
+//! Cases: a ThanosRuler and what was observed, from `tests/cases/*.yaml`.
+
+pub mod problems;
+pub mod world;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,18 +11,22 @@ use operator_runtime::ledger::{Counts, Workload};
 use operator_runtime::{
     Access, Answers, Cluster, Component, Invalid, ObjectKey, Outcome, Plan, Verdict, observe_whole,
 };
+use plan_testing::world::{self as objects, Claim, IMAGE, UID};
+use plan_testing::{Case as _, ObservedCase, amended, bodies};
 use promop_compat::caps::{Capability, Caps, Kind};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
 use thanos_controller::Settings;
-use thanos_ruler_controller::plan::names;
+use thanos_ruler_controller::plan::{monitors, names};
 use thanos_ruler_controller::rules::pack;
-use thanos_ruler_controller::views::{Views, related};
+use thanos_ruler_controller::views::Views;
 use thanos_ruler_controller::{RulerController, RulerSettings, Seen};
+use thanos_workload::testing::{Given, problems};
 
-use crate::world::{self, Bulk, Claim, Querier, Set};
+use problems::own_problems;
+use world::{Bulk, Querier, Set};
 
 /// One file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -53,18 +59,58 @@ pub struct Case {
     pub given: Vec<String>,
 }
 
-/// The owner's UID in every case.
-pub const UID: &str = "00000000-0000-0000-0000-000000000001";
+impl plan_testing::Case for Case {
+    type Resource = ThanosRuler;
 
-impl Case {
-    /// One of nothing but a spec.
-    pub fn of(spec: Value) -> Self {
-        Self {
-            spec,
-            ..Self::default()
-        }
+    const CONTROLLER: &'static str = RulerController::NAME;
+
+    fn spec(&mut self) -> &mut Value {
+        &mut self.spec
     }
 
+    fn plan(&self) -> Result<Plan, Invalid> {
+        Self::controller().plan(&self.seen())
+    }
+
+    /// What is left alone, what is changed of the objects of others, and the status after it.
+    fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
+        let decisions = json!({"leaves": self.left(plan), "amends": amended(plan)});
+        // Without the time of the clock.
+        let mut status = serde_json::to_value(self.status()).unwrap();
+        for condition in status["conditions"].as_array_mut().unwrap() {
+            let condition = condition.as_object_mut().unwrap();
+            condition.remove("lastTransitionTime");
+        }
+        let status = json!({"status": status});
+        vec![("decisions", decisions), ("status", status)]
+    }
+
+    fn problems(&self, plan: &Plan) -> Vec<String> {
+        self.problems_of(plan, &bodies(plan))
+    }
+
+    fn monitors(&self) -> Vec<(String, Labels)> {
+        monitors(&self.ruler())
+    }
+}
+
+impl ObservedCase for Case {
+    type Controller = RulerController;
+
+    fn controller() -> RulerController {
+        limited_to(&[])
+    }
+
+    fn observed(&self) -> Seen {
+        self.seen()
+    }
+
+    fn add(&mut self, objects: Vec<Value>) {
+        self.objects.extend(objects);
+    }
+}
+
+impl Case {
     /// The same with more objects.
     pub fn with(&self, objects: impl IntoIterator<Item = Value>) -> Self {
         let mut case = self.clone();
@@ -91,24 +137,8 @@ impl Case {
 
     /// The custom resource.
     pub fn ruler(&self) -> ThanosRuler {
-        let spec = match &self.spec {
-            Value::Null => json!({}),
-            spec => spec.clone(),
-        };
-        serde_json::from_value(json!({
-            "apiVersion": "monitoring.thanos.io/v1alpha1",
-            "kind": "ThanosRuler",
-            "metadata": {
-                "name": self.cr(),
-                "namespace": world::NAMESPACE,
-                "uid": UID,
-                "generation": 1,
-                "annotations": self.annotations,
-            },
-            "spec": spec,
-            "status": self.status,
-        }))
-        .unwrap_or_else(|e| panic!("{spec}: {e}"))
+        let fields = json!({"spec": self.spec, "status": self.status});
+        objects::custom_resource(self.cr(), &self.annotations, fields)
     }
 
     pub fn cr(&self) -> &str {
@@ -116,10 +146,7 @@ impl Case {
     }
 
     fn caps(&self) -> Caps {
-        let mut caps = Caps::all(match self.without_prometheus_operator {
-            true => Capability::Absent,
-            false => Capability::Present,
-        });
+        let mut caps = objects::caps(!self.without_prometheus_operator);
         for (name, capability) in &self.capabilities {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
             let capability = match capability.as_str() {
@@ -138,25 +165,26 @@ impl Case {
     }
 
     fn objects(&self) -> Vec<Value> {
-        let mut objects: Vec<Value> = self.objects.iter().map(world::filled).collect();
+        let mut all: Vec<Value> = self.objects.iter().map(world::filled).collect();
         let bulk = self.bulk.iter().flat_map(Bulk::objects);
-        objects.extend(bulk.map(|object| world::filled(&object)));
+        all.extend(bulk.map(|object| world::filled(&object)));
         let generated = self.rule_files.iter().map(|(evaluator, rules)| {
             let is_of = |o: &&Value| rules.iter().any(|rule| o["metadata"]["name"] == **rule);
-            let all = objects.iter().filter(|o| o["kind"] == "PrometheusRule");
-            world::rule_files(evaluator, all.filter(is_of))
+            let of_kind = all.iter().filter(|o| o["kind"] == "PrometheusRule");
+            world::rule_files(evaluator, of_kind.filter(is_of))
         });
         let generated: Vec<Value> = generated.collect();
-        objects.extend(generated);
+        all.extend(generated);
         if let Some(set) = &self.set {
-            objects.extend(set.objects(self.cr()));
+            all.extend(set.objects(self.cr()));
         }
-        objects.extend(self.claims.iter().map(|claim| claim.object(self.cr())));
-        objects.extend(self.queriers.iter().flat_map(Querier::objects));
-        objects.extend(self.routers.iter().map(|name| world::router(name)));
+        let labels = world::labels(self.cr());
+        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
+        all.extend(self.queriers.iter().flat_map(Querier::objects));
+        all.extend(self.routers.iter().map(|name| world::router(name)));
         let secrets = self.secrets.iter().flatten();
-        objects.extend(secrets.map(|(name, data)| world::secret(name, data)));
-        objects
+        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
+        all
     }
 
     /// Views that hold the objects of this case.
@@ -168,11 +196,7 @@ impl Case {
 
     /// Enters the objects of this case into views.
     pub fn load(&self, views: &mut Views) {
-        let related = related();
-        for object in self.objects() {
-            let taken = related.iter().filter(|r| r.load(views, &object));
-            assert_ne!(taken.count(), 0, "nothing reads {object}");
-        }
+        objects::load::<RulerController>(views, &self.objects());
     }
 
     /// What a reconcile at this time sees, which the next one knows of.
@@ -245,28 +269,8 @@ impl Case {
 
     /// What a pass sees that got these answers.
     pub fn seen_with(&self, answers: &Answers) -> Seen {
-        let cluster = Cluster {
-            caps: self.caps(),
-            access: &Access::default(),
-            answers,
-            now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        };
-        observe_whole(
-            &controller(),
-            &mut self.views(),
-            cluster,
-            &Arc::new(self.ruler()),
-        )
-    }
-
-    /// The plan, or why there is none.
-    pub fn plan(&self) -> Result<Plan, Invalid> {
-        controller().plan(&self.seen())
-    }
-
-    /// The objects of the plan, in their order.
-    pub fn bodies(&self) -> Vec<Value> {
-        bodies(&self.plan().unwrap())
+        let (controller, mut views) = (Self::controller(), self.views());
+        objects::observe(&controller, &mut views, self.caps(), answers, self.ruler())
     }
 
     /// The StatefulSet of the plan.
@@ -297,14 +301,38 @@ impl Case {
         case
     }
 
-    /// One of the objects of the plan.
-    pub fn object(&self, kind: &str, name: &str) -> Value {
-        let plan = self.plan().unwrap();
-        let found = plan.find(kind, name);
-        found
-            .unwrap_or_else(|| panic!("no {kind} {name}"))
-            .body
-            .clone()
+    /// The ConfigMaps that are left as they are.
+    fn left(&self, plan: &Plan) -> Vec<String> {
+        let cr = self.cr();
+        let rules = (0..pack::RULES).map(|slot| names::rules(cr, slot));
+        let files = (0..pack::FILES).map(|slot| names::files(cr, slot));
+        let others = [
+            names::alertmanagers(cr),
+            names::queriers(cr),
+            names::config(cr),
+        ];
+        let all = rules.chain(files).chain(others);
+        all.filter(|name| {
+            plan.leaves(&ObjectKey {
+                group: String::new(),
+                kind: "ConfigMap".to_owned(),
+                name: name.clone(),
+            })
+        })
+        .collect()
+    }
+
+    /// Everything that is wrong with these objects, which may be others than those of the plan.
+    pub fn problems_of(&self, plan: &Plan, objects: &[Value]) -> Vec<String> {
+        // What is left alone is there.
+        let names = self.given.iter().cloned().chain(self.left(plan));
+        let given = Given {
+            names: names.collect(),
+            ..Given::by([&self.ruler().spec.common])
+        };
+        let mut problems = problems(objects, UID, &given);
+        problems.extend(own_problems(objects));
+        problems
     }
 
     /// The files in each of the ConfigMaps with rules.
@@ -347,7 +375,7 @@ impl Case {
             current: true,
         };
         let outcome = Outcome {
-            verdict: match controller().plan(seen) {
+            verdict: match Self::controller().plan(seen) {
                 Ok(_) => Verdict::Applied,
                 Err(invalid) => Verdict::Invalid(invalid),
             },
@@ -355,7 +383,7 @@ impl Case {
             workloads: BTreeMap::from([(set, workload)]),
         };
         let previous = ruler.status.unwrap_or_default();
-        controller().status(seen, &outcome, &previous)
+        Self::controller().status(seen, &outcome, &previous)
     }
 
     /// Status, reason and message of a condition.
@@ -367,45 +395,13 @@ impl Case {
     }
 }
 
-fn controller() -> RulerController {
-    limited_to(&[])
-}
-
 fn limited_to(namespaces: &[&str]) -> RulerController {
     let settings = RulerSettings {
         common: Settings {
-            thanos_image: "quay.io/thanos/thanos:v0.42.4".to_owned(),
+            thanos_image: IMAGE.to_owned(),
         },
         config_reloader_image: "reloader:test".to_owned(),
     };
     let namespaces: Vec<String> = namespaces.iter().map(|n| (*n).to_owned()).collect();
     RulerController::new(settings, true, &namespaces)
-}
-
-/// The objects of a plan, in their order.
-pub fn bodies(plan: &Plan) -> Vec<Value> {
-    plan.objects().iter().map(|o| o.body.clone()).collect()
-}
-
-/// All cases by name.
-pub fn all() -> Vec<(String, Case)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<(String, Case)> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let case = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-            (name, case)
-        })
-        .collect();
-    cases.sort_by(|a, b| a.0.cmp(&b.0));
-    cases
-}
-
-/// One case by name.
-pub fn named(name: &str) -> Case {
-    let found = all().into_iter().find(|(n, _)| n == name);
-    found.unwrap_or_else(|| panic!("no case {name}")).1
 }

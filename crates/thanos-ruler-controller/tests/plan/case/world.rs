@@ -1,14 +1,11 @@
 //! Objects as an API server has them.
 
 use operator_runtime::Answers;
+use plan_testing::world::{self as objects, NAMESPACE, Pods, controlled, pod, stateful_set, uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use thanos_api::v1alpha1::ThanosRuler;
 use thanos_ruler_controller::plan::names;
-
-use crate::case::UID;
-
-/// Where everything is that does not say otherwise.
-pub const NAMESPACE: &str = "monitoring";
 
 /// The StatefulSet of the rulers, and its pods.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,14 +35,6 @@ pub enum Loaded {
 
 const fn one() -> i32 {
     1
-}
-
-/// A claim of a pod.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Claim {
-    pub name: String,
-    pub size: String,
 }
 
 /// The Service of queriers, and one of their pods.
@@ -106,40 +95,29 @@ impl Set {
         if let Some(hash) = &self.known_secrets {
             annotations["operator.thanos.io/secrets-hash"] = json!(hash);
         }
-        let set = json!({
-            "apiVersion": "apps/v1", "kind": "StatefulSet",
-            "metadata": {
-                "name": name, "namespace": NAMESPACE, "generation": 1, "labels": labels(cr),
-                "uid": name,
-                "annotations": annotations,
-                "ownerReferences": [{"kind": "ThanosRuler", "name": cr, "uid": UID, "controller": true}],
-            },
-            "spec": {
-                "replicas": self.replicas,
-                "podManagementPolicy": self.pod_management_policy.as_deref().unwrap_or("Parallel"),
-                "updateStrategy": {"rollingUpdate": {"partition": 0}},
-                "volumeClaimTemplates": self.claim_templates,
-                "template": {"spec": {"containers": []}},
-            },
-            "status": {
-                "observedGeneration": 1, "replicas": self.replicas, "updatedReplicas": self.replicas,
-                "availableReplicas": self.replicas, "readyReplicas": self.replicas,
-            },
-        });
-        let pod = |i| {
-            json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {
-                    "name": format!("{name}-{i}"), "namespace": NAMESPACE, "labels": labels(cr),
-                    "ownerReferences": [{"kind": "StatefulSet", "name": name, "uid": name, "controller": true}],
-                },
-                "status": {
-                    "podIP": address(i), "conditions": [{"type": "Ready", "status": "True"}],
-                    "containerStatuses": [{"name": "thanos-rule", "state": {"running": {}}}],
-                },
-            })
+        let pods = Pods {
+            replicas: self.replicas,
+            updated: self.replicas,
+            ready: self.replicas,
         };
-        let pods = (0..self.replicas).map(pod);
+        let fields = json!({
+            "podManagementPolicy": self.pod_management_policy.as_deref().unwrap_or("Parallel"),
+            "updateStrategy": {"rollingUpdate": {"partition": 0}},
+            "volumeClaimTemplates": self.claim_templates,
+        });
+        let labels = labels(cr);
+        let set = stateful_set::<ThanosRuler>(&name, cr, &labels, &annotations, pods, fields);
+        let pods = (0..self.replicas).map(|i| {
+            let owner = controlled("StatefulSet", &name, &uid(&name));
+            let container = json!({"name": "thanos-rule"});
+            pod(
+                &format!("{name}-{i}"),
+                &address(i),
+                &labels,
+                &owner,
+                container,
+            )
+        });
         std::iter::once(set).chain(pods).collect()
     }
 
@@ -160,24 +138,12 @@ impl Set {
     }
 }
 
-fn labels(cr: &str) -> Value {
+pub fn labels(cr: &str) -> Value {
     json!({
         "app.kubernetes.io/part-of": "thanos",
         "app.kubernetes.io/name": "thanos-rule",
         "operator.thanos.io/owner": thanos_workload::names::label_value(cr),
     })
-}
-
-impl Claim {
-    /// A claim that has its volume.
-    pub fn object(&self, cr: &str) -> Value {
-        json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"name": self.name, "namespace": NAMESPACE, "uid": self.name, "labels": labels(cr)},
-            "spec": {"storageClassName": "standard", "resources": {"requests": {"storage": self.size}}},
-            "status": {"phase": "Bound", "capacity": {"storage": self.size}},
-        })
-    }
 }
 
 impl Querier {
@@ -197,49 +163,15 @@ impl Querier {
         if self.headless {
             spec["clusterIP"] = json!("None");
         }
-        let pod_labels = json!({
-            "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
-            "operator.thanos.io/owner": self.name,
-        });
         let set = format!("{name}-set");
-        let workload = |kind: &str, name: &str, owner: Value| {
-            let mut labels = pod_labels.clone();
-            labels["operator.thanos.io/controller"] = json!("thanos-query-controller");
-            json!({
-                "apiVersion": "apps/v1", "kind": kind,
-                "metadata": {
-                    "name": name, "namespace": NAMESPACE, "uid": name, "labels": labels,
-                    "ownerReferences": [owner],
-                },
-            })
-        };
-        let query = json!({
-            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
-            "name": self.name, "uid": "query", "controller": true,
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+            "spec": spec,
         });
-        let deployment =
-            json!({"kind": "Deployment", "name": name, "uid": name, "controller": true});
-        vec![
-            workload("Deployment", &name, query),
-            workload("ReplicaSet", &set, deployment),
-            json!({
-                "apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
-                "spec": spec,
-            }),
-            json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {
-                    "name": format!("{name}-0"), "namespace": NAMESPACE,
-                    "labels": pod_labels,
-                    "ownerReferences": [{"kind": "ReplicaSet", "name": set, "uid": set, "controller": true}],
-                },
-                "spec": {"containers": [{
-                    "name": "thanos-query", "args": prefix, "ports": [{"name": "http", "containerPort": 9090}],
-                }]},
-                "status": {"podIP": "10.9.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
-            }),
-        ]
+        let pod = objects::querier(&format!("{name}-0"), "10.9.0.1", &set, &self.name, &prefix);
+        let workload = objects::querier_workload(&name, &set, &self.name);
+        workload.into_iter().chain([service, pod]).collect()
     }
 }
 
@@ -255,14 +187,6 @@ pub fn router(name: &str) -> Value {
             },
         },
         "spec": {"ports": [{"name": "remote-write", "port": 19291}]},
-    })
-}
-
-/// A Secret with this data.
-pub fn secret(name: &str, data: &Value) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name, "namespace": NAMESPACE}, "data": data,
     })
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::Answers;
+use plan_testing::world::{
+    IMAGE, NAMESPACE, NOW, Pods, annotations, controlled, owned, pod, stateful_set, uid,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use thanos_api::v1alpha1::ThanosReceive;
 use thanos_receive_controller::plan::{INGESTER, ROUTER, names};
-
-use crate::case::{NOW, UID};
 
 /// The StatefulSet of a hashring, and its pods.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,14 +76,6 @@ pub struct Routers {
     pub image: String,
 }
 
-/// A claim of a pod.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Claim {
-    pub name: String,
-    pub size: String,
-}
-
 const fn one() -> i32 {
     1
 }
@@ -91,7 +85,7 @@ const fn yes() -> bool {
 }
 
 fn image() -> String {
-    crate::case::IMAGE.to_owned()
+    IMAGE.to_owned()
 }
 
 impl Set {
@@ -114,30 +108,27 @@ impl Set {
     pub fn objects(&self, index: usize, cr: &str, hash: Option<&str>) -> Vec<Value> {
         let members = self.members();
         let ready = members.iter().filter(|(_, m)| !m.unready).count();
-        let updated = self.updated.unwrap_or(self.replicas);
-        let set = json!({
-            "apiVersion": "apps/v1", "kind": "StatefulSet",
-            "metadata": {
-                "name": self.name(cr), "namespace": "monitoring", "generation": 1,
-                "uid": format!("uid of {}", self.name(cr)),
-                "labels": labels(cr, INGESTER),
-                "annotations": annotations(&[
-                    ("operator.thanos.io/hashring", Some(&self.ring)),
-                    ("operator.thanos.io/template-hash", hash),
-                    ("operator.thanos.io/secrets-hash", self.known_secrets.as_deref()),
-                ]),
-                "ownerReferences": owned(cr),
-            },
-            "spec": {
-                "replicas": self.replicas,
-                "updateStrategy": {"rollingUpdate": {"partition": 0}},
-                "template": {"spec": {"containers": []}},
-            },
-            "status": {
-                "observedGeneration": 1, "replicas": self.replicas, "updatedReplicas": updated,
-                "availableReplicas": ready, "readyReplicas": ready,
-            },
-        });
+        let pods = Pods {
+            replicas: self.replicas,
+            updated: self.updated.unwrap_or(self.replicas),
+            ready: i32::try_from(ready).unwrap(),
+        };
+        let set_name = self.name(cr);
+        let set = stateful_set::<ThanosReceive>(
+            &set_name,
+            cr,
+            &labels(cr, INGESTER),
+            &annotations(&[
+                ("operator.thanos.io/hashring", Some(&self.ring)),
+                ("operator.thanos.io/template-hash", hash),
+                (
+                    "operator.thanos.io/secrets-hash",
+                    self.known_secrets.as_deref(),
+                ),
+            ]),
+            pods,
+            json!({"updateStrategy": {"rollingUpdate": {"partition": 0}}}),
+        );
         let uploads = self.uploads.then_some("--objstore.config-file=/x");
         let args: Vec<&str> = ["receive", "--tsdb.retention=24h"]
             .into_iter()
@@ -145,11 +136,11 @@ impl Set {
             .collect();
         let mut objects = vec![set];
         for (number, member) in members {
-            let name = format!("{}-{number}", self.name(cr));
+            let name = format!("{set_name}-{number}");
             let ip = address(index, number);
-            let mut pod = pod(cr, INGESTER, &name, &ip, &args);
-            let set = format!("uid of {}", self.name(cr));
-            pod["metadata"]["ownerReferences"] = controlled("StatefulSet", &set);
+            let owner = controlled("StatefulSet", &set_name, &uid(&set_name));
+            let container = json!({"name": INGESTER, "args": args});
+            let mut pod = pod(&name, &ip, &labels(cr, INGESTER), &owner, container);
             if let Some(uid) = member.uid {
                 pod["metadata"]["uid"] = json!(uid);
             }
@@ -194,8 +185,8 @@ impl Routers {
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {
-                "name": names::router(cr), "namespace": "monitoring", "generation": 1,
-                "uid": "routers", "labels": labels(cr, ROUTER), "ownerReferences": owned(cr),
+                "name": names::router(cr), "namespace": NAMESPACE, "generation": 1,
+                "uid": "routers", "labels": labels(cr, ROUTER), "ownerReferences": owned::<ThanosReceive>(cr),
             },
             "spec": {
                 "replicas": self.replicas,
@@ -209,15 +200,15 @@ impl Routers {
         let factor = format!("--receive.replication-factor={}", self.factor);
         let pods = (0..self.replicas).map(|i| {
             let name = format!("{}-{i}", names::router(cr));
-            let mut pod = pod(cr, ROUTER, &name, &router(i), &["receive", &factor]);
-            pod["metadata"]["ownerReferences"] = controlled("ReplicaSet", "routers-set");
-            pod
+            let owner = controlled("ReplicaSet", "routers-set", "routers-set");
+            let container = json!({"name": ROUTER, "args": ["receive", &factor]});
+            pod(&name, &router(i), &labels(cr, ROUTER), &owner, container)
         });
         let set = json!({
             "apiVersion": "apps/v1", "kind": "ReplicaSet",
             "metadata": {
-                "name": "routers-set", "namespace": "monitoring", "uid": "routers-set",
-                "labels": labels(cr, ROUTER), "ownerReferences": controlled("Deployment", "routers"),
+                "name": "routers-set", "namespace": NAMESPACE, "uid": "routers-set",
+                "labels": labels(cr, ROUTER), "ownerReferences": controlled("Deployment", "routers", "routers"),
             },
         });
         [deployment, set].into_iter().chain(pods).collect()
@@ -247,44 +238,12 @@ fn url(ip: &str) -> String {
     format!("http://{ip}:10902/metrics")
 }
 
-fn labels(cr: &str, component: &str) -> Value {
+pub fn labels(cr: &str, component: &str) -> Value {
     json!({
         "app.kubernetes.io/part-of": "thanos",
         "app.kubernetes.io/name": "thanos-receive",
         "app.kubernetes.io/component": component,
         "operator.thanos.io/owner": cr,
-    })
-}
-
-fn owned(cr: &str) -> Value {
-    json!([{"kind": "ThanosReceive", "name": cr, "uid": UID, "controller": true}])
-}
-
-/// The owner reference of what a workload controls.
-pub fn controlled(kind: &str, uid: &str) -> Value {
-    json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
-}
-
-fn annotations(all: &[(&str, Option<&str>)]) -> Value {
-    let there = all
-        .iter()
-        .filter_map(|(key, value)| Some((*key, (*value)?)));
-    Value::Object(there.map(|(k, v)| (k.to_owned(), json!(v))).collect())
-}
-
-/// A pod that is ready.
-fn pod(cr: &str, component: &str, name: &str, ip: &str, args: &[&str]) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "name": name, "namespace": "monitoring", "uid": format!("uid of {name}"),
-            "labels": labels(cr, component),
-        },
-        "spec": {"containers": [{"name": component, "args": args}]},
-        "status": {
-            "podIP": ip, "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"name": component, "state": {"running": {}}}],
-        },
     })
 }
 
@@ -302,79 +261,9 @@ pub fn files(cr: &str, data: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
-            "name": names::router(cr), "namespace": "monitoring", "resourceVersion": "7",
-            "labels": labels(cr, ROUTER), "ownerReferences": owned(cr),
+            "name": names::router(cr), "namespace": NAMESPACE, "resourceVersion": "7",
+            "labels": labels(cr, ROUTER), "ownerReferences": owned::<ThanosReceive>(cr),
         },
         "data": data,
     })
-}
-
-/// What controls the pods of queriers.
-pub fn querier_workload() -> [Value; 2] {
-    let object = |kind: &str, uid: &str, owner: Value| {
-        json!({
-            "apiVersion": "apps/v1", "kind": kind,
-            "metadata": {
-                "name": uid, "namespace": "monitoring", "uid": uid, "ownerReferences": [owner],
-                "labels": {
-                    "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query",
-                    "operator.thanos.io/controller": "thanos-query-controller",
-                },
-            },
-        })
-    };
-    let query = json!({
-        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery", "name": "main",
-        "uid": "query", "controller": true,
-    });
-    let deployment = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "name": "queriers", "uid": "queriers",
-        "controller": true,
-    });
-    [
-        object("Deployment", "queriers", query),
-        object("ReplicaSet", "queriers-set", deployment),
-    ]
-}
-
-/// A pod of queriers that is ready.
-pub fn querier(index: usize) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "name": format!("thanos-query-main-{index}"), "namespace": "monitoring",
-            "labels": {"app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": "thanos-query"},
-            "ownerReferences": [{"kind": "ReplicaSet", "name": "q", "uid": "queriers-set", "controller": true}],
-        },
-        "spec": {"containers": [{"name": "thanos-query", "args": ["query"], "ports": [{"name": "http", "containerPort": 9090}]}]},
-        "status": {"podIP": format!("10.9.0.{index}"), "conditions": [{"type": "Ready", "status": "True"}]},
-    })
-}
-
-/// Where it is asked.
-pub fn querier_url(index: usize) -> String {
-    format!("http://10.9.0.{index}:9090/api/v1/stores")
-}
-
-/// A Secret with this data.
-pub fn secret(name: &str, data: &Value) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name, "namespace": "monitoring"}, "data": data,
-    })
-}
-
-impl Claim {
-    /// A claim that has its volume, of a class that lets it grow.
-    pub fn object(&self, cr: &str) -> Value {
-        json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {
-                "name": self.name, "namespace": "monitoring", "uid": format!("uid of {}", self.name),
-                "labels": labels(cr, INGESTER),
-            },
-            "spec": {"storageClassName": "standard", "resources": {"requests": {"storage": self.size}}},
-            "status": {"phase": "Bound", "capacity": {"storage": self.size}},
-        })
-    }
 }

@@ -1,0 +1,184 @@
+//! Cases: a custom resource and what was observed, from the folder `tests/cases` of a controller.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kube::CustomResourceExt;
+use kube::core::object::HasSpec;
+use operator_runtime::{Answers, Cluster, Component, Invalid, Plan, observe_whole};
+use promop_compat::caps::{Capability, Caps};
+use promop_compat::model::Labels;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::world::NOW;
+
+/// A custom resource and what was observed.
+pub trait Case: Clone + Default + DeserializeOwned {
+    /// The kind of the custom resource.
+    type Resource: CustomResourceExt + HasSpec<Spec: DeserializeOwned>;
+
+    /// Name of the controller, and of its folder in `crates`.
+    const CONTROLLER: &'static str;
+
+    /// The cases with goldens in full. Those of the others are differences from one of these.
+    const IN_FULL: &'static [&'static str] = &["minimal", "everything"];
+
+    /// `spec` of the custom resource, as far as the case sets it.
+    fn spec(&mut self) -> &mut Value;
+
+    /// The plan, or why there is none.
+    ///
+    /// # Errors
+    /// Input that the user must change.
+    fn plan(&self) -> Result<Plan, Invalid>;
+
+    /// What is decided besides the objects, each under a title. Goldens start with it.
+    fn decisions(&self, _: &Plan) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Everything that is wrong with the plan: one sentence each.
+    fn problems(&self, plan: &Plan) -> Vec<String>;
+
+    /// Name and labels of each ServiceMonitor that the status takes for planned.
+    fn monitors(&self) -> Vec<(String, Labels)>;
+
+    /// One with nothing but a spec.
+    #[must_use]
+    fn of(spec: Value) -> Self {
+        let mut case = Self::default();
+        *case.spec() = spec;
+        case
+    }
+
+    /// From a literal.
+    #[must_use]
+    fn read(value: &Value) -> Self {
+        // By way of a text, since JSON has no numbers as keys.
+        serde_json::from_str(&value.to_string()).unwrap_or_else(|e| panic!("{value}: {e}"))
+    }
+
+    /// All cases of the controller, by name.
+    #[must_use]
+    fn all() -> Vec<(String, Self)> {
+        let files = std::fs::read_dir(folder::<Self>("cases")).unwrap();
+        let cases = files.map(|file| {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let case = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            (name, case)
+        });
+        let mut cases: Vec<_> = cases.collect();
+        cases.sort_by(|a, b| a.0.cmp(&b.0));
+        cases
+    }
+
+    /// One case by name.
+    #[must_use]
+    fn named(name: &str) -> Self {
+        let found = Self::all().into_iter().find(|(n, _)| n == name);
+        found.unwrap_or_else(|| panic!("no case {name}")).1
+    }
+
+    /// The objects of the plan, in apply order.
+    #[must_use]
+    fn bodies(&self) -> Vec<Value> {
+        bodies(&self.plan().unwrap())
+    }
+
+    /// One object of the plan.
+    #[must_use]
+    fn object(&self, kind: &str, name: &str) -> Value {
+        let plan = self.plan().unwrap();
+        let found = plan.find(kind, name);
+        let found = found.unwrap_or_else(|| panic!("no {kind} {name}"));
+        found.body.clone()
+    }
+}
+
+/// A case that is observed as the controller does it: from the objects of a cluster.
+pub trait ObservedCase: Case {
+    /// The controller.
+    type Controller: Component<Resource = Self::Resource>;
+
+    /// The controller, as it was started.
+    fn controller() -> Self::Controller;
+
+    /// What a reconcile observes.
+    fn observed(&self) -> <Self::Controller as Component>::Observed;
+
+    /// Adds objects to the cluster.
+    fn add(&mut self, objects: Vec<Value>);
+}
+
+/// The objects of a plan, in apply order.
+#[must_use]
+pub fn bodies(plan: &Plan) -> Vec<Value> {
+    plan.objects().iter().map(|o| o.body.clone()).collect()
+}
+
+/// What a golden shows of a case, with titles: what is decided besides the objects, and the objects in
+/// apply order.
+#[must_use]
+pub fn documents<C: Case>(name: &str, case: &C) -> Vec<(String, Value)> {
+    let plan = case.plan().unwrap_or_else(|e| panic!("{name}: {e}"));
+    let decisions = case.decisions(&plan).into_iter();
+    let decisions = decisions.map(|(title, body)| (title.to_owned(), body));
+    let objects = plan.objects().iter();
+    decisions
+        .chain(objects.map(|o| (o.key.to_string(), o.body.clone())))
+        .collect()
+}
+
+/// What is changed of the objects of others, for [`Case::decisions`].
+#[must_use]
+pub fn amended(plan: &Plan) -> Vec<(String, &Value)> {
+    let all = plan.amendments().iter();
+    all.map(|a| (a.key.to_string(), &a.patch)).collect()
+}
+
+/// A folder in `tests` of the controller.
+pub(crate) fn folder<C: Case>(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(C::CONTROLLER)
+        .join("tests")
+        .join(name)
+}
+
+/// Every kind of Prometheus Operator is there, or none.
+#[must_use]
+pub fn caps(present: bool) -> Caps {
+    Caps::all(match present {
+        true => Capability::Present,
+        false => Capability::Absent,
+    })
+}
+
+/// Enters objects into the views of a controller.
+pub fn load<C: Component>(views: &mut C::Views, objects: &[Value]) {
+    let related = C::related();
+    for object in objects {
+        let read = related.iter().filter(|r| r.load(views, object));
+        assert_ne!(read.count(), 0, "no kind of the controller is {object}");
+    }
+}
+
+/// What a reconcile observes at [`NOW`].
+pub fn observe<C: Component>(
+    controller: &C,
+    views: &mut C::Views,
+    caps: Caps,
+    answers: &Answers,
+    resource: C::Resource,
+) -> C::Observed {
+    let cluster = Cluster {
+        caps,
+        access: &operator_runtime::Access::default(),
+        answers,
+        now: NOW.parse().unwrap(),
+    };
+    observe_whole(controller, views, cluster, &Arc::new(resource))
+}

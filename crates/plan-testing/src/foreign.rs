@@ -1,0 +1,62 @@
+//! Pods of others that carry the labels of ours: they are neither probed nor waited for, and none of
+//! them has a say in what is planned.
+
+use operator_runtime::Component;
+use serde_json::{Value, json};
+
+use crate::case::{Case, ObservedCase, bodies};
+use crate::world;
+
+/// Pods that are ready and controlled by no workload of ours: by none at all, by one of the same name,
+/// and by another one.
+#[must_use]
+pub fn pods(name: &str, program: &str, component: &str, cr: &str, ip: &str) -> [Value; 3] {
+    let pod = |suffix: &str, owners: Value| {
+        let labels = json!({
+            "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": program,
+            "app.kubernetes.io/component": component, "operator.thanos.io/owner": cr,
+        });
+        let container = json!({
+            "name": program, "ports": [{"name": "http", "containerPort": 80}],
+            "args": ["--receive.replication-factor=5", "--web.route-prefix=/foreign", "--objstore.config-file=/x"],
+        });
+        let mut pod = world::pod(&format!("{name}{suffix}"), ip, &labels, &owners, container);
+        pod["metadata"]["uid"] = json!(format!("foreign{suffix}"));
+        pod
+    };
+    let set = name.rsplit_once('-').map_or(name, |(set, _)| set);
+    [
+        pod("1", json!([])),
+        pod("2", world::controlled("StatefulSet", set, "foreign")),
+        pod(
+            "3",
+            world::controlled("ReplicaSet", "queriers-set", "foreign"),
+        ),
+    ]
+}
+
+/// In no case is any of these pods probed, and none changes the plan.
+pub fn are_not_probed_and_change_nothing<C: ObservedCase>(pods: fn(&C) -> Vec<Value>) {
+    let mut added = 0;
+    for (name, case) in <C as Case>::all() {
+        let mut with = case.clone();
+        let pods = pods(&case);
+        added += pods.len();
+        with.add(pods);
+        let observed = [&case, &with].map(ObservedCase::observed);
+        let urls = observed.each_ref().map(|observed| {
+            let inquiries = C::Controller::inquiries(observed).into_iter();
+            inquiries.map(|inquiry| inquiry.url).collect::<Vec<_>>()
+        });
+        assert_eq!(urls[1], urls[0], "{name}");
+        let plans = observed.each_ref().map(|o| C::controller().plan(o));
+        match plans {
+            [Ok(before), Ok(after)] => {
+                assert_eq!(bodies(&after), bodies(&before), "{name}");
+                assert_eq!(after.removals(), before.removals(), "{name}");
+            }
+            [before, after] => assert_eq!(after.is_err(), before.is_err(), "{name}"),
+        }
+    }
+    assert_ne!(added, 0);
+}

@@ -1,0 +1,247 @@
+//! Objects as an API server returns them.
+
+use std::collections::BTreeMap;
+
+use kube::Resource;
+use operator_runtime::{Answers, Plan};
+use promop_compat::model::Labels;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub use crate::case::{caps, load, observe};
+
+/// UID of the custom resource of every case.
+pub const UID: &str = "00000000-0000-0000-0000-000000000001";
+
+/// Namespace of the custom resource of every case.
+pub const NAMESPACE: &str = "monitoring";
+
+/// When every reconcile is: 1767225600 seconds after the epoch.
+pub const NOW: &str = "2026-01-01T00:00:00Z";
+
+/// The image that every controller was started with.
+pub const IMAGE: &str = "quay.io/thanos/thanos:v0.42.4";
+
+/// The custom resource of a case. `fields` are those besides its type and its metadata.
+#[must_use]
+pub fn custom_resource<K>(name: &str, annotations: &Labels, fields: Value) -> K
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    let mut object = fields;
+    if object["spec"].is_null() {
+        object["spec"] = json!({});
+    }
+    object["apiVersion"] = json!(K::api_version(&()));
+    object["kind"] = json!(K::kind(&()));
+    object["metadata"] = json!({
+        "name": name, "namespace": NAMESPACE, "uid": UID, "generation": 1, "annotations": annotations,
+    });
+    let text = object.to_string();
+    serde_json::from_value(object).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+/// A Secret with this data.
+#[must_use]
+pub fn secret(name: &str, data: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE}, "data": data,
+    })
+}
+
+/// Those of the annotations that have a value.
+#[must_use]
+pub fn annotations(all: &[(&str, Option<&str>)]) -> Value {
+    let there = all
+        .iter()
+        .filter_map(|(key, value)| Some((*key, (*value)?)));
+    Value::Object(there.map(|(k, v)| (k.to_owned(), json!(v))).collect())
+}
+
+/// The owner reference of what the custom resource controls.
+#[must_use]
+pub fn owned<K: Resource<DynamicType = ()>>(cr: &str) -> Value {
+    json!([{"kind": K::kind(&()), "name": cr, "uid": UID, "controller": true}])
+}
+
+/// The owner reference of what a workload controls.
+#[must_use]
+pub fn controlled(kind: &str, name: &str, uid: &str) -> Value {
+    json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid, "controller": true}])
+}
+
+/// The UID of an object.
+#[must_use]
+pub fn uid(name: &str) -> String {
+    format!("uid of {name}")
+}
+
+/// How many pods of a StatefulSet there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Pods {
+    /// All of them.
+    pub replicas: i32,
+    /// Those with the template of now.
+    pub updated: i32,
+    /// Those that are ready.
+    pub ready: i32,
+}
+
+/// A StatefulSet of the custom resource `cr`. `fields` are those of the spec besides the replicas and
+/// the template.
+#[must_use]
+pub fn stateful_set<K: Resource<DynamicType = ()>>(
+    name: &str,
+    cr: &str,
+    labels: &Value,
+    annotations: &Value,
+    pods: Pods,
+    fields: Value,
+) -> Value {
+    let mut spec = fields;
+    spec["replicas"] = json!(pods.replicas);
+    spec["template"] = json!({"spec": {"containers": []}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {
+            "name": name, "namespace": NAMESPACE, "generation": 1, "uid": uid(name),
+            "labels": labels, "annotations": annotations, "ownerReferences": owned::<K>(cr),
+        },
+        "spec": spec,
+        "status": {
+            "observedGeneration": 1, "replicas": pods.replicas, "updatedReplicas": pods.updated,
+            "availableReplicas": pods.ready, "readyReplicas": pods.ready,
+        },
+    })
+}
+
+/// A pod that is ready, with one container.
+#[must_use]
+pub fn pod(name: &str, ip: &str, labels: &Value, owners: &Value, container: Value) -> Value {
+    let running = json!({"name": container["name"], "state": {"running": {}}});
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name, "namespace": NAMESPACE, "uid": uid(name), "labels": labels,
+            "ownerReferences": owners,
+        },
+        "spec": {"containers": [container]},
+        "status": {
+            "podIP": ip, "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [running],
+        },
+    })
+}
+
+/// A PVC that is bound.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Its name.
+    pub name: String,
+    /// Its size, requested and provided.
+    pub size: String,
+}
+
+impl Claim {
+    /// The PVC.
+    #[must_use]
+    pub fn object(&self, labels: &Value) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {
+                "name": self.name, "namespace": NAMESPACE, "uid": uid(&self.name), "labels": labels,
+            },
+            "spec": {"storageClassName": "standard", "resources": {"requests": {"storage": self.size}}},
+            "status": {"phase": "Bound", "capacity": {"storage": self.size}},
+        })
+    }
+}
+
+const QUERY: &str = "thanos-query";
+
+/// What controls the pods of queriers: a Deployment of the ThanosQuery `owner`, and its ReplicaSet.
+#[must_use]
+pub fn querier_workload(deployment: &str, set: &str, owner: &str) -> [Value; 2] {
+    let object = |kind: &str, name: &str, owners: Value| {
+        json!({
+            "apiVersion": "apps/v1", "kind": kind,
+            "metadata": {
+                "name": name, "namespace": NAMESPACE, "uid": name, "ownerReferences": owners,
+                "labels": {
+                    "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": QUERY,
+                    "operator.thanos.io/controller": "thanos-query-controller",
+                    "operator.thanos.io/owner": owner,
+                },
+            },
+        })
+    };
+    let query = json!([{
+        "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery", "name": owner,
+        "uid": "query", "controller": true,
+    }]);
+    [
+        object("Deployment", deployment, query),
+        object(
+            "ReplicaSet",
+            set,
+            controlled("Deployment", deployment, deployment),
+        ),
+    ]
+}
+
+/// A pod of queriers.
+#[must_use]
+pub fn querier(name: &str, ip: &str, set: &str, owner: &str, args: &[String]) -> Value {
+    let labels = json!({
+        "app.kubernetes.io/part-of": "thanos", "app.kubernetes.io/name": QUERY,
+        "operator.thanos.io/owner": owner,
+    });
+    let container = json!({
+        "name": QUERY, "args": args, "ports": [{"name": "http", "containerPort": 9090}],
+    });
+    pod(
+        name,
+        ip,
+        &labels,
+        &controlled("ReplicaSet", set, set),
+        container,
+    )
+}
+
+/// The queriers of the ThanosQuery `main`, of which `pods` are ready.
+#[must_use]
+pub fn queriers(pods: usize) -> Vec<Value> {
+    let workload = querier_workload("queriers", "queriers-set", "main");
+    let pods = (0..pods).map(|i| {
+        let (name, ip) = (format!("thanos-query-main-{i}"), format!("10.9.0.{i}"));
+        querier(&name, &ip, "queriers-set", "main", &["query".to_owned()])
+    });
+    workload.into_iter().chain(pods).collect()
+}
+
+/// Enters the endpoints that a querier lists.
+pub fn answer_stores(
+    index: usize,
+    listed: impl IntoIterator<Item = String>,
+    answers: &mut Answers,
+) {
+    let listed: Vec<String> = listed.into_iter().collect();
+    let url = format!("http://10.9.0.{index}:9090/api/v1/stores");
+    answers.remember(&url, Ok(listed.join("\n")));
+}
+
+/// The digests of the pod templates of a plan, by StatefulSet.
+#[must_use]
+pub fn template_hashes(plan: &Plan) -> BTreeMap<String, String> {
+    let sets = plan.objects().iter();
+    let sets = sets.filter(|o| o.key.kind == "StatefulSet");
+    sets.map(|o| {
+        let annotations = &o.body["metadata"]["annotations"];
+        let hash = annotations["operator.thanos.io/template-hash"].as_str();
+        (o.key.name.clone(), hash.unwrap().to_owned())
+    })
+    .collect()
+}

@@ -1,0 +1,236 @@
+//! Cases: a ThanosReceive and what was observed, from `tests/cases/*.yaml`.
+
+pub mod problems;
+pub mod world;
+
+use std::collections::BTreeMap;
+
+use operator_runtime::{Answers, Component, Invalid, Outcome, Plan, Verdict};
+use plan_testing::world::{self as objects, Claim, IMAGE, UID};
+use plan_testing::{Case as _, ObservedCase, amended, bodies};
+use promop_compat::model::Labels;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
+use thanos_controller::Settings;
+use thanos_receive_controller::hashring::{Record, config_hash};
+use thanos_receive_controller::plan::{self, INGESTER, monitors, names};
+use thanos_receive_controller::views::Views;
+use thanos_receive_controller::{ReceiveController, Seen};
+use thanos_workload::testing::{Given, problems};
+
+use problems::own_problems;
+use world::{Routers, Set};
+
+/// One file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Case {
+    /// Metadata of the resource besides its namespace.
+    pub name: Option<String>,
+    pub annotations: Labels,
+    pub spec: Value,
+    pub service_monitors: bool,
+    /// What is recorded, and so published.
+    pub record: Option<Record>,
+    /// What the Go operator published, who records nothing.
+    pub former: Option<String>,
+    pub routers: Option<Routers>,
+    pub sets: Vec<Set>,
+    pub claims: Vec<Claim>,
+    /// The content of Secrets by name, if they may be watched.
+    pub secrets: Option<BTreeMap<String, Value>>,
+    /// What each querier lists; null if it does not answer.
+    pub queriers: Vec<Option<Vec<String>>>,
+    /// Any other objects.
+    pub objects: Vec<Value>,
+    /// ConfigMaps and Secrets that the user named.
+    pub given: Vec<String>,
+}
+
+impl plan_testing::Case for Case {
+    type Resource = ThanosReceive;
+
+    const CONTROLLER: &'static str = ReceiveController::NAME;
+
+    /// Most others run, as the second one does.
+    const IN_FULL: &'static [&'static str] = &["minimal", "minimal-routers", "everything"];
+
+    fn spec(&mut self) -> &mut Value {
+        &mut self.spec
+    }
+
+    fn plan(&self) -> Result<Plan, Invalid> {
+        plan::plan(&self.seen().observed)
+    }
+
+    /// What it is applied onto, what is left alone, what is changed or deleted of the objects of others,
+    /// and what the hashrings wait for.
+    fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
+        let seen = self.seen();
+        let removed = plan.removals().iter();
+        let removed: Vec<_> = removed.map(|r| (r.key.to_string(), &r.uid)).collect();
+        let progress = seen.report.progress.iter();
+        let progress: Vec<Value> = progress
+            .map(|p| json!({"name": p.name, "step": p.step, "message": p.message}))
+            .collect();
+        let decisions = json!({
+            "hashrings": progress, "onto": format!("{:?}", plan.objects()[0].onto),
+            "leaves": seen.observed.permits.kept, "amends": amended(plan), "removes": removed,
+        });
+        vec![("decisions", decisions)]
+    }
+
+    fn problems(&self, plan: &Plan) -> Vec<String> {
+        // Before the first hashring, the Services and budgets of routers wait for them.
+        let objects = bodies(plan);
+        let routers = objects.iter().any(|o| o["kind"] == "Deployment");
+        let waits = |o: &Value| {
+            let of_router = o["metadata"]["labels"]["app.kubernetes.io/component"] == plan::ROUTER;
+            of_router && o["kind"] != "ConfigMap" && o["kind"] != "ServiceAccount"
+        };
+        let running = objects.iter().filter(|o| routers || !waits(o));
+        let running: Vec<Value> = running.cloned().collect();
+        let spec = self.receive().spec;
+        let rings = thanos_receive_controller::wanted::hashrings(&spec);
+        let commons = rings.iter().map(|ring| &ring.common);
+        let given = Given {
+            names: self.given.iter().cloned().collect(),
+            ..Given::by(commons.chain([&spec.router_spec.common]))
+        };
+        let mut problems = problems(&running, UID, &given);
+        problems.extend(own_problems(self, plan, &objects));
+        problems
+    }
+
+    fn monitors(&self) -> Vec<(String, Labels)> {
+        monitors(&self.receive())
+    }
+}
+
+impl ObservedCase for Case {
+    type Controller = ReceiveController;
+
+    fn controller() -> ReceiveController {
+        let settings = Settings {
+            thanos_image: IMAGE.to_owned(),
+        };
+        ReceiveController::new(settings, true, &[])
+    }
+
+    fn observed(&self) -> Seen {
+        self.seen()
+    }
+
+    fn add(&mut self, objects: Vec<Value>) {
+        self.objects.extend(objects);
+    }
+}
+
+impl Case {
+    /// The custom resource.
+    pub fn receive(&self) -> ThanosReceive {
+        let fields = json!({"spec": self.spec});
+        objects::custom_resource(self.cr(), &self.annotations, fields)
+    }
+
+    pub fn cr(&self) -> &str {
+        self.name.as_deref().unwrap_or("main")
+    }
+
+    /// What a reconcile observes.
+    pub fn seen(&self) -> Seen {
+        let mut all = self.objects.clone();
+        let mut answers = Answers::default();
+        let hashes = self.template_hashes();
+        for (i, set) in self.sets.iter().enumerate() {
+            let hash = set
+                .hash
+                .as_ref()
+                .or_else(|| hashes.get(&set.name(self.cr())));
+            all.extend(set.objects(i, self.cr(), hash.map(String::as_str)));
+            set.answer(i, &mut answers);
+        }
+        all.extend(self.files().map(|data| world::files(self.cr(), &data)));
+        if let Some(routers) = &self.routers {
+            all.extend(routers.objects(self.cr()));
+            routers.answer(self.published_hash(), &mut answers);
+        }
+        let labels = world::labels(self.cr(), INGESTER);
+        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
+        let secrets = self.secrets.iter().flatten();
+        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
+        all.extend(objects::queriers(self.queriers.len()));
+        for (i, listed) in self.queriers.iter().enumerate() {
+            if let Some(listed) = listed {
+                objects::answer_stores(i, listed.clone(), &mut answers);
+            }
+        }
+        self.seen_of(&all, &answers)
+    }
+
+    /// What the ConfigMap holds, if there is one.
+    fn files(&self) -> Option<Value> {
+        match (&self.record, &self.former) {
+            (Some(record), _) => Some(json!({
+                names::HASHRINGS_FILE: plan::hashrings_file(&self.receive(), record),
+                names::RECORD_FILE: serde_json::to_string(record).unwrap(),
+            })),
+            (None, Some(former)) => Some(json!({names::HASHRINGS_FILE: former})),
+            (None, None) => None,
+        }
+    }
+
+    /// What routers report that have read it.
+    fn published_hash(&self) -> u64 {
+        let files = self.files().unwrap_or_default();
+        config_hash(files[names::HASHRINGS_FILE].as_str().unwrap_or_default())
+    }
+
+    /// The digests of the templates that the StatefulSets are to have, which do not depend on what
+    /// they have.
+    fn template_hashes(&self) -> BTreeMap<String, String> {
+        if self.sets.iter().all(|s| s.hash.is_some()) {
+            return BTreeMap::new();
+        }
+        let mut blank = self.clone();
+        for set in &mut blank.sets {
+            set.hash = Some("unknown".to_owned());
+        }
+        let plan = blank.plan().ok();
+        plan.as_ref()
+            .map_or_else(BTreeMap::new, objects::template_hashes)
+    }
+
+    /// The status, after everything was applied, if there is a plan.
+    pub fn status(&self) -> ThanosReceiveStatus {
+        let outcome = Outcome {
+            verdict: match self.plan() {
+                Ok(_) => Verdict::Applied,
+                Err(invalid) => Verdict::Invalid(invalid),
+            },
+            applied_hash: None,
+            workloads: BTreeMap::new(),
+        };
+        Self::controller().status(&self.seen(), &outcome, &ThanosReceiveStatus::default())
+    }
+
+    fn seen_of(&self, all: &[Value], answers: &Answers) -> Seen {
+        let mut views = Views::default();
+        objects::load::<ReceiveController>(&mut views, all);
+        if self.secrets.is_none() {
+            views.secrets.deny();
+        }
+        if self.objects.iter().all(|o| o["kind"] != "StorageClass") {
+            views.classes.deny();
+        }
+        let caps = objects::caps(self.service_monitors);
+        objects::observe(
+            &Self::controller(),
+            &mut views,
+            caps,
+            answers,
+            self.receive(),
+        )
+    }
+}

@@ -1,0 +1,184 @@
+//! Cases: a ThanosStore and what was observed, from `tests/cases/*.yaml`.
+
+pub mod world;
+
+use std::collections::BTreeMap;
+
+use operator_runtime::{Answers, Component, Invalid, ObjectKey, Plan};
+use plan_testing::world::{self as objects, Claim, IMAGE, UID};
+use plan_testing::{Case as _, ObservedCase, amended};
+use promop_compat::model::Labels;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thanos_api::v1alpha1::ThanosStore;
+use thanos_controller::Settings;
+use thanos_store_controller::plan::{self, monitors};
+use thanos_store_controller::views::Views;
+use thanos_store_controller::{Seen, StoreController};
+use thanos_workload::testing::{Given, problems};
+
+use world::Set;
+
+/// One file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Case {
+    /// Metadata of the resource besides its namespace.
+    pub name: Option<String>,
+    pub annotations: Labels,
+    /// Besides the object storage configuration.
+    pub spec: Value,
+    pub service_monitors: bool,
+    /// StatefulSets, each with its pods.
+    pub sets: Vec<Set>,
+    pub claims: Vec<Claim>,
+    /// The content of Secrets by name, if they may be watched.
+    pub secrets: Option<BTreeMap<String, Value>>,
+    /// What each querier lists; null if it does not answer.
+    pub queriers: Vec<Option<Vec<String>>>,
+    /// Any other objects.
+    pub objects: Vec<Value>,
+    /// ConfigMaps and Secrets that the user named, besides that of the object storage.
+    pub given: Vec<String>,
+}
+
+impl plan_testing::Case for Case {
+    type Resource = ThanosStore;
+
+    const CONTROLLER: &'static str = StoreController::NAME;
+
+    fn spec(&mut self) -> &mut Value {
+        &mut self.spec
+    }
+
+    fn plan(&self) -> Result<Plan, Invalid> {
+        plan::plan(&self.seen().observed)
+    }
+
+    /// What is left alone, what is changed of the objects of others, and how far a change of shards is.
+    fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
+        let seen = self.seen().observed;
+        let left = seen.sets.keys().filter(|name| {
+            let key = ObjectKey {
+                group: "apps".to_owned(),
+                kind: "StatefulSet".to_owned(),
+                name: (*name).clone(),
+            };
+            plan.find("StatefulSet", name).is_none() && plan.leaves(&key)
+        });
+        let left: Vec<&String> = left.collect();
+        let step = seen.reshard.as_ref().map(|r| (r.step, &r.message));
+        let decisions = json!({"leaves": left, "amends": amended(plan), "resharding": step});
+        vec![("decisions", decisions)]
+    }
+
+    fn problems(&self, plan: &Plan) -> Vec<String> {
+        // The pods of these run on, from an earlier plan.
+        let old = self.seen().observed.reshard.map(|r| r.old);
+        let old = old.unwrap_or_default();
+        let objects = plan.objects().iter();
+        let of_now = objects.filter(|o| o.key.kind != "Service" || !old.contains(&o.key.name));
+        let of_now: Vec<Value> = of_now.map(|o| o.body.clone()).collect();
+        problems(
+            &of_now,
+            UID,
+            &self.given_names(Given::by([&self.store().spec.common])),
+        )
+    }
+
+    fn monitors(&self) -> Vec<(String, Labels)> {
+        monitors(&self.store())
+    }
+}
+
+impl ObservedCase for Case {
+    type Controller = StoreController;
+
+    fn controller() -> StoreController {
+        let settings = Settings {
+            thanos_image: IMAGE.to_owned(),
+        };
+        StoreController::new(settings, true, &[])
+    }
+
+    fn observed(&self) -> Seen {
+        self.seen()
+    }
+
+    fn add(&mut self, objects: Vec<Value>) {
+        self.objects.extend(objects);
+    }
+}
+
+impl Case {
+    /// The custom resource.
+    pub fn store(&self) -> ThanosStore {
+        let mut spec = json!({"objectStorageConfig": {"name": "bucket", "key": "thanos.yaml"}});
+        if let Some(more) = self.spec.as_object() {
+            spec.as_object_mut().unwrap().extend(more.clone());
+        }
+        objects::custom_resource(self.name(), &self.annotations, json!({"spec": spec}))
+    }
+
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("main")
+    }
+
+    /// With the names of what the user named.
+    pub fn given_names(&self, given: Given) -> Given {
+        let names = self.given.iter().cloned();
+        Given {
+            names: names.chain(["bucket".to_owned()]).collect(),
+            ..given
+        }
+    }
+
+    /// What a reconcile observes.
+    pub fn seen(&self) -> Seen {
+        let mut all = self.objects.clone();
+        let hashes = self.template_hashes();
+        for (i, set) in self.sets.iter().enumerate() {
+            let hash = set.hash.as_ref().or_else(|| hashes.get(&set.name));
+            all.extend(set.objects(i, self.name(), hash.map(String::as_str)));
+        }
+        let labels = world::labels(self.name(), &[]);
+        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
+        let secrets = self.secrets.iter().flatten();
+        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
+        let mut answers = Answers::default();
+        all.extend(objects::queriers(self.queriers.len()));
+        for (i, listed) in self.queriers.iter().enumerate() {
+            if let Some(listed) = listed {
+                objects::answer_stores(i, listed.clone(), &mut answers);
+            }
+        }
+        self.seen_of(&all, &answers)
+    }
+
+    /// What a reconcile observes of these objects.
+    pub fn seen_of(&self, all: &[Value], answers: &Answers) -> Seen {
+        let mut views = Views::default();
+        objects::load::<StoreController>(&mut views, all);
+        if self.secrets.is_none() {
+            views.secrets.deny();
+        }
+        let caps = objects::caps(self.service_monitors);
+        objects::observe(&Self::controller(), &mut views, caps, answers, self.store())
+    }
+
+    /// The digests of the templates that the StatefulSets are to have, which do not depend on what
+    /// they have.
+    fn template_hashes(&self) -> BTreeMap<String, String> {
+        if self.sets.iter().all(|s| s.hash.is_some()) {
+            return BTreeMap::new();
+        }
+        let mut blank = self.clone();
+        for set in &mut blank.sets {
+            set.hash = Some("unknown".to_owned());
+            set.surging = false;
+        }
+        let plan = blank.plan().ok();
+        plan.as_ref()
+            .map_or_else(BTreeMap::new, objects::template_hashes)
+    }
+}
