@@ -47,7 +47,7 @@ pub struct HeldBack {
     /// The same before the mounted rules counted as loaded, until those have been mounted for [`SETTLED`]:
     /// a reload can be of the content before, which rulers do not report if only texts differ.
     before: Option<Arc<Pieces>>,
-    /// Reloads failed with the rules held back as well: these were not the cause.
+    /// Reloads failed for [`RESTARTED`] with the rules held back as well: these were not the cause.
     is_doubtful: bool,
     mounted: Option<Mounted>,
 }
@@ -181,11 +181,12 @@ impl HeldBack {
             }
             Said::Failed(loaded) if age >= SETTLED => {
                 // Before this process saw a load, names of groups are all that is known of it.
-                self.hold_back(mounted, |piece| {
+                let is_loaded = |piece: &Piece| {
                     groups(&piece.stem, &piece.outcome).all(|(_, group)| loaded.contains(&group))
-                })
+                };
+                self.hold_back(age, mounted, is_loaded)
             }
-            Said::Ended if age >= RESTARTED => self.hold_back(mounted, |_| false),
+            Said::Ended if age >= RESTARTED => self.hold_back(age, mounted, |_| false),
             _ => false,
         }
     }
@@ -197,7 +198,12 @@ impl HeldBack {
     }
 
     /// Holds back what differs from the last rules that were loaded.
-    fn hold_back(&mut self, mounted: &Pieces, is_loaded: impl Fn(&Piece) -> bool) -> bool {
+    fn hold_back(
+        &mut self,
+        age: Duration,
+        mounted: &Pieces,
+        is_loaded: impl Fn(&Piece) -> bool,
+    ) -> bool {
         let guess = || {
             let loaded = mounted.iter().filter(|(_, piece)| is_loaded(piece));
             let loaded = loaded.map(|(subject, piece)| (subject.clone(), piece.clone()));
@@ -218,7 +224,7 @@ impl HeldBack {
                 return true;
             }
         }
-        self.is_doubtful = !self.held.is_empty();
+        self.is_doubtful = age >= RESTARTED && !self.held.is_empty();
         false
     }
 }

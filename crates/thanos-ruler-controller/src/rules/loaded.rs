@@ -4,7 +4,7 @@
 //! rules of each group of each file. It does not report the text of a rule: that a text was loaded follows
 //! from a reload later than the change. See [`Expected::after`] for what that leaves open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -175,7 +175,7 @@ pub enum Said {
     Loaded,
     /// The last reload of each failed: all go on with the rules they had. The digests of the groups of one
     /// of them.
-    Failed(Vec<u64>),
+    Failed(BTreeSet<u64>),
     /// None runs: rules that do not load end each of them at its start.
     Ended,
     /// They differ, or it is not known.

@@ -238,12 +238,24 @@ fn rules_that_were_held_back_for_another_cause_are_mounted_again() {
     let mut world = World::settled(2);
     world.is_broken = true;
     world.add(8, 0);
-    world.run(4 * SETTLED);
+    world.run(SETTLED + RESTARTED + 2 * PROBED);
     assert_eq!((world.held(), world.failed), (vec![8], true));
     world.is_broken = false;
     world.run(2 * PROBED);
     assert!(!world.failed && world.held().is_empty());
     assert_eq!(world.mounted(), world.selected);
+}
+
+#[test]
+fn rules_stay_held_back_where_nodes_renew_files_late() {
+    let mut world = World::settled(2);
+    world.add_bad(8, 0);
+    world.run(SETTLED + PROBED);
+    for _ in 0..20 {
+        world.learn(&Said::Failed(Default::default()));
+    }
+    world.run(SETTLED);
+    assert_eq!((world.held(), world.failed), (vec![8], false));
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn only_what_all_rulers_say_is_the_fault_of_rules() {
             panic!("{:?}", all_say(&pods));
         };
         let other = outcome(OTHER);
-        let reported: Vec<u64> = groups("n-a-u", &other).map(|(_, group)| group).collect();
+        let reported: BTreeSet<u64> = groups("n-a-u", &other).map(|(_, group)| group).collect();
         assert_eq!(loaded, reported);
     }
 }
