@@ -148,7 +148,7 @@ pub(crate) fn observe(
         let (now, is_written) = (cluster.now, is_written(ruler));
         rules.expected.after = held.mount(now, &rules.mounted, is_written);
         let said = loaded::said(&pods, cluster.answers, &rules.expected);
-        if held.learn(now, (&rules.mounted, &rules.left_out), &said) {
+        if held.learn(now, (&rules.mounted, &rules.held), &said) {
             rules = look(&held);
             rules.expected.after = held.mount(now, &rules.mounted, is_written);
         }

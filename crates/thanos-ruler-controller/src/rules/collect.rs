@@ -16,7 +16,7 @@ use thanos_api::v1alpha1::{MissedRule, RejectedRule, RuleCounts, RuleMode, RuleO
 use thanos_rules::Dialect;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::held::{Admitted, HeldBack, Piece, Pieces};
+use super::held::{HeldBack, Piece, Pieces};
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
 use super::source::{Elsewhere, Format, Outcome, Outcomes, Source, Treatment, stem};
@@ -63,8 +63,8 @@ pub struct Collected {
     pub expected: Expected,
     /// What is mounted of each object.
     pub mounted: Pieces,
-    /// What is held back of each object instead.
-    pub left_out: Pieces,
+    /// The objects whose rules are held back.
+    pub held: BTreeSet<String>,
     /// How many there are.
     pub counts: RuleCounts,
     /// What is refused, all of it.
@@ -109,7 +109,7 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         unjudged: Vec::new(),
         expected: Expected::default(),
         mounted: Pieces::new(),
-        left_out: Pieces::new(),
+        held: BTreeSet::new(),
         counts: RuleCounts::default(),
         rejected: Vec::new(),
         refused: BTreeMap::new(),
@@ -350,17 +350,15 @@ impl Collected {
     ) {
         self.counts.rejected += count(outcome.rejected.len());
         self.rejected.extend(outcome.told(&source.subject));
-        let admitted = held.admit(&source.subject, &outcome);
-        let piece = Piece {
-            stem: source.stem.clone(),
-            outcome,
-        };
-        let piece = match admitted {
-            Admitted::Current => Some(piece),
-            Admitted::Previous(previous) => {
-                self.hold_back(request, &source.subject, piece, previous.is_some());
-                previous
-            }
+        let piece = if held.holds(&source.subject, &outcome) {
+            let previous = held.previous(&source.subject);
+            self.hold_back(request, &source.subject, &outcome, previous.is_some());
+            previous
+        } else {
+            Some(Piece {
+                stem: source.stem.clone(),
+                outcome,
+            })
         };
         let Some(piece) = piece.filter(|piece| !piece.outcome.files.is_empty()) else {
             return;
@@ -378,14 +376,14 @@ impl Collected {
         &mut self,
         request: &Request<'_>,
         subject: &str,
-        piece: Piece,
+        outcome: &Outcome,
         has_previous: bool,
     ) {
         let stays = match has_previous {
             true => "its previous rules stay mounted",
             false => "none of its rules are mounted",
         };
-        self.counts.rejected += count(piece.outcome.mounted.len()) - 1;
+        self.counts.rejected += count(outcome.mounted.len()) - 1;
         self.reject(
             subject,
             format!(
@@ -394,7 +392,7 @@ impl Collected {
                 request.log_command()
             ),
         );
-        self.left_out.insert(subject.to_owned(), piece);
+        self.held.insert(subject.to_owned());
     }
 
     fn packed(&mut self, files: Files, slots: usize) -> Packed {

@@ -5,7 +5,7 @@
 //! rules changed since the last successful load are held back together: their rules of that load are
 //! mounted again, with which rulers can start. A user who mends or deletes one of them releases them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,16 +68,6 @@ impl Mounted {
     }
 }
 
-/// What is mounted of an object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Admitted {
-    /// Its rules.
-    Current,
-    /// Its rules of the last successful load; `None` if it had none then, or if that load was before this
-    /// process started.
-    Previous(Option<Piece>),
-}
-
 impl HeldBack {
     /// What a status says to be held back.
     #[must_use]
@@ -107,14 +97,17 @@ impl HeldBack {
         })
     }
 
-    /// What is to be mounted of an object.
+    /// Whether these rules of an object are held back.
     #[must_use]
-    pub fn admit(&self, subject: &str, outcome: &Outcome) -> Admitted {
-        if self.held.get(subject) != Some(&self.digest(outcome)) {
-            return Admitted::Current;
-        }
-        let loaded = self.loaded.as_ref();
-        Admitted::Previous(loaded.and_then(|loaded| loaded.get(subject).cloned()))
+    pub fn holds(&self, subject: &str, outcome: &Outcome) -> bool {
+        self.held.get(subject) == Some(&self.digest(outcome))
+    }
+
+    /// The rules of an object at the last successful load; `None` if it had none then, or if that load was
+    /// before this process started.
+    #[must_use]
+    pub fn previous(&self, subject: &str) -> Option<Piece> {
+        self.loaded.as_ref()?.get(subject).cloned()
     }
 
     fn digest(&self, outcome: &Outcome) -> u64 {
@@ -152,19 +145,16 @@ impl HeldBack {
         mounted.is_new.then_some(mounted.since)
     }
 
-    /// Learns from what rulers report of the mounted rules; `left_out` are the rules that are held back.
+    /// Learns from what rulers report of the mounted rules; `held` are the objects of which
+    /// [`HeldBack::holds`] is true.
     /// Returns whether other rules are to be mounted now.
     pub fn learn(
         &mut self,
         now: Timestamp,
-        (mounted, left_out): (&Pieces, &Pieces),
+        (mounted, held): (&Pieces, &BTreeSet<String>),
         said: &Said,
     ) -> bool {
-        let is_left_out = |(subject, digest): (&String, &u64)| {
-            let piece = left_out.get(subject);
-            piece.is_some_and(|piece| self.digest(&piece.outcome) == *digest)
-        };
-        if !self.held.iter().all(is_left_out) {
+        if !self.held.keys().all(|subject| held.contains(subject)) {
             return self.release();
         }
         let age = self.mounted.map(|it| it.age(now)).unwrap_or_default();

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -77,27 +75,24 @@ impl World {
         self.is_broken || self.bad.contains(&version)
     }
 
-    /// What is mounted, and what is left out.
-    fn content(&self) -> (Pieces, Pieces) {
-        let (mut mounted, mut left_out) = (Pieces::new(), Pieces::new());
+    /// What is mounted, and the objects that are held back.
+    fn content(&self) -> (Pieces, BTreeSet<String>) {
+        let (mut mounted, mut held) = (Pieces::new(), BTreeSet::new());
         for (object, version) in &self.selected {
-            let (subject, piece) = (subject(*object), piece(*object, *version));
-            let piece = match self.held.admit(&subject, &piece.outcome) {
-                Admitted::Current => Some(piece),
-                Admitted::Previous(previous) => {
-                    left_out.insert(subject.clone(), piece);
-                    previous
-                }
-            };
+            let (subject, mut piece) = (subject(*object), Some(piece(*object, *version)));
+            if piece.iter().any(|p| self.held.holds(&subject, &p.outcome)) {
+                held.insert(subject.clone());
+                piece = self.held.previous(&subject);
+            }
             mounted.extend(piece.map(|piece| (subject, piece)));
         }
-        (mounted, left_out)
+        (mounted, held)
     }
 
     fn learn(&mut self, said: &Said) {
-        let (mounted, left_out) = self.content();
+        let (mounted, held) = self.content();
         self.held.mount(self.now, &mounted, true);
-        if self.held.learn(self.now, (&mounted, &left_out), said) {
+        if self.held.learn(self.now, (&mounted, &held), said) {
             self.held.mount(self.now, &self.content().0, true);
         }
         self.now += PROBED;
