@@ -9,14 +9,15 @@ use thanos_controller::secrets::Content;
 use thanos_controller::trouble::trouble;
 use thanos_controller::volumes::Answer;
 
-use crate::rules::loaded::{self, Loaded};
+use crate::rules::collect::LOAD_ERRORS;
+use crate::rules::loaded::{self, Expected, Loaded};
 
 /// The condition `RulesLoaded`. `known` is whether anybody knows what is mounted.
 #[must_use]
 pub fn loaded(
     pods: &BTreeMap<String, &PodFacts>,
     answers: &Answers,
-    expected: &str,
+    expected: &Expected,
     known: bool,
 ) -> Answer {
     if !known {
@@ -34,7 +35,7 @@ pub fn loaded(
     if let Some(first) = failed.first() {
         let message = format!(
             "{} could not load the rules that are mounted, and goes on with those before; \
-             its log says why: kubectl logs {first} -c thanos-rule | grep 'loading groups failed'",
+             its log says why: kubectl logs {first} -c thanos-rule | {LOAD_ERRORS}",
             failed.join(", ")
         );
         return (Some(false), Reason::ReloadFailed, message);

@@ -11,7 +11,8 @@ use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, Labels};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
-use thanos_api::v1alpha1::{QuarantinedRules, RuleMode, ThanosRuler};
+use thanos_api::names::{Condition, Reason};
+use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
 use thanos_controller::secrets::{Content, content};
 use thanos_controller::trouble::unscheduled;
 use thanos_controller::views::{is_of, of, unmounted};
@@ -27,8 +28,8 @@ use crate::plan::{self, identity};
 use crate::queriers::{self, Queriers};
 use crate::request::Request;
 use crate::rules::collect::{Collected, World, collect};
+use crate::rules::held::HeldBack;
 use crate::rules::loaded;
-use crate::rules::quarantine::Quarantine;
 use crate::rules::waiting::Decisions;
 use crate::secrets;
 use crate::views::{RulerMemory, Views};
@@ -61,8 +62,8 @@ pub struct Report {
     pub rejections: BTreeMap<String, String>,
     /// Why it is not known of every rule who else evaluates it.
     pub overlap_unknown: Option<OverlapUnknown>,
-    /// What rulers refuse, or may, to be remembered.
-    pub quarantined: Vec<QuarantinedRules>,
+    /// The rules that are held back, for the next process.
+    pub held: Vec<HeldRules>,
     /// Whether rulers have loaded them.
     pub loaded: Answer,
     /// The Alertmanager resources, if they are looked for.
@@ -130,32 +131,30 @@ pub(crate) fn observe(
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
     let memory = views.memories.get(uid);
-    let mut quarantine = match memory {
-        Some(memory) => memory.quarantine.clone(),
-        None => {
-            let status = ruler.status.iter().flat_map(|s| &s.quarantined);
-            Quarantine::new(&image, status.cloned())
-        }
+    let held = match (memory, &ruler.status) {
+        (Some(memory), _) => memory.held.clone(),
+        (None, Some(status)) => HeldBack::new(&status.held_rules),
+        (None, None) => HeldBack::default(),
     };
+    let mut held = held.with_image(&image);
     let before = memory.and_then(|memory| memory.waiting.as_ref());
-    let look = |quarantine: &Quarantine| {
+    let look = |held: &HeldBack| {
         let decisions = Decisions::new(before, cluster.now);
-        rules(
-            controller, views, ruler, &request, &gate, quarantine, decisions,
-        )
+        rules(controller, views, ruler, &request, &gate, held, decisions)
     };
-    let mut rules = look(&quarantine);
-    if rules.rules.is_some() && rules.unjudged.is_empty() {
-        let expected = rules.expected.digest();
-        let said = loaded::said(&pods, cluster.answers, &expected);
-        let content = (&rules.mounted, &rules.left_out);
-        if quarantine.learn(cluster.now, &image, content, &said) {
-            rules = look(&quarantine);
+    let mut rules = look(&held);
+    let is_known = rules.rules.is_some() && rules.files.is_some();
+    if is_known && rules.unjudged.is_empty() {
+        let (now, is_written) = (cluster.now, is_written(ruler));
+        rules.expected.after = held.mount(now, &rules.mounted, is_written);
+        let said = loaded::said(&pods, cluster.answers, &rules.expected);
+        if held.learn(now, (&rules.mounted, &rules.held), &said) {
+            rules = look(&held);
+            rules.expected.after = held.mount(now, &rules.mounted, is_written);
         }
     }
-    let quarantined = quarantine.known().collect();
     let memory = Arc::new(RulerMemory {
-        quarantine,
+        held,
         // What is not known now is not forgotten.
         waiting: match rules.rules.is_some() {
             true => Some(std::mem::take(&mut rules.waiting)),
@@ -180,7 +179,6 @@ pub(crate) fn observe(
     let keys = secrets::keys(&ruler.spec);
     let content = content(keys, namespace, views.secrets.readable());
     let unmounted = unmounted(&views.mounts, namespace);
-    let expected = rules.expected.digest();
     let prometheuses = gate(Kind::Prometheus);
     let monitored = Monitoring {
         gate: gate(Kind::ServiceMonitor),
@@ -192,20 +190,19 @@ pub(crate) fn observe(
         access: cluster.access,
     };
     let rules_gate = gate(Kind::PrometheusRule);
-    let is_known = rules.rules.is_some() && rules.files.is_some();
     let rules_stand = stands(&views.rules) || are_missing(views, ruler, rules_gate);
     let report = Report {
         incomplete: rules.incomplete && !views.rules.is_frozen(),
         frozen: rules_stand && !is_disabled(rules_gate)
             || alertmanagers.is_some() && (stands(&views.alertmanagers) || unknown),
-        loaded: health::loaded(&pods, cluster.answers, &expected, is_known),
+        loaded: health::loaded(&pods, cluster.answers, &rules.expected, is_known),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
         inquiries: pods
             .values()
-            .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &expected))
+            .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &rules.expected))
             .collect(),
         sends: sends::said(pods.values().copied(), cluster.answers),
         now: cluster.now,
@@ -240,7 +237,7 @@ pub(crate) fn observe(
             .waiting_ends
             .map(|ends| Duration::try_from(ends.duration_since(cluster.now)).unwrap_or_default()),
         rules,
-        quarantined,
+        held: memory.held.status().collect(),
     };
     let remote_write = of(&views.services, namespace)
         .filter(|(_, facts)| remote_write::is_offered(&facts.labels))
@@ -317,7 +314,7 @@ fn rules(
     ruler: &ThanosRuler,
     request: &Request<'_>,
     gate: &impl Fn(Kind) -> Gate,
-    quarantine: &Quarantine,
+    held: &HeldBack,
     decisions: Decisions<'_>,
 ) -> Collected {
     let namespaces = namespaces(controller, views);
@@ -356,7 +353,7 @@ fn rules(
         namespaces,
         dialect,
         outcomes: &views.outcomes,
-        quarantine,
+        held,
     };
     let mut all = collect(request, world);
     // What stands as it was may lack what was let go before: then all of it stands. So does it while a
@@ -365,6 +362,14 @@ fn rules(
         all.rules = None;
     }
     all
+}
+
+/// Whether what is planned is written, as far as the status reports.
+fn is_written(ruler: &ThanosRuler) -> bool {
+    let conditions = ruler.status.iter().flat_map(|s| &s.conditions);
+    let mut reconciled = conditions.filter(|c| c.type_ == Condition::Reconciled.as_str());
+    // Everything but the field is written.
+    reconciled.all(|c| c.status == "True" || c.reason == Reason::ImmutableField.as_str())
 }
 
 /// Whether nothing is known of PrometheusRules.

@@ -1,12 +1,14 @@
 //! What a ThanosRuler asks for: which rules, and whom to tell. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt;
 use promop_compat::selection::Selectors;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::{
     DEFAULT_TENANT_IDENTIFIER, DEFAULT_TENANT_SPECIFIER, RuleMode, ThanosRuler,
 };
 
+use crate::plan::identity;
 use crate::views::{Views, is_gated};
 
 /// What one ThanosRuler asks for.
@@ -31,6 +33,12 @@ impl<'a> Request<'a> {
             namespace: ruler.metadata.namespace.as_deref().unwrap_or_default(),
             config,
         }
+    }
+
+    /// The command that shows the log of the first ruler.
+    pub fn log_command(&self) -> String {
+        let name = identity(&self.ruler.name_any()).name;
+        format!("kubectl -n {} logs {name}-0 -c thanos-rule", self.namespace)
     }
 
     /// Whether Prometheus Operator's resources may matter.

@@ -10,8 +10,8 @@ use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_OVERLAPS, MAX_QUARANTINED,
-    MAX_REJECTED, MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
+    AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_HELD_RULES, MAX_OVERLAPS, MAX_REJECTED,
+    MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
 use thanos_controller::volumes::Answer;
 use thanos_controller::{rotation, status};
@@ -24,8 +24,12 @@ use crate::network::Blocked;
 use crate::observe::OverlapUnknown;
 use crate::plan::files::is_stateless;
 use crate::plan::identity;
-use crate::rules::collect::count;
+use crate::request::Request;
+use crate::rules::collect::{LOAD_ERRORS, count};
 use crate::{secrets, sends};
+
+/// How many objects with rules that are held back a condition names.
+const NAMED: usize = 10;
 
 /// The status after a pass.
 #[must_use]
@@ -105,12 +109,9 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             true => previous.rejected_rules.clone(),
             false => rules.rejected.iter().take(MAX_REJECTED).cloned().collect(),
         },
-        quarantined: match unknown {
-            true => previous.quarantined.clone(),
-            false => {
-                let all = report.quarantined.iter();
-                all.take(MAX_QUARANTINED).cloned().collect()
-            }
+        held_rules: match unknown {
+            true => previous.held_rules.clone(),
+            false => report.held.iter().take(MAX_HELD_RULES).cloned().collect(),
         },
         overlaps: match unknown {
             true => previous.overlaps.clone(),
@@ -202,6 +203,9 @@ fn accepted(seen: &Seen) -> Answer {
         return (Some(false), Reason::Forbidden, message.to_owned());
     }
     let counts = &rules.counts;
+    if !seen.report.held.is_empty() {
+        return (Some(false), Reason::SomeRejected, held_back(seen));
+    }
     if let Some(first) = rules.rejected.first() {
         let place = [&first.subject, &first.group, &first.rule];
         let place: Vec<&str> = place
@@ -254,6 +258,32 @@ fn accepted(seen: &Seen) -> Answer {
         return (Some(true), Reason::OverlapUnknown, message);
     }
     (Some(true), Reason::Accepted, message)
+}
+
+/// Which rules are held back.
+fn held_back(seen: &Seen) -> String {
+    let (held, mounted) = (&seen.report.held, &seen.report.rules.mounted);
+    let mut names: Vec<&str> = held
+        .iter()
+        .take(NAMED)
+        .map(|h| h.subject.as_str())
+        .collect();
+    let others = format!("{} others", held.len().saturating_sub(NAMED));
+    if held.len() > NAMED {
+        names.push(&others);
+    }
+    let previous = held.iter().filter(|h| mounted.contains_key(&h.subject));
+    let stays = match previous.count() {
+        0 => "none of their rules are mounted".to_owned(),
+        all if all == held.len() => "their previous rules stay mounted".to_owned(),
+        some => format!("the previous rules of {some} of them stay mounted"),
+    };
+    let log = Request::of(&seen.observed.ruler).log_command();
+    format!(
+        "rulers fail to load the rules changed since their last successful load: {}; {stays}. Fix or \
+         remove the one that the log of a ruler names: {log} | {LOAD_ERRORS}",
+        names.join(", ")
+    )
 }
 
 fn nothing_selected(nearest: &[Candidate]) -> Answer {
@@ -322,12 +352,7 @@ fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> Answer {
         );
         return (Some(false), Reason::BlockedByNetworkPolicy, message);
     }
-    let ruler = &seen.observed.ruler;
-    let log = format!(
-        "kubectl -n {} logs {}-0 -c thanos-rule",
-        ruler.namespace().unwrap_or_default(),
-        identity(&ruler.name_any()).name
-    );
+    let log = Request::of(&seen.observed.ruler).log_command();
     if let Some(message) = sends::describe(failed_sends, told, &log) {
         return (Some(false), Reason::SendsFailing, message);
     }

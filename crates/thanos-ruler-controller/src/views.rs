@@ -36,7 +36,7 @@ use thanos_workload::{integration, query_api, remote_write};
 use crate::RulerController;
 use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
 use crate::request::Request;
-use crate::rules::quarantine::Quarantine;
+use crate::rules::held::HeldBack;
 use crate::rules::source::Outcomes;
 use crate::rules::waiting::Waiting;
 use crate::secrets;
@@ -107,8 +107,8 @@ pub struct Views {
 /// What one reconcile of a ThanosRuler leaves to the next.
 #[derive(Clone, Debug)]
 pub struct RulerMemory {
-    /// What is tried with rules that rulers refuse.
-    pub quarantine: Quarantine,
+    /// Rules that are held back, and those that rulers loaded.
+    pub held: HeldBack,
     /// What was decided on PrometheusRules that others may evaluate; `None` while
     /// PrometheusRules were never known.
     pub waiting: Option<Waiting>,

@@ -49,9 +49,9 @@ pub use ruler::{
     ThanosRulerSpec,
 };
 pub use ruler_status::{
-    AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_FAILED_SENDS, MAX_OVERLAPS,
-    MAX_QUARANTINED, MAX_REJECTED, MissedRule, QuarantinedRules, RejectedRule, RuleCounts,
-    RuleOverlap, ThanosRulerStatus,
+    AlertmanagerStatus, FailedSends, HeldRules, MAX_ALERTMANAGERS, MAX_FAILED_SENDS,
+    MAX_HELD_RULES, MAX_OVERLAPS, MAX_REJECTED, MissedRule, RejectedRule, RuleCounts, RuleOverlap,
+    ThanosRulerStatus,
 };
 pub use stateful::{
     ClaimRetention, ClaimRetentionPolicy, DEFAULT_STORAGE_SIZE, PodManagementPolicy,

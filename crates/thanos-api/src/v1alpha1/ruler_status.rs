@@ -10,8 +10,8 @@ use super::status::{PrometheusOperatorStatus, SkippedStatus};
 
 /// How many rejected rules a status lists. The total is always exact.
 pub const MAX_REJECTED: usize = 100;
-/// How many objects a status lists whose rules rulers refuse.
-pub const MAX_QUARANTINED: usize = 50;
+/// How many objects a status lists whose rules are held back.
+pub const MAX_HELD_RULES: usize = 200;
 /// How many overlapping PrometheusRules a status lists. The total is always exact.
 pub const MAX_OVERLAPS: usize = 50;
 /// How many Alertmanagers a status lists. The total is always exact.
@@ -61,12 +61,12 @@ pub struct ThanosRulerStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_REJECTED))]
     pub rejected_rules: Vec<RejectedRule>,
-    /// Objects whose rules rulers could not load as they are now, although nothing wrong was found in
-    /// them, and those that are tried again to find out which it is: the first 50. A change of the object,
-    /// or of the image of the rulers, has them tried anew.
+    /// Objects whose rules are held back, because rulers fail to load the rules that changed since the last
+    /// successful load: the first 200. All are mounted again when one of them changes or is deleted, or
+    /// when the image of the rulers changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = MAX_QUARANTINED))]
-    pub quarantined: Vec<QuarantinedRules>,
+    #[schemars(length(max = MAX_HELD_RULES))]
+    pub held_rules: Vec<HeldRules>,
     /// PrometheusRules that are evaluated elsewhere as well: the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_OVERLAPS))]
@@ -144,17 +144,14 @@ pub struct RejectedRule {
     pub message: String,
 }
 
-/// An object whose rules rulers could not load, or may not be able to.
+/// An object whose rules are held back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct QuarantinedRules {
+pub struct HeldRules {
     /// The object, as Kind namespace/name.
     pub subject: String,
-    /// A digest of its rules and of the image of the rulers.
+    /// A digest of the rules that are held back and of the image of the rulers.
     pub digest: String,
-    /// Whether it is this one that they cannot load. If not, that is still to be found out.
-    #[serde(default)]
-    pub refused: bool,
 }
 
 /// A PrometheusRule that is evaluated elsewhere as well.

@@ -16,9 +16,9 @@ use thanos_api::v1alpha1::{MissedRule, RejectedRule, RuleCounts, RuleMode, RuleO
 use thanos_rules::Dialect;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::held::{HeldBack, Piece, Pieces};
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
-use super::quarantine::{Admitted, Piece, Pieces, Quarantine};
 use super::source::{Elsewhere, Format, Outcome, Outcomes, Source, Treatment, stem};
 use super::waiting::{Decisions, Waiting};
 use crate::facts::RuleFileFacts;
@@ -26,6 +26,9 @@ use crate::request::Request;
 
 /// Labels of ConfigMaps in which the Go operator keeps copies of what it selected.
 const COPIES: [&str; 2] = [former::DERIVED_RULES, former::COPIED_RULES];
+
+/// The filter of a ruler's log that shows which rule it fails to load.
+pub(crate) const LOAD_ERRORS: &str = "grep 'loading groups failed'";
 
 /// All that rules are collected from.
 pub(crate) struct World<'a> {
@@ -43,8 +46,8 @@ pub(crate) struct World<'a> {
     pub dialect: Dialect,
     /// What became of objects, as far as they were judged.
     pub outcomes: &'a Outcomes,
-    /// What rulers refuse.
-    pub quarantine: &'a Quarantine,
+    /// What is held back.
+    pub held: &'a HeldBack,
 }
 
 /// What came of all rules of one ThanosRuler.
@@ -60,8 +63,8 @@ pub struct Collected {
     pub expected: Expected,
     /// What is mounted of each object.
     pub mounted: Pieces,
-    /// What is not, since rulers refuse it, or may.
-    pub left_out: Pieces,
+    /// The objects whose rules are held back.
+    pub held: BTreeSet<String>,
     /// How many there are.
     pub counts: RuleCounts,
     /// What is refused, all of it.
@@ -106,7 +109,7 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         unjudged: Vec::new(),
         expected: Expected::default(),
         mounted: Pieces::new(),
-        left_out: Pieces::new(),
+        held: BTreeSet::new(),
         counts: RuleCounts::default(),
         rejected: Vec::new(),
         refused: BTreeMap::new(),
@@ -121,13 +124,20 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
     };
     if let Some(rules) = world.rules {
         let files = prometheus_rules(request, rules, &mut world, &mut all);
-        let packed = all.packed("rules", files, RULES);
+        let packed = all.packed(files, RULES);
         all.rules = Some(packed);
     }
     if let Some(maps) = &world.files {
         let files = config_maps(request, maps, &world, &mut all);
-        let packed = all.packed("files", files, FILES);
+        let packed = all.packed(files, FILES);
         all.files = Some(packed);
+    }
+    let packed = [&all.rules, &all.files].into_iter().flatten();
+    let no_room = packed.flat_map(|packed| &packed.left).map(String::as_str);
+    let no_room: BTreeSet<&str> = no_room.collect();
+    for Piece { stem, outcome } in all.mounted.values() {
+        all.expected
+            .add(stem, outcome, |file| !no_room.contains(file));
     }
     all.waiting = world.decisions.next;
     all.waiting_ends = world.decisions.ends;
@@ -183,7 +193,7 @@ fn prometheus_rules<'a>(
         let Some(outcome) = outcome else {
             continue;
         };
-        all.take(world.quarantine, &source, outcome, &mut files);
+        all.take(request, world.held, &source, outcome, &mut files);
         if all.rejected.len() > known {
             let refused = (key.clone(), facts.uid.clone());
             all.refused.insert(source.subject, refused);
@@ -222,7 +232,7 @@ fn config_maps(
             // No namespace has a slash in its name: no PrometheusRule is at this key.
             let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
             if let Some(outcome) = all.outcome(world.outcomes, &at, &source) {
-                all.take(world.quarantine, &source, outcome, &mut files);
+                all.take(request, world.held, &source, outcome, &mut files);
             }
         }
     }
@@ -332,32 +342,23 @@ impl Collected {
 
     fn take(
         &mut self,
-        quarantine: &Quarantine,
+        request: &Request<'_>,
+        held: &HeldBack,
         source: &Source,
         outcome: Arc<Outcome>,
         files: &mut Files,
     ) {
         self.counts.rejected += count(outcome.rejected.len());
         self.rejected.extend(outcome.told(&source.subject));
-        let admitted = quarantine.admit(&source.subject, &outcome);
-        let piece = Piece {
-            stem: source.stem.clone(),
-            outcome,
-        };
-        let piece = match admitted {
-            Admitted::Whole => Some(piece),
-            Admitted::Before(before) => {
-                let why = "rulers refuse it, though nothing wrong was found in it; the log of one says why: \
-                           kubectl logs <pod> -c thanos-rule | grep 'loading groups failed'";
-                self.leave_out(&source.subject, piece, why, before.is_some());
-                before
-            }
-            Admitted::Waits(before) => {
-                let why = "rulers could not load rules since this changed, among others; it is mounted \
-                           again, by itself, as soon as they load the rest";
-                self.leave_out(&source.subject, piece, why, before.is_some());
-                before
-            }
+        let piece = if held.holds(&source.subject, &outcome) {
+            let previous = held.previous(&source.subject);
+            self.hold_back(request, &source.subject, &outcome, previous.is_some());
+            previous
+        } else {
+            Some(Piece {
+                stem: source.stem.clone(),
+                outcome,
+            })
         };
         let Some(piece) = piece.filter(|piece| !piece.outcome.files.is_empty()) else {
             return;
@@ -371,19 +372,32 @@ impl Collected {
         self.mounted.insert(source.subject.clone(), piece);
     }
 
-    fn leave_out(&mut self, subject: &str, piece: Piece, why: &str, is_there: bool) {
-        let stays = match is_there {
-            true => "what it was before stays mounted",
-            false => "nothing of it is mounted",
+    fn hold_back(
+        &mut self,
+        request: &Request<'_>,
+        subject: &str,
+        outcome: &Outcome,
+        has_previous: bool,
+    ) {
+        let stays = match has_previous {
+            true => "its previous rules stay mounted",
+            false => "none of its rules are mounted",
         };
-        self.counts.rejected += count(piece.outcome.mounted.len()) - 1;
-        self.reject(subject, format!("{why}; {stays}"));
-        self.left_out.insert(subject.to_owned(), piece);
+        self.counts.rejected += count(outcome.mounted.len()) - 1;
+        self.reject(
+            subject,
+            format!(
+                "held back with all rules that changed since the last successful load, because rulers \
+                 fail to load them; {stays}. Fix or remove the object that the log of a ruler names: {} | {LOAD_ERRORS}",
+                request.log_command()
+            ),
+        );
+        self.held.insert(subject.to_owned());
     }
 
-    fn packed(&mut self, what: &str, files: Files, slots: usize) -> Packed {
+    fn packed(&mut self, files: Files, slots: usize) -> Packed {
         let total: usize = files.values().map(String::len).sum();
-        let mut packed = pack(files, slots);
+        let packed = pack(files, slots);
         for name in &packed.left {
             let rules = self.rules_in(name);
             self.counts.groups -= count(rules.len());
@@ -399,7 +413,6 @@ impl Collected {
                 ),
             );
         }
-        self.expected.seal(what, &mut packed.slots);
         packed
     }
 

@@ -1,112 +1,104 @@
-//! Whether rulers have loaded what is mounted, as their own metrics say. Pure.
+//! Whether rulers have loaded the mounted rules, as their own metrics report. Pure.
+//!
+//! A ruler reports whether its last reload succeeded, when the last successful one was, and the number of
+//! rules of each group of each file. It does not report the text of a rule: that a text was loaded follows
+//! from a reload later than the change. See [`Expected::after`] for what that leaves open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use operator_runtime::{Answers, Inquiry, Read, Sample};
 use thanos_controller::facts::{PodFacts, PodState};
 use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::pack::Files;
 use super::source::Outcome;
 use crate::plan::files::RULES_FOLDER;
 use crate::sends;
 
-/// How often a ruler is asked that has not loaded everything yet.
+/// How often a ruler is probed that has not loaded everything yet.
 const LOADING_EVERY: Duration = Duration::from_secs(3);
 
-/// How often one is asked that has.
+/// How often one is probed that has.
 const LOADED_EVERY: Duration = Duration::from_secs(120);
 
-/// The number of rules of each group of each file.
+/// The number of rules of each group of each file. Thanos writes it anew at each successful reload and at
+/// no other time.
 const RULES: &str = "thanos_rule_loaded_rules";
-
-/// The interval of each group of each file.
-const INTERVALS: &str = "prometheus_rule_group_interval_seconds";
 
 /// Whether the last reload succeeded. Rulers export it from their start; the others only of groups.
 pub const SUCCESS: &str = "thanos_rule_config_last_reload_successful";
 
-/// What a ruler says at its end that could not load rules.
-const REFUSED: &str = "error loading rules";
+/// The Unix time of the last successful reload by the clock of the ruler's node; 0 until the first.
+const SUCCESS_TIME: &str = "thanos_rule_config_last_reload_success_timestamp_seconds";
 
-/// The group without rules that tells which files a ruler has loaded: there is one in each ConfigMap,
-/// and its interval is the digest of the others.
-const SEAL: &str = "thanos-operator-digest";
+/// What a ruler logs last that could not load rules at its start.
+const LOAD_ERROR: &str = "error loading rules";
 
-/// The digest of the files of one ConfigMap as a number of seconds, so many that Prometheus has the
-/// number as it is, and nobody waits for it: 17 years or more. Ten of them are longer than from 1970
-/// until now, so the alert `ThanosRuleNoEvaluationFor10Intervals` of thanos-mixin does not fire.
-fn interval(files: &Files) -> u64 {
-    const LEAST: u64 = 1 << 29;
-    let mut bytes = Vec::new();
-    for (name, content) in files {
-        bytes.extend(xxh3_64(name.as_bytes()).to_le_bytes());
-        bytes.extend(xxh3_64(content.as_bytes()).to_le_bytes());
-    }
-    LEAST + xxh3_64(&bytes) % LEAST
+/// What rulers will have loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The digests of all groups, added up.
+    groups: u64,
+    /// The reload must be later than this, if it is set: then the mounted rules changed. `None` where no
+    /// change is known, or where it is so long ago that every node has renewed its files.
+    ///
+    /// Clocks of nodes differ: a ruler whose clock is behind counts as loaded when this is unset, and one
+    /// whose clock is ahead may count as loaded too early if only texts changed. The same holds for a
+    /// reload of the content before, if the node read that just before the change. In both cases a reload
+    /// that fails follows if the new content cannot be loaded, for which
+    /// [`HeldBack`](super::held::HeldBack) remembers two versions.
+    pub after: Option<Timestamp>,
 }
 
-/// What rulers will have loaded: the interval of each group that tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expected(Vec<String>);
-
 impl Expected {
-    /// Adds to the files of each ConfigMap the group that tells that they are loaded. `what` is what
-    /// the ConfigMaps hold, as in their names.
-    pub(crate) fn seal(&mut self, what: &str, slots: &mut [Files]) {
-        for (i, files) in slots.iter_mut().enumerate() {
-            if files.is_empty() {
-                continue;
+    /// Adds the groups in the mounted files of an object. `is_mounted` is given the name of a file.
+    pub(crate) fn add(&mut self, stem: &str, outcome: &Outcome, is_mounted: impl Fn(&str) -> bool) {
+        for (file, digest) in groups(stem, outcome) {
+            if is_mounted(&file) {
+                self.groups = self.groups.wrapping_add(digest);
             }
-            let (name, interval) = (format!("digest-{what}-{i}.yaml"), interval(files));
-            self.0.push(seal(&name, interval as f64));
-            let content =
-                format!("groups:\n- name: {SEAL}\n  interval: {interval}s\n  rules: []\n");
-            files.insert(name, content);
         }
     }
 
-    /// The digest of all of them.
+    /// The digest of all groups.
     #[must_use]
     pub fn digest(&self) -> String {
-        digest(self.0.clone())
+        format!("{:016x}", self.groups)
+    }
+
+    /// Whether a successful reload at this time is late enough.
+    fn is_met_at(&self, reloaded: f64) -> bool {
+        let is_before = |after: Timestamp| reloaded <= after.as_millisecond() as f64 / 1000.0;
+        !self.after.is_some_and(is_before)
     }
 }
 
-fn seal(file: &str, interval: f64) -> String {
-    format!("{file} {interval}")
+/// The digest of a group: of the path of its file, its name and its number of rules.
+fn group(file: &str, name: &str, rules: f64) -> u64 {
+    xxh3_64(format!("{file}\n{name}\n{rules}").as_bytes())
 }
 
-fn line(file: &str, group: &str, rules: f64) -> String {
-    format!("{file}\n{group}\n{rules}")
-}
-
-/// The digests of the groups of an object, as a ruler tells them whose reload failed.
-pub(crate) fn lines(stem: &str, outcome: &Outcome) -> impl Iterator<Item = u64> {
-    outcome.mounted.iter().map(move |(file, group, rules)| {
+/// The digests of the groups of an object, each with the name of its file.
+pub(crate) fn groups(stem: &str, outcome: &Outcome) -> impl Iterator<Item = (String, u64)> {
+    outcome.mounted.iter().map(move |(file, name, rules)| {
         let file = Outcome::file_name(stem, *file);
-        let line = line(&format!("{RULES_FOLDER}/{file}"), group, *rules as f64);
-        xxh3_64(line.as_bytes())
+        let digest = group(&format!("{RULES_FOLDER}/{file}"), name, *rules as f64);
+        (file, digest)
     })
 }
 
-fn digest(mut lines: Vec<String>) -> String {
-    lines.sort_unstable();
-    format!("{:016x}", xxh3_64(lines.join("\n").as_bytes()))
-}
-
-/// What a ruler says.
+/// What a ruler reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loaded {
     /// It has loaded exactly what is mounted.
     All,
-    /// It has loaded something else, and will reload as soon as its files are renewed.
+    /// It has loaded something else or nothing, and will reload as soon as its files are renewed.
     NotYet,
     /// Its last reload failed: it goes on with the rules it had.
     Failed,
-    /// It does not answer, does not say whether its last reload succeeded, or was not asked yet.
+    /// It does not answer, does not report whether its last reload succeeded, or was not probed yet.
     Silent,
 }
 
@@ -116,20 +108,48 @@ fn url(pod: &PodFacts) -> Option<String> {
     (pod.state == PodState::Running).then(|| format!("http://{address}/metrics"))
 }
 
-/// What a ruler says that should have loaded what has the digest `expected`.
+/// The report of a ruler.
+struct Report<'a> {
+    /// Whether its last reload succeeded.
+    success: bool,
+    /// The digest of what it has loaded.
+    digest: &'a str,
+    /// When it loaded that.
+    at: f64,
+    /// The digests of the groups of that, if the last reload failed.
+    groups: std::str::Split<'a, char>,
+}
+
+fn report<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<Report<'a>> {
+    let mut words = answer(pod, answers)?.split(' ');
+    Some(Report {
+        success: match words.next()? {
+            "1" => true,
+            "0" => false,
+            _ => return None,
+        },
+        digest: words.next()?,
+        at: words.next().and_then(|at| at.parse().ok()).unwrap_or(0.0),
+        groups: words,
+    })
+}
+
+/// What a ruler reports of what is expected.
 #[must_use]
-pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &str) -> Loaded {
-    let mut words = answer(pod, answers).unwrap_or_default().split(' ');
-    match (words.next(), words.next()) {
-        // What it tells is partly of what it could not load.
-        (Some("0"), Some(_)) => Loaded::Failed,
-        (Some("1"), Some(digest)) if digest == expected => Loaded::All,
-        (Some("1"), Some(_)) => Loaded::NotYet,
-        _ => Loaded::Silent,
+pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &Expected) -> Loaded {
+    let Some(report) = report(pod, answers) else {
+        return Loaded::Silent;
+    };
+    let is_expected = report.digest == expected.digest() && expected.is_met_at(report.at);
+    match report.success {
+        true if is_expected => Loaded::All,
+        // One that starts has not reloaded yet; if that fails, it ends.
+        false if report.at > 0.0 => Loaded::Failed,
+        _ => Loaded::NotYet,
     }
 }
 
-/// Whether a ruler answers without saying whether its last reload succeeded.
+/// Whether a ruler answers without reporting whether its last reload succeeded.
 #[must_use]
 pub fn is_unclear(pod: &PodFacts, answers: &Answers) -> bool {
     answer(pod, answers).is_some_and(str::is_empty)
@@ -148,44 +168,43 @@ pub(crate) fn said_of_sends<'a>(
     Some(answers.answer(&url(pod)?)?.ok()?.lines().skip(1))
 }
 
-/// What all rulers of a ThanosRuler say together.
+/// What all rulers of a ThanosRuler report together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// Everything is loaded by all that run.
     Loaded,
-    /// Nobody could load it: all go on with the rules they had. The digests of the groups of one of them.
-    Failed(Vec<u64>),
-    /// Nobody runs: rules that do not load end all of them at their start.
+    /// The last reload of each failed: all go on with the rules they had. The digests of the groups of one
+    /// of them.
+    Failed(BTreeSet<u64>),
+    /// None runs: rules that do not load end each of them at its start.
     Ended,
-    /// They differ, or nobody knows.
+    /// They differ, or it is not known.
     Unclear,
 }
 
-/// What rulers say that should have loaded what has the digest `expected`.
+/// What rulers report of what is expected.
 #[must_use]
-pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &str) -> Said {
+pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &Expected) -> Said {
     let there = pods.values().filter(|pod| pod.state != PodState::Going);
     let (ended, others): (Vec<&PodFacts>, Vec<&PodFacts>) =
         there.copied().partition(|pod| ended_by_rules(pod));
     let of = |pod: &PodFacts| loaded(pod, answers, expected);
-    let ready: Vec<_> = others.iter().filter(|pod| pod.ready).collect();
+    let mut ready = others.iter().filter(|pod| pod.ready).peekable();
     match others.first() {
         None if ended.is_empty() => Said::Unclear,
         None => Said::Ended,
-        // One that cannot load what another can has some other trouble.
+        // One that cannot load what another can has some other problem.
         Some(first) if others.iter().all(|pod| of(pod) == Loaded::Failed) => {
-            let words = answer(first, answers).unwrap_or_default().split(' ');
-            let loaded = words
-                .skip(2)
-                .filter_map(|w| u64::from_str_radix(w, 16).ok());
-            Said::Failed(loaded.collect())
+            let groups = report(first, answers).map(|report| report.groups);
+            let groups = groups.into_iter().flatten();
+            Said::Failed(
+                groups
+                    .filter_map(|g| u64::from_str_radix(g, 16).ok())
+                    .collect(),
+            )
         }
-        Some(_) if ended.is_empty() && !ready.is_empty() => {
-            match ready.iter().all(|pod| of(pod) == Loaded::All) {
-                true => Said::Loaded,
-                false => Said::Unclear,
-            }
-        }
+        Some(_) if !ended.is_empty() || ready.peek().is_none() => Said::Unclear,
+        Some(_) if ready.all(|pod| of(pod) == Loaded::All) => Said::Loaded,
         Some(_) => Said::Unclear,
     }
 }
@@ -193,12 +212,12 @@ pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &st
 /// Whether a ruler could not start because of rules.
 fn ended_by_rules(pod: &PodFacts) -> bool {
     let words = pod.ended.as_ref().map(|ended| ended.words.as_str());
-    !pod.ready && words.is_some_and(|words| words.contains(REFUSED))
+    !pod.ready && words.is_some_and(|words| words.contains(LOAD_ERROR))
 }
 
-/// How a ruler is asked; `None` if it cannot be.
+/// The probe of a ruler; `None` if it cannot be probed.
 #[must_use]
-pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inquiry> {
+pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &Expected) -> Option<Inquiry> {
     Some(Inquiry {
         url: url(pod)?,
         every: match loaded(pod, answers, expected) {
@@ -209,13 +228,14 @@ pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &str) -> Option<Inqu
     })
 }
 
-/// What is read, in the first line: whether the last reload succeeded, the digest of what is loaded, and if
-/// it did not, the digest of each group. In the others: what counts of sends to Alertmanagers.
+/// What is read, in the first line: whether the last reload succeeded, the digest of what is loaded, since
+/// when it is, and if the last reload failed, the digest of each group. In the others: what counts of sends
+/// to Alertmanagers.
 const READ: Read = Read::Metrics {
     names: &[
         RULES,
-        INTERVALS,
         SUCCESS,
+        SUCCESS_TIME,
         sends::FAILED,
         sends::SENT,
         sends::REQUESTS,
@@ -231,21 +251,16 @@ const SEND: &str = "send";
 fn shorten(text: &str) -> Option<String> {
     let sample = Sample::parse(text)?;
     let value = sample.value;
-    if sample.name == SUCCESS {
-        return Some(format!("success {value}"));
+    match sample.name {
+        SUCCESS => return Some(format!("success {value}")),
+        SUCCESS_TIME => return Some(format!("at {value}")),
+        _ => {}
     }
     if let Some(line) = sends::shorten(&sample) {
         return Some(format!("{SEND} {line}"));
     }
-    if sample.name == INTERVALS {
-        let path = sample.label("rule_group")?;
-        let (file, group) = path.rsplit_once(';')?;
-        return (group == SEAL).then(|| format!("interval {}", seal(last(file), value)));
-    }
-    let (file, group) = (sample.label("file")?, sample.label("group")?);
-    let digest = xxh3_64(line(&file, &group, value).as_bytes());
-    let loaded = if group == SEAL { last(&file) } else { "" };
-    Some(format!("group {digest:016x} {loaded}"))
+    let digest = group(&sample.label("file")?, &sample.label("group")?, value);
+    Some(format!("group {digest:016x}"))
 }
 
 fn summary(lines: &str) -> String {
@@ -258,25 +273,15 @@ fn summary(lines: &str) -> String {
     let Some(success) = of("success").next() else {
         return String::new();
     };
-    let groups = || of("group").filter_map(|rest| rest.split_once(' '));
-    let sealed: BTreeSet<&str> = groups().map(|(_, file)| file).collect();
-    // Prometheus tells intervals of groups that it has read, also if others kept it from loading them.
-    let seals = of("interval").filter(|seal| {
-        let file = seal.rsplit_once(' ').map(|(file, _)| file);
-        file.is_some_and(|file| sealed.contains(file))
-    });
+    let at = of("at").next().unwrap_or("0");
+    let digests = of("group").filter_map(|group| u64::from_str_radix(group, 16).ok());
+    let digest = digests.fold(0, u64::wrapping_add);
     let each: String = match success {
-        "0" => groups().map(|(digest, _)| format!(" {digest}")).collect(),
+        "0" => of("group").map(|group| format!(" {group}")).collect(),
         _ => String::new(),
     };
-    let loaded = digest(seals.map(str::to_owned).collect());
     let sends = sends::summary(of(SEND));
-    format!("{success} {loaded}{each}{sends}")
-}
-
-/// The name of a file.
-fn last(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
+    format!("{success} {digest:016x} {at}{each}{sends}")
 }
 
 #[cfg(test)]

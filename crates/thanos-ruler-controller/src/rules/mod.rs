@@ -1,9 +1,9 @@
 //! Rules: which are selected, which of them are good, and where they go.
 
 pub mod collect;
+pub mod held;
 pub mod loaded;
 pub mod pack;
-pub mod quarantine;
 pub mod source;
 pub mod waiting;
 

@@ -125,8 +125,6 @@ impl Subject {
         let names = groups.into_iter().flatten();
         let mut names: Vec<String> = names
             .filter_map(|g| g["name"].as_str().map(str::to_owned))
-            // It tells the controller what is loaded.
-            .filter(|name| name != "thanos-operator-digest")
             .collect();
         names.sort();
         Ok(names)

@@ -1,4 +1,4 @@
-//! Rulers refuse what was judged to be good: it is found, and nothing else suffers.
+//! Rulers fail to load what was accepted: it is held back, and everything else is evaluated.
 
 use std::time::Duration;
 
@@ -9,42 +9,36 @@ use serde_json::{Value, json};
 use super::{FOLLOWED, Subject, UNSEEN, VERSION, recording, rule};
 use crate::support::{STARTED, answers};
 
-/// What is refused is left out after 100 s, and tried once more alone.
-const FOUND: Duration = Duration::from_secs(600);
+/// Rules are held back 100 s after they changed, if no ruler has loaded them.
+const HELD_BACK: Duration = Duration::from_secs(180);
 
-/// Good by the arguments, and nothing that this Thanos takes.
+/// Good by the arguments, and nothing that this Thanos loads.
 fn refused(name: &str) -> Value {
     json!({"name": name, "interval": "5s", "rules": [
         {"record": format!("{name}:one"), "expr": "limitk(1, vector(1))"},
     ]})
 }
 
-/// Waits until these objects and no others are what rulers refuse.
-async fn blamed(subject: &Subject, wanted: &[&str]) {
+/// Waits until the rules of these objects and no others are held back.
+async fn held_back(subject: &Subject, wanted: &[&str]) {
     let (cluster, namespace) = (&subject.cluster, &subject.cluster.namespace);
     let wanted: Vec<String> = wanted
         .iter()
-        .map(|name| format!("PrometheusRule {namespace}/{name} true"))
+        .map(|name| format!("PrometheusRule {namespace}/{name}"))
         .collect();
     let look = async || {
         let it = cluster.get(VERSION, "ThanosRuler", "x").await;
         let status = it.unwrap_or_default()["status"].clone();
-        let all = status["quarantined"].as_array().cloned();
-        let text = |q: &Value| {
-            format!(
-                "{} {}",
-                q["subject"].as_str().unwrap_or_default(),
-                q["refused"]
-            )
-        };
-        let all: Vec<String> = all.into_iter().flatten().map(|q| text(&q)).collect();
+        let all = status["heldRules"].as_array().cloned();
+        let subject = |held: Value| held["subject"].as_str().unwrap_or_default().to_owned();
+        let all: Vec<String> = all.into_iter().flatten().map(subject).collect();
         check(all == wanted, || format!("{all:?}: {status:#}"))
     };
-    eventually(&format!("refused are {wanted:?}"), FOUND, look).await;
+    eventually(&format!("{wanted:?} are held back"), HELD_BACK, look).await;
 }
 
 #[tokio::test]
-async fn what_rulers_refuse_is_found_and_left_out_alone() {
+async fn rules_that_rulers_fail_to_load_are_held_back() {
     let unseen = json!({UNSEEN: "true"});
     let with = |name: &str, group: Value| rule(name, &unseen, &json!([group]));
     let forgetful = json!({
@@ -60,7 +54,7 @@ async fn what_rulers_refuse_is_found_and_left_out_alone() {
     subject.has_groups(&["good", "other"]).await;
     let runs = subject.runs().await;
 
-    // New ones, of which one is refused, and one that was good before.
+    // A bad one, a good one, and one that was good before.
     let began = std::time::Instant::now();
     cluster.apply(with("first", refused("first"))).await;
     cluster.apply(with("beside", recording("beside"))).await;
@@ -68,19 +62,32 @@ async fn what_rulers_refuse_is_found_and_left_out_alone() {
     cluster
         .told("x", "RulesLoaded", ("reason", "ReloadFailed"), FOLLOWED)
         .await;
-    blamed(&subject, &["first", "other"]).await;
-    println!("found after {:.0?}", began.elapsed());
-    // What was there before stays, as it was.
-    subject.has_groups(&["beside", "good", "other"]).await;
-    subject.loaded().await;
-    let each = "sum({__name__=~\"(good|other|beside|first):one\"})";
-    answers(&queries, "x", each, 3.0, FOLLOWED).await;
-    let told = cluster
+    held_back(&subject, &["beside", "first", "other"]).await;
+    println!("held back after {:.0?}", began.elapsed());
+    let status = cluster
         .condition("x", "RulesAccepted", "SomeRejected")
-        .await;
-    let told = told["status"]["rejectedRules"].to_string();
-    assert!(told.contains("what it was before stays mounted"), "{told}");
-    assert!(told.contains("nothing of it is mounted"), "{told}");
+        .await["status"]
+        .clone();
+    let rejected = status["rejectedRules"].as_array().unwrap();
+    let told: Vec<&str> = rejected
+        .iter()
+        .filter_map(|r| r["message"].as_str())
+        .collect();
+    assert_eq!(told.len(), 3, "{rejected:#?}");
+    assert!(
+        told[1].contains("none of its rules are mounted"),
+        "{told:#?}"
+    );
+    assert!(
+        told[2].contains("its previous rules stay mounted"),
+        "{told:#?}"
+    );
+
+    // What was loaded before goes on, and rulers can load again.
+    subject.loaded().await;
+    subject.has_groups(&["good", "other"]).await;
+    let each = "sum({__name__=~\"(good|other|beside|first):one\"})";
+    answers(&queries, "x", each, 2.0, FOLLOWED).await;
     assert_eq!(subject.runs().await, runs, "no ruler restarted");
 
     // A ruler that starts now is none that ends at once.
@@ -96,16 +103,21 @@ async fn what_rulers_refuse_is_found_and_left_out_alone() {
     cluster
         .told("x", "Ready", ("status", "True"), STARTED)
         .await;
-    subject.has_groups(&["beside", "good", "other"]).await;
 
-    // Mended, they join at once.
+    // Changes of other rules are loaded meanwhile.
+    cluster.apply(with("more", recording("more"))).await;
+    subject.has_groups(&["good", "more", "other"]).await;
+    held_back(&subject, &["beside", "first", "other"]).await;
+
+    // Mended, all of them are loaded at once.
     for name in ["first", "other"] {
         cluster.apply(with(name, recording(name))).await;
     }
     subject
-        .has_groups(&["beside", "first", "good", "other"])
+        .has_groups(&["beside", "first", "good", "more", "other"])
         .await;
-    blamed(&subject, &[]).await;
+    subject.loaded().await;
+    held_back(&subject, &[]).await;
     cluster.condition("x", "RulesAccepted", "Accepted").await;
     subject.end().await;
 }

@@ -206,14 +206,29 @@ impl Case {
 
     /// The same by a controller that is limited to these namespaces.
     pub fn reconcile_in(&self, namespaces: &[&str], views: &mut Views, now: Timestamp) -> Seen {
+        self.pass(&limited_to(namespaces), &Answers::default(), views, now)
+    }
+
+    /// The same with these answers.
+    pub fn reconcile_with(&self, answers: &Answers, views: &mut Views, now: Timestamp) -> Seen {
+        self.pass(&limited_to(&[]), answers, views, now)
+    }
+
+    fn pass(
+        &self,
+        controller: &RulerController,
+        answers: &Answers,
+        views: &mut Views,
+        now: Timestamp,
+    ) -> Seen {
         let cluster = Cluster {
             caps: self.caps(),
             access: &Access::default(),
-            answers: &Answers::default(),
+            answers,
             now,
         };
         let ruler = Arc::new(self.ruler());
-        let seen = observe_whole(&limited_to(namespaces), views, cluster, &ruler);
+        let seen = observe_whole(controller, views, cluster, &ruler);
         RulerController::remember(views, &ruler, &seen);
         seen
     }

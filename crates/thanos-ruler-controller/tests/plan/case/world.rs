@@ -129,7 +129,7 @@ impl Set {
         let said = match loaded {
             Loaded::All => format!("1 {expected}"),
             Loaded::NotYet => "1 other".to_owned(),
-            Loaded::Failed => "0 other".to_owned(),
+            Loaded::Failed => "0 other 1".to_owned(),
         };
         for i in 0..self.replicas {
             let url = format!("http://{}:9090/metrics", address(i));
