@@ -100,17 +100,17 @@ mod tests {
         let body = stream.request(3, 1500).body();
         let plain = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
         // Written by hand from prometheus' types.proto: tag, length, content.
-        let mut wanted = vec![0x0a, 42];
-        wanted.extend([0x0a, 13, 0x0a, 8]);
-        wanted.extend(b"__name__");
-        wanted.extend([0x12, 1, b'm']);
-        wanted.extend([0x0a, 11, 0x0a, 6]);
-        wanted.extend(b"series");
-        wanted.extend([0x12, 1, b'0']);
-        wanted.extend([0x12, 12, 0x09]);
-        wanted.extend(3.0_f64.to_le_bytes());
-        wanted.extend([0x10, 0xdc, 0x0b]);
-        assert_eq!(plain, wanted);
+        let mut desired = vec![0x0a, 42];
+        desired.extend([0x0a, 13, 0x0a, 8]);
+        desired.extend(b"__name__");
+        desired.extend([0x12, 1, b'm']);
+        desired.extend([0x0a, 11, 0x0a, 6]);
+        desired.extend(b"series");
+        desired.extend([0x12, 1, b'0']);
+        desired.extend([0x12, 12, 0x09]);
+        desired.extend(3.0_f64.to_le_bytes());
+        desired.extend([0x10, 0xdc, 0x0b]);
+        assert_eq!(plain, desired);
         assert_eq!(
             WriteRequest::decode(&plain[..]).unwrap(),
             stream.request(3, 1500)

@@ -275,9 +275,11 @@ mod tests {
         assert_eq!(written.acknowledged(0, i64::MAX), rest.len());
 
         let accepted = accepted.lock().unwrap();
-        let wanted = rest.iter().enumerate();
-        let wanted: Vec<_> = wanted.map(|(i, t)| stream.request(i + 1, t.time)).collect();
-        assert_eq!(*accepted, wanted);
+        let desired = rest.iter().enumerate();
+        let desired: Vec<_> = desired
+            .map(|(i, t)| stream.request(i + 1, t.time))
+            .collect();
+        assert_eq!(*accepted, desired);
         assert!(
             written
                 .summary(0)

@@ -41,9 +41,9 @@ fn documented(heading: &str) -> String {
 /// Every controller is rolled out, which means ready.
 fn controllers_run() {
     let names = run("kubectl -n thanos-system get deployments -o name");
-    let wanted = ["query", "receive", "ruler", "store"]
+    let desired = ["query", "receive", "ruler", "store"]
         .map(|c| format!("deployment.apps/thanos-{c}-controller"));
-    assert_eq!(names.lines().collect::<Vec<_>>(), wanted);
+    assert_eq!(names.lines().collect::<Vec<_>>(), desired);
     run("kubectl -n thanos-system rollout status deployments --timeout=120s");
 }
 

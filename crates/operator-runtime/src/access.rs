@@ -23,7 +23,7 @@ const REFUSED: Duration = Duration::from_secs(10);
 
 /// May a ServiceAccount do this?
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
+pub struct AccessCheck {
     /// The ServiceAccount.
     pub account: Key,
     /// Where.
@@ -36,7 +36,7 @@ pub struct Question {
     pub verb: &'static str,
 }
 
-impl Question {
+impl AccessCheck {
     /// The kind as kubectl names it: `pods`, `endpointslices.discovery.k8s.io`.
     pub(crate) fn kubectl_resource(&self) -> String {
         match self.group {
@@ -49,36 +49,38 @@ impl Question {
 /// The answers so far.
 #[derive(Debug, Default)]
 pub struct Access {
-    answers: BTreeMap<Question, (Option<bool>, Instant)>,
+    answers: BTreeMap<AccessCheck, (Option<bool>, Instant)>,
 }
 
 impl Access {
     /// The answer to a question; `None` if it was not asked, or could not be.
     #[must_use]
-    pub fn answer(&self, question: &Question) -> Option<bool> {
-        self.answers.get(question).and_then(|(answer, _)| *answer)
+    pub fn answer(&self, access_check: &AccessCheck) -> Option<bool> {
+        self.answers
+            .get(access_check)
+            .and_then(|(answer, _)| *answer)
     }
 
     /// Remembers an answer; `None` if there is none. Those that would be asked for again anyway are
     /// forgotten: their namespaces may be deleted.
-    pub fn remember(&mut self, question: Question, answer: Option<bool>) {
+    pub fn remember(&mut self, access_check: AccessCheck, answer: Option<bool>) {
         self.answers.retain(|_, (_, at)| at.elapsed() < FRESH);
-        self.answers.insert(question, (answer, Instant::now()));
+        self.answers.insert(access_check, (answer, Instant::now()));
     }
 
     /// The questions that must be asked, again or for the first time.
-    pub(crate) fn open(&self, questions: &[Question]) -> Vec<Question> {
-        let is_open = |question: &&Question| match self.answers.get(question) {
+    pub(crate) fn open(&self, access_checks: &[AccessCheck]) -> Vec<AccessCheck> {
+        let is_open = |access_check: &&AccessCheck| match self.answers.get(access_check) {
             None => true,
             Some((Some(false), at)) => at.elapsed() >= REFUSED,
             Some((_, at)) => at.elapsed() >= FRESH,
         };
-        questions.iter().filter(is_open).cloned().collect()
+        access_checks.iter().filter(is_open).cloned().collect()
     }
 
     /// Whether one of these is answered with no.
-    pub(crate) fn is_refused(&self, questions: &[Question]) -> bool {
-        questions.iter().any(|q| self.answer(q) == Some(false))
+    pub(crate) fn is_refused(&self, access_checks: &[AccessCheck]) -> bool {
+        access_checks.iter().any(|q| self.answer(q) == Some(false))
     }
 }
 
@@ -97,33 +99,34 @@ pub(crate) fn subject(account: &Key) -> (String, Vec<String>) {
 }
 
 /// Asks the API server; `None` if it does not say.
-pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
-    let (user, groups) = subject(&question.account);
+pub(crate) async fn ask(client: &Client, access_check: &AccessCheck) -> Option<bool> {
+    let (user, groups) = subject(&access_check.account);
     let text = |text: &str| Some(text.to_owned());
     let review = LocalSubjectAccessReview {
         metadata: ObjectMeta {
-            namespace: Some(question.namespace.clone()),
+            namespace: Some(access_check.namespace.clone()),
             ..Default::default()
         },
         spec: SubjectAccessReviewSpec {
             user: Some(user),
             groups: Some(groups),
             resource_attributes: Some(ResourceAttributes {
-                group: text(question.group),
-                resource: text(question.resource),
-                verb: text(question.verb),
-                namespace: Some(question.namespace.clone()),
+                group: text(access_check.group),
+                resource: text(access_check.resource),
+                verb: text(access_check.verb),
+                namespace: Some(access_check.namespace.clone()),
                 ..Default::default()
             }),
             ..Default::default()
         },
         ..Default::default()
     };
-    let api: Api<LocalSubjectAccessReview> = Api::namespaced(client.clone(), &question.namespace);
+    let api: Api<LocalSubjectAccessReview> =
+        Api::namespaced(client.clone(), &access_check.namespace);
     match api.create(&PostParams::default(), &review).await {
         Ok(answer) => answer.status.map(|s| s.allowed),
         Err(error) => {
-            tracing::debug!(%error, ?question, "access review gives no answer");
+            tracing::debug!(%error, ?access_check, "access review gives no answer");
             None
         }
     }
@@ -133,8 +136,8 @@ pub(crate) async fn ask(client: &Client, question: &Question) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn question(verb: &'static str) -> Question {
-        Question {
+    fn access_check(verb: &'static str) -> AccessCheck {
+        AccessCheck {
             account: Key::new("monitoring", "prometheus-k8s"),
             namespace: "thanos".to_owned(),
             group: "",
@@ -145,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answers_are_remembered_for_a_while() {
-        let (list, watch) = (question("list"), question("watch"));
+        let (list, watch) = (access_check("list"), access_check("watch"));
         let both = [list.clone(), watch.clone()];
         let mut access = Access::default();
         assert_eq!(access.open(&both), both);

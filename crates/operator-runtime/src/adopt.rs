@@ -8,10 +8,10 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::apply::{ONLY_CREATE, Refusal, Writer, refusal};
-use crate::claim::{Claim, claim};
-use crate::component::{News, Verdict};
-use crate::ledger::Owned;
+use crate::owned_objects::Owned;
+use crate::ownership::{Ownership, ownership};
 use crate::plan::Planned;
+use crate::reconciler::{NormalEvent, Verdict};
 
 impl Writer<'_> {
     /// There is an object of this name that no watch of ours knows. If the custom resource is its
@@ -27,14 +27,14 @@ impl Writer<'_> {
             }
             Err(error) => return Err(refusal(&object.key, error)),
         };
-        let claim = claim(&found.metadata, &self.owner.uid, self.manager);
-        if let Claim::Theirs(holder) = claim {
-            return Err(Refusal::Verdict(Verdict::NameTaken {
+        let ownership = ownership(&found.metadata, &self.owner.uid, self.manager);
+        if let Ownership::Other(holder) = ownership {
+            return Err(Refusal::Verdict(Verdict::NotOwned {
                 object: object.key.clone(),
                 holder,
             }));
         }
-        if claim == Claim::Former {
+        if ownership == Ownership::Legacy {
             self.announce(object).await;
             let hand_over = hand_over(&found.metadata, &self.owner.uid, self.manager);
             let params = PatchParams::default();
@@ -55,12 +55,12 @@ impl Writer<'_> {
             "apps" => "; its pods are replaced where they differ",
             _ => "",
         };
-        let news = News {
+        let normal_events = NormalEvent {
             reason: "Adopted",
             action: format!("Adopt{}/{}", key.kind, key.name),
             note: format!("{key} of a former operator is taken over{restarts}"),
         };
-        self.events.news(self.about, &news).await;
+        self.events.normal_events(self.about, &normal_events).await;
     }
 }
 
@@ -72,20 +72,20 @@ fn hand_over(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Value {
     let entries = || metadata.managed_fields.iter().flatten();
     // The former operator is the one that made our custom resource the owner. Others that update the
     // object keep their fields: people, Kubernetes, the certificates of OpenShift.
-    let former: BTreeSet<&str> = entries()
+    let legacy: BTreeSet<&str> = entries()
         .filter(|entry| is_update(entry) && sets_owner(entry, owner_uid))
         .filter_map(|entry| entry.manager.as_deref())
         .collect();
-    let (former, mut kept): (Vec<_>, Vec<_>) = entries().cloned().partition(|entry| {
-        is_update(entry) && former.contains(entry.manager.as_deref().unwrap_or_default())
+    let (legacy, mut kept): (Vec<_>, Vec<_>) = entries().cloned().partition(|entry| {
+        is_update(entry) && legacy.contains(entry.manager.as_deref().unwrap_or_default())
     });
     let mut fields = json!({});
-    for entry in &former {
+    for entry in &legacy {
         if let Some(written) = &entry.fields_v1 {
             merge(&mut fields, &written.0);
         }
     }
-    if let Some(first) = former.into_iter().next() {
+    if let Some(first) = legacy.into_iter().next() {
         kept.push(ManagedFieldsEntry {
             manager: Some(manager.to_owned()),
             operation: Some("Apply".to_owned()),

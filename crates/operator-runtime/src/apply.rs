@@ -8,13 +8,13 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use serde_json::{Map, Value};
 
-use crate::component::Verdict;
 use crate::error::Error;
 use crate::events::Events;
-use crate::ledger::{Owned, Owner};
-use crate::plan::{Amendment, ObjectKey, Onto, Planned};
-use crate::precondition::Conditional;
-use crate::undeclared;
+use crate::owned_objects::{Owned, Owner};
+use crate::plan::{ForeignPatch, ObjectKey, Planned, Precondition};
+use crate::preconditions::Conditional;
+use crate::reconciler::Verdict;
+use crate::unknown_fields;
 
 /// A resource version that no existing object has, since it was the first of the cluster's history.
 /// An apply that carries it can create an object, but conflicts with one that exists: nobody
@@ -46,12 +46,12 @@ impl Writer<'_> {
 
     /// Applies `object`. `uid` is that of the object known under this name, if one is.
     pub async fn apply(&self, object: &Planned, uid: Option<&str>) -> Result<Owned, Refusal> {
-        let precondition = match (uid, &object.onto) {
-            (Some(_), Onto::Version(version)) => ("resourceVersion", version.as_str()),
-            (Some(uid), Onto::Any) => ("uid", uid),
-            (None, _) | (Some(_), Onto::Nothing) => ("resourceVersion", ONLY_CREATE),
+        let preconditions = match (uid, &object.onto) {
+            (Some(_), Precondition::Version(version)) => ("resourceVersion", version.as_str()),
+            (Some(uid), Precondition::Any) => ("uid", uid),
+            (None, _) | (Some(_), Precondition::Nothing) => ("resourceVersion", ONLY_CREATE),
         };
-        match self.send(object, precondition).await {
+        match self.send(object, preconditions).await {
             Ok(applied) => Ok(applied),
             Err(kube::Error::Api(status)) if status.code == 409 && uid.is_none() => {
                 self.adopt(object).await
@@ -63,7 +63,7 @@ impl Writer<'_> {
     pub(crate) async fn send(
         &self,
         object: &Planned,
-        precondition: (&str, &str),
+        preconditions: (&str, &str),
     ) -> Result<Owned, kube::Error> {
         let api = self.api(object);
         let name = &object.key.name;
@@ -71,7 +71,7 @@ impl Writer<'_> {
         if is_of_kubernetes(object) {
             let body = Conditional {
                 body: &object.body,
-                precondition,
+                preconditions,
             };
             let params = params.validation_strict();
             return api.patch(name, &params, &Patch::Apply(&body)).await;
@@ -80,11 +80,11 @@ impl Writer<'_> {
         loop {
             let conditional = Conditional {
                 body: &body,
-                precondition,
+                preconditions,
             };
             let answer = api.patch(name, &params, &Patch::Apply(&conditional)).await;
             let less = match &answer {
-                Err(kube::Error::Api(status)) => undeclared::without(&body, &status.message),
+                Err(kube::Error::Api(status)) => unknown_fields::without(&body, &status.message),
                 _ => None,
             };
             let Some((less, field)) = less else {
@@ -101,7 +101,7 @@ impl Writer<'_> {
     }
 
     /// Changes an object that somebody else owns; only the very one that is meant.
-    pub async fn amend(&self, amendment: &Amendment) -> Result<(), Refusal> {
+    pub async fn patch_foreign(&self, amendment: &ForeignPatch) -> Result<(), Refusal> {
         let namespace = &self.owner.namespace;
         let api: Api<Owned> =
             Api::namespaced_with(self.client.clone(), namespace, &amendment.resource);

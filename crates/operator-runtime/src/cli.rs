@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::args::{RunArgs, normalized};
-use crate::component::Component;
 use crate::preflight::{Extra, PreflightArgs, preflight};
+use crate::reconciler::Reconciler;
 use crate::render::{RenderArgs, render};
 
 /// What to do. `M` holds the flags that one controller has and others have not.
@@ -45,7 +45,7 @@ pub type Make<C, M> = fn(M, bool, &[String]) -> C;
 ///
 /// # Errors
 /// What stops it.
-pub fn main<C: Component, M: Args>(
+pub fn main<C: Reconciler, M: Args>(
     about: &'static str,
     version: &'static str,
     make: Make<C, M>,
@@ -64,7 +64,7 @@ pub fn main<C: Component, M: Args>(
         .block_on(execute(command, make, extra))
 }
 
-async fn execute<C: Component, M: Args>(
+async fn execute<C: Reconciler, M: Args>(
     command: Command<M>,
     make: Make<C, M>,
     extra: fn() -> Extra<C>,

@@ -4,8 +4,8 @@
 use k8s_controller::conditions::{ConditionStatus, DesiredCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::component::{Outcome, Verdict};
-use crate::ledger::Workload;
+use crate::owned_objects::Workload;
+use crate::reconciler::{Outcome, Verdict};
 
 /// Did the last pass succeed.
 pub const RECONCILED: &str = "Reconciled";
@@ -80,7 +80,7 @@ impl Conditions {
             .iter()
             .map(|r| Pods::of(r, outcome.workload(r.name)))
             .collect();
-        let told = |select: fn(&Pods) -> bool| {
+        let event_rule = |select: fn(&Pods) -> bool| {
             let mut texts: Vec<&str> = pods
                 .iter()
                 .filter(|p| select(p))
@@ -90,12 +90,17 @@ impl Conditions {
             texts.join(", ")
         };
         if pods.iter().any(Pods::are_missed) {
-            let message = told(Pods::are_missed);
+            let message = event_rule(Pods::are_missed);
             self.set(AVAILABLE, Some(false), "NoPodReady", message);
         } else if pods.iter().any(|p| !p.all) {
-            self.set(AVAILABLE, Some(true), "SomePodsNotReady", told(|p| !p.all));
+            self.set(
+                AVAILABLE,
+                Some(true),
+                "SomePodsNotReady",
+                event_rule(|p| !p.all),
+            );
         } else {
-            self.set(AVAILABLE, Some(true), "PodsReady", told(|_| true));
+            self.set(AVAILABLE, Some(true), "PodsReady", event_rule(|_| true));
         }
 
         if reconciled != Some(true) {
@@ -104,9 +109,14 @@ impl Conditions {
         } else if pods.iter().all(|p| p.all) {
             self.set(READY, Some(true), "Ready", "");
         } else if pods.iter().any(Pods::are_missed) {
-            self.set(READY, Some(false), "NotAvailable", told(Pods::are_missed));
+            self.set(
+                READY,
+                Some(false),
+                "NotAvailable",
+                event_rule(Pods::are_missed),
+            );
         } else {
-            self.set(READY, Some(false), "RollingOut", told(|p| !p.all));
+            self.set(READY, Some(false), "RollingOut", event_rule(|p| !p.all));
         }
     }
 
@@ -120,7 +130,7 @@ impl Conditions {
 
 /// The conditions of a resource whose spec cannot be read: those that only a pass can answer stay as
 /// they are.
-pub(crate) fn unfit(
+pub(crate) fn decode_error(
     previous: &[Condition],
     generation: Option<i64>,
     problem: &str,
@@ -145,14 +155,14 @@ struct Pods {
 impl Pods {
     fn of(required: &Required<'_>, workload: Option<&Workload>) -> Self {
         let Workload { counts, current } = workload.cloned().unwrap_or_default();
-        let wanted = required.replicas;
+        let desired = required.replicas;
         Self {
-            none: counts.available_replicas == 0 && wanted > 0,
+            none: counts.available_replicas == 0 && desired > 0,
             essential: required.essential,
             all: current
                 && required.note.is_empty()
-                && counts.available_replicas >= wanted
-                && counts.updated_replicas >= wanted
+                && counts.available_replicas >= desired
+                && counts.updated_replicas >= desired
                 && counts.replicas == counts.updated_replicas,
             text: {
                 let note = match required.note.as_str() {
@@ -160,7 +170,7 @@ impl Pods {
                     note => format!(" ({note})"),
                 };
                 format!(
-                    "{} {}/{wanted}{note}",
+                    "{} {}/{desired}{note}",
                     required.name, counts.available_replicas
                 )
             },
@@ -195,9 +205,9 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
             },
             format!("{object}: {message}"),
         ),
-        Verdict::NameTaken { object, holder } => (
+        Verdict::NotOwned { object, holder } => (
             Some(false),
-            "NameTaken",
+            "NotOwned",
             format!(
                 "{object} belongs to someone else ({holder}): delete or rename it, or rename this resource"
             ),
@@ -209,7 +219,7 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Counts;
+    use crate::owned_objects::Counts;
     use crate::plan::ObjectKey;
 
     fn outcome(verdict: Verdict, available: i32, updated: i32, current: bool) -> Outcome {
@@ -322,7 +332,7 @@ mod tests {
         });
         conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &required);
         let all = conditions.finish();
-        let told: Vec<_> = all
+        let event_rule: Vec<_> = all
             .iter()
             .map(|c| (c.status.as_str(), c.reason.as_str()))
             .collect();
@@ -331,7 +341,7 @@ mod tests {
             ("True", "SomePodsNotReady"),
             ("False", "RollingOut"),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(event_rule, expected);
         assert!(all[2].message.contains("helper 0/2"), "{}", all[2].message);
     }
 

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::component::{Complaint, News, Told};
+use crate::reconciler::{EventRule, NormalEvent, WarningEvent};
 
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
@@ -41,20 +41,23 @@ impl Events {
     }
 
     /// Something that happened.
-    pub async fn news(&self, about: &ObjectReference, news: &News) {
-        let what = (news.reason, cut(&news.action, ACTION_BYTES));
-        self.publish(about, EventType::Normal, what, &news.note)
+    pub async fn normal_events(&self, about: &ObjectReference, normal_events: &NormalEvent) {
+        let what = (
+            normal_events.reason,
+            cut(&normal_events.action, ACTION_BYTES),
+        );
+        self.publish(about, EventType::Normal, what, &normal_events.note)
             .await;
     }
 
     /// Something that is wrong with an object of somebody else.
-    pub async fn complaint(&self, complaint: &Complaint) {
-        let Complaint {
+    pub async fn warning_event(&self, warning_event: &WarningEvent) {
+        let WarningEvent {
             about,
             reason,
             action,
             note,
-        } = complaint;
+        } = warning_event;
         let what = (*reason, cut(action, ACTION_BYTES));
         self.publish(about, EventType::Warning, what, note).await;
     }
@@ -99,16 +102,16 @@ impl Events {
 pub(crate) fn turned<'a>(
     previous: &'a [Condition],
     next: &'a [Condition],
-    told: &'a [Told],
+    event_rule: &'a [EventRule],
 ) -> impl Iterator<Item = (&'a Condition, &'static str)> {
     next.iter().filter_map(move |new| {
-        let told = told.iter().find(|t| t.condition == new.type_)?;
-        let bad = new.status != told.good;
-        let news = match previous.iter().find(|c| c.type_ == new.type_) {
-            None => bad && told.at_first && new.status != UNKNOWN,
+        let event_rule = event_rule.iter().find(|t| t.condition == new.type_)?;
+        let bad = new.status != event_rule.good;
+        let normal_events = match previous.iter().find(|c| c.type_ == new.type_) {
+            None => bad && event_rule.at_first && new.status != UNKNOWN,
             Some(old) => old.status != new.status || (bad && old.reason != new.reason),
         };
-        news.then_some((new, told.good))
+        normal_events.then_some((new, event_rule.good))
     })
 }
 
@@ -138,22 +141,27 @@ mod tests {
             observed_generation: None,
             last_transition_time: serde_json::from_value("1970-01-01T00:00:00Z".into()).unwrap(),
         };
-        let a = |at_first| Told {
+        let a = |at_first| EventRule {
             condition: "A",
             good: "True",
             at_first,
         };
-        let told = |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
+        let event_rule =
+            |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
         let good = [condition("A", "True", "Fine")];
         let bad = [condition("A", "False", "Broken")];
-        assert_eq!(told(&[], &good), 0, "all well from the start is no news");
-        assert_eq!(told(&[], &bad), 1);
-        assert_eq!(told(&good, &bad), 1);
-        assert_eq!(told(&bad, &bad), 0);
-        assert_eq!(told(&bad, &[condition("A", "False", "Other")]), 1);
-        assert_eq!(told(&bad, &good), 1);
-        assert_eq!(told(&good, &[condition("A", "True", "Better")]), 0);
-        assert_eq!(told(&[], &[condition("B", "False", "Broken")]), 0);
+        assert_eq!(
+            event_rule(&[], &good),
+            0,
+            "all well from the start is no news"
+        );
+        assert_eq!(event_rule(&[], &bad), 1);
+        assert_eq!(event_rule(&good, &bad), 1);
+        assert_eq!(event_rule(&bad, &bad), 0);
+        assert_eq!(event_rule(&bad, &[condition("A", "False", "Other")]), 1);
+        assert_eq!(event_rule(&bad, &good), 1);
+        assert_eq!(event_rule(&good, &[condition("A", "True", "Better")]), 0);
+        assert_eq!(event_rule(&[], &[condition("B", "False", "Broken")]), 0);
         assert_eq!(turned(&[], &bad, &[a(false)]).count(), 0);
     }
 }

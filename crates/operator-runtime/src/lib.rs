@@ -5,48 +5,48 @@ mod adopt;
 mod apply;
 pub mod args;
 mod backoff;
-mod claim;
+pub mod cache;
 pub mod cli;
 mod client;
-pub mod component;
 pub mod conditions;
 mod digest;
 pub mod error;
 mod events;
-pub mod feed;
 mod fit;
-pub mod hub;
-pub mod inquiry;
-pub mod ledger;
 mod logging;
 pub mod metrics;
 pub mod monitored;
-mod pass;
+pub mod owned_objects;
+mod ownership;
 pub mod plan;
-mod precondition;
+mod preconditions;
 pub mod preflight;
+pub mod probe;
 pub mod rbac;
+mod reconcile;
+pub mod reconciler;
 mod refresh;
 pub mod related;
 pub mod render;
 mod run;
 mod self_monitor;
 mod server;
+pub mod store;
 mod supervise;
-mod undeclared;
+mod unknown_fields;
 mod version;
-pub mod view;
+pub mod watches;
 
-pub use access::{Access, Question};
-pub use component::{
-    Cluster, Complaint, Component, Gauge, News, Outcome, OwnedKind, Told, Verdict, Work,
-    observe_whole,
-};
+pub use access::{Access, AccessCheck};
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
-pub use inquiry::{Answers, Inquiry, Read, Sample};
 pub use monitored::{Monitored, Monitoring};
-pub use plan::{Amendment, ObjectKey, Onto, Plan, Planned, Removal};
-pub use related::{Held, Related, Spec};
+pub use plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Planned, Precondition};
+pub use probe::{Probe, ProbeResults, Read, Sample};
+pub use reconciler::{
+    Cluster, EventRule, Gauge, NormalEvent, Outcome, OwnedKind, Reconciler, Verdict, WarningEvent,
+    Work, observe_to_end,
+};
+pub use related::{PartialCache, Related, Spec};
 pub use run::run;
-pub use view::View;
+pub use store::Store;

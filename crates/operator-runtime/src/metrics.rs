@@ -18,12 +18,12 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use promop_compat::caps::{Capability, Caps, Kind};
 
-use crate::component::Component;
-use crate::hub::Hub;
+use crate::cache::Cache;
+use crate::reconciler::Reconciler;
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PassResult {
+pub enum ReconcileResult {
     /// As planned.
     Success,
     /// Tried again soon, without being a failure.
@@ -34,7 +34,7 @@ pub enum PassResult {
     Error,
 }
 
-impl EncodeLabelValue for PassResult {
+impl EncodeLabelValue for ReconcileResult {
     fn encode(
         &self,
         encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>,
@@ -51,7 +51,7 @@ impl EncodeLabelValue for PassResult {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
     controller: &'static str,
-    result: PassResult,
+    result: ReconcileResult,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -87,7 +87,7 @@ struct ResourceLabels {
 pub struct Metrics {
     controller: &'static str,
     registry: Arc<Registry>,
-    passes: Family<ResultLabels, Counter>,
+    reconciles: Family<ResultLabels, Counter>,
     errors: Family<ControllerLabels, Counter>,
     time: Family<ControllerLabels, Histogram>,
     requests: Family<RequestLabels, Counter>,
@@ -105,7 +105,7 @@ impl Metrics {
         let metrics = Self {
             controller,
             registry: Arc::default(),
-            passes: Family::default(),
+            reconciles: Family::default(),
             errors: Family::default(),
             time: Family::new_with_constructor(|| {
                 Histogram::new([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0])
@@ -115,8 +115,8 @@ impl Metrics {
             capabilities: Family::default(),
             resources: Arc::default(),
         };
-        let passes = "controller_runtime_reconcile";
-        registry.register(passes, "Passes by result", metrics.passes.clone());
+        let reconciles = "controller_runtime_reconcile";
+        registry.register(reconciles, "Passes by result", metrics.reconciles.clone());
         let errors = "controller_runtime_reconcile_errors";
         registry.register(errors, "Passes that failed", metrics.errors.clone());
         let time = "controller_runtime_reconcile_time";
@@ -143,13 +143,13 @@ impl Metrics {
         registry.register(capability, help, metrics.capabilities.clone());
         registry.register_collector(Box::new(Process));
         for result in [
-            PassResult::Success,
-            PassResult::Requeue,
-            PassResult::Invalid,
-            PassResult::Error,
+            ReconcileResult::Success,
+            ReconcileResult::Requeue,
+            ReconcileResult::Invalid,
+            ReconcileResult::Error,
         ] {
             metrics
-                .passes
+                .reconciles
                 .get_or_create(&ResultLabels { controller, result })
                 .inc_by(0);
         }
@@ -167,12 +167,12 @@ impl Metrics {
     }
 
     /// Counts a pass.
-    pub fn passed(&self, result: PassResult, time: Duration) {
+    pub fn reconciled(&self, result: ReconcileResult, time: Duration) {
         let controller = self.controller;
-        self.passes
+        self.reconciles
             .get_or_create(&ResultLabels { controller, result })
             .inc();
-        if result == PassResult::Error {
+        if result == ReconcileResult::Error {
             self.errors
                 .get_or_create(&ControllerLabels { controller })
                 .inc();
@@ -218,9 +218,9 @@ impl Metrics {
     }
 
     /// Adds the numbers in the statuses of custom resources, as the watch has them at each scrape.
-    pub(crate) fn follow<C: Component>(&self, hub: &Arc<Hub<C>>) {
+    pub(crate) fn follow<C: Reconciler>(&self, cache: &Arc<Cache<C>>) {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Resources(Arc::downgrade(hub))));
+        registry.register_collector(Box::new(Resources(Arc::downgrade(cache))));
         // There is one hub in a process.
         let _ = self.resources.set(registry);
     }
@@ -240,20 +240,20 @@ impl Metrics {
 }
 
 /// The numbers in the statuses of custom resources.
-struct Resources<C: Component>(Weak<Hub<C>>);
+struct Resources<C: Reconciler>(Weak<Cache<C>>);
 
-impl<C: Component> std::fmt::Debug for Resources<C> {
+impl<C: Reconciler> std::fmt::Debug for Resources<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Resources")
     }
 }
 
-impl<C: Component> Collector for Resources<C> {
+impl<C: Reconciler> Collector for Resources<C> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(hub) = self.0.upgrade() else {
+        let Some(cache) = self.0.upgrade() else {
             return Ok(());
         };
-        let all = hub.store().state();
+        let all = cache.store().state();
         for gauge in C::gauges() {
             let family = Family::<ResourceLabels, Gauge>::default();
             for it in all.iter().filter_map(|it| it.0.as_ref().ok()) {
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn names_are_those_of_controller_runtime() {
         let metrics = Metrics::new("x");
-        metrics.passed(PassResult::Error, Duration::from_millis(3));
+        metrics.reconciled(ReconcileResult::Error, Duration::from_millis(3));
         metrics.requested("PATCH", "200");
         metrics.lead(true);
         metrics.capabilities(&[Kind::Prometheus], Caps::default());

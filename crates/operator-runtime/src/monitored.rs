@@ -10,7 +10,7 @@ use promop_compat::model::{Key, Labels, PrometheusFacts};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::scrapers::{Nearest, Scraped, scraped};
 
-use crate::access::{Access, Question};
+use crate::access::{Access, AccessCheck};
 
 /// How many of the Prometheuses that select the same ServiceMonitor are asked for.
 const ASKED: usize = 5;
@@ -21,7 +21,7 @@ pub struct Monitoring<'a> {
     /// Whether ServiceMonitors may be written.
     pub gate: Gate,
     /// Whether the resource wants them (`spec.serviceMonitor.enabled`).
-    pub wanted: bool,
+    pub desired: bool,
     /// Their names and labels.
     pub monitors: &'a [(String, Labels)],
     /// Where they are, and what they lead to.
@@ -44,7 +44,7 @@ pub struct Monitored {
     /// In a sentence, with the way out.
     pub message: String,
     /// What a Prometheus must be permitted to do.
-    pub questions: Vec<Question>,
+    pub access_checks: Vec<AccessCheck>,
 }
 
 impl Monitored {
@@ -53,7 +53,7 @@ impl Monitored {
             holds,
             reason,
             message: message.into(),
-            questions: Vec::new(),
+            access_checks: Vec::new(),
         }
     }
 }
@@ -66,7 +66,7 @@ impl Monitoring<'_> {
             let message = "see the condition PrometheusOperatorIntegration";
             return Monitored::new(Some(false), self.gate.reason(), message);
         }
-        if !self.wanted {
+        if !self.desired {
             let message = "spec.serviceMonitor.enabled is false";
             return Monitored::new(Some(false), "MonitoringDisabled", message);
         }
@@ -134,26 +134,26 @@ impl Monitoring<'_> {
     fn permitted(&self, prometheuses: &BTreeMap<Key, PrometheusFacts>, by: &[Key]) -> Monitored {
         let those = by.iter().take(ASKED);
         let those = those.filter_map(|key| Some((key, prometheuses.get(key)?)));
-        let asked: Vec<(&Key, Vec<Question>)> = those
-            .map(|(key, facts)| (key, self.questions(key, facts)))
+        let asked: Vec<(&Key, Vec<AccessCheck>)> = those
+            .map(|(key, facts)| (key, self.access_checks(key, facts)))
             .collect();
-        let is_permitted = |questions: &[Question]| {
-            let mut answers = questions.iter().map(|q| self.access.answer(q));
+        let is_permitted = |access_checks: &[AccessCheck]| {
+            let mut answers = access_checks.iter().map(|q| self.access.answer(q));
             answers.all(|answer| answer == Some(true))
         };
         let permitted = asked
             .iter()
-            .filter(|(_, questions)| is_permitted(questions));
+            .filter(|(_, access_checks)| is_permitted(access_checks));
         let permitted: Vec<String> = permitted.map(|(key, _)| key.to_string()).collect();
         let refused = asked
             .iter()
-            .find(|(_, questions)| self.access.is_refused(questions));
+            .find(|(_, access_checks)| self.access.is_refused(access_checks));
         let mut monitored = match (permitted.is_empty(), refused) {
             (false, _) => {
                 let message = format!("by Prometheus {}", permitted.join(", "));
                 Monitored::new(Some(true), "Scraped", message)
             }
-            (true, Some((key, questions))) => self.not_permitted(key, questions),
+            (true, Some((key, access_checks))) => self.not_permitted(key, access_checks),
             (true, None) => {
                 let message = format!(
                     "Prometheus {} selects them; whether it may list pods, services and endpoints \
@@ -164,23 +164,26 @@ impl Monitoring<'_> {
                 Monitored::new(None, "PermissionUnknown", message)
             }
         };
-        monitored.questions = asked
+        monitored.access_checks = asked
             .into_iter()
-            .flat_map(|(_, questions)| questions)
+            .flat_map(|(_, access_checks)| access_checks)
             .collect();
         monitored
     }
 
-    fn not_permitted(&self, prometheus: &Key, questions: &[Question]) -> Monitored {
+    fn not_permitted(&self, prometheus: &Key, access_checks: &[AccessCheck]) -> Monitored {
         let mut message = format!("Prometheus {prometheus} selects them, but may not list");
-        let refused = questions
+        let refused = access_checks
             .iter()
             .filter(|q| self.access.answer(q) == Some(false));
         let refused: Vec<&str> = refused.map(|q| q.resource).collect();
-        let resources: Vec<String> = questions.iter().map(Question::kubectl_resource).collect();
-        if let Some(Question {
+        let resources: Vec<String> = access_checks
+            .iter()
+            .map(AccessCheck::kubectl_resource)
+            .collect();
+        if let Some(AccessCheck {
             account, namespace, ..
-        }) = questions.first()
+        }) = access_checks.first()
         {
             let name = &account.name;
             message += &format!(
@@ -196,8 +199,8 @@ impl Monitoring<'_> {
     }
 
     /// What Prometheus must be permitted to do to find targets.
-    fn questions(&self, prometheus: &Key, facts: &PrometheusFacts) -> Vec<Question> {
-        let may_list = |group, resource| Question {
+    fn access_checks(&self, prometheus: &Key, facts: &PrometheusFacts) -> Vec<AccessCheck> {
+        let may_list = |group, resource| AccessCheck {
             account: Key::new(
                 prometheus.namespace.as_str(),
                 facts.service_account.as_str(),

@@ -50,12 +50,12 @@ pub struct Planned {
     /// The complete body. Keys are sorted, so equal plans are equal bytes.
     pub body: Value,
     /// What it may be sent onto.
-    pub onto: Onto,
+    pub onto: Precondition,
 }
 
 /// What an object may be sent onto.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Onto {
+pub enum Precondition {
     /// Whatever is there.
     #[default]
     Any,
@@ -69,7 +69,7 @@ pub enum Onto {
 /// A change to an object that somebody else owns, such as the size of a claim. Planned only while
 /// the object differs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Amendment {
+pub struct ForeignPatch {
     /// Where the API server serves this kind.
     pub resource: ApiResource,
     /// Group, kind and name.
@@ -82,7 +82,7 @@ pub struct Amendment {
 
 /// An object that somebody else owns, and that is deleted: a pod that is to be replaced, or a claim.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Removal {
+pub struct ForeignDelete {
     /// Where the API server serves this kind.
     pub resource: ApiResource,
     /// Group, kind and name.
@@ -99,8 +99,8 @@ pub struct Plan {
     stamp: BTreeMap<&'static str, &'static str>,
     objects: Vec<Planned>,
     left: Vec<Left>,
-    amendments: Vec<Amendment>,
-    removals: Vec<Removal>,
+    foreign_patches: Vec<ForeignPatch>,
+    foreign_deletes: Vec<ForeignDelete>,
 }
 
 /// Objects that are left as they are.
@@ -130,8 +130,8 @@ impl Plan {
             stamp: BTreeMap::from([(label, value)]),
             objects: Vec::new(),
             left: Vec::new(),
-            amendments: Vec::new(),
-            removals: Vec::new(),
+            foreign_patches: Vec::new(),
+            foreign_deletes: Vec::new(),
         }
     }
 
@@ -141,12 +141,12 @@ impl Plan {
     where
         T: Resource<DynamicType = ()> + Serialize,
     {
-        self.push_onto(Onto::Any, object);
+        self.push_onto(Precondition::Any, object);
     }
 
     /// Adds an object that is sent only onto what the plan was made from. If something else is there
     /// by then, the pass ends, and the next one sees it.
-    pub fn push_onto<T>(&mut self, onto: Onto, object: T)
+    pub fn push_onto<T>(&mut self, onto: Precondition, object: T)
     where
         T: Resource<DynamicType = ()> + Serialize,
     {
@@ -173,26 +173,26 @@ impl Plan {
 
     /// Changes an object of the same namespace that somebody else owns, after all objects of the
     /// plan are applied.
-    pub fn amend(&mut self, amendment: Amendment) {
-        self.amendments.push(amendment);
+    pub fn patch_foreign(&mut self, amendment: ForeignPatch) {
+        self.foreign_patches.push(amendment);
     }
 
     /// The changes to objects of others, in the order in which they are sent.
     #[must_use]
-    pub fn amendments(&self) -> &[Amendment] {
-        &self.amendments
+    pub fn foreign_patches(&self) -> &[ForeignPatch] {
+        &self.foreign_patches
     }
 
     /// Deletes an object of the same namespace that somebody else owns, after everything is applied
     /// and amended.
-    pub fn remove(&mut self, removal: Removal) {
-        self.removals.push(removal);
+    pub fn remove(&mut self, removal: ForeignDelete) {
+        self.foreign_deletes.push(removal);
     }
 
     /// The objects of others that are deleted, in their order.
     #[must_use]
-    pub fn removals(&self) -> &[Removal] {
-        &self.removals
+    pub fn foreign_deletes(&self) -> &[ForeignDelete] {
+        &self.foreign_deletes
     }
 
     /// Leaves owned objects of this name as they are, if they exist.

@@ -6,14 +6,14 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::Resource;
 use promop_compat::caps::Kind;
 
-use crate::component::Component;
+use crate::reconciler::Reconciler;
 
 const READ: [&str; 2] = ["list", "watch"];
 const OWN: [&str; 6] = ["create", "delete", "get", "list", "patch", "watch"];
 
 /// Rules for objects in namespaces: a ClusterRole, or a Role in each namespace it works in.
 #[must_use]
-pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
+pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
     let group = C::Resource::group(&());
     let plural = C::Resource::plural(&());
@@ -24,10 +24,10 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
     for owned in C::owned_kinds() {
         rules.allow(&owned.resource.group, &owned.resource.plural, &OWN);
     }
-    for amended in C::amended_kinds() {
+    for amended in C::patched_foreign_kinds() {
         rules.allow(&amended.group, &amended.plural, &["patch"]);
     }
-    for removed in C::removed_kinds() {
+    for removed in C::deleted_foreign_kinds() {
         rules.allow(&removed.group, &removed.plural, &["delete"]);
     }
     for related in C::related() {
@@ -48,7 +48,7 @@ pub fn namespaced_rules<C: Component>() -> Vec<PolicyRule> {
 /// Rules for objects without a namespace. Without them, definitions are found by polling and
 /// namespace selectors cannot be evaluated.
 #[must_use]
-pub fn cluster_rules<C: Component>() -> Vec<PolicyRule> {
+pub fn cluster_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
     for related in C::related() {
         if related.cluster_scoped && !related.granted_apart {
@@ -69,7 +69,7 @@ pub fn cluster_rules<C: Component>() -> Vec<PolicyRule> {
 
 /// Rules for the lease and for the controller's own ServiceMonitor, where the controller runs.
 #[must_use]
-pub fn home_rules<C: Component>() -> Vec<PolicyRule> {
+pub fn home_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let monitoring = Kind::ServiceMonitor.api_resource();
     let (monitors, leases) = (
         (&*monitoring.group, "servicemonitors"),

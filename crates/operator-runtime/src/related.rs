@@ -12,10 +12,10 @@ use promop_compat::model::Key;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::component::Component;
-use crate::feed;
-use crate::hub::Hub;
-use crate::view::View;
+use crate::cache::Cache;
+use crate::reconciler::Reconciler;
+use crate::store::Store;
+use crate::watches;
 
 /// An object as it is watched: which one it is, and its facts. Nothing else of it is ever held.
 /// Foreign objects are read leniently, so nothing in them can stop a watch.
@@ -76,35 +76,40 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
 }
 
 /// Whether a custom resource must look again, given the facts of an object before and after.
-pub type Affects<C, F> =
-    fn(&<C as Component>::Views, &<C as Component>::Resource, &Key, Option<&F>, Option<&F>) -> bool;
+pub type IsAffectedBy<C, F> = fn(
+    &<C as Reconciler>::Stores,
+    &<C as Reconciler>::Resource,
+    &Key,
+    Option<&F>,
+    Option<&F>,
+) -> bool;
 
 /// The typed part of a related kind: where the facts go that are read by `S`.
-pub struct Spec<C: Component, S: Extract> {
+pub struct Spec<C: Reconciler, S: Extract> {
     /// Finds the view.
-    pub view: fn(&C::Views) -> &View<S::Facts>,
+    pub store: fn(&C::Stores) -> &Store<S::Facts>,
     /// Finds the view, to change it.
-    pub view_mut: fn(&mut C::Views) -> &mut View<S::Facts>,
+    pub store_mut: fn(&mut C::Stores) -> &mut Store<S::Facts>,
     /// Whether a custom resource must look again, given the facts before and after.
-    pub affects: Affects<C, S::Facts>,
+    pub is_affected_by: IsAffectedBy<C, S::Facts>,
 }
 
 /// Facts of which a part is large, and is held only for objects that some custom resource wants.
-pub struct Held<C: Component, F> {
+pub struct PartialCache<C: Reconciler, F> {
     /// Whether a custom resource wants the large part of an object's facts.
-    pub wanted: fn(&C::Views, &C::Resource, &Key, &F) -> bool,
+    pub desired: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
     /// The facts without it.
     pub without: fn(F) -> F,
 }
 
 /// Where facts go, and how much of them.
-pub(crate) struct Entry<C: Component, S: Extract> {
+pub(crate) struct Entry<C: Reconciler, S: Extract> {
     pub spec: Spec<C, S>,
-    pub held: Option<Held<C, S::Facts>>,
+    pub partial: Option<PartialCache<C, S::Facts>>,
 }
 
 /// A related kind.
-pub struct Related<C: Component> {
+pub struct Related<C: Reconciler> {
     /// Where it is served.
     pub resource: ApiResource,
     /// The Prometheus Operator kind it is, if it is one.
@@ -124,10 +129,16 @@ pub struct Related<C: Component> {
     source: Box<dyn Source<C>>,
 }
 
-impl<C: Component> Related<C> {
+impl<C: Reconciler> Related<C> {
     /// A kind that every cluster has.
     pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
-        Self::entered(resource, Entry { spec, held: None })
+        Self::entered(
+            resource,
+            Entry {
+                spec,
+                partial: None,
+            },
+        )
     }
 
     fn entered<S: Extract>(resource: ApiResource, entry: Entry<C, S>) -> Self {
@@ -153,12 +164,16 @@ impl<C: Component> Related<C> {
     }
 
     /// A kind of Prometheus Operator whose facts are large. The large part is let go where nobody
-    /// wants it. [`Component::is_incomplete`] asks for it when somebody does.
-    pub fn held<S: Extract>(kind: Kind, spec: Spec<C, S>, held: Held<C, S::Facts>) -> Self {
-        let held = Some(held);
+    /// wants it. [`Reconciler::needs_relist`] asks for it when somebody does.
+    pub fn partial<S: Extract>(
+        kind: Kind,
+        spec: Spec<C, S>,
+        partial: PartialCache<C, S::Facts>,
+    ) -> Self {
+        let partial = Some(partial);
         Self {
             capability: Some(kind),
-            ..Self::entered(kind.api_resource(), Entry { spec, held })
+            ..Self::entered(kind.api_resource(), Entry { spec, partial })
         }
     }
 
@@ -209,11 +224,11 @@ impl<C: Component> Related<C> {
     }
 
     /// Enters an object that was read from a file, if it is of this kind.
-    pub fn load(&self, views: &mut C::Views, object: &Value) -> bool {
+    pub fn load(&self, stores: &mut C::Stores, object: &Value) -> bool {
         let ours = object["kind"] == self.resource.kind.as_str()
             && object["apiVersion"] == self.resource.api_version.as_str();
         if ours && self.matches_labels(object) && self.matches_fields(object) {
-            self.source.load(views, object);
+            self.source.load(stores, object);
         }
         ours
     }
@@ -236,27 +251,31 @@ impl<C: Component> Related<C> {
         let terms = self.fields.into_iter().flat_map(|s| s.split(','));
         let mut terms = terms.filter_map(|term| term.split_once('='));
         terms.all(|(path, value)| {
-            let (path, wanted) = match path.strip_suffix('!') {
+            let (path, desired) = match path.strip_suffix('!') {
                 Some(path) => (path, false),
                 None => (path, true),
             };
             // Two equals signs mean the same as one.
             let value = value.strip_prefix('=').unwrap_or(value);
-            (field(object, path) == value) == wanted
+            (field(object, path) == value) == desired
         })
     }
 
-    pub(crate) fn freeze(&self, views: &mut C::Views) {
-        self.source.freeze(views);
+    pub(crate) fn freeze(&self, stores: &mut C::Stores) {
+        self.source.freeze(stores);
     }
 
     /// The kind may not be read.
-    pub(crate) fn deny(&self, views: &mut C::Views) {
-        self.source.deny(views);
+    pub(crate) fn deny(&self, stores: &mut C::Stores) {
+        self.source.deny(stores);
     }
 
-    pub(crate) fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
-        self.source.feed(hub, watch)
+    pub(crate) fn watches(
+        &self,
+        cache: Arc<Cache<C>>,
+        watch: watches::Watch,
+    ) -> BoxFuture<'static, ()> {
+        self.source.watches(cache, watch)
     }
 }
 
@@ -272,29 +291,29 @@ fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
 }
 
 /// Hides the type of the facts.
-trait Source<C: Component>: Send + Sync {
-    fn load(&self, views: &mut C::Views, object: &Value);
-    fn freeze(&self, views: &mut C::Views);
-    fn deny(&self, views: &mut C::Views);
-    fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()>;
+trait Source<C: Reconciler>: Send + Sync {
+    fn load(&self, stores: &mut C::Stores, object: &Value);
+    fn freeze(&self, stores: &mut C::Stores);
+    fn deny(&self, stores: &mut C::Stores);
+    fn watches(&self, cache: Arc<Cache<C>>, watch: watches::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Component, S: Extract> Source<C> for Arc<Entry<C, S>> {
-    fn load(&self, views: &mut C::Views, object: &Value) {
+impl<C: Reconciler, S: Extract> Source<C> for Arc<Entry<C, S>> {
+    fn load(&self, stores: &mut C::Stores, object: &Value) {
         let it = Watched::from(S::read(object));
-        (self.spec.view_mut)(views).change(&key_of(&it.metadata), Some(it.facts));
+        (self.spec.store_mut)(stores).change(&key_of(&it.metadata), Some(it.facts));
     }
 
-    fn freeze(&self, views: &mut C::Views) {
-        (self.spec.view_mut)(views).freeze();
+    fn freeze(&self, stores: &mut C::Stores) {
+        (self.spec.store_mut)(stores).freeze();
     }
 
-    fn deny(&self, views: &mut C::Views) {
-        (self.spec.view_mut)(views).deny();
+    fn deny(&self, stores: &mut C::Stores) {
+        (self.spec.store_mut)(stores).deny();
     }
 
-    fn feed(&self, hub: Arc<Hub<C>>, watch: feed::Watch) -> BoxFuture<'static, ()> {
-        Box::pin(feed::related(hub, self.clone(), watch))
+    fn watches(&self, cache: Arc<Cache<C>>, watch: watches::Watch) -> BoxFuture<'static, ()> {
+        Box::pin(watches::related(cache, self.clone(), watch))
     }
 }
 

@@ -11,9 +11,9 @@ use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 
 use crate::access::Access;
-use crate::component::{Cluster, Component, Outcome, Verdict, observe_whole};
 use crate::fit;
-use crate::inquiry::Answers;
+use crate::probe::ProbeResults;
+use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
 /// Flags of `render`.
 #[derive(clap::Args, Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct Rendered {
 /// # Errors
 /// A file that cannot be read, that holds a value of a wrong type, or no custom resource of this
 /// controller.
-pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
+pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
     for file in &args.files {
         let text = if file.as_os_str() == "-" {
@@ -65,7 +65,7 @@ pub fn render<C: Component>(component: &C, args: &RenderArgs) -> anyhow::Result<
         true => Caps::all(Capability::Absent),
         false => Caps::all(Capability::Present),
     };
-    let text = render_objects(component, &objects, caps)?;
+    let text = render_objects(reconciler, &objects, caps)?;
     Ok(Rendered { text, warnings })
 }
 
@@ -117,17 +117,17 @@ fn add(mut document: Value, found: &mut Vec<Value>) {
 ///
 /// # Errors
 /// No custom resource of this controller, or one that does not fit its schema.
-pub fn render_objects<C: Component>(
-    component: &C,
+pub fn render_objects<C: Reconciler>(
+    reconciler: &C,
     objects: &[Value],
     caps: Caps,
 ) -> anyhow::Result<String> {
-    let mut views = C::Views::default();
+    let mut stores = C::Stores::default();
     let related = C::related();
     for object in objects {
         for kind in &related {
             if kind.capability.is_none_or(|k| caps.has(k)) {
-                kind.load(&mut views, object);
+                kind.load(&mut stores, object);
             }
         }
     }
@@ -140,29 +140,29 @@ pub fn render_objects<C: Component>(
         }
         let it: C::Resource = serde_json::from_value(object.clone())
             .map_err(|error| anyhow!("{}: {}", fit::name(object), fit::problem(&error)))?;
-        render_one(component, &mut views, caps, Arc::new(it), &mut text)?;
+        render_one(reconciler, &mut stores, caps, Arc::new(it), &mut text)?;
     }
     anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) among the files");
     Ok(text)
 }
 
-fn render_one<C: Component>(
-    component: &C,
-    views: &mut C::Views,
+fn render_one<C: Reconciler>(
+    reconciler: &C,
+    stores: &mut C::Stores,
     caps: Caps,
     it: Arc<C::Resource>,
     text: &mut String,
 ) -> anyhow::Result<()> {
-    let (access, answers) = (Access::default(), Answers::default());
+    let (access, answers) = (Access::default(), ProbeResults::default());
     let cluster = Cluster {
         caps,
         access: &access,
         answers: &answers,
         now: Timestamp::now(),
     };
-    let seen = observe_whole(component, views, cluster, &it);
+    let seen = observe_to_end(reconciler, stores, cluster, &it);
     let mut documents = Vec::new();
-    let verdict = match component.plan(&seen) {
+    let verdict = match reconciler.plan(&seen) {
         Ok(plan) => {
             documents.extend(plan.objects().iter().map(|o| o.body.clone()));
             Verdict::Applied
@@ -175,7 +175,7 @@ fn render_one<C: Component>(
         workloads: Default::default(),
     };
     let previous = it.status().cloned().unwrap_or_default();
-    let status = component.status(&seen, &outcome, &previous);
+    let status = reconciler.status(&seen, &outcome, &previous);
     documents.push(json!({
         "apiVersion": C::Resource::api_version(&()),
         "kind": C::Resource::kind(&()),

@@ -15,17 +15,17 @@ use promop_compat::detect::Detector;
 use tokio::sync::watch;
 
 use crate::args::RunArgs;
+use crate::cache::{Cache, Guarded};
 use crate::client::Connector;
-use crate::component::Component;
 use crate::events::Events;
-use crate::feed::Running;
-use crate::hub::{Guarded, Hub};
-use crate::inquiry::Inquirer;
 use crate::metrics::Metrics;
-use crate::pass::{Cx, pass};
+use crate::probe::Prober;
+use crate::reconcile::{Context, reconcile};
+use crate::reconciler::Reconciler;
 use crate::refresh::Refresher;
 use crate::self_monitor::SelfMonitor;
 use crate::supervise::{Scope, Supervisor};
+use crate::watches::Running;
 use crate::{logging, server};
 
 /// Passes at a time. More would not be faster: the API server is the limit.
@@ -42,7 +42,7 @@ const STREAMING_LISTS: u32 = 34;
 ///
 /// # Errors
 /// What makes it impossible to start, and the loss of the lease.
-pub async fn run<C: Component>(component: C, args: RunArgs) -> anyhow::Result<()> {
+pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<()> {
     logging::init(args.log_level, args.log_format);
     let metrics = Metrics::new(C::NAME);
     let (readiness, ready) = watch::channel(Some("starting"));
@@ -56,7 +56,7 @@ pub async fn run<C: Component>(component: C, args: RunArgs) -> anyhow::Result<()
     let connector = Connector::infer(C::NAME, metrics.clone()).await?;
     let stop = stop_signal()?;
     let working = work(
-        component,
+        reconciler,
         &args,
         connector,
         metrics,
@@ -80,8 +80,8 @@ async fn stopped_early(mut stop: watch::Receiver<bool>) {
 /// How long running passes may take after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-async fn work<C: Component>(
-    component: C,
+async fn work<C: Reconciler>(
+    reconciler: C,
     args: &RunArgs,
     connector: Connector,
     metrics: Metrics,
@@ -89,12 +89,12 @@ async fn work<C: Component>(
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let ready_to_lead = tokio::select! {
-        cx = prepare(component, args, connector, metrics, &readiness) => cx?,
+        cx = prepare(reconciler, args, connector, metrics, &readiness) => cx?,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     let (cx, supervisor) = ready_to_lead;
     readiness.send_replace(None);
-    let detected = cx.hub.detected.clone();
+    let detected = cx.cache.detected.clone();
     let watches = tokio::spawn(supervisor.follow(detected));
     let result = lead(args, &cx, stop).await;
     watches.abort();
@@ -102,13 +102,13 @@ async fn work<C: Component>(
 }
 
 /// Waits for our definition, asks for capabilities, and lets every watch list.
-async fn prepare<C: Component>(
-    component: C,
+async fn prepare<C: Reconciler>(
+    reconciler: C,
     args: &RunArgs,
     connector: Connector,
     metrics: Metrics,
     readiness: &watch::Sender<Option<&'static str>>,
-) -> anyhow::Result<(Arc<Cx<C>>, Supervisor<C>)> {
+) -> anyhow::Result<(Arc<Context<C>>, Supervisor<C>)> {
     let client = connector.client()?;
     readiness.send_replace(Some("waiting for our own CustomResourceDefinition"));
     wait_for_definition::<C>(&client).await;
@@ -128,7 +128,7 @@ async fn prepare<C: Component>(
     let scopes = scopes.collect::<anyhow::Result<_>>()?;
     // Also where the gate is closed: what was created while it was open has to be found to go.
     let mut detector = Detector::new(client.clone(), C::needs(), namespaces);
-    let doubt = detector.doubt();
+    let recheck = detector.recheck();
     let first = loop {
         match detector.probe().await {
             Ok(caps) => break caps,
@@ -139,9 +139,9 @@ async fn prepare<C: Component>(
     let (sender, detected) = watch::channel(first);
     tokio::spawn(detector.run(sender));
 
-    let hub = Arc::new(Hub::<C>::new(detected, doubt));
+    let cache = Arc::new(Cache::<C>::new(detected, recheck));
     let mut supervisor = Supervisor {
-        hub: hub.clone(),
+        cache: cache.clone(),
         client: client.clone(),
         scopes,
         lists: lists(&client).await,
@@ -149,36 +149,36 @@ async fn prepare<C: Component>(
         running: Default::default(),
         always: Vec::new(),
     };
-    let mut progress = hub.sync_progress();
+    let mut progress = cache.sync_progress();
     supervisor.start();
     supervisor.adjust(first);
     progress.wait_for(|open| open.is_empty()).await?;
     supervisor.adjust(first);
     let identity = identity(args);
-    metrics.follow(&hub);
-    let cx = Cx {
-        component,
+    metrics.follow(&cache);
+    let cx = Context {
+        reconciler,
         refresher: Refresher::new(client.clone(), C::REFRESH),
         events: Events::new(client.clone(), C::NAME, &identity),
         client,
-        hub,
-        inquirer: Inquirer::default(),
+        cache,
+        prober: Prober::default(),
         metrics,
     };
     Ok((Arc::new(cx), supervisor))
 }
 
 /// Works, under the lease if there is one. Ends with `stop`, or with the loss of the lease.
-async fn lead<C: Component>(
+async fn lead<C: Reconciler>(
     args: &RunArgs,
-    cx: &Arc<Cx<C>>,
+    cx: &Arc<Context<C>>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let leading = watch::Sender::new(false);
     let stopping = stop.clone();
     let work = async {
         tracing::info!(controller = C::NAME, "working");
-        let monitor = self_monitor::<C>(args).follow(cx.client.clone(), cx.hub.detected.clone());
+        let monitor = self_monitor::<C>(args).follow(cx.client.clone(), cx.cache.detected.clone());
         let _monitor = Running(tokio::spawn(monitor));
         cx.metrics.lead(true);
         leading.send_replace(true);
@@ -210,20 +210,20 @@ async fn lead<C: Component>(
     }
 }
 
-fn self_monitor<C: Component>(args: &RunArgs) -> SelfMonitor {
+fn self_monitor<C: Reconciler>(args: &RunArgs) -> SelfMonitor {
     SelfMonitor {
         name: C::NAME,
         label: C::LABEL,
         namespace: args.lease_namespace.clone(),
-        wanted: args.prometheus_operator,
+        desired: args.prometheus_operator,
         labels: args.service_monitor_labels.iter().cloned().collect(),
     }
 }
 
 /// The passes.
-async fn drive<C: Component>(cx: Arc<Cx<C>>, mut stop: watch::Receiver<bool>) {
-    let queue = cx.hub.open_queue();
-    let store = cx.hub.store().clone();
+async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<bool>) {
+    let queue = cx.cache.open_queue();
+    let store = cx.cache.store().clone();
     // The store is filled by our own feeds: one watch a namespace, which `Controller` cannot do.
     let no_trigger = futures::stream::pending::<Result<Guarded<C>, watcher::Error>>();
     Controller::for_stream(no_trigger, store)
@@ -233,7 +233,7 @@ async fn drive<C: Component>(cx: Arc<Cx<C>>, mut stop: watch::Receiver<bool>) {
             let _ = stop.wait_for(|stop| *stop).await;
         })
         .run(
-            |it, cx| async { Ok::<_, Infallible>(pass(it, cx).await) },
+            |it, cx| async { Ok::<_, Infallible>(reconcile(it, cx).await) },
             |_, _, _| Action::await_change(),
             cx,
         )
@@ -246,7 +246,7 @@ async fn drive<C: Component>(cx: Arc<Cx<C>>, mut stop: watch::Receiver<bool>) {
         .await;
 }
 
-async fn wait_for_definition<C: Component>(client: &Client) {
+async fn wait_for_definition<C: Reconciler>(client: &Client) {
     let version = C::Resource::api_version(&()).into_owned();
     let plural = C::Resource::plural(&());
     let mut said = false;

@@ -29,7 +29,7 @@ pub(crate) struct SelfMonitor {
     /// Where the controller runs.
     pub namespace: String,
     /// Whether the operator's gate is open.
-    pub wanted: bool,
+    pub desired: bool,
     /// Further labels: a Prometheus may select ServiceMonitors by them.
     pub labels: BTreeMap<String, String>,
 }
@@ -76,11 +76,11 @@ impl SelfMonitor {
                 );
                 return Ok(());
             }
-            Some(_) if !self.wanted => {
+            Some(_) if !self.desired => {
                 monitors.delete(self.name, &DeleteParams::default()).await?;
                 return Ok(());
             }
-            None if !self.wanted => return Ok(()),
+            None if !self.desired => return Ok(()),
             stored => {
                 let services: Api<PartialObjectMeta<Service>> =
                     Api::namespaced(client.clone(), &self.namespace);

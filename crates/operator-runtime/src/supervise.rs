@@ -11,10 +11,10 @@ use kube::runtime::watcher;
 use promop_compat::caps::{Capability, Caps, Kind};
 use tokio::sync::watch;
 
-use crate::component::Component;
-use crate::feed::{self, Running, Watch};
-use crate::hub::{Hub, RESOURCE, WatchId};
+use crate::cache::{Cache, RESOURCE, WatchId};
 use crate::metrics::Metrics;
+use crate::reconciler::Reconciler;
+use crate::watches::{self, Running, Watch};
 
 /// Where watches look, and the client they use. Each namespace has its own, since the watches that
 /// can share a connection are limited in number.
@@ -25,8 +25,8 @@ pub(crate) struct Scope {
 }
 
 /// Runs the watches of one controller.
-pub(crate) struct Supervisor<C: Component> {
-    pub hub: Arc<Hub<C>>,
+pub(crate) struct Supervisor<C: Reconciler> {
+    pub cache: Arc<Cache<C>>,
     /// For kinds without namespaces.
     pub client: Client,
     pub scopes: Vec<Scope>,
@@ -37,7 +37,7 @@ pub(crate) struct Supervisor<C: Component> {
     pub always: Vec<Running>,
 }
 
-impl<C: Component> Supervisor<C> {
+impl<C: Reconciler> Supervisor<C> {
     /// Starts the watches that need no optional kind.
     pub fn start(&mut self) {
         self.always = self.spawn(None);
@@ -45,7 +45,7 @@ impl<C: Component> Supervisor<C> {
 
     /// Follows `detected` until it closes.
     pub async fn follow(mut self, mut detected: watch::Receiver<Caps>) {
-        let mut progress = self.hub.sync_progress();
+        let mut progress = self.cache.sync_progress();
         loop {
             let caps = *detected.borrow_and_update();
             progress.borrow_and_update();
@@ -60,7 +60,7 @@ impl<C: Component> Supervisor<C> {
     /// Brings watches and the capabilities in effect in line with what was detected.
     pub fn adjust(&mut self, detected: Caps) {
         let kinds: Vec<Kind> = C::needs().iter().map(|n| n.kind).collect();
-        let mut effective = self.hub.state().caps;
+        let mut effective = self.cache.state().caps;
         let before = effective;
         for kind in &kinds {
             let present = detected.has(*kind);
@@ -74,14 +74,14 @@ impl<C: Component> Supervisor<C> {
                     self.detach(*kind);
                 }
             }
-            if !present || self.hub.is_synced(Some(*kind)) {
+            if !present || self.cache.is_synced(Some(*kind)) {
                 effective.set(*kind, detected.get(*kind));
             }
         }
         if effective == before {
             return;
         }
-        self.hub.state().caps = effective;
+        self.cache.state().caps = effective;
         self.metrics.capabilities(&kinds, effective);
         for kind in kinds {
             let (was, is) = (before.get(kind), effective.get(kind));
@@ -89,34 +89,34 @@ impl<C: Component> Supervisor<C> {
                 announce(kind, was, is);
             }
         }
-        self.hub.wake_all();
+        self.cache.enqueue_all();
     }
 
     /// The objects of a kind that cannot be read stay in the views as they were, also if nobody
     /// knows how: this process may have started after the kind went.
     fn freeze(&self, kind: Kind) {
-        let mut state = self.hub.state();
+        let mut state = self.cache.state();
         for related in C::related() {
             if related.capability == Some(kind) {
-                related.freeze(&mut state.views);
+                related.freeze(&mut state.stores);
             }
         }
     }
 
     /// The objects of a kind that is gone leave the ledger, since nothing can own them now.
     fn detach(&self, kind: Kind) {
-        let mut state = self.hub.state();
+        let mut state = self.cache.state();
         for owned in C::owned_kinds() {
             if owned.capability == Some(kind) {
                 let resource = &owned.resource;
                 let nothing = BTreeSet::new();
                 state
-                    .ledger
+                    .owned_objects
                     .retain(&resource.group, &resource.kind, None, &nothing);
             }
         }
         drop(state);
-        self.hub.forget_watches(kind);
+        self.cache.forget_watches(kind);
     }
 
     /// Spawns every watch that depends on `capability`.
@@ -131,7 +131,7 @@ impl<C: Component> Supervisor<C> {
                 let resource = ApiResource::erase::<C::Resource>(&());
                 let id = watch_id(RESOURCE, capability, &resource, scope);
                 let watch = self.watch(id, &resource, scope);
-                watches.push(feed::resources(self.hub.clone(), watch).boxed());
+                watches.push(watches::resources(self.cache.clone(), watch).boxed());
             }
             for kind in C::owned_kinds() {
                 if kind.capability == capability {
@@ -140,7 +140,7 @@ impl<C: Component> Supervisor<C> {
                     let mut watch = self.watch(id, resource, scope);
                     let label = format!("{}={}", C::LABEL, C::NAME);
                     watch.config = watch.config.labels(&label);
-                    watches.push(feed::owned(self.hub.clone(), kind, watch).boxed());
+                    watches.push(watches::owned(self.cache.clone(), kind, watch).boxed());
                 }
             }
         }
@@ -164,7 +164,7 @@ impl<C: Component> Supervisor<C> {
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
                 watch.debounced = related.debounced;
-                watches.push(related.feed(self.hub.clone(), watch));
+                watches.push(related.watches(self.cache.clone(), watch));
             }
         }
         watches
@@ -181,7 +181,7 @@ impl<C: Component> Supervisor<C> {
         if let Some(fields) = id.fields {
             config = config.fields(fields);
         }
-        self.hub.expect_sync(id.clone());
+        self.cache.expect_sync(id.clone());
         Watch {
             id,
             client: scope.client.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::CustomResourceExt;
 use kube::core::object::HasSpec;
-use operator_runtime::{Answers, Cluster, Component, Invalid, Plan, observe_whole};
+use operator_runtime::{Cluster, Invalid, Plan, ProbeResults, Reconciler, observe_to_end};
 use promop_compat::caps::{Capability, Caps};
 use promop_compat::model::Labels;
 use serde::de::DeserializeOwned;
@@ -101,13 +101,13 @@ pub trait Case: Clone + Default + DeserializeOwned {
 /// A case that is observed as the controller does it: from the objects of a cluster.
 pub trait ObservedCase: Case {
     /// The controller.
-    type Controller: Component<Resource = Self::Resource>;
+    type Controller: Reconciler<Resource = Self::Resource>;
 
     /// The controller, as it was started.
     fn controller() -> Self::Controller;
 
     /// What a reconcile observes.
-    fn observed(&self) -> <Self::Controller as Component>::Observed;
+    fn observed(&self) -> <Self::Controller as Reconciler>::Observed;
 
     /// Adds objects to the cluster.
     fn add(&mut self, objects: Vec<Value>);
@@ -135,7 +135,7 @@ pub fn documents<C: Case>(name: &str, case: &C) -> Vec<(String, Value)> {
 /// What is changed of the objects of others, for [`Case::decisions`].
 #[must_use]
 pub fn amended(plan: &Plan) -> Vec<(String, &Value)> {
-    let all = plan.amendments().iter();
+    let all = plan.foreign_patches().iter();
     all.map(|a| (a.key.to_string(), &a.patch)).collect()
 }
 
@@ -158,20 +158,20 @@ pub fn caps(present: bool) -> Caps {
 }
 
 /// Enters objects into the views of a controller.
-pub fn load<C: Component>(views: &mut C::Views, objects: &[Value]) {
+pub fn load<C: Reconciler>(stores: &mut C::Stores, objects: &[Value]) {
     let related = C::related();
     for object in objects {
-        let read = related.iter().filter(|r| r.load(views, object));
+        let read = related.iter().filter(|r| r.load(stores, object));
         assert_ne!(read.count(), 0, "no kind of the controller is {object}");
     }
 }
 
 /// What a reconcile observes at [`NOW`].
-pub fn observe<C: Component>(
+pub fn observe<C: Reconciler>(
     controller: &C,
-    views: &mut C::Views,
+    stores: &mut C::Stores,
     caps: Caps,
-    answers: &Answers,
+    answers: &ProbeResults,
     resource: C::Resource,
 ) -> C::Observed {
     let cluster = Cluster {
@@ -180,5 +180,5 @@ pub fn observe<C: Component>(
         answers,
         now: NOW.parse().unwrap(),
     };
-    observe_whole(controller, views, cluster, &Arc::new(resource))
+    observe_to_end(controller, stores, cluster, &Arc::new(resource))
 }

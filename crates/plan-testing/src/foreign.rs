@@ -1,7 +1,7 @@
 //! Pods of others that carry the labels of ours: they are neither probed nor waited for, and none of
 //! them has a say in what is planned.
 
-use operator_runtime::Component;
+use operator_runtime::Reconciler;
 use serde_json::{Value, json};
 
 use crate::case::{Case, ObservedCase, bodies};
@@ -45,15 +45,15 @@ pub fn are_not_probed_and_change_nothing<C: ObservedCase>(pods: fn(&C) -> Vec<Va
         with.add(pods);
         let observed = [&case, &with].map(ObservedCase::observed);
         let urls = observed.each_ref().map(|observed| {
-            let inquiries = C::Controller::inquiries(observed).into_iter();
-            inquiries.map(|inquiry| inquiry.url).collect::<Vec<_>>()
+            let probes = C::Controller::probes(observed).into_iter();
+            probes.map(|inquiry| inquiry.url).collect::<Vec<_>>()
         });
         assert_eq!(urls[1], urls[0], "{name}");
         let plans = observed.each_ref().map(|o| C::controller().plan(o));
         match plans {
             [Ok(before), Ok(after)] => {
                 assert_eq!(bodies(&after), bodies(&before), "{name}");
-                assert_eq!(after.removals(), before.removals(), "{name}");
+                assert_eq!(after.foreign_deletes(), before.foreign_deletes(), "{name}");
             }
             [before, after] => assert_eq!(after.is_err(), before.is_err(), "{name}"),
         }

@@ -104,7 +104,7 @@ impl<C: Case> Leaves<'_, C> {
 
 /// Everything that a plan does.
 fn effects(plan: &Plan) -> (Vec<Value>, String) {
-    let foreign = format!("{:?}{:?}", plan.amendments(), plan.removals());
+    let foreign = format!("{:?}{:?}", plan.foreign_patches(), plan.foreign_deletes());
     (bodies(plan), foreign)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::Resource;
-use operator_runtime::{Answers, Plan};
+use operator_runtime::{Plan, ProbeResults};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -226,7 +226,7 @@ pub fn queriers(pods: usize) -> Vec<Value> {
 pub fn answer_stores(
     index: usize,
     listed: impl IntoIterator<Item = String>,
-    answers: &mut Answers,
+    answers: &mut ProbeResults,
 ) {
     let listed: Vec<String> = listed.into_iter().collect();
     let url = format!("http://10.9.0.{index}:9090/api/v1/stores");

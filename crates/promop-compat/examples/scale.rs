@@ -13,7 +13,8 @@ use promop_compat::model::{
 };
 use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::resolve::{
-    Request, Selection, WithoutSidecar, World, affects, affects_backends, affects_services, resolve,
+    Request, Selection, WithoutSidecar, World, affects_backends, affects_services, is_affected_by,
+    resolve,
 };
 use promop_compat::{names, selector};
 
@@ -182,7 +183,7 @@ fn main() {
             let new = Some(black_box(facts));
             let affected = others
                 .iter()
-                .filter(|s| affects(&world.namespaces, &request(*s), key, new, new));
+                .filter(|s| is_affected_by(&world.namespaces, &request(*s), key, new, new));
             affected.count()
         },
     );

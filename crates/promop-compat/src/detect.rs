@@ -44,7 +44,7 @@ pub struct Detector {
     client: Client,
     needs: Vec<Need>,
     namespaces: Vec<Option<String>>,
-    doubt: Arc<Notify>,
+    recheck: Arc<Notify>,
     /// Kinds whose definition is being deleted, or was seen to be gone. Discovery still lists them
     /// for a moment.
     going: BTreeSet<Kind>,
@@ -61,7 +61,7 @@ impl Detector {
             client,
             needs,
             namespaces,
-            doubt: Arc::new(Notify::new()),
+            recheck: Arc::new(Notify::new()),
             going: BTreeSet::new(),
             defined: BTreeSet::new(),
             granted: BTreeSet::new(),
@@ -70,8 +70,8 @@ impl Detector {
 
     /// Whoever meets a 403 or a missing kind notifies this; the cluster is then asked at once.
     #[must_use]
-    pub fn doubt(&self) -> Arc<Notify> {
-        self.doubt.clone()
+    pub fn recheck(&self) -> Arc<Notify> {
+        self.recheck.clone()
     }
 
     /// Asks once. A kind is `Absent` only on a clean answer.
@@ -133,7 +133,7 @@ impl Detector {
                 due.push(Instant::now() + POLL);
             }
             let next = due.iter().min().copied();
-            let doubt = self.doubt.clone();
+            let recheck = self.recheck.clone();
             tokio::select! {
                 event = next_definition(&mut definitions) => match event {
                     Some(Ok(event)) => {
@@ -158,7 +158,7 @@ impl Detector {
                     }
                 },
                 () = sleep_to(next) => due.retain(|t| *t > Instant::now()),
-                () = doubt.notified() => {
+                () = recheck.notified() => {
                     self.granted.clear();
                     due.push(Instant::now() + SETTLE[1]);
                     continue;

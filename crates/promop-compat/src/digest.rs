@@ -26,10 +26,10 @@ impl LabelDigest {
         )
     }
 
-    /// Whether labels with this digest may have all of `wanted`.
+    /// Whether labels with this digest may have all of `desired`.
     #[must_use]
-    pub fn may_have(self, wanted: Wanted) -> bool {
-        self.0 == 0 || self.0 & wanted.0 == wanted.0
+    pub fn may_have(self, desired: Desired) -> bool {
+        self.0 == 0 || self.0 & desired.0 == desired.0
     }
 }
 
@@ -43,9 +43,9 @@ impl Eq for LabelDigest {}
 
 /// The pairs that a selector wants for certain: its `matchLabels`.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted(u64);
+pub struct Desired(u64);
 
-impl Wanted {
+impl Desired {
     /// What `selector` wants.
     #[must_use]
     pub fn by(selector: &LabelSelector) -> Self {
@@ -77,10 +77,10 @@ mod tests {
         let pairs: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
         for count in 0..pairs.len() {
             let digest = LabelDigest::of(&labels(&pairs[..count]));
-            assert!(digest.may_have(Wanted::by(&LabelSelector::default())));
-            assert!(digest.may_have(Wanted::by(&selector(&pairs[..count]))));
+            assert!(digest.may_have(Desired::by(&LabelSelector::default())));
+            assert!(digest.may_have(Desired::by(&selector(&pairs[..count]))));
             for pair in &pairs[..count] {
-                assert!(digest.may_have(Wanted::by(&selector(&[*pair]))));
+                assert!(digest.may_have(Desired::by(&selector(&[*pair]))));
             }
         }
     }
@@ -88,16 +88,16 @@ mod tests {
     #[test]
     fn what_is_not_there_is_mostly_ruled_out() {
         let digest = LabelDigest::of(&labels(&[("a", "1"), ("b", "2"), ("c", "3")]));
-        let wanted = (0..1000).map(|i| Wanted::by(&selector(&[("a", &format!("x{i}"))])));
-        let in_vain = wanted.filter(|wanted| digest.may_have(*wanted)).count();
+        let desired = (0..1000).map(|i| Desired::by(&selector(&[("a", &format!("x{i}"))])));
+        let in_vain = desired.filter(|desired| digest.may_have(*desired)).count();
         assert!(in_vain < 30, "{in_vain}");
     }
 
     #[test]
     fn the_unknown_rules_out_nothing_and_equals_everything() {
-        let wanted = Wanted::by(&selector(&[("a", "1")]));
-        assert!(LabelDigest::default().may_have(wanted));
-        assert!(LabelDigest::of(&Labels::new()).may_have(wanted));
+        let desired = Desired::by(&selector(&[("a", "1")]));
+        assert!(LabelDigest::default().may_have(desired));
+        assert!(LabelDigest::of(&Labels::new()).may_have(desired));
         assert_eq!(
             LabelDigest::default(),
             LabelDigest::of(&labels(&[("a", "1")]))

@@ -82,7 +82,7 @@ impl<'a> Namespaces<'a> {
     pub fn can_evaluate(&self, scope: &NamespaceScope) -> bool {
         match scope {
             NamespaceScope::Own | NamespaceScope::All => true,
-            NamespaceScope::Matching(wanted) => self.listed.is_some() || is_by_name(wanted),
+            NamespaceScope::Matching(desired) => self.listed.is_some() || is_by_name(desired),
         }
     }
 }
@@ -111,7 +111,7 @@ impl<'a> Place<'a> {
         match scope {
             NamespaceScope::Own => self.selected_by(None, own),
             NamespaceScope::All => self.inside(true),
-            NamespaceScope::Matching(wanted) => self.matching(wanted),
+            NamespaceScope::Matching(desired) => self.matching(desired),
         }
     }
 
@@ -121,20 +121,20 @@ impl<'a> Place<'a> {
     pub fn selected_by(&self, selector: Option<&LabelSelector>, own: &str) -> Membership {
         match selector {
             None => self.inside(self.name == own),
-            Some(wanted) if is_empty(wanted) => self.inside(true),
-            Some(wanted) => self.matching(wanted),
+            Some(desired) if is_empty(desired) => self.inside(true),
+            Some(desired) => self.matching(desired),
         }
     }
 
-    fn matching(&self, wanted: &LabelSelector) -> Membership {
+    fn matching(&self, desired: &LabelSelector) -> Membership {
         if !self.watched {
             return Membership::Out;
         }
         self.inside(match self.labels() {
-            PlaceLabels::Known(labels) => selector::matches(wanted, labels),
+            PlaceLabels::Known(labels) => selector::matches(desired, labels),
             PlaceLabels::NoSuchNamespace => false,
-            PlaceLabels::Unknown if is_by_name(wanted) => {
-                selector::matches_by(wanted, |_| Some(self.name))
+            PlaceLabels::Unknown if is_by_name(desired) => {
+                selector::matches_by(desired, |_| Some(self.name))
             }
             PlaceLabels::Unknown => return Membership::Unevaluable,
         })

@@ -185,8 +185,8 @@ impl Connection<'_> {
         }
     }
 
-    fn is_port(&self, wanted: &PortMatch) -> bool {
-        match wanted {
+    fn is_port(&self, desired: &PortMatch) -> bool {
+        match desired {
             PortMatch::Any => true,
             PortMatch::Numbers { first, last } => (*first..=*last).contains(&self.port),
             PortMatch::Named(name) => {
@@ -206,7 +206,7 @@ impl Connection<'_> {
             } => return Admits::No,
             PolicyPeer::Pods { namespaces, pods } => (namespaces.as_ref(), pods.as_ref()),
         };
-        if !pods.is_none_or(|wanted| selector::matches(wanted, other.labels)) {
+        if !pods.is_none_or(|desired| selector::matches(desired, other.labels)) {
             return Admits::No;
         }
         // None is the policy's own namespace and an empty selector is all: the same rule as for

@@ -6,9 +6,9 @@
 //! one that selects no Service leads nowhere. Each Prometheus replica is one endpoint, however many
 //! ServiceMonitors and Services lead to it.
 
-mod affects;
 mod backends;
 mod candidates;
+mod is_affected_by;
 mod outcome;
 mod replicas;
 mod report;
@@ -28,12 +28,12 @@ use crate::{nearest, selection};
 
 pub use crate::nearest::Candidate;
 pub use crate::selection::Selection;
-pub use affects::{
-    affects, affects_backends, affects_namespaces, affects_pods, affects_services,
-    affects_stateful_sets,
-};
 pub use backends::{Backing, backing};
 pub use candidates::{external_address, no_pods, unserved};
+pub use is_affected_by::{
+    affects_backends, affects_namespaces, affects_pods, affects_services, affects_stateful_sets,
+    is_affected_by,
+};
 pub use report::{Finding, Reason, Subject};
 
 use candidates::Candidates;

@@ -22,9 +22,9 @@ pub fn select<'a>(
 }
 
 /// Whether a change of one rule can change what `selectors` select, or what is in it: whether it
-/// was or is now selected. See [`Selectors::affects`].
+/// was or is now selected. See [`Selectors::is_affected_by`].
 #[must_use]
-pub fn affects(
+pub fn is_affected_by(
     namespaces: &Namespaces<'_>,
     selectors: &Selectors<'_>,
     key: &Key,
@@ -32,7 +32,7 @@ pub fn affects(
     new: Option<&RuleFacts>,
 ) -> bool {
     let [old, new] = [old, new].map(|facts| facts.map(|facts| &facts.labels));
-    selectors.affects(namespaces, key, old, new)
+    selectors.is_affected_by(namespaces, key, old, new)
 }
 
 #[cfg(test)]

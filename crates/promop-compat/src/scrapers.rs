@@ -11,7 +11,7 @@ use crate::selector::{self, Excluded};
 /// A Prometheus that may scrape.
 pub(crate) struct Scraper<'a> {
     pub key: &'a Key,
-    wanted: Option<&'a LabelSelector>,
+    desired: Option<&'a LabelSelector>,
     scope: NamespaceScope,
     /// Why its selectors select nothing, if they are malformed.
     pub invalid: Option<String>,
@@ -19,7 +19,7 @@ pub(crate) struct Scraper<'a> {
 
 impl<'a> Scraper<'a> {
     pub fn new(key: &'a Key, facts: &'a PrometheusFacts) -> Self {
-        let wanted = &facts.service_monitor_selector;
+        let desired = &facts.service_monitor_selector;
         let namespaces = &facts.service_monitor_namespace_selector;
         let invalid = |field: &str, selector: &Option<LabelSelector>| {
             let error = selector::validate(selector.as_ref()?).err()?;
@@ -27,16 +27,16 @@ impl<'a> Scraper<'a> {
         };
         Self {
             key,
-            wanted: wanted.as_ref(),
+            desired: desired.as_ref(),
             scope: NamespaceScope::from_selector(namespaces.as_ref()),
-            invalid: invalid("serviceMonitorSelector", wanted)
+            invalid: invalid("serviceMonitorSelector", desired)
                 .or_else(|| invalid("serviceMonitorNamespaceSelector", namespaces)),
         }
     }
 
     /// Whether this Prometheus scrapes by a ServiceMonitor with these labels at `place`.
     pub fn scrapes(&self, place: &Place<'_>, labels: &Labels) -> Membership {
-        if self.invalid.is_some() || !selector::selects(self.wanted, labels) {
+        if self.invalid.is_some() || !selector::selects(self.desired, labels) {
             return Membership::Out;
         }
         self.looks_in(place)
@@ -67,16 +67,16 @@ impl Nearest {
         place: &Place<'_>,
         labels: &Labels,
     ) -> Option<Self> {
-        let (_, nearest, wanted, looks) = scrapers
+        let (_, nearest, desired, looks) = scrapers
             .filter(|s| s.invalid.is_none())
             .filter_map(|scraper| {
                 let looks = scraper.looks_in(place) != Membership::Out;
-                let wanted = scraper.wanted?;
-                let missing = selector::count_missing(wanted, labels);
-                Some((missing + usize::from(!looks), scraper.key, wanted, looks))
+                let desired = scraper.desired?;
+                let missing = selector::count_missing(desired, labels);
+                Some((missing + usize::from(!looks), scraper.key, desired, looks))
             })
             .min_by_key(|(distance, key, ..)| (*distance, *key))?;
-        let (missing, excluded) = selector::to_change(wanted, labels);
+        let (missing, excluded) = selector::to_change(desired, labels);
         Some(Self {
             prometheus: nearest.clone(),
             missing,

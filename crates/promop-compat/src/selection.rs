@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::digest::{LabelDigest, Wanted};
+use crate::digest::{Desired, LabelDigest};
 use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::namespaces::{NamespaceScope, Namespaces};
 use crate::nearest::{self, Candidate};
@@ -35,8 +35,8 @@ impl Selection {
     pub(crate) fn validate(&self) -> Result<(), Unusable> {
         selector::validate(&self.selector).map_err(Unusable::Objects)?;
         match &self.scope {
-            NamespaceScope::Matching(wanted) => {
-                selector::validate(wanted).map_err(Unusable::Namespaces)
+            NamespaceScope::Matching(desired) => {
+                selector::validate(desired).map_err(Unusable::Namespaces)
             }
             NamespaceScope::Own | NamespaceScope::All => Ok(()),
         }
@@ -198,14 +198,14 @@ pub(crate) fn union<'a, F: Labelled>(
     selections: &[&Selection],
 ) -> Vec<(&'a Key, &'a F)> {
     let mut scopes = Scopes::new(*namespaces, own, selections);
-    let wanted: Vec<_> = selections
+    let desired: Vec<_> = selections
         .iter()
-        .map(|s| (s, Wanted::by(&s.selector)))
+        .map(|s| (s, Desired::by(&s.selector)))
         .collect();
     let selects = |(key, facts): &(&Key, &F)| {
         // Cheapest first: the digest lies beside the key, the labels lie anywhere.
-        wanted.iter().enumerate().any(|(i, (selection, wanted))| {
-            facts.digest().may_have(*wanted)
+        desired.iter().enumerate().any(|(i, (selection, desired))| {
+            facts.digest().may_have(*desired)
                 && scopes.of(&key.namespace)[i]
                 && selector::matches(&selection.selector, facts.labels())
         })

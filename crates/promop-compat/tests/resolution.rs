@@ -10,8 +10,8 @@ use generate::{Case, cases};
 use oracle::resolution::{Behind, Expected};
 use promop_compat::model::Key;
 use promop_compat::resolve::{
-    Endpoint, Finding, Reason, Subject, Via, affects, affects_backends, affects_pods,
-    affects_services, affects_stateful_sets, resolve,
+    Endpoint, Finding, Reason, Subject, Via, affects_backends, affects_pods, affects_services,
+    affects_stateful_sets, is_affected_by, resolve,
 };
 
 #[test]
@@ -52,7 +52,7 @@ fn what_affects_nobody_changes_nothing() {
             let before = resolve(&case.world(), &case.request());
             for (key, facts) in &case.service_monitors {
                 let may = before.selected == 0
-                    || affects(&case.known(), &case.request(), key, Some(facts), None);
+                    || is_affected_by(&case.known(), &case.request(), key, Some(facts), None);
                 let mut without = case.clone();
                 without.service_monitors.remove(key);
                 if !may {

@@ -16,7 +16,7 @@ use promop_compat::model::{
     RuleName, RuleNames, ThanosRulerFacts,
 };
 use promop_compat::namespaces::Namespaces;
-use promop_compat::rules::{Evaluators, affects, select as select_rules};
+use promop_compat::rules::{Evaluators, is_affected_by, select as select_rules};
 use promop_compat::selection::{Selectors, Unusable};
 use proptest::collection::{btree_set, vec};
 use proptest::option::weighted;
@@ -118,9 +118,9 @@ fn rules_are_selected_as_defined() {
                 let holder = holder(own, &pair);
                 let found = select_rules(&rules, &known, &written(own, &pair));
 
-                let of = |wanted: Answer| {
+                let of = |desired: Answer| {
                     let all = rules.iter().filter(|(key, facts)| {
-                        answer(&known, &holder, &key.namespace, &facts.labels) == wanted
+                        answer(&known, &holder, &key.namespace, &facts.labels) == desired
                     });
                     all.map(|(key, _)| key.clone()).collect::<Vec<_>>()
                 };
@@ -185,7 +185,7 @@ fn a_change_affects_whom_it_concerns() {
                 let known = known.get();
                 let holder = holder(own, &pair);
                 let key = Key::new(there, "r");
-                let found = affects(
+                let found = is_affected_by(
                     &known,
                     &written(own, &pair),
                     &key,

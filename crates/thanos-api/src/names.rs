@@ -96,7 +96,7 @@ pub mod annotation {
 }
 
 /// The Go thanos-operator, whose resources and objects are taken over.
-pub mod former {
+pub mod legacy {
     /// How it is called.
     pub const NAME: &str = "Go thanos-operator";
     /// The last part of its image's name.
@@ -231,7 +231,7 @@ api_strings! {
         /// `Reconciled`: an object has to be deleted before this change can be made.
         ImmutableField = "ImmutableField",
         /// `Reconciled`: an object of this name belongs to someone else.
-        NameTaken = "NameTaken",
+        NotOwned = "NotOwned",
         /// `Reconciled`: `spec.paused` is set; nothing is changed.
         Paused = "Paused",
         /// `Available`: every pod is ready.
@@ -348,7 +348,7 @@ api_strings! {
         /// `RulesAccepted`: a selector is malformed, or cannot be evaluated here.
         InvalidSelector = "InvalidSelector",
         /// `RulesAccepted`, `RulesLoaded`: PrometheusRules cannot be read; those that are mounted stay.
-        RulesUnknown = "RulesUnknown",
+        RulesUnreadable = "RulesUnreadable",
         /// `RulesLoaded`: every ruler has loaded what is mounted.
         Loaded = "Loaded",
         /// `RulesLoaded`: rulers are about to load what is mounted.
@@ -356,13 +356,13 @@ api_strings! {
         /// `RulesLoaded`: a ruler refused what is mounted, and goes on with the rules before.
         ReloadFailed = "ReloadFailed",
         /// `RulesLoaded`: a ruler cannot be asked by this controller.
-        NotAsked = "NotAsked",
+        Unreachable = "Unreachable",
         /// `AlertmanagersResolved`: there is none to tell.
         NoAlertmanagers = "NoAlertmanagers",
         /// `AlertmanagersResolved`: rulers report that sends to an Alertmanager fail.
         SendsFailing = "SendsFailing",
         /// `AlertmanagersResolved`: the spec says that nobody is to be told.
-        NobodyTold = "NobodyTold",
+        AlertingDisabled = "AlertingDisabled",
         /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.
         NoQueriers = "NoQueriers",
         /// `ReceiversResolved`: there is none to write to, so results are lost.
@@ -370,7 +370,7 @@ api_strings! {
         /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
         Watched = "Watched",
         /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.
-        Unwatched = "Unwatched",
+        SecretsNotWatched = "SecretsNotWatched",
     }
 }
 

@@ -139,8 +139,8 @@ fn is_a_superset(schema: &Value, fields: &str) {
             )
         };
         let ours = find(schema, path).unwrap_or_else(|| panic!("{path} is missing"));
-        let wanted = kind.split(' ').next().unwrap();
-        assert_eq!(ours["type"], json!(wanted), "{path}");
+        let desired = kind.split(' ').next().unwrap();
+        assert_eq!(ours["type"], json!(desired), "{path}");
         for constraint in constraints.split("; ") {
             if let Some(values) = constraint.strip_prefix("enum=") {
                 assert_eq!(ours.get("nullable"), None, "{path}: null among the values");

@@ -12,11 +12,11 @@ use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
 use thanos_workload::{ports, store_api};
 
-use crate::request::namespace;
+use crate::spec_inputs::namespace;
 
 /// A Service of a Thanos component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Component {
+pub enum Reconciler {
     /// It serves the StoreAPI.
     Endpoint {
         /// The Service.
@@ -47,7 +47,7 @@ pub enum Component {
     },
 }
 
-impl Component {
+impl Reconciler {
     /// Its Service.
     #[must_use]
     pub const fn service(&self) -> &Key {
@@ -82,7 +82,7 @@ pub fn components(
     query: &ThanosQuery,
     services: &BTreeMap<Key, ServiceFacts>,
     namespaces: &Namespaces<'_>,
-) -> Vec<Component> {
+) -> Vec<Reconciler> {
     let own = namespace(query);
     let scope = store_scope(query);
     let candidates: Box<dyn Iterator<Item = (&Key, &ServiceFacts)>> = match scope {
@@ -104,10 +104,10 @@ pub fn components(
 }
 
 /// A labelled Service, by its labels and ports.
-fn component(key: &Key, facts: &ServiceFacts) -> Component {
+fn component(key: &Key, facts: &ServiceFacts) -> Reconciler {
     let service = key.clone();
     if facts.external.as_ref().is_some_and(|e| e.name.is_empty()) {
-        return Component::Unserved {
+        return Reconciler::Unserved {
             service,
             reason: Why::NoExternalName,
             message:
@@ -127,13 +127,13 @@ fn component(key: &Key, facts: &ServiceFacts) -> Component {
         }),
     };
     match address {
-        Some(address) => Component::Endpoint {
+        Some(address) => Reconciler::Endpoint {
             service,
             address,
             group,
             strict,
         },
-        None => Component::WithoutPort {
+        None => Reconciler::WithoutPort {
             message: without_port(facts),
             service,
         },
@@ -154,8 +154,8 @@ pub fn group_address(key: &Key, facts: &ServiceFacts) -> Option<String> {
         return None;
     }
     match component(key, facts) {
-        Component::Endpoint { address, .. } => Some(address),
-        Component::WithoutPort { .. } | Component::Unserved { .. } => None,
+        Reconciler::Endpoint { address, .. } => Some(address),
+        Reconciler::WithoutPort { .. } | Reconciler::Unserved { .. } => None,
     }
 }
 
@@ -183,11 +183,11 @@ fn without_port(facts: &ServiceFacts) -> String {
 /// The components with what is behind them: one whose selector matches no pod, or whose pods do not
 /// serve its port, is no endpoint. Services of our own are served as soon as their pods run.
 #[must_use]
-pub fn served(components: Vec<Component>, world: &World<'_>) -> Vec<Component> {
+pub fn served(components: Vec<Reconciler>, world: &World<'_>) -> Vec<Reconciler> {
     components.into_iter().map(|c| check(c, world)).collect()
 }
 
-fn check(component: Component, world: &World<'_>) -> Component {
+fn check(component: Reconciler, world: &World<'_>) -> Reconciler {
     let service = component.service();
     let Some(facts) = world.services.get(service) else {
         return component;
@@ -195,7 +195,8 @@ fn check(component: Component, world: &World<'_>) -> Component {
     let Some((port, _)) = grpc_port(facts) else {
         return component;
     };
-    if !matches!(component, Component::Endpoint { .. }) || facts.labels.contains_key(label::OWNER) {
+    if !matches!(component, Reconciler::Endpoint { .. }) || facts.labels.contains_key(label::OWNER)
+    {
         return component;
     }
     // The label is explicit, so a pod need not declare a numbered port.
@@ -204,7 +205,7 @@ fn check(component: Component, world: &World<'_>) -> Component {
         Backing::NotServed => (Why::PortNotServed, unserved(facts, port)),
         Backing::NoPods => (Why::NoPods, no_pods(facts)),
     };
-    Component::Unserved {
+    Reconciler::Unserved {
         service: service.clone(),
         reason,
         message,
@@ -253,7 +254,7 @@ mod tests {
         found
             .into_iter()
             .map(|c| match c {
-                Component::Endpoint {
+                Reconciler::Endpoint {
                     address,
                     group,
                     strict,
@@ -261,8 +262,8 @@ mod tests {
                 } => {
                     format!("{address} {group} {strict}")
                 }
-                Component::WithoutPort { service, message } => format!("{service} {message}"),
-                Component::Unserved { service, .. } => format!("{service} unserved"),
+                Reconciler::WithoutPort { service, message } => format!("{service} {message}"),
+                Reconciler::Unserved { service, .. } => format!("{service} unserved"),
             })
             .collect()
     }

@@ -2,18 +2,18 @@
 //! offer, without a restart when that changes.
 
 pub mod components;
+mod inputs;
 mod merge;
 mod network;
 mod observe;
 pub mod observed;
 pub mod plan;
 pub mod preflight;
-mod reach;
-pub mod report;
-pub mod request;
-pub mod standing;
+pub mod retained_endpoints;
+pub mod spec_inputs;
 mod status;
-pub mod views;
+pub mod status_inputs;
+pub mod stores;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,18 +24,19 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_runtime::{
-    Cluster, Component, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Question, Related, Told,
+    AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
+    Reconciler, Related,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 
 use crate::observed::Observed;
-use crate::report::Report;
-use crate::views::Views;
+use crate::status_inputs::StatusInputs;
+use crate::stores::Stores;
 
 /// The controller.
 pub struct QueryController {
@@ -49,7 +50,7 @@ pub struct Seen {
     /// For the plan.
     pub observed: Observed,
     /// For the status.
-    pub report: Report,
+    pub status_inputs: StatusInputs,
 }
 
 impl QueryController {
@@ -66,23 +67,23 @@ impl QueryController {
     }
 }
 
-impl Component for QueryController {
+impl Reconciler for QueryController {
     type Resource = ThanosQuery;
     type Status = ThanosQueryStatus;
-    type Views = Views;
+    type Stores = Stores;
     type Observed = Seen;
 
     const NAME: &'static str = "thanos-query-controller";
     const LABEL: &'static str = label::CONTROLLER;
     const REFRESH: Option<&'static str> = Some(annotation::FILES_HASH);
-    const TOLD: &'static [Told] = &[
-        Told::new("Reconciled", "True", true),
-        Told::new("EndpointsResolved", "True", true),
+    const EVENT_CONDITIONS: &'static [EventRule] = &[
+        EventRule::new("Reconciled", "True", true),
+        EventRule::new("EndpointsResolved", "True", true),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        Told::new("PrometheusOperatorIntegration", "True", false),
-        Told::new("Frozen", "False", true),
+        EventRule::new("PrometheusOperatorIntegration", "True", false),
+        EventRule::new("Frozen", "False", true),
         // Nobody needs to scrape it, but somebody did.
-        Told::new("Monitored", "True", false),
+        EventRule::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {
@@ -98,7 +99,7 @@ impl Component for QueryController {
     }
 
     fn needs() -> Vec<Need> {
-        let mut needs = thanos_controller::needs();
+        let mut needs = thanos_controller_common::needs();
         needs.push(Need {
             kind: Kind::PrometheusAgent,
             verbs: &["list", "watch"],
@@ -107,15 +108,15 @@ impl Component for QueryController {
     }
 
     fn related() -> Vec<Related<Self>> {
-        views::related()
+        stores::related()
     }
 
-    fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosQuery>) -> Seen {
-        observe::observe(self, views, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosQuery>) -> Seen {
+        observe::observe(self, stores, cluster, it)
     }
 
-    fn questions(seen: &Seen) -> Vec<Question> {
-        seen.report.monitored.questions.clone()
+    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+        seen.status_inputs.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -131,8 +132,8 @@ impl Component for QueryController {
         status::status(seen, outcome, previous)
     }
 
-    fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News> {
-        status::news(previous, next)
+    fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<NormalEvent> {
+        status::normal_events(previous, next)
     }
 
     fn applied_hash(status: &ThanosQueryStatus) -> Option<&str> {
@@ -147,12 +148,12 @@ impl Component for QueryController {
         it.spec.paused.unwrap_or_default()
     }
 
-    fn pods_mounting(&self, views: &Views, it: &ThanosQuery, object: &ObjectKey) -> Vec<String> {
+    fn pods_mounting(&self, stores: &Stores, it: &ThanosQuery, object: &ObjectKey) -> Vec<String> {
         if object.kind != "ConfigMap" {
             return Vec::new();
         }
-        let own = request::namespace(it);
-        let queriers = views.queriers.items().iter();
+        let own = spec_inputs::namespace(it);
+        let queriers = stores.queriers.items().iter();
         let ours = queriers.filter(|(key, query)| {
             key.namespace == own && Some(query.as_str()) == it.metadata.name.as_deref()
         });

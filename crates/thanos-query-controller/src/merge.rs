@@ -7,8 +7,8 @@ use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::resolve::{Finding, Reason, Resolution, Subject, Via};
 use thanos_api::v1alpha1::EndpointVia;
 
-use crate::components::{Component, group_address};
-use crate::standing::Standing;
+use crate::components::{Reconciler, group_address};
+use crate::retained_endpoints::RetainedEndpoints;
 
 /// The Services among the endpoints of a resolution.
 pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key> {
@@ -23,13 +23,13 @@ pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key>
 /// addresses of groups among the discovered endpoints.
 pub(crate) fn merge(
     resolution: &mut Resolution,
-    components: &mut Vec<Component>,
+    components: &mut Vec<Reconciler>,
     services: &BTreeMap<Key, ServiceFacts>,
-    standing: Option<&Standing>,
+    retained_endpoints: Option<&RetainedEndpoints>,
 ) -> BTreeSet<String> {
     let announced: BTreeSet<Key> = components
         .iter()
-        .filter(|c| matches!(c, Component::Endpoint { .. }))
+        .filter(|c| matches!(c, Reconciler::Endpoint { .. }))
         .map(|c| c.service().clone())
         .collect();
     resolution.endpoints.retain(|endpoint| {
@@ -44,7 +44,7 @@ pub(crate) fn merge(
     };
     components.retain(|component| {
         let key = component.service();
-        matches!(component, Component::Endpoint { .. })
+        matches!(component, Reconciler::Endpoint { .. })
             || !(discovered.contains(key) || reported(key))
     });
 
@@ -61,15 +61,15 @@ pub(crate) fn merge(
     // Aliases of one name are one endpoint.
     let mut addresses = BTreeSet::new();
     components.retain(|component| match component {
-        Component::Endpoint { address, .. } => addresses.insert(address.clone()),
+        Reconciler::Endpoint { address, .. } => addresses.insert(address.clone()),
         _ => true,
     });
     resolution.endpoints.retain(|endpoint| {
         endpoint.via != Via::Service || addresses.insert(endpoint.address.clone())
     });
-    let standing = standing.into_iter().flat_map(|s| &s.endpoints);
-    let standing = standing.filter(|e| e.via == EndpointVia::Service);
-    groups.extend(standing.filter_map(|endpoint| {
+    let retained_endpoints = retained_endpoints.into_iter().flat_map(|s| &s.endpoints);
+    let retained_endpoints = retained_endpoints.filter(|e| e.via == EndpointVia::Service);
+    groups.extend(retained_endpoints.filter_map(|endpoint| {
         let (namespace, name) = endpoint.service.as_deref()?.split_once('/')?;
         group(&Key::new(namespace, name)).filter(|address| *address == endpoint.address)
     }));

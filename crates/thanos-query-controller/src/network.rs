@@ -12,9 +12,9 @@ use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
 use thanos_workload::names::child_of_many;
 
 use crate::plan::{bridge_labels, names, querier_labels};
-use crate::report::Blocked;
-use crate::request::namespace;
-use crate::views::Views;
+use crate::spec_inputs::namespace;
+use crate::status_inputs::Blocked;
+use crate::stores::Stores;
 
 /// Labels of a Prometheus pod that stay the same across versions and replicas.
 const STABLE: [&str; 3] = [
@@ -47,11 +47,11 @@ struct Way<'a> {
 }
 
 impl<'a> Network<'a> {
-    pub fn new(query: &'a ThanosQuery, views: &'a Views, namespaces: &'a Namespaces<'a>) -> Self {
+    pub fn new(query: &'a ThanosQuery, stores: &'a Stores, namespaces: &'a Namespaces<'a>) -> Self {
         let network = query.spec.integration.network_policy.as_ref();
         let open = network.and_then(|n| n.open_discovered) == Some(OpenDiscovered::SameNamespace);
         let own = namespace(query);
-        let policies = views.policies.items();
+        let policies = stores.policies.items();
         let prefix = names::openings(&query.name_any());
         let is_ours = |key: &Key| key.namespace == own && key.name.starts_with(&prefix);
         let foreign = match open {
@@ -64,8 +64,8 @@ impl<'a> Network<'a> {
         };
         Self {
             query,
-            pods: views.pods.items(),
-            stateful_sets: views.stateful_sets.items(),
+            pods: stores.pods.items(),
+            stateful_sets: stores.stateful_sets.items(),
             policies,
             foreign,
             namespaces,

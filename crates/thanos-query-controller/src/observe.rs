@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use operator_runtime::{Cluster, Monitoring, View};
+use operator_runtime::{Cluster, Monitoring, Store};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
@@ -14,15 +14,15 @@ use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 use thanos_workload::{integration, store_api};
 
-use crate::components::{Component, components, served, store_scope};
+use crate::components::{Reconciler, components, served, store_scope};
 use crate::merge::{merge, services_of};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{self, bridge_address, replica_labels};
-use crate::report::{Report, told};
-use crate::request::{namespace, selections, without_sidecar};
-use crate::standing::Standing;
-use crate::views::Views;
+use crate::retained_endpoints::RetainedEndpoints;
+use crate::spec_inputs::{namespace, selections, without_sidecar};
+use crate::status_inputs::{StatusInputs, told};
+use crate::stores::Stores;
 use crate::{QueryController, Seen};
 
 /// The name of the port that serves the Query API.
@@ -31,7 +31,7 @@ const HTTP_PORT: &str = "http";
 /// Reads the views for one ThanosQuery.
 pub(crate) fn observe(
     controller: &QueryController,
-    views: &Views,
+    stores: &Stores,
     cluster: Cluster<'_>,
     query: &Arc<ThanosQuery>,
 ) -> Seen {
@@ -40,46 +40,47 @@ pub(crate) fn observe(
     let selections = selections(query);
     let own = namespace(query);
 
-    let wanted = !selections.is_empty() && !is_disabled(monitors);
-    let unknown = views.service_monitors.is_unknown() || views.prometheuses.is_unknown();
-    let standing = Some(query)
-        .filter(|_| wanted && unknown)
-        .and_then(|q| Standing::of(q));
-    let readable = is_usable(prometheuses, &views.prometheuses);
+    let desired = !selections.is_empty() && !is_disabled(monitors);
+    let unknown = stores.service_monitors.is_unknown() || stores.prometheuses.is_unknown();
+    let retained_endpoints = Some(query)
+        .filter(|_| desired && unknown)
+        .and_then(|q| RetainedEndpoints::of(q));
+    let readable = is_usable(prometheuses, &stores.prometheuses);
     // Agents hold no data: while their kind is absent, nothing has to be kept for them.
     let agents = gate(Kind::PrometheusAgent).is_open();
-    let world = controller.world(views, readable, agents);
-    let mut resolution = if standing.is_none() && is_usable(monitors, &views.service_monitors) {
-        let request = Request {
-            namespace: &own,
-            selections: &selections,
-            without_sidecar: without_sidecar(query),
+    let world = controller.world(stores, readable, agents);
+    let mut resolution =
+        if retained_endpoints.is_none() && is_usable(monitors, &stores.service_monitors) {
+            let spec_inputs = Request {
+                namespace: &own,
+                selections: &selections,
+                without_sidecar: without_sidecar(query),
+            };
+            resolve(&world, &spec_inputs)
+        } else {
+            Resolution::default()
         };
-        resolve(&world, &request)
-    } else {
-        Resolution::default()
-    };
-    let frozen = standing.is_some()
-        || wanted && (is_frozen(&views.service_monitors) || is_frozen(&views.prometheuses));
+    let frozen = retained_endpoints.is_some()
+        || desired && (is_frozen(&stores.service_monitors) || is_frozen(&stores.prometheuses));
 
-    let namespaces = controller.namespaces(views);
-    let stores = store_scope(query);
-    let services = views.services.items();
+    let namespaces = controller.namespaces(stores);
+    let store_namespaces = store_scope(query);
+    let services = stores.services.items();
     let mut components = served(components(query, services, &namespaces), &world);
     let groups = merge(
         &mut resolution,
         &mut components,
         services,
-        standing.as_ref(),
+        retained_endpoints.as_ref(),
     );
     let labelled = services_of(&resolution).filter(|key| {
         let facts = services.get(key);
         facts.is_some_and(|facts| store_api::is_offered(&facts.labels))
     });
-    let offered = components.iter().map(Component::service).chain(labelled);
+    let offered = components.iter().map(Reconciler::service).chain(labelled);
     let told = offered.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
     let (learned, refused) = learn(query, &resolution, told);
-    let network = Network::new(query, views, &namespaces);
+    let network = Network::new(query, stores, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
     let observed = Observed {
@@ -87,7 +88,7 @@ pub(crate) fn observe(
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
         endpoints: resolution.endpoints.clone(),
-        standing: standing.clone(),
+        retained_endpoints: retained_endpoints.clone(),
         groups,
         stores: components.iter().filter_map(store).collect(),
         query_apis: query_apis(query, services, &own),
@@ -96,26 +97,26 @@ pub(crate) fn observe(
     };
     let monitored = Monitoring {
         gate: monitors,
-        wanted: integration::wants_monitors(&query.spec.integration),
+        desired: integration::wants_monitors(&query.spec.integration),
         monitors: &plan::monitors(&observed),
         namespace: &own,
-        prometheuses: readable.then(|| views.prometheuses.items()),
+        prometheuses: readable.then(|| stores.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };
-    let report = Report {
+    let status_inputs = StatusInputs {
         monitored: monitored.decide(),
         gates: vec![
             (Kind::ServiceMonitor, monitors),
             (Kind::Prometheus, prometheuses),
         ],
         selections: selections.len(),
-        discovered: match &standing {
-            Some(standing) => standing.endpoints.clone(),
+        discovered: match &retained_endpoints {
+            Some(retained_endpoints) => retained_endpoints.endpoints.clone(),
             None => discovered,
         },
-        unlisted: standing.as_ref().map_or(0, |s| s.unlisted),
-        unevaluable_stores: !namespaces.can_evaluate(&stores),
+        unlisted: retained_endpoints.as_ref().map_or(0, |s| s.unlisted),
+        unevaluable_stores: !namespaces.can_evaluate(&store_namespaces),
         frozen,
         replica_labels: replica_labels::effective(&query.spec, &learned),
         learned_labels: learned,
@@ -123,17 +124,20 @@ pub(crate) fn observe(
         resolution,
         components,
     };
-    Seen { observed, report }
+    Seen {
+        observed,
+        status_inputs,
+    }
 }
 
 /// Whether a kind's objects count: they are live, or stand as they were when the kind went, or are
 /// just being listed again.
-fn is_usable<F: PartialEq>(gate: Gate, view: &View<F>) -> bool {
+fn is_usable<F: PartialEq>(gate: Gate, view: &Store<F>) -> bool {
     gate.is_open() || (!view.items().is_empty() && !is_disabled(gate))
 }
 
 /// Whether objects of a kind stand as they were.
-fn is_frozen<F: PartialEq>(view: &View<F>) -> bool {
+fn is_frozen<F: PartialEq>(view: &Store<F>) -> bool {
     view.is_frozen() && !view.is_unknown()
 }
 
@@ -142,13 +146,13 @@ fn is_disabled(gate: Gate) -> bool {
     matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }
 
-fn store(component: &Component) -> Option<StoreAddress> {
+fn store(component: &Reconciler) -> Option<StoreAddress> {
     match component {
-        Component::Endpoint { address, group, .. } => Some(StoreAddress {
+        Reconciler::Endpoint { address, group, .. } => Some(StoreAddress {
             address: address.clone(),
             group: *group,
         }),
-        Component::WithoutPort { .. } | Component::Unserved { .. } => None,
+        Reconciler::WithoutPort { .. } | Reconciler::Unserved { .. } => None,
     }
 }
 
@@ -159,7 +163,7 @@ fn query_apis(
     own: &str,
 ) -> Vec<QueryApi> {
     let frontend = query.spec.query_frontend.as_ref();
-    let Some(wanted) = frontend.and_then(|f| f.query_label_selector.as_ref()) else {
+    let Some(desired) = frontend.and_then(|f| f.query_label_selector.as_ref()) else {
         return Vec::new();
     };
     services
@@ -171,7 +175,7 @@ fn query_apis(
                 .get(label::QUERY_API)
                 .is_some_and(|v| v == label::TRUE)
         })
-        .filter(|(_, facts)| selector::matches(wanted, &facts.labels))
+        .filter(|(_, facts)| selector::matches(desired, &facts.labels))
         .filter_map(|(key, facts)| {
             let mut ports = facts.ports.iter();
             let port = ports.find(|p| p.name.as_deref() == Some(HTTP_PORT))?;

@@ -7,9 +7,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use promop_compat::model::Labels;
 use promop_compat::resolve::Endpoint;
 use thanos_api::v1alpha1::ThanosQuery;
-pub use thanos_controller::Settings;
+pub use thanos_controller_common::Settings;
 
-use crate::standing::Standing;
+use crate::retained_endpoints::RetainedEndpoints;
 
 /// What one pass saw.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Observed {
     /// What the selected ServiceMonitors resolve to.
     pub endpoints: Vec<Endpoint>,
     /// What they resolved to before nobody could say any more; then `endpoints` is empty.
-    pub standing: Option<Standing>,
+    pub retained_endpoints: Option<RetainedEndpoints>,
     /// Addresses of discovered endpoints that are groups: their pods hold the same data, one of them
     /// answers each query.
     pub groups: BTreeSet<String>,

@@ -39,8 +39,8 @@ pub fn extra() -> Extra<QueryController> {
         definition: ThanosQuery::crd(),
         only_warns: &ONLY_WARNS,
         harms,
-        former: Some(thanos_controller::former()),
-        abandoned: thanos_controller::abandoned(CONTROLLER),
+        legacy: Some(thanos_controller_common::legacy()),
+        abandoned: thanos_controller_common::abandoned(CONTROLLER),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn extra() -> Extra<QueryController> {
 fn harms(seen: &Seen) -> Vec<Harm> {
     let query = &seen.observed.query;
     let image = image(&query.spec.common, &seen.observed.settings);
-    let mut all = replica_label_harms(&query.spec, &seen.report.replica_labels);
+    let mut all = replica_label_harms(&query.spec, &seen.status_inputs.replica_labels);
     all.extend(silent_endpoints(&query.spec));
     all.extend(old_thanos(&image));
     all.extend(removed_flags(&query.spec));

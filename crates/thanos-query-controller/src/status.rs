@@ -1,8 +1,8 @@
 //! The status of a ThanosQuery. Pure.
 
 use kube::ResourceExt;
-use operator_runtime::ledger::Workload;
-use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
+use operator_runtime::owned_objects::Workload;
+use operator_runtime::{Conditions, NormalEvent, Outcome, Required, Verdict};
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
 
@@ -11,13 +11,13 @@ use thanos_workload::labels::selector_text;
 
 use crate::Seen;
 use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
-use crate::report::count;
+use crate::status_inputs::count;
 
 /// The status after a pass.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> ThanosQueryStatus {
     let query = &seen.observed.query;
-    let report = &seen.report;
+    let status_inputs = &seen.status_inputs;
     let querier = querier_name(query);
     let frontend = query
         .spec
@@ -25,8 +25,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         .as_ref()
         .map(|f| (frontend_name(query), f));
 
-    let bridges: Vec<String> = match &seen.observed.standing {
-        Some(standing) => standing.bridges(&query.name_any()),
+    let bridges: Vec<String> = match &seen.observed.retained_endpoints {
+        Some(retained_endpoints) => retained_endpoints.bridges(&query.name_any()),
         None => {
             let endpoints = seen.observed.endpoints.iter();
             endpoints.filter_map(|e| bridge_name(query, e)).collect()
@@ -59,10 +59,13 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     };
     set(
         Condition::PrometheusOperatorIntegration,
-        integration::verdict(&report.gates),
+        integration::verdict(&status_inputs.gates),
     );
-    set(Condition::EndpointsResolved, report.endpoints_verdict());
-    let frozen = match report.frozen {
+    set(
+        Condition::EndpointsResolved,
+        status_inputs.endpoints_verdict(),
+    );
+    let frozen = match status_inputs.frozen {
         false => (false, Reason::Live, String::new()),
         true => {
             let message = "Prometheus Operator's resources cannot be read since \
@@ -71,7 +74,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         }
     };
     set(Condition::Frozen, frozen);
-    let monitored = &report.monitored;
+    let monitored = &status_inputs.monitored;
     conditions.set(
         Condition::Monitored.as_str(),
         monitored.holds,
@@ -87,13 +90,13 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         selector: Some(selector_text(&querier_labels(query))),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&report.gates)),
-        endpoints: report.endpoints(),
-        endpoints_total: Some(count(report.total())),
-        skipped: report.skipped(),
-        skipped_total: Some(count(report.skipped_total())),
-        replica_labels: report.replica_labels.clone(),
-        learned_replica_labels: report.learned_labels.clone(),
+        prometheus_operator: Some(integration::status(&status_inputs.gates)),
+        endpoints: status_inputs.endpoints(),
+        endpoints_total: Some(count(status_inputs.total())),
+        skipped: status_inputs.skipped(),
+        skipped_total: Some(count(status_inputs.skipped_total())),
+        replica_labels: status_inputs.replica_labels.clone(),
+        learned_replica_labels: status_inputs.learned_labels.clone(),
         applied_hash: outcome.applied_hash.clone(),
         querier_status: pods.map(|w| counts(w, query.spec.replicas)),
         query_frontend_status: frontend.and_then(|(name, frontend)| {
@@ -105,7 +108,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
 
 /// A learned replica label is a flag of the queriers: the one discovery that restarts them.
 #[must_use]
-pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News> {
+pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<NormalEvent> {
     let known = &previous.replica_labels;
     let new: Vec<&str> = next
         .learned_replica_labels
@@ -116,7 +119,7 @@ pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News>
     if new.is_empty() || previous.applied_hash.is_none() {
         return Vec::new();
     }
-    vec![News {
+    vec![NormalEvent {
         reason: EventReason::ReplicaLabelLearned.as_str(),
         action: format!("Learn/{}", new.join(",")),
         note: format!(
@@ -127,21 +130,21 @@ pub fn news(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<News>
     }]
 }
 
-fn counts(workload: &Workload, wanted: i32) -> DeploymentStatus {
+fn counts(workload: &Workload, desired: i32) -> DeploymentStatus {
     let counts = &workload.counts;
     DeploymentStatus {
         replicas: counts.replicas,
         updated_replicas: counts.updated_replicas,
         available_replicas: counts.available_replicas,
         // By the spec, which is ahead of what the Deployment's own status says.
-        unavailable_replicas: (wanted - counts.available_replicas).max(0),
+        unavailable_replicas: (desired - counts.available_replicas).max(0),
         ready_replicas: counts.ready_replicas,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ThanosQueryStatus, news};
+    use super::{ThanosQueryStatus, normal_events};
 
     fn status(learned: &[&str], hash: Option<&str>) -> ThanosQueryStatus {
         let labels: Vec<String> = learned.iter().map(|l| (*l).to_owned()).collect();
@@ -156,18 +159,18 @@ mod tests {
     #[test]
     fn only_a_label_that_restarts_running_queriers_is_announced() {
         let before = status(&["a"], Some("x"));
-        let told = news(&before, &status(&["a", "b"], Some("y")));
+        let told = normal_events(&before, &status(&["a", "b"], Some("y")));
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].reason, "ReplicaLabelLearned");
         assert!(told[0].note.contains(" b:"), "{}", told[0].note);
-        assert!(news(&before, &before).is_empty());
+        assert!(normal_events(&before, &before).is_empty());
         assert!(
-            news(&status(&[], None), &before).is_empty(),
+            normal_events(&status(&[], None), &before).is_empty(),
             "the first pods start with it"
         );
         let known = status(&["replica"], Some("y"));
         assert!(
-            news(&status(&[], Some("x")), &known).is_empty(),
+            normal_events(&status(&[], Some("x")), &known).is_empty(),
             "the spec gives it already"
         );
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use operator_runtime::render::{RenderArgs, Rendered, render};
 use serde_json::{Value, json};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
 /// Renders a ThanosQuery with this spec, and another object, from a file of its own.

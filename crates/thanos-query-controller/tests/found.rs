@@ -5,7 +5,7 @@
 use operator_runtime::render::{documents, render_objects};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
 /// Renders a ThanosQuery in the namespace `here`: the endpoint file and the status.

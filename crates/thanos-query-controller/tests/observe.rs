@@ -5,7 +5,7 @@
 use operator_runtime::render::{documents, render_objects};
 use promop_compat::caps::{Capability, Caps, Kind};
 use serde_json::{Value, json};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
 /// A Prometheus of two replicas without sidecars, its Service and ServiceMonitor, and a policy that

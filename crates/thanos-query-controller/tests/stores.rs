@@ -10,8 +10,8 @@ use promop_compat::extract::{Extract, ServiceSpec, Thin};
 use promop_compat::model::{Key, ServiceFacts};
 use promop_compat::namespaces::Namespaces;
 use serde_json::{Value, json};
-use thanos_controller::Settings;
-use thanos_query_controller::components::{Component, components};
+use thanos_controller_common::Settings;
+use thanos_query_controller::components::{Reconciler, components};
 use thanos_store_controller::StoreController;
 
 /// The Services that the store controller makes, as the query controller reads them.
@@ -19,15 +19,15 @@ fn services(spec: Value, others: &[Value]) -> BTreeMap<Key, ServiceFacts> {
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
     };
-    let mut wanted = json!({"objectStorageConfig": {"name": "s", "key": "k"}});
-    wanted
+    let mut desired = json!({"objectStorageConfig": {"name": "s", "key": "k"}});
+    desired
         .as_object_mut()
         .unwrap()
         .extend(spec.as_object().unwrap().clone());
     let mut objects = others.to_vec();
     objects.push(json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosStore",
-        "metadata": {"name": "x", "namespace": "here", "uid": "u"}, "spec": wanted,
+        "metadata": {"name": "x", "namespace": "here", "uid": "u"}, "spec": desired,
     }));
     let controller = StoreController::new(settings, true, &[]);
     let caps = Caps::all(Capability::Absent);
@@ -50,7 +50,7 @@ fn asked(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
     .unwrap();
     let found = components(&query, services, &Namespaces::default());
     let addresses = found.into_iter().map(|component| match component {
-        Component::Endpoint { address, group, .. } => (address, group),
+        Reconciler::Endpoint { address, group, .. } => (address, group),
         other => (format!("{} is no endpoint", other.service()), false),
     });
     addresses.collect()

@@ -96,7 +96,7 @@ impl Pattern {
     /// `true` is certain for names of whole characters.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let own: Vec<_> = atoms(&self.0).into_iter().map(|a| a.map(widened)).collect();
+        let children: Vec<_> = atoms(&self.0).into_iter().map(|a| a.map(widened)).collect();
         let other = match atoms(&other.0) {
             all if all == [None] => atoms(&Self::every_tenant().0),
             atoms => atoms,
@@ -109,11 +109,11 @@ impl Pattern {
             return false;
         }
         let width = other.len() + 1;
-        let mut covers = vec![false; (own.len() + 1) * width];
-        for i in (0..=own.len()).rev() {
+        let mut covers = vec![false; (children.len() + 1) * width];
+        for i in (0..=children.len()).rev() {
             for j in (0..=other.len()).rev() {
                 let at = |i: usize, j: usize| covers[i * width + j];
-                covers[i * width + j] = match (own.get(i), other.get(j)) {
+                covers[i * width + j] = match (children.get(i), other.get(j)) {
                     (None, None) => true,
                     (None, Some(_)) | (Some(Some(_)), None) => false,
                     (Some(None), None) => at(i + 1, j),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use thanos_api::names::Reason;
-use thanos_controller::facts::PodState;
-use thanos_controller::trouble::trouble;
-use thanos_controller::volumes::Answer;
+use thanos_controller_common::facts::PodState;
+use thanos_controller_common::pod_failures::pod_failures;
+use thanos_controller_common::volumes::Answer;
 
 use crate::facts::ReceiverFacts;
 
@@ -28,11 +28,11 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
     if let Some(missing) = signs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }
-    let mut troubles = signs.pods.iter().filter_map(|(name, it)| {
+    let mut failures = signs.pods.iter().filter_map(|(name, it)| {
         let unmounted = signs.unmounted.get(it.pod.uid.as_str()).copied();
-        trouble(name, &it.pod, unmounted)
+        pod_failures(name, &it.pod, unmounted)
     });
-    if let Some((reason, message)) = troubles.next() {
+    if let Some((reason, message)) = failures.next() {
         return (Some(false), reason, message);
     }
     if !signs.configured {
@@ -40,7 +40,7 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
                        spec.ingesterSpec.defaultObjectStorageConfig to change that";
         return (None, Reason::NotConfigured, message.to_owned());
     }
-    let is_late = |it: &&&ReceiverFacts| !it.pod.ready && it.pod.state != PodState::Going;
+    let is_late = |it: &&&ReceiverFacts| !it.pod.ready && it.pod.state != PodState::Terminating;
     match signs.pods.values().filter(is_late).count() {
         0 if signs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
         0 => (Some(true), Reason::Configured, String::new()),
@@ -55,7 +55,7 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thanos_controller::facts::PodFacts;
+    use thanos_controller_common::facts::PodFacts;
 
     fn told(
         ready: bool,

@@ -1,18 +1,18 @@
 //! The controller of ThanosReceive: remote write that survives scaling, crashes and upgrades.
 
+mod children;
+pub mod desired;
 pub mod facts;
 pub mod glob;
 pub mod hashring;
 pub mod health;
 mod observe;
 pub mod observed;
-mod own;
 pub mod plan;
 pub mod preflight;
 mod status;
+pub mod stores;
 pub mod tenants;
-pub mod views;
-pub mod wanted;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,19 +25,19 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::{
-    Cluster, Component, Inquiry, Invalid, News, ObjectKey, Outcome, OwnedKind, Plan, Question,
-    Related, Told,
+    AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
+    Probe, Reconciler, Related,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 
-pub use crate::observe::Report;
+use crate::children::Own;
+pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
-use crate::own::Own;
-use crate::views::Views;
+use crate::stores::Stores;
 
 /// Name of the controller: its field manager, and the value of the label by which it finds its
 /// objects.
@@ -55,7 +55,7 @@ pub struct Seen {
     /// For the plan.
     pub observed: Observed,
     /// For the status.
-    pub report: Report,
+    pub status_inputs: StatusInputs,
 }
 
 impl ReceiveController {
@@ -72,24 +72,24 @@ impl ReceiveController {
     }
 }
 
-impl Component for ReceiveController {
+impl Reconciler for ReceiveController {
     type Resource = ThanosReceive;
     type Status = ThanosReceiveStatus;
-    type Views = Views;
+    type Stores = Stores;
     type Observed = Seen;
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
     const REFRESH: Option<&'static str> = Some(annotation::FILES_HASH);
-    const TOLD: &'static [Told] = &[
-        Told::new("Reconciled", "True", true),
+    const EVENT_CONDITIONS: &'static [EventRule] = &[
+        EventRule::new("Reconciled", "True", true),
         // Pods need a moment to start.
-        Told::new("ObjectStorageReady", "True", false),
-        Told::new("VolumesReady", "True", false),
+        EventRule::new("ObjectStorageReady", "True", false),
+        EventRule::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        Told::new("PrometheusOperatorIntegration", "True", false),
+        EventRule::new("PrometheusOperatorIntegration", "True", false),
         // Nobody needs to scrape it, but somebody did.
-        Told::new("Monitored", "True", false),
+        EventRule::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {
@@ -105,11 +105,11 @@ impl Component for ReceiveController {
         ]
     }
 
-    fn amended_kinds() -> Vec<ApiResource> {
+    fn patched_foreign_kinds() -> Vec<ApiResource> {
         vec![ApiResource::erase::<PersistentVolumeClaim>(&())]
     }
 
-    fn removed_kinds() -> Vec<ApiResource> {
+    fn deleted_foreign_kinds() -> Vec<ApiResource> {
         vec![
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             ApiResource::erase::<Pod>(&()),
@@ -117,27 +117,27 @@ impl Component for ReceiveController {
     }
 
     fn needs() -> Vec<Need> {
-        thanos_controller::needs()
+        thanos_controller_common::needs()
     }
 
     fn related() -> Vec<Related<Self>> {
-        views::related()
+        stores::related()
     }
 
-    fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosReceive>) -> Seen {
-        observe::observe(self, views, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosReceive>) -> Seen {
+        observe::observe(self, stores, cluster, it)
     }
 
-    fn inquiries(seen: &Seen) -> Vec<Inquiry> {
-        seen.report.inquiries.clone()
+    fn probes(seen: &Seen) -> Vec<Probe> {
+        seen.status_inputs.probes.clone()
     }
 
-    fn again(seen: &Seen) -> Option<Duration> {
-        seen.report.again
+    fn requeue_after(seen: &Seen) -> Option<Duration> {
+        seen.status_inputs.requeue_after
     }
 
-    fn questions(seen: &Seen) -> Vec<Question> {
-        seen.report.monitored.questions.clone()
+    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+        seen.status_inputs.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -153,8 +153,11 @@ impl Component for ReceiveController {
         status::status(seen, outcome, previous)
     }
 
-    fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<News> {
-        status::news(previous, next)
+    fn normal_events(
+        previous: &ThanosReceiveStatus,
+        next: &ThanosReceiveStatus,
+    ) -> Vec<NormalEvent> {
+        status::normal_events(previous, next)
     }
 
     fn applied_hash(status: &ThanosReceiveStatus) -> Option<&str> {
@@ -169,10 +172,15 @@ impl Component for ReceiveController {
         it.spec.paused.unwrap_or_default()
     }
 
-    fn pods_mounting(&self, views: &Views, it: &ThanosReceive, object: &ObjectKey) -> Vec<String> {
-        let own = Own::of(views, it);
-        match object.kind == "ConfigMap" && own.is_mounted(&object.name) {
-            true => own.running_routers(),
+    fn pods_mounting(
+        &self,
+        stores: &Stores,
+        it: &ThanosReceive,
+        object: &ObjectKey,
+    ) -> Vec<String> {
+        let children = Own::of(stores, it);
+        match object.kind == "ConfigMap" && children.is_mounted(&object.name) {
+            true => children.running_routers(),
             false => Vec::new(),
         }
     }

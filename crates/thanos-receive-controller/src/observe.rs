@@ -5,24 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use operator_runtime::{Cluster, Inquiry, Monitored, Monitoring};
+use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosReceive;
-use thanos_controller::listing;
-use thanos_controller::secrets::{Content, content};
-use thanos_controller::views::unmounted;
-use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::listing;
+use thanos_controller_common::secrets::{Content, content};
+use thanos_controller_common::stores::unmounted;
+use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_workload::integration;
 
-use crate::hashring::{Progress, advance, asks_routers, permits, progress};
+use crate::children::Own;
+use crate::desired::{hashrings, object_storage};
+use crate::hashring::{Progress, advance, allowed_actions, asks_routers, progress};
 use crate::health::{self, Signs};
 use crate::observed::Observed;
-use crate::own::Own;
 use crate::plan::{self, names};
+use crate::stores::Stores;
 use crate::tenants::{Unreachable, unreachable};
-use crate::views::Views;
-use crate::wanted::{hashrings, object_storage};
 use crate::{ReceiveController, Seen};
 
 /// What else a user can do about volumes of ingesters.
@@ -34,7 +34,7 @@ const REMEDIES: Remedies = Remedies {
 
 /// What the status tells, besides what the plan is made of.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct StatusInputs {
     /// The gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
     /// What is done with each hashring.
@@ -54,9 +54,9 @@ pub struct Report {
     /// Whether a Prometheus scrapes what runs here.
     pub monitored: Monitored,
     /// What must be asked of pods.
-    pub inquiries: Vec<Inquiry>,
+    pub probes: Vec<Probe>,
     /// When to look again for the time alone.
-    pub again: Option<Duration>,
+    pub requeue_after: Option<Duration>,
     /// When this was.
     pub now: jiff::Timestamp,
 }
@@ -64,7 +64,7 @@ pub struct Report {
 /// Reads the views for one ThanosReceive.
 pub(crate) fn observe(
     controller: &ReceiveController,
-    views: &Views,
+    stores: &Stores,
     cluster: Cluster<'_>,
     it: &Arc<ThanosReceive>,
 ) -> Seen {
@@ -74,10 +74,10 @@ pub(crate) fn observe(
     };
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
     let (cr, namespace) = (it.name_any(), it.namespace().unwrap_or_default());
-    let own = Own::of(views, it);
-    let rings = own.rings(views, cluster);
-    let situation = rings.situation();
-    let asks_routers = asks_routers(&situation);
+    let children = Own::of(stores, it);
+    let rings = children.rings(stores, cluster);
+    let observed_hashrings = rings.observed_hashrings();
+    let asks_routers = asks_routers(&observed_hashrings);
     let pod = |ring: &str, member: i32| format!("{}-{member}", names::ingester(&cr, ring));
 
     let spec_rings = hashrings(&it.spec);
@@ -86,7 +86,7 @@ pub(crate) fn observe(
     let mut volumes = BTreeMap::new();
     for (i, ring) in spec_rings.iter().enumerate() {
         if let Some(key) = object_storage(&it.spec, ring, i) {
-            let content = content([key], &namespace, views.secrets.readable());
+            let content = content([key], &namespace, stores.secrets.readable());
             watched = Some(content != Content::Unwatched);
             match content {
                 Content::Digest(digest) => drop(secrets.insert(ring.name.clone(), digest)),
@@ -95,53 +95,53 @@ pub(crate) fn observe(
             }
         }
         let of_ring = Volumes {
-            claims: own.claims_of(&ring.name),
-            classes: classes(&views.classes),
+            claims: children.claims_of(&ring.name),
+            classes: classes(&stores.classes),
             remedies: REMEDIES,
         };
         volumes.insert(ring.name.clone(), of_ring);
     }
     let namespaces = Namespaces {
-        listed: views.namespaces.readable(),
+        listed: stores.namespaces.readable(),
         watched: controller.watched.as_ref(),
     };
     let monitored = Monitoring {
         gate: monitors,
-        wanted: integration::wants_monitors(&it.spec.integration),
+        desired: integration::wants_monitors(&it.spec.integration),
         monitors: &plan::monitors(it),
         namespace: &namespace,
-        prometheuses: prometheuses.is_open().then(|| views.prometheuses.items()),
+        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };
-    let next = advance(&situation);
-    let permitted = permits(&situation, &next);
+    let next = advance(&observed_hashrings);
+    let permitted = allowed_actions(&observed_hashrings, &next);
     let asked = rings.queriers.iter().map(|url| listing::inquiry(url));
-    let report = Report {
+    let status_inputs = StatusInputs {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
             (Kind::Prometheus, prometheuses),
         ],
-        progress: progress(&situation, &pod),
-        unreachable: unreachable(&rings.wanted.rings),
+        progress: progress(&observed_hashrings, &pod),
+        unreachable: unreachable(&rings.desired.rings),
         config_hash: rings.hash,
         replication_factor: rings.record.as_ref().map_or(0, |r| r.replication_factor),
         object_storage: health::verdict(&Signs {
-            pods: &own.pods,
-            unmounted: &unmounted(&views.mounts, &namespace),
+            pods: &children.pods,
+            unmounted: &unmounted(&stores.mounts, &namespace),
             missing: missing.as_deref(),
             configured: watched.is_some(),
         }),
-        unscheduled: own.unscheduled(),
+        unscheduled: children.unscheduled(),
         secrets_watched: watched,
         monitored: monitored.decide(),
-        inquiries: own
-            .inquiries(&rings, asks_routers)
+        probes: children
+            .probes(&rings, asks_routers)
             .into_iter()
             .chain(asked)
             .collect(),
-        again: permitted
-            .again
+        requeue_after: permitted
+            .requeue_after
             .and_then(|s| u64::try_from(s).ok())
             .map(Duration::from_secs),
         now: cluster.now,
@@ -150,17 +150,20 @@ pub(crate) fn observe(
         receive: it.clone(),
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
-        router_image: own
+        router_image: children
             .routers
             .map(|r| r.image.clone())
             .filter(|i| !i.is_empty()),
         secrets,
         volumes,
-        version: own.rings.map(|r| r.version.clone()),
+        version: children.rings.map(|r| r.version.clone()),
         next,
-        permits: permitted,
-        claims: own.claims,
-        sets: own.sets,
+        allowed_actions: permitted,
+        claims: children.claims,
+        sets: children.sets,
     };
-    Seen { observed, report }
+    Seen {
+        observed,
+        status_inputs,
+    }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosReceive;
-use thanos_controller::Settings;
-use thanos_controller::facts::{ClaimFacts, SetFacts};
-use thanos_controller::volumes::Volumes;
+use thanos_controller_common::Settings;
+use thanos_controller_common::facts::{ClaimFacts, SetFacts};
+use thanos_controller_common::volumes::Volumes;
 
-use crate::hashring::{Hosts, Permits, Record, Router, Situation, Wanted};
+use crate::hashring::{AllowedActions, Desired, Hosts, ObservedHashrings, Record, Router};
 
 /// Everything that a plan depends on.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct Observed {
     /// What is to be recorded.
     pub next: Record,
     /// What may be done.
-    pub permits: Permits,
+    pub allowed_actions: AllowedActions,
 }
 
 /// What decisions about hashrings are made of, as it was observed.
@@ -47,9 +47,9 @@ pub struct Rings {
     /// Where queriers list their endpoints that must know new members.
     pub queriers: Vec<String>,
     /// What the spec asks for.
-    pub wanted: Wanted,
+    pub desired: Desired,
     /// The ingesters, by hashring.
-    pub hosts: BTreeMap<String, Hosts>,
+    pub ingester_sets: BTreeMap<String, Hosts>,
     /// The routers that run.
     pub routers: Vec<Router>,
     /// How many there are to be.
@@ -65,11 +65,11 @@ pub struct Rings {
 impl Rings {
     /// As the decisions take it.
     #[must_use]
-    pub fn situation(&self) -> Situation<'_> {
-        Situation {
+    pub fn observed_hashrings(&self) -> ObservedHashrings<'_> {
+        ObservedHashrings {
             record: self.record.as_ref(),
-            wanted: &self.wanted,
-            hosts: &self.hosts,
+            desired: &self.desired,
+            ingester_sets: &self.ingester_sets,
             routers: &self.routers,
             routers_wanted: self.routers_wanted,
             router_template: self.router_template,

@@ -7,7 +7,7 @@ use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveSpec};
 use thanos_workload::duration;
 
-use crate::wanted::{hashrings, object_storage, path};
+use crate::desired::{hashrings, object_storage, path};
 use crate::{NAME, ReceiveController, Seen};
 
 /// Shorter than this, samples can be forgotten before a store serves them: blocks are cut every two
@@ -19,7 +19,7 @@ const ONLY_WARNS: [&str; 5] = [
     Reason::Starting.as_str(),
     Reason::Syncing.as_str(),
     Reason::NotConfigured.as_str(),
-    Reason::Unwatched.as_str(),
+    Reason::SecretsNotWatched.as_str(),
     Reason::VolumePending.as_str(),
 ];
 
@@ -30,8 +30,8 @@ pub fn extra() -> Extra<ReceiveController> {
         definition: ThanosReceive::crd(),
         only_warns: &ONLY_WARNS,
         harms,
-        former: Some(thanos_controller::former()),
-        abandoned: thanos_controller::abandoned(NAME),
+        legacy: Some(thanos_controller_common::legacy()),
+        abandoned: thanos_controller_common::abandoned(NAME),
     }
 }
 

@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use operator_runtime::ledger::Workload;
-use operator_runtime::{Conditions, News, Outcome, Required, Verdict};
+use operator_runtime::owned_objects::Workload;
+use operator_runtime::{Conditions, NormalEvent, Outcome, Required, Verdict};
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
     DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS,
     ThanosReceiveStatus,
 };
-use thanos_controller::volumes::Answer;
-use thanos_controller::{rotation, status};
+use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
 use crate::Seen;
+use crate::desired::{hashrings, object_storage, replicas};
 use crate::hashring::{Obstacle, Progress};
 use crate::plan::{names, router_identity};
 use crate::tenants::{Unreachable, describe};
-use crate::wanted::{hashrings, object_storage, replicas};
 
 /// The status after a pass.
 #[must_use]
@@ -28,7 +28,7 @@ pub fn status(
     outcome: &Outcome,
     previous: &ThanosReceiveStatus,
 ) -> ThanosReceiveStatus {
-    let (observed, report) = (&seen.observed, &seen.report);
+    let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
     let it = &observed.receive;
     let cr = it.name_any();
     let router = names::router(&cr);
@@ -46,7 +46,7 @@ pub fn status(
         essential: true,
         note: note.to_owned(),
     };
-    let late = match observed.permits.replication_factor {
+    let late = match observed.allowed_actions.replication_factor {
         None => "they start when there is a hashring",
         Some(_) => "",
     };
@@ -59,23 +59,26 @@ pub fn status(
     let mut set = |type_: Condition, (holds, reason, message): Answer| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
-    let (holds, reason, message) = integration::verdict(&report.gates);
+    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
     set(
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
     );
     set(
         Condition::HashringStable,
-        stable(&report.progress, &report.unreachable),
+        stable(&status_inputs.progress, &status_inputs.unreachable),
     );
-    set(Condition::ObjectStorageReady, report.object_storage.clone());
+    set(
+        Condition::ObjectStorageReady,
+        status_inputs.object_storage.clone(),
+    );
     if let Some(answer) = volumes(seen) {
         set(Condition::VolumesReady, answer);
     }
-    if let Some(watched) = report.secrets_watched {
+    if let Some(watched) = status_inputs.secrets_watched {
         set(Condition::SecretRotation, rotation(seen, watched));
     }
-    let monitored = &report.monitored;
+    let monitored = &status_inputs.monitored;
     let message = monitored.message.as_str();
     conditions.set(
         Condition::Monitored.as_str(),
@@ -90,7 +93,7 @@ pub fn status(
         .filter_map(of_ring)
         .map(|w| w.counts.ready_replicas)
         .sum();
-    let published = report.replication_factor > 0;
+    let published = status_inputs.replication_factor > 0;
     ThanosReceiveStatus {
         observed_generation: it.metadata.generation,
         replicas: Some(outcome.workload(&router).map_or(0, |w| w.counts.replicas)),
@@ -102,16 +105,17 @@ pub fn status(
         selector: Some(selector_text(&router_identity(&cr).selector_labels())),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&report.gates)),
+        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         replication_factor: published
-            .then(|| i32::try_from(report.replication_factor).unwrap_or(0)),
+            .then(|| i32::try_from(status_inputs.replication_factor).unwrap_or(0)),
         ready_ingesters: Some(ready),
-        hashrings: report
+        hashrings: status_inputs
             .progress
             .iter()
             .map(|p| told_of(seen, p, previous))
             .collect(),
-        config_hash: published.then(|| i64::try_from(report.config_hash).unwrap_or_default()),
+        config_hash: published
+            .then(|| i64::try_from(status_inputs.config_hash).unwrap_or_default()),
         router_status: outcome.workload(&router).map(deployment),
         hashring_status: rings
             .iter()
@@ -159,7 +163,7 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
         name: progress.name.clone(),
         step: progress.step,
         since: same.map_or_else(
-            || status::whole_seconds(seen.report.now),
+            || status::whole_seconds(seen.status_inputs.now),
             |p| p.since.clone(),
         ),
         message: progress.message.clone(),
@@ -171,14 +175,14 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
             .collect(),
         members_total: i32::try_from(progress.members.len()).unwrap_or(i32::MAX),
         desired: progress.desired,
-        leaving: progress
-            .leaving
+        draining: progress
+            .draining
             .iter()
             .take(MAX_NAMED_MEMBERS)
             .map(pod)
             .collect(),
         unreachable_tenants: seen
-            .report
+            .status_inputs
             .unreachable
             .get(&progress.name)
             .into_iter()
@@ -197,7 +201,7 @@ fn volumes(seen: &Seen) -> Option<Answer> {
         let size = stateful::size(ring.storage.as_ref()).ok()?;
         let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
         let volumes = observed.volumes.get(&ring.name)?;
-        let unscheduled = seen.report.unscheduled.as_deref();
+        let unscheduled = seen.status_inputs.unscheduled.as_deref();
         let answer = volumes.verdict(size, class.as_deref(), unscheduled);
         if answer.0 != Some(true) {
             return Some(answer);
@@ -244,7 +248,10 @@ fn rotation(seen: &Seen, watched: bool) -> Answer {
 
 /// Each step of each hashring is told.
 #[must_use]
-pub fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<News> {
+pub fn normal_events(
+    previous: &ThanosReceiveStatus,
+    next: &ThanosReceiveStatus,
+) -> Vec<NormalEvent> {
     let changed = next.hashrings.iter().filter_map(|now| {
         let before = previous.hashrings.iter().find(|p| p.name == now.name);
         // The first thing that is told of a hashring is that it starts.
@@ -258,7 +265,7 @@ pub fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<N
             }
             (step, message) => format!("hashring {}: {}: {message}", now.name, step.as_str()),
         };
-        is_news.then(|| News {
+        is_news.then(|| NormalEvent {
             reason: EventReason::Hashring.as_str(),
             action: format!(
                 "{}/{}/{}",
@@ -273,11 +280,13 @@ pub fn news(previous: &ThanosReceiveStatus, next: &ThanosReceiveStatus) -> Vec<N
         .hashrings
         .iter()
         .filter(|p| !next.hashrings.iter().any(|n| n.name == p.name));
-    let gone = gone.filter(|_| !next.hashrings.is_empty()).map(|p| News {
-        reason: EventReason::Hashring.as_str(),
-        action: format!("{}/Removed", p.name),
-        note: format!("hashring {}: removed", p.name),
-    });
+    let gone = gone
+        .filter(|_| !next.hashrings.is_empty())
+        .map(|p| NormalEvent {
+            reason: EventReason::Hashring.as_str(),
+            action: format!("{}/Removed", p.name),
+            note: format!("hashring {}: removed", p.name),
+        });
     changed.chain(gone).collect()
 }
 

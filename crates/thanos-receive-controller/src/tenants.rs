@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use thanos_api::v1alpha1::{HashringSpec, TenantMatcherType};
 use thanos_workload::FieldError;
 
+use crate::desired::{path, tenants};
 use crate::glob::Pattern;
-use crate::hashring::WantedRing;
-use crate::wanted::{path, tenants};
+use crate::hashring::DesiredHashring;
 
 /// How an unreachable hashring without tenants is listed: it would take those of every tenant.
 pub const EVERY: &str = "*";
@@ -99,17 +99,17 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
 /// What never reaches its hashring, by the name of that. `rings` are in the order in which tenants are
 /// matched.
 #[must_use]
-pub fn unreachable(rings: &[WantedRing]) -> BTreeMap<String, Vec<Unreachable>> {
+pub fn unreachable(rings: &[DesiredHashring]) -> BTreeMap<String, Vec<Unreachable>> {
     within(BUDGET, rings)
 }
 
-fn within(mut budget: usize, rings: &[WantedRing]) -> BTreeMap<String, Vec<Unreachable>> {
+fn within(mut budget: usize, rings: &[DesiredHashring]) -> BTreeMap<String, Vec<Unreachable>> {
     let mut earlier: Vec<(&str, &str, Pattern)> = Vec::new();
     let mut found: BTreeMap<String, Vec<Unreachable>> = BTreeMap::new();
-    for ring in rings.iter().map(|wanted| &wanted.ring) {
+    for ring in rings.iter().map(|desired| &desired.ring) {
         let is_glob = ring.matcher == TenantMatcherType::Glob.as_str();
         let every = ring.tenants.is_empty().then(Pattern::every_tenant);
-        let own: Vec<(&str, Option<Pattern>)> = ring
+        let children: Vec<(&str, Option<Pattern>)> = ring
             .tenants
             .iter()
             .map(|tenant| {
@@ -120,7 +120,7 @@ fn within(mut budget: usize, rings: &[WantedRing]) -> BTreeMap<String, Vec<Unrea
             })
             .chain(every.map(|every| (EVERY, Some(every))))
             .collect();
-        for (tenant, pattern) in &own {
+        for (tenant, pattern) in &children {
             for (by, text, other) in &earlier {
                 let length = pattern.as_ref().map_or(1, Pattern::len);
                 let cost = other.len() * length + tenant.len();
@@ -146,7 +146,7 @@ fn within(mut budget: usize, rings: &[WantedRing]) -> BTreeMap<String, Vec<Unrea
                 }
             }
         }
-        let patterns = own
+        let patterns = children
             .into_iter()
             .filter_map(|(tenant, pattern)| Some((ring.name.as_str(), tenant, pattern?)));
         earlier.extend(patterns);
@@ -182,7 +182,7 @@ pub fn describe(ring: &str, unreachable: &[Unreachable]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wanted::wanted;
+    use crate::desired::desired;
     use serde_json::{Value, json};
     use thanos_api::v1alpha1::ThanosReceiveSpec;
 
@@ -204,7 +204,7 @@ mod tests {
 
     /// As `hashring: tenant < hashring pattern`.
     fn found(rings: &[&[&str]]) -> Vec<String> {
-        let all = unreachable(&wanted(&spec(rings)).rings);
+        let all = unreachable(&desired(&spec(rings)).rings);
         let of_ring = |(ring, all): (String, Vec<Unreachable>)| {
             let line = move |u: Unreachable| {
                 let Unreachable {
@@ -227,8 +227,12 @@ mod tests {
                 error.field,
                 "spec.ingesterSpec.hashrings[1].tenancyConfig.tenants[1]"
             );
-            let words = format!("`{bad}` of hashring r1 is a malformed pattern");
-            assert!(error.message.starts_with(&words), "{}", error.message);
+            let termination_message = format!("`{bad}` of hashring r1 is a malformed pattern");
+            assert!(
+                error.message.starts_with(&termination_message),
+                "{}",
+                error.message
+            );
         }
         for good in ["team-[z-a]", "team-[a-c]*", "team-\\*", "**", "a]"] {
             assert_eq!(checked(&[&["x"], &["good-*", good], &[]]), Ok(()), "{good}");
@@ -307,7 +311,7 @@ mod tests {
     #[test]
     fn sentences_name_both_hashrings_and_the_pattern() {
         let told = |rings: &[&[&str]], ring: &str| {
-            let all = unreachable(&wanted(&spec(rings)).rings);
+            let all = unreachable(&desired(&spec(rings)).rings);
             describe(ring, &all[ring]).unwrap()
         };
         let one = told(&[&["team-*"], &["team-a"]], "r1");
@@ -328,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_is_found_before_the_budget_is_spent_is_kept() {
-        let rings = wanted(&spec(&[&["a*"], &["ab", "ac", "ad"]])).rings;
+        let rings = desired(&spec(&[&["a*"], &["ab", "ac", "ad"]])).rings;
         let found = |budget| within(budget, &rings).values().map(Vec::len).sum::<usize>();
         assert_eq!([0, 4, 8, 12].map(found), [0, 1, 2, 3]);
         assert_eq!(found(BUDGET), 3);

@@ -14,14 +14,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// How an API is reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way {
+pub struct Transport {
     /// Whether by HTTPS.
     pub https: bool,
     /// Path before that of the API: empty, or with a slash at its begin and none at its end.
     pub prefix: String,
 }
 
-impl Way {
+impl Transport {
     /// How almost everything is reached. The block for it is there from the start.
     pub const USUAL: Self = Self {
         https: false,
@@ -70,7 +70,7 @@ impl Way {
 }
 
 /// As an annotation remembers it: `https:/prefix`.
-impl fmt::Display for Way {
+impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.scheme(), self.prefix)
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Way {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// How it is reached.
-    pub way: Way,
+    pub way: Transport,
     /// Host and port, as Thanos takes them: with `dns+` before a name that is several.
     pub address: String,
     /// The Alertmanager or Service that led here, if one did.
@@ -143,7 +143,7 @@ impl Target {
         };
         let prefix = path.trim_end_matches('/').to_owned();
         Ok(Self {
-            way: Way { https, prefix },
+            way: Transport { https, prefix },
             address,
             resource: None,
         })
@@ -174,17 +174,21 @@ fn has_port(host: &str) -> bool {
 
 /// The blocks of the configuration: those in use, those that were, and the usual one.
 #[must_use]
-pub fn blocks(targets: &[Target], before: &BTreeSet<Way>) -> BTreeSet<Way> {
+pub fn blocks(targets: &[Target], before: &BTreeSet<Transport>) -> BTreeSet<Transport> {
     let now = targets.iter().map(|target| target.way.clone());
     now.chain(before.iter().cloned())
-        .chain([Way::USUAL])
+        .chain([Transport::USUAL])
         .collect()
 }
 
 /// The files with the addresses, one for each block.
 #[must_use]
-pub fn files(what: &str, blocks: &BTreeSet<Way>, targets: &[Target]) -> BTreeMap<String, String> {
-    let of_block = |way: &Way| {
+pub fn files(
+    what: &str,
+    blocks: &BTreeSet<Transport>,
+    targets: &[Target],
+) -> BTreeMap<String, String> {
+    let of_block = |way: &Transport| {
         let targets = targets.iter().filter(|target| target.way == *way);
         let addresses: BTreeSet<&str> = targets.map(|t| t.address.as_str()).collect();
         addresses
@@ -234,7 +238,7 @@ mod tests {
                 (target.way.to_string().as_str(), target.address.as_str()),
                 (way, address)
             );
-            assert_eq!(Way::parse(way), Some(target.way));
+            assert_eq!(Transport::parse(way), Some(target.way));
         }
         assert_eq!(of("dns+https://am/x/").url(), "dns+https://am:9093/x");
         assert_eq!(of("http://am:9093").url(), "http://am:9093");
@@ -309,7 +313,7 @@ mod tests {
     fn a_block_stays_when_its_targets_go() {
         let https = of("https://am/x");
         let first = blocks(std::slice::from_ref(&https), &BTreeSet::new());
-        assert_eq!(first, BTreeSet::from([Way::USUAL, https.way.clone()]));
+        assert_eq!(first, BTreeSet::from([Transport::USUAL, https.way.clone()]));
         let later = blocks(&[], &first);
         assert_eq!(later, first);
         assert_eq!(

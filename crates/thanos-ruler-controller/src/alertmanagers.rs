@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::addresses::{Way, quoted};
+use crate::addresses::{Transport, quoted};
 
 /// What the files with the addresses are named after.
 pub const FILES: &str = "alertmanagers";
@@ -20,7 +20,7 @@ pub struct Trust {
 
 /// The configuration file. `folder` is where the files with the addresses are.
 #[must_use]
-pub fn config(blocks: &BTreeSet<Way>, trust: &Trust, folder: &str) -> String {
+pub fn config(blocks: &BTreeSet<Transport>, trust: &Trust, folder: &str) -> String {
     let mut text = "alertmanagers:\n".to_owned();
     for way in blocks {
         text += &format!("- scheme: {}\n", way.scheme());
@@ -58,7 +58,7 @@ mod tests {
             ca_file: Some("/ca".into()),
             ..Trust::default()
         };
-        let usual = BTreeSet::from([Way::USUAL]);
+        let usual = BTreeSet::from([Transport::USUAL]);
         assert!(!config(&usual, &trust, "/t").contains("tls_config"));
         let both = blocks(&[Target::of_url("https://am", "x").unwrap()], &usual);
         assert!(config(&both, &trust, "/t").contains("      ca_file: \"/ca\"\n"));

@@ -8,9 +8,9 @@ use promop_compat::extract::Extract;
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use thanos_api::names::annotation;
-use thanos_controller::facts::{Meta, SetFacts, SetObject};
+use thanos_controller_common::facts::{Meta, SetFacts, SetObject};
 
-use crate::addresses::Way;
+use crate::addresses::Transport;
 
 /// A StatefulSet of rulers.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,9 +23,9 @@ pub struct RulerSetFacts {
     /// What every StatefulSet has.
     pub set: SetFacts,
     /// The blocks in the configuration of queriers.
-    pub queriers: BTreeSet<Way>,
+    pub queriers: BTreeSet<Transport>,
     /// The blocks in the configuration of Alertmanagers.
-    pub alertmanagers: BTreeSet<Way>,
+    pub alertmanagers: BTreeSet<Transport>,
     /// The tenants in the configuration of remote write.
     pub tenants: BTreeSet<String>,
 }
@@ -39,7 +39,7 @@ impl Extract for RulerSetObject {
             let text = object.annotations().get(annotation);
             text.into_iter()
                 .flat_map(|text| text.split(' '))
-                .filter_map(Way::parse)
+                .filter_map(Transport::parse)
                 .collect()
         };
         let queriers = ways(annotation::QUERIER_BLOCKS);

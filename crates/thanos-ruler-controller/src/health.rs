@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use operator_runtime::Answers;
+use operator_runtime::ProbeResults;
 use thanos_api::names::Reason;
-use thanos_controller::facts::{PodFacts, PodState};
-use thanos_controller::secrets::Content;
-use thanos_controller::trouble::trouble;
-use thanos_controller::volumes::Answer;
+use thanos_controller_common::facts::{PodFacts, PodState};
+use thanos_controller_common::pod_failures::pod_failures;
+use thanos_controller_common::secrets::Content;
+use thanos_controller_common::volumes::Answer;
 
 use crate::rules::collect::LOAD_ERRORS;
 use crate::rules::loaded::{self, Expected, Loaded};
@@ -16,18 +16,18 @@ use crate::rules::loaded::{self, Expected, Loaded};
 #[must_use]
 pub fn loaded(
     pods: &BTreeMap<String, &PodFacts>,
-    answers: &Answers,
+    answers: &ProbeResults,
     expected: &Expected,
     known: bool,
 ) -> Answer {
     if !known {
         let message = "PrometheusRules cannot be read now: rulers go on with those that they have";
-        return (None, Reason::RulesUnknown, message.to_owned());
+        return (None, Reason::RulesUnreadable, message.to_owned());
     }
     let ready: Vec<_> = pods.iter().filter(|(_, pod)| pod.ready).collect();
-    let of = |wanted: Loaded| {
+    let of = |desired: Loaded| {
         let all = ready.iter();
-        let pods = all.filter(|(_, pod)| loaded::loaded(pod, answers, expected) == wanted);
+        let pods = all.filter(|(_, pod)| loaded::loaded(pod, answers, expected) == desired);
         let names: Vec<&str> = pods.map(|(name, _)| name.as_str()).collect();
         names
     };
@@ -53,14 +53,14 @@ pub fn loaded(
              version of Thanos that does",
             loaded::SUCCESS
         );
-        return (None, Reason::NotAsked, message);
+        return (None, Reason::Unreachable, message);
     }
     if !silent.is_empty() {
         let message = format!(
             "{} cannot be asked by this controller; does a NetworkPolicy keep it out of port 9090?",
             silent.join(", ")
         );
-        return (None, Reason::NotAsked, message);
+        return (None, Reason::Unreachable, message);
     }
     match ready.is_empty() {
         true => (None, Reason::Loading, "no pod is ready yet".to_owned()),
@@ -79,17 +79,17 @@ pub fn pods(
     if let Content::Missing(missing) = content {
         return (Some(false), Reason::SecretMissing, missing.clone());
     }
-    let mut troubles = pods
-        .iter()
-        .filter_map(|(name, pod)| trouble(name, pod, unmounted.get(pod.uid.as_str()).copied()));
-    if let Some((reason, message)) = troubles.next() {
+    let mut failures = pods.iter().filter_map(|(name, pod)| {
+        pod_failures(name, pod, unmounted.get(pod.uid.as_str()).copied())
+    });
+    if let Some((reason, message)) = failures.next() {
         return (Some(false), reason, message);
     }
     if !uploads {
         let message = "nothing is uploaded: results of rules are kept in volumes, or sent away";
         return (None, Reason::NotConfigured, message.to_owned());
     }
-    let is_late = |pod: &&&PodFacts| !pod.ready && pod.state != PodState::Going;
+    let is_late = |pod: &&&PodFacts| !pod.ready && pod.state != PodState::Terminating;
     match pods.values().filter(is_late).count() {
         0 if pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
         0 => (Some(true), Reason::Configured, String::new()),

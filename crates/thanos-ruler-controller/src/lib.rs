@@ -10,12 +10,12 @@ pub mod observed;
 pub mod plan;
 pub mod preflight;
 pub mod queriers;
-mod request;
 pub mod rules;
 pub mod secrets;
 pub mod sends;
+mod spec_inputs;
 mod status;
-pub mod views;
+pub mod stores;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,21 +29,21 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::{
-    Cluster, Complaint, Component, Gauge, Inquiry, Invalid, ObjectKey, Outcome, OwnedKind, Plan,
-    Question, Related, Told, Work,
+    AccessCheck, Cluster, EventRule, Gauge, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Probe,
+    Reconciler, Related, WarningEvent, Work,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
-use thanos_controller::Settings;
-use thanos_controller::facts::PodState;
-use thanos_controller::views::{is_of, of};
+use thanos_controller_common::Settings;
+use thanos_controller_common::facts::PodState;
+use thanos_controller_common::stores::{is_of, of};
 
-pub use crate::observe::Report;
+pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
 use crate::rules::source::treat;
-use crate::views::{RulerMemory, Views};
+use crate::stores::{RulerMemory, Stores};
 
 /// Name of the controller: its field manager, and the value of the label by which it finds its
 /// objects.
@@ -76,7 +76,7 @@ pub struct Seen {
     /// For the plan.
     pub observed: Observed,
     /// For the status.
-    pub report: Report,
+    pub status_inputs: StatusInputs,
     /// For the next reconcile.
     pub memory: Arc<RulerMemory>,
 }
@@ -95,31 +95,31 @@ impl RulerController {
     }
 }
 
-impl Component for RulerController {
+impl Reconciler for RulerController {
     type Resource = ThanosRuler;
     type Status = ThanosRulerStatus;
-    type Views = Views;
+    type Stores = Stores;
     type Observed = Seen;
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
     const REFRESH: Option<&'static str> = Some(annotation::FILES_HASH);
-    const TOLD: &'static [Told] = &[
-        Told::new("Reconciled", "True", true),
-        Told::new("RulesAccepted", "True", true),
-        Told::new("AlertmanagersResolved", "True", true),
-        Told::new("QueriersResolved", "True", true),
+    const EVENT_CONDITIONS: &'static [EventRule] = &[
+        EventRule::new("Reconciled", "True", true),
+        EventRule::new("RulesAccepted", "True", true),
+        EventRule::new("AlertmanagersResolved", "True", true),
+        EventRule::new("QueriersResolved", "True", true),
         // Most rulers keep their results.
-        Told::new("ReceiversResolved", "True", false),
+        EventRule::new("ReceiversResolved", "True", false),
         // Pods need a moment to start.
-        Told::new("RulesLoaded", "True", false),
-        Told::new("ObjectStorageReady", "True", false),
-        Told::new("Frozen", "False", true),
-        Told::new("VolumesReady", "True", false),
+        EventRule::new("RulesLoaded", "True", false),
+        EventRule::new("ObjectStorageReady", "True", false),
+        EventRule::new("Frozen", "False", true),
+        EventRule::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        Told::new("PrometheusOperatorIntegration", "True", false),
+        EventRule::new("PrometheusOperatorIntegration", "True", false),
         // Nobody needs to scrape it, but somebody did.
-        Told::new("Monitored", "True", false),
+        EventRule::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {
@@ -134,12 +134,12 @@ impl Component for RulerController {
         ]
     }
 
-    fn amended_kinds() -> Vec<ApiResource> {
+    fn patched_foreign_kinds() -> Vec<ApiResource> {
         vec![ApiResource::erase::<PersistentVolumeClaim>(&())]
     }
 
     fn needs() -> Vec<Need> {
-        let mut needs = thanos_controller::needs();
+        let mut needs = thanos_controller_common::needs();
         let read = [Kind::PrometheusRule, Kind::Alertmanager, Kind::ThanosRuler];
         needs.extend(read.map(|kind| Need {
             kind,
@@ -149,19 +149,19 @@ impl Component for RulerController {
     }
 
     fn related() -> Vec<Related<Self>> {
-        views::related()
+        stores::related()
     }
 
-    fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosRuler>) -> Seen {
-        observe::observe(self, views, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosRuler>) -> Seen {
+        observe::observe(self, stores, cluster, it)
     }
 
-    fn is_incomplete(seen: &Seen) -> bool {
-        seen.report.incomplete
+    fn needs_relist(seen: &Seen) -> bool {
+        seen.status_inputs.incomplete
     }
 
-    fn work(seen: &Seen) -> Option<Work<Views>> {
-        let unjudged = &seen.report.rules.unjudged;
+    fn work(seen: &Seen) -> Option<Work<Stores>> {
+        let unjudged = &seen.status_inputs.rules.unjudged;
         if unjudged.is_empty() {
             return None;
         }
@@ -172,34 +172,34 @@ impl Component for RulerController {
                 (key, source, outcome)
             });
             let judged: Vec<_> = judged.collect();
-            Box::new(move |views: &mut Views| views.outcomes.keep(judged))
+            Box::new(move |stores: &mut Stores| stores.outcomes.keep(judged))
         }))
     }
 
-    fn remember(views: &mut Views, it: &ThanosRuler, seen: &Seen) {
+    fn remember(stores: &mut Stores, it: &ThanosRuler, seen: &Seen) {
         let uid = it.metadata.uid.clone().unwrap_or_default();
-        views.memories.insert(uid, seen.memory.clone());
-        views.outcomes.tidy();
+        stores.memories.insert(uid, seen.memory.clone());
+        stores.outcomes.tidy();
     }
 
-    fn forget(views: &mut Views, uid: &str) {
-        views.memories.remove(uid);
+    fn forget(stores: &mut Stores, uid: &str) {
+        stores.memories.remove(uid);
     }
 
-    fn again(seen: &Seen) -> Option<Duration> {
-        seen.report.requeue_after
+    fn requeue_after(seen: &Seen) -> Option<Duration> {
+        seen.status_inputs.requeue_after
     }
 
-    fn inquiries(seen: &Seen) -> Vec<Inquiry> {
-        seen.report.inquiries.clone()
+    fn probes(seen: &Seen) -> Vec<Probe> {
+        seen.status_inputs.probes.clone()
     }
 
-    fn questions(seen: &Seen) -> Vec<Question> {
-        seen.report.monitored.questions.clone()
+    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+        seen.status_inputs.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
-        if let Some(invalid) = &seen.report.invalid {
+        if let Some(invalid) = &seen.status_inputs.invalid {
             return Err(invalid.clone());
         }
         plan::plan(&seen.observed)
@@ -214,12 +214,12 @@ impl Component for RulerController {
         status::status(seen, outcome, previous)
     }
 
-    fn complaints(
+    fn warning_events(
         seen: &Seen,
         previous: &ThanosRulerStatus,
         next: &ThanosRulerStatus,
-    ) -> Vec<Complaint> {
-        status::complaints(seen, previous, next)
+    ) -> Vec<WarningEvent> {
+        status::warning_events(seen, previous, next)
     }
 
     fn gauges() -> Vec<Gauge<ThanosRulerStatus>> {
@@ -238,15 +238,15 @@ impl Component for RulerController {
         it.spec.paused.unwrap_or_default()
     }
 
-    fn pods_mounting(&self, views: &Views, it: &ThanosRuler, object: &ObjectKey) -> Vec<String> {
+    fn pods_mounting(&self, stores: &Stores, it: &ThanosRuler, object: &ObjectKey) -> Vec<String> {
         let namespace = it.metadata.namespace.as_deref().unwrap_or_default();
         // What is read at the start only is renewed with the pods.
         let config = plan::names::config(it.metadata.name.as_deref().unwrap_or_default());
         if object.kind != "ConfigMap" || object.name == config {
             return Vec::new();
         }
-        let pods = of(&views.pods, namespace).filter(|(_, pod)| is_of(it, &pod.owner));
-        pods.filter(|(_, pod)| pod.state != PodState::Going)
+        let pods = of(&stores.pods, namespace).filter(|(_, pod)| is_of(it, &pod.owner));
+        pods.filter(|(_, pod)| pod.state != PodState::Terminating)
             .map(|(key, _)| key.name.clone())
             .collect()
     }

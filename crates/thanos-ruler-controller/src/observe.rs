@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use operator_runtime::{Cluster, Inquiry, Invalid, Monitored, Monitoring, View};
+use operator_runtime::{Cluster, Invalid, Monitored, Monitoring, Probe, Store};
 use promop_compat::alertmanagers as operated;
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::{Key, Labels};
@@ -13,26 +13,26 @@ use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
 use thanos_api::names::{Condition, Reason};
 use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
-use thanos_controller::secrets::{Content, content};
-use thanos_controller::trouble::unscheduled;
-use thanos_controller::views::{is_of, of, unmounted};
-use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::pod_failures::unscheduled;
+use thanos_controller_common::secrets::{Content, content};
+use thanos_controller_common::stores::{is_of, of, unmounted};
+use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_rules::Dialect;
 use thanos_workload::{FieldError, image, integration, ports, remote_write};
 
-use crate::addresses::{Target, Way};
+use crate::addresses::{Target, Transport};
 use crate::health;
 use crate::network::{self, Blocked};
 use crate::observed::Observed;
 use crate::plan::{self, identity};
 use crate::queriers::{self, Queriers};
-use crate::request::Request;
 use crate::rules::collect::{Collected, World, collect};
 use crate::rules::held::HeldBack;
 use crate::rules::loaded;
 use crate::rules::waiting::Decisions;
 use crate::secrets;
-use crate::views::{RulerMemory, Views};
+use crate::spec_inputs::SpecInputs;
+use crate::stores::{RulerMemory, Stores};
 use crate::{RulerController, Seen, sends};
 
 /// What a user can do about volumes.
@@ -53,7 +53,7 @@ pub enum OverlapUnknown {
 
 /// What the status tells, besides what the plan is made of.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct StatusInputs {
     /// The gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
     /// The rules.
@@ -89,7 +89,7 @@ pub struct Report {
     /// Whether a Prometheus scrapes what runs here.
     pub monitored: Monitored,
     /// What must be asked of pods.
-    pub inquiries: Vec<Inquiry>,
+    pub probes: Vec<Probe>,
     /// When something changes for the time alone.
     pub requeue_after: Option<Duration>,
     /// What of the spec is no address.
@@ -99,7 +99,7 @@ pub struct Report {
 /// Reads the views for one ThanosRuler.
 pub(crate) fn observe(
     controller: &RulerController,
-    views: &Views,
+    stores: &Stores,
     cluster: Cluster<'_>,
     ruler: &Arc<ThanosRuler>,
 ) -> Seen {
@@ -123,14 +123,14 @@ pub(crate) fn observe(
         |(kind, gate): &(Kind, Gate)| *kind != Kind::ThanosRuler || *gate != Gate::CrdsAbsent;
     let gates = kinds.map(|kind| (kind, gate(kind))).into_iter();
     let gates: Vec<(Kind, Gate)> = gates.filter(is_told).collect();
-    let request = Request::of(ruler);
-    let namespace = request.namespace;
-    let namespaces = namespaces(controller, views);
-    let pods = views.pods_of(ruler);
+    let spec_inputs = SpecInputs::of(ruler);
+    let namespace = spec_inputs.namespace;
+    let namespaces = namespaces(controller, stores);
+    let pods = stores.pods_of(ruler);
 
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let uid = ruler.metadata.uid.as_deref().unwrap_or_default();
-    let memory = views.memories.get(uid);
+    let memory = stores.memories.get(uid);
     let held = match (memory, &ruler.status) {
         (Some(memory), _) => memory.held.clone(),
         (None, Some(status)) => HeldBack::new(&status.held_rules),
@@ -140,7 +140,15 @@ pub(crate) fn observe(
     let before = memory.and_then(|memory| memory.waiting.as_ref());
     let look = |held: &HeldBack| {
         let decisions = Decisions::new(before, cluster.now);
-        rules(controller, views, ruler, &request, &gate, held, decisions)
+        rules(
+            controller,
+            stores,
+            ruler,
+            &spec_inputs,
+            &gate,
+            held,
+            decisions,
+        )
     };
     let mut rules = look(&held);
     let is_known = rules.rules.is_some() && rules.files.is_some();
@@ -161,46 +169,46 @@ pub(crate) fn observe(
             false => before.cloned(),
         },
     });
-    let alertmanagers = request
+    let alertmanagers = spec_inputs
         .alertmanagers()
         .filter(|_| !is_disabled(gate(Kind::Alertmanager)));
     let alertmanagers =
-        alertmanagers.map(|s| operated::resolve(views.alertmanagers.items(), &namespaces, &s));
-    let (targets, invalid) = match targets(&request, alertmanagers.as_ref()) {
+        alertmanagers.map(|s| operated::resolve(stores.alertmanagers.items(), &namespaces, &s));
+    let (targets, invalid) = match targets(&spec_inputs, alertmanagers.as_ref()) {
         Ok(targets) => (targets, None),
         Err(error) => (Vec::new(), Some(Invalid::new(error.field, error.message))),
     };
     // Where none was ever told, none is missed.
     let told = ruler.status.iter().flat_map(|s| &s.alertmanagers);
     let had_some = told.into_iter().any(|a| !a.alertmanager.is_empty());
-    let unknown = alertmanagers.is_some() && views.alertmanagers.is_unknown() && had_some;
+    let unknown = alertmanagers.is_some() && stores.alertmanagers.is_unknown() && had_some;
     let known = (!unknown).then_some(targets);
 
     let keys = secrets::keys(&ruler.spec);
-    let content = content(keys, namespace, views.secrets.readable());
-    let unmounted = unmounted(&views.mounts, namespace);
+    let content = content(keys, namespace, stores.secrets.readable());
+    let unmounted = unmounted(&stores.mounts, namespace);
     let prometheuses = gate(Kind::Prometheus);
     let monitored = Monitoring {
         gate: gate(Kind::ServiceMonitor),
-        wanted: integration::wants_monitors(&ruler.spec.integration),
+        desired: integration::wants_monitors(&ruler.spec.integration),
         monitors: &plan::monitors(ruler),
         namespace,
-        prometheuses: prometheuses.is_open().then(|| views.prometheuses.items()),
+        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };
     let rules_gate = gate(Kind::PrometheusRule);
-    let rules_stand = stands(&views.rules) || are_missing(views, ruler, rules_gate);
-    let report = Report {
-        incomplete: rules.incomplete && !views.rules.is_frozen(),
+    let rules_stand = stands(&stores.rules) || are_missing(stores, ruler, rules_gate);
+    let status_inputs = StatusInputs {
+        incomplete: rules.incomplete && !stores.rules.is_frozen(),
         frozen: rules_stand && !is_disabled(rules_gate)
-            || alertmanagers.is_some() && (stands(&views.alertmanagers) || unknown),
+            || alertmanagers.is_some() && (stands(&stores.alertmanagers) || unknown),
         loaded: health::loaded(&pods, cluster.answers, &rules.expected, is_known),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
-        inquiries: pods
+        probes: pods
             .values()
             .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &rules.expected))
             .collect(),
@@ -212,16 +220,16 @@ pub(crate) fn observe(
                 .iter()
                 .flat_map(|a| &a.groups)
                 .flat_map(|g| &g.targets),
-            views.alertmanagers.items(),
-            views.policies.items(),
+            stores.alertmanagers.items(),
+            stores.policies.items(),
             &namespaces,
         ),
-        tells_nobody: request.tells_nobody(),
+        tells_nobody: spec_inputs.tells_nobody(),
         alertmanagers,
         gates,
         invalid,
         rejections: {
-            let all = views.rejections.items().values();
+            let all = stores.rejections.items().values();
             let is_missed = |rule: &str| rules.missed.iter().any(|missed| missed.uid == rule);
             let missed = all.filter(|rejection| is_missed(&rejection.rule));
             missed
@@ -231,7 +239,7 @@ pub(crate) fn observe(
         overlap_unknown: [Kind::Prometheus, Kind::ThanosRuler]
             .into_iter()
             .any(|kind| matches!(gate(kind), Gate::Enabled | Gate::Forbidden))
-            .then(|| overlap_unknown(controller, views, ruler))
+            .then(|| overlap_unknown(controller, stores, ruler))
             .flatten(),
         requeue_after: rules
             .waiting_ends
@@ -239,37 +247,37 @@ pub(crate) fn observe(
         rules,
         held: memory.held.status().collect(),
     };
-    let remote_write = of(&views.services, namespace)
+    let remote_write = of(&stores.services, namespace)
         .filter(|(_, facts)| remote_write::is_offered(&facts.labels))
         .filter(|(_, facts)| is_written_to(ruler, &facts.labels))
         .map(|(key, _)| write_url(key))
         .collect();
     let volumes = Volumes {
-        claims: of(&views.claims, namespace)
+        claims: of(&stores.claims, namespace)
             .filter(|(_, claim)| is_of(ruler.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),
-        classes: classes(&views.classes),
+        classes: classes(&stores.classes),
         remedies: REMEDIES,
     };
     let observed = Observed {
         settings: controller.settings.clone(),
         service_monitors: gate(Kind::ServiceMonitor).is_open(),
-        set: views.set(ruler).cloned(),
-        rules: report.rules.rules.clone(),
-        files: report.rules.files.clone(),
-        queriers: queriers(views, ruler, namespace),
+        set: stores.set(ruler).cloned(),
+        rules: status_inputs.rules.rules.clone(),
+        files: status_inputs.rules.files.clone(),
+        queriers: queriers(stores, ruler, namespace),
         alertmanagers: known,
         remote_write,
         tenants: {
             // One that has no rules for a while comes back, and what is not known is not missed.
-            let before = views.set(ruler).map(|set| &set.tenants);
-            let now = report.rules.tenants.iter();
-            let tenancy = request.tenancy().is_some();
+            let before = stores.set(ruler).map(|set| &set.tenants);
+            let now = status_inputs.rules.tenants.iter();
+            let tenancy = spec_inputs.tenancy().is_some();
             let all = now.chain(before.into_iter().flatten().filter(|_| tenancy));
             all.cloned().collect()
         },
-        tenant_label: request
+        tenant_label: spec_inputs
             .tenancy()
             .map(|(label, _)| label.to_owned())
             .unwrap_or_default(),
@@ -282,27 +290,27 @@ pub(crate) fn observe(
     };
     Seen {
         observed,
-        report,
+        status_inputs,
         memory,
     }
 }
 
-fn namespaces<'a>(controller: &'a RulerController, views: &'a Views) -> Namespaces<'a> {
+fn namespaces<'a>(controller: &'a RulerController, stores: &'a Stores) -> Namespaces<'a> {
     Namespaces {
-        listed: views.namespaces.readable(),
+        listed: stores.namespaces.readable(),
         watched: controller.watched.as_ref(),
     }
 }
 
 fn overlap_unknown(
     controller: &RulerController,
-    views: &Views,
+    stores: &Stores,
     ruler: &ThanosRuler,
 ) -> Option<OverlapUnknown> {
     if ruler.spec.mode == Some(RuleMode::Active) {
         return None;
     }
-    match views.generated.readable() {
+    match stores.generated.readable() {
         None => Some(OverlapUnknown::Forbidden),
         Some(_) => controller.watched.clone().map(OverlapUnknown::Limited),
     }
@@ -310,52 +318,52 @@ fn overlap_unknown(
 
 fn rules(
     controller: &RulerController,
-    views: &Views,
+    stores: &Stores,
     ruler: &ThanosRuler,
-    request: &Request<'_>,
+    spec_inputs: &SpecInputs<'_>,
     gate: &impl Fn(Kind) -> Gate,
     held: &HeldBack,
     decisions: Decisions<'_>,
 ) -> Collected {
-    let namespaces = namespaces(controller, views);
+    let namespaces = namespaces(controller, stores);
     let nothing = BTreeMap::new();
     let rules = match gate(Kind::PrometheusRule) {
         off if is_disabled(off) => Some(&nothing),
-        gate if are_missing(views, ruler, gate) => None,
-        gate if is_unreadable(views, gate) => Some(&nothing),
-        _ => Some(views.rules.items()),
+        gate if are_missing(stores, ruler, gate) => None,
+        gate if is_unreadable(stores, gate) => Some(&nothing),
+        _ => Some(stores.rules.items()),
     };
     let (no_prometheuses, no_rulers) = (BTreeMap::new(), BTreeMap::new());
     // With a definition go its objects, and with these their pods: whoever is frozen evaluates nothing.
     let prometheuses = match gate(Kind::Prometheus) {
-        Gate::Forbidden if views.prometheuses.is_unknown() => None,
-        Gate::CrdsAbsent if views.prometheuses.is_frozen() => Some(&no_prometheuses),
-        _ => Some(views.prometheuses.items()),
+        Gate::Forbidden if stores.prometheuses.is_unknown() => None,
+        Gate::CrdsAbsent if stores.prometheuses.is_frozen() => Some(&no_prometheuses),
+        _ => Some(stores.prometheuses.items()),
     };
     let rulers = match gate(Kind::ThanosRuler) {
-        Gate::Forbidden if views.rulers.is_unknown() => None,
-        Gate::CrdsAbsent if views.rulers.is_frozen() => Some(&no_rulers),
-        _ => Some(views.rulers.items()),
+        Gate::Forbidden if stores.rulers.is_unknown() => None,
+        Gate::CrdsAbsent if stores.rulers.is_frozen() => Some(&no_rulers),
+        _ => Some(stores.rulers.items()),
     };
-    let generated = views.generated.items();
+    let generated = stores.generated.items();
     let evaluators = Evaluators::of(prometheuses, rulers, generated, namespaces);
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let args = ruler.spec.additional.additional_args.iter().flatten();
     let dialect = Dialect::of_version(tag(&image)).with_arguments(args.map(String::as_str));
     let world = World {
         rules,
-        files: views
+        files: stores
             .files
             .readable()
-            .map(|_| of(&views.files, request.namespace).collect()),
+            .map(|_| of(&stores.files, spec_inputs.namespace).collect()),
         evaluators,
         decisions,
         namespaces,
         dialect,
-        outcomes: &views.outcomes,
+        outcomes: &stores.outcomes,
         held,
     };
-    let mut all = collect(request, world);
+    let mut all = collect(spec_inputs, world);
     // What stands as it was may lack what was let go before: then all of it stands. So does it while a
     // selector cannot be used.
     if all.incomplete || all.unusable.is_some() {
@@ -373,15 +381,15 @@ fn is_written(ruler: &ThanosRuler) -> bool {
 }
 
 /// Whether nothing is known of PrometheusRules.
-fn is_unreadable(views: &Views, gate: Gate) -> bool {
-    views.rules.is_unknown() || gate == Gate::Forbidden
+fn is_unreadable(stores: &Stores, gate: Gate) -> bool {
+    stores.rules.is_unknown() || gate == Gate::Forbidden
 }
 
 /// Whether nothing is known of PrometheusRules of which some are mounted. Where none was ever mounted,
 /// none is missed.
-fn are_missing(views: &Views, ruler: &ThanosRuler, gate: Gate) -> bool {
+fn are_missing(stores: &Stores, ruler: &ThanosRuler, gate: Gate) -> bool {
     let status = ruler.status.as_ref().and_then(|s| s.rules.as_ref());
-    is_unreadable(views, gate) && status.is_some_and(|rules| rules.prometheus_rules > 0)
+    is_unreadable(stores, gate) && status.is_some_and(|rules| rules.prometheus_rules > 0)
 }
 
 /// The tag of an image; nothing if it has none.
@@ -393,14 +401,14 @@ fn tag(image: &str) -> &str {
 
 /// Whom to tell.
 fn targets(
-    request: &Request<'_>,
+    spec_inputs: &SpecInputs<'_>,
     found: Option<&operated::Alertmanagers>,
 ) -> Result<Vec<Target>, FieldError> {
-    let urls = request.urls();
+    let urls = spec_inputs.urls();
     let urls = urls.iter().map(|(url, field)| Target::of_url(url, field));
     let mut targets: Vec<Target> = urls.collect::<Result<_, _>>()?;
     for group in found.iter().flat_map(|found| &found.groups) {
-        let way = Way {
+        let way = Transport {
             https: group.way.https,
             prefix: group.way.path_prefix.trim_end_matches('/').to_owned(),
         };
@@ -415,20 +423,20 @@ fn targets(
     Ok(targets)
 }
 
-fn queriers(views: &Views, ruler: &ThanosRuler, namespace: &str) -> Queriers {
-    let prefixes = views
+fn queriers(stores: &Stores, ruler: &ThanosRuler, namespace: &str) -> Queriers {
+    let prefixes = stores
         .queriers_of(namespace)
         .map(|(_, facts)| (facts.owner.clone(), facts.prefix.clone()))
         .collect();
-    let wanted = ruler.spec.query_label_selector.as_ref();
-    queriers::find(of(&views.services, namespace), wanted, &prefixes)
+    let desired = ruler.spec.query_label_selector.as_ref();
+    queriers::find(of(&stores.services, namespace), desired, &prefixes)
 }
 
 fn is_written_to(ruler: &ThanosRuler, labels: &Labels) -> bool {
     let mode = ruler.spec.ruler_mode.as_ref();
     let stateless = mode.and_then(|m| m.stateless.as_ref());
-    let wanted = stateless.and_then(|s| s.label_selector.as_ref());
-    wanted.is_none_or(|wanted| promop_compat::selector::matches(wanted, labels))
+    let desired = stateless.and_then(|s| s.label_selector.as_ref());
+    desired.is_none_or(|desired| promop_compat::selector::matches(desired, labels))
 }
 
 fn write_url(service: &Key) -> String {
@@ -438,7 +446,7 @@ fn write_url(service: &Key) -> String {
 }
 
 /// Whether objects of a kind stand as they were.
-fn stands<F: PartialEq>(view: &View<F>) -> bool {
+fn stands<F: PartialEq>(view: &Store<F>) -> bool {
     view.is_frozen() && !view.is_unknown()
 }
 
@@ -447,7 +455,7 @@ fn is_disabled(gate: Gate) -> bool {
     matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }
 
-impl Views {
+impl Stores {
     /// The StatefulSet of a ThanosRuler.
     pub(crate) fn set(&self, ruler: &ThanosRuler) -> Option<&crate::facts::RulerSetFacts> {
         let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosRuler;
-use thanos_controller::volumes::Volumes;
+use thanos_controller_common::volumes::Volumes;
 
 use crate::RulerSettings;
-use crate::addresses::{Target, Way, blocks};
+use crate::addresses::{Target, Transport, blocks};
 use crate::facts::RulerSetFacts;
 use crate::queriers::Queriers;
 use crate::rules::pack::Packed;
@@ -47,14 +47,14 @@ pub struct Observed {
 impl Observed {
     /// How queriers are reached, also those that are gone.
     #[must_use]
-    pub fn querier_blocks(&self) -> BTreeSet<Way> {
+    pub fn querier_blocks(&self) -> BTreeSet<Transport> {
         let before = self.set.as_ref().map(|set| &set.queriers);
         blocks(&self.queriers.targets, before.unwrap_or(&BTreeSet::new()))
     }
 
     /// How Alertmanagers are reached, also those that are gone.
     #[must_use]
-    pub fn alertmanager_blocks(&self) -> BTreeSet<Way> {
+    pub fn alertmanager_blocks(&self) -> BTreeSet<Transport> {
         let before = self.set.as_ref().map(|set| &set.alertmanagers);
         let targets = self.alertmanagers.as_deref().unwrap_or_default();
         blocks(targets, before.unwrap_or(&BTreeSet::new()))

@@ -14,11 +14,11 @@ const ONLY_WARNS: [&str; 8] = [
     Reason::BlockedByNetworkPolicy.as_str(),
     Reason::Loading.as_str(),
     Reason::Syncing.as_str(),
-    Reason::Unwatched.as_str(),
+    Reason::SecretsNotWatched.as_str(),
     Reason::VolumePending.as_str(),
     Reason::NoQueriers.as_str(),
     Reason::NoRules.as_str(),
-    Reason::NobodyTold.as_str(),
+    Reason::AlertingDisabled.as_str(),
 ];
 
 /// Shorter than this, results can be gone before they are in a block, and alerts forget how long they
@@ -32,8 +32,8 @@ pub fn extra() -> Extra<RulerController> {
         definition: ThanosRuler::crd(),
         only_warns: &ONLY_WARNS,
         harms,
-        former: Some(thanos_controller::former()),
-        abandoned: thanos_controller::abandoned(NAME),
+        legacy: Some(thanos_controller_common::legacy()),
+        abandoned: thanos_controller_common::abandoned(NAME),
     }
 }
 

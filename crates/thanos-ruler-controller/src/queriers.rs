@@ -8,7 +8,7 @@ use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_workload::{ports, query_api};
 
-use crate::addresses::{Target, Way, quoted};
+use crate::addresses::{Target, Transport, quoted};
 
 /// What the files with the addresses are named after.
 pub const FILES: &str = "queriers";
@@ -26,12 +26,12 @@ pub struct Queriers {
 /// API, by the label that their pods and Services carry.
 pub fn find<'a>(
     services: impl Iterator<Item = (&'a Key, &'a ServiceFacts)>,
-    wanted: Option<&LabelSelector>,
+    desired: Option<&LabelSelector>,
     prefixes: &BTreeMap<String, String>,
 ) -> Queriers {
     let mut queriers = Queriers::default();
     for (key, facts) in services {
-        let is_wanted = wanted.is_none_or(|wanted| selector::matches(wanted, &facts.labels));
+        let is_wanted = desired.is_none_or(|desired| selector::matches(desired, &facts.labels));
         if !is_wanted || !query_api::is_offered(&facts.labels) {
             continue;
         }
@@ -43,7 +43,7 @@ pub fn find<'a>(
         let owner = facts.labels.get(label::OWNER);
         let prefix = owner.and_then(|owner| prefixes.get(owner));
         queriers.targets.push(Target {
-            way: Way {
+            way: Transport {
                 https: false,
                 prefix: prefix.cloned().unwrap_or_default(),
             },
@@ -55,14 +55,14 @@ pub fn find<'a>(
 }
 
 /// The name of the file with the addresses of one block.
-fn file(way: &Way) -> String {
+fn file(way: &Transport) -> String {
     way.file(FILES)
 }
 
 /// The configuration file. `folder` is where the files with the addresses are.
 #[must_use]
-pub fn config(blocks: &BTreeSet<Way>, folder: &str) -> String {
-    let block = |way: &Way| {
+pub fn config(blocks: &BTreeSet<Transport>, folder: &str) -> String {
+    let block = |way: &Transport| {
         let prefix = match way.prefix.as_str() {
             "" => String::new(),
             prefix => format!("  path_prefix: {}\n", quoted(prefix)),

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use operator_runtime::{Answers, Sample};
+use operator_runtime::{ProbeResults, Sample};
 use thanos_api::v1alpha1::{FailedSends, MAX_FAILED_SENDS};
-use thanos_controller::facts::PodFacts;
-use thanos_controller::status::whole_seconds;
+use thanos_controller_common::facts::PodFacts;
+use thanos_controller_common::status::whole_seconds;
 
 use crate::addresses::Target;
 use crate::rules::loaded::said_of_sends;
@@ -66,8 +66,12 @@ pub(crate) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let (mut failed, mut sent) = (BTreeMap::new(), BTreeMap::new());
     let mut denied = String::new();
     for line in lines {
-        let mut words = line.split(' ');
-        let (Some(what), Some(of), Some(count)) = (words.next(), words.next(), words.next()) else {
+        let mut termination_message = line.split(' ');
+        let (Some(what), Some(of), Some(count)) = (
+            termination_message.next(),
+            termination_message.next(),
+            termination_message.next(),
+        ) else {
             continue;
         };
         match what {
@@ -86,13 +90,20 @@ pub(crate) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 
 /// What all rulers together say; `None` unless each of them that is ready says something.
 #[must_use]
-pub fn said<'a>(pods: impl IntoIterator<Item = &'a PodFacts>, answers: &Answers) -> Option<Said> {
+pub fn said<'a>(
+    pods: impl IntoIterator<Item = &'a PodFacts>,
+    answers: &ProbeResults,
+) -> Option<Said> {
     let mut said: Option<Said> = None;
     for pod in pods.into_iter().filter(|pod| pod.ready) {
         let said = said.get_or_insert_default();
         for line in said_of_sends(pod, answers)? {
-            let mut words = line.split(' ');
-            let (Some(first), Some(a), Some(b)) = (words.next(), words.next(), words.next()) else {
+            let mut termination_message = line.split(' ');
+            let (Some(first), Some(a), Some(b)) = (
+                termination_message.next(),
+                termination_message.next(),
+                termination_message.next(),
+            ) else {
                 continue;
             };
             let (Ok(a), Ok(b)) = (a.parse::<i64>(), b.parse::<i64>()) else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
-use operator_runtime::{Complaint, Conditions, Gauge, Outcome, Required, Verdict};
+use operator_runtime::{Conditions, Gauge, Outcome, Required, Verdict, WarningEvent};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
@@ -13,8 +13,8 @@ use thanos_api::v1alpha1::{
     AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_HELD_RULES, MAX_OVERLAPS, MAX_REJECTED,
     MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
-use thanos_controller::volumes::Answer;
-use thanos_controller::{rotation, status};
+use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
@@ -24,8 +24,8 @@ use crate::network::Blocked;
 use crate::observe::OverlapUnknown;
 use crate::plan::files::is_stateless;
 use crate::plan::identity;
-use crate::request::Request;
 use crate::rules::collect::{LOAD_ERRORS, count};
+use crate::spec_inputs::SpecInputs;
 use crate::{secrets, sends};
 
 /// How many objects with rules that are held back a condition names.
@@ -34,7 +34,7 @@ const NAMED: usize = 10;
 /// The status after a pass.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> ThanosRulerStatus {
-    let (observed, report) = (&seen.observed, &seen.report);
+    let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
     let ruler = &observed.ruler;
     let identity = identity(&ruler.name_any());
     let required = [Required {
@@ -49,14 +49,18 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     let mut set = |type_: Condition, (holds, reason, message): Answer| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
-    let (holds, reason, message) = integration::verdict(&report.gates);
+    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
     set(
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
     );
     set(Condition::RulesAccepted, accepted(seen));
-    set(Condition::RulesLoaded, report.loaded.clone());
-    let failed_sends = sends::follow(&previous.failed_sends, report.sends.as_ref(), report.now);
+    set(Condition::RulesLoaded, status_inputs.loaded.clone());
+    let failed_sends = sends::follow(
+        &previous.failed_sends,
+        status_inputs.sends.as_ref(),
+        status_inputs.now,
+    );
     set(
         Condition::AlertmanagersResolved,
         alertmanagers(seen, &failed_sends),
@@ -65,19 +69,19 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     if is_stateless(&ruler.spec) {
         set(Condition::ReceiversResolved, receivers(seen));
     }
-    set(Condition::ObjectStorageReady, report.pods.clone());
-    set(Condition::Frozen, frozen(report.frozen));
+    set(Condition::ObjectStorageReady, status_inputs.pods.clone());
+    set(Condition::Frozen, frozen(status_inputs.frozen));
     if let Ok(size) = stateful::size(ruler.spec.storage.as_ref()) {
         let storage = ruler.spec.storage.as_ref();
         let class = storage.and_then(|s| s.storage_class.as_deref());
-        let unscheduled = report.unscheduled.as_deref();
+        let unscheduled = status_inputs.unscheduled.as_deref();
         set(
             Condition::VolumesReady,
             observed.volumes.verdict(size, class, unscheduled),
         );
     }
     set(Condition::SecretRotation, rotation(seen));
-    let monitored = &report.monitored;
+    let monitored = &status_inputs.monitored;
     conditions.set(
         Condition::Monitored.as_str(),
         monitored.holds,
@@ -87,7 +91,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
 
     let pods = outcome.workload(&identity.name);
     let told = observed.alertmanagers.as_deref();
-    let rules = &report.rules;
+    let rules = &status_inputs.rules;
     let unknown = rules.rules.is_none();
     ThanosRulerStatus {
         observed_generation: ruler.metadata.generation,
@@ -99,7 +103,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         selector: Some(selector_text(&identity.selector_labels())),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&report.gates)),
+        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         // What is mounted stays, and so does what is known of it.
         rules: match unknown {
             true => previous.rules.clone(),
@@ -111,7 +115,12 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         },
         held_rules: match unknown {
             true => previous.held_rules.clone(),
-            false => report.held.iter().take(MAX_HELD_RULES).cloned().collect(),
+            false => status_inputs
+                .held
+                .iter()
+                .take(MAX_HELD_RULES)
+                .cloned()
+                .collect(),
         },
         overlaps: match unknown {
             true => previous.overlaps.clone(),
@@ -130,7 +139,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             Some(told) => told
                 .iter()
                 .take(MAX_ALERTMANAGERS)
-                .map(|target| alertmanager(target, &report.blocked))
+                .map(|target| alertmanager(target, &status_inputs.blocked))
                 .collect(),
         },
         alertmanagers_total: match told {
@@ -150,7 +159,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
 
 /// The PrometheusRules that others select and do not evaluate. Events expire, so what one said stays.
 fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
-    let all = seen.report.rules.missed.iter().take(MAX_OVERLAPS);
+    let all = seen.status_inputs.rules.missed.iter().take(MAX_OVERLAPS);
     all.map(|missed| {
         let status = &missed.status;
         let mut before = previous.not_evaluated_elsewhere.iter();
@@ -159,7 +168,7 @@ fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
                 && it.selected_by == status.selected_by
                 && it.message.starts_with(&status.message)
         });
-        match (seen.report.rejections.get(&missed.uid), before) {
+        match (seen.status_inputs.rejections.get(&missed.uid), before) {
             (Some(why), _) => MissedRule {
                 message: format!("{}. Prometheus Operator reports: {why}", status.message),
                 ..status.clone()
@@ -186,7 +195,7 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
 
 /// The condition `RulesAccepted`.
 fn accepted(seen: &Seen) -> Answer {
-    let rules = &seen.report.rules;
+    let rules = &seen.status_inputs.rules;
     if let Some(unusable) = &rules.unusable {
         let why = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
         let message = format!("{why}; PrometheusRules that are mounted stay");
@@ -194,16 +203,16 @@ fn accepted(seen: &Seen) -> Answer {
     }
     if rules.rules.is_none() {
         let message = "PrometheusRules cannot be read now: those that are mounted stay";
-        return (None, Reason::RulesUnknown, message.to_owned());
+        return (None, Reason::RulesUnreadable, message.to_owned());
     }
     let is_forbidden =
         |(kind, gate): &(Kind, Gate)| *kind == Kind::PrometheusRule && *gate == Gate::Forbidden;
-    if seen.report.gates.iter().any(is_forbidden) {
+    if seen.status_inputs.gates.iter().any(is_forbidden) {
         let message = "PrometheusRules may not be read; apply the controller's ClusterRole";
         return (Some(false), Reason::Forbidden, message.to_owned());
     }
     let counts = &rules.counts;
-    if !seen.report.held.is_empty() {
+    if !seen.status_inputs.held.is_empty() {
         return (Some(false), Reason::SomeRejected, held_back(seen));
     }
     if let Some(first) = rules.rejected.first() {
@@ -225,7 +234,7 @@ fn accepted(seen: &Seen) -> Answer {
     if counts.prometheus_rules + counts.config_maps == 0 {
         return nothing_selected(&rules.nearest);
     }
-    if seen.report.overlap_unknown == Some(OverlapUnknown::Forbidden) {
+    if seen.status_inputs.overlap_unknown == Some(OverlapUnknown::Forbidden) {
         let message = format!(
             "{} rules, all of them active: ConfigMaps may not be read, so rules that a Prometheus \
              evaluates as well are sent twice. Permit the controller to list and watch configmaps, as \
@@ -248,7 +257,7 @@ fn accepted(seen: &Seen) -> Answer {
             counts.evaluated, counts.shadowed, counts.left_out
         ),
     };
-    if let Some(OverlapUnknown::Limited(namespaces)) = &seen.report.overlap_unknown {
+    if let Some(OverlapUnknown::Limited(namespaces)) = &seen.status_inputs.overlap_unknown {
         let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
         let message = format!(
             "{message}; the controller reads rule files in the namespaces {} only (--namespaces), so \
@@ -262,7 +271,7 @@ fn accepted(seen: &Seen) -> Answer {
 
 /// Which rules are held back.
 fn held_back(seen: &Seen) -> String {
-    let (held, mounted) = (&seen.report.held, &seen.report.rules.mounted);
+    let (held, mounted) = (&seen.status_inputs.held, &seen.status_inputs.rules.mounted);
     let mut names: Vec<&str> = held
         .iter()
         .take(NAMED)
@@ -278,7 +287,7 @@ fn held_back(seen: &Seen) -> String {
         all if all == held.len() => "their previous rules stay mounted".to_owned(),
         some => format!("the previous rules of {some} of them stay mounted"),
     };
-    let log = Request::of(&seen.observed.ruler).log_command();
+    let log = SpecInputs::of(&seen.observed.ruler).log_command();
     format!(
         "rulers fail to load the rules changed since their last successful load: {}; {stays}. Fix or \
          remove the one that the log of a ruler names: {log} | {LOAD_ERRORS}",
@@ -319,19 +328,19 @@ fn nothing_selected(nearest: &[Candidate]) -> Answer {
 
 /// The condition `AlertmanagersResolved`.
 fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> Answer {
-    let report = &seen.report;
-    if let Some(invalid) = &report.invalid {
+    let status_inputs = &seen.status_inputs;
+    if let Some(invalid) = &status_inputs.invalid {
         return (None, Reason::InvalidSpec, invalid.to_string());
     }
     let Some(told) = &seen.observed.alertmanagers else {
         let message = "Alertmanager resources cannot be read now: those that are told stay";
         return (None, Reason::CrdRemoved, message.to_owned());
     };
-    if report.tells_nobody {
+    if status_inputs.tells_nobody {
         let message = "spec.alertmanagerURL is empty: alerts are raised and sent to nobody";
-        return (None, Reason::NobodyTold, message.to_owned());
+        return (None, Reason::AlertingDisabled, message.to_owned());
     }
-    if let Some(unusable) = report
+    if let Some(unusable) = status_inputs
         .alertmanagers
         .iter()
         .find_map(|a| a.unusable.as_ref())
@@ -342,21 +351,21 @@ fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> Answer {
         );
         return (Some(false), Reason::InvalidSelector, message);
     }
-    if let Some((key, blocked)) = report.blocked.iter().next() {
+    if let Some((key, blocked)) = status_inputs.blocked.iter().next() {
         let message = format!(
             "{} of the Alertmanagers cannot be reached, such as {key}: NetworkPolicy {} keeps rulers \
              out; {}",
-            report.blocked.len(),
+            status_inputs.blocked.len(),
             blocked.by.join(", "),
             blocked.open_with
         );
         return (Some(false), Reason::BlockedByNetworkPolicy, message);
     }
-    let log = Request::of(&seen.observed.ruler).log_command();
+    let log = SpecInputs::of(&seen.observed.ruler).log_command();
     if let Some(message) = sends::describe(failed_sends, told, &log) {
         return (Some(false), Reason::SendsFailing, message);
     }
-    let skipped = report.alertmanagers.iter().flat_map(|a| &a.skipped);
+    let skipped = status_inputs.alertmanagers.iter().flat_map(|a| &a.skipped);
     let skipped: Vec<String> = skipped
         .map(|s| format!("Alertmanager {}: {}", s.alertmanager, s.message))
         .collect();
@@ -446,7 +455,11 @@ fn alertmanager(target: &Target, blocked: &BTreeMap<Key, Blocked>) -> Alertmanag
 }
 
 fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
-    let alertmanagers = seen.report.alertmanagers.iter().flat_map(|a| &a.skipped);
+    let alertmanagers = seen
+        .status_inputs
+        .alertmanagers
+        .iter()
+        .flat_map(|a| &a.skipped);
     let alertmanagers = alertmanagers.map(|s| SkippedStatus {
         subject: format!("Alertmanager {}", s.alertmanager),
         reason: s.reason.as_str().to_owned(),
@@ -467,7 +480,7 @@ fn rotation(seen: &Seen) -> Answer {
     let names: Vec<&str> = secrets::keys(&ruler.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
-    if seen.report.secrets_watched || names.is_empty() {
+    if seen.status_inputs.secrets_watched || names.is_empty() {
         return rotation::watched();
     }
     let namespace = ruler.namespace().unwrap_or_default();
@@ -477,11 +490,11 @@ fn rotation(seen: &Seen) -> Answer {
 
 /// What is newly refused of PrometheusRules, told on each of them. As many as the status lists.
 #[must_use]
-pub fn complaints(
+pub fn warning_events(
     seen: &Seen,
     previous: &ThanosRulerStatus,
     next: &ThanosRulerStatus,
-) -> Vec<Complaint> {
+) -> Vec<WarningEvent> {
     let ruler = &seen.observed.ruler;
     let by = format!(
         "thanosrulers.monitoring.thanos.io {}/{}",
@@ -493,13 +506,13 @@ pub fn complaints(
         .iter()
         .filter(|rejected| !previous.rejected_rules.contains(rejected));
     let rejected = new.filter_map(|rejected| {
-        let (key, uid) = seen.report.rules.refused.get(&rejected.subject)?;
+        let (key, uid) = seen.status_inputs.rules.refused.get(&rejected.subject)?;
         let place = match (rejected.group.as_str(), rejected.rule.as_str()) {
             ("", _) => String::new(),
             (group, "") => format!("group {group}: "),
             (group, rule) => format!("group {group}, rule {rule}: "),
         };
-        Some(Complaint {
+        Some(WarningEvent {
             about: prometheus_rule(key, uid),
             reason: EventReason::RuleRejected.as_str(),
             action: format!("Mount/{}/{}", rejected.group, rejected.rule),
@@ -512,9 +525,9 @@ pub fn complaints(
     };
     let new = next.not_evaluated_elsewhere.iter().filter(|it| is_new(it));
     let missed = new.filter_map(|missed| {
-        let mut all = seen.report.rules.missed.iter();
+        let mut all = seen.status_inputs.rules.missed.iter();
         let found = all.find(|it| it.status.prometheus_rule == missed.prometheus_rule)?;
-        Some(Complaint {
+        Some(WarningEvent {
             about: prometheus_rule(&found.key, &found.uid),
             reason: EventReason::NotEvaluatedElsewhere.as_str(),
             action: "Evaluate".to_owned(),

@@ -322,8 +322,8 @@ impl Parser<'_> {
                 digits
             }
         };
-        let wanted = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let value = u32::from_str_radix(digits, 16).ok().filter(|_| wanted);
+        let desired = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let value = u32::from_str_radix(digits, 16).ok().filter(|_| desired);
         value
             .and_then(char::from_u32)
             .ok_or_else(|| "\\x without a character".to_owned())

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{annotation, label};
-use thanos_controller::facts::{SetFacts, SetObject};
+use thanos_controller_common::facts::{SetFacts, SetObject};
 
 /// The StatefulSet of a shard.
 #[derive(Clone, Debug, Default, Deserialize)]

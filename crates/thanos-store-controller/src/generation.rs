@@ -46,11 +46,11 @@ impl Generation {
 
     /// The generation that `cr` is to have, given its StatefulSets by name.
     #[must_use]
-    pub fn wanted(cr: &str, shards: i32, sets: &BTreeMap<String, ShardFacts>) -> Self {
+    pub fn desired(cr: &str, shards: i32, sets: &BTreeMap<String, ShardFacts>) -> Self {
         // What a former operator left is taken over as it is first: only what we apply can be
         // removed in order.
-        let former = sets.values().find(|set| !set.applied);
-        let shards = former.map_or(shards, |set| set.shards);
+        let legacy = sets.values().find(|set| !set.applied);
+        let shards = legacy.map_or(shards, |set| set.shards);
         let named = |naming| Self { shards, naming };
         let is_there = |generation: Self| {
             let mut names = generation.names(cr).into_iter();
@@ -93,19 +93,19 @@ mod tests {
             .collect()
     }
 
-    fn wanted(shards: i32, there: &[(&str, i32)]) -> Vec<String> {
-        Generation::wanted("x", shards, &sets(there)).names("x")
+    fn desired(shards: i32, there: &[(&str, i32)]) -> Vec<String> {
+        Generation::desired("x", shards, &sets(there)).names("x")
     }
 
     #[test]
     fn the_first_generation_has_the_names_of_the_go_operator() {
-        assert_eq!(wanted(1, &[]), ["thanos-store-x"]);
+        assert_eq!(desired(1, &[]), ["thanos-store-x"]);
         assert_eq!(
-            wanted(2, &[]),
+            desired(2, &[]),
             ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]
         );
         assert_eq!(
-            wanted(2, &[("thanos-store-x", 1)]),
+            desired(2, &[("thanos-store-x", 1)]),
             ["thanos-store-x-shard-0", "thanos-store-x-shard-1"]
         );
     }
@@ -118,17 +118,17 @@ mod tests {
             ("thanos-store-x-shard-2", 3),
         ];
         let two = ["thanos-store-x-shard-0-of-2", "thanos-store-x-shard-1-of-2"];
-        assert_eq!(wanted(2, &three), two);
-        assert_eq!(wanted(1, &three), ["thanos-store-x"]);
+        assert_eq!(desired(2, &three), two);
+        assert_eq!(desired(1, &three), ["thanos-store-x"]);
         let both = [&three[..], &[(two[0], 2)]].concat();
-        assert_eq!(wanted(2, &both), two, "it stays while it is made");
+        assert_eq!(desired(2, &both), two, "it stays while it is made");
         assert_eq!(
-            wanted(2, &[(two[0], 2)]),
+            desired(2, &[(two[0], 2)]),
             two,
             "and when the other one is gone"
         );
         assert_eq!(
-            wanted(3, &both),
+            desired(3, &both),
             [
                 "thanos-store-x-shard-0",
                 "thanos-store-x-shard-1",
@@ -136,7 +136,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            wanted(3, &[(two[0], 2), (two[1], 2)]),
+            desired(3, &[(two[0], 2), (two[1], 2)]),
             [
                 "thanos-store-x-shard-0",
                 "thanos-store-x-shard-1",
@@ -144,7 +144,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            wanted(2, &[("thanos-store-x-shard-2", 3)]),
+            desired(2, &[("thanos-store-x-shard-2", 3)]),
             two,
             "one shard that is left over takes the names"
         );
@@ -169,7 +169,7 @@ mod tests {
             // Made one after another; the way may be left after any of them.
             let mut made = there.clone();
             for _ in 0..shards {
-                let names = Generation::wanted("x", shards, &made).names("x");
+                let names = Generation::desired("x", shards, &made).names("x");
                 let name = names.iter().find(|name| {
                     let known = made.get(*name);
                     assert!(
@@ -187,7 +187,7 @@ mod tests {
                     made.insert(name.clone(), facts);
                 }
             }
-            let names = Generation::wanted("x", shards, &made).names("x");
+            let names = Generation::desired("x", shards, &made).names("x");
             assert!(
                 names.iter().all(|name| made.contains_key(name)),
                 "{counts:?}: {made:?}"
@@ -203,6 +203,6 @@ mod tests {
         for set in there.values_mut() {
             set.applied = false;
         }
-        assert_eq!(Generation::wanted("x", 3, &there).shards, 2);
+        assert_eq!(Generation::desired("x", 3, &there).shards, 2);
     }
 }

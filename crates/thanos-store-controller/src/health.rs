@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use operator_runtime::{Answers, Inquiry, Read, Sample};
+use operator_runtime::{Probe, ProbeResults, Read, Sample};
 use thanos_api::names::Reason;
-use thanos_controller::facts::{PodFacts, PodState};
-use thanos_controller::trouble::{self, again};
-use thanos_controller::volumes::Answer;
+use thanos_controller_common::facts::{PodFacts, PodState};
+use thanos_controller_common::pod_failures::{self, again};
+use thanos_controller_common::volumes::Answer;
 use thanos_workload::ports;
 
 /// How often a store is asked that is not ready or not well. It gives up after 30 s, or is well again
@@ -34,13 +34,13 @@ const GAVE_UP: [&str; 2] = ["bucket store initial sync", "sync block"];
 
 /// How a store is asked; `None` if it cannot be.
 #[must_use]
-pub fn inquiry(pod: &PodFacts, answers: &Answers) -> Option<Inquiry> {
+pub fn inquiry(pod: &PodFacts, answers: &ProbeResults) -> Option<Probe> {
     let url = url(pod)?;
     let said = answers.answer(&url).and_then(Result::ok);
-    let trouble = said.and_then(|metrics| Progress::of(metrics).trouble(pod.ready));
-    Some(Inquiry {
+    let pod_failures = said.and_then(|metrics| Progress::of(metrics).pod_failures(pod.ready));
+    Some(Probe {
         url,
-        every: match pod.ready && trouble.is_none() {
+        every: match pod.ready && pod_failures.is_none() {
             true => WELL_EVERY,
             false => TROUBLED_EVERY,
         },
@@ -71,7 +71,7 @@ pub struct Signs<'a> {
     /// What nodes say of volumes that they cannot mount, by UID of the pod.
     pub unmounted: &'a BTreeMap<&'a str, &'a str>,
     /// What the stores say.
-    pub answers: &'a Answers,
+    pub answers: &'a ProbeResults,
     /// What is missing of the Secrets, if they may be watched.
     pub missing: Option<&'a str>,
 }
@@ -82,17 +82,17 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
     if let Some(missing) = signs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }
-    let mut troubles = signs
+    let mut failures = signs
         .pods
         .iter()
-        .filter_map(|(name, pod)| trouble(signs, name, pod));
-    if let Some((reason, message)) = troubles.next() {
+        .filter_map(|(name, pod)| pod_failures(signs, name, pod));
+    if let Some((reason, message)) = failures.next() {
         return (Some(false), reason, message);
     }
     let starting: Vec<&str> = signs
         .pods
         .iter()
-        .filter(|(_, pod)| !pod.ready && pod.state != PodState::Going)
+        .filter(|(_, pod)| !pod.ready && pod.state != PodState::Terminating)
         .map(|(name, _)| name.as_str())
         .collect();
     let mut unclear = signs.pods.iter().filter_map(|(name, pod)| {
@@ -116,17 +116,19 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
     }
 }
 
-fn trouble(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
+fn pod_failures(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
     let unmounted = signs.unmounted.get(pod.uid.as_str()).copied();
     gave_up(signs.namespace, name, pod)
-        .or_else(|| trouble::trouble(name, pod, unmounted))
+        .or_else(|| pod_failures::pod_failures(name, pod, unmounted))
         .or_else(|| unreadable(signs, name, pod))
 }
 
 fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
     let ended = pod.ended.as_ref().filter(|_| !pod.ready)?;
-    let says_so = GAVE_UP.iter().any(|mark| ended.words.contains(mark));
-    if !says_so || pod.state == PodState::Going {
+    let says_so = GAVE_UP
+        .iter()
+        .any(|mark| ended.termination_message.contains(mark));
+    if !says_so || pod.state == PodState::Terminating {
         return None;
     }
     // The run that ended is the previous one as soon as there is another.
@@ -140,7 +142,7 @@ fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, Strin
 }
 
 fn unreadable(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
-    let why = Progress::of(said(signs, pod)?).trouble(pod.ready)?;
+    let why = Progress::of(said(signs, pod)?).pod_failures(pod.ready)?;
     let namespace = signs.namespace;
     let message = format!("{name} {why}; kubectl -n {namespace} logs {name} says why");
     Some((Reason::BucketUnreadable, message))
@@ -181,7 +183,7 @@ impl Progress {
     }
 
     /// Why it does not go well, if it does not.
-    fn trouble(&self, ready: bool) -> Option<String> {
+    fn pod_failures(&self, ready: bool) -> Option<String> {
         let [listed, unlisted, syncs, failed_syncs, seen, loaded] = self.sums;
         if !ready {
             let (listed, unlisted) = listed.zip(unlisted)?;

@@ -11,9 +11,9 @@ pub mod preflight;
 pub mod reshard;
 pub mod secrets;
 mod status;
+pub mod stores;
 pub mod surge;
 pub mod time_range;
-pub mod views;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,17 +26,18 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::{
-    Cluster, Component, Inquiry, Invalid, News, Outcome, OwnedKind, Plan, Question, Related, Told,
+    AccessCheck, Cluster, EventRule, Invalid, NormalEvent, Outcome, OwnedKind, Plan, Probe,
+    Reconciler, Related,
 };
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{ThanosStore, ThanosStoreStatus};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 
-pub use crate::observe::Report;
+pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
-use crate::views::Views;
+use crate::stores::Stores;
 
 /// Name of the controller: its field manager, and the value of the label by which it finds its
 /// objects.
@@ -54,7 +55,7 @@ pub struct Seen {
     /// For the plan.
     pub observed: Observed,
     /// For the status.
-    pub report: Report,
+    pub status_inputs: StatusInputs,
 }
 
 impl StoreController {
@@ -71,23 +72,23 @@ impl StoreController {
     }
 }
 
-impl Component for StoreController {
+impl Reconciler for StoreController {
     type Resource = ThanosStore;
     type Status = ThanosStoreStatus;
-    type Views = Views;
+    type Stores = Stores;
     type Observed = Seen;
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
-    const TOLD: &'static [Told] = &[
-        Told::new("Reconciled", "True", true),
+    const EVENT_CONDITIONS: &'static [EventRule] = &[
+        EventRule::new("Reconciled", "True", true),
         // Pods need a moment to start.
-        Told::new("ObjectStorageReady", "True", false),
-        Told::new("VolumesReady", "True", false),
+        EventRule::new("ObjectStorageReady", "True", false),
+        EventRule::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
-        Told::new("PrometheusOperatorIntegration", "True", false),
+        EventRule::new("PrometheusOperatorIntegration", "True", false),
         // Nobody needs to scrape it, but somebody did.
-        Told::new("Monitored", "True", false),
+        EventRule::new("Monitored", "True", false),
     ];
 
     fn owned_kinds() -> Vec<OwnedKind> {
@@ -101,32 +102,32 @@ impl Component for StoreController {
         ]
     }
 
-    fn amended_kinds() -> Vec<ApiResource> {
+    fn patched_foreign_kinds() -> Vec<ApiResource> {
         vec![ApiResource::erase::<PersistentVolumeClaim>(&())]
     }
 
     fn needs() -> Vec<Need> {
-        thanos_controller::needs()
+        thanos_controller_common::needs()
     }
 
     fn related() -> Vec<Related<Self>> {
-        views::related()
+        stores::related()
     }
 
-    fn observe(&self, views: &Views, cluster: Cluster<'_>, it: &Arc<ThanosStore>) -> Seen {
-        observe::observe(self, views, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosStore>) -> Seen {
+        observe::observe(self, stores, cluster, it)
     }
 
-    fn inquiries(seen: &Seen) -> Vec<Inquiry> {
-        seen.report.inquiries.clone()
+    fn probes(seen: &Seen) -> Vec<Probe> {
+        seen.status_inputs.probes.clone()
     }
 
-    fn again(seen: &Seen) -> Option<Duration> {
-        seen.report.again
+    fn requeue_after(seen: &Seen) -> Option<Duration> {
+        seen.status_inputs.requeue_after
     }
 
-    fn questions(seen: &Seen) -> Vec<Question> {
-        seen.report.monitored.questions.clone()
+    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+        seen.status_inputs.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -142,8 +143,8 @@ impl Component for StoreController {
         status::status(seen, outcome, previous)
     }
 
-    fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News> {
-        status::news(previous, next)
+    fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<NormalEvent> {
+        status::normal_events(previous, next)
     }
 
     fn applied_hash(status: &ThanosStoreStatus) -> Option<&str> {

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use operator_runtime::{Cluster, Inquiry, Monitored, Monitoring};
+use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
 use promop_compat::caps::{Gate, Kind};
 use promop_compat::model::Key;
 use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosStore;
-use thanos_controller::facts::PodFacts;
-use thanos_controller::listing::{self, Listing, Querier};
-use thanos_controller::secrets::{Content, content};
-use thanos_controller::trouble::unscheduled;
-use thanos_controller::views::{is_of, of, queriers, unmounted};
-use thanos_controller::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::facts::PodFacts;
+use thanos_controller_common::listing::{self, Listing, Querier};
+use thanos_controller_common::pod_failures::unscheduled;
+use thanos_controller_common::secrets::{Content, content};
+use thanos_controller_common::stores::{is_of, of, queriers, unmounted};
+use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
 use thanos_workload::{integration, ports, store_api};
 
 use crate::facts::ShardFacts;
@@ -25,7 +25,7 @@ use crate::observed::Observed;
 use crate::plan::{self, replicas_of_surge};
 use crate::reshard::{Addresses, Situation, reshard};
 use crate::secrets;
-use crate::views::Views;
+use crate::stores::Stores;
 use crate::{Seen, StoreController, time_range};
 
 /// What a user can do about volumes.
@@ -37,7 +37,7 @@ const REMEDIES: Remedies = Remedies {
 
 /// What the status tells, besides what the plan is made of.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct StatusInputs {
     /// The gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
     /// Whether the stores read their bucket.
@@ -49,9 +49,9 @@ pub struct Report {
     /// Whether a Prometheus scrapes what runs here.
     pub monitored: Monitored,
     /// What must be asked of pods.
-    pub inquiries: Vec<Inquiry>,
+    pub probes: Vec<Probe>,
     /// How long until the time range must be judged anew.
-    pub again: Option<Duration>,
+    pub requeue_after: Option<Duration>,
     /// When this was.
     pub now: jiff::Timestamp,
 }
@@ -59,7 +59,7 @@ pub struct Report {
 /// Reads the views for one ThanosStore.
 pub(crate) fn observe(
     controller: &StoreController,
-    views: &Views,
+    stores: &Stores,
     cluster: Cluster<'_>,
     store: &Arc<ThanosStore>,
 ) -> Seen {
@@ -73,7 +73,7 @@ pub(crate) fn observe(
     };
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
-    let own = Own::of(views, store, &namespace);
+    let own = Own::of(stores, store, &namespace);
 
     let shards = store
         .spec
@@ -81,13 +81,13 @@ pub(crate) fn observe(
         .as_ref()
         .and_then(|s| s.shards)
         .unwrap_or(1);
-    let generation = Generation::wanted(&cr, shards.max(1), &own.sets);
+    let generation = Generation::desired(&cr, shards.max(1), &own.sets);
     let current = generation.names(&cr);
     let is_moving = own.is_moving(store, &current);
     let all = queriers(
-        &views.queriers,
-        &views.replica_sets,
-        &views.querier_deployments,
+        &stores.queriers,
+        &stores.replica_sets,
+        &stores.querier_deployments,
     );
     let queriers: Vec<(&Key, &String)> = all
         .filter(|_| is_moving)
@@ -105,7 +105,7 @@ pub(crate) fn observe(
     let situation = Situation {
         cr: &cr,
         sets: &own.sets,
-        wanted: generation,
+        desired: generation,
         addresses: &addresses,
         listed: &listed,
         listing: &listing,
@@ -120,11 +120,11 @@ pub(crate) fn observe(
         .collect();
 
     let keys = secrets::keys(&store.spec);
-    let content = content(keys, &namespace, views.secrets.readable());
+    let content = content(keys, &namespace, stores.secrets.readable());
     let object_storage = health::verdict(&Signs {
         namespace: &namespace,
         pods: &own.pods,
-        unmounted: &unmounted(&views.mounts, &namespace),
+        unmounted: &unmounted(&stores.mounts, &namespace),
         answers: cluster.answers,
         missing: match &content {
             Content::Missing(what) => Some(what),
@@ -132,23 +132,23 @@ pub(crate) fn observe(
         },
     });
     let namespaces = Namespaces {
-        listed: views.namespaces.readable(),
+        listed: stores.namespaces.readable(),
         watched: controller.watched.as_ref(),
     };
     let monitored = Monitoring {
         gate: monitors,
-        wanted: integration::wants_monitors(&store.spec.integration),
+        desired: integration::wants_monitors(&store.spec.integration),
         monitors: &plan::monitors(store),
         namespace: &namespace,
-        prometheuses: prometheuses.is_open().then(|| views.prometheuses.items()),
+        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };
-    let stores = own.pods.values();
-    let stores = stores.filter_map(|pod| health::inquiry(pod, cluster.answers));
+    let shards = own.pods.values();
+    let shards = shards.filter_map(|pod| health::inquiry(pod, cluster.answers));
     let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
     let time_range = time_range::verdict(store.spec.time_range_config.as_ref(), cluster.now);
-    let report = Report {
+    let status_inputs = StatusInputs {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
             (Kind::Prometheus, prometheuses),
@@ -157,18 +157,18 @@ pub(crate) fn observe(
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
-        inquiries: stores.chain(asked).collect(),
-        again: time_range.changes_in,
+        probes: shards.chain(asked).collect(),
+        requeue_after: time_range.changes_in,
         now: cluster.now,
     };
     let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
     let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
     let volumes = Volumes {
-        claims: of(&views.claims, &namespace)
+        claims: of(&stores.claims, &namespace)
             .filter(|(_, claim)| is_of(store.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),
-        classes: classes(&views.classes),
+        classes: classes(&stores.classes),
         remedies: REMEDIES,
     };
     let observed = Observed {
@@ -187,7 +187,10 @@ pub(crate) fn observe(
         },
         volumes,
     };
-    Seen { observed, report }
+    Seen {
+        observed,
+        status_inputs,
+    }
 }
 
 /// Where queriers ask all pods of a StatefulSet at once.
@@ -205,13 +208,13 @@ struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    fn of(views: &'a Views, store: &ThanosStore, namespace: &'a str) -> Self {
+    fn of(stores: &'a Stores, store: &ThanosStore, namespace: &'a str) -> Self {
         let uid = store.metadata.uid.as_deref().unwrap_or_default();
-        let sets: BTreeMap<String, ShardFacts> = of(&views.sets, namespace)
+        let sets: BTreeMap<String, ShardFacts> = of(&stores.sets, namespace)
             .filter(|(_, shard)| shard.set.owner == uid)
             .map(|(key, shard)| (key.name.clone(), shard.clone()))
             .collect();
-        let pods = of(&views.pods, namespace)
+        let pods = of(&stores.pods, namespace)
             .filter(|(_, pod)| sets.get(&pod.set).is_some_and(|it| pod.is_of(&it.set)))
             .map(|(key, pod)| (key.name.clone(), pod))
             .collect();
@@ -257,7 +260,7 @@ impl<'a> Own<'a> {
     fn with_missing(&self, mut all: Addresses) -> Addresses {
         for (name, shard) in &self.sets {
             let ready = self.ready_pods(name).count();
-            if usize::try_from(shard.set.replicas).is_ok_and(|wanted| ready < wanted) {
+            if usize::try_from(shard.set.replicas).is_ok_and(|desired| ready < desired) {
                 let missing = format!("a pod of {name} that is not ready");
                 all.entry(name.clone()).or_default().push(missing);
             }

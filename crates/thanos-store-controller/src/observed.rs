@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosStore;
-pub use thanos_controller::Settings;
-use thanos_controller::volumes::Volumes;
+pub use thanos_controller_common::Settings;
+use thanos_controller_common::volumes::Volumes;
 use thanos_workload::FieldError;
 
 use crate::facts::ShardFacts;

@@ -17,7 +17,7 @@ const REMOVED: [&str; 2] = [
 /// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
 const ONLY_WARNS: [&str; 3] = [
     Reason::Syncing.as_str(),
-    Reason::Unwatched.as_str(),
+    Reason::SecretsNotWatched.as_str(),
     Reason::VolumePending.as_str(),
 ];
 
@@ -28,8 +28,8 @@ pub fn extra() -> Extra<StoreController> {
         definition: ThanosStore::crd(),
         only_warns: &ONLY_WARNS,
         harms,
-        former: Some(thanos_controller::former()),
-        abandoned: thanos_controller::abandoned(NAME),
+        legacy: Some(thanos_controller_common::legacy()),
+        abandoned: thanos_controller_common::abandoned(NAME),
     }
 }
 

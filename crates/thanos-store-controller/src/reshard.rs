@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use thanos_api::v1alpha1::ReshardingStep as Step;
-use thanos_controller::facts::SetFacts;
-use thanos_controller::listing::Listing;
+use thanos_controller_common::facts::SetFacts;
+use thanos_controller_common::listing::Listing;
 
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
@@ -37,7 +37,7 @@ pub struct Situation<'a> {
     /// Its StatefulSets, by name.
     pub sets: &'a BTreeMap<String, ShardFacts>,
     /// The generation that it is to have.
-    pub wanted: Generation,
+    pub desired: Generation,
     /// Where queriers are to ask each StatefulSet: the addresses of its ready pods.
     pub addresses: &'a Addresses,
     /// Where they may still ask it: every address that it may be listed by.
@@ -49,7 +49,7 @@ pub struct Situation<'a> {
 /// The step that is to be done; `None` if there is only one generation.
 #[must_use]
 pub fn reshard(it: &Situation<'_>) -> Option<Reshard> {
-    let new = it.wanted.names(it.cr);
+    let new = it.desired.names(it.cr);
     let old: Vec<String> = it
         .sets
         .keys()
@@ -64,7 +64,7 @@ pub fn reshard(it: &Situation<'_>) -> Option<Reshard> {
     let (step, message) = step(it, &new, &old);
     Some(Reshard {
         from,
-        to: it.wanted.shards,
+        to: it.desired.shards,
         step,
         message,
         old,

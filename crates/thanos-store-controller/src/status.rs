@@ -1,12 +1,12 @@
 //! The status of a ThanosStore. Pure.
 
 use kube::ResourceExt;
-use operator_runtime::ledger::Workload;
-use operator_runtime::{Conditions, News, ObjectKey, Outcome, Required, Verdict};
+use operator_runtime::owned_objects::Workload;
+use operator_runtime::{Conditions, NormalEvent, ObjectKey, Outcome, Required, Verdict};
 use thanos_api::names::{Condition, EventReason};
 use thanos_api::v1alpha1::{ReshardingStatus, ReshardingStep, ThanosStoreStatus};
-use thanos_controller::volumes::Answer;
-use thanos_controller::{rotation, status};
+use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
 
@@ -19,7 +19,7 @@ use crate::surge;
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> ThanosStoreStatus {
     let observed = &seen.observed;
-    let report = &seen.report;
+    let status_inputs = &seen.status_inputs;
     let store = &observed.store;
     let cr = store.name_any();
 
@@ -52,7 +52,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let told = refused(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, store.metadata.generation);
     conditions.set_standard(told.as_ref().unwrap_or(outcome), &required);
-    let (holds, reason, message) = integration::verdict(&report.gates);
+    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
     let mut set = |type_: Condition, (holds, reason, message): Answer| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
@@ -60,7 +60,10 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
     );
-    set(Condition::ObjectStorageReady, report.object_storage.clone());
+    set(
+        Condition::ObjectStorageReady,
+        status_inputs.object_storage.clone(),
+    );
     if let Ok(size) = stateful::size(store.spec.storage.as_ref()) {
         let class = store
             .spec
@@ -70,11 +73,11 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         let volumes = &observed.volumes;
         set(
             Condition::VolumesReady,
-            volumes.verdict(size, class, report.unscheduled.as_deref()),
+            volumes.verdict(size, class, status_inputs.unscheduled.as_deref()),
         );
     }
     set(Condition::SecretRotation, rotation(seen));
-    let monitored = &report.monitored;
+    let monitored = &status_inputs.monitored;
     conditions.set(
         Condition::Monitored.as_str(),
         monitored.holds,
@@ -94,7 +97,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         selector: Some(selector_text(&shared_labels(&cr))),
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&report.gates)),
+        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         shards: Some(match reshard {
             Some(r) if r.step <= ReshardingStep::Joining => r.from,
             _ => observed.generation.shards,
@@ -130,7 +133,7 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
 }
 
 fn rotation(seen: &Seen) -> Answer {
-    if seen.report.secrets_watched {
+    if seen.status_inputs.secrets_watched {
         return rotation::watched();
     }
     let store = &seen.observed.store;
@@ -151,7 +154,7 @@ fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingSta
         to: reshard.to,
         step: reshard.step,
         since: same.map_or_else(
-            || status::whole_seconds(seen.report.now),
+            || status::whole_seconds(seen.status_inputs.now),
             |p| p.since.clone(),
         ),
         message: reshard.message.clone(),
@@ -160,7 +163,7 @@ fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingSta
 
 /// Each step of a change of the number of shards is told.
 #[must_use]
-pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News> {
+pub fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<NormalEvent> {
     let step = |status: &ThanosStoreStatus| {
         let resharding = status.resharding.as_ref()?;
         Some((resharding.from, resharding.to, resharding.step))
@@ -184,7 +187,7 @@ pub fn news(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<News>
         }
         _ => return Vec::new(),
     };
-    vec![News {
+    vec![NormalEvent {
         reason: EventReason::Resharding.as_str(),
         action: format!("{action}/{}", now.or(before).map_or(0, |(_, to, _)| to)),
         note,
@@ -211,9 +214,9 @@ mod tests {
     }
 
     fn told(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
-        let news = news(before, after);
-        assert!(news.len() < 2);
-        news.into_iter().next().map(|n| (n.action, n.note))
+        let normal_events = normal_events(before, after);
+        assert!(normal_events.len() < 2);
+        normal_events.into_iter().next().map(|n| (n.action, n.note))
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! others gets a new template; when that is ready and the queriers know it, the others follow, and
 //! then it goes again.
 
-use thanos_controller::facts::SetFacts;
+use thanos_controller_common::facts::SetFacts;
 use thanos_workload::stateful::Scale;
 
 /// What the pods of a shard and the queriers say.
@@ -120,7 +120,7 @@ pub fn note(set: &SetFacts, unknown: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operator_runtime::ledger::Counts;
+    use operator_runtime::owned_objects::Counts;
 
     fn set(hash: &str, replicas: i32, partition: i32, updated: i32, available: i32) -> SetFacts {
         SetFacts {

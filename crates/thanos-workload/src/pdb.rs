@@ -16,8 +16,8 @@ pub fn budget(
     replicas: i32,
     config: Option<&PodDisruptionBudgetConfig>,
 ) -> Option<PodDisruptionBudget> {
-    let wanted = config.and_then(|c| c.enable).unwrap_or(true);
-    (wanted && replicas >= 2).then(|| PodDisruptionBudget {
+    let desired = config.and_then(|c| c.enable).unwrap_or(true);
+    (desired && replicas >= 2).then(|| PodDisruptionBudget {
         metadata,
         spec: Some(PodDisruptionBudgetSpec {
             selector: Some(identity.selector()),

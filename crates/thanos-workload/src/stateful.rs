@@ -42,7 +42,7 @@ pub struct Fixed {
 
 /// A StatefulSet as a controller wants it.
 #[derive(Clone, Debug)]
-pub struct Wanted<'a> {
+pub struct Desired<'a> {
     /// Metadata of the custom resource.
     pub owner: &'a ObjectMeta,
     /// Who it is.
@@ -65,7 +65,7 @@ pub struct Wanted<'a> {
     pub template: PodTemplateSpec,
 }
 
-impl Wanted<'_> {
+impl Desired<'_> {
     /// The StatefulSet.
     ///
     /// # Errors
@@ -120,22 +120,22 @@ impl Wanted<'_> {
 
     fn policy(&self) -> String {
         let stored = self.fixed.map(|f| f.pod_management_policy.as_str());
-        let wanted = wanted_policy(self.fields);
+        let desired = wanted_policy(self.fields);
         stored
             .filter(|p| !p.is_empty())
-            .unwrap_or(wanted)
+            .unwrap_or(desired)
             .to_owned()
     }
 
     /// Those that are stored, since nothing in them can be changed; volumes grow by their claims.
     fn claim_templates(&self) -> Result<Vec<PersistentVolumeClaim>, FieldError> {
-        let wanted = claim(self.storage)?;
+        let desired = claim(self.storage)?;
         let stored = self.fixed.map(|f| &f.claim_templates);
         let stored: Option<Vec<PersistentVolumeClaim>> =
             stored.and_then(|s| serde_json::from_value(s.clone()).ok());
         Ok(match stored {
-            Some(stored) if stored.len() != 1 || !means(&stored[0], &wanted) => stored,
-            _ => vec![wanted],
+            Some(stored) if stored.len() != 1 || !means(&stored[0], &desired) => stored,
+            _ => vec![desired],
         })
     }
 }
@@ -149,11 +149,11 @@ pub fn refused(
     fields: &StatefulSetFields,
     fixed: &Fixed,
 ) -> Option<String> {
-    let (stored, wanted) = (&fixed.pod_management_policy, wanted_policy(fields));
+    let (stored, desired) = (&fixed.pod_management_policy, wanted_policy(fields));
     let asked = fields.pod_management_policy.is_some();
-    (asked && !stored.is_empty() && stored != wanted).then(|| {
+    (asked && !stored.is_empty() && stored != desired).then(|| {
         format!(
-            "spec.podManagementPolicy is {wanted}, but StatefulSet {name} was made with {stored}, \
+            "spec.podManagementPolicy is {desired}, but StatefulSet {name} was made with {stored}, \
              which cannot be changed: kubectl -n {namespace} delete statefulset {name} \
              --cascade=orphan; its pods run on, and the new one takes them over"
         )
@@ -210,8 +210,8 @@ fn claim(storage: Option<&StorageConfig>) -> Result<PersistentVolumeClaim, Field
     })
 }
 
-/// Whether a stored claim template is what `wanted` becomes when it is stored.
-fn means(stored: &PersistentVolumeClaim, wanted: &PersistentVolumeClaim) -> bool {
+/// Whether a stored claim template is what `desired` becomes when it is stored.
+fn means(stored: &PersistentVolumeClaim, desired: &PersistentVolumeClaim) -> bool {
     let bytes = |claim: &PersistentVolumeClaim| {
         let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
         quantity::bytes(&requests.get("storage")?.0)
@@ -220,12 +220,12 @@ fn means(stored: &PersistentVolumeClaim, wanted: &PersistentVolumeClaim) -> bool
         |c: &PersistentVolumeClaim| c.spec.as_ref().and_then(|s| s.storage_class_name.clone());
     let modes = |c: &PersistentVolumeClaim| c.spec.as_ref().and_then(|s| s.access_modes.clone());
     let bare = |m: &Option<BTreeMap<String, String>>| m.as_ref().is_none_or(BTreeMap::is_empty);
-    stored.metadata.name == wanted.metadata.name
+    stored.metadata.name == desired.metadata.name
         && bare(&stored.metadata.labels)
         && bare(&stored.metadata.annotations)
-        && bytes(stored) == bytes(wanted)
-        && class(stored) == class(wanted)
-        && modes(stored) == modes(wanted)
+        && bytes(stored) == bytes(desired)
+        && class(stored) == class(desired)
+        && modes(stored) == modes(desired)
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
             pod_management_policy: "OrderedReady".into(),
             claim_templates,
         });
-        let wanted = Wanted {
+        let desired = Desired {
             owner: &ObjectMeta::default(),
             identity: &identity,
             common: &CommonFields::default(),
@@ -268,7 +268,7 @@ mod tests {
             fixed: fixed.as_ref(),
             template: PodTemplateSpec::default(),
         };
-        let set = wanted.stateful_set().unwrap();
+        let set = desired.stateful_set().unwrap();
         serde_json::to_value(set).unwrap()["spec"]["volumeClaimTemplates"].clone()
     }
 

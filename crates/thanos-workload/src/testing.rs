@@ -99,8 +99,8 @@ fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String, Value>> {
     value.pointer(pointer).and_then(Value::as_object)
 }
 
-fn kind<'a>(objects: &'a [Value], wanted: &'a str) -> impl Iterator<Item = &'a Value> {
-    objects.iter().filter(move |o| text(o, "/kind") == wanted)
+fn kind<'a>(objects: &'a [Value], desired: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |o| text(o, "/kind") == desired)
 }
 
 /// Whether the labels contain the selector.

@@ -22,10 +22,10 @@ const ANYBODY: &str = "system:serviceaccount:default:anybody";
 pub type Row = (&'static str, &'static str, &'static str);
 
 /// Verb, group, resource with its subresource, and namespace (`None`: in all).
-pub type Question = (String, String, String, Option<String>);
+pub type AccessCheck = (String, String, String, Option<String>);
 
 /// One question.
-pub fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> Question {
+pub fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> AccessCheck {
     let owned = str::to_owned;
     (
         owned(verb),
@@ -36,7 +36,7 @@ pub fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>
 }
 
 /// Every question that rows of a table answer with yes, in each of the places.
-pub fn rows(table: &[Row], places: &[Option<&str>]) -> BTreeSet<Question> {
+pub fn rows(table: &[Row], places: &[Option<&str>]) -> BTreeSet<AccessCheck> {
     let mut all = BTreeSet::new();
     for (group, resource, verbs) in table {
         for verb in verbs.split(' ') {
@@ -87,12 +87,17 @@ impl Installed {
     }
 
     /// What `kubectl auth can-i --as` says.
-    pub async fn allowed(&self, user: &str, question: &Question) -> bool {
+    pub async fn allowed(&self, user: &str, question: &AccessCheck) -> bool {
         self.allowed_for(user, question, None).await
     }
 
     /// The same for an object of one name.
-    pub async fn allowed_for(&self, user: &str, question: &Question, name: Option<&str>) -> bool {
+    pub async fn allowed_for(
+        &self,
+        user: &str,
+        question: &AccessCheck,
+        name: Option<&str>,
+    ) -> bool {
         let (verb, group, resource, namespace) = question.clone();
         let (resource, subresource) = resource.split_once('/').unwrap_or((&resource, ""));
         let attributes = ResourceAttributes {
@@ -130,16 +135,16 @@ impl Installed {
         user: &str,
         resources: &BTreeSet<(String, String)>,
         places: &[Option<&str>],
-    ) -> BTreeSet<Question> {
-        let mut questions: Vec<Question> = Vec::new();
+    ) -> BTreeSet<AccessCheck> {
+        let mut access_checks: Vec<AccessCheck> = Vec::new();
         for (group, resource) in resources {
             for verb in VERBS.split(' ') {
                 let asked = places.iter().map(|p| question(verb, group, resource, *p));
-                questions.extend(asked);
+                access_checks.extend(asked);
             }
         }
-        println!("{} questions", questions.len());
-        let answers = stream::iter(questions).map(|question| async {
+        println!("{} questions", access_checks.len());
+        let answers = stream::iter(access_checks).map(|question| async {
             let more =
                 self.allowed(user, &question).await && !self.allowed(ANYBODY, &question).await;
             more.then_some(question)

@@ -193,8 +193,8 @@ async fn gates_decide_together_and_take_back_only_what_they_gave() {
                 let of = |kind: &str| all.iter().filter(|(k, ..)| k == kind).count();
                 let found = (of("ServiceMonitor"), of("Deployment"));
                 // The queriers, and a bridge for each replica.
-                let wanted = if reason == "Enabled" { (2, 3) } else { (0, 1) };
-                check(found == wanted, || format!("{found:?}, not {wanted:?}"))?;
+                let desired = if reason == "Enabled" { (2, 3) } else { (0, 1) };
+                check(found == desired, || format!("{found:?}, not {desired:?}"))?;
                 Ok(all)
             };
             let all = eventually("what the gates let be", LIVE, look).await;

@@ -167,8 +167,8 @@ impl Worker {
             self.base = None;
         }
         restored.map_err(|difference| format!("unset again, it left something:\n{difference}"))?;
-        let wanted = if each { leaf.values.len() } else { 1 };
-        check(effects >= wanted, || why.join("; "))
+        let desired = if each { leaf.values.len() } else { 1 };
+        check(effects >= desired, || why.join("; "))
     }
 
     /// Whether the state differs from the first, at once or after a later pass.

@@ -15,10 +15,10 @@ async fn deployment(cluster: &Cluster) -> Value {
     cluster.get(version, kind, name).await.unwrap_or_default()
 }
 
-async fn has_replicas(cluster: &Cluster, wanted: i64, what: &str) {
+async fn has_replicas(cluster: &Cluster, desired: i64, what: &str) {
     let look = async || {
         let found = deployment(cluster).await["spec"]["replicas"].clone();
-        check(found == wanted, || found.to_string())
+        check(found == desired, || found.to_string())
     };
     eventually(what, SOON, look).await;
 }
@@ -147,7 +147,7 @@ async fn a_taken_name_is_told_and_taken_over_once_it_is_free() {
     });
     cluster.apply(theirs).await;
     cluster.apply(query("q", json!({}))).await;
-    let object = cluster.condition("q", "Reconciled", "NameTaken").await;
+    let object = cluster.condition("q", "Reconciled", "NotOwned").await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
     let told = conditions
         .iter()

@@ -8,7 +8,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
-use crate::access::{Installed, Question, Row, VERBS, question, resources, rows};
+use crate::access::{AccessCheck, Installed, Row, VERBS, question, resources, rows};
 use crate::support::{query, with_definitions};
 
 const QUERY: &str = "thanos-query-controller";
@@ -288,7 +288,7 @@ async fn assert_may_only(
     it: &Installed,
     permissions: &Permissions,
     places: &[Option<&str>],
-    expected: &BTreeSet<Question>,
+    expected: &BTreeSet<AccessCheck>,
 ) {
     let resources = resources(&it.cluster.client).await;
     let tables = [permissions.may, permissions.everywhere, HOME, NEVER].concat();

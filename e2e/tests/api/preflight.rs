@@ -15,12 +15,12 @@ use crate::support::{query, with_definitions};
 const HOME: &str = "ServiceAccount thanos-system/thanos-query-controller";
 
 /// What a run said.
-pub struct Told {
+pub struct EventRule {
     pub code: i32,
     pub rows: Vec<Value>,
 }
 
-impl Told {
+impl EventRule {
     /// The rows of a check about an object.
     pub fn about(&self, check: &str, object: &str) -> Vec<&Value> {
         let rows = self.rows.iter();
@@ -51,7 +51,7 @@ impl Told {
 }
 
 /// Runs it as the user of a kubeconfig.
-fn run(kubeconfig: &Path, flags: &[&str]) -> Told {
+fn run(kubeconfig: &Path, flags: &[&str]) -> EventRule {
     let output = Command::new(QUERY.binary())
         .args(["preflight", "--output", "json"])
         .args(flags)
@@ -65,7 +65,7 @@ fn run(kubeconfig: &Path, flags: &[&str]) -> Told {
     let code = output.status.code().unwrap();
     assert_eq!(told["pass"], code == 0);
     assert_eq!(code == 0, rows.iter().all(|r| r["verdict"] != "fail"));
-    Told { code, rows }
+    EventRule { code, rows }
 }
 
 /// The writes among some requests that are no dry runs.
@@ -78,7 +78,7 @@ fn written<'a>(requests: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
 }
 
 /// Runs it as the administrator. Panics if it writes anything.
-pub fn run_as_administrator(flags: &[&str]) -> Told {
+pub fn run_as_administrator(flags: &[&str]) -> EventRule {
     let mark = Mark::now();
     let kubeconfig = std::env::var("KUBECONFIG").unwrap();
     let told = run(Path::new(&kubeconfig), flags);
@@ -95,7 +95,7 @@ pub fn run_as_administrator(flags: &[&str]) -> Told {
 }
 
 /// The same for the namespace of the test.
-pub fn preflight(cluster: &Cluster) -> Told {
+pub fn preflight(cluster: &Cluster) -> EventRule {
     run_as_administrator(&["--namespaces", &cluster.namespace])
 }
 

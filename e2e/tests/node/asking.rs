@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(150);
 pub type Fault = Box<dyn Fn(&Answer) -> Option<String> + Send + Sync>;
 
 /// A question: a query with its parameters, and how an answer is judged.
-pub struct Question {
+pub struct AccessCheck {
     pub query: &'static str,
     pub parameters: String,
     pub fault: Fault,
@@ -39,9 +39,9 @@ pub struct Asking {
 
 impl Asking {
     /// Asks the querier of a ThanosQuery.
-    pub fn start(cluster: Cluster, name: &str, questions: Vec<Question>) -> Self {
+    pub fn start(cluster: Cluster, name: &str, access_checks: Vec<AccessCheck>) -> Self {
         let stop = Arc::<AtomicBool>::default();
-        let task = tokio::spawn(ask(cluster, querier(name), questions, stop.clone()));
+        let task = tokio::spawn(ask(cluster, querier(name), access_checks, stop.clone()));
         Self {
             stop,
             began: Instant::now(),
@@ -74,14 +74,14 @@ impl Asking {
 async fn ask(
     cluster: Cluster,
     target: String,
-    questions: Vec<Question>,
+    access_checks: Vec<AccessCheck>,
     stop: Arc<AtomicBool>,
 ) -> Tally {
     let mut tally = Tally::default();
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let next = tokio::time::sleep(EVERY);
-        for question in &questions {
+        for question in &access_checks {
             tally.asked += 1;
             let answer = query(&cluster, &target, question.query, &question.parameters).await;
             let fault = match &answer {

@@ -46,13 +46,13 @@ fn nft(rules: &str) -> bool {
 }
 
 fn matches(selector: &Value, pod: &DynamicObject) -> bool {
-    let wanted = selector["matchLabels"]
+    let desired = selector["matchLabels"]
         .as_object()
         .cloned()
         .unwrap_or_default();
     let expressions = selector["matchExpressions"].as_array().map_or(0, Vec::len);
     assert_eq!(expressions, 0, "only matchLabels are understood here");
-    wanted
+    desired
         .iter()
         .all(|(k, v)| pod.labels().get(k).map(String::as_str) == v.as_str())
 }

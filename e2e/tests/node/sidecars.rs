@@ -7,7 +7,7 @@ use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
-use crate::asking::{Asking, Question};
+use crate::asking::{AccessCheck, Asking};
 use crate::support::{
     Answer, STARTED, agrees_with_prometheus, answers, endpoints, fixture, get, is, kubectl,
     monitoring, pods, prometheus_settled, prometheus_with_sidecar, querier_pods, stores, without,
@@ -26,7 +26,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
         let empty = answer.value.is_none_or(|v| v < 1.0);
         empty.then(|| format!("empty: {answer:?}"))
     };
-    let question = Question {
+    let question = AccessCheck {
         query: "count(up)",
         parameters: String::new(),
         fault: Box::new(some),

@@ -222,13 +222,13 @@ fn properties<T: schemars::JsonSchema>() -> Vec<String> {
 }
 
 /// Which workloads have which field, or which lack it.
-fn sorted(all: &[Value], is_addition: bool, fields: &[Field], wanted: bool) -> Vec<String> {
+fn sorted(all: &[Value], is_addition: bool, fields: &[Field], desired: bool) -> Vec<String> {
     let mut found = Vec::new();
     for object in workloads(all) {
         let is_bridge = component(object) == "prometheus-bridge";
         for (name, _, has) in fields {
             let exempt = is_bridge && (is_addition || NOT_OF_BRIDGES.contains(name));
-            if !exempt && has(&Workload { object, all }) == wanted {
+            if !exempt && has(&Workload { object, all }) == desired {
                 found.push(format!("{} {name}", title(object)));
             }
         }

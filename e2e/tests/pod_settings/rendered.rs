@@ -1,11 +1,11 @@
 //! The plans of one custom resource of each kind, in a namespace where each has something of
 //! everything to run.
 
-use operator_runtime::Component;
+use operator_runtime::Reconciler;
 use operator_runtime::render::{documents, render_objects};
 use promop_compat::caps::{Capability, Caps};
 use serde_json::{Map, Value, json};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 use thanos_receive_controller::ReceiveController;
 use thanos_ruler_controller::{RulerController, RulerSettings};
@@ -154,7 +154,7 @@ impl Said {
         .concat()
     }
 
-    fn plan<C: Component>(&self, controller: &C, spec: Value) -> Vec<Value> {
+    fn plan<C: Reconciler>(&self, controller: &C, spec: Value) -> Vec<Value> {
         let kind = <C::Resource as kube::Resource>::kind(&()).into_owned();
         let mut objects = documents(SURROUNDINGS).unwrap();
         objects.push(self.resource(&kind, spec));

@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
 use kube::core::ObjectMeta;
-use operator_runtime::{Component, rbac};
+use operator_runtime::{Reconciler, rbac};
 use serde::Serialize;
 
 use crate::yaml;
@@ -24,7 +24,7 @@ pub fn files() -> Result<Vec<(String, String)>> {
     Ok(controllers.into_iter().flatten().collect())
 }
 
-fn controller<C: Component>() -> Result<Vec<(String, String)>> {
+fn controller<C: Reconciler>() -> Result<Vec<(String, String)>> {
     let mut everywhere = rbac::namespaced_rules::<C>();
     everywhere.extend(rbac::cluster_rules::<C>());
     let home = format!("{}-home", C::NAME);
@@ -57,7 +57,7 @@ fn controller<C: Component>() -> Result<Vec<(String, String)>> {
 }
 
 /// A Role, and the RoleBinding that gives it to the controller.
-fn role<C: Component>(
+fn role<C: Reconciler>(
     name: &str,
     namespace: Option<&str>,
     rules: Vec<PolicyRule>,
@@ -75,7 +75,7 @@ fn role<C: Component>(
     ])
 }
 
-fn file<C: Component>(name: &str, documents: [String; 2]) -> (String, String) {
+fn file<C: Reconciler>(name: &str, documents: [String; 2]) -> (String, String) {
     let path = format!("deploy/components/{}/{name}", C::NAME);
     let text = format!(
         "# Generated: cargo run -p xtask -- rbac\n{}",
@@ -84,7 +84,7 @@ fn file<C: Component>(name: &str, documents: [String; 2]) -> (String, String) {
     (path, text)
 }
 
-fn metadata<C: Component>(name: &str, namespace: Option<&str>) -> ObjectMeta {
+fn metadata<C: Reconciler>(name: &str, namespace: Option<&str>) -> ObjectMeta {
     let labels = [
         ("app.kubernetes.io/name", C::NAME),
         ("app.kubernetes.io/part-of", "thanos-operator"),

@@ -24,7 +24,7 @@ fn prometheus(selects: &[(&str, &str)]) -> PrometheusFacts {
 
 struct Case {
     gate: Gate,
-    wanted: bool,
+    desired: bool,
     prometheuses: Option<BTreeMap<Key, PrometheusFacts>>,
     access: Access,
 }
@@ -35,7 +35,7 @@ impl Case {
         let all = all.map(|(name, facts)| (Key::new("monitoring", *name), facts.clone()));
         Self {
             gate: Gate::Enabled,
-            wanted: true,
+            desired: true,
             prometheuses: Some(all.collect()),
             access: Access::default(),
         }
@@ -51,7 +51,7 @@ impl Case {
         ];
         let monitoring = Monitoring {
             gate: self.gate,
-            wanted: self.wanted,
+            desired: self.desired,
             monitors: &monitors,
             namespace: "thanos",
             prometheuses: self.prometheuses.as_ref(),
@@ -63,9 +63,9 @@ impl Case {
 
     /// Answers every question about the first Prometheus, save those about `refused`.
     fn answer(&mut self, refused: &[&str]) {
-        for question in self.decide().questions {
-            let allowed = !refused.contains(&question.resource);
-            self.access.remember(question, Some(allowed));
+        for access_check in self.decide().access_checks {
+            let allowed = !refused.contains(&access_check.resource);
+            self.access.remember(access_check, Some(allowed));
         }
     }
 }
@@ -78,10 +78,13 @@ fn it_takes_a_prometheus_that_selects_and_may() {
     ]);
     let unknown = case.decide();
     assert_eq!((unknown.holds, unknown.reason), (None, "PermissionUnknown"));
-    let asked: Vec<&str> = unknown.questions.iter().map(|q| q.resource).collect();
+    let asked: Vec<&str> = unknown.access_checks.iter().map(|q| q.resource).collect();
     assert_eq!(asked, ["pods", "services", "endpoints"]);
-    assert_eq!(unknown.questions[0].account, Key::new("monitoring", "prom"));
-    assert_eq!(unknown.questions[0].namespace, "thanos");
+    assert_eq!(
+        unknown.access_checks[0].account,
+        Key::new("monitoring", "prom")
+    );
+    assert_eq!(unknown.access_checks[0].namespace, "thanos");
 
     case.answer(&[]);
     let scraped = case.decide();
@@ -93,13 +96,13 @@ fn it_takes_a_prometheus_that_selects_and_may() {
 fn a_permission_that_is_missing_comes_with_the_commands_that_grant_it() {
     let mut case = Case::new(&[("k8s", prometheus(&[]))]);
     case.answer(&["pods", "endpoints"]);
-    let told = case.decide();
+    let event_rule = case.decide();
     assert_eq!(
-        (told.holds, told.reason),
+        (event_rule.holds, event_rule.reason),
         (Some(false), "PrometheusNotPermitted")
     );
     assert_eq!(
-        told.message,
+        event_rule.message,
         "Prometheus monitoring/k8s selects them, but may not list pods, endpoints in thanos: \
          kubectl -n thanos create role prom --verb=get,list,watch --resource=pods,services,endpoints \
          && kubectl -n thanos create rolebinding prom --role=prom --serviceaccount=monitoring:prom"
@@ -112,12 +115,12 @@ fn one_that_may_is_enough() {
     may.service_account = "may".to_owned();
     may.endpoint_slices = true;
     let mut case = Case::new(&[("a", prometheus(&[])), ("b", may)]);
-    for question in case.decide().questions {
-        let allowed = question.account.name == "may";
-        case.access.remember(question, Some(allowed));
+    for access_check in case.decide().access_checks {
+        let allowed = access_check.account.name == "may";
+        case.access.remember(access_check, Some(allowed));
     }
     assert_eq!(case.decide().message, "by Prometheus monitoring/b");
-    let slices = case.decide().questions.pop().unwrap();
+    let slices = case.decide().access_checks.pop().unwrap();
     assert_eq!(slices.kubectl_resource(), "endpointslices.discovery.k8s.io");
 }
 
@@ -146,20 +149,23 @@ fn a_label_that_a_prometheus_excludes_is_not_to_be_set() {
 
 #[test]
 fn each_of_the_service_monitors_has_to_be_selected() {
-    let told = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
-    assert_eq!((told.holds, told.reason), (Some(false), "NotSelected"));
+    let event_rule = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
     assert_eq!(
-        told.message,
+        (event_rule.holds, event_rule.reason),
+        (Some(false), "NotSelected")
+    );
+    assert_eq!(
+        event_rule.message,
         "no Prometheus selects ServiceMonitor thanos-query-q; monitoring/k8s comes nearest: set \
          spec.serviceMonitor.labels to bridge=yes"
     );
     let mut at_home = prometheus(&[]);
     at_home.service_monitor_namespace_selector = None;
-    let told = Case::new(&[("k8s", at_home)]).decide();
+    let event_rule = Case::new(&[("k8s", at_home)]).decide();
     assert!(
-        told.message.contains("select the namespace thanos"),
+        event_rule.message.contains("select the namespace thanos"),
         "{}",
-        told.message
+        event_rule.message
     );
     assert_eq!(Case::new(&[]).decide().reason, "NotSelected");
 }
@@ -169,7 +175,7 @@ fn what_is_off_is_told_as_off() {
     let mut case = Case::new(&[]);
     case.prometheuses = None;
     assert_eq!(case.decide().reason, "PrometheusUnreadable");
-    case.wanted = false;
+    case.desired = false;
     assert_eq!(case.decide().reason, "MonitoringDisabled");
     case.gate = Gate::CrdsAbsent;
     assert_eq!(case.decide().reason, "CRDsAbsent");

@@ -7,10 +7,10 @@ use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use crate::apply::rejection;
-use crate::claim::{Claim, claim};
-use crate::ledger::Owner;
+use crate::owned_objects::Owner;
+use crate::ownership::{Ownership, ownership};
 use crate::plan::Planned;
-use crate::undeclared;
+use crate::unknown_fields;
 
 /// What the API server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Answer {
 /// What is there under the name of a planned object, and what would become of it.
 pub(super) struct Finding {
     /// Whose the existing object is, if there is one.
-    pub claim: Option<Claim>,
+    pub ownership: Option<Ownership>,
     /// The answer to the apply.
     pub applied: Answer,
     /// The answer to a pod of its template, if it has one.
@@ -45,7 +45,7 @@ pub(super) async fn look(
     let api: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), &owner.namespace, &object.resource);
     let mut finding = Finding {
-        claim: None,
+        ownership: None,
         applied: Answer::Accepted,
         pod: pod(client, &owner.namespace, &object.body).await?,
         replaces_pods: false,
@@ -59,10 +59,10 @@ pub(super) async fn look(
     };
     let mut body = object.body.clone();
     if let Some(found) = &found {
-        let claim = claim(&found.metadata, &owner.uid, manager);
+        let ownership = ownership(&found.metadata, &owner.uid, manager);
         body["metadata"]["uid"] = json!(found.metadata.uid);
-        finding.claim = Some(claim);
-        if matches!(finding.claim, Some(Claim::Theirs(_))) {
+        finding.ownership = Some(ownership);
+        if matches!(finding.ownership, Some(Ownership::Other(_))) {
             return Ok(finding);
         }
     }
@@ -78,7 +78,7 @@ pub(super) async fn look(
         }
         // The definition of an optional kind is older: the field is left out, and that is told for
         // the kind as a whole.
-        Err(kube::Error::Api(status)) if status.message.contains(undeclared::SAYS) => {}
+        Err(kube::Error::Api(status)) if status.message.contains(unknown_fields::SAYS) => {}
         Err(error) => finding.applied = answer(error)?,
     }
     Ok(finding)
@@ -121,8 +121,8 @@ fn pod_of(namespace: &str, workload: &Value) -> Option<Value> {
     spec.remove("serviceAccountName");
     // As a StatefulSet adds the volumes of its claims.
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
-    let claims = claims.into_iter().flatten().map(|claim| {
-        let name = &claim["metadata"]["name"];
+    let claims = claims.into_iter().flatten().map(|ownership| {
+        let name = &ownership["metadata"]["name"];
         json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
     });
     let volumes = spec.entry("volumes").or_insert_with(|| json!([]));

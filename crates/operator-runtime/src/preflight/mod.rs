@@ -4,14 +4,14 @@
 
 mod definitions;
 mod dry_run;
-mod former;
+mod legacy;
 mod objects;
 mod permissions;
 mod reader;
+mod required_permissions;
 mod resources;
 mod row;
 mod schema;
-mod wishes;
 
 use std::process::ExitCode;
 
@@ -23,12 +23,12 @@ use promop_compat::model::Key;
 
 use crate::args::named;
 use crate::client::Connector;
-use crate::component::Component;
 use crate::metrics::Metrics;
+use crate::reconciler::Reconciler;
 use reader::Reader;
 
-pub use former::{Abandoned, Former};
-pub use row::{Grade, Row, as_json, passes, table};
+pub use legacy::{Abandoned, Legacy};
+pub use row::{Grade, Row, as_json, reconciles, table};
 
 /// The exit code when there is no answer: a wrong command line, or no cluster.
 const NO_ANSWER: u8 = 2;
@@ -93,7 +93,7 @@ pub struct Harm {
 }
 
 /// What a controller adds to a preflight.
-pub struct Extra<C: Component> {
+pub struct Extra<C: Reconciler> {
     /// The definition of its custom resource, as this program has it.
     pub definition: CustomResourceDefinition,
     /// Reasons of conditions that are no failure: it may work all the same.
@@ -101,25 +101,25 @@ pub struct Extra<C: Component> {
     /// Values of a spec that do harm.
     pub harms: fn(&C::Observed) -> Vec<Harm>,
     /// An operator whose objects it takes over.
-    pub former: Option<Former>,
+    pub legacy: Option<Legacy>,
     /// Kinds that nobody reconciles once that operator is gone.
     pub abandoned: Vec<Abandoned>,
 }
 
 /// Runs the preflight of a controller and prints what it finds. The exit code is 0 if nothing fails,
 /// 1 if something does, and 2 if there is no answer.
-pub async fn preflight<C: Component>(
-    component: &C,
+pub async fn preflight<C: Reconciler>(
+    reconciler: &C,
     extra: &Extra<C>,
     args: &PreflightArgs,
 ) -> ExitCode {
-    match rows(component, extra, args).await {
+    match rows(reconciler, extra, args).await {
         Ok(rows) => {
             match args.output {
                 Output::Table => print!("{}", table(&rows)),
                 Output::Json => print!("{}", as_json(&rows)),
             }
-            match passes(&rows) {
+            match reconciles(&rows) {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::FAILURE,
             }
@@ -131,8 +131,8 @@ pub async fn preflight<C: Component>(
     }
 }
 
-async fn rows<C: Component>(
-    component: &C,
+async fn rows<C: Reconciler>(
+    reconciler: &C,
     extra: &Extra<C>,
     args: &PreflightArgs,
 ) -> anyhow::Result<Vec<Row>> {
@@ -143,13 +143,13 @@ async fn rows<C: Component>(
     };
     let version = reader.client.apiserver_version().await;
     version.context("the API server gives no answer")?;
-    look(component, extra, &reader, args)
+    look(reconciler, extra, &reader, args)
         .await
         .context("the API server gave no answer to the end")
 }
 
-async fn look<C: Component>(
-    component: &C,
+async fn look<C: Reconciler>(
+    reconciler: &C,
     extra: &Extra<C>,
     reader: &Reader,
     args: &PreflightArgs,
@@ -175,10 +175,10 @@ async fn look<C: Component>(
     let served = definitions::own(reader, &own, &extra.definition, &mut rows).await?;
     let (caps, schemas) = definitions::prometheus_operator(reader, &C::needs(), &mut rows).await?;
     rows.extend(permissions::look::<C>(reader, &account, is_us, caps).await?);
-    rows.extend(former::look(reader, extra.former.as_ref(), &extra.abandoned).await?);
+    rows.extend(legacy::look(reader, extra.legacy.as_ref(), &extra.abandoned).await?);
     if served {
         let look = resources::Look {
-            component,
+            reconciler,
             extra,
             reader,
             schemas,

@@ -5,24 +5,24 @@ use std::collections::BTreeSet;
 use super::definitions::first;
 use super::dry_run::{Answer, Finding};
 use super::row::{Grade, Row};
-use crate::claim::Claim;
+use crate::ownership::Ownership;
 
 /// How much of a refusal is told.
 const REFUSAL_CHARS: usize = 600;
 
 /// What there is to say of the objects of one custom resource.
-pub(super) fn told(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
+pub(super) fn event_rule(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut unasked = BTreeSet::new();
     let (mut created, mut ours) = (0, 0);
-    let mut former: Vec<String> = Vec::new();
+    let mut legacy: Vec<String> = Vec::new();
     let mut replaced: Vec<String> = Vec::new();
     for (key, finding) in findings {
-        match &finding.claim {
+        match &finding.ownership {
             None => created += 1,
-            Some(Claim::Ours) => ours += 1,
-            Some(Claim::Former) => former.push(key.clone()),
-            Some(Claim::Theirs(holder)) => {
+            Some(Ownership::Ours) => ours += 1,
+            Some(Ownership::Legacy) => legacy.push(key.clone()),
+            Some(Ownership::Other(holder)) => {
                 let found = format!("{key} belongs to someone else ({holder}), and is left alone");
                 let remedy = "delete or rename it, or rename this resource";
                 rows.push(Row::fail("names", name, found).remedy(remedy));
@@ -61,11 +61,11 @@ pub(super) fn told(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
             rows.push(Row::warn(check, name, found).remedy(remedy));
         }
     }
-    if !former.is_empty() {
+    if !legacy.is_empty() {
         let found = format!(
             "objects of a former operator would be taken over: {}; fields that it wrote and that \
              are not wanted go",
-            first(&former)
+            first(&legacy)
         );
         let remedy = "stop that operator first";
         rows.push(Row::warn("take over", name, found).remedy(remedy));
@@ -79,7 +79,7 @@ pub(super) fn told(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
         let found = format!(
             "{} objects: {created} to create, {ours} there, {} to take over",
             findings.len(),
-            former.len()
+            legacy.len()
         );
         rows.insert(0, Row::ok("objects", name, found));
     }
@@ -90,9 +90,9 @@ pub(super) fn told(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
 mod tests {
     use super::*;
 
-    fn finding(claim: Option<Claim>, pod: Option<Answer>) -> (String, Finding) {
+    fn finding(ownership: Option<Ownership>, pod: Option<Answer>) -> (String, Finding) {
         let finding = Finding {
-            claim,
+            ownership,
             applied: Answer::Accepted,
             pod,
             replaces_pods: false,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn verdicts(findings: &[(String, Finding)]) -> Vec<(Grade, &'static str)> {
-        let rows = told(findings, "Toy ns/a");
+        let rows = event_rule(findings, "Toy ns/a");
         rows.iter().map(|r| (r.verdict, r.check)).collect()
     }
 
@@ -109,9 +109,9 @@ mod tests {
     fn nothing_in_the_way_is_one_row() {
         let findings = [
             finding(None, Some(Answer::Accepted)),
-            finding(Some(Claim::Ours), None),
+            finding(Some(Ownership::Ours), None),
         ];
-        let rows = told(&findings, "Toy ns/a");
+        let rows = event_rule(&findings, "Toy ns/a");
         assert_eq!(rows.len(), 1);
         assert_eq!(
             rows[0].found,
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_in_the_way_is_told_once() {
-        let mut taken = finding(Some(Claim::Former), None);
+        let mut taken = finding(Some(Ownership::Legacy), None);
         taken.1.replaces_pods = true;
         assert_eq!(
             verdicts(&[taken]),
@@ -131,7 +131,7 @@ mod tests {
                 (Grade::Warn, "restarts")
             ]
         );
-        let theirs = finding(Some(Claim::Theirs("Deployment y".to_owned())), None);
+        let theirs = finding(Some(Ownership::Other("Deployment y".to_owned())), None);
         assert_eq!(verdicts(&[theirs]), [(Grade::Fail, "names")]);
         let refused = finding(None, Some(Answer::Refused("PodSecurity".to_owned())));
         assert_eq!(verdicts(&[refused]), [(Grade::Fail, "pods")]);

@@ -12,10 +12,10 @@ use promop_compat::detect::allowed;
 use promop_compat::model::Key;
 
 use super::reader::{Reader, is_forbidden};
+use super::required_permissions::{Wish, all_wishes};
 use super::row::Row;
-use super::wishes::{Wish, all_wishes};
 use crate::access::subject;
-use crate::component::Component;
+use crate::reconciler::Reconciler;
 
 const CHECK: &str = "permissions";
 
@@ -23,15 +23,15 @@ const CHECK: &str = "permissions";
 const AT_ONCE: usize = 8;
 
 /// Asks for everything that the controller wants to do.
-pub(super) async fn look<C: Component>(
+pub(super) async fn look<C: Reconciler>(
     reader: &Reader,
     account: &Key,
     is_us: bool,
     caps: Caps,
 ) -> Result<Vec<Row>, kube::Error> {
-    let wishes = all_wishes::<C>(caps, &reader.scopes(), &account.namespace);
+    let required_permissions = all_wishes::<C>(caps, &reader.scopes(), &account.namespace);
     let client = &reader.client;
-    let mut answers = futures::stream::iter(wishes)
+    let mut answers = futures::stream::iter(required_permissions)
         .map(|wish| async move {
             let answer = ask(client, account, is_us, &wish).await;
             (wish, answer)
@@ -118,8 +118,8 @@ fn rows(name: &str, account: &Key, asked: &[(Wish, bool)]) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preflight::required_permissions::{required_permissions, rule};
     use crate::preflight::row::Grade;
-    use crate::preflight::wishes::{rule, wishes};
 
     #[test]
     fn missing_verbs_are_grouped_and_optional_ones_warn() {
@@ -127,20 +127,20 @@ mod tests {
             rule("deployments", None, &["get", "list"]),
             rule("daemonsets", None, &["get", "list"]),
         ];
-        let mut asked: Vec<(Wish, bool)> = wishes(&rules, None, |_, _| None)
+        let mut asked: Vec<(Wish, bool)> = required_permissions(&rules, None, |_, _| None)
             .into_iter()
             .map(|w| (w, false))
             .collect();
-        let optional = wishes(&[rule("pods", None, &["patch"])], None, |_, _| {
+        let optional = required_permissions(&[rule("pods", None, &["patch"])], None, |_, _| {
             Some("it is slow".to_owned())
         });
         asked.extend(optional.into_iter().map(|w| (w, false)));
-        let granted = wishes(&[rule("x", None, &["get"])], None, |_, _| None);
+        let granted = required_permissions(&[rule("x", None, &["get"])], None, |_, _| None);
         asked.extend(granted.into_iter().map(|w| (w, true)));
         let rows = rows("toy", &Key::new("home", "toy"), &asked);
-        let told: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
+        let event_rule: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
         assert_eq!(
-            told,
+            event_rule,
             [
                 (Grade::Ok, "may do 1 of 6 things"),
                 (

@@ -15,30 +15,30 @@ use serde_json::Value;
 use super::Extra;
 use super::definitions::first;
 use super::dry_run;
-use super::objects::told;
+use super::objects::event_rule;
 use super::reader::{Reader, is_forbidden};
 use super::row::Row;
 use super::schema::unknown_fields;
 use crate::access::{self, Access};
-use crate::component::{Cluster, Component, Outcome, Verdict, observe_whole};
+use crate::cache::owner;
 use crate::conditions::RECONCILED;
-use crate::hub::owner;
-use crate::inquiry::Answers;
 use crate::plan::{Plan, Planned};
+use crate::probe::ProbeResults;
+use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
 /// Objects that are looked at at a time.
 const AT_ONCE: usize = 8;
 
 /// What is looked at, and with what.
-pub(super) struct Look<'a, C: Component> {
-    pub component: &'a C,
+pub(super) struct Look<'a, C: Reconciler> {
+    pub reconciler: &'a C,
     pub extra: &'a Extra<C>,
     pub reader: &'a Reader,
     /// The schemas of the kinds of Prometheus Operator that are served.
     pub schemas: Vec<(Kind, Value)>,
 }
 
-impl<C: Component> Look<'_, C> {
+impl<C: Reconciler> Look<'_, C> {
     /// Looks at every custom resource.
     pub async fn rows(&self, own: &ApiResource, mut caps: Caps) -> Result<Vec<Row>, kube::Error> {
         let mut rows = Vec::new();
@@ -54,7 +54,7 @@ impl<C: Component> Look<'_, C> {
             let found = "there is none, so there is nothing to plan";
             return Ok(vec![Row::ok("resources", own.kind.clone(), found)]);
         }
-        let mut views = self.views(&mut caps, &mut rows).await?;
+        let mut stores = self.stores(&mut caps, &mut rows).await?;
         let mut dropped = BTreeMap::new();
         // For those that are being deleted, nothing is made any more.
         let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
@@ -62,8 +62,9 @@ impl<C: Component> Look<'_, C> {
             let name = name(own, &object);
             match serde_json::from_value::<C::Resource>(object) {
                 Ok(it) => {
-                    let told = self.resource(&mut views, caps, Arc::new(it), &name, &mut dropped);
-                    rows.extend(told.await?);
+                    let event_rule =
+                        self.resource(&mut stores, caps, Arc::new(it), &name, &mut dropped);
+                    rows.extend(event_rule.await?);
                 }
                 Err(error) => rows.push(
                     Row::fail("spec", name, format!("it does not fit its schema: {error}"))
@@ -85,14 +86,14 @@ impl<C: Component> Look<'_, C> {
     }
 
     /// Fills the views by one list of each kind, as the watches would.
-    async fn views(&self, caps: &mut Caps, rows: &mut Vec<Row>) -> Result<C::Views, kube::Error> {
-        let mut views = C::Views::default();
+    async fn stores(&self, caps: &mut Caps, rows: &mut Vec<Row>) -> Result<C::Stores, kube::Error> {
+        let mut stores = C::Stores::default();
         for kind in C::related() {
             if kind.capability.is_some_and(|k| !caps.has(k)) {
                 continue;
             }
             let load = |object: Value| {
-                kind.load(&mut views, &object);
+                kind.load(&mut stores, &object);
             };
             let reader = self.reader;
             let params = ListParams {
@@ -104,9 +105,9 @@ impl<C: Component> Look<'_, C> {
             match listed.await {
                 Ok(()) => {}
                 // As it is meant to be, unless somebody grants it.
-                Err(error) if is_forbidden(&error) && kind.granted_apart => kind.deny(&mut views),
+                Err(error) if is_forbidden(&error) && kind.granted_apart => kind.deny(&mut stores),
                 Err(error) if is_forbidden(&error) => {
-                    kind.deny(&mut views);
+                    kind.deny(&mut stores);
                     if let Some(optional) = kind.capability {
                         caps.set(optional, Capability::Forbidden);
                     }
@@ -117,27 +118,27 @@ impl<C: Component> Look<'_, C> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(views)
+        Ok(stores)
     }
 
     async fn resource(
         &self,
-        views: &mut C::Views,
+        stores: &mut C::Stores,
         caps: Caps,
         it: Arc<C::Resource>,
         name: &str,
         dropped: &mut BTreeMap<String, BTreeSet<String>>,
     ) -> Result<Vec<Row>, kube::Error> {
         let mut access = Access::default();
-        let seen = self.observe(views, caps, &access, &it);
-        for question in C::questions(&seen) {
-            let answer = access::ask(&self.reader.client, &question).await;
-            access.remember(question, answer);
+        let seen = self.observe(stores, caps, &access, &it);
+        for access_check in C::access_checks(&seen) {
+            let answer = access::ask(&self.reader.client, &access_check).await;
+            access.remember(access_check, answer);
         }
-        let seen = self.observe(views, caps, &access, &it);
+        let seen = self.observe(stores, caps, &access, &it);
 
         let mut rows = Vec::new();
-        let verdict = match self.component.plan(&seen) {
+        let verdict = match self.reconciler.plan(&seen) {
             Err(invalid) => Verdict::Invalid(invalid),
             Ok(plan) => {
                 for object in plan.objects() {
@@ -153,7 +154,7 @@ impl<C: Component> Look<'_, C> {
             workloads: Default::default(),
         };
         let previous = it.status().cloned().unwrap_or_default();
-        let status = self.component.status(&seen, &outcome, &previous);
+        let status = self.reconciler.status(&seen, &outcome, &previous);
         rows.extend(conditions(self.extra, C::conditions(&status), name));
         rows.extend((self.extra.harms)(&seen).into_iter().map(|harm| {
             match harm.fatal {
@@ -171,20 +172,20 @@ impl<C: Component> Look<'_, C> {
 
     fn observe(
         &self,
-        views: &mut C::Views,
+        stores: &mut C::Stores,
         caps: Caps,
         access: &Access,
         it: &Arc<C::Resource>,
     ) -> C::Observed {
         // Nothing is asked of pods: a preflight may run where they cannot be reached.
-        let answers = Answers::default();
+        let answers = ProbeResults::default();
         let cluster = Cluster {
             caps,
             access,
             answers: &answers,
             now: Timestamp::now(),
         };
-        observe_whole(self.component, views, cluster, it)
+        observe_to_end(self.reconciler, stores, cluster, it)
     }
 
     /// Notes the fields of an object that the installed definition of its kind does not know.
@@ -220,7 +221,7 @@ impl<C: Component> Look<'_, C> {
         while let Some(finding) = looks.next().await {
             findings.push(finding?);
         }
-        Ok(told(&findings, name))
+        Ok(event_rule(&findings, name))
     }
 }
 
@@ -230,14 +231,16 @@ fn name(own: &ApiResource, object: &Value) -> String {
 }
 
 /// The conditions that are not as they should be.
-fn conditions<C: Component>(
+fn conditions<C: Reconciler>(
     extra: &Extra<C>,
     conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
     name: &str,
 ) -> Vec<Row> {
     let bad = conditions.iter().filter_map(|condition| {
-        let told = C::TOLD.iter().find(|t| t.condition == condition.type_)?;
-        if condition.status == told.good {
+        let event_rule = C::EVENT_CONDITIONS
+            .iter()
+            .find(|t| t.condition == condition.type_)?;
+        if condition.status == event_rule.good {
             return None;
         }
         let found = format!(
@@ -246,7 +249,7 @@ fn conditions<C: Component>(
         );
         // What is told from the start is a fault, the rest may be meant so.
         let grave = condition.type_ == RECONCILED
-            || told.at_first && !extra.only_warns.contains(&condition.reason.as_str());
+            || event_rule.at_first && !extra.only_warns.contains(&condition.reason.as_str());
         Some(match grave {
             true => Row::fail("conditions", name, found),
             false => Row::warn("conditions", name, found),

@@ -86,7 +86,7 @@ fn counts(rows: &[Row]) -> [usize; 3] {
 
 /// Whether nothing fails.
 #[must_use]
-pub fn passes(rows: &[Row]) -> bool {
+pub fn reconciles(rows: &[Row]) -> bool {
     rows.iter().all(|r| r.verdict != Grade::Fail)
 }
 
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_failure_is_a_failure_of_the_whole() {
         let rows = [Row::ok("a", "b", "c"), Row::fail("a", "b", "c").remedy("d")];
-        assert!(passes(&rows[..1]) && !passes(&rows));
+        assert!(reconciles(&rows[..1]) && !reconciles(&rows));
         let json: serde_json::Value = serde_json::from_str(&as_json(&rows)).unwrap();
         assert_eq!(json["pass"], false);
         assert_eq!(json["rows"][1]["verdict"], "fail");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::pass::toy::ToyController;
+use crate::reconcile::toy::ToyController;
 
 /// The verbs of a resource in the core group.
 fn verbs(rules: &[PolicyRule], resource: &str) -> Vec<String> {

@@ -2,14 +2,14 @@ use promop_compat::model::Key;
 use serde_json::json;
 
 use super::*;
-use crate::pass::toy::{ToyController, ToyViews};
+use crate::reconcile::toy::{ToyController, ToyViews};
 
 fn load(object: &Value) -> ToyViews {
-    let mut views = ToyViews::default();
+    let mut stores = ToyViews::default();
     for related in ToyController::related() {
-        related.load(&mut views, object);
+        related.load(&mut stores, object);
     }
-    views
+    stores
 }
 
 fn event(kind: &str, reason: &str, type_: Value) -> ToyViews {
@@ -22,10 +22,10 @@ fn event(kind: &str, reason: &str, type_: Value) -> ToyViews {
 #[test]
 fn files_are_selected_by_fields_as_watches_are() {
     let warning = || json!("Warning");
-    let views = event("Pod", "FailedMount", warning());
-    let why = views.mounts.items().get(&Key::new("ns", "x.1"));
+    let stores = event("Pod", "FailedMount", warning());
+    let why = stores.mounts.items().get(&Key::new("ns", "x.1"));
     assert_eq!(why.map(String::as_str), Some("why"));
-    assert!(views.attachments.items().is_empty());
+    assert!(stores.attachments.items().is_empty());
 
     let other = event("Node", "FailedMount", warning());
     assert!(other.mounts.items().is_empty());

@@ -1,15 +1,15 @@
 use std::time::Duration;
 
 use super::*;
-use crate::pass::fake::Fake;
-use crate::pass::toy::ToyController;
+use crate::reconcile::fake::Fake;
+use crate::reconcile::toy::ToyController;
 
 #[tokio::test]
 async fn a_watch_for_each_selector_of_fields() {
     let fake = Fake::default();
     let (_, caps) = watch::channel(Caps::default());
     let mut supervisor = Supervisor::<ToyController> {
-        hub: Arc::new(Hub::new(caps, Arc::default())),
+        cache: Arc::new(Cache::new(caps, Arc::default())),
         client: fake.client(),
         scopes: vec![Scope {
             namespace: Some("ns".to_owned()),
@@ -21,7 +21,7 @@ async fn a_watch_for_each_selector_of_fields() {
         always: Vec::new(),
     };
     supervisor.start();
-    let expected = supervisor.hub.sync_progress().borrow().clone();
+    let expected = supervisor.cache.sync_progress().borrow().clone();
     let events = expected.iter().filter(|id| id.kind == "Event");
     let fields: Vec<_> = events.map(|id| id.fields).collect();
     let mounts = "involvedObject.kind=Pod,reason=FailedMount";

@@ -143,8 +143,8 @@ impl Spec for ServiceMonitorSpec {
     type Facts = ServiceMonitorFacts;
 
     fn into_facts(self, labels: Labels) -> ServiceMonitorFacts {
-        let wanted = self.namespace_selector.fields();
-        let names = wanted.match_names.or_default();
+        let desired = self.namespace_selector.fields();
+        let names = desired.match_names.or_default();
         let endpoints = self.endpoints.or_default().into_iter().enumerate();
         let mut files = endpoints.filter_map(|(i, Object(endpoint))| {
             let field = endpoint.file_field()?;
@@ -154,7 +154,7 @@ impl Spec for ServiceMonitorSpec {
             digest: LabelDigest::of(&labels),
             labels,
             selector: required(self.selector),
-            namespaces: match wanted.any.or_default() {
+            namespaces: match desired.any.or_default() {
                 true => TargetNamespaces::Any,
                 false if names.is_empty() => TargetNamespaces::Own,
                 false => TargetNamespaces::Names(names),

@@ -256,8 +256,8 @@ fn a_selector_that_cannot_be_read_selects_nothing() {
 
 #[test]
 fn service_monitors() {
-    let of = |wanted| {
-        let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "namespaceSelector": wanted});
+    let of = |desired| {
+        let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "namespaceSelector": desired});
         ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": {"l": "v"}}, "spec": spec}))
     };
     let names = || vec!["x".to_owned()];

@@ -312,9 +312,9 @@ fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String 
 /// The finding about a Service that is meant for pods of Prometheus Operator and has none.
 fn nothing_behind(world: &World<'_>, key: &Key, facts: &ServiceFacts) -> Finding {
     let subject = Subject::Service(key.clone());
-    let wanted = |label: &str| facts.selector.get(label).map(String::as_str);
-    if wanted(names::NAME) == Some(names::PROMETHEUS_AGENT) {
-        let name = wanted(names::RESOURCE).or_else(|| wanted(names::INSTANCE));
+    let desired = |label: &str| facts.selector.get(label).map(String::as_str);
+    if desired(names::NAME) == Some(names::PROMETHEUS_AGENT) {
+        let name = desired(names::RESOURCE).or_else(|| desired(names::INSTANCE));
         return agent(name.map_or(subject, |name| {
             Subject::PrometheusAgent(Key::new(key.namespace.as_str(), name))
         }));

@@ -8,7 +8,7 @@ use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use super::scraped::{Applications, Scrapers};
 use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World, unselected};
-use crate::digest::Wanted;
+use crate::digest::Desired;
 use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
 use crate::selector;
 
@@ -88,10 +88,10 @@ impl<'a> Search<'a> {
         key: &'a Key,
         monitor: &ServiceMonitorFacts,
     ) -> (bool, Applications) {
-        let wanted = Wanted::by(&monitor.selector);
+        let desired = Desired::by(&monitor.selector);
         let (mut any, mut applications) = (false, Applications::default());
         for service in self.services_of(key, monitor) {
-            if !service.digest().may_have(wanted)
+            if !service.digest().may_have(desired)
                 || !selector::matches(&monitor.selector, service.labels())
             {
                 continue;
@@ -151,9 +151,9 @@ impl<'a> Search<'a> {
         monitor: &ServiceMonitorFacts,
     ) -> impl Iterator<Item = &'a Key> + use<'a> {
         let candidates = self.candidates;
-        let wanted = Wanted::by(&monitor.selector);
+        let desired = Desired::by(&monitor.selector);
         let selected = |it: &&Application<'_>| {
-            it.digest.may_have(wanted) && selector::matches(&monitor.selector, it.labels)
+            it.digest.may_have(desired) && selector::matches(&monitor.selector, it.labels)
         };
         let own = || candidates.applications_within(&key.namespace);
         let is_elsewhere = |it: &&Application<'_>| it.key.namespace != key.namespace;

@@ -171,18 +171,18 @@ impl Cluster {
     }
 
     /// Resolves a selection by labels in all namespaces.
-    fn select(&self, wanted: &[(&str, &str)]) -> Resolution {
-        self.resolve(wanted, NamespaceScope::All, WithoutSidecar::Bridge)
+    fn select(&self, desired: &[(&str, &str)]) -> Resolution {
+        self.resolve(desired, NamespaceScope::All, WithoutSidecar::Bridge)
     }
 
     fn resolve(
         &self,
-        wanted: &[(&str, &str)],
+        desired: &[(&str, &str)],
         scope: NamespaceScope,
         without_sidecar: WithoutSidecar,
     ) -> Resolution {
         let selections = [Selection {
-            selector: selector(wanted),
+            selector: selector(desired),
             scope,
         }];
         resolve(

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::caps::Kind;
-use crate::digest::Wanted;
+use crate::digest::Desired;
 use crate::model::{
     GeneratedFor, GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
 };
@@ -53,7 +53,7 @@ pub struct Evaluators<'a> {
 struct Selecting<'a> {
     evaluator: Evaluator<'a>,
     selectors: Selectors<'a>,
-    wanted: Wanted,
+    desired: Desired,
     membership: Membership,
 }
 
@@ -156,14 +156,14 @@ impl<'a> Selecting<'a> {
         selectors.are_well_formed().then_some(Self {
             evaluator: (kind, key),
             selectors,
-            wanted: Wanted::by(selectors.objects?),
+            desired: Desired::by(selectors.objects?),
             membership: Membership::Out,
         })
     }
 
     fn selects(&self, facts: &RuleFacts) -> bool {
         // Cheapest first: the labels lie anywhere.
-        facts.digest.may_have(self.wanted)
+        facts.digest.may_have(self.desired)
             && selector::selects(self.selectors.objects, &facts.labels)
     }
 }

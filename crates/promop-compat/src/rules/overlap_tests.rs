@@ -226,16 +226,16 @@ fn without_permissions_the_rule_files_are_evidence_all_the_same() {
 fn only_changes_of_who_selects_what_matter() {
     let (all, role) = (LabelSelector::default(), selector(&[("role", "rules")]));
     let now = prometheus(&all, None);
-    let affects = |new: &PrometheusFacts| prometheus_affects(Some(&now), Some(new));
+    let is_affected_by = |new: &PrometheusFacts| prometheus_affects(Some(&now), Some(new));
     let scaled = |replicas| PrometheusFacts {
         replicas,
         ..now.clone()
     };
-    assert!(!affects(&now));
-    assert!(!affects(&scaled(2)));
-    assert!(affects(&scaled(0)));
-    assert!(affects(&prometheus(&role, None)));
-    assert!(affects(&prometheus(&all, Some(&all))));
+    assert!(!is_affected_by(&now));
+    assert!(!is_affected_by(&scaled(2)));
+    assert!(is_affected_by(&scaled(0)));
+    assert!(is_affected_by(&prometheus(&role, None)));
+    assert!(is_affected_by(&prometheus(&all, Some(&all))));
     assert!(prometheus_affects(Some(&now), None));
     assert!(!prometheus_affects(Some(&scaled(0)), None));
     assert!(!prometheus_affects(None, Some(&PrometheusFacts::default())));

@@ -128,8 +128,8 @@ fn labels_are_matched_as_kubernetes_does() {
             &["apps/shop", "monitoring/k8s"],
         ),
     ] {
-        let wanted: LabelSelector = parse(json);
-        let found = select(&rules, &known(&listed), &pair(Some(&wanted), Some(&all)));
+        let desired: LabelSelector = parse(json);
+        let found = select(&rules, &known(&listed), &pair(Some(&desired), Some(&all)));
         assert_eq!(names(&found), expected, "{json}");
     }
 }
@@ -137,8 +137,8 @@ fn labels_are_matched_as_kubernetes_does() {
 #[test]
 fn nothing_selected_names_what_comes_nearest() {
     let (rules, listed) = (rules(), listed());
-    let wanted = selector(&[("role", "rules"), ("team", "a")]);
-    let found = select(&rules, &known(&listed), &pair(Some(&wanted), None));
+    let desired = selector(&[("role", "rules"), ("team", "a")]);
+    let found = select(&rules, &known(&listed), &pair(Some(&desired), None));
     assert_eq!(names(&found), [""; 0]);
     let nearest: Vec<_> = found.nearest.iter().map(|c| c.key.to_string()).collect();
     assert_eq!(nearest, ["apps/shop", "monitoring/k8s", "monitoring/other"]);
@@ -147,7 +147,7 @@ fn nothing_selected_names_what_comes_nearest() {
     assert_eq!(found.nearest[1].missing, ["team=a"]);
 
     let none = BTreeMap::new();
-    let nobody = select(&none, &known(&listed), &pair(Some(&wanted), None));
+    let nobody = select(&none, &known(&listed), &pair(Some(&desired), None));
     assert_eq!(nobody, Selected::default());
 }
 
@@ -212,13 +212,13 @@ fn only_changes_of_what_is_selected_matter() {
     ] {
         let selectors = pair(Some(&role), Some(&team));
         let changed = key(namespace, "x");
-        let found = affects(&known(&listed), &selectors, &changed, old, new);
+        let found = is_affected_by(&known(&listed), &selectors, &changed, old, new);
         assert_eq!(found, expected, "{namespace} {old:?} {new:?}");
     }
     let all = LabelSelector::default();
     for nothing in [pair(None, None), pair(Some(&all), Some(&odd))] {
         let changed = key("monitoring", "x");
-        assert!(!affects(
+        assert!(!is_affected_by(
             &known(&listed),
             &nothing,
             &changed,

@@ -66,7 +66,7 @@ impl<'a> Selectors<'a> {
     /// Where nothing is selected, the nearest candidates are named instead; whoever shows those
     /// looks again at every change.
     #[must_use]
-    pub fn affects(
+    pub fn is_affected_by(
         &self,
         namespaces: &Namespaces<'_>,
         key: &Key,

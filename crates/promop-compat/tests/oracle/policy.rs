@@ -71,7 +71,7 @@ fn admits_port(rule: &PolicyRule, to: &Peer<'_>, port: u16) -> bool {
     let Some(ports) = &rule.ports else {
         return true;
     };
-    ports.iter().any(|wanted| match wanted {
+    ports.iter().any(|desired| match desired {
         PortMatch::Any => true,
         PortMatch::Numbers { first, last } => *first <= port && port <= *last,
         PortMatch::Named(name) => to

@@ -231,9 +231,9 @@ fn follow_scrapers(
     let (mut scraped, mut doubtful) = (false, false);
     let mut faults = BTreeSet::new();
     for (prometheus, facts) in prometheuses {
-        let wanted = &facts.service_monitor_selector;
+        let desired = &facts.service_monitor_selector;
         let namespaces = &facts.service_monitor_namespace_selector;
-        if ![wanted, namespaces]
+        if ![desired, namespaces]
             .into_iter()
             .flatten()
             .all(is_well_formed)
@@ -244,9 +244,9 @@ fn follow_scrapers(
             ));
             continue;
         }
-        if !wanted
+        if !desired
             .as_ref()
-            .is_some_and(|wanted| selects(wanted, labels))
+            .is_some_and(|desired| selects(desired, labels))
         {
             continue;
         }

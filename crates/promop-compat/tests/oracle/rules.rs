@@ -61,7 +61,7 @@ pub fn nearest(
     holder: &Holder<'_>,
     objects: &BTreeMap<Key, Labels>,
 ) -> Vec<(Key, bool)> {
-    let Some(wanted) = holder.objects else {
+    let Some(desired) = holder.objects else {
         return Vec::new();
     };
     let scope = super::scope(&holder.namespaces.cloned());
@@ -69,7 +69,7 @@ pub fn nearest(
     for (key, labels) in objects {
         let inside = super::in_scope(known, &scope, holder.namespace, &key.namespace);
         let inside = inside == Some(true);
-        let missing = super::missing(wanted, labels);
+        let missing = super::missing(desired, labels);
         if inside || missing == 0 {
             all.push((inside, missing, key.clone()));
         }

@@ -89,7 +89,7 @@ pub struct HashringProgress {
     pub desired: i32,
     /// The pods that left it and run on until everything they hold is safe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leaving: Vec<String>,
+    pub draining: Vec<String>,
     /// Tenants of the hashring whose samples an earlier hashring takes, as in the spec: the first 50.
     /// `*` if the hashring has no tenants, and an earlier one takes those of every tenant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -16,7 +16,11 @@ pub const FILE: &str = "endpoints.yaml";
 
 /// The ConfigMap of the endpoint file; `None` if it has to stay as it is.
 pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> Option<ConfigMap> {
-    if seen.standing.as_ref().is_some_and(|s| s.unlisted > 0) {
+    if seen
+        .retained_endpoints
+        .as_ref()
+        .is_some_and(|s| s.unlisted > 0)
+    {
         return None;
     }
     metadata.name = Some(names::endpoints(cr));
@@ -42,7 +46,7 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
         let group = seen.groups.contains(&address);
         *endpoints.entry(address).or_insert(false) |= group;
     };
-    for endpoint in seen.standing.iter().flat_map(|s| &s.endpoints) {
+    for endpoint in seen.retained_endpoints.iter().flat_map(|s| &s.endpoints) {
         add(endpoint.address.clone());
     }
     if gate_open(seen) {

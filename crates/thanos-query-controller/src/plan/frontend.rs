@@ -228,19 +228,19 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
     let cr = seen.query.name_any();
     let url = |service: &str, port: u16| format!("http://{service}.{namespace}.svc:{port}");
     let own = || url(&names::client_service(&cr), ports::HTTP_NUMBER as u16);
-    let Some(wanted) = &spec.query_label_selector else {
+    let Some(desired) = &spec.query_label_selector else {
         return Ok(own());
     };
     // The labels of our own Service are known before it exists.
     let identity = querier::identity(&cr);
     let labels = workload::labels(&seen.query.metadata, &identity, &seen.query.spec.common);
-    if selector::matches(wanted, &labels) {
+    if selector::matches(desired, &labels) {
         return Ok(own());
     }
     let others = seen
         .query_apis
         .iter()
-        .filter(|api| api.name != identity.name && selector::matches(wanted, &api.labels));
+        .filter(|api| api.name != identity.name && selector::matches(desired, &api.labels));
     match others.min_by(|a, b| a.name.cmp(&b.name)) {
         Some(api) => Ok(url(&api.name, api.port)),
         None => Err(FieldError::new(

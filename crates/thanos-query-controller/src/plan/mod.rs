@@ -19,7 +19,7 @@ use thanos_api::v1alpha1::{CommonFields, OpenDiscovered, ThanosQuery};
 use thanos_workload::monitor::ServiceMonitor;
 use thanos_workload::{FieldError, inherited, integration};
 
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 
 use crate::observed::Observed;
 
@@ -99,11 +99,11 @@ impl Objects {
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     let objects = objects(seen).map_err(|error| Invalid::new(error.field, error.message))?;
     let mut plan = objects.into_plan(&seen.query);
-    if let Some(standing) = &seen.standing {
+    if let Some(retained_endpoints) = &seen.retained_endpoints {
         let cr = seen.query.name_any();
         plan.leave_all(format!("{}-", names::BRIDGE));
         plan.leave_all(names::openings(&cr));
-        if standing.unlisted > 0 {
+        if retained_endpoints.unlisted > 0 {
             plan.leave_all(names::endpoints(&cr));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use operator_runtime::{Component, Invalid, Plan};
+use operator_runtime::{Invalid, Plan, Reconciler};
 use plan_testing::bodies;
 use plan_testing::world::{IMAGE, UID, custom_resource};
 use promop_compat::model::{Key, Labels};
@@ -11,7 +11,7 @@ use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 use thanos_query_controller::observed::{Observed, QueryApi, StoreAddress};
 use thanos_query_controller::plan::{self, monitors};
@@ -107,7 +107,7 @@ impl Case {
             endpoints: self.endpoints(),
             stores: self.stores.iter().map(store).collect(),
             query_apis: self.query_apis.iter().map(api).collect(),
-            standing: None,
+            retained_endpoints: None,
             groups: BTreeSet::new(),
             learned_replica_labels: self.learned.clone(),
             openings: self

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, words: &str) {
-    invalid::rejected::<Case>(spec, field, words);
+fn rejected(spec: Value, field: &str, termination_message: &str) {
+    invalid::rejected::<Case>(spec, field, termination_message);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn numbers_and_durations() {
 
 #[test]
 fn arguments_that_break_promises() {
-    for (flag, words) in [
+    for (flag, termination_message) in [
         ("--endpoint.sd-config-file=/x", "store-api"),
         ("--endpoint.sd-config=x", "store-api"),
         ("--http-address=:1", "Services"),
@@ -77,7 +77,7 @@ fn arguments_that_break_promises() {
         rejected(
             json!({"additionalArgs": ["--ok=1", flag]}),
             "spec.additionalArgs[1]",
-            words,
+            termination_message,
         );
     }
     rejected(

@@ -4,11 +4,11 @@ mod receiver;
 mod rings;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use operator_runtime::ledger::Counts;
+use operator_runtime::owned_objects::Counts;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{annotation, label};
-use thanos_controller::facts::{Meta, SetFacts, SetObject};
+use thanos_controller_common::facts::{Meta, SetFacts, SetObject};
 
 pub use receiver::{Asked, ReceiverFacts, ReceiverObject, Role, asked, inquiry};
 pub use rings::{RingsFacts, RingsObject};

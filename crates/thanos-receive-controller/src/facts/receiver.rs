@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use operator_runtime::{Answers, Inquiry, Read, Sample};
+use operator_runtime::{Probe, ProbeResults, Read, Sample};
 use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::label;
-use thanos_controller::facts::{PodFacts, PodObject, PodState};
+use thanos_controller_common::facts::{PodFacts, PodObject, PodState};
 use thanos_workload::{duration, ports};
 
-use crate::hashring::Held;
+use crate::hashring::PartialCache;
 
 /// How often routers are asked for their hashrings, and ingesters for what they hold, while
 /// something depends on it.
@@ -113,8 +113,8 @@ impl Extract for ReceiverObject {
 
 /// How a pod is asked; `None` if it does not run.
 #[must_use]
-pub fn inquiry(pod: &PodFacts) -> Option<Inquiry> {
-    Some(Inquiry {
+pub fn inquiry(pod: &PodFacts) -> Option<Probe> {
+    Some(Probe {
         url: url(pod)?,
         every: EVERY,
         read: READ,
@@ -130,7 +130,7 @@ const READ: Read = Read::Metrics {
 fn url(pod: &PodFacts) -> Option<String> {
     let port = u16::try_from(ports::HTTP_NUMBER_STORE).ok()?;
     let address = SocketAddr::new(pod.ip?, port);
-    let runs = matches!(pod.state, PodState::Running | PodState::Going);
+    let runs = matches!(pod.state, PodState::Running | PodState::Terminating);
     runs.then(|| format!("http://{address}/metrics"))
 }
 
@@ -212,16 +212,16 @@ pub struct Asked<'a> {
     pub url: Option<&'a str>,
     answer: Option<Result<&'a str, &'a str>>,
     /// How long it has not answered.
-    pub unheard: Duration,
+    pub unreachable_for: Duration,
 }
 
 /// What a pod said, if it was asked.
-pub fn asked<'a>(inquiry: Option<&'a Inquiry>, answers: &'a Answers) -> Asked<'a> {
+pub fn asked<'a>(inquiry: Option<&'a Probe>, answers: &'a ProbeResults) -> Asked<'a> {
     let url = inquiry.map(|i| i.url.as_str());
     Asked {
         url,
         answer: url.and_then(|url| answers.answer(url)),
-        unheard: url.map_or(Duration::ZERO, |url| answers.unheard(url)),
+        unreachable_for: url.map_or(Duration::ZERO, |url| answers.unreachable_for(url)),
     }
 }
 
@@ -246,7 +246,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// Why that is not known.
-    pub fn held(&self) -> Result<Held, String> {
+    pub fn held(&self) -> Result<PartialCache, String> {
         let metrics = match self.answer {
             None => return Err("it was not asked yet".to_owned()),
             Some(Err(why)) => return Err(format!("this controller cannot ask it: {why}")),
@@ -254,7 +254,7 @@ impl Asked<'_> {
         };
         let Totals { started, sums } = Totals::of(metrics)?;
         let [series, syncs, uploads] = sums.map(|sum| sum.ceil() as u64);
-        Ok(Held {
+        Ok(PartialCache {
             started: started as i64,
             series,
             failures: syncs.saturating_add(uploads),

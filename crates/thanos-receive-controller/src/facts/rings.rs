@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::extract::Extract;
 use serde::Deserialize;
-use thanos_controller::facts::Meta;
+use thanos_controller_common::facts::Meta;
 
 use crate::hashring::{Record, Ring};
 use crate::plan::names;
@@ -28,7 +28,7 @@ pub struct RingsFacts {
     /// What is recorded; `None` if nothing is, or nothing that can be read.
     pub record: Option<Record>,
     /// Whether that was made of what a former operator published, who records no more.
-    pub former: bool,
+    pub legacy: bool,
 }
 
 impl Extract for RingsObject {
@@ -40,8 +40,8 @@ impl Extract for RingsObject {
         let facts = RingsFacts {
             owner: self.metadata.controlled_by(),
             version: self.metadata.resource_version.clone().unwrap_or_default(),
-            former: recorded.is_none(),
-            record: recorded.or_else(|| former(text(names::HASHRINGS_FILE))),
+            legacy: recorded.is_none(),
+            record: recorded.or_else(|| legacy(text(names::HASHRINGS_FILE))),
         };
         (self.metadata.identity(), facts)
     }
@@ -69,7 +69,7 @@ enum Endpoint {
 }
 
 /// What the Go operator published, as if we had: routers run with it.
-fn former(file: &str) -> Option<Record> {
+fn legacy(file: &str) -> Option<Record> {
     let files: Vec<File> = serde_json::from_str(file).ok()?;
     let named = files.into_iter().filter(|file| !file.endpoints.is_empty());
     let rings: Vec<Ring> = named.map(ring).collect();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::leaving;
+use super::draining;
+use super::observed_hashrings::{DesiredHashring, ObservedHashrings};
 use super::record::{Record, Ring};
 use super::ring::refusal;
-use super::situation::{Situation, WantedRing};
 
 /// What is to be recorded, and published, next.
 #[must_use]
-pub fn advance(it: &Situation<'_>) -> Record {
+pub fn advance(it: &ObservedHashrings<'_>) -> Record {
     let mut next = it.record.cloned().unwrap_or_else(|| unrecorded(it));
     // One change at a time: the last one has reached every router.
     if it.is_settled() {
@@ -18,23 +18,23 @@ pub fn advance(it: &Situation<'_>) -> Record {
     }
     let unchanged = it.record.is_some_and(|r| r.rings == next.rings);
     factor(it, &mut next, unchanged);
-    leaving::follow(it, &mut next);
+    draining::follow(it, &mut next);
     next
 }
 
 /// What is known if nothing is recorded: any ingester that is there may hold samples.
-fn unrecorded(it: &Situation<'_>) -> Record {
-    let hosts = it.hosts.iter();
+fn unrecorded(it: &ObservedHashrings<'_>) -> Record {
+    let ingester_sets = it.ingester_sets.iter();
     Record {
-        held: hosts
-            .map(|(ring, hosts)| (ring.clone(), hosts.replicas))
+        held: ingester_sets
+            .map(|(ring, ingester_sets)| (ring.clone(), ingester_sets.replicas))
             .collect(),
         ..Default::default()
     }
 }
 
 /// Publishes another set of hashrings, if there is one that can be.
-fn publish(it: &Situation<'_>, next: &mut Record) {
+fn publish(it: &ObservedHashrings<'_>, next: &mut Record) {
     if let Some(rings) = other_tenants(it, next).or_else(|| other_members(it, next)) {
         for ring in &rings {
             let members = ring.members.keys().max().map_or(0, |last| last + 1);
@@ -44,24 +44,24 @@ fn publish(it: &Situation<'_>, next: &mut Record) {
         next.rings = rings;
         next.confirmed = false;
         if next.replication_factor == 0 {
-            next.replication_factor = it.wanted.replication_factor;
+            next.replication_factor = it.desired.replication_factor;
         }
     }
 }
 
 /// The hashrings as the spec asks for them, with the members that they have, and new ones with all of
 /// theirs; `None` if nothing but members differs, or if a new one is not ready.
-fn other_tenants(it: &Situation<'_>, now: &Record) -> Option<Vec<Ring>> {
-    let wanted = &it.wanted.rings;
-    let same = wanted.len() == now.rings.len()
-        && wanted
+fn other_tenants(it: &ObservedHashrings<'_>, now: &Record) -> Option<Vec<Ring>> {
+    let desired = &it.desired.rings;
+    let same = desired.len() == now.rings.len()
+        && desired
             .iter()
             .zip(&now.rings)
             .all(|(w, r)| w.ring.takes_the_same(r));
     if same {
         return None;
     }
-    let with_members = |w: &WantedRing| {
+    let with_members = |w: &DesiredHashring| {
         let members = match now.ring(&w.ring.name) {
             Some(ring) => {
                 zoned(it, w, ring.members.keys().copied()).unwrap_or_else(|| ring.members.clone())
@@ -73,32 +73,35 @@ fn other_tenants(it: &Situation<'_>, now: &Record) -> Option<Vec<Ring>> {
             ..w.ring.clone()
         })
     };
-    let rings: Vec<Ring> = wanted.iter().map(with_members).collect::<Option<_>>()?;
+    let rings: Vec<Ring> = desired.iter().map(with_members).collect::<Option<_>>()?;
     let factor = it.factor_in_use().max(match now.rings.is_empty() {
-        true => it.wanted.replication_factor,
+        true => it.desired.replication_factor,
         false => 0,
     });
     refusal(&rings, factor).is_none().then_some(rings)
 }
 
 /// All members of a new hashring, if they are ready.
-fn all_new(it: &Situation<'_>, wanted: &WantedRing) -> Option<BTreeMap<i32, Option<String>>> {
-    let name = &wanted.ring.name;
-    let ready = (0..wanted.replicas).all(|member| it.is_ready(name, member));
+fn all_new(
+    it: &ObservedHashrings<'_>,
+    desired: &DesiredHashring,
+) -> Option<BTreeMap<i32, Option<String>>> {
+    let name = &desired.ring.name;
+    let ready = (0..desired.replicas).all(|member| it.is_ready(name, member));
     ready
-        .then(|| zoned(it, wanted, 0..wanted.replicas))
+        .then(|| zoned(it, desired, 0..desired.replicas))
         .flatten()
 }
 
 /// The same hashrings, one of which has other members.
-fn other_members(it: &Situation<'_>, now: &Record) -> Option<Vec<Ring>> {
+fn other_members(it: &ObservedHashrings<'_>, now: &Record) -> Option<Vec<Ring>> {
     (0..now.rings.len()).find_map(|i| {
         let ring = &now.rings[i];
-        let wanted = it.wanted_ring(&ring.name)?;
+        let desired = it.wanted_ring(&ring.name)?;
         let changes = [
-            joined(it, wanted, ring),
-            left(it, wanted, ring),
-            moved(it, wanted, ring),
+            joined(it, desired, ring),
+            left(it, desired, ring),
+            moved(it, desired, ring),
         ];
         changes.into_iter().flatten().find_map(|(members, factor)| {
             let ready = members
@@ -116,43 +119,46 @@ fn other_members(it: &Situation<'_>, now: &Record) -> Option<Vec<Ring>> {
 type Change = (BTreeMap<i32, Option<String>>, usize);
 
 /// With all members that are wanted, if every new one is ready and known to queriers.
-fn joined(it: &Situation<'_>, wanted: &WantedRing, ring: &Ring) -> Option<Change> {
+fn joined(it: &ObservedHashrings<'_>, desired: &DesiredHashring, ring: &Ring) -> Option<Change> {
     let name = &ring.name;
-    let present = (0..wanted.replicas).filter(|m| !it.is_away(name, *m));
+    let present = (0..desired.replicas).filter(|m| !it.is_away(name, *m));
     let new: Vec<i32> = present.filter(|m| !ring.members.contains_key(m)).collect();
     let ready = new.iter().all(|m| it.is_ready(name, *m));
-    let known = it.hosts.get(name).is_some_and(|h| h.unknown.is_none());
+    let known = it
+        .ingester_sets
+        .get(name)
+        .is_some_and(|h| h.unknown.is_none());
     if new.is_empty() || !ready || !known {
         return None;
     }
     let all = ring.members.keys().copied().chain(new);
-    Some((zoned(it, wanted, all)?, it.factor_in_use()))
+    Some((zoned(it, desired, all)?, it.factor_in_use()))
 }
 
 /// Without the members that are not wanted, or away.
-fn left(it: &Situation<'_>, wanted: &WantedRing, ring: &Ring) -> Option<Change> {
-    let stays = |m: &i32| *m < wanted.replicas && !it.is_away(&ring.name, *m);
+fn left(it: &ObservedHashrings<'_>, desired: &DesiredHashring, ring: &Ring) -> Option<Change> {
+    let stays = |m: &i32| *m < desired.replicas && !it.is_away(&ring.name, *m);
     let mut members = ring.members.clone();
     members.retain(|m, _| stays(m));
     // A router that makes more copies could still be started.
     let bearable = it.routers_are_current && members.len() < ring.members.len();
-    let factor = it.factor_in_use().max(it.wanted.replication_factor);
+    let factor = it.factor_in_use().max(it.desired.replication_factor);
     bearable.then_some((members, factor))
 }
 
 /// With the zones that its members are in by now.
-fn moved(it: &Situation<'_>, wanted: &WantedRing, ring: &Ring) -> Option<Change> {
-    let members = zoned(it, wanted, ring.members.keys().copied())?;
+fn moved(it: &ObservedHashrings<'_>, desired: &DesiredHashring, ring: &Ring) -> Option<Change> {
+    let members = zoned(it, desired, ring.members.keys().copied())?;
     (members != ring.members).then(|| (members, it.factor_in_use()))
 }
 
 /// Members with their zones, if zones matter; `None` if one is not known.
 pub(super) fn zoned(
-    it: &Situation<'_>,
-    wanted: &WantedRing,
+    it: &ObservedHashrings<'_>,
+    desired: &DesiredHashring,
     members: impl Iterator<Item = i32>,
 ) -> Option<BTreeMap<i32, Option<String>>> {
-    let name = &wanted.ring.name;
+    let name = &desired.ring.name;
     let recorded = it.record.and_then(|r| r.ring(name));
     let zone = |member| {
         // Of a pod that has no node at the moment, the zone that it had.
@@ -161,7 +167,7 @@ pub(super) fn zoned(
         zone.or_else(had)
     };
     members
-        .map(|m| match wanted.zones {
+        .map(|m| match desired.zones {
             true => Some((m, Some(zone(m)?))),
             false => Some((m, None)),
         })
@@ -170,10 +176,10 @@ pub(super) fn zoned(
 
 /// The replication factor rises when every router has hashrings that bear it, and falls at once:
 /// hashrings shrink after that.
-fn factor(it: &Situation<'_>, next: &mut Record, unchanged: bool) {
-    let wanted = it.wanted.replication_factor;
-    let borne = || unchanged && it.is_settled() && refusal(&next.rings, wanted).is_none();
-    if next.replication_factor != 0 && (wanted < next.replication_factor || borne()) {
-        next.replication_factor = wanted;
+fn factor(it: &ObservedHashrings<'_>, next: &mut Record, unchanged: bool) {
+    let desired = it.desired.replication_factor;
+    let borne = || unchanged && it.is_settled() && refusal(&next.rings, desired).is_none();
+    if next.replication_factor != 0 && (desired < next.replication_factor || borne()) {
+        next.replication_factor = desired;
     }
 }

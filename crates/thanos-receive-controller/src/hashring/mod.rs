@@ -1,7 +1,7 @@
 //! The hashrings as a state machine. Pure.
 //!
-//! In: what is recorded ([`Record`]), what the spec asks for ([`Wanted`]) and what is observed
-//! ([`Situation`]). Out: the next record ([`advance`]), and what may be done now ([`permits`]), which
+//! In: what is recorded ([`Record`]), what the spec asks for ([`Desired`]) and what is observed
+//! ([`ObservedHashrings`]). Out: the next record ([`advance`]), and what may be done now ([`allowed_actions`]), which
 //! follows from what *is* recorded alone: whatever is decided is stored before anything is done about
 //! it. So a controller can end at any moment, and the next one goes on.
 //!
@@ -15,16 +15,18 @@
 //! - If nothing else changes, the ring becomes what the spec asks for, and stays so.
 
 mod advance;
-mod leaving;
-mod permits;
+mod allowed_actions;
+mod draining;
+mod observed_hashrings;
 mod progress;
 mod record;
 mod ring;
-mod situation;
 
 pub use advance::advance;
-pub use permits::{Permits, Restart, permits};
+pub use allowed_actions::{AllowedActions, Restart, allowed_actions};
+pub use observed_hashrings::{
+    Desired, DesiredHashring, Hosts, ObservedHashrings, PartialCache, Pod, Router,
+};
 pub use progress::{Obstacle, Progress, asks_routers, progress};
-pub use record::{Leaving, Record, Ring};
+pub use record::{Draining, Record, Ring};
 pub use ring::{config_hash, refusal, render};
-pub use situation::{Held, Hosts, Pod, Router, Situation, Wanted, WantedRing};

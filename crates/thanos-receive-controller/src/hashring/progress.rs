@@ -3,11 +3,11 @@
 use thanos_api::v1alpha1::HashringStep as Step;
 
 use super::advance::zoned;
-use super::leaving::PATIENCE;
-use super::permits::absent;
-use super::record::{Leaving, Ring};
+use super::allowed_actions::absent;
+use super::draining::TIMEOUT;
+use super::observed_hashrings::{DesiredHashring, ObservedHashrings};
+use super::record::{Draining, Ring};
 use super::ring::refusal;
-use super::situation::{Situation, WantedRing};
 
 /// What is done with a hashring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Progress {
     /// The number of members that it is to have.
     pub desired: i32,
     /// The members that left and run on.
-    pub leaving: Vec<i32>,
+    pub draining: Vec<i32>,
 }
 
 /// What only the user can remove.
@@ -40,12 +40,12 @@ pub enum Obstacle {
 /// Whether a decision depends on what routers have: hashrings are to be published, were just published,
 /// or lost members of which that is not recorded yet. Members that left wait for no router.
 #[must_use]
-pub fn asks_routers(it: &Situation<'_>) -> bool {
+pub fn asks_routers(it: &ObservedHashrings<'_>) -> bool {
     let Some(record) = it.record.filter(|r| r.confirmed) else {
         return true;
     };
-    let wanted = &it.wanted.rings;
-    let is_as_wanted = |(w, ring): (&WantedRing, &Ring)| {
+    let desired = &it.desired.rings;
+    let is_as_wanted = |(w, ring): (&DesiredHashring, &Ring)| {
         let zones = zoned(it, w, ring.members.keys().copied());
         w.ring.takes_the_same(ring)
             && ring.members.keys().copied().eq(0..w.replicas)
@@ -56,28 +56,28 @@ pub fn asks_routers(it: &Situation<'_>) -> bool {
                 .any(|member| it.is_away(&ring.name, *member))
     };
     let is_known = |ring: &str, member: i32| {
-        let left = record.leaving(ring, member).is_some();
+        let left = record.draining(ring, member).is_some();
         it.wants(ring, member) || left || !record.holds(ring, member)
     };
-    let mut surplus = it.hosts.iter().flat_map(|(ring, hosts)| {
-        let members = (0..hosts.replicas).chain(hosts.pods.keys().copied());
+    let mut surplus = it.ingester_sets.iter().flat_map(|(ring, ingester_sets)| {
+        let members = (0..ingester_sets.replicas).chain(ingester_sets.pods.keys().copied());
         members.map(move |member| (ring.as_str(), member))
     });
-    record.replication_factor != it.wanted.replication_factor
-        || wanted.len() != record.rings.len()
-        || !wanted.iter().zip(&record.rings).all(is_as_wanted)
+    record.replication_factor != it.desired.replication_factor
+        || desired.len() != record.rings.len()
+        || !desired.iter().zip(&record.rings).all(is_as_wanted)
         || !surplus.all(|(ring, member)| is_known(ring, member))
 }
 
 /// What is done with every hashring that there is or is to be. `pod` names the pod of a member.
 #[must_use]
-pub fn progress(it: &Situation<'_>, pod: &dyn Fn(&str, i32) -> String) -> Vec<Progress> {
-    let wanted = it.wanted.rings.iter().map(|w| w.ring.name.as_str());
+pub fn progress(it: &ObservedHashrings<'_>, pod: &dyn Fn(&str, i32) -> String) -> Vec<Progress> {
+    let desired = it.desired.rings.iter().map(|w| w.ring.name.as_str());
     let published = it.record.iter().flat_map(|r| &r.rings);
-    let mut names: Vec<&str> = wanted.collect();
+    let mut names: Vec<&str> = desired.collect();
     for name in published
         .map(|r| r.name.as_str())
-        .chain(it.hosts.keys().map(String::as_str))
+        .chain(it.ingester_sets.keys().map(String::as_str))
     {
         if !names.contains(&name) {
             names.push(name);
@@ -89,15 +89,15 @@ pub fn progress(it: &Situation<'_>, pod: &dyn Fn(&str, i32) -> String) -> Vec<Pr
         .collect()
 }
 
-fn of_ring(it: &Situation<'_>, name: &str, pod: &dyn Fn(&str, i32) -> String) -> Progress {
+fn of_ring(it: &ObservedHashrings<'_>, name: &str, pod: &dyn Fn(&str, i32) -> String) -> Progress {
     let ring = it.record.and_then(|r| r.ring(name));
-    let leaving = it.record.and_then(|r| r.leaving.get(name));
+    let draining = it.record.and_then(|r| r.draining.get(name));
     let (step, message, obstacle) = publishing(it, name)
         .or_else(|| joining(it, name, ring, pod))
         .or_else(|| going(it, name, ring, pod))
         .or_else(|| {
-            let (member, leaving) = leaving?.iter().next_back()?;
-            Some(left(it, name, *member, leaving, pod))
+            let (member, draining) = draining?.iter().next_back()?;
+            Some(left(it, name, *member, draining, pod))
         })
         .unwrap_or((Step::Stable, String::new(), None));
     Progress {
@@ -110,13 +110,13 @@ fn of_ring(it: &Situation<'_>, name: &str, pod: &dyn Fn(&str, i32) -> String) ->
             .flat_map(|r| r.members.keys().copied())
             .collect(),
         desired: it.wanted_ring(name).map_or(0, |w| w.replicas),
-        leaving: leaving.iter().flat_map(|l| l.keys().copied()).collect(),
+        draining: draining.iter().flat_map(|l| l.keys().copied()).collect(),
     }
 }
 
-type Told = (Step, String, Option<Obstacle>);
+type EventRule = (Step, String, Option<Obstacle>);
 
-fn publishing(it: &Situation<'_>, name: &str) -> Option<Told> {
+fn publishing(it: &ObservedHashrings<'_>, name: &str) -> Option<EventRule> {
     let record = it.record.filter(|r| !r.confirmed && !r.rings.is_empty())?;
     record.ring(name).or_else(|| record.rings.first())?;
     let message = late(it).unwrap_or_else(|| "every router has the hashrings".to_owned());
@@ -134,14 +134,14 @@ fn waits(router: &str, answer: &Result<bool, String>) -> String {
 }
 
 fn joining(
-    it: &Situation<'_>,
+    it: &ObservedHashrings<'_>,
     name: &str,
     ring: Option<&Ring>,
     pod: &dyn Fn(&str, i32) -> String,
-) -> Option<Told> {
-    let wanted = it.wanted_ring(name)?;
+) -> Option<EventRule> {
+    let desired = it.wanted_ring(name)?;
     let is_new = |m: &i32| ring.is_none_or(|r| !r.members.contains_key(m));
-    let new: Vec<i32> = (0..wanted.replicas).filter(is_new).collect();
+    let new: Vec<i32> = (0..desired.replicas).filter(is_new).collect();
     let first = *new.first()?;
     if let Some(late) = new.iter().find(|m| !it.is_ready(name, **m)) {
         let ready = new.iter().filter(|m| it.is_ready(name, **m)).count();
@@ -152,13 +152,13 @@ fn joining(
         );
         return Some((Step::Starting, message, None));
     }
-    if let Some(unknown) = it.hosts.get(name).and_then(|h| h.unknown.as_ref()) {
+    if let Some(unknown) = it.ingester_sets.get(name).and_then(|h| h.unknown.as_ref()) {
         return Some((Step::Joining, unknown.clone(), None));
     }
-    let zones = zoned(it, wanted, 0..wanted.replicas);
+    let zones = zoned(it, desired, 0..desired.replicas);
     let Some(members) = zones else {
-        let is_lost = |m: &i32| zoned(it, wanted, std::iter::once(*m)).is_none();
-        let lost = (0..wanted.replicas).find(is_lost).unwrap_or(first);
+        let is_lost = |m: &i32| zoned(it, desired, std::iter::once(*m)).is_none();
+        let lost = (0..desired.replicas).find(is_lost).unwrap_or(first);
         let message = format!(
             "the zone of a member is not known, such as of pod {}: its node needs the label \
              topology.kubernetes.io/zone, and this controller the permission to read nodes",
@@ -168,11 +168,11 @@ fn joining(
     };
     let whole = Ring {
         members,
-        ..wanted.ring.clone()
+        ..desired.ring.clone()
     };
     if let Some(why) = refusal(
         &[whole],
-        it.wanted.replication_factor.max(it.factor_in_use()),
+        it.desired.replication_factor.max(it.factor_in_use()),
     ) {
         return Some((
             Step::Joining,
@@ -190,20 +190,20 @@ fn joining(
     Some((Step::Joining, message, None))
 }
 
-fn late(it: &Situation<'_>) -> Option<String> {
+fn late(it: &ObservedHashrings<'_>) -> Option<String> {
     if it.is_settled() {
         return None;
     }
-    let (routers, wanted) = (it.routers.len(), it.routers_wanted);
+    let (routers, desired) = (it.routers.len(), it.routers_wanted);
     Some(match it.late_router() {
         Some(router) => waits(&router.pod, &router.has_rings),
-        None => format!("waits for all routers: {routers} of {wanted} exist"),
+        None => format!("waits for all routers: {routers} of {desired} exist"),
     })
 }
 
 /// Another hashring that is not published yet and has members that are not ready.
-fn other_hashring<'a>(it: &'a Situation<'_>, name: &str) -> Option<&'a str> {
-    let others = it.wanted.rings.iter().map(|w| (&w.ring.name, w.replicas));
+fn other_hashring<'a>(it: &'a ObservedHashrings<'_>, name: &str) -> Option<&'a str> {
+    let others = it.desired.rings.iter().map(|w| (&w.ring.name, w.replicas));
     let mut others = others.filter(|(other, _)| *other != name);
     let found = others.find(|(other, replicas)| {
         let is_new = it.record.and_then(|r| r.ring(other)).is_none();
@@ -214,17 +214,17 @@ fn other_hashring<'a>(it: &'a Situation<'_>, name: &str) -> Option<&'a str> {
 
 /// Members that are published and not wanted.
 fn going(
-    it: &Situation<'_>,
+    it: &ObservedHashrings<'_>,
     name: &str,
     ring: Option<&Ring>,
     pod: &dyn Fn(&str, i32) -> String,
-) -> Option<Told> {
+) -> Option<EventRule> {
     let ring = ring?;
     let stays = |m: &i32| it.wants(name, *m) && !it.is_away(name, *m);
     ring.members.keys().find(|m| !stays(m))?;
     let message = if let Some(router) = late(it) {
         router
-    } else if !it.routers_are_current || it.factor_in_use() > it.wanted.replication_factor {
+    } else if !it.routers_are_current || it.factor_in_use() > it.desired.replication_factor {
         format!(
             "waits for routers that make {} copies to be replaced",
             it.factor_in_use()
@@ -248,22 +248,22 @@ fn going(
 
 /// A member that left: the highest one, which goes first.
 fn left(
-    it: &Situation<'_>,
+    it: &ObservedHashrings<'_>,
     name: &str,
     member: i32,
-    leaving: &Leaving,
+    draining: &Draining,
     pod: &dyn Fn(&str, i32) -> String,
-) -> Told {
+) -> EventRule {
     let its = pod(name, member);
-    if it.is_done(name, member, leaving) {
+    if it.is_done(name, member, draining) {
         return (Step::Removing, format!("pod {its} goes"), None);
     }
-    if let Some(proven) = leaving.proven {
-        let rest = proven + it.wanted.store_sync - it.now;
+    if let Some(drained_at) = draining.drained_at {
+        let rest = drained_at + it.desired.store_sync - it.now;
         let message = format!(
             "everything that pod {its} holds is uploaded; it goes when stores had the time to find \
              it, {} s after that",
-            it.wanted.store_sync
+            it.desired.store_sync
         );
         debug_assert!(rest > 0, "it is done otherwise");
         return (Step::WaitingForStores, message, None);
@@ -285,7 +285,7 @@ fn left(
     }
     let message = if !found.ready {
         format!("waits for pod {its} to be ready, so that it uploads what it holds")
-    } else if found.uid == leaving.pod {
+    } else if found.uid == draining.pod {
         match absent(it) {
             Some((ring, other)) => format!(
                 "pod {its} is stopped when all others are ready; pod {} is not",
@@ -303,11 +303,11 @@ fn left(
                 "pod {its} cannot upload ({} failures); its log says why",
                 held.failures
             ),
-            Some(held) if leaving.restarts >= PATIENCE => format!(
+            Some(held) if draining.restarts >= TIMEOUT => format!(
                 "pod {its} still holds {} series after {} restarts, such as samples out of order, \
                  which Thanos does not upload when it stops; set spec.allowDataLoss to let it go \
                  with these left on its volume",
-                held.series, leaving.restarts
+                held.series, draining.restarts
             ),
             Some(held) => format!(
                 "pod {its} holds {} series that are not uploaded",

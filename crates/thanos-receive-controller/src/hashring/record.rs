@@ -19,7 +19,7 @@ pub struct Record {
     pub held: BTreeMap<String, i32>,
     /// The members that left, by hashring and number.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub leaving: BTreeMap<String, BTreeMap<i32, Leaving>>,
+    pub draining: BTreeMap<String, BTreeMap<i32, Draining>>,
 }
 
 /// A published hashring.
@@ -42,7 +42,7 @@ pub struct Ring {
 /// A member that left its hashring.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Leaving {
+pub struct Draining {
     /// When every router knew that it left, in seconds since the epoch: it gets no samples since.
     pub since: i64,
     /// UID of the pod that is to be replaced by one that uploads what this one leaves behind.
@@ -52,7 +52,7 @@ pub struct Leaving {
     pub restarts: u32,
     /// When it was proven that everything is uploaded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub proven: Option<i64>,
+    pub drained_at: Option<i64>,
     /// Whether it goes without a proof. What led to that cannot be seen any more once its pod is gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
@@ -86,8 +86,8 @@ impl Record {
 
     /// A member that left.
     #[must_use]
-    pub fn leaving(&self, ring: &str, member: i32) -> Option<&Leaving> {
-        self.leaving.get(ring)?.get(&member)
+    pub fn draining(&self, ring: &str, member: i32) -> Option<&Draining> {
+        self.draining.get(ring)?.get(&member)
     }
 }
 

@@ -11,7 +11,7 @@ use thanos_workload::{FieldError, pod, ports};
 
 use super::names;
 use super::tenancy::tenancy;
-use crate::wanted::{hashrings, path};
+use crate::desired::{hashrings, path};
 
 /// Where the hashrings and limits are.
 pub(super) const HASHRINGS_FOLDER: &str = "/etc/thanos/hashrings";
@@ -299,16 +299,16 @@ fn external_labels(
     ring: &HashringSpec,
     index: usize,
 ) -> Result<BTreeMap<String, String>, FieldError> {
-    let own = format!("$({POD_NAME})");
+    let children = format!("$({POD_NAME})");
     let Some(labels) = ring.external_labels.as_ref().filter(|l| !l.is_empty()) else {
-        return Ok(BTreeMap::from([("replica".to_owned(), own)]));
+        return Ok(BTreeMap::from([("replica".to_owned(), children)]));
     };
-    if !labels.values().any(|value| value.contains(&own)) {
+    if !labels.values().any(|value| value.contains(&children)) {
         return Err(FieldError::new(
             format!("{}.externalLabels", path(index)),
             format!(
                 "are the same for all pods: queriers and compactors could not tell their samples \
-                 apart; add one such as replica: {own}"
+                 apart; add one such as replica: {children}"
             ),
         ));
     }
@@ -318,10 +318,10 @@ fn external_labels(
 /// The external label in which copies of a sample differ.
 pub(super) fn replica_label(ring: &HashringSpec) -> Option<String> {
     let labels = external_labels(ring, 0).ok()?;
-    let own = format!("$({POD_NAME})");
+    let children = format!("$({POD_NAME})");
     labels
         .into_iter()
-        .find(|(_, value)| value.contains(&own))
+        .find(|(_, value)| value.contains(&children))
         .map(|(name, _)| name)
 }
 

@@ -7,19 +7,19 @@ use k8s_openapi::api::core::v1::{
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, CommonFields, HashringSpec};
-use thanos_controller::rotation::digests;
+use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{self, DATA_VOLUME, Scale, Wanted};
+use thanos_workload::stateful::{self, DATA_VOLUME, Desired, Scale};
 use thanos_workload::{
     FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload,
 };
 
 use super::args::{self, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER, POD_NAME};
 use super::{INGESTER, Objects, ingester_identity, names};
+use crate::desired::{object_storage, path, replicas};
 use crate::observed::Observed;
-use crate::wanted::{object_storage, path, replicas};
 
 /// Minutes that an ingester may take to read its log and to upload what it finds.
 const STARTUP_MINUTES: i32 = 60;
@@ -69,7 +69,7 @@ pub(super) fn add(
     let hash = json_digest(&template);
     objects.rolled_out &=
         set.is_some_and(|set| set.template_hash.as_deref() == Some(&*hash) && set.is_complete());
-    let wanted = Wanted {
+    let desired = Desired {
         owner: &seen.receive.metadata,
         identity: &identity,
         common: &common,
@@ -79,7 +79,7 @@ pub(super) fn add(
         min_ready_seconds: if members > 1 { REACHED_AFTER } else { 0 },
         scale: Scale {
             replicas: seen
-                .permits
+                .allowed_actions
                 .replicas
                 .get(&ring.name)
                 .copied()
@@ -89,7 +89,7 @@ pub(super) fn add(
         fixed: set.map(|s| &s.fixed),
         template,
     };
-    let mut stateful_set = wanted.stateful_set()?;
+    let mut stateful_set = desired.stateful_set()?;
     retain(&mut stateful_set);
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::HASHRING.to_owned(), ring.name.clone());

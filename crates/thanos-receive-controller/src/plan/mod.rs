@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAcc
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
-use operator_runtime::{Invalid, ObjectKey, Plan, Removal};
+use operator_runtime::{ForeignDelete, Invalid, ObjectKey, Plan};
 use promop_compat::model::Labels;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{CommonFields, HashringSpec, ThanosReceive};
@@ -20,8 +20,8 @@ use thanos_workload::labels::{Identity, Map};
 use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{FieldError, checks, integration, policy, store_api, workload};
 
+use crate::desired::{check, hashrings};
 use crate::observed::Observed;
-use crate::wanted::{check, hashrings};
 
 pub use router::hashrings_file;
 
@@ -149,7 +149,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         routers.metadata.clone(),
         &spec.router_spec.common,
     ));
-    for ring in &seen.permits.kept {
+    for ring in &seen.allowed_actions.kept {
         // Its pods go one by one, as they are.
         plan.leave(names::ingester(&cr, ring));
     }
@@ -180,8 +180,8 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         let size = ingester::size(ring, i)?;
         let text = thanos_workload::stateful::size_text(ring.storage.as_ref());
         let volumes = seen.volumes.get(&ring.name);
-        for amendment in volumes.iter().flat_map(|v| v.amendments(size, text)) {
-            plan.amend(amendment);
+        for amendment in volumes.iter().flat_map(|v| v.foreign_patches(size, text)) {
+            plan.patch_foreign(amendment);
         }
     }
     remove(seen, &cr, &mut plan);
@@ -190,12 +190,12 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
 
 /// Pods that are to be replaced, and volumes that may go.
 fn remove(seen: &Observed, cr: &str, plan: &mut Plan) {
-    if let Some(restart) = &seen.permits.restart {
+    if let Some(restart) = &seen.allowed_actions.restart {
         let set = names::ingester(cr, &restart.ring);
         let name = format!("{set}-{}", restart.member);
         plan.remove(removal::<Pod>(name, restart.uid.clone()));
     }
-    for (ring, member) in &seen.permits.claims {
+    for (ring, member) in &seen.allowed_actions.claims {
         let name = names::claim(&names::ingester(cr, ring), *member);
         if let Some(claim) = seen.claims.get(&name) {
             plan.remove(removal::<PersistentVolumeClaim>(name, claim.uid.clone()));
@@ -203,9 +203,9 @@ fn remove(seen: &Observed, cr: &str, plan: &mut Plan) {
     }
 }
 
-fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> Removal {
+fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> ForeignDelete {
     let resource = ApiResource::erase::<K>(&());
-    Removal {
+    ForeignDelete {
         key: ObjectKey::of(&resource, name),
         resource,
         uid,

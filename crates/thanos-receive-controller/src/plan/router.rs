@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use operator_runtime::Onto;
+use operator_runtime::Precondition;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_workload::labels::Identity;
@@ -36,9 +36,9 @@ pub(super) struct Routers {
 }
 
 /// Two passes never decide from the same record.
-pub(super) fn onto(seen: &Observed) -> Onto {
+pub(super) fn onto(seen: &Observed) -> Precondition {
     let version = seen.version.clone();
-    version.map_or(Onto::Nothing, Onto::Version)
+    version.map_or(Precondition::Nothing, Precondition::Version)
 }
 
 /// The hashrings file of what is recorded.
@@ -59,7 +59,7 @@ pub(super) fn objects(seen: &Observed, cr: &str, rolled_out: bool) -> Result<Rou
         &spec.common,
         &identity.name,
     );
-    let factor = seen.permits.replication_factor;
+    let factor = seen.allowed_actions.replication_factor;
     let template = template(seen, &identity, factor.unwrap_or(1), rolled_out)?;
     let deployment = factor.map(|_| {
         workload::deployment(
@@ -129,7 +129,7 @@ fn template(
 ) -> Result<PodTemplateSpec, FieldError> {
     let spec = &seen.receive.spec;
     let router = &spec.router_spec;
-    let wanted = thanos_workload::image::of(&router.common, &seen.settings.thanos_image);
+    let desired = thanos_workload::image::of(&router.common, &seen.settings.thanos_image);
     // Ingesters come first: a router of a newer version may send what an older ingester does not
     // understand.
     let running = seen.router_image.clone().filter(|_| !rolled_out);
@@ -148,7 +148,7 @@ fn template(
         additional: &router.additional,
         service_account: identity.name.clone(),
         container: ROUTER,
-        image: running.unwrap_or(wanted),
+        image: running.unwrap_or(desired),
         args: args::of_router(spec, factor)?,
         env: Vec::new(),
         ports: vec![

@@ -3,7 +3,7 @@
 use thanos_api::v1alpha1::{RouterTenancyConfig, ThanosReceiveSpec};
 use thanos_workload::FieldError;
 
-use crate::wanted::{hashrings, path};
+use crate::desired::{hashrings, path};
 
 /// What Thanos assumes; the Go operator writes it into every hashring.
 const DEFAULTS: [(&str, &str); 2] = [
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn what_one_hashring_says_holds_for_all() {
         let default = json!({"tenantHeader": "THANOS-TENANT", "defaultTenantID": "default-tenant"});
-        let own = json!({"tenantHeader": "X-Team", "splitTenantLabelName": "team"});
-        let tenancy = of(json!({}), &[default, own]).unwrap();
+        let children = json!({"tenantHeader": "X-Team", "splitTenantLabelName": "team"});
+        let tenancy = of(json!({}), &[default, children]).unwrap();
         assert_eq!(tenancy.tenant_header.as_deref(), Some("X-Team"));
         assert_eq!(tenancy.split_tenant_label_name.as_deref(), Some("team"));
         assert_eq!(tenancy.default_tenant_id, None);

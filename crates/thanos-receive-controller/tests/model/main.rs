@@ -9,7 +9,7 @@ mod world;
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
-use world::{Spec, View, World};
+use world::{Spec, Store, World};
 
 fn spec(factor: usize, rings: &[(&'static str, i32)]) -> Spec {
     Spec {
@@ -39,7 +39,7 @@ fn steps(world: &World, specs: &[Spec]) -> Result<Vec<(String, World)>, String> 
         // A pass that was about to begin when it happened.
         add(format!("{event:?}, unseen by a pass"), &|w| {
             w.happen(&event)?;
-            let old = View {
+            let old = Store {
                 record: w.record.clone(),
                 ..view.clone()
             };
@@ -210,7 +210,7 @@ proptest! {
         choices in prop::collection::vec((any::<u16>(), any::<u8>()), 50..250),
     ) {
         let mut world = World::new(specs[0].clone(), 0, 0);
-        let mut past: Vec<View> = vec![world.view()];
+        let mut past: Vec<Store> = vec![world.view()];
         let mut watched = 0;
         let mut next = specs.iter().skip(1);
         let mut told = Vec::new();

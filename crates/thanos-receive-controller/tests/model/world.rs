@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use thanos_receive_controller::hashring::{
-    Held, Hosts, Pod, Record, Ring, Router, Situation, Wanted, WantedRing, advance, permits,
-    refusal,
+    Desired, DesiredHashring, Hosts, ObservedHashrings, PartialCache, Pod, Record, Ring, Router,
+    advance, allowed_actions, refusal,
 };
 
 /// The time. What happens now is recorded with it; what happened long ago, with zero.
@@ -69,15 +69,15 @@ pub struct World {
 
 /// What a pass of a controller sees.
 #[derive(Clone, Debug)]
-pub struct View {
-    pub wanted: Wanted,
-    pub hosts: BTreeMap<String, Hosts>,
+pub struct Store {
+    pub desired: Desired,
+    pub ingester_sets: BTreeMap<String, Hosts>,
     pub routers: Vec<RouterPod>,
     pub template: Option<usize>,
     pub record: Option<Record>,
 }
 
-impl View {
+impl Store {
     /// With what routers answer now: pods may be seen as they were, but they are asked anew.
     pub fn with_answers_of(mut self, world: &World) -> Self {
         let known = self.routers.len().min(world.routers.len());
@@ -104,10 +104,13 @@ impl World {
         }
     }
 
-    pub fn view(&self) -> View {
-        let mut hosts: BTreeMap<String, Hosts> = BTreeMap::new();
+    pub fn view(&self) -> Store {
+        let mut ingester_sets: BTreeMap<String, Hosts> = BTreeMap::new();
         for (ring, replicas) in &self.sets {
-            hosts.entry((*ring).to_owned()).or_default().replicas = *replicas;
+            ingester_sets
+                .entry((*ring).to_owned())
+                .or_default()
+                .replicas = *replicas;
         }
         for ((ring, member), ingester) in &self.ingesters {
             let unsaved = self.volumes[&(*ring, *member)].unsaved;
@@ -118,30 +121,30 @@ impl World {
                 zone: None,
                 uploads: true,
                 retention: 500,
-                held: ingester.ready.then_some(Held {
+                held: ingester.ready.then_some(PartialCache {
                     started: if ingester.after { NOW } else { -1 },
                     series: unsaved.into(),
                     failures: 0,
                 }),
             };
-            let hosts = hosts.entry((*ring).to_owned()).or_default();
-            hosts.pods.insert(*member, pod);
+            let ingester_sets = ingester_sets.entry((*ring).to_owned()).or_default();
+            ingester_sets.pods.insert(*member, pod);
         }
         for (ring, member) in self.volumes.keys() {
-            let hosts = hosts.entry((*ring).to_owned()).or_default();
-            hosts.claims.push(*member);
+            let ingester_sets = ingester_sets.entry((*ring).to_owned()).or_default();
+            ingester_sets.claims.push(*member);
         }
-        View {
-            wanted: self.wanted(),
-            hosts,
+        Store {
+            desired: self.desired(),
+            ingester_sets,
             routers: self.routers.clone(),
             template: self.template,
             record: self.record.clone(),
         }
     }
 
-    fn wanted(&self) -> Wanted {
-        let ring = |(name, replicas): &(&str, i32)| WantedRing {
+    fn desired(&self) -> Desired {
+        let ring = |(name, replicas): &(&str, i32)| DesiredHashring {
             ring: Ring {
                 name: (*name).to_owned(),
                 algorithm: "ketama".to_owned(),
@@ -151,7 +154,7 @@ impl World {
             replicas: *replicas,
             zones: false,
         };
-        Wanted {
+        Desired {
             replication_factor: self.spec.factor,
             dynamic: self.spec.dynamic,
             delete_claims: self.spec.delete_claims,
@@ -162,7 +165,7 @@ impl World {
     }
 
     /// A pass that sees `view`, and that ends after it wrote the record, if `dies`.
-    pub fn pass(&mut self, view: &View, dies: bool) -> Result<(), String> {
+    pub fn pass(&mut self, view: &Store, dies: bool) -> Result<(), String> {
         let rings = view.record.as_ref().map(|r| r.rings.as_slice());
         let routers = view.routers.iter().enumerate().map(|(i, router)| Router {
             pod: i.to_string(),
@@ -171,18 +174,18 @@ impl World {
             given_up: false,
         });
         let routers: Vec<Router> = routers.collect();
-        let situation = Situation {
+        let observed_hashrings = ObservedHashrings {
             record: view.record.as_ref(),
-            wanted: &view.wanted,
-            hosts: &view.hosts,
+            desired: &view.desired,
+            ingester_sets: &view.ingester_sets,
             routers: &routers,
             routers_wanted: ROUTERS,
             router_template: view.template,
             routers_are_current: view.routers.iter().all(|r| Some(r.factor) == view.template),
             now: NOW,
         };
-        let next = advance(&situation);
-        let permitted = permits(&situation, &next);
+        let next = advance(&observed_hashrings);
+        let permitted = allowed_actions(&observed_hashrings, &next);
         if self.record.as_ref() != Some(&next) {
             if view.record != self.record {
                 // The API server refuses it.
@@ -197,9 +200,9 @@ impl World {
             self.sets.insert(name_of(&ring), replicas);
         }
         let kept = |ring: &str| {
-            let wanted = self.spec.rings.iter().any(|(name, _)| *name == ring);
-            wanted
-                || view.wanted.rings.iter().any(|w| w.ring.name == ring)
+            let desired = self.spec.rings.iter().any(|(name, _)| *name == ring);
+            desired
+                || view.desired.rings.iter().any(|w| w.ring.name == ring)
                 || permitted.kept.iter().any(|name| name == ring)
         };
         let surplus: Vec<&str> = self.sets.keys().copied().filter(|r| !kept(r)).collect();
@@ -229,7 +232,7 @@ impl World {
         Ok(())
     }
 
-    fn publish(&mut self, next: &Record, view: &View) -> Result<(), String> {
+    fn publish(&mut self, next: &Record, view: &Store) -> Result<(), String> {
         let before = self.record.as_ref().map_or(&[][..], |r| &r.rings);
         if before != next.rings {
             if let Some(late) = self.routers.iter().find(|r| r.rings != before) {
@@ -241,7 +244,7 @@ impl World {
                     .any(|b| b.name == ring.name && b.members == ring.members);
                 let members = ring.members.keys();
                 // What it has not seen yet is not its choice.
-                let pods = view.hosts.get(&ring.name).map(|h| &h.pods);
+                let pods = view.ingester_sets.get(&ring.name).map(|h| &h.pods);
                 let is_ready = |m: &&i32| pods.is_some_and(|p| p.get(m).is_some_and(|p| p.ready));
                 let ready = members.filter(is_ready).count();
                 let factor = self.template.unwrap_or(next.replication_factor);
@@ -251,9 +254,9 @@ impl World {
             }
         }
         // What was kept when its member went stays kept.
-        let leaving = self.record.iter().flat_map(|r| &r.leaving);
-        let all = leaving.flat_map(|(ring, members)| members.keys().map(move |m| (ring, *m)));
-        for (ring, member) in all.filter(|(ring, m)| next.leaving(ring, *m).is_none()) {
+        let draining = self.record.iter().flat_map(|r| &r.draining);
+        let all = draining.flat_map(|(ring, members)| members.keys().map(move |m| (ring, *m)));
+        for (ring, member) in all.filter(|(ring, m)| next.draining(ring, *m).is_none()) {
             if let Some(volume) = self.volumes.get_mut(&(name_of(ring), member)) {
                 volume.used = false;
             }
@@ -330,12 +333,12 @@ impl World {
     }
 
     fn has_recent(&self) -> bool {
-        let leaving = self
+        let draining = self
             .record
             .iter()
-            .flat_map(|r| r.leaving.values())
+            .flat_map(|r| r.draining.values())
             .flat_map(|m| m.values());
-        let mut recent = leaving.map(|l| l.since == NOW || l.proven == Some(NOW));
+        let mut recent = draining.map(|l| l.since == NOW || l.drained_at == Some(NOW));
         recent.any(|r| r)
             || self
                 .ingesters
@@ -344,7 +347,7 @@ impl World {
     }
 
     fn is_draining(&self) -> bool {
-        self.record.as_ref().is_some_and(|r| !r.leaving.is_empty())
+        self.record.as_ref().is_some_and(|r| !r.draining.is_empty())
     }
 
     /// What goes wrong.
@@ -374,7 +377,7 @@ impl World {
                 volume.pods += 1;
                 let uid = volume.pods;
                 let record = self.record.as_ref();
-                let after = record.is_some_and(|r| r.leaving(member.0, member.1).is_some());
+                let after = record.is_some_and(|r| r.draining(member.0, member.1).is_some());
                 let new = Ingester {
                     uid,
                     ready: false,
@@ -427,10 +430,10 @@ impl World {
     }
 
     fn age(&mut self) {
-        let leaving = self.record.iter_mut().flat_map(|r| r.leaving.values_mut());
-        for left in leaving.flat_map(|members| members.values_mut()) {
+        let draining = self.record.iter_mut().flat_map(|r| r.draining.values_mut());
+        for left in draining.flat_map(|members| members.values_mut()) {
             left.since = 0;
-            left.proven = left.proven.map(|_| 0);
+            left.drained_at = left.drained_at.map(|_| 0);
         }
         self.ingesters.values_mut().for_each(|i| i.long = true);
     }
@@ -481,7 +484,7 @@ impl World {
             .iter()
             .map(|r| (r.name.as_str(), r.members.keys().copied().collect()))
             .collect();
-        let wanted: Vec<(&str, Vec<i32>)> = self
+        let desired: Vec<(&str, Vec<i32>)> = self
             .spec
             .rings
             .iter()
@@ -489,9 +492,9 @@ impl World {
             .collect();
         let sets: BTreeMap<&str, i32> = self.spec.rings.iter().copied().collect();
         let ingesters: i32 = sets.values().sum();
-        rings == wanted
+        rings == desired
             && record.confirmed
-            && record.leaving.is_empty()
+            && record.draining.is_empty()
             && self.sets == sets
             && self.ingesters.len() == usize::try_from(ingesters).unwrap()
             && self.template == Some(self.spec.factor)

@@ -7,8 +7,8 @@ use crate::case::Case;
 
 const RING: &str = "spec.ingesterSpec.hashrings";
 
-fn rejected(spec: Value, field: &str, words: &str) {
-    invalid::rejected::<Case>(spec, field, words);
+fn rejected(spec: Value, field: &str, termination_message: &str) {
+    invalid::rejected::<Case>(spec, field, termination_message);
 }
 
 fn rings(rings: Value) -> Value {
@@ -58,7 +58,7 @@ fn durations_and_sizes() {
         "spec.ingesterSpec.storeSyncDelay",
         "such as 1h30m",
     );
-    for (ring, field, words) in [
+    for (ring, field, termination_message) in [
         (
             json!({"tsdbConfig": {"retention": "0s"}}),
             "tsdbConfig.retention",
@@ -81,7 +81,11 @@ fn durations_and_sizes() {
         ),
         (json!({"storage": {"size": "lots"}}), "storage.size", "10Gi"),
     ] {
-        rejected(second(ring), &format!("{RING}[1].{field}"), words);
+        rejected(
+            second(ring),
+            &format!("{RING}[1].{field}"),
+            termination_message,
+        );
     }
     rejected(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
@@ -174,7 +178,7 @@ fn tenancy_that_differs() {
 #[test]
 fn arguments_that_break_promises() {
     let args = |section: &str, flag: &str| json!({section: {"additionalArgs": ["--hash-func=SHA256", flag]}});
-    for (flag, words) in [
+    for (flag, termination_message) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -200,10 +204,10 @@ fn arguments_that_break_promises() {
         rejected(
             args("routerSpec", flag),
             "spec.routerSpec.additionalArgs[1]",
-            words,
+            termination_message,
         );
     }
-    for (flag, words) in [
+    for (flag, termination_message) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -219,7 +223,7 @@ fn arguments_that_break_promises() {
         rejected(
             args("ingesterSpec", flag),
             "spec.ingesterSpec.additionalArgs[1]",
-            words,
+            termination_message,
         );
     }
     for section in ["routerSpec", "ingesterSpec"] {

@@ -24,10 +24,10 @@ const LEAVES: Leaves<'_, Case> = Leaves {
 fn world(leaf: &Leaf) -> Value {
     let ring = |members: Value| json!({"name": "default", "algorithm": "ketama", "matcher": "exact", "members": members});
     // Of two members, the last one left.
-    let left = |leaving: Value| {
+    let left = |draining: Value| {
         json!({
             "replicationFactor": 1, "confirmed": true, "rings": [ring(json!({"0": null}))],
-            "held": {"default": 2}, "leaving": {"default": {"1": leaving}},
+            "held": {"default": 2}, "draining": {"default": {"1": draining}},
         })
     };
     let (record, mut set) = match leaf.path.as_str() {
@@ -38,12 +38,12 @@ fn world(leaf: &Leaf) -> Value {
         ),
         // It was proven five minutes ago that everything is uploaded.
         "spec.ingesterSpec.storeSyncDelay" => (
-            left(json!({"since": 1_767_225_000, "pod": "first", "proven": 1_767_225_300})),
+            left(json!({"since": 1_767_225_000, "pod": "first", "drainedAt": 1_767_225_300})),
             json!({"replicas": 2}),
         ),
         // It is gone, and its volume is there.
         "spec.persistentVolumeClaimRetentionPolicy.whenScaled" => (
-            left(json!({"since": 1, "pod": "first", "proven": 2})),
+            left(json!({"since": 1, "pod": "first", "drainedAt": 2})),
             json!({}),
         ),
         // One of two members is away.

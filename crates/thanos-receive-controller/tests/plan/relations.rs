@@ -30,15 +30,15 @@ fn a_record_that_is_stored_comes_back() {
         let observed = case.seen().observed;
         let stored = Case {
             record: Some(observed.next.clone()),
-            former: None,
+            legacy: None,
             ..case
         };
         let files = &stored.bodies()[0]["data"];
-        let again = stored.seen().observed;
+        let requeue_after = stored.seen().observed;
         let read = files[names::RECORD_FILE].as_str().unwrap();
         let read: thanos_receive_controller::hashring::Record = serde_json::from_str(read).unwrap();
-        assert_eq!(read, again.next, "{name}");
-        assert!(plan(&again).is_ok(), "{name}");
+        assert_eq!(read, requeue_after.next, "{name}");
+        assert!(plan(&requeue_after).is_ok(), "{name}");
     }
 }
 

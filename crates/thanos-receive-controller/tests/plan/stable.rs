@@ -106,11 +106,11 @@ fn secrets_that_become_readable_replace_no_pod() {
 #[test]
 fn routers_and_ingesters_are_replaced_apart() {
     let [router, ingester] = templates(&running(json!({})));
-    let own = json!({"logLevel": "debug", "labels": {"a": "b"}, "externalLabels": {"x": "y"}});
-    let changed = templates(&running(json!({"routerSpec": own})));
+    let children = json!({"logLevel": "debug", "labels": {"a": "b"}, "externalLabels": {"x": "y"}});
+    let changed = templates(&running(json!({"routerSpec": children})));
     assert_ne!(changed[0], router);
     assert_eq!(changed[1], ingester);
-    let mut ring = own;
+    let mut ring = children;
     ring["name"] = json!("default");
     ring["externalLabels"]["replica"] = json!("$(POD_NAME)");
     let changed = templates(&running(json!({"ingesterSpec": {"hashrings": [ring]}})));

@@ -89,8 +89,8 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     }
     let size = stateful::size(spec.storage.as_ref())?;
     let text = stateful::size_text(spec.storage.as_ref());
-    for amendment in seen.volumes.amendments(size, text) {
-        plan.amend(amendment);
+    for amendment in seen.volumes.foreign_patches(size, text) {
+        plan.patch_foreign(amendment);
     }
     Ok(plan)
 }

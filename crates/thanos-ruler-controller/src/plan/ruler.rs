@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::{
 use kube::ResourceExt;
 use thanos_api::names::annotation;
 use thanos_api::v1alpha1::{Additional, ClaimRetention};
-use thanos_controller::rotation::digests;
+use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{DATA_VOLUME, Scale, Wanted};
+use thanos_workload::stateful::{DATA_VOLUME, Desired, Scale};
 use thanos_workload::{
     FieldError, cache, ports, probes, reloader, service, store_api, volumes, workload,
 };
@@ -23,7 +23,7 @@ use super::files::{
     RULES_FOLDER,
 };
 use super::{PROGRAM, files, names};
-use crate::addresses::Way;
+use crate::addresses::Transport;
 use crate::observed::Observed;
 use crate::rules::pack;
 use crate::secrets;
@@ -56,7 +56,7 @@ pub(super) fn stateful_set(
         annotation::CONFIG_HASH.to_owned(),
         json_digest(&files::config(seen)),
     );
-    let wanted = Wanted {
+    let desired = Desired {
         owner: &seen.ruler.metadata,
         identity,
         common: &spec.common,
@@ -71,7 +71,7 @@ pub(super) fn stateful_set(
         fixed: set.map(|s| &s.fixed),
         template: pod(seen, identity, annotations)?.template()?,
     };
-    let mut set = wanted.stateful_set()?;
+    let mut set = desired.stateful_set()?;
     store_api::withdraw(set.metadata.labels.get_or_insert_default());
     let annotations = set.metadata.annotations.get_or_insert_default();
     annotations.extend(
@@ -84,7 +84,7 @@ pub(super) fn stateful_set(
         (annotation::ALERTMANAGER_BLOCKS, seen.alertmanager_blocks()),
     ];
     for (name, ways) in blocks {
-        let ways: Vec<String> = ways.iter().map(Way::to_string).collect();
+        let ways: Vec<String> = ways.iter().map(Transport::to_string).collect();
         annotations.insert(name.to_owned(), ways.join(" "));
     }
     if files::is_stateless(spec) && !seen.tenants.is_empty() {

@@ -11,7 +11,7 @@ use promop_compat::nearest::Candidate;
 use promop_compat::rules::{self, Evaluator, Evaluators, Overlap};
 use promop_compat::selection::Unusable;
 use promop_compat::selector;
-use thanos_api::names::former;
+use thanos_api::names::legacy;
 use thanos_api::v1alpha1::{MissedRule, RejectedRule, RuleCounts, RuleMode, RuleOverlap};
 use thanos_rules::Dialect;
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,13 +19,13 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::held::{HeldBack, Piece, Pieces};
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
-use super::source::{Elsewhere, Format, Outcome, Outcomes, Source, Treatment, stem};
+use super::source::{Elsewhere, Format, Outcome, Outcomes, RenderOptions, Source, stem};
 use super::waiting::{Decisions, Waiting};
 use crate::facts::RuleFileFacts;
-use crate::request::Request;
+use crate::spec_inputs::SpecInputs;
 
 /// Labels of ConfigMaps in which the Go operator keeps copies of what it selected.
-const COPIES: [&str; 2] = [former::DERIVED_RULES, former::COPIED_RULES];
+const COPIES: [&str; 2] = [legacy::DERIVED_RULES, legacy::COPIED_RULES];
 
 /// The filter of a ruler's log that shows which rule it fails to load.
 pub(crate) const LOAD_ERRORS: &str = "grep 'loading groups failed'";
@@ -102,7 +102,7 @@ pub struct Missed {
 }
 
 /// Collects all rules.
-pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected {
+pub(crate) fn collect(spec_inputs: &SpecInputs<'_>, mut world: World<'_>) -> Collected {
     let mut all = Collected {
         rules: None,
         files: None,
@@ -123,12 +123,12 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
         incomplete: false,
     };
     if let Some(rules) = world.rules {
-        let files = prometheus_rules(request, rules, &mut world, &mut all);
+        let files = prometheus_rules(spec_inputs, rules, &mut world, &mut all);
         let packed = all.packed(files, RULES);
         all.rules = Some(packed);
     }
     if let Some(maps) = &world.files {
-        let files = config_maps(request, maps, &world, &mut all);
+        let files = config_maps(spec_inputs, maps, &world, &mut all);
         let packed = all.packed(files, FILES);
         all.files = Some(packed);
     }
@@ -146,12 +146,12 @@ pub(crate) fn collect(request: &Request<'_>, mut world: World<'_>) -> Collected 
 
 /// The files of the PrometheusRules that are selected.
 fn prometheus_rules<'a>(
-    request: &Request<'_>,
+    spec_inputs: &SpecInputs<'_>,
     rules: &'a BTreeMap<Key, RuleFacts>,
     world: &mut World<'a>,
     all: &mut Collected,
 ) -> Files {
-    let [by_selector, by_config] = request.prometheus_rules();
+    let [by_selector, by_config] = spec_inputs.prometheus_rules();
     let selected = rules::select(rules, &world.namespaces, &by_selector);
     all.unusable = selected.unusable;
     all.nearest = selected.nearest;
@@ -167,7 +167,7 @@ fn prometheus_rules<'a>(
         };
         let subject = format!("PrometheusRule {key}");
         let known = all.rejected.len();
-        let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
+        let Some(tenant) = all.tenant(spec_inputs, &subject, &facts.labels) else {
             all.refused
                 .insert(subject, (key.clone(), facts.uid.clone()));
             continue;
@@ -177,11 +177,11 @@ fn prometheus_rules<'a>(
             stem: stem(key, &facts.uid),
             text: text.clone(),
             format: Format::Spec,
-            treatment: treatment(request, world.dialect, tenant),
+            treatment: treatment(spec_inputs, world.dialect, tenant),
         };
         let overlap = world.evaluators.of_rule(key, facts);
         all.overlaps.extend(overlapping(key, &overlap.evaluated_by));
-        let outcome = match request.mode() {
+        let outcome = match spec_inputs.mode() {
             RuleMode::Active => {
                 world.decisions.is_active(&facts.uid);
                 all.outcome(world.outcomes, key, &source)
@@ -193,7 +193,7 @@ fn prometheus_rules<'a>(
         let Some(outcome) = outcome else {
             continue;
         };
-        all.take(request, world.held, &source, outcome, &mut files);
+        all.take(spec_inputs, world.held, &source, outcome, &mut files);
         if all.rejected.len() > known {
             let refused = (key.clone(), facts.uid.clone());
             all.refused.insert(source.subject, refused);
@@ -204,7 +204,7 @@ fn prometheus_rules<'a>(
 
 /// The files of the ConfigMaps that are selected. Nobody else knows of them.
 fn config_maps(
-    request: &Request<'_>,
+    spec_inputs: &SpecInputs<'_>,
     maps: &[(&Key, &RuleFileFacts)],
     world: &World<'_>,
     all: &mut Collected,
@@ -212,12 +212,12 @@ fn config_maps(
     let mut files = Files::new();
     for (key, facts) in maps {
         let copied = COPIES.iter().any(|label| facts.labels.contains_key(*label));
-        if copied || !selector::matches(request.files(), &facts.labels) {
+        if copied || !selector::matches(spec_inputs.files(), &facts.labels) {
             continue;
         }
         all.counts.config_maps += 1;
         let subject = format!("ConfigMap {key}");
-        let Some(tenant) = all.tenant(request, &subject, &facts.labels) else {
+        let Some(tenant) = all.tenant(spec_inputs, &subject, &facts.labels) else {
             continue;
         };
         for (name, text) in &facts.data {
@@ -227,12 +227,12 @@ fn config_maps(
                 stem: format!("{}-{hash:08x}", stem(key, &facts.uid)),
                 text: text.clone(),
                 format: Format::File,
-                treatment: treatment(request, world.dialect, tenant.clone()),
+                treatment: treatment(spec_inputs, world.dialect, tenant.clone()),
             };
             // No namespace has a slash in its name: no PrometheusRule is at this key.
             let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
             if let Some(outcome) = all.outcome(world.outcomes, &at, &source) {
-                all.take(request, world.held, &source, outcome, &mut files);
+                all.take(spec_inputs, world.held, &source, outcome, &mut files);
             }
         }
     }
@@ -240,13 +240,13 @@ fn config_maps(
 }
 
 fn treatment(
-    request: &Request<'_>,
+    spec_inputs: &SpecInputs<'_>,
     dialect: Dialect,
     tenant: Option<(String, String)>,
-) -> Treatment {
-    Treatment {
+) -> RenderOptions {
+    RenderOptions {
         dialect,
-        shadowed: request.mode() == RuleMode::Shadow,
+        shadowed: spec_inputs.mode() == RuleMode::Shadow,
         elsewhere: Elsewhere::Nothing,
         tenant,
     }
@@ -313,11 +313,11 @@ impl Collected {
     /// The tenant of an object, if there are tenants; nothing if it has none, which is told.
     fn tenant(
         &mut self,
-        request: &Request<'_>,
+        spec_inputs: &SpecInputs<'_>,
         subject: &str,
         labels: &Labels,
     ) -> Option<Option<(String, String)>> {
-        let Some((label, specifier)) = request.tenancy() else {
+        let Some((label, specifier)) = spec_inputs.tenancy() else {
             return Some(None);
         };
         let Some(tenant) = labels.get(specifier).filter(|tenant| !tenant.is_empty()) else {
@@ -342,7 +342,7 @@ impl Collected {
 
     fn take(
         &mut self,
-        request: &Request<'_>,
+        spec_inputs: &SpecInputs<'_>,
         held: &HeldBack,
         source: &Source,
         outcome: Arc<Outcome>,
@@ -352,7 +352,7 @@ impl Collected {
         self.rejected.extend(outcome.told(&source.subject));
         let piece = if held.holds(&source.subject, &outcome) {
             let previous = held.previous(&source.subject);
-            self.hold_back(request, &source.subject, &outcome, previous.is_some());
+            self.hold_back(spec_inputs, &source.subject, &outcome, previous.is_some());
             previous
         } else {
             Some(Piece {
@@ -374,7 +374,7 @@ impl Collected {
 
     fn hold_back(
         &mut self,
-        request: &Request<'_>,
+        spec_inputs: &SpecInputs<'_>,
         subject: &str,
         outcome: &Outcome,
         has_previous: bool,
@@ -389,7 +389,7 @@ impl Collected {
             format!(
                 "held back with all rules that changed since the last successful load, because rulers \
                  fail to load them; {stays}. Fix or remove the object that the log of a ruler names: {} | {LOAD_ERRORS}",
-                request.log_command()
+                spec_inputs.log_command()
             ),
         );
         self.held.insert(subject.to_owned());

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use operator_runtime::{Answers, Inquiry, Read, Sample};
-use thanos_controller::facts::{PodFacts, PodState};
+use operator_runtime::{Probe, ProbeResults, Read, Sample};
+use thanos_controller_common::facts::{PodFacts, PodState};
 use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -109,7 +109,7 @@ fn url(pod: &PodFacts) -> Option<String> {
 }
 
 /// The report of a ruler.
-struct Report<'a> {
+struct StatusInputs<'a> {
     /// Whether its last reload succeeded.
     success: bool,
     /// The digest of what it has loaded.
@@ -120,42 +120,46 @@ struct Report<'a> {
     groups: std::str::Split<'a, char>,
 }
 
-fn report<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<Report<'a>> {
-    let mut words = answer(pod, answers)?.split(' ');
-    Some(Report {
-        success: match words.next()? {
+fn status_inputs<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<StatusInputs<'a>> {
+    let mut termination_message = answer(pod, answers)?.split(' ');
+    Some(StatusInputs {
+        success: match termination_message.next()? {
             "1" => true,
             "0" => false,
             _ => return None,
         },
-        digest: words.next()?,
-        at: words.next().and_then(|at| at.parse().ok()).unwrap_or(0.0),
-        groups: words,
+        digest: termination_message.next()?,
+        at: termination_message
+            .next()
+            .and_then(|at| at.parse().ok())
+            .unwrap_or(0.0),
+        groups: termination_message,
     })
 }
 
 /// What a ruler reports of what is expected.
 #[must_use]
-pub fn loaded(pod: &PodFacts, answers: &Answers, expected: &Expected) -> Loaded {
-    let Some(report) = report(pod, answers) else {
+pub fn loaded(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> Loaded {
+    let Some(status_inputs) = status_inputs(pod, answers) else {
         return Loaded::Silent;
     };
-    let is_expected = report.digest == expected.digest() && expected.is_met_at(report.at);
-    match report.success {
+    let is_expected =
+        status_inputs.digest == expected.digest() && expected.is_met_at(status_inputs.at);
+    match status_inputs.success {
         true if is_expected => Loaded::All,
         // One that starts has not reloaded yet; if that fails, it ends.
-        false if report.at > 0.0 => Loaded::Failed,
+        false if status_inputs.at > 0.0 => Loaded::Failed,
         _ => Loaded::NotYet,
     }
 }
 
 /// Whether a ruler answers without reporting whether its last reload succeeded.
 #[must_use]
-pub fn is_unclear(pod: &PodFacts, answers: &Answers) -> bool {
+pub fn is_unclear(pod: &PodFacts, answers: &ProbeResults) -> bool {
     answer(pod, answers).is_some_and(str::is_empty)
 }
 
-fn answer<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<&'a str> {
+fn answer<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<&'a str> {
     let answer = answers.answer(&url(pod)?)?.ok()?;
     Some(answer.lines().next().unwrap_or_default())
 }
@@ -163,7 +167,7 @@ fn answer<'a>(pod: &PodFacts, answers: &'a Answers) -> Option<&'a str> {
 /// What a ruler says of its sends to Alertmanagers; `None` if it says nothing.
 pub(crate) fn said_of_sends<'a>(
     pod: &PodFacts,
-    answers: &'a Answers,
+    answers: &'a ProbeResults,
 ) -> Option<impl Iterator<Item = &'a str>> {
     Some(answers.answer(&url(pod)?)?.ok()?.lines().skip(1))
 }
@@ -184,8 +188,14 @@ pub enum Said {
 
 /// What rulers report of what is expected.
 #[must_use]
-pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &Expected) -> Said {
-    let there = pods.values().filter(|pod| pod.state != PodState::Going);
+pub fn said(
+    pods: &BTreeMap<String, &PodFacts>,
+    answers: &ProbeResults,
+    expected: &Expected,
+) -> Said {
+    let there = pods
+        .values()
+        .filter(|pod| pod.state != PodState::Terminating);
     let (ended, others): (Vec<&PodFacts>, Vec<&PodFacts>) =
         there.copied().partition(|pod| ended_by_rules(pod));
     let of = |pod: &PodFacts| loaded(pod, answers, expected);
@@ -195,7 +205,7 @@ pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &Ex
         None => Said::Ended,
         // One that cannot load what another can has some other problem.
         Some(first) if others.iter().all(|pod| of(pod) == Loaded::Failed) => {
-            let groups = report(first, answers).map(|report| report.groups);
+            let groups = status_inputs(first, answers).map(|status_inputs| status_inputs.groups);
             let groups = groups.into_iter().flatten();
             Said::Failed(
                 groups
@@ -211,14 +221,19 @@ pub fn said(pods: &BTreeMap<String, &PodFacts>, answers: &Answers, expected: &Ex
 
 /// Whether a ruler could not start because of rules.
 fn ended_by_rules(pod: &PodFacts) -> bool {
-    let words = pod.ended.as_ref().map(|ended| ended.words.as_str());
-    !pod.ready && words.is_some_and(|words| words.contains(LOAD_ERROR))
+    let termination_message = pod
+        .ended
+        .as_ref()
+        .map(|ended| ended.termination_message.as_str());
+    !pod.ready
+        && termination_message
+            .is_some_and(|termination_message| termination_message.contains(LOAD_ERROR))
 }
 
 /// The probe of a ruler; `None` if it cannot be probed.
 #[must_use]
-pub fn inquiry(pod: &PodFacts, answers: &Answers, expected: &Expected) -> Option<Inquiry> {
-    Some(Inquiry {
+pub fn inquiry(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> Option<Probe> {
+    Some(Probe {
         url: url(pod)?,
         every: match loaded(pod, answers, expected) {
             Loaded::All => LOADED_EVERY,
@@ -265,8 +280,8 @@ fn shorten(text: &str) -> Option<String> {
 
 fn summary(lines: &str) -> String {
     let of = |what: &'static str| {
-        let words = lines.lines().filter_map(|line| line.split_once(' '));
-        words
+        let termination_message = lines.lines().filter_map(|line| line.split_once(' '));
+        termination_message
             .filter(move |(it, _)| *it == what)
             .map(|(_, rest)| rest)
     };

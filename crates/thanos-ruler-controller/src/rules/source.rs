@@ -13,7 +13,7 @@ use super::pack::{CAPACITY, FILE};
 
 /// What becomes of the rules of an object. Equal treatments of equal texts give equal files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Treatment {
+pub struct RenderOptions {
     /// What Thanos accepts.
     pub dialect: Dialect,
     /// Its alerts are not sent, whoever else evaluates them.
@@ -67,7 +67,7 @@ pub struct Source {
     /// How that is to be read.
     pub format: Format,
     /// What becomes of it.
-    pub treatment: Treatment,
+    pub treatment: RenderOptions,
 }
 
 /// What became of the rules of one object.
@@ -173,7 +173,7 @@ pub fn treat(source: &Source) -> Outcome {
 /// One group; nothing if no rule of it is left.
 fn treated(
     mut group: Checked,
-    treatment: &Treatment,
+    treatment: &RenderOptions,
     outcome: &mut Outcome,
 ) -> Result<Option<Checked>, Vec<Rejection>> {
     if let Some((label, value)) = &treatment.tenant {
@@ -201,7 +201,7 @@ fn treated(
     let shadowed = alerts.count();
     if shadowed > 0 {
         outcome.shadowed += shadowed;
-        group = thanos_rules::shade(&group, SHADOW.0, SHADOW.1, shadows);
+        group = thanos_rules::add_shadow_label(&group, SHADOW.0, SHADOW.1, shadows);
     }
     Ok(Some(group))
 }
@@ -249,7 +249,7 @@ impl Outcome {
 
 /// What became of objects, by object and treatment, as long as a view holds the text that was judged.
 #[derive(Debug, Default)]
-pub struct Outcomes(BTreeMap<(Key, Treatment), Kept>);
+pub struct Outcomes(BTreeMap<(Key, RenderOptions), Kept>);
 
 #[derive(Debug)]
 struct Kept {
@@ -301,8 +301,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn treatment() -> Treatment {
-        Treatment {
+    fn treatment() -> RenderOptions {
+        RenderOptions {
             dialect: Dialect::default(),
             shadowed: false,
             elsewhere: Elsewhere::Nothing,
@@ -310,7 +310,7 @@ mod tests {
         }
     }
 
-    fn of(groups: &Value, treatment: &Treatment) -> Outcome {
+    fn of(groups: &Value, treatment: &RenderOptions) -> Outcome {
         treat(&Source {
             subject: "PrometheusRule n/x".into(),
             stem: "n-x-u".into(),
@@ -356,7 +356,7 @@ mod tests {
             (outcome.evaluated(), *shadowed, *left_out, *uncovered)
         };
         let elsewhere = |elsewhere| {
-            let treatment = Treatment {
+            let treatment = RenderOptions {
                 elsewhere,
                 ..treatment()
             };
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(counts(&named(&all[1..])), (2, 1, 1, 1));
         assert_eq!(counts(&named(&[RuleName::Alert("a:b")])), (3, 0, 0, 3));
 
-        let shadowed = Treatment {
+        let shadowed = RenderOptions {
             shadowed: true,
             ..treatment()
         };
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_cannot_be_kept_to_its_tenant_is_not_mounted() {
-        let tenant = |value: &str| Treatment {
+        let tenant = |value: &str| RenderOptions {
             tenant: Some(("tenant_id".into(), value.into())),
             ..treatment()
         };
@@ -440,7 +440,7 @@ mod tests {
             Some(&outcome)
         );
         let shadowed = Source {
-            treatment: Treatment {
+            treatment: RenderOptions {
                 shadowed: true,
                 ..treatment()
             },

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use operator_runtime::{Answers, Component};
+use operator_runtime::{ProbeResults, Reconciler};
 use plan_testing::Case as _;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosRulerStatus;
 use thanos_ruler_controller::rules::held::{RESTARTED, SETTLED};
-use thanos_ruler_controller::views::Views;
+use thanos_ruler_controller::stores::Stores;
 use thanos_ruler_controller::{RulerController, Seen};
 
 use crate::case::Case;
@@ -19,11 +19,11 @@ const BAD: &str = "vector(13)";
 
 struct World {
     case: Case,
-    views: Views,
+    stores: Stores,
     now: Timestamp,
     /// The groups that rulers have loaded, and when.
     loaded: (Vec<String>, Timestamp),
-    answers: Answers,
+    answers: ProbeResults,
 }
 
 fn rule(name: &str, expr: &str) -> Value {
@@ -45,11 +45,11 @@ impl World {
             ..Set::default()
         });
         let mut world = Self {
-            views: case.loaded(),
+            stores: case.loaded(),
             case,
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             loaded: Default::default(),
-            answers: Answers::default(),
+            answers: ProbeResults::default(),
         };
         world.run(20);
         world
@@ -59,19 +59,19 @@ impl World {
         let objects = &mut self.case.objects;
         objects.retain(|object| object["metadata"]["name"] != name);
         objects.push(rule(name, expr));
-        self.case.load(&mut self.views);
+        self.case.load(&mut self.stores);
     }
 
     /// A new process, which knows the status.
     fn restart(&mut self) {
         self.case.status = json!(self.status());
-        self.views = self.case.loaded();
+        self.stores = self.case.loaded();
     }
 
     /// One reconcile.
     fn observe(&mut self) -> Seen {
-        let (answers, views) = (&self.answers, &mut self.views);
-        self.case.reconcile_with(answers, views, self.now)
+        let (answers, stores) = (&self.answers, &mut self.stores);
+        self.case.reconcile_with(answers, stores, self.now)
     }
 
     /// Reconciles and reloads every 10 seconds.
@@ -106,7 +106,7 @@ impl World {
             u8::from(success),
             self.loaded.1.as_second(),
         );
-        for inquiry in RulerController::inquiries(seen) {
+        for inquiry in RulerController::probes(seen) {
             self.answers
                 .remember(&inquiry.url, inquiry.read.text(&text));
         }
@@ -118,9 +118,9 @@ impl World {
     }
 
     /// Status, reason and message of a condition.
-    fn condition(&mut self, wanted: &str) -> (String, String, String) {
+    fn condition(&mut self, desired: &str) -> (String, String, String) {
         let conditions = self.status().conditions;
-        let found = conditions.into_iter().find(|c| c.type_ == wanted).unwrap();
+        let found = conditions.into_iter().find(|c| c.type_ == desired).unwrap();
         (found.status, found.reason, found.message)
     }
 
@@ -182,7 +182,7 @@ fn rules_that_changed_since_the_last_load_are_held_back_until_one_of_them_change
     );
     let seen = world.observe();
     let previous = ThanosRulerStatus::default();
-    let events = RulerController::complaints(&seen, &previous, &world.case.status_of(&seen));
+    let events = RulerController::warning_events(&seen, &previous, &world.case.status_of(&seen));
     assert_eq!(events.len(), 3, "one on each object");
 
     // Rulers load what is mounted, and other changes.

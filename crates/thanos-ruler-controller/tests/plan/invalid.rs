@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, words: &str) {
-    invalid::rejected::<Case>(spec.clone(), field, words);
+fn rejected(spec: Value, field: &str, termination_message: &str) {
+    invalid::rejected::<Case>(spec.clone(), field, termination_message);
     // The status says so, and which.
     let (status, _, message) = Case::of(spec).condition("Reconciled");
     assert!(status == "False" && message.contains(field), "{message}");
@@ -19,7 +19,7 @@ fn stateful(stateful: &Value) -> Value {
 #[test]
 fn numbers_durations_and_sizes() {
     rejected(json!({"replicas": 0}), "spec.replicas", "1 or more");
-    for (text, words) in [
+    for (text, termination_message) in [
         ("1M", "such as 1h30m"),
         ("0s", "longer than zero"),
         ("", "such as"),
@@ -27,12 +27,12 @@ fn numbers_durations_and_sizes() {
         rejected(
             json!({"evaluationInterval": text}),
             "spec.evaluationInterval",
-            words,
+            termination_message,
         );
         rejected(
             stateful(&json!({"retention": text})),
             "spec.rulerMode.stateful.retention",
-            words,
+            termination_message,
         );
     }
     rejected(
@@ -74,7 +74,7 @@ fn what_is_no_url_of_an_alertmanager() {
 
 #[test]
 fn arguments_that_break_promises() {
-    for (flag, words) in [
+    for (flag, termination_message) in [
         ("--data-dir=/x", "volume"),
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
@@ -96,7 +96,7 @@ fn arguments_that_break_promises() {
         rejected(
             json!({"additionalArgs": ["--for-grace-period=1m", flag]}),
             "spec.additionalArgs[1]",
-            words,
+            termination_message,
         );
     }
     rejected(

@@ -1,12 +1,12 @@
 //! Whose alerts are sent, and what is recorded: by the mode, and by who else evaluates a rule.
 
 use jiff::Timestamp;
-use operator_runtime::Component;
+use operator_runtime::Reconciler;
 use plan_testing::Case as _;
 use plan_testing::world::NAMESPACE;
 use serde_json::{Value, json};
 use thanos_ruler_controller::RulerController;
-use thanos_ruler_controller::views::Views;
+use thanos_ruler_controller::stores::Stores;
 
 use crate::case::Case;
 use crate::case::world;
@@ -202,13 +202,13 @@ fn rules_that_a_prometheus_selects_and_does_not_evaluate_are_active_and_reported
     let mut later = case.clone();
     later.status = serde_json::to_value(told.status()).unwrap();
     assert_eq!(missed(&later)[0].message, message);
-    let complaints = RulerController::complaints(
+    let warning_events = RulerController::warning_events(
         &told.seen(),
         &case.ruler().status.unwrap_or_default(),
         &told.status(),
     );
-    let [complaint] = &complaints[..] else {
-        panic!("{complaints:?}");
+    let [complaint] = &warning_events[..] else {
+        panic!("{warning_events:?}");
     };
     assert_eq!(complaint.about.uid.as_deref(), Some("uid-of-one"));
     assert!(
@@ -216,7 +216,7 @@ fn rules_that_a_prometheus_selects_and_does_not_evaluate_are_active_and_reported
         "{}",
         complaint.note
     );
-    let again = RulerController::complaints(&told.seen(), &told.status(), &told.status());
+    let again = RulerController::warning_events(&told.seen(), &told.status(), &told.status());
     assert_eq!(again, []);
 }
 
@@ -246,42 +246,42 @@ fn a_rule_that_the_rule_file_lacks_is_active_beside_those_that_it_has() {
 fn new_rules_are_shadowed_until_prometheus_operator_had_time() {
     let nothing = Case::of(json!({"ruleSelector": {}})).with([world::prometheus()]);
     let one = nothing.with([world::rule("one", &json!([rule(ALERT)]))]);
-    let mut views = nothing.loaded();
+    let mut stores = nothing.loaded();
     let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
-    let shadowed = |views: &mut Views, case: &Case, second: i64| {
-        case.load(views);
-        let seen = case.reconcile(views, at(second));
-        let wait = seen.report.requeue_after.map(|wait| wait.as_secs());
-        (seen.report.rules.counts.shadowed, wait)
+    let shadowed = |stores: &mut Stores, case: &Case, second: i64| {
+        case.load(stores);
+        let seen = case.reconcile(stores, at(second));
+        let wait = seen.status_inputs.requeue_after.map(|wait| wait.as_secs());
+        (seen.status_inputs.rules.counts.shadowed, wait)
     };
-    assert_eq!(shadowed(&mut views, &nothing, 0), (0, None));
-    assert_eq!(shadowed(&mut views, &one, 5), (1, Some(30)));
-    assert_eq!(shadowed(&mut views, &one, 34), (1, Some(1)));
-    assert_eq!(shadowed(&mut views, &one, 35), (0, None));
+    assert_eq!(shadowed(&mut stores, &nothing, 0), (0, None));
+    assert_eq!(shadowed(&mut stores, &one, 5), (1, Some(30)));
+    assert_eq!(shadowed(&mut stores, &one, 34), (1, Some(1)));
+    assert_eq!(shadowed(&mut stores, &one, 35), (0, None));
     let evaluated = one.evaluated_by("Prometheus k8s", &["one"]);
-    assert_eq!(shadowed(&mut views, &evaluated, 40), (1, None));
+    assert_eq!(shadowed(&mut stores, &evaluated, 40), (1, None));
     // Prometheus Operator deletes the ConfigMap, to create it anew.
-    views.generated = Default::default();
-    assert_eq!(shadowed(&mut views, &one, 41), (1, Some(30)));
-    assert_eq!(shadowed(&mut views, &evaluated, 42), (1, None));
+    stores.generated = Default::default();
+    assert_eq!(shadowed(&mut stores, &one, 41), (1, Some(30)));
+    assert_eq!(shadowed(&mut stores, &evaluated, 42), (1, None));
     // A Prometheus that is gone is not waited for.
-    views.prometheuses = Default::default();
+    stores.prometheuses = Default::default();
     let alone =
         Case::of(json!({"ruleSelector": {}})).with([world::rule("one", &json!([rule(ALERT)]))]);
-    assert_eq!(shadowed(&mut views, &alone, 43), (0, None));
+    assert_eq!(shadowed(&mut stores, &alone, 43), (0, None));
     // One that begins to select what is active here is shadowed when there is evidence, and not before.
-    assert_eq!(shadowed(&mut views, &one, 44), (1, None));
+    assert_eq!(shadowed(&mut stores, &one, 44), (1, None));
 }
 
 /// Without the ConfigMaps it is not known who evaluates a rule: better sent twice than never.
 #[test]
 fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
     let case = case(None, true, &[rule(ALERT)]);
-    let mut views = case.loaded();
-    views.generated = Default::default();
-    views.generated.deny();
-    let seen = case.reconcile(&mut views, Timestamp::UNIX_EPOCH);
-    assert_eq!(seen.report.rules.counts.shadowed, 0);
+    let mut stores = case.loaded();
+    stores.generated = Default::default();
+    stores.generated.deny();
+    let seen = case.reconcile(&mut stores, Timestamp::UNIX_EPOCH);
+    assert_eq!(seen.status_inputs.rules.counts.shadowed, 0);
     let status = case.status_of(&seen);
     let accepted = status
         .conditions
@@ -298,8 +298,8 @@ fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
         accepted.message
     );
     // Rule files of users are in ConfigMaps as well: those that are mounted stay.
-    views.files.deny();
-    let seen = case.reconcile(&mut views, Timestamp::UNIX_EPOCH);
+    stores.files.deny();
+    let seen = case.reconcile(&mut stores, Timestamp::UNIX_EPOCH);
     assert_eq!(seen.observed.files, None);
 }
 
@@ -308,8 +308,8 @@ fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
 fn a_controller_of_some_namespaces_reports_that_it_does_not_know_all_overlap() {
     let accepted = |mode: Option<&str>, namespaces: &[&str]| {
         let case = case(mode, true, &[rule(ALERT)]);
-        let mut views = case.loaded();
-        let seen = case.reconcile_in(namespaces, &mut views, Timestamp::UNIX_EPOCH);
+        let mut stores = case.loaded();
+        let seen = case.reconcile_in(namespaces, &mut stores, Timestamp::UNIX_EPOCH);
         let conditions = case.status_of(&seen).conditions;
         let accepted = conditions.into_iter().find(|c| c.type_ == "RulesAccepted");
         accepted.unwrap()

@@ -71,7 +71,7 @@ fn checks_find_mistakes() {
     checks.find("Service", "are told of", &|o| {
         o["metadata"]["labels"]["operator.thanos.io/replica-label"] = json!("other");
     });
-    for (of, from, to, words) in [
+    for (of, from, to, termination_message) in [
         (0, "alert.label-drop=pod", "alert.label-drop=x", "differ in"),
         (0, "=thanos_rule=", "=other=", "which ThanosRuler"),
         (
@@ -89,7 +89,7 @@ fn checks_find_mistakes() {
         (0, "config/query.yaml", "config/other.yaml", "is not there"),
         (1, "/rules/-/reload", "/-/reload", "somewhere else"),
     ] {
-        checks.find("StatefulSet", words, &argument(of, from, to));
+        checks.find("StatefulSet", termination_message, &argument(of, from, to));
     }
     checks.find("StatefulSet", "other files", &|o| {
         let mount = "/spec/template/spec/containers/1/volumeMounts/0/name";

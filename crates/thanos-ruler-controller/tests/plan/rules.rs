@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operator_runtime::{Answers, Component};
+use operator_runtime::{ProbeResults, Reconciler};
 use plan_testing::Case as _;
 use serde_json::{Map, Value, json};
 use thanos_ruler_controller::RulerController;
@@ -130,15 +130,15 @@ fn rulers_that_have_the_files_have_loaded_them() {
 }
 
 fn loaded(case: &Case, metrics: &[String]) -> Option<bool> {
-    let seen = case.seen_with(&Answers::default());
-    let inquiries = RulerController::inquiries(&seen);
-    let [inquiry] = &inquiries[..] else {
-        panic!("one pod is asked: {inquiries:?}");
+    let seen = case.seen_with(&ProbeResults::default());
+    let probes = RulerController::probes(&seen);
+    let [inquiry] = &probes[..] else {
+        panic!("one pod is asked: {probes:?}");
     };
-    let mut answers = Answers::default();
+    let mut answers = ProbeResults::default();
     let text = metrics.join("\n") + "\n";
     answers.remember(&inquiry.url, inquiry.read.text(&text));
-    case.seen_with(&answers).report.loaded.0
+    case.seen_with(&answers).status_inputs.loaded.0
 }
 
 /// A group that is no longer good takes nobody with it.

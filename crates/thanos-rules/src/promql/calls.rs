@@ -19,15 +19,15 @@ impl Parser<'_> {
         if !before {
             self.grouping()?;
         }
-        let wanted: &[Type] = match aggregator {
+        let desired: &[Type] = match aggregator {
             Aggregator::Plain | Aggregator::MinMax => &[Type::Vector],
             Aggregator::Scalar | Aggregator::Experimental => &[Type::Scalar, Type::Vector],
             Aggregator::CountValues => &[Type::Text, Type::Vector],
         };
-        if arguments.len() != wanted.len() {
-            return self.wrong(token, &count(self.text(token), wanted.len(), &arguments));
+        if arguments.len() != desired.len() {
+            return self.wrong(token, &count(self.text(token), desired.len(), &arguments));
         }
-        self.check_types(token, &arguments, |i| wanted.get(i).copied())?;
+        self.check_types(token, &arguments, |i| desired.get(i).copied())?;
         Ok(Value::of(Type::Vector))
     }
 
@@ -142,16 +142,16 @@ impl Parser<'_> {
         &self,
         token: Token,
         arguments: &[Value],
-        wanted: impl Fn(usize) -> Option<Type>,
+        desired: impl Fn(usize) -> Option<Type>,
     ) -> Result<(), String> {
         for (i, argument) in arguments.iter().enumerate() {
-            if let Some(wanted) = wanted(i).filter(|wanted| *wanted != argument.kind) {
+            if let Some(desired) = desired(i).filter(|desired| *desired != argument.kind) {
                 let what = format!(
                     "argument {} of {} is {}, and must be {}",
                     i + 1,
                     self.text(token),
                     argument.kind.described(),
-                    wanted.described()
+                    desired.described()
                 );
                 return self.wrong(token, &what);
             }
@@ -160,8 +160,11 @@ impl Parser<'_> {
     }
 }
 
-fn count(name: &str, wanted: usize, found: &[Value]) -> String {
-    format!("{name}() has {} arguments, and takes {wanted}", found.len())
+fn count(name: &str, desired: usize, found: &[Value]) -> String {
+    format!(
+        "{name}() has {} arguments, and takes {desired}",
+        found.len()
+    )
 }
 
 fn unknown(name: &str) -> String {

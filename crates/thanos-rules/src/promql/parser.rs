@@ -145,14 +145,14 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub(super) fn expect(&mut self, kind: Kind, wanted: &str) -> Result<(), String> {
+    pub(super) fn expect(&mut self, kind: Kind, desired: &str) -> Result<(), String> {
         let token = self.peek();
         match token.kind == kind {
             true => {
                 self.at += 1;
                 Ok(())
             }
-            false => self.unexpected(token, wanted),
+            false => self.unexpected(token, desired),
         }
     }
 
@@ -166,12 +166,12 @@ impl<'a> Parser<'a> {
         last.map_or(0, |token| token.end)
     }
 
-    pub(super) fn unexpected<T>(&self, token: Token, wanted: &str) -> Result<T, String> {
+    pub(super) fn unexpected<T>(&self, token: Token, desired: &str) -> Result<T, String> {
         let at = place(self.input, token.start);
         match token.kind {
-            Kind::End => Err(format!("it ends where {wanted} should be")),
+            Kind::End => Err(format!("it ends where {desired} should be")),
             _ => Err(format!(
-                "{:?} at {at}, where {wanted} should be",
+                "{:?} at {at}, where {desired} should be",
                 self.text(token)
             )),
         }

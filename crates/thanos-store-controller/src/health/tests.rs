@@ -1,5 +1,5 @@
 use super::*;
-use thanos_controller::facts::Ended;
+use thanos_controller_common::facts::Ended;
 
 const LISTING: &str = r#"thanos_objstore_bucket_operations_total{bucket="b",operation="iter"} 9
 thanos_objstore_bucket_operation_failures_total{bucket="b",operation="iter"} 2
@@ -8,9 +8,9 @@ thanos_blocks_meta_syncs_total 9
 thanos_blocks_meta_sync_failures_total 2
 "#;
 
-fn trouble(more: &str, ready: bool) -> bool {
+fn pod_failures(more: &str, ready: bool) -> bool {
     Progress::of(&format!("{LISTING}{more}"))
-        .trouble(ready)
+        .pod_failures(ready)
         .is_some()
 }
 
@@ -18,16 +18,19 @@ fn trouble(more: &str, ready: bool) -> bool {
 fn a_ready_store_that_lost_its_bucket_is_told() {
     let seen = "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_blocks_meta_synced{state=\"label-excluded\"} 3\nthanos_bucket_store_blocks_loaded 1\n";
     let lost = seen.replace("} 1", "} 0").replace("} 3", "} 0");
-    assert!(!trouble(seen, true), "it failed before, and is well again");
-    assert!(trouble(&lost, true));
-    assert!(!trouble("", true), "an empty bucket");
+    assert!(
+        !pod_failures(seen, true),
+        "it failed before, and is well again"
+    );
+    assert!(pod_failures(&lost, true));
+    assert!(!pod_failures("", true), "an empty bucket");
 }
 
 #[test]
 fn a_store_that_never_lists_its_bucket_is_told() {
     let never = LISTING.replace(" 9\n", " 2\n");
-    assert!(Progress::of(&never).trouble(false).is_some());
-    assert!(!trouble("", false), "some attempts worked");
+    assert!(Progress::of(&never).pod_failures(false).is_some());
+    assert!(!pod_failures("", false), "some attempts worked");
 }
 
 #[test]
@@ -37,7 +40,7 @@ fn who_is_not_well_is_asked_often() {
             ip: Some("10.0.0.1".parse().unwrap()),
             ..pod(PodState::Running, ready, None)
         };
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         answers.remember("http://10.0.0.1:10902/metrics", Ok(said.to_owned()));
         inquiry(&pod, &answers).unwrap().every
     };
@@ -64,7 +67,7 @@ fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
         ..pod(PodState::Running, true, None)
     };
     let of = |metrics: &str| {
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         answers.remember("http://10.0.0.1:10902/metrics", READ.text(metrics));
         verdict(&Signs {
             namespace: "n",
@@ -89,14 +92,14 @@ fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
     assert_eq!(of(&lost).0, Some(false));
 }
 
-fn pod(state: PodState, ready: bool, words: Option<&str>) -> PodFacts {
+fn pod(state: PodState, ready: bool, termination_message: Option<&str>) -> PodFacts {
     PodFacts {
         uid: "u".into(),
         ready,
         state,
-        ended: words.map(|w| Ended {
+        ended: termination_message.map(|w| Ended {
             how: "exit code 1".into(),
-            words: w.into(),
+            termination_message: w.into(),
         }),
         restarts: 3,
         ..Default::default()
@@ -112,17 +115,17 @@ fn reason(
         namespace: "n",
         pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
         unmounted: &unmounted.map(|m| ("u", m)).into_iter().collect(),
-        answers: &Answers::default(),
+        answers: &ProbeResults::default(),
         missing,
     })
 }
 
 #[test]
 fn each_trouble_has_its_reason() {
-    let words = "github.com/x\\nbucket store initial sync\\nmain.main";
+    let termination_message = "github.com/x\\nbucket store initial sync\\nmain.main";
     let cases = [
         (
-            pod(PodState::Running, true, Some(words)),
+            pod(PodState::Running, true, Some(termination_message)),
             None,
             None,
             Reason::Synced,
@@ -134,13 +137,13 @@ fn each_trouble_has_its_reason() {
             Reason::Syncing,
         ),
         (
-            pod(PodState::Running, false, Some(words)),
+            pod(PodState::Running, false, Some(termination_message)),
             None,
             None,
             Reason::BucketUnreadable,
         ),
         (
-            pod(PodState::Starting, false, Some(words)),
+            pod(PodState::Starting, false, Some(termination_message)),
             None,
             None,
             Reason::BucketUnreadable,
@@ -176,9 +179,9 @@ fn each_trouble_has_its_reason() {
             Reason::SecretMissing,
         ),
     ];
-    for (pod, unmounted, missing, wanted) in cases {
+    for (pod, unmounted, missing, desired) in cases {
         let (_, is, message) = reason(&pod, unmounted, missing);
-        assert_eq!(is, wanted, "{pod:?}: {message}");
+        assert_eq!(is, desired, "{pod:?}: {message}");
     }
     let (_, _, message) = reason(
         &pod(PodState::Starting, false, Some("a\nflag unknown\n")),

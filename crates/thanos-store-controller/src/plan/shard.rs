@@ -4,11 +4,11 @@ use k8s_openapi::api::core::v1::{Service, VolumeMount};
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, ReshardingStep, ThanosStore};
-use thanos_controller::rotation::digests;
+use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{DATA_VOLUME, Wanted};
+use thanos_workload::stateful::{DATA_VOLUME, Desired};
 use thanos_workload::{
     FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload,
 };
@@ -78,7 +78,7 @@ pub(super) fn add(
         hash = set.template_hash.clone().unwrap_or_default();
     }
 
-    let wanted = Wanted {
+    let desired = Desired {
         owner: &seen.store.metadata,
         identity: &identity,
         common: &spec.common,
@@ -90,7 +90,7 @@ pub(super) fn add(
         fixed: set.map(|s| &s.fixed),
         template,
     };
-    let mut stateful_set = wanted.stateful_set()?;
+    let mut stateful_set = desired.stateful_set()?;
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::SHARDS.to_owned(), shards.to_string());
     annotations.insert(annotation::TEMPLATE_HASH.to_owned(), hash);

@@ -1,15 +1,15 @@
 use super::*;
 use crate::generation::Naming;
-use operator_runtime::ledger::Counts;
-use thanos_controller::facts::SetFacts;
-use thanos_controller::listing::Querier;
+use operator_runtime::owned_objects::Counts;
+use thanos_controller_common::facts::SetFacts;
+use thanos_controller_common::listing::Querier;
 
 /// From one shard, `thanos-store-x`, to three of one pod each.
 struct World {
     sets: BTreeMap<String, ShardFacts>,
     addresses: Addresses,
     /// By which addresses they may be listed besides.
-    former: Addresses,
+    legacy: Addresses,
     listing: Listing,
 }
 
@@ -59,23 +59,23 @@ impl World {
         Self {
             sets,
             addresses,
-            former: Addresses::new(),
+            legacy: Addresses::new(),
             listing: Listing { queriers },
         }
     }
 
     fn decide(&self) -> Option<Reshard> {
         let mut listed = self.addresses.clone();
-        for (name, former) in &self.former {
+        for (name, legacy) in &self.legacy {
             listed
                 .entry(name.clone())
                 .or_default()
-                .extend_from_slice(former);
+                .extend_from_slice(legacy);
         }
         reshard(&Situation {
             cr: "x",
             sets: &self.sets,
-            wanted: Generation {
+            desired: Generation {
                 shards: 3,
                 naming: Naming::Plain,
             },
@@ -184,8 +184,8 @@ fn a_shard_is_asked_by_the_addresses_that_it_had() {
     const FORMER: &str = "thanos:///dns+former:1";
     let world = |shard: &str, listed: &[&str]| {
         let mut world = World::new(vec![querier("n/q", Some(listed), false)]);
-        let former = vec![FORMER.to_owned()];
-        world.former.insert(shard.to_owned(), former);
+        let legacy = vec![FORMER.to_owned()];
+        world.legacy.insert(shard.to_owned(), legacy);
         world
     };
     let old = |listed: &[&str]| world("thanos-store-x", listed).step().0;

@@ -22,12 +22,12 @@ fn judged(min: &str, max: &str) -> Verdict {
     judged_at(NOW, min, max)
 }
 
-fn refused(min: &str, max: &str, field: &str, words: &str) {
+fn refused(min: &str, max: &str, field: &str, termination_message: &str) {
     let fault = judged(min, max).fault;
     let fault = fault.unwrap_or_else(|| panic!("{min} to {max} was accepted"));
     assert_eq!(fault.field, field, "{min} to {max}: {}", fault.message);
     assert!(
-        fault.message.contains(words),
+        fault.message.contains(termination_message),
         "{min} to {max}: {}",
         fault.message
     );
@@ -70,7 +70,7 @@ fn a_forgotten_minus_sign_is_told() {
 
 #[test]
 fn wrong_units_are_named() {
-    for (text, words) in [
+    for (text, termination_message) in [
         ("-1a", "unknown unit `a`"),
         ("-30D", "unknown unit `D`"),
         ("-1mo", "unknown unit `mo`"),
@@ -88,8 +88,8 @@ fn wrong_units_are_named() {
         ("-293y", "292 years"),
         ("-99999999999999999999999999999999999999999ms", "292 years"),
     ] {
-        refused(text, "", MIN, words);
-        refused("", text, MAX, words);
+        refused(text, "", MIN, termination_message);
+        refused("", text, MAX, termination_message);
         refused(text, "", MIN, "such as -30d");
     }
 }

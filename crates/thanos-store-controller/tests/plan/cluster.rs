@@ -139,7 +139,7 @@ impl Cluster {
         } else if let Some(ordinal) = stale.filter(|_| self.have_been_ready_for_long(name)) {
             self.start(at(ordinal), hash);
         }
-        self.report(name);
+        self.status_inputs(name);
     }
 
     /// Whether pods are ready for `minReadySeconds`, if there is such a time: it is longer than
@@ -161,7 +161,7 @@ impl Cluster {
     }
 
     /// The status of a StatefulSet.
-    pub fn report(&mut self, name: &str) {
+    pub fn status_inputs(&mut self, name: &str) {
         let Some(set) = self.sets.get_mut(name) else {
             return;
         };
@@ -219,7 +219,7 @@ impl Cluster {
         let all: Vec<(String, i32)> = self.pods.keys().cloned().collect();
         if let Some(key) = all.get(usize::from(which) % all.len().max(1)) {
             self.pods.remove(key);
-            self.report(&key.0);
+            self.status_inputs(&key.0);
         }
     }
 }

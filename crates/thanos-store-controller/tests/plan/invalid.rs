@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, words: &str) {
-    plan_testing::invalid::rejected::<Case>(spec, field, words);
+fn rejected(spec: Value, field: &str, termination_message: &str) {
+    plan_testing::invalid::rejected::<Case>(spec, field, termination_message);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn time_ranges_that_hold_nothing() {
         "spec.timeRangeConfig.maxTime",
         "exchange them",
     );
-    for (range, field, words) in [
+    for (range, field, termination_message) in [
         (json!({"minTime": "30d"}), "minTime", "write -30d"),
         (json!({"maxTime": "29d"}), "maxTime", "write -29d"),
         (json!({"minTime": "-1a"}), "minTime", "unknown unit `a`"),
@@ -86,7 +86,7 @@ fn time_ranges_that_hold_nothing() {
         rejected(
             json!({"timeRangeConfig": range}),
             &format!("spec.timeRangeConfig.{field}"),
-            words,
+            termination_message,
         );
     }
     for range in [
@@ -100,20 +100,26 @@ fn time_ranges_that_hold_nothing() {
 /// Such a range is judged anew when it changes, and no other is.
 #[test]
 fn the_time_alone_matters_for_ranges_with_two_kinds_of_ends() {
-    let again = |range: Value| {
+    let requeue_after = |range: Value| {
         let case = Case::of(json!({"timeRangeConfig": range}));
-        case.seen().report.again
+        case.seen().status_inputs.requeue_after
     };
-    let mixed = again(json!({"minTime": "-1w", "maxTime": "2025-12-25T00:00:10Z"}));
+    let mixed = requeue_after(json!({"minTime": "-1w", "maxTime": "2025-12-25T00:00:10Z"}));
     assert_eq!(mixed, Some(std::time::Duration::from_millis(10_001)));
-    assert_eq!(again(json!({"minTime": "-2w", "maxTime": "-1w"})), None);
-    assert_eq!(again(json!({"minTime": "2025-01-01T00:00:00Z"})), None);
-    assert_eq!(again(json!({})), None);
+    assert_eq!(
+        requeue_after(json!({"minTime": "-2w", "maxTime": "-1w"})),
+        None
+    );
+    assert_eq!(
+        requeue_after(json!({"minTime": "2025-01-01T00:00:00Z"})),
+        None
+    );
+    assert_eq!(requeue_after(json!({})), None);
 }
 
 #[test]
 fn arguments_that_break_promises() {
-    for (flag, words) in [
+    for (flag, termination_message) in [
         ("--data-dir=/x", "volume"),
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
@@ -123,7 +129,7 @@ fn arguments_that_break_promises() {
         rejected(
             json!({"additionalArgs": ["--chunk-pool-size=1GB", flag]}),
             "spec.additionalArgs[1]",
-            words,
+            termination_message,
         );
     }
     for flag in [

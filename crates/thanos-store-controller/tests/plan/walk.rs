@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operator_runtime::{Answers, ObjectKey};
+use operator_runtime::{ObjectKey, ProbeResults};
 use plan_testing::world::answer_stores;
 use proptest::prelude::{ProptestConfig, any, proptest};
 use thanos_api::v1alpha1::ReshardingStep;
@@ -13,7 +13,7 @@ use crate::cluster::{Cluster, QUERIERS, STORE_API, address, number, text};
 impl Cluster {
     /// One pass of the controller.
     fn pass(&mut self) {
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         for (i, heard) in self.heard.iter().enumerate() {
             if let Some(heard) = heard {
                 answer_stores(i, heard.clone(), &mut answers);
@@ -21,7 +21,7 @@ impl Cluster {
         }
         let seen = self.case().seen_of(&self.objects(), &answers).observed;
         let plan = thanos_store_controller::plan::plan(&seen).unwrap();
-        let wanted: Vec<String> = seen.generation.names("main");
+        let desired: Vec<String> = seen.generation.names("main");
         let withdrawn = |name: &str| {
             let now = plan
                 .find("Service", name)
@@ -31,8 +31,8 @@ impl Cluster {
         for (name, service) in &self.services {
             let offered = service["metadata"]["labels"].get(STORE_API).is_some();
             if offered && withdrawn(name) {
-                assert!(!wanted.contains(name), "{name} is new");
-                self.may_withdraw(&wanted);
+                assert!(!desired.contains(name), "{name} is new");
+                self.may_withdraw(&desired);
             }
         }
         let is_kept = |kind: &str, name: &str| {
@@ -78,9 +78,9 @@ impl Cluster {
     }
 
     /// What must be so before an old Service is withdrawn or removed.
-    fn may_withdraw(&self, wanted: &[String]) {
+    fn may_withdraw(&self, desired: &[String]) {
         let mut addresses = BTreeSet::new();
-        for name in wanted {
+        for name in desired {
             let set = self
                 .sets
                 .get(name)
@@ -95,7 +95,7 @@ impl Cluster {
             }
             addresses.extend(self.resolve(name));
         }
-        let old = self.sets.keys().filter(|name| !wanted.contains(*name));
+        let old = self.sets.keys().filter(|name| !desired.contains(*name));
         let old: BTreeSet<String> = old.flat_map(|name| self.ever_resolved(name)).collect();
         for heard in &self.heard {
             let heard = heard.as_ref().expect("every querier was asked");
@@ -318,6 +318,6 @@ fn fewer_replicas_while_pods_are_replaced() {
     let next = [RESTART, PASS, ONE_REPLICA, RUN, PASS, RUN, RUN];
     no_hole(Cluster::new(1, 2), &next);
     let rolled = [RESTART, PASS, RUN, RUN, RUN];
-    let again = [ONE_REPLICA, RESTART, PASS, LEARN, RUN, RUN];
-    no_hole(Cluster::new(1, 2), &[&rolled[..], &again].concat());
+    let requeue_after = [ONE_REPLICA, RESTART, PASS, LEARN, RUN, RUN];
+    no_hole(Cluster::new(1, 2), &[&rolled[..], &requeue_after].concat());
 }

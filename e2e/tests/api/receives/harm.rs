@@ -45,11 +45,11 @@ async fn preflight_tells_what_does_harm() {
 
     // As the Go operator fills them in.
     let hashrings = json!([{"name": "default", "tsdbConfig": {"retention": "2h"}}]);
-    let former = json!({
+    let legacy = json!({
         "ingesterSpec": stored(&hashrings),
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
     });
-    cluster.apply(receive("y", &former)).await;
+    cluster.apply(receive("y", &legacy)).await;
     let rows = told(&cluster);
     for words in [
         "tsdbConfig.retention is 2h",

@@ -82,12 +82,12 @@ async fn published(cluster: &Cluster) -> Vec<(String, Vec<String>)> {
 
 /// Waits until the only hashring has these members.
 async fn has_members(cluster: &Cluster, numbers: impl IntoIterator<Item = i32>) {
-    let wanted = vec![("default".to_owned(), pods(numbers))];
+    let desired = vec![("default".to_owned(), pods(numbers))];
     let look = async || {
         let now = published(cluster).await;
-        check(now == wanted, || format!("{now:?}"))
+        check(now == desired, || format!("{now:?}"))
     };
-    eventually(&format!("{wanted:?}"), LIMIT, look).await;
+    eventually(&format!("{desired:?}"), LIMIT, look).await;
 }
 
 /// Waits until the hashring `default` is at a step, and its message has these words.

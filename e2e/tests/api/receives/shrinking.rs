@@ -61,7 +61,7 @@ async fn a_member_goes_when_its_upload_is_proven_whenever_the_controller_dies() 
     step(&cluster, "Publishing", &words).await;
     let controller = killed(controller, &cluster).await;
     let it = step(&cluster, "Publishing", &words).await;
-    assert_eq!(it["leaving"], Value::Null);
+    assert_eq!(it["draining"], Value::Null);
     assert_eq!(kubelet.uid(&last).await.as_ref(), Some(&first), "it serves");
 
     // No router sends to it any more: it is stopped.
@@ -72,7 +72,7 @@ async fn a_member_goes_when_its_upload_is_proven_whenever_the_controller_dies() 
     step(&cluster, "Draining", &words).await;
     let controller = killed(controller, &cluster).await;
     let it = step(&cluster, "Draining", &words).await;
-    assert_eq!(it["leaving"], json!([last]));
+    assert_eq!(it["draining"], json!([last]));
     assert_eq!(kubelet.uid(&last).await, Some(second.clone()));
     assert_eq!(replicas(&cluster, INGESTER).await, 3);
 
@@ -203,7 +203,7 @@ async fn a_member_that_is_wanted_again_comes_back() {
     change(&cluster, "x", members_of_default(2)).await;
     has_members(&cluster, 0..2).await;
     let it = stable(&cluster, "Stable").await;
-    assert_eq!(it["status"]["hashrings"][0]["leaving"], Value::Null);
+    assert_eq!(it["status"]["hashrings"][0]["draining"], Value::Null);
     assert_eq!(replicas(&cluster, INGESTER).await, 2);
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);

@@ -167,7 +167,7 @@ async fn whoever_is_named_twice_or_not_at_all_is_told() {
     .await;
     change(&cluster, json!({"alertmanagerURL": ""})).await;
     cluster
-        .condition("x", "AlertmanagersResolved", "NobodyTold")
+        .condition("x", "AlertmanagersResolved", "AlertingDisabled")
         .await;
     controller.assert_quiet(&[]);
 }

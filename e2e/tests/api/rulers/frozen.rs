@@ -40,7 +40,7 @@ async fn rules_stay_while_their_definition_is_gone() {
     controller.kill();
     let controller = Controller::start(&cluster, &[]).await;
     cluster
-        .condition("x", "RulesAccepted", "RulesUnknown")
+        .condition("x", "RulesAccepted", "RulesUnreadable")
         .await;
     cluster.condition("x", "Frozen", "CRDRemoved").await;
     assert_eq!(mounted(&cluster).await, files, "rules stay");

@@ -96,12 +96,12 @@ async fn file(cluster: &Cluster, map: &str, name: &str) -> String {
 }
 
 /// Waits until a file in a ConfigMap has these words, or lacks them.
-async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, wanted: bool) {
+async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, desired: bool) {
     let look = async || {
         let text = file(cluster, map, name).await;
-        check(text.contains(words) == wanted, || text)
+        check(text.contains(words) == desired, || text)
     };
-    let not = if wanted { "" } else { "not " };
+    let not = if desired { "" } else { "not " };
     eventually(&format!("{map}/{name} has {not}{words}"), SOON, look).await;
 }
 

@@ -44,13 +44,13 @@ fn dotted(name: &str) -> Value {
 }
 
 /// All ConfigMaps, each as a map from file to content.
-async fn files(cluster: &Cluster, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+async fn files(cluster: &Cluster, desired: impl Fn(&str) -> bool) -> Vec<String> {
     let maps = cluster.api(&json!({"apiVersion": "v1", "kind": "ConfigMap"}));
     let all = maps.list(&ListParams::default()).await.unwrap().items;
-    let wanted = all
+    let desired = all
         .into_iter()
-        .filter(|map| wanted(map.metadata.name.as_deref().unwrap_or_default()));
-    let files = wanted.flat_map(|map| map.data["data"].as_object().cloned().unwrap_or_default());
+        .filter(|map| desired(map.metadata.name.as_deref().unwrap_or_default()));
+    let files = desired.flat_map(|map| map.data["data"].as_object().cloned().unwrap_or_default());
     files
         .map(|(_, text)| text.as_str().unwrap().to_owned())
         .collect()

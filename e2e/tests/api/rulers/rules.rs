@@ -60,11 +60,11 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
 
     // Added to rules that are mounted.
     cluster.apply(rule("second", &labels, &broken[..1])).await;
-    let wanted = json!({"role": "alerts", "more": "x"});
+    let desired = json!({"role": "alerts", "more": "x"});
     cluster
         .apply(rule(
             "second",
-            &wanted,
+            &desired,
             &[("other", "vector(1)"), ("worse", "nothing(")],
         ))
         .await;
@@ -143,9 +143,9 @@ async fn a_selector_that_matches_nothing_says_what_is_near() {
     let cluster = Cluster::of(RULER, "near").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    let wanted = json!({"matchLabels": {"role": "alerts"}});
+    let desired = json!({"matchLabels": {"role": "alerts"}});
     cluster
-        .apply(ruler("x", json!({"ruleSelector": wanted})))
+        .apply(ruler("x", json!({"ruleSelector": desired})))
         .await;
     cluster.condition("x", "RulesAccepted", "NoRules").await;
     let near = rule("near", &json!({"role": "rules"}), &[("a", "up")]);

@@ -92,7 +92,9 @@ async fn a_changed_secret_replaces_the_pods_where_it_may_be_watched() {
         )
         .await;
     let controller = Controller::start(&cluster, &[]).await;
-    cluster.condition("x", "SecretRotation", "Unwatched").await;
+    cluster
+        .condition("x", "SecretRotation", "SecretsNotWatched")
+        .await;
     let third = set(&cluster, SET).await.unwrap();
     assert_eq!(third.pointer(HASH), Some(hash));
     assert_eq!(third["metadata"]["generation"], 2);
@@ -106,7 +108,9 @@ async fn without_that_permission_the_node_tells_and_an_annotation_replaces_the_p
     let kubelet = Kubelet::start(&cluster);
     kubelet.hold("thanos-store-x");
     cluster.apply(store("x", json!({"maxSurge": 0}))).await;
-    let told = cluster.condition("x", "SecretRotation", "Unwatched").await;
+    let told = cluster
+        .condition("x", "SecretRotation", "SecretsNotWatched")
+        .await;
     let text = message(&told, "SecretRotation");
     assert!(
         text.contains("objstore") && text.contains("operator.thanos.io/restarted-at"),

@@ -231,8 +231,8 @@ async fn count(shared: &Shared) -> Count {
     let after = shared.since.load(Ordering::Relaxed);
     let settled = account.look(|written| written.settled());
     let until = settled.unwrap_or_default().min(now() - LAG);
-    let wanted = samples(account, after, until);
-    if wanted == 0 {
+    let desired = samples(account, after, until);
+    if desired == 0 {
         return Count::Nothing;
     }
     let (range, time) = window(account, after, until);
@@ -245,19 +245,19 @@ async fn count(shared: &Shared) -> Count {
     };
     let found = answer.value.unwrap_or_default();
     let warned = !answer.warnings.is_empty();
-    if found == wanted as f64 {
+    if found == desired as f64 {
         return Count::Right { warned };
     }
-    let difference = match found < wanted as f64 {
-        true => format!("a hole: {} samples are missing", wanted as f64 - found),
-        false => format!("{} samples too many", found - wanted as f64),
+    let difference = match found < desired as f64 {
+        true => format!("a hole: {} samples are missing", desired as f64 - found),
+        false => format!("{} samples too many", found - desired as f64),
     };
     let what = format!(
-        "{difference} of {wanted} until {time}, warnings: {:?}",
+        "{difference} of {desired} until {time}, warnings: {:?}",
         answer.warnings
     );
     let off = Off {
-        missing: wanted as i64 - found as i64,
+        missing: desired as i64 - found as i64,
         after,
         until,
     };
@@ -291,21 +291,21 @@ pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), St
     if let Some(missing) = all.missing(account, after, until) {
         return Err(missing);
     }
-    let wanted = samples(account, after, until);
+    let desired = samples(account, after, until);
     let (found, copies) = all.count();
     let disputed = all.disputed();
-    if found != wanted || disputed > 0 {
+    if found != desired || disputed > 0 {
         return Err(format!(
-            "{found} samples and not {wanted}, replicas disagree on {disputed}"
+            "{found} samples and not {desired}, replicas disagree on {disputed}"
         ));
     }
     let counted = counted(ask, account, after, until).await?;
-    match counted == Some(wanted as f64) {
+    match counted == Some(desired as f64) {
         true => {
-            println!("all {wanted} samples are there, and {copies} copies");
+            println!("all {desired} samples are there, and {copies} copies");
             Ok(())
         }
-        false => Err(format!("{counted:?} with deduplication and not {wanted}")),
+        false => Err(format!("{counted:?} with deduplication and not {desired}")),
     }
 }
 

@@ -59,14 +59,14 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
 
     // From the bucket alone: all but the newest sample of each series, which stays on the volume.
     let before_newest = written.settled().expect("ticks") - account.stream.every;
-    let wanted = written.acknowledged(began, before_newest) * account.stream.series;
+    let desired = written.acknowledged(began, before_newest) * account.stream.series;
     let from_store = async || {
         let all = stores(&subject.of(QUERY), name).await?;
         let only_store = all.iter().all(|s| s["kind"] == "store");
         check(only_store, || format!("{all:#?}"))?;
         let found = counted(&ask, &account, began, before_newest).await?;
-        check(found == Some(wanted as f64), || {
-            format!("{found:?} and not {wanted}")
+        check(found == Some(desired as f64), || {
+            format!("{found:?} and not {desired}")
         })
     };
     eventually("the store has them", KNOWN, from_store).await;

@@ -177,7 +177,7 @@ impl Subject {
 
     /// Waits until these are the members and the only pods, and nothing is left to do for it.
     async fn stable(&self, members: usize) {
-        let wanted = json!(self.members(members));
+        let desired = json!(self.members(members));
         let look = async || {
             let receive = self.cluster.get(VERSION, "ThanosReceive", self.name);
             let receive = receive.await.ok_or("no such resource")?;
@@ -189,9 +189,9 @@ impl Subject {
                     && c["observedGeneration"] == receive["metadata"]["generation"]
             });
             let found = &status["hashrings"][0]["members"];
-            check(stable && *found == wanted, || format!("{status:#}"))
+            check(stable && *found == desired, || format!("{status:#}"))
         };
-        eventually(&format!("members are {wanted}"), CHANGED, look).await;
+        eventually(&format!("members are {desired}"), CHANGED, look).await;
         self.cluster
             .told(self.name, "Ready", ("status", "True"), CHANGED)
             .await;
@@ -299,10 +299,10 @@ async fn a_while(account: &Account) {
     // It is counted every second.
     let more = 1 + usize::try_from((LAG + 2000) / account.stream.every).unwrap();
     let ticks = || account.look(|written| written.ticks().len());
-    let wanted = ticks() + more;
+    let desired = ticks() + more;
     let look = async || {
         let is = ticks();
-        check(is >= wanted, || format!("{is} of {wanted} ticks"))
+        check(is >= desired, || format!("{is} of {desired} ticks"))
     };
     eventually("samples are written", CHANGED, look).await;
 }

@@ -90,7 +90,7 @@ impl Samples {
 
     /// What is acknowledged, and is not here or is here with another value.
     pub fn missing(&self, account: &Account, after: i64, until: i64) -> Option<String> {
-        let wanted: Vec<(i64, f64)> = account.look(|written| {
+        let desired: Vec<(i64, f64)> = account.look(|written| {
             let ticks = written.ticks().iter().enumerate();
             let ticks = ticks.filter(|(_, t)| t.time > after && t.time <= until);
             let acknowledged = ticks.filter(|(_, t)| t.lost.is_none());
@@ -104,7 +104,7 @@ impl Samples {
         let mut times = BTreeSet::new();
         for index in 0..account.stream.series {
             let has = self.0.get(&index).unwrap_or(&none);
-            let lacks = wanted.iter();
+            let lacks = desired.iter();
             let lacks = lacks.filter(|(time, value)| has.samples.get(time) != Some(value));
             let lacks: Vec<i64> = lacks.map(|(time, _)| *time).collect();
             count += lacks.len();

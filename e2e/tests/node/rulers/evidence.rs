@@ -103,8 +103,8 @@ async fn newest_operator(cluster: &Cluster, replicas: i32) {
         let status = it.map_err(|e| e.to_string())?.data["status"].clone();
         let ready = status["readyReplicas"].as_i64().unwrap_or_default();
         let all = status["replicas"].as_i64().unwrap_or_default();
-        let wanted = i64::from(replicas);
-        check((ready, all) == (wanted, wanted), || status.to_string())
+        let desired = i64::from(replicas);
+        check((ready, all) == (desired, desired), || status.to_string())
     };
     eventually("Prometheus Operator follows", Duration::from_secs(90), look).await;
 }

@@ -131,12 +131,12 @@ impl Subject {
     }
 
     /// Waits until the first ruler has loaded these groups and no others.
-    async fn has_groups(&self, wanted: &[&str]) {
+    async fn has_groups(&self, desired: &[&str]) {
         let look = async || {
             let found = self.groups().await?;
-            check(found == wanted, || format!("{found:?}"))
+            check(found == desired, || format!("{found:?}"))
         };
-        eventually(&format!("groups are {wanted:?}"), LOADED, look).await;
+        eventually(&format!("groups are {desired:?}"), LOADED, look).await;
     }
 
     /// Takes both away.

@@ -40,11 +40,11 @@ async fn both_run_and_no_rule_is_evaluated_twice() {
     let told = async || {
         let it = cluster.get(VERSION, "ThanosRuler", "x").await;
         let overlaps = it.unwrap_or_default()["status"]["overlaps"].clone();
-        let wanted = json!([{
+        let desired = json!([{
             "prometheusRule": format!("{namespace}/shared"),
             "evaluatedBy": format!("ThanosRuler {namespace}/x"),
         }]);
-        check(overlaps == wanted, || overlaps.to_string())
+        check(overlaps == desired, || overlaps.to_string())
     };
     eventually("the other one is named", FOLLOWED, told).await;
     subject.has_groups(&[]).await;

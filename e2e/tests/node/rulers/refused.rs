@@ -20,9 +20,9 @@ fn refused(name: &str) -> Value {
 }
 
 /// Waits until the rules of these objects and no others are held back.
-async fn held_back(subject: &Subject, wanted: &[&str]) {
+async fn held_back(subject: &Subject, desired: &[&str]) {
     let (cluster, namespace) = (&subject.cluster, &subject.cluster.namespace);
-    let wanted: Vec<String> = wanted
+    let desired: Vec<String> = desired
         .iter()
         .map(|name| format!("PrometheusRule {namespace}/{name}"))
         .collect();
@@ -32,9 +32,9 @@ async fn held_back(subject: &Subject, wanted: &[&str]) {
         let all = status["heldRules"].as_array().cloned();
         let subject = |held: Value| held["subject"].as_str().unwrap_or_default().to_owned();
         let all: Vec<String> = all.into_iter().flatten().map(subject).collect();
-        check(all == wanted, || format!("{all:?}: {status:#}"))
+        check(all == desired, || format!("{all:?}: {status:#}"))
     };
-    eventually(&format!("{wanted:?} are held back"), HELD_BACK, look).await;
+    eventually(&format!("{desired:?} are held back"), HELD_BACK, look).await;
 }
 
 #[tokio::test]

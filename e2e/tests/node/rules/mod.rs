@@ -294,8 +294,8 @@ fn rule_files_mean_what_they_mean_to_thanos() {
         (fields, rules.collect::<Vec<_>>())
     };
     for (i, file) in files::GOOD.iter().enumerate() {
-        let of = |wanted: usize| -> Vec<_> {
-            let groups = groups.iter().filter(|group| number(group) == wanted);
+        let of = |desired: usize| -> Vec<_> {
+            let groups = groups.iter().filter(|group| number(group) == desired);
             groups.map(meaning).collect()
         };
         let (theirs, ours) = (of(2 * i), of(2 * i + 1));

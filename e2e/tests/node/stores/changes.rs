@@ -25,8 +25,8 @@ pub async fn leave_no_hole(
 ) {
     let queriers = querier_pods(queries, "kept").await;
     assert!(!queriers.is_empty());
-    let questions = every_sample(queries, "kept", past, false).await;
-    let asking = Asking::start(monitoring().await, "kept", questions);
+    let access_checks = every_sample(queries, "kept", past, false).await;
+    let asking = Asking::start(monitoring().await, "kept", access_checks);
     tokio::join!(all_changes(cluster, queries, past), meanwhile);
     asking.end("while stores change").await;
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::asking::Asking;
 use crate::support::{STARTED, is, pods, without};
 
 /// Stores that are ready are asked every three minutes.
-const TOLD: Duration = Duration::from_secs(240);
+const EVENT_CONDITIONS: Duration = Duration::from_secs(240);
 
 /// In a namespace of its own: a querier asks the store that loses its bucket, and one that does not.
 pub async fn a_bucket_that_goes_is_told(past: Past) {
@@ -41,17 +41,17 @@ pub async fn a_bucket_that_goes_is_told(past: Past) {
     complete(&queries(), "both", 2, past).await;
     let before = uids(&cluster).await;
 
-    let questions = every_sample(&queries(), "both", past, true).await;
-    let asking = Asking::start(queries(), "both", questions);
+    let access_checks = every_sample(&queries(), "both", past, true).await;
+    let asking = Asking::start(queries(), "both", access_checks);
     bucket::take_away("lost");
-    let message = told(&cluster, "lost", "BucketUnreadable", TOLD).await;
+    let message = told(&cluster, "lost", "BucketUnreadable", EVENT_CONDITIONS).await;
     assert!(message.contains("thanos-store-lost-0"), "{message}");
     told(&cluster, "other", "Synced", KNOWN).await;
     let tally = asking.end("while a bucket is lost").await;
     assert!(tally.warned > 0, "nothing was lost");
 
     bucket::put_back("lost");
-    told(&cluster, "lost", "Synced", TOLD).await;
+    told(&cluster, "lost", "Synced", EVENT_CONDITIONS).await;
     complete(&queries(), "both", 2, past).await;
     assert_eq!(uids(&cluster).await, before, "nobody restarts");
     for name in ["lost", "other"] {

@@ -15,7 +15,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use self::bucket::{Past, SAMPLES};
-use crate::asking::Question;
+use crate::asking::AccessCheck;
 use crate::support::{
     MONITORING, STARTED, agrees_with_prometheus, fixture, is, monitoring, prometheus_with_sidecar,
     querier, query, stores, without,
@@ -84,28 +84,33 @@ async fn complete(cluster: &Cluster, name: &str, count: usize, past: Past) {
 }
 
 /// Every sample of the past, with deduplication and without, and no warning if there must be none.
-async fn every_sample(cluster: &Cluster, name: &str, past: Past, warnings: bool) -> Vec<Question> {
+async fn every_sample(
+    cluster: &Cluster,
+    name: &str,
+    past: Past,
+    warnings: bool,
+) -> Vec<AccessCheck> {
     let target = querier(name);
-    let mut questions = Vec::new();
+    let mut access_checks = Vec::new();
     for dedup in [false, true] {
         let parameters = past.parameters(dedup);
         let first = query(cluster, &target, SAMPLES, &parameters).await.unwrap();
-        let wanted = match dedup {
+        let desired = match dedup {
             false => Some(past.samples),
             // How many samples are merged into one is up to their times.
             true => first.value.filter(|v| *v > 0.0 && *v < past.samples),
         };
-        assert!(wanted.is_some(), "{first:?}");
-        questions.push(Question {
+        assert!(desired.is_some(), "{first:?}");
+        access_checks.push(AccessCheck {
             query: SAMPLES,
             parameters,
             fault: Box::new(move |answer| {
-                let right = answer.value == wanted && (warnings || answer.warnings.is_empty());
-                (!right).then(|| format!("dedup={dedup}: {answer:?}, and not {wanted:?}"))
+                let right = answer.value == desired && (warnings || answer.warnings.is_empty());
+                (!right).then(|| format!("dedup={dedup}: {answer:?}, and not {desired:?}"))
             }),
         });
     }
-    questions
+    access_checks
 }
 
 /// Prometheus uploads and loses its data, which a ThanosStore has from then on. Meanwhile it changes

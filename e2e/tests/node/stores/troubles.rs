@@ -10,7 +10,7 @@ use super::bucket::secret;
 use super::{MINUTES, VERSION, store, told};
 
 /// A store tries for 30 seconds before it gives up.
-const TOLD: Duration = Duration::from_secs(90);
+const EVENT_CONDITIONS: Duration = Duration::from_secs(90);
 
 /// All at the same time.
 pub async fn are_told(cluster: &Cluster) {
@@ -27,7 +27,7 @@ pub async fn are_told(cluster: &Cluster) {
 async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
     cluster.apply(secret(name, exchanged)).await;
     cluster.apply(store(name, name, json!({}))).await;
-    let message = told(cluster, name, "BucketUnreadable", TOLD).await;
+    let message = told(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
     let pod = format!("thanos-store-{name}-0");
     assert!(message.contains(&pod), "{message}");
     assert!(message.contains("kubectl -n monitoring logs"), "{message}");
@@ -37,9 +37,11 @@ async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
         let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_i64();
         e2e::wait::check(restarts > Some(0), || format!("{:#}", pod["status"]))
     };
-    e2e::wait::eventually("the store starts again", TOLD, restarted).await;
-    told(cluster, name, "BucketUnreadable", TOLD).await;
-    cluster.told(name, "Ready", ("status", "False"), TOLD).await;
+    e2e::wait::eventually("the store starts again", EVENT_CONDITIONS, restarted).await;
+    told(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
+    cluster
+        .told(name, "Ready", ("status", "False"), EVENT_CONDITIONS)
+        .await;
     remove(cluster, name).await;
     cluster.delete("v1", "Secret", name).await;
 }
@@ -47,12 +49,14 @@ async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
 async fn a_secret_comes_late(cluster: &Cluster) {
     let name = "late";
     cluster.apply(store(name, name, json!({}))).await;
-    let message = told(cluster, name, "SecretMissing", TOLD).await;
+    let message = told(cluster, name, "SecretMissing", EVENT_CONDITIONS).await;
     assert!(message.contains("thanos-store-late-0"), "{message}");
     assert!(message.contains("secret \"late\" not found"), "{message}");
     cluster.apply(secret(name, &[])).await;
     told(cluster, name, "Synced", MINUTES).await;
-    cluster.told(name, "Ready", ("status", "True"), TOLD).await;
+    cluster
+        .told(name, "Ready", ("status", "True"), EVENT_CONDITIONS)
+        .await;
     // The querier asks it by now or will, and must not miss it.
     remove(cluster, name).await;
     cluster.delete("v1", "Secret", name).await;
@@ -60,6 +64,6 @@ async fn a_secret_comes_late(cluster: &Cluster) {
 
 async fn remove(cluster: &Cluster, name: &str) {
     cluster
-        .delete_within(VERSION, "ThanosStore", name, TOLD)
+        .delete_within(VERSION, "ThanosStore", name, EVENT_CONDITIONS)
         .await;
 }

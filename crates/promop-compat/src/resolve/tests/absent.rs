@@ -128,11 +128,11 @@ fn an_agent_is_one_finding_with_and_without_its_pod() {
         pod.labels
             .insert(names::NAME.to_owned(), names::PROMETHEUS_AGENT.to_owned());
         if by_name {
-            let wanted = [
+            let desired = [
                 (names::NAME, names::PROMETHEUS_AGENT),
                 (names::RESOURCE, "k8s"),
             ];
-            cluster.service("prometheus-k8s", &[("name", "prometheus")], &wanted);
+            cluster.service("prometheus-k8s", &[("name", "prometheus")], &desired);
         } else {
             let set = StatefulSetFacts {
                 replicas: 1,

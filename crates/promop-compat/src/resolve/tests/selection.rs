@@ -91,7 +91,7 @@ fn only_changes_that_can_matter_wake() {
     ] {
         let changed = key(namespace, "x");
         assert_eq!(
-            affects(&world.namespaces, &request, &changed, old, new),
+            is_affected_by(&world.namespaces, &request, &changed, old, new),
             expected
         );
     }
@@ -103,7 +103,7 @@ fn only_changes_that_can_matter_wake() {
         selections: &invalid,
         ..request
     };
-    assert!(!affects(
+    assert!(!is_affected_by(
         &world.namespaces,
         &malformed,
         &key("monitoring", "x"),

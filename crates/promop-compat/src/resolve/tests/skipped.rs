@@ -218,23 +218,23 @@ fn labels_that_a_prometheus_excludes_are_named() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop"), ("team", "x")]);
     let excluding = |key: &str, operator: &str, values: Option<Vec<String>>| {
-        let mut wanted = selector(&[("tier", "y")]);
-        wanted.match_expressions = Some(vec![LabelSelectorRequirement {
+        let mut desired = selector(&[("tier", "y")]);
+        desired.match_expressions = Some(vec![LabelSelectorRequirement {
             key: key.to_owned(),
             operator: operator.to_owned(),
             values,
         }]);
-        Some(wanted)
+        Some(desired)
     };
     let not_in = excluding("team", "NotIn", Some(vec!["x".to_owned()]));
-    for (wanted, remedy) in [
+    for (desired, remedy) in [
         (not_in, "remove or change its label team=x"),
         (
             excluding("app", "DoesNotExist", None),
             "remove its label app=shop",
         ),
     ] {
-        cluster.edit("k8s").service_monitor_selector = wanted;
+        cluster.edit("k8s").service_monitor_selector = desired;
         let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
         let expected = format!("comes nearest: give it the labels tier=y and {remedy}");
         assert!(message.ends_with(&expected), "{message}");
@@ -245,10 +245,10 @@ fn labels_that_a_prometheus_excludes_are_named() {
 fn the_nearest_prometheus_is_the_one_with_the_least_to_change() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop")]);
-    let wanted = || Some(selector(&[("app", "shop"), ("team", "x")]));
-    cluster.edit("k8s").service_monitor_selector = wanted();
+    let desired = || Some(selector(&[("app", "shop"), ("team", "x")]));
+    cluster.edit("k8s").service_monitor_selector = desired();
     let elsewhere = PrometheusFacts {
-        service_monitor_selector: wanted(),
+        service_monitor_selector: desired(),
         service_monitor_namespace_selector: None,
         ..prometheus(1)
     };

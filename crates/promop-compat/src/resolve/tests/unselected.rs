@@ -18,8 +18,8 @@ fn finding(cluster: &Cluster) -> String {
 #[test]
 fn a_service_monitor_without_a_service_is_not_followed_to_its_scraper() {
     let mut cluster = Cluster::kube_prometheus();
-    let wanted = [("instance", "b"), ("name", "prometheus")];
-    cluster.monitor("monitoring/x", &[("app", "x")], &wanted);
+    let desired = [("instance", "b"), ("name", "prometheus")];
+    cluster.monitor("monitoring/x", &[("app", "x")], &desired);
     let message = finding(&cluster);
     assert!(
         message.contains("Service monitoring/prometheus-k8s, which misses instance=b;"),
@@ -117,8 +117,8 @@ fn an_empty_selector_in_an_empty_namespace_names_no_service() {
 fn the_nearest_service_is_named_for_a_bounded_number_of_service_monitors() {
     let mut cluster = Cluster::kube_prometheus();
     for i in 0..30 {
-        let wanted = [("instance", "b"), ("name", "prometheus")];
-        cluster.monitor(&format!("monitoring/x-{i:02}"), &[("app", "x")], &wanted);
+        let desired = [("instance", "b"), ("name", "prometheus")];
+        cluster.monitor(&format!("monitoring/x-{i:02}"), &[("app", "x")], &desired);
     }
     let found = cluster.select(&[("app", "x")]);
     assert_eq!(found.skipped.len(), 30);

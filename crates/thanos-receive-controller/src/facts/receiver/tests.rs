@@ -25,10 +25,10 @@ fn pod(component: &str, args: &[&str]) -> ReceiverFacts {
     ReceiverObject::read(&object).into_parts().1
 }
 
-fn answered(answer: Result<&str, &str>) -> (Option<Inquiry>, Answers) {
+fn answered(answer: Result<&str, &str>) -> (Option<Probe>, ProbeResults) {
     let pod = pod("thanos-receive-router", &[]);
     let inquiry = inquiry(&pod.pod);
-    let mut answers = Answers::default();
+    let mut answers = ProbeResults::default();
     let answer = answer.map_err(str::to_owned);
     let answer = answer.and_then(|text| inquiry.as_ref().unwrap().read.text(text));
     answers.remember(&inquiry.as_ref().unwrap().url, answer);
@@ -74,7 +74,7 @@ fn what_pods_are_is_in_their_flags() {
 fn metrics_are_read_of_all_tenants() {
     let (inquiry, answers) = answered(Ok(METRICS));
     let asked = asked(inquiry.as_ref(), &answers);
-    let held = Held {
+    let held = PartialCache {
         started: 1_764_000_612,
         series: 42,
         failures: 3,
@@ -90,7 +90,7 @@ fn who_does_not_answer_has_nothing_for_sure() {
     let silent = asked(inquiry.as_ref(), &answers);
     assert_eq!(silent.has_rings(1), Err("refused".to_owned()));
     assert!(silent.held().unwrap_err().ends_with("refused"));
-    let nobody = Answers::default();
+    let nobody = ProbeResults::default();
     assert!(asked(inquiry.as_ref(), &nobody).has_rings(1).is_err());
     assert_eq!(
         asked(None, &nobody).has_rings(1),
@@ -101,11 +101,15 @@ fn who_does_not_answer_has_nothing_for_sure() {
     let odd = asked(inquiry.as_ref(), &answers);
     assert!(odd.has_rings(1).unwrap_err().contains(CONFIG_HASH));
     assert!(odd.held().is_err());
-    assert_eq!(odd.unheard, Duration::ZERO, "so it is never given up");
+    assert_eq!(
+        odd.unreachable_for,
+        Duration::ZERO,
+        "so it is never given up"
+    );
 }
 
 /// The lines of these metrics that hold `without` are left out, and `more` is added.
-fn held(without: &str, more: &str) -> Result<Held, String> {
+fn held(without: &str, more: &str) -> Result<PartialCache, String> {
     let lines = METRICS
         .lines()
         .filter(|line| without.is_empty() || !line.contains(without));

@@ -5,17 +5,17 @@ pub mod world;
 
 use std::collections::BTreeMap;
 
-use operator_runtime::{Answers, Component, Invalid, Outcome, Plan, Verdict};
+use operator_runtime::{Invalid, Outcome, Plan, ProbeResults, Reconciler, Verdict};
 use plan_testing::world::{self as objects, Claim, IMAGE, UID};
 use plan_testing::{Case as _, ObservedCase, amended, bodies};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_receive_controller::hashring::{Record, config_hash};
 use thanos_receive_controller::plan::{self, INGESTER, monitors, names};
-use thanos_receive_controller::views::Views;
+use thanos_receive_controller::stores::Stores;
 use thanos_receive_controller::{ReceiveController, Seen};
 use thanos_workload::testing::{Given, problems};
 
@@ -34,7 +34,7 @@ pub struct Case {
     /// What is recorded, and so published.
     pub record: Option<Record>,
     /// What the Go operator published, who records nothing.
-    pub former: Option<String>,
+    pub legacy: Option<String>,
     pub routers: Option<Routers>,
     pub sets: Vec<Set>,
     pub claims: Vec<Claim>,
@@ -68,15 +68,15 @@ impl plan_testing::Case for Case {
     /// and what the hashrings wait for.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
         let seen = self.seen();
-        let removed = plan.removals().iter();
+        let removed = plan.foreign_deletes().iter();
         let removed: Vec<_> = removed.map(|r| (r.key.to_string(), &r.uid)).collect();
-        let progress = seen.report.progress.iter();
+        let progress = seen.status_inputs.progress.iter();
         let progress: Vec<Value> = progress
             .map(|p| json!({"name": p.name, "step": p.step, "message": p.message}))
             .collect();
         let decisions = json!({
             "hashrings": progress, "onto": format!("{:?}", plan.objects()[0].onto),
-            "leaves": seen.observed.permits.kept, "amends": amended(plan), "removes": removed,
+            "leaves": seen.observed.allowed_actions.kept, "amends": amended(plan), "removes": removed,
         });
         vec![("decisions", decisions)]
     }
@@ -92,7 +92,7 @@ impl plan_testing::Case for Case {
         let running = objects.iter().filter(|o| routers || !waits(o));
         let running: Vec<Value> = running.cloned().collect();
         let spec = self.receive().spec;
-        let rings = thanos_receive_controller::wanted::hashrings(&spec);
+        let rings = thanos_receive_controller::desired::hashrings(&spec);
         let commons = rings.iter().map(|ring| &ring.common);
         let given = Given {
             names: self.given.iter().cloned().collect(),
@@ -141,7 +141,7 @@ impl Case {
     /// What a reconcile observes.
     pub fn seen(&self) -> Seen {
         let mut all = self.objects.clone();
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         let hashes = self.template_hashes();
         for (i, set) in self.sets.iter().enumerate() {
             let hash = set
@@ -171,12 +171,12 @@ impl Case {
 
     /// What the ConfigMap holds, if there is one.
     fn files(&self) -> Option<Value> {
-        match (&self.record, &self.former) {
+        match (&self.record, &self.legacy) {
             (Some(record), _) => Some(json!({
                 names::HASHRINGS_FILE: plan::hashrings_file(&self.receive(), record),
                 names::RECORD_FILE: serde_json::to_string(record).unwrap(),
             })),
-            (None, Some(former)) => Some(json!({names::HASHRINGS_FILE: former})),
+            (None, Some(legacy)) => Some(json!({names::HASHRINGS_FILE: legacy})),
             (None, None) => None,
         }
     }
@@ -215,19 +215,19 @@ impl Case {
         Self::controller().status(&self.seen(), &outcome, &ThanosReceiveStatus::default())
     }
 
-    fn seen_of(&self, all: &[Value], answers: &Answers) -> Seen {
-        let mut views = Views::default();
-        objects::load::<ReceiveController>(&mut views, all);
+    fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
+        let mut stores = Stores::default();
+        objects::load::<ReceiveController>(&mut stores, all);
         if self.secrets.is_none() {
-            views.secrets.deny();
+            stores.secrets.deny();
         }
         if self.objects.iter().all(|o| o["kind"] != "StorageClass") {
-            views.classes.deny();
+            stores.classes.deny();
         }
         let caps = objects::caps(self.service_monitors);
         objects::observe(
             &Self::controller(),
-            &mut views,
+            &mut stores,
             caps,
             answers,
             self.receive(),

@@ -1,6 +1,6 @@
 //! What must hold of the plan of a ThanosReceive, besides what holds of any plan.
 
-use operator_runtime::{Onto, Plan};
+use operator_runtime::{Plan, Precondition};
 use plan_testing::relations::{of_kind, selects};
 use plan_testing::stable::services_of;
 use serde_json::{Value, json};
@@ -18,12 +18,12 @@ pub fn own_problems(case: &Case, plan: &Plan, objects: &[Value]) -> Vec<String> 
     let mut wrong = |is: bool, what: String| problems.extend(is.then_some(what));
 
     // Nothing is done before what is decided is stored, onto what it was decided from.
-    let recorded = case.record.is_some() || case.former.is_some();
+    let recorded = case.record.is_some() || case.legacy.is_some();
     for (i, planned) in plan.objects().iter().enumerate() {
         let onto = match (i, recorded) {
-            (0, true) => Onto::Version("7".to_owned()),
-            (0, false) => Onto::Nothing,
-            _ => Onto::Any,
+            (0, true) => Precondition::Version("7".to_owned()),
+            (0, false) => Precondition::Nothing,
+            _ => Precondition::Any,
         };
         wrong(
             planned.onto != onto,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operator_runtime::Answers;
+use operator_runtime::ProbeResults;
 use plan_testing::world::{
     IMAGE, NAMESPACE, NOW, Pods, annotations, controlled, owned, pod, stateful_set, uid,
 };
@@ -159,7 +159,7 @@ impl Set {
     }
 
     /// What its pods say.
-    pub fn answer(&self, index: usize, answers: &mut Answers) {
+    pub fn answer(&self, index: usize, answers: &mut ProbeResults) {
         for (number, member) in self.members() {
             let Some(says) = member.says else {
                 continue;
@@ -215,7 +215,7 @@ impl Routers {
     }
 
     /// What its pods say; `hash` is that of the hashrings that are published.
-    pub fn answer(&self, hash: u64, answers: &mut Answers) {
+    pub fn answer(&self, hash: u64, answers: &mut ProbeResults) {
         let hash = hash + u64::from(self.late);
         for i in 0..self.replicas {
             let text = format!("thanos_receive_config_hash {hash}");

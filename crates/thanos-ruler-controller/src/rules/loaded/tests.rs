@@ -40,7 +40,7 @@ fn expected() -> Expected {
 
 fn says_of(metrics: &str, expected: &Expected) -> Loaded {
     let pod = running(1);
-    let mut answers = Answers::default();
+    let mut answers = ProbeResults::default();
     answers.remember(&url(&pod).unwrap(), read(metrics));
     loaded(&pod, &answers, expected)
 }
@@ -102,9 +102,9 @@ fn a_ruler_that_does_not_report_whether_it_reloaded_has_loaded_nothing_for_sure(
     assert_eq!(says(&silent), Loaded::Silent);
     assert_eq!(says(""), Loaded::Silent);
     let pod = running(1);
-    let mut answers = Answers::default();
+    let mut answers = ProbeResults::default();
     answers.remember(&url(&pod).unwrap(), read(&silent));
-    assert!(is_unclear(&pod, &answers) && !is_unclear(&pod, &Answers::default()));
+    assert!(is_unclear(&pod, &answers) && !is_unclear(&pod, &ProbeResults::default()));
     let odd = metrics(1, MOUNTED).replace(&format!("{SUCCESS} 1"), &format!("{SUCCESS} NaN"));
     assert_eq!(says(&odd), Loaded::Silent);
     // Nor where nothing is mounted.
@@ -138,7 +138,7 @@ fn read(metrics: &str) -> Result<String, String> {
 }
 
 fn all_say(pods: &[(PodFacts, &str)]) -> Said {
-    let mut answers = Answers::default();
+    let mut answers = ProbeResults::default();
     let mut named = BTreeMap::new();
     for (i, (pod, metrics)) in pods.iter().enumerate() {
         if let Some(url) = url(pod).filter(|_| !metrics.is_empty()) {
@@ -158,12 +158,12 @@ fn running(number: u8) -> PodFacts {
     }
 }
 
-fn ended(words: &str) -> PodFacts {
+fn ended(termination_message: &str) -> PodFacts {
     PodFacts {
         state: PodState::Running,
-        ended: Some(thanos_controller::facts::Ended {
+        ended: Some(thanos_controller_common::facts::Ended {
             how: "exit code 1".into(),
-            words: words.into(),
+            termination_message: termination_message.into(),
         }),
         ..Default::default()
     }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use operator_runtime::ledger::{Counts, Workload};
+use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
-    Access, Answers, Cluster, Component, Invalid, ObjectKey, Outcome, Plan, Verdict, observe_whole,
+    Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
+    observe_to_end,
 };
 use plan_testing::world::{self as objects, Claim, IMAGE, UID};
 use plan_testing::{Case as _, ObservedCase, amended, bodies};
@@ -18,10 +19,10 @@ use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_ruler_controller::plan::{monitors, names};
 use thanos_ruler_controller::rules::pack;
-use thanos_ruler_controller::views::Views;
+use thanos_ruler_controller::stores::Stores;
 use thanos_ruler_controller::{RulerController, RulerSettings, Seen};
 use thanos_workload::testing::{Given, problems};
 
@@ -188,37 +189,47 @@ impl Case {
     }
 
     /// Views that hold the objects of this case.
-    pub fn loaded(&self) -> Views {
-        let mut views = Views::default();
-        self.load(&mut views);
-        views
+    pub fn loaded(&self) -> Stores {
+        let mut stores = Stores::default();
+        self.load(&mut stores);
+        stores
     }
 
     /// Enters the objects of this case into views.
-    pub fn load(&self, views: &mut Views) {
-        objects::load::<RulerController>(views, &self.objects());
+    pub fn load(&self, stores: &mut Stores) {
+        objects::load::<RulerController>(stores, &self.objects());
     }
 
     /// What a reconcile at this time sees, which the next one knows of.
-    pub fn reconcile(&self, views: &mut Views, now: Timestamp) -> Seen {
-        self.reconcile_in(&[], views, now)
+    pub fn reconcile(&self, stores: &mut Stores, now: Timestamp) -> Seen {
+        self.reconcile_in(&[], stores, now)
     }
 
     /// The same by a controller that is limited to these namespaces.
-    pub fn reconcile_in(&self, namespaces: &[&str], views: &mut Views, now: Timestamp) -> Seen {
-        self.pass(&limited_to(namespaces), &Answers::default(), views, now)
+    pub fn reconcile_in(&self, namespaces: &[&str], stores: &mut Stores, now: Timestamp) -> Seen {
+        self.pass(
+            &limited_to(namespaces),
+            &ProbeResults::default(),
+            stores,
+            now,
+        )
     }
 
     /// The same with these answers.
-    pub fn reconcile_with(&self, answers: &Answers, views: &mut Views, now: Timestamp) -> Seen {
-        self.pass(&limited_to(&[]), answers, views, now)
+    pub fn reconcile_with(
+        &self,
+        answers: &ProbeResults,
+        stores: &mut Stores,
+        now: Timestamp,
+    ) -> Seen {
+        self.pass(&limited_to(&[]), answers, stores, now)
     }
 
     fn pass(
         &self,
         controller: &RulerController,
-        answers: &Answers,
-        views: &mut Views,
+        answers: &ProbeResults,
+        stores: &mut Stores,
         now: Timestamp,
     ) -> Seen {
         let cluster = Cluster {
@@ -228,8 +239,8 @@ impl Case {
             now,
         };
         let ruler = Arc::new(self.ruler());
-        let seen = observe_whole(controller, views, cluster, &ruler);
-        RulerController::remember(views, &ruler, &seen);
+        let seen = observe_to_end(controller, stores, cluster, &ruler);
+        RulerController::remember(stores, &ruler, &seen);
         seen
     }
 
@@ -242,50 +253,50 @@ impl Case {
 
     /// What views hold of the objects of this case. Of a kind that cannot be read, they hold what was
     /// there before it went.
-    fn views(&self) -> Views {
-        let mut views = self.loaded();
+    fn stores(&self) -> Stores {
+        let mut stores = self.loaded();
         let objects = self.objects();
         let caps = self.caps();
         if !caps.has(Kind::PrometheusRule) {
-            views.rules.freeze();
+            stores.rules.freeze();
         }
         if !caps.has(Kind::Prometheus) {
-            views.prometheuses.freeze();
+            stores.prometheuses.freeze();
         }
         if !caps.has(Kind::ThanosRuler) {
-            views.rulers.freeze();
+            stores.rulers.freeze();
         }
         if !caps.has(Kind::Alertmanager) {
-            views.alertmanagers.freeze();
+            stores.alertmanagers.freeze();
         }
         let is_there = |kind: &str| objects.iter().any(|o| o["kind"] == kind);
         if self.secrets.is_none() {
-            views.secrets.deny();
+            stores.secrets.deny();
         }
         if !is_there("StorageClass") {
-            views.classes.deny();
+            stores.classes.deny();
         }
         if !is_there("Namespace") {
-            views.namespaces.deny();
+            stores.namespaces.deny();
         }
-        views
+        stores
     }
 
     /// What a pass sees.
     pub fn seen(&self) -> Seen {
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         if let Some(set) = &self.set {
             // What rulers say does not change what they should have loaded.
             let silent = self.seen_with(&answers);
-            set.answer(&silent.report.rules.expected.digest(), &mut answers);
+            set.answer(&silent.status_inputs.rules.expected.digest(), &mut answers);
         }
         self.seen_with(&answers)
     }
 
     /// What a pass sees that got these answers.
-    pub fn seen_with(&self, answers: &Answers) -> Seen {
-        let (controller, mut views) = (Self::controller(), self.views());
-        objects::observe(&controller, &mut views, self.caps(), answers, self.ruler())
+    pub fn seen_with(&self, answers: &ProbeResults) -> Seen {
+        let (controller, mut stores) = (Self::controller(), self.stores());
+        objects::observe(&controller, &mut stores, self.caps(), answers, self.ruler())
     }
 
     /// The StatefulSet of the plan.
@@ -402,10 +413,10 @@ impl Case {
     }
 
     /// Status, reason and message of a condition.
-    pub fn condition(&self, wanted: &str) -> (String, String, String) {
+    pub fn condition(&self, desired: &str) -> (String, String, String) {
         let all = self.status().conditions;
-        let found = all.into_iter().find(|c| c.type_ == wanted);
-        let found = found.unwrap_or_else(|| panic!("no condition {wanted}"));
+        let found = all.into_iter().find(|c| c.type_ == desired);
+        let found = found.unwrap_or_else(|| panic!("no condition {desired}"));
         (found.status, found.reason, found.message)
     }
 }

@@ -1,6 +1,6 @@
 //! Objects as an API server has them.
 
-use operator_runtime::Answers;
+use operator_runtime::ProbeResults;
 use plan_testing::world::{self as objects, NAMESPACE, Pods, controlled, pod, stateful_set, uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ impl Set {
     }
 
     /// Enters what its pods say. `expected` is the digest of what they should have loaded.
-    pub fn answer(&self, expected: &str, answers: &mut Answers) {
+    pub fn answer(&self, expected: &str, answers: &mut ProbeResults) {
         let Some(loaded) = self.loaded else {
             return;
         };

@@ -4,16 +4,16 @@ pub mod world;
 
 use std::collections::BTreeMap;
 
-use operator_runtime::{Answers, Component, Invalid, ObjectKey, Plan};
+use operator_runtime::{Invalid, ObjectKey, Plan, ProbeResults, Reconciler};
 use plan_testing::world::{self as objects, Claim, IMAGE, UID};
 use plan_testing::{Case as _, ObservedCase, amended};
 use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;
-use thanos_controller::Settings;
+use thanos_controller_common::Settings;
 use thanos_store_controller::plan::{self, monitors};
-use thanos_store_controller::views::Views;
+use thanos_store_controller::stores::Stores;
 use thanos_store_controller::{Seen, StoreController};
 use thanos_workload::testing::{Given, problems};
 
@@ -145,7 +145,7 @@ impl Case {
         all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
         let secrets = self.secrets.iter().flatten();
         all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
-        let mut answers = Answers::default();
+        let mut answers = ProbeResults::default();
         all.extend(objects::queriers(self.queriers.len()));
         for (i, listed) in self.queriers.iter().enumerate() {
             if let Some(listed) = listed {
@@ -156,14 +156,20 @@ impl Case {
     }
 
     /// What a reconcile observes of these objects.
-    pub fn seen_of(&self, all: &[Value], answers: &Answers) -> Seen {
-        let mut views = Views::default();
-        objects::load::<StoreController>(&mut views, all);
+    pub fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
+        let mut stores = Stores::default();
+        objects::load::<StoreController>(&mut stores, all);
         if self.secrets.is_none() {
-            views.secrets.deny();
+            stores.secrets.deny();
         }
         let caps = objects::caps(self.service_monitors);
-        objects::observe(&Self::controller(), &mut views, caps, answers, self.store())
+        objects::observe(
+            &Self::controller(),
+            &mut stores,
+            caps,
+            answers,
+            self.store(),
+        )
     }
 
     /// The digests of the templates that the StatefulSets are to have, which do not depend on what

@@ -19,10 +19,10 @@ const PENALTY: &str = "penalty";
 /// Waits until so many ticks more are written.
 async fn ticks(account: &Account, more: usize) {
     let all = |account: &Account| account.look(|written| written.ticks().len());
-    let wanted = all(account) + more;
+    let desired = all(account) + more;
     let look = async || {
         let is = all(account);
-        check(is >= wanted, || format!("{is} of {wanted} ticks"))
+        check(is >= desired, || format!("{is} of {desired} ticks"))
     };
     eventually(&format!("{more} more ticks"), SOON * 4, look).await;
 }

@@ -1,0 +1,76 @@
+//! Whose an object is that has the name of a planned one. Pure.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::digest::owned_digest;
+
+/// Whose an object is that has the name of a planned one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// Its controller is our custom resource, and we applied it.
+    Ours,
+    /// Its controller is our custom resource, and a former operator wrote it.
+    Legacy,
+    /// It belongs to somebody else, who is named.
+    Other(String),
+}
+
+/// Whose an object is, for the custom resource with this uid and the controller `manager`.
+pub(crate) fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Ownership {
+    let mut owners = metadata.owner_references.iter().flatten();
+    match owners.find(|r| r.controller == Some(true)) {
+        Some(controller) if controller.uid != owner_uid => {
+            Ownership::Other(format!("{} {}", controller.kind, controller.name))
+        }
+        None => Ownership::Other(managers(metadata)),
+        Some(_) => match owned_digest(metadata.managed_fields.as_ref(), manager) {
+            Some(_) => Ownership::Ours,
+            None => Ownership::Legacy,
+        },
+    }
+}
+
+fn managers(metadata: &ObjectMeta) -> String {
+    let entries = metadata.managed_fields.iter().flatten();
+    let names: BTreeSet<&str> = entries.filter_map(|e| e.manager.as_deref()).collect();
+    match names.is_empty() {
+        true => "no owner".to_owned(),
+        false => format!("no owner, written by {}", Vec::from_iter(names).join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn of(owner: Value, manager: &str) -> Ownership {
+        let metadata = serde_json::from_value(json!({
+            "ownerReferences": owner,
+            "managedFields": [{
+                "manager": manager, "operation": "Apply", "apiVersion": "v1",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}},
+            }],
+        }))
+        .unwrap();
+        ownership(&metadata, "1", "us")
+    }
+
+    #[test]
+    fn the_controller_decides_and_then_the_manager() {
+        let owner = |uid: &str| {
+            json!([{
+                "apiVersion": "v1", "kind": "Toy", "name": "a", "uid": uid, "controller": true,
+            }])
+        };
+        assert_eq!(of(owner("1"), "us"), Ownership::Ours);
+        assert_eq!(of(owner("1"), "manager"), Ownership::Legacy);
+        assert_eq!(of(owner("2"), "us"), Ownership::Other("Toy a".to_owned()));
+        let nobody = Ownership::Other("no owner, written by us".to_owned());
+        assert_eq!(of(json!([]), "us"), nobody);
+        let nameless = ownership(&ObjectMeta::default(), "1", "us");
+        assert_eq!(nameless, Ownership::Other("no owner".to_owned()));
+    }
+}

@@ -1,0 +1,265 @@
+//! What a former operator leaves behind: whether it still runs, and kinds that nobody reconciles
+//! once it does not.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::core::ApiResource;
+use promop_compat::detect;
+use promop_compat::names::NAME;
+use serde_json::Value;
+
+use super::definitions::first;
+use super::reader::{Reader, is_forbidden};
+use super::row::Row;
+
+const CHECK: &str = "former operator";
+
+/// A lease that was renewed within this time has a holder that lives.
+const RENEWED: Duration = Duration::from_secs(60);
+
+/// An operator that writes the same objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Legacy {
+    /// How it is called.
+    pub name: &'static str,
+    /// The last part of its image's name.
+    pub image: &'static str,
+    /// The name of the lease by which it elects a leader.
+    pub lease: &'static str,
+}
+
+/// A kind that the former operator reconciled.
+#[derive(Clone, Debug)]
+pub struct Abandoned {
+    /// The kind.
+    pub resource: ApiResource,
+    /// The controller that takes it over, as its Deployment is labelled
+    /// (`app.kubernetes.io/name`); none if no one does.
+    pub controller: Option<&'static str>,
+    /// What to do with its objects.
+    pub remedy: &'static str,
+}
+
+/// Looks for both.
+pub(super) async fn look(
+    reader: &Reader,
+    legacy: Option<&Legacy>,
+    abandoned: &[Abandoned],
+) -> Result<Vec<Row>, kube::Error> {
+    let mut rows = Vec::new();
+    let Some(legacy) = legacy else {
+        return Ok(rows);
+    };
+    let matters = |d: &Deployment| {
+        let name = d.labels().get(NAME).map(String::as_str);
+        is_former(d, legacy) || name.is_some() && abandoned.iter().any(|a| a.controller == name)
+    };
+    let Some(deployments) = everywhere(reader, matters).await? else {
+        let found = format!(
+            "you may not list Deployments, so whether the {} runs is open",
+            legacy.name
+        );
+        rows.push(Row::warn(CHECK, legacy.name, found).remedy("run this as somebody who may"));
+        return Ok(rows);
+    };
+    let running = deployments.iter().filter(|d| is_former(d, legacy));
+    let mut is_running = false;
+    for deployment in running {
+        is_running = true;
+        let (namespace, name) = (
+            deployment.namespace().unwrap_or_default(),
+            deployment.name_any(),
+        );
+        let found = format!("the {} runs here, and writes the same objects", legacy.name);
+        let remedy = format!(
+            "before the controller starts: kubectl -n {namespace} scale deployment {name} \
+             --replicas=0"
+        );
+        let object = format!("Deployment {namespace}/{name}");
+        rows.push(Row::warn(CHECK, object, found).remedy(remedy));
+    }
+    let partial = |lease: &Lease| lease.name_any() == legacy.lease && is_held(lease);
+    let partial = everywhere(reader, partial).await?.unwrap_or_default();
+    if let (false, Some(lease)) = (is_running, partial.first()) {
+        is_running = true;
+        let holder = lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
+        let found = format!(
+            "the {} holds it ({}), and writes the same objects",
+            legacy.name,
+            holder.unwrap_or_default()
+        );
+        let object = format!(
+            "Lease {}/{}",
+            lease.namespace().unwrap_or_default(),
+            legacy.lease
+        );
+        rows.push(Row::warn(CHECK, object, found).remedy("stop it before the controller starts"));
+    }
+    if !is_running {
+        rows.push(Row::ok(CHECK, legacy.name, "it does not run here"));
+    }
+    for kind in abandoned {
+        let taken = kind.controller.is_some_and(|controller| {
+            let mut all = deployments.iter();
+            all.any(|d| d.labels().get(NAME).is_some_and(|v| v == controller))
+        });
+        if !taken {
+            rows.extend(objects_of(reader, kind, is_running).await?);
+        }
+    }
+    Ok(rows)
+}
+
+/// The objects of a kind that nobody reconciles, now or soon.
+async fn objects_of(
+    reader: &Reader,
+    kind: &Abandoned,
+    is_running: bool,
+) -> Result<Option<Row>, kube::Error> {
+    let resource = &kind.resource;
+    let served = detect::served(&reader.client, &resource.api_version).await?;
+    if !served.contains(&resource.plural) {
+        return Ok(None);
+    }
+    let object = format!("{}.{}", resource.plural, resource.group);
+    let objects = match reader.list(resource).await {
+        Ok(objects) => objects,
+        Err(error) if is_forbidden(&error) => {
+            let row = Row::warn("abandoned", object, "you may not list them");
+            return Ok(Some(row.remedy("run this as somebody who may")));
+        }
+        Err(error) => return Err(error),
+    };
+    let text = |object: &Value, field: &str| {
+        object["metadata"][field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let names: Vec<String> = objects
+        .iter()
+        .map(|o| format!("{}/{}", text(o, "namespace"), text(o, "name")))
+        .collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = first(&names);
+    let row = match is_running {
+        true => Row::warn(
+            "abandoned",
+            object,
+            format!("nobody reconciles them once the former operator is stopped: {names}"),
+        ),
+        false => Row::fail(
+            "abandoned",
+            object,
+            format!("nobody reconciles them: {names}"),
+        ),
+    };
+    Ok(Some(row.remedy(kind.remedy)))
+}
+
+/// The objects of a kind that are worth keeping, in all namespaces, or else in those that are looked
+/// at; `None` if they may not be listed.
+async fn everywhere<K>(
+    reader: &Reader,
+    keep: impl Fn(&K) -> bool,
+) -> Result<Option<Vec<K>>, kube::Error>
+where
+    K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned,
+{
+    let resource = ApiResource::erase::<K>(&());
+    let params = ListParams::default();
+    let mut kept = Vec::new();
+    let mut take = |object: Value| {
+        // What cannot be read is not what is looked for.
+        kept.extend(serde_json::from_value(object).ok().filter(&keep));
+    };
+    let mut listed = reader.each(&resource, &params, true, &mut take).await;
+    if listed.as_ref().is_err_and(is_forbidden) && !reader.namespaces.is_empty() {
+        listed = reader.each(&resource, &params, false, &mut take).await;
+    }
+    match listed {
+        Ok(()) => Ok(Some(kept)),
+        Err(error) if is_forbidden(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a Deployment runs the former operator.
+fn is_former(deployment: &Deployment, legacy: &Legacy) -> bool {
+    let spec = deployment.spec.as_ref();
+    let desired = spec.and_then(|s| s.replicas).unwrap_or(1);
+    let pod = spec.and_then(|s| s.template.spec.as_ref());
+    let containers = pod.iter().flat_map(|p| &p.containers);
+    let mut images = containers.filter_map(|c| c.image.as_deref());
+    desired > 0 && images.any(|image| program(image) == legacy.image)
+}
+
+/// The last part of an image's name, without tag and digest.
+fn program(image: &str) -> &str {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    name.split([':', '@']).next().unwrap_or(name)
+}
+
+fn is_held(lease: &Lease) -> bool {
+    let spec = lease.spec.as_ref();
+    let holder = spec.and_then(|s| s.holder_identity.as_deref());
+    let renewed = spec.and_then(|s| s.renew_time.as_ref());
+    let age = renewed.map(|at| Timestamp::now().duration_since(at.0).unsigned_abs());
+    holder.is_some_and(|h| !h.is_empty()) && age.is_some_and(|age| age < RENEWED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::jiff::SignedDuration;
+    use serde_json::json;
+
+    const FORMER: Legacy = Legacy {
+        name: "old operator",
+        image: "old-operator",
+        lease: "abc.example.com",
+    };
+
+    #[test]
+    fn it_is_known_by_its_image() {
+        for (image, replicas, expected) in [
+            ("quay.io/x/old-operator:main", 1, true),
+            ("registry:5000/mirror/old-operator@sha256:00", 2, true),
+            ("old-operator", 1, true),
+            ("quay.io/x/old-operator:main", 0, false),
+            ("quay.io/old-operator/other:v1", 1, false),
+            ("quay.io/x/old-operator-bundle:v1", 1, false),
+        ] {
+            let deployment: Deployment = serde_json::from_value(json!({
+                "spec": {
+                    "replicas": replicas, "selector": {},
+                    "template": {"spec": {"containers": [{"name": "manager", "image": image}]}},
+                },
+            }))
+            .unwrap();
+            assert_eq!(is_former(&deployment, &FORMER), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_held_while_it_is_renewed() {
+        let lease = |holder: &str, age: i64| -> Lease {
+            let at = Timestamp::now() - SignedDuration::from_secs(age);
+            serde_json::from_value(json!({
+                "metadata": {"name": "abc.example.com"},
+                "spec": {"holderIdentity": holder, "renewTime": at.to_string()},
+            }))
+            .unwrap()
+        };
+        assert!(is_held(&lease("x", 5)));
+        assert!(!is_held(&lease("x", 600)));
+        assert!(!is_held(&lease("", 5)));
+    }
+}

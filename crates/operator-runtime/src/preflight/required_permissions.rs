@@ -1,0 +1,195 @@
+//! What a controller wants to be permitted: the rules of `rbac`, verb by verb. Pure.
+
+use k8s_openapi::api::authorization::v1::ResourceAttributes;
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use promop_compat::caps::{Caps, GROUP, Kind};
+
+use crate::rbac;
+use crate::reconciler::Reconciler;
+
+/// What must be permitted, together with what is lost without it, if that is not everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub namespace: Option<String>,
+    pub group: String,
+    pub resource: String,
+    pub name: Option<String>,
+    pub verb: String,
+    pub loss: Option<String>,
+}
+
+impl Wish {
+    pub fn attributes(&self) -> ResourceAttributes {
+        let (resource, subresource) = match self.resource.split_once('/') {
+            Some((resource, sub)) => (resource, Some(sub.to_owned())),
+            None => (self.resource.as_str(), None),
+        };
+        ResourceAttributes {
+            group: Some(self.group.clone()),
+            resource: Some(resource.to_owned()),
+            subresource,
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            verb: Some(self.verb.clone()),
+            ..Default::default()
+        }
+    }
+
+    /// What, without verb and place.
+    pub fn what(&self) -> String {
+        let (resource, subresource) = match self.resource.split_once('/') {
+            Some((resource, sub)) => (resource, format!("/{sub}")),
+            None => (self.resource.as_str(), String::new()),
+        };
+        let group = match self.group.as_str() {
+            "" => String::new(),
+            group => format!(".{group}"),
+        };
+        let name = self.name.as_ref();
+        let name = name.map_or_else(String::new, |name| format!(" {name}"));
+        format!("{resource}{group}{subresource}{name}")
+    }
+
+    pub fn place(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("in namespace {namespace}"),
+            None => "in the whole cluster".to_owned(),
+        }
+    }
+}
+
+/// The verbs of some rules, one by one.
+pub(super) fn required_permissions(
+    rules: &[PolicyRule],
+    namespace: Option<&str>,
+    loss: impl Fn(&str, &str) -> Option<String>,
+) -> Vec<Wish> {
+    let mut all = Vec::new();
+    for rule in rules {
+        let names: Vec<Option<&String>> = match &rule.resource_names {
+            Some(names) => names.iter().map(Some).collect(),
+            None => vec![None],
+        };
+        for group in rule.api_groups.iter().flatten() {
+            for resource in rule.resources.iter().flatten() {
+                for name in &names {
+                    all.extend(rule.verbs.iter().map(|verb| Wish {
+                        namespace: namespace.map(str::to_owned),
+                        group: group.clone(),
+                        resource: resource.clone(),
+                        name: name.cloned(),
+                        verb: verb.clone(),
+                        loss: loss(group, resource),
+                    }));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Everything that a controller wants to do.
+pub(super) fn all_wishes<C: Reconciler>(
+    caps: Caps,
+    scopes: &[Option<&str>],
+    home: &str,
+) -> Vec<Wish> {
+    let namespaced = |group: &str, resource: &str| match (group, resource) {
+        ("authorization.k8s.io", _) => Some("the condition Monitored stays Unknown".to_owned()),
+        ("events.k8s.io", _) => Some("nothing is told by events".to_owned()),
+        (GROUP, plural) => {
+            let mut kinds = Kind::ALL.into_iter();
+            let kind = kinds.find(|k| k.plural() == plural)?;
+            let absent = !caps.has(kind);
+            absent.then(|| format!("{} is not used should it be installed", kind.name()))
+        }
+        _ => None,
+    };
+    let cluster = |_: &str, resource: &str| {
+        let loss = match resource {
+            "namespaces" => "namespace selectors by labels cannot be evaluated",
+            "storageclasses" => "whether volumes can grow is found out by trying",
+            "customresourcedefinitions" => {
+                "definitions of Prometheus Operator are noticed by asking every 10 s"
+            }
+            _ => return None,
+        };
+        Some(loss.to_owned())
+    };
+    let at_home = |group: &str, _: &str| match group {
+        "coordination.k8s.io" => None,
+        _ => Some("the controller has no ServiceMonitor of its own".to_owned()),
+    };
+    let refresh = PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec!["pods".to_owned()]),
+        verbs: vec!["patch".to_owned()],
+        ..Default::default()
+    };
+    let refreshed = |_: &str, _: &str| {
+        let loss = "a changed file reaches running pods with the kubelet's next period, up to \
+                    90 s (deploy/components/refresh-pods)";
+        Some(loss.to_owned())
+    };
+    let mut all = Vec::new();
+    for scope in scopes {
+        all.extend(required_permissions(
+            &rbac::namespaced_rules::<C>(),
+            *scope,
+            namespaced,
+        ));
+        if C::REFRESH.is_some() {
+            all.extend(required_permissions(
+                std::slice::from_ref(&refresh),
+                *scope,
+                refreshed,
+            ));
+        }
+    }
+    all.extend(required_permissions(
+        &rbac::cluster_rules::<C>(),
+        None,
+        cluster,
+    ));
+    all.extend(required_permissions(
+        &rbac::home_rules::<C>(),
+        Some(home),
+        at_home,
+    ));
+    all
+}
+
+/// A rule for tests.
+#[cfg(test)]
+pub(super) fn rule(resource: &str, names: Option<&[&str]>, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec!["apps".to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        resource_names: names.map(|n| n.iter().map(|n| (*n).to_owned()).collect()),
+        verbs: verbs.iter().map(|v| (*v).to_owned()).collect(),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_of_every_name_is_a_question() {
+        let rules = [
+            rule("deployments/status", None, &["patch"]),
+            rule("leases", Some(&["a", "b"]), &["get", "update"]),
+        ];
+        let all = required_permissions(&rules, Some("ns"), |_, _| None);
+        assert_eq!(all.len(), 5);
+        let first = all[0].attributes();
+        assert_eq!(first.resource.as_deref(), Some("deployments"));
+        assert_eq!(first.subresource.as_deref(), Some("status"));
+        assert_eq!(first.namespace.as_deref(), Some("ns"));
+        assert_eq!(all[4].name.as_deref(), Some("b"));
+        assert_eq!(all[0].what(), "deployments.apps/status");
+        assert_eq!(all[4].what(), "leases.apps b");
+        assert_eq!(all[4].place(), "in namespace ns");
+    }
+}

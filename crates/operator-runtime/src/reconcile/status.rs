@@ -1,0 +1,73 @@
+//! Writes the status of a custom resource, and tells what turned.
+
+use kube::Resource;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Context, reference};
+use crate::error::Error;
+use crate::events::turned;
+use crate::owned_objects::Owner;
+use crate::reconciler::Reconciler;
+
+/// Writes the status if it differs, and tells of conditions that turned.
+pub(super) async fn write_status<C: Reconciler>(
+    cx: &Context<C>,
+    owner: &Owner,
+    meta: &ObjectMeta,
+    seen: &C::Observed,
+    previous: &C::Status,
+    next: C::Status,
+) -> Result<(), Error> {
+    if next == *previous {
+        return Ok(());
+    }
+    cx.cache.enter_status(owner, next.clone());
+    if let Err(error) = send(cx, owner, &next).await {
+        cx.cache.enter_status(owner, previous.clone());
+        return Err(error);
+    }
+    let reference = reference::<C>(meta);
+    let turned = turned(
+        C::conditions(previous),
+        C::conditions(&next),
+        C::EVENT_CONDITIONS,
+    );
+    let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
+    let normal_events = C::normal_events(previous, &next);
+    let warning_events = C::warning_events(seen, previous, &next);
+    for normal_events in &normal_events {
+        cx.events.normal_events(&reference, normal_events).await;
+    }
+    for warning_event in &warning_events {
+        cx.events.warning_event(warning_event).await;
+    }
+    for (condition, good) in &turned {
+        cx.events.condition(&reference, condition, good).await;
+    }
+    Ok(())
+}
+
+/// Sends a status, whole.
+pub(super) async fn send<C: Reconciler>(
+    cx: &Context<C>,
+    owner: &Owner,
+    status: &impl Serialize,
+) -> Result<PartialObjectMeta<C::Resource>, Error> {
+    let api: Api<PartialObjectMeta<C::Resource>> =
+        Api::namespaced(cx.client.clone(), &owner.namespace);
+    let body = json!({
+        "apiVersion": C::Resource::api_version(&()),
+        "kind": C::Resource::kind(&()),
+        "metadata": {"name": owner.name, "uid": owner.uid},
+        "status": status,
+    });
+    let params = PatchParams::apply(C::NAME).force();
+    api.patch_status(&owner.name, &params, &Patch::Apply(&body))
+        .await
+        .map_err(|source| Error::Status {
+            source: Box::new(source),
+        })
+}

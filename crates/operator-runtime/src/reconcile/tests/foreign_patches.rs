@@ -1,0 +1,126 @@
+use super::*;
+
+const CLAIM: &str = "PATCH persistentvolumeclaims/data-x-0";
+
+fn amended() -> Value {
+    json!({"names": ["b"], "amends": [["data-x-0", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}]]})
+}
+
+async fn refused(code: u16, status: Value) -> (Bench, Vec<String>, Action) {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    bench.reconcile(&toy).await;
+    bench.fake.fail(CLAIM, code, status);
+    let toy = bench.toy(amended());
+    let (requests, action) = bench.reconcile(&toy).await;
+    (bench, requests, action)
+}
+
+#[tokio::test]
+async fn objects_of_others_are_amended_between_applies_and_deletes() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    bench.reconcile(&toy).await;
+    let toy = bench.toy(amended());
+    let (requests, action) = bench.reconcile(&toy).await;
+    assert_eq!(
+        requests[..3],
+        ["PATCH configmaps/b", CLAIM, "DELETE configmaps/a"]
+    );
+    assert_eq!(action, Action::await_change());
+    let (head, body) = bench.fake.sent(CLAIM).unwrap();
+    assert_eq!(head.headers["content-type"], "application/merge-patch+json");
+    assert_eq!(head.uri.query(), Some("&fieldManager=toy"));
+    assert_eq!(
+        body,
+        json!({"metadata": {"uid": "uid-of-data-x-0"}, "spec": {"resources": {"requests": {"storage": "2Gi"}}}})
+    );
+}
+
+#[tokio::test]
+async fn other_metadata_of_an_amendment_stays() {
+    let mut bench = Bench::new();
+    let patch = json!({"metadata": {"labels": {"k": "v"}, "uid": "wrong"}});
+    let toy = bench.toy(json!({"amends": [["data-x-0", patch]]}));
+    bench.reconcile(&toy).await;
+    let (_, body) = bench.fake.sent(CLAIM).unwrap();
+    let expected = json!({"metadata": {"labels": {"k": "v"}, "uid": "uid-of-data-x-0"}});
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn nothing_is_amended_before_everything_is_applied() {
+    let mut bench = Bench::new();
+    let no = json!({"code": 500, "message": "no"});
+    bench.fake.fail("PATCH configmaps/b", 500, no);
+    let toy = bench.toy(amended());
+    let (requests, _) = bench.reconcile(&toy).await;
+    assert_eq!(requests[..2], ["PATCH configmaps/b", STATUS]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_without_amendments() {
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"names": ["a"]}));
+    let (requests, _) = bench.reconcile(&toy).await;
+    assert_eq!(requests, ["PATCH configmaps/a", STATUS]);
+}
+
+#[tokio::test]
+async fn a_refused_amendment_names_the_object() {
+    let cause = json!({"field": "spec.resources", "message": "may not shrink", "reason": "FieldValueForbidden"});
+    let refusals = [
+        (
+            422,
+            json!({"code": 422, "details": {"causes": [cause]}}),
+            "PersistentVolumeClaim data-x-0: spec.resources: may not shrink",
+        ),
+        (
+            400,
+            json!({"code": 400, "message": "unknown unit"}),
+            "PersistentVolumeClaim data-x-0: unknown unit",
+        ),
+    ];
+    for (code, status, text) in refusals {
+        let (bench, requests, action) = refused(code, status).await;
+        assert_eq!(
+            requests[..3],
+            ["PATCH configmaps/b", CLAIM, STATUS],
+            "nothing is deleted"
+        );
+        assert!(bench.reason().1.contains(text), "{}", bench.reason().1);
+        assert_eq!(action, Action::requeue(REJECTED_RETRY));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_amendment_is_tried_again() {
+    for code in [403, 500] {
+        let no = json!({"code": code, "message": "not now"});
+        let (bench, requests, action) = refused(code, no).await;
+        assert_eq!(requests[..3], ["PATCH configmaps/b", CLAIM, STATUS]);
+        let (reason, message) = bench.reason();
+        assert_eq!(reason, "ApplyFailed");
+        assert!(message.contains("data-x-0"), "{message}");
+        assert_eq!(action, Action::requeue(Duration::from_secs(1)));
+    }
+}
+
+#[tokio::test]
+async fn another_object_of_the_name_is_no_error() {
+    let causes = json!([
+        {"field": "metadata.uid", "message": "field is immutable", "reason": "FieldValueInvalid"},
+        {"field": "spec", "message": "spec is immutable", "reason": "FieldValueForbidden"},
+    ]);
+    let answers = [
+        (404, json!({"code": 404, "message": "not found"})),
+        (409, json!({"code": 409, "message": "Precondition failed"})),
+        (422, json!({"code": 422, "details": {"causes": causes}})),
+    ];
+    for (code, status) in answers {
+        let (bench, requests, action) = refused(code, status).await;
+        assert_eq!(requests[2], "DELETE configmaps/a");
+        assert_eq!(bench.reason().0, "Applied");
+        assert_eq!(action, Action::await_change());
+    }
+}

@@ -1,0 +1,128 @@
+use super::*;
+use crate::probe::tests::{Pod, nobody};
+
+fn after(seconds: u64) -> Action {
+    Action::requeue(Duration::from_secs(seconds))
+}
+
+#[tokio::test]
+async fn pods_are_asked_before_the_plan_and_not_again_while_the_answer_is_fresh() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let urls = [pod.url("/named/one"), pod.url("/named/two")];
+    let toy = bench.toy(json!({"names": ["a"], "urls": urls, "every": 60}));
+    let (requests, action) = bench.reconcile(&toy).await;
+    let applied = [
+        "PATCH configmaps/a",
+        "PATCH configmaps/one",
+        "PATCH configmaps/two",
+    ];
+    assert_eq!(requests[..3], applied);
+    assert_eq!(action, after(60));
+    let mut asked = pod.asked();
+    asked.sort();
+    assert_eq!(asked, ["/named/one", "/named/two"]);
+    for _ in 0..10 {
+        let (requests, action) = bench.reconcile(&toy).await;
+        assert!(requests.is_empty(), "{requests:?}");
+        assert_eq!(action, after(60));
+    }
+    assert!(pod.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_old_answer_is_asked_for_again_but_not_at_once() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let toy = bench.toy(json!({"urls": [pod.url("/named/one")], "every": 0}));
+    for _ in 0..2 {
+        let (_, action) = bench.reconcile(&toy).await;
+        assert_eq!(pod.asked().len(), 1);
+        assert_eq!(action, Action::requeue(SOONEST));
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_unheard_for_longer_and_longer() {
+    let mut bench = Bench::new();
+    let url = nobody().await;
+    let toy = bench.toy(json!({"names": ["a"], "urls": [url], "every": 0}));
+    let mut unreachable_for = Duration::ZERO;
+    for _ in 0..2 {
+        bench.reconcile(&toy).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let state = bench.cx.cache.state();
+        let answer = state.answers.answer(&url).expect("it was asked");
+        assert!(answer.unwrap_err().contains("refused"), "{answer:?}");
+        assert!(state.answers.unreachable_for(&url) >= unreachable_for + Duration::from_millis(5));
+        unreachable_for = state.answers.unreachable_for(&url);
+    }
+    assert_eq!(
+        bench.reason().0,
+        "Applied",
+        "the plan decides what it means"
+    );
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_no_answer() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let url = pod.url("/huge");
+    let toy = bench.toy(json!({"urls": [url], "every": 60}));
+    bench.reconcile(&toy).await;
+    let state = bench.cx.cache.state();
+    assert!(state.answers.answer(&url).expect("it was asked").is_err());
+}
+
+#[tokio::test]
+async fn a_paused_resource_asks_nothing_and_waits_for_a_change() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let urls = [pod.url("/named/one")];
+    let toy = bench.toy(json!({"paused": true, "urls": urls, "every": 60, "requeueAfter": 5}));
+    let (_, action) = bench.reconcile(&toy).await;
+    assert!(pod.asked().is_empty());
+    assert_eq!(action, Action::await_change());
+}
+
+#[tokio::test]
+async fn the_earliest_reason_to_look_again_counts() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let urls = [pod.url("/named/one")];
+    let cases = [
+        (json!({"requeueAfter": 30}), 30),
+        (json!({"requeueAfter": 0}), 1),
+        (json!({"requeueAfter": 30, "urls": urls, "every": 60}), 30),
+        (json!({"requeueAfter": 90, "urls": urls, "every": 60}), 60),
+    ];
+    for (spec, seconds) in cases {
+        let toy = bench.toy(spec.clone());
+        let (_, action) = bench.reconcile(&toy).await;
+        assert_eq!(action, after(seconds), "{spec}");
+    }
+    let toy = bench.toy(json!({"names": ["b"], "requeueAfter": 30}));
+    let no = json!({"code": 500, "message": "no"});
+    bench.fake.fail("PATCH configmaps/b", 500, no);
+    let (_, action) = bench.reconcile(&toy).await;
+    assert_eq!(action, after(1), "a failure is tried again sooner");
+
+    let theirs = json!({"metadata": {"name": "c", "namespace": "ns", "uid": "theirs"}});
+    bench.fake.put(&map("c"), theirs);
+    let toy = bench.toy(json!({"names": ["c"], "requeueAfter": 30}));
+    let (_, action) = bench.reconcile(&toy).await;
+    assert_eq!(bench.reason().0, "NotOwned");
+    assert_eq!(action, after(30));
+}
+
+#[tokio::test]
+async fn bad_input_does_not_end_the_inquiries() {
+    let pod = Pod::run().await;
+    let mut bench = Bench::new();
+    let urls = [pod.url("/named/one")];
+    let toy = bench.toy(json!({"names": [""], "urls": urls, "every": 60}));
+    let (_, action) = bench.reconcile(&toy).await;
+    assert_eq!(bench.reason().0, "InvalidSpec");
+    assert_eq!(action, after(60));
+}

@@ -1,0 +1,184 @@
+//! Feeds: one task per kind and namespace that watches and fills the hub.
+
+mod related;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::api::Api;
+use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::{Client, Resource, ResourceExt};
+use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing};
+use promop_compat::model::Key;
+
+use crate::cache::{Cache, Guarded, WatchId};
+use crate::owned_objects::{Owned, Requeue};
+use crate::plan::ObjectKey;
+use crate::reconciler::{OwnedKind, Reconciler};
+use crate::related::key_of;
+
+pub(crate) use related::related;
+
+/// What a feed needs to start its watch.
+#[derive(Clone)]
+pub struct Watch {
+    /// Its name.
+    pub id: WatchId,
+    /// Client.
+    pub client: Client,
+    /// What is watched.
+    pub resource: ApiResource,
+    /// The kind has no namespaces.
+    pub cluster_scoped: bool,
+    /// Decisions can do without the kind where it may not be read.
+    pub dispensable: bool,
+    /// Custom resources are looked at once changes stand still.
+    pub debounced: bool,
+    /// Selector and list strategy.
+    pub config: watcher::Config,
+}
+
+impl Watch {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+    {
+        match &self.id.namespace {
+            Some(namespace) if !self.cluster_scoped => {
+                Api::namespaced_with(self.client.clone(), namespace, &self.resource)
+            }
+            _ => Api::all_with(self.client.clone(), &self.resource),
+        }
+    }
+
+    /// Says why a watch is interrupted. It goes on by itself; a missing kind or permission is left
+    /// to detection.
+    fn interrupted<C: Reconciler>(&self, cache: &Cache<C>, error: &watcher::Error) {
+        if self.id.capability.is_some() && (is_kind_missing(error) || is_forbidden(error)) {
+            cache.recheck.notify_one();
+            tracing::debug!(kind = self.id.kind, %error, "watch of an optional kind interrupted");
+        } else if is_expired(error) {
+            // Ordinary: the API server keeps a few minutes of history, and none of a kind whose
+            // definition has changed. The kind is listed anew.
+            tracing::debug!(kind = self.id.kind, %error, "watch starts anew");
+        } else {
+            tracing::warn!(kind = self.id.kind, %error, "watch interrupted, it is tried again");
+        }
+    }
+}
+
+/// Feeds the custom resources themselves.
+pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch) {
+    let api: Api<Guarded<C>> = match &watch.id.namespace {
+        Some(namespace) => Api::namespaced(watch.client.clone(), namespace),
+        None => Api::all(watch.client.clone()),
+    };
+    let mut events = watch_objects(api, watch.config.clone())
+        .default_backoff()
+        .boxed();
+    let mut listed: BTreeSet<Key> = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(it)) => {
+                listed.insert(key_of(it.meta()));
+                cache.apply_resource(slim(it));
+            }
+            Ok(Event::InitDone) => {
+                let namespace = watch.id.namespace.as_deref();
+                for it in cache.store().state() {
+                    let key = key_of(it.meta());
+                    if namespace.is_none_or(|n| n == key.namespace) && !listed.contains(&key) {
+                        cache.delete_resource((*it).clone());
+                    }
+                }
+                cache.synced(&watch.id);
+            }
+            Ok(Event::Apply(it)) => cache.apply_resource(slim(it)),
+            Ok(Event::Delete(it)) => cache.delete_resource(it),
+            Err(error) => watch.interrupted(&cache, &error),
+        }
+    }
+}
+
+/// Drops what nobody reads, which is most of the bytes.
+fn slim<K: Resource>(mut it: DeserializeGuard<K>) -> DeserializeGuard<K> {
+    it.managed_fields_mut().clear();
+    it.annotations_mut()
+        .remove("kubectl.kubernetes.io/last-applied-configuration");
+    it
+}
+
+/// Feeds the ledger with the owned objects of one kind.
+pub(crate) async fn owned<C: Reconciler>(cache: Arc<Cache<C>>, kind: OwnedKind, watch: Watch) {
+    let api: Api<Owned> = watch.api();
+    let mut events = watch_objects(api, watch.config.clone())
+        .default_backoff()
+        .boxed();
+    let mut listed = BTreeSet::new();
+    let group = kind.resource.group.clone();
+    let name = kind.resource.kind.clone();
+    let key = |object: &Owned| ObjectKey {
+        group: group.clone(),
+        kind: name.clone(),
+        name: object.name_any(),
+    };
+    while let Some(event) = events.next().await {
+        let touched = match event {
+            Ok(Event::Init) => {
+                listed.clear();
+                None
+            }
+            Ok(Event::InitApply(object)) => {
+                listed.insert(object.uid().unwrap_or_default());
+                cache
+                    .state()
+                    .owned_objects
+                    .enter(key(&object), &object, C::NAME)
+            }
+            Ok(Event::InitDone) => {
+                let namespace = watch.id.namespace.as_deref();
+                let gone = cache
+                    .state()
+                    .owned_objects
+                    .retain(&group, &name, namespace, &listed);
+                gone.iter().for_each(|owner| cache.enqueue_owner(owner));
+                cache.synced(&watch.id);
+                None
+            }
+            Ok(Event::Apply(object)) => {
+                cache
+                    .state()
+                    .owned_objects
+                    .enter(key(&object), &object, C::NAME)
+            }
+            Ok(Event::Delete(object)) => {
+                let owner = cache.state().owned_objects.remove(&key(&object), &object);
+                owner.map(Requeue::Now)
+            }
+            Err(error) => {
+                watch.interrupted(&cache, &error);
+                None
+            }
+        };
+        match touched {
+            Some(Requeue::Now(owner)) => cache.enqueue_owner(&owner),
+            Some(Requeue::Soon(owner)) => {
+                cache.enqueue_debounced(Key::new(owner.namespace, owner.name))
+            }
+            None => {}
+        }
+    }
+}
+
+/// Stops a task when dropped.
+pub(crate) struct Running(pub tokio::task::JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

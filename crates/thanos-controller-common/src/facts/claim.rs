@@ -1,0 +1,121 @@
+//! Claims of volumes, and the classes of storage.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use promop_compat::extract::Extract;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use thanos_workload::quantity;
+
+use super::{Condition, Meta};
+
+/// The annotation of the class that claims without one get.
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClaimObject {
+    metadata: Meta,
+    spec: Spec,
+    status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    storage_class_name: Option<String>,
+    resources: Resources,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resources {
+    requests: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    phase: String,
+    capacity: BTreeMap<String, String>,
+    conditions: Vec<Condition>,
+}
+
+/// What decisions need to know of a claim.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClaimFacts {
+    /// Name of the custom resource.
+    pub owner: String,
+    /// UID.
+    pub uid: String,
+    /// Bytes that are asked for.
+    pub requested: Option<u64>,
+    /// Bytes that the volume has; `None` before there is one.
+    pub capacity: Option<u64>,
+    /// Its StorageClass.
+    pub class: Option<String>,
+    /// Whether it has a volume.
+    pub bound: bool,
+    /// What stands in the way of growing, as the driver says.
+    pub pod_failures: Option<String>,
+}
+
+impl Extract for ClaimObject {
+    type Facts = ClaimFacts;
+
+    fn into_parts(self) -> (ObjectMeta, ClaimFacts) {
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
+        let bytes = |sizes: &BTreeMap<String, String>| {
+            sizes.get("storage").and_then(|size| quantity::bytes(size))
+        };
+        let failed = ["ControllerResizeError", "NodeResizeError"];
+        let mut failures = failed.iter().copied();
+        let pod_failures = failures
+            .find_map(|type_| Condition::find(&status.conditions, type_, "True"))
+            .map(|c| c.message.clone());
+        let facts = ClaimFacts {
+            owner: metadata.owner(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            requested: bytes(&spec.resources.requests),
+            capacity: bytes(&status.capacity),
+            class: spec.storage_class_name.filter(|c| !c.is_empty()),
+            bound: status.phase == "Bound",
+            pod_failures,
+        };
+        (metadata.identity(), facts)
+    }
+}
+
+/// A StorageClass.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ClassObject {
+    metadata: Meta,
+    allow_volume_expansion: bool,
+}
+
+/// What decisions need to know of a StorageClass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassFacts {
+    /// Claims without a class get it.
+    pub default: bool,
+    /// Its volumes can grow.
+    pub grows: bool,
+}
+
+impl Extract for ClassObject {
+    type Facts = ClassFacts;
+
+    fn into_parts(self) -> (ObjectMeta, ClassFacts) {
+        let annotations = &self.metadata.annotations;
+        let facts = ClassFacts {
+            default: annotations.get(DEFAULT_CLASS).is_some_and(|v| v == "true"),
+            grows: self.allow_volume_expansion,
+        };
+        (self.metadata.identity(), facts)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the controllers of Thanos components have in common: flags of their own, the operator that
+//! they take over from, how they read pods, volumes, Secrets and queriers, and what they tell alike.
+
+pub mod facts;
+pub mod listing;
+pub mod pod_failures;
+pub mod rotation;
+pub mod secrets;
+pub mod status;
+pub mod stores;
+pub mod volumes;
+
+use clap::Args;
+use kube::core::{ApiResource, GroupVersionKind};
+use operator_runtime::preflight::{Abandoned, Legacy};
+use promop_compat::caps::Kind;
+use promop_compat::detect::Need;
+use thanos_api::names::{GROUP, legacy as go};
+
+/// What a controller is started with, besides what every operator has.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Image of Thanos, for resources that name none
+    #[arg(
+        long,
+        env = "THANOS_IMAGE",
+        default_value = "quay.io/thanos/thanos:v0.42.4"
+    )]
+    pub thanos_image: String,
+}
+
+/// What every controller does with kinds of Prometheus Operator: it creates ServiceMonitors, and tells
+/// which Prometheus selects them.
+#[must_use]
+pub fn needs() -> Vec<Need> {
+    vec![
+        Need {
+            kind: Kind::ServiceMonitor,
+            verbs: &["list", "watch", "create", "patch", "delete"],
+        },
+        Need {
+            kind: Kind::Prometheus,
+            verbs: &["list", "watch"],
+        },
+    ]
+}
+
+/// The operator whose objects are taken over.
+#[must_use]
+pub fn legacy() -> Legacy {
+    Legacy {
+        name: go::NAME,
+        image: go::IMAGE,
+        lease: go::LEASE,
+    }
+}
+
+/// The kinds of that operator that `controller` leaves to others.
+#[must_use]
+pub fn abandoned(controller: &str) -> Vec<Abandoned> {
+    let others = go::KINDS
+        .iter()
+        .filter(|kind| kind.controller != Some(controller));
+    others
+        .map(|kind| {
+            let gvk = GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name);
+            Abandoned {
+                resource: ApiResource::from_gvk(&gvk),
+                controller: kind.controller,
+                remedy: kind.remedy,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_are_those_of_the_go_operator() {
+        let plurals: Vec<String> = abandoned("thanos-query-controller")
+            .into_iter()
+            .map(|kind| kind.resource.plural)
+            .collect();
+        let expected = [
+            "thanoscompacts",
+            "thanosreceives",
+            "thanosrulers",
+            "thanosstores",
+        ];
+        assert_eq!(plurals, expected);
+    }
+}

@@ -1,0 +1,50 @@
+//! What of the cluster counts for a ThanosQuery: kinds by their gates, objects by namespaces. Pure.
+
+use promop_compat::caps::{Caps, Gate, Kind};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::resolve::World;
+use thanos_api::names::label;
+use thanos_api::v1alpha1::ThanosQuery;
+use thanos_workload::integration;
+
+use crate::QueryController;
+use crate::stores::Stores;
+
+impl QueryController {
+    /// Whether a kind is used for `query`, and what decides it.
+    #[must_use]
+    pub fn gate(&self, query: &ThanosQuery, caps: Caps, kind: Kind) -> Gate {
+        integration::gate(self.operator_gate, &query.spec.integration, caps, kind)
+    }
+
+    /// The cluster as far as discovery reads it.
+    #[must_use]
+    pub fn world<'a>(
+        &'a self,
+        stores: &'a Stores,
+        prometheuses: bool,
+        prometheus_agents: bool,
+    ) -> World<'a> {
+        World {
+            service_monitors: stores.service_monitors.items(),
+            services: stores.services.items(),
+            pods: stores.pods.items(),
+            backends: stores.backends.items(),
+            stateful_sets: stores.stateful_sets.items(),
+            prometheuses: prometheuses.then(|| stores.prometheuses.items()),
+            prometheus_agents: prometheus_agents.then(|| stores.prometheus_agents.items()),
+            namespaces: self.namespaces(stores),
+            own_label: label::OWNER,
+            store_label: (label::STORE_API, label::TRUE),
+        }
+    }
+
+    /// The namespaces as far as they are known.
+    #[must_use]
+    pub fn namespaces<'a>(&'a self, stores: &'a Stores) -> Namespaces<'a> {
+        Namespaces {
+            listed: stores.namespaces.readable(),
+            watched: self.watched.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a ThanosQuery asks discovery for. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt;
+use promop_compat::namespaces::NamespaceScope;
+use promop_compat::resolve::{self, Selection};
+use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
+use thanos_workload::integration;
+
+/// The selectors of ServiceMonitors, as the spec has them: by labels (all if there is none) and by
+/// namespaces.
+pub fn desired(
+    query: &ThanosQuery,
+) -> impl Iterator<Item = (Option<&LabelSelector>, Option<&LabelSelector>)> {
+    let spec = &query.spec;
+    let short = spec.service_monitor_selector.as_ref().map(|selector| {
+        let namespaces = spec.service_monitor_namespace_selector.as_ref();
+        (Some(selector), namespaces)
+    });
+    let long = service_monitors(query)
+        .filter(|section| section.enabled.unwrap_or(section.selector.is_some()))
+        .map(|section| {
+            (
+                section.selector.as_ref(),
+                section.namespace_selector.as_ref(),
+            )
+        });
+    short.into_iter().chain(long)
+}
+
+/// The selections of ServiceMonitors, whether or not the gates let them count.
+#[must_use]
+pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
+    desired(query)
+        .map(|(selector, namespaces)| Selection {
+            selector: selector.cloned().unwrap_or_default(),
+            scope: NamespaceScope::from_selector(namespaces),
+        })
+        .collect()
+}
+
+/// `spec.featureGates.enablePrometheusOperatorCRDs`.
+#[must_use]
+pub fn resource_gate(query: &ThanosQuery) -> Option<bool> {
+    integration::resource_gate(&query.spec.integration)
+}
+
+fn service_monitors(
+    query: &ThanosQuery,
+) -> Option<&thanos_api::v1alpha1::PrometheusServiceMonitors> {
+    let discovery = query.spec.service_discovery.as_ref()?;
+    discovery.prometheus_service_monitors.as_ref()
+}
+
+/// What becomes of a Prometheus without a sidecar.
+#[must_use]
+pub fn without_sidecar(query: &ThanosQuery) -> resolve::WithoutSidecar {
+    let section = service_monitors(query);
+    match section.and_then(|s| s.without_sidecar) {
+        Some(WithoutSidecar::Report) => resolve::WithoutSidecar::Report,
+        Some(WithoutSidecar::Bridge) | None => resolve::WithoutSidecar::Bridge,
+    }
+}
+
+/// Namespace of a resource; every one that the API server stores has one.
+#[must_use]
+pub fn namespace(query: &ThanosQuery) -> String {
+    query.namespace().unwrap_or_default()
+}

@@ -1,0 +1,266 @@
+//! What a ThanosReceive depends on, and which change concerns which ThanosReceive.
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, Namespace, Node, PersistentVolumeClaim, Pod, Secret,
+};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
+use kube::core::ApiResource;
+use operator_runtime::{Related, Spec, Store};
+use promop_compat::caps::Kind;
+use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
+use promop_compat::model::{NamespaceFacts, PrometheusFacts};
+use thanos_api::v1alpha1::ThanosReceive;
+use thanos_controller_common::facts::{
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
+    SecretFacts, SecretObject,
+};
+use thanos_controller_common::stores::{MOUNTS, QUERIERS, THANOS, is_at_home, is_of, of};
+use thanos_workload::integration;
+
+use crate::ReceiveController;
+use crate::desired::{hashrings, object_storage};
+use crate::facts::{
+    HostsFacts, HostsObject, NodeFacts, NodeObject, ReceiverFacts, ReceiverObject, RingsFacts,
+    RingsObject, RoutersFacts, RoutersObject,
+};
+
+/// The objects of routers and ingesters carry these labels.
+const RECEIVERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-receive,operator.thanos.io/owner";
+
+/// Views of everything that is read.
+#[derive(Default)]
+pub struct Stores {
+    /// StatefulSets of ingesters.
+    pub sets: Store<HostsFacts>,
+    /// Deployments of routers.
+    pub deployments: Store<RoutersFacts>,
+    /// ConfigMaps with hashrings.
+    pub rings: Store<RingsFacts>,
+    /// Pods of routers and ingesters.
+    pub pods: Store<ReceiverFacts>,
+    /// Pods of queriers.
+    pub queriers: Store<QuerierFacts>,
+    /// ReplicaSets of routers and queriers.
+    pub replica_sets: Store<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: Store<DeploymentFacts>,
+    /// Nodes.
+    pub nodes: Store<NodeFacts>,
+    /// What nodes say of volumes that they cannot mount.
+    pub mounts: Store<MountFacts>,
+    /// Claims of ingesters.
+    pub claims: Store<ClaimFacts>,
+    /// StorageClasses.
+    pub classes: Store<ClassFacts>,
+    /// Secrets.
+    pub secrets: Store<SecretFacts>,
+    /// Prometheus resources.
+    pub prometheuses: Store<PrometheusFacts>,
+    /// Namespaces.
+    pub namespaces: Store<NamespaceFacts>,
+}
+
+/// Every related kind, and how it gets into the views.
+#[must_use]
+pub fn related() -> Vec<Related<ReceiveController>> {
+    [children(), surroundings()].into_iter().flatten().collect()
+}
+
+/// What belongs to a ThanosReceive.
+fn children() -> Vec<Related<ReceiveController>> {
+    vec![
+        Related::new::<HostsObject>(
+            ApiResource::erase::<StatefulSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.sets,
+                store_mut: |v: &mut Stores| &mut v.sets,
+                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    let uid = it.metadata.uid.as_ref();
+                    is_at_home(it, key)
+                        && either.any(|ingester_sets| Some(&ingester_sets.set.owner) == uid)
+                },
+            },
+        )
+        .labelled(RECEIVERS)
+        .debounced(),
+        Related::new::<RoutersObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                store: |v: &Stores| &v.deployments,
+                store_mut: |v: &mut Stores| &mut v.deployments,
+                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    let uid = it.metadata.uid.as_ref();
+                    is_at_home(it, key) && either.any(|routers| Some(&routers.owner) == uid)
+                },
+            },
+        )
+        .labelled(RECEIVERS)
+        .debounced(),
+        Related::new::<RingsObject>(
+            ApiResource::erase::<ConfigMap>(&()),
+            Spec {
+                store: |v: &Stores| &v.rings,
+                store_mut: |v: &mut Stores| &mut v.rings,
+                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    let uid = it.metadata.uid.as_ref();
+                    is_at_home(it, key) && either.any(|rings| Some(&rings.owner) == uid)
+                },
+            },
+        )
+        .labelled(RECEIVERS),
+        Related::new::<ReceiverObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.pods,
+                store_mut: |v: &mut Stores| &mut v.pods,
+                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(it, key) && either.any(|pod| is_of(it, &pod.pod.owner))
+                },
+            },
+        )
+        .labelled(RECEIVERS)
+        .debounced(),
+        Related::new::<MountEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                store: |v: &Stores| &v.mounts,
+                store_mut: |v: &mut Stores| &mut v.mounts,
+                // Whose pod it is, says the pod.
+                is_affected_by: |stores: &Stores, it: &ThanosReceive, key, _, new| {
+                    let failure = new.and_then(Option::as_ref);
+                    is_at_home(it, key)
+                        && failure.is_some_and(|failure| {
+                            let mut pods = of(&stores.pods, &key.namespace);
+                            pods.any(|(_, p)| p.pod.uid == failure.pod && is_of(it, &p.pod.owner))
+                        })
+                },
+            },
+        )
+        .fields(MOUNTS),
+        Related::new::<ClaimObject>(
+            ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Spec {
+                store: |v: &Stores| &v.claims,
+                store_mut: |v: &mut Stores| &mut v.claims,
+                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(it, key) && either.any(|claim| is_of(it, &claim.owner))
+                },
+            },
+        )
+        .labelled(RECEIVERS)
+        .debounced(),
+    ]
+}
+
+/// What is around it.
+fn surroundings() -> Vec<Related<ReceiveController>> {
+    vec![
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.replica_sets,
+                store_mut: |v: &mut Stores| &mut v.replica_sets,
+                is_affected_by: |stores: &Stores, it: &ThanosReceive, key, old, new| {
+                    let is_router = |set: &ReplicaSetFacts| {
+                        let mut routers = of(&stores.deployments, &key.namespace);
+                        routers.any(|(_, d)| {
+                            d.uid == set.controller && Some(&d.owner) == it.metadata.uid.as_ref()
+                        })
+                    };
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(it, key) && either.any(is_router)
+                },
+            },
+        )
+        .labelled(THANOS)
+        .debounced(),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                store: |v: &Stores| &v.querier_deployments,
+                store_mut: |v: &mut Stores| &mut v.querier_deployments,
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .debounced(),
+        Related::new::<QuerierObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.queriers,
+                store_mut: |v: &mut Stores| &mut v.queriers,
+                // They are asked again and again while something depends on them.
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS),
+        Related::new::<NodeObject>(
+            ApiResource::erase::<Node>(&()),
+            Spec {
+                store: |v: &Stores| &v.nodes,
+                store_mut: |v: &mut Stores| &mut v.nodes,
+                is_affected_by: |_, it: &ThanosReceive, _, _, _| {
+                    let rings = hashrings(&it.spec);
+                    rings.iter().any(|ring| ring.zone_awareness == Some(true))
+                },
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+        Related::new::<ClassObject>(
+            ApiResource::erase::<StorageClass>(&()),
+            Spec {
+                store: |v: &Stores| &v.classes,
+                store_mut: |v: &mut Stores| &mut v.classes,
+                is_affected_by: |_, _, _, _, _| true,
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+        Related::new::<SecretObject>(
+            ApiResource::erase::<Secret>(&()),
+            Spec {
+                store: |v: &Stores| &v.secrets,
+                store_mut: |v: &mut Stores| &mut v.secrets,
+                is_affected_by: |_, it: &ThanosReceive, key, _, _| {
+                    let rings = hashrings(&it.spec);
+                    let mut keys = rings
+                        .iter()
+                        .filter_map(|ring| object_storage(&it.spec, ring, 0));
+                    is_at_home(it, key) && keys.any(|(_, read)| read.name == key.name)
+                },
+            },
+        )
+        .granted_apart(),
+        Related::optional::<Thin<PrometheusSpec>>(
+            Kind::Prometheus,
+            Spec {
+                store: |v: &Stores| &v.prometheuses,
+                store_mut: |v: &mut Stores| &mut v.prometheuses,
+                is_affected_by: |_, it: &ThanosReceive, _, _, _| {
+                    integration::resource_gate(&it.spec.integration) != Some(false)
+                },
+            },
+        ),
+        Related::new::<Thin<NamespaceSpec>>(
+            ApiResource::erase::<Namespace>(&()),
+            Spec {
+                store: |v: &Stores| &v.namespaces,
+                store_mut: |v: &mut Stores| &mut v.namespaces,
+                is_affected_by: |_, it: &ThanosReceive, key, _, _| {
+                    it.namespace().as_ref() == Some(&key.name)
+                },
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+    ]
+}

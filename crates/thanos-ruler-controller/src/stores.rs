@@ -1,0 +1,432 @@
+//! What a ThanosRuler depends on, and which change concerns which ThanosRuler.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
+};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
+use kube::core::ApiResource;
+use operator_runtime::{PartialCache, Related, Spec, Store};
+use promop_compat::caps::Kind;
+use promop_compat::extract::{
+    AlertmanagerSpec, GeneratedRulesObject, NamespaceSpec, PolicySpec, PrometheusSpec,
+    RejectionEvent, RuleObject, ServiceSpec, ThanosRulerSpec, Thin,
+};
+use promop_compat::model::{
+    AlertmanagerFacts, GeneratedRulesFacts, Key, NamespaceFacts, PrometheusFacts, RejectionFacts,
+    RuleFacts, ServiceFacts, ThanosRulerFacts,
+};
+use promop_compat::namespaces::Namespaces;
+use promop_compat::policy::PolicyFacts;
+use promop_compat::rules;
+use thanos_api::v1alpha1::ThanosRuler;
+use thanos_controller_common::facts::{
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
+    ReplicaSetObject, SecretFacts, SecretObject,
+};
+use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of, queriers};
+use thanos_workload::{integration, query_api, remote_write};
+
+use crate::RulerController;
+use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
+use crate::rules::held::HeldBack;
+use crate::rules::source::Outcomes;
+use crate::rules::waiting::Waiting;
+use crate::secrets;
+use crate::spec_inputs::SpecInputs;
+
+/// Pods, StatefulSets and claims of rulers carry these labels.
+const RULERS: &str =
+    "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-rule,operator.thanos.io/owner";
+
+/// ConfigMaps with rule files carry this label.
+const RULE_FILES: &str = "operator.thanos.io/prometheus-rule=true";
+
+/// ConfigMaps that Prometheus Operator generates carry this label, in all of its versions.
+const GENERATED: &str = "managed-by=prometheus-operator";
+
+/// Fields of the Events by which Prometheus Operator rejects PrometheusRules.
+const REJECTIONS: &str = "involvedObject.kind=PrometheusRule,reason=InvalidConfiguration";
+
+/// Services that rulers ask or write to carry this label.
+const THANOS: &str = "app.kubernetes.io/part-of=thanos";
+
+/// Views of everything that is read.
+#[derive(Default)]
+pub struct Stores {
+    /// PrometheusRules.
+    pub rules: Store<RuleFacts>,
+    /// ConfigMaps with rule files.
+    pub files: Store<RuleFileFacts>,
+    /// ConfigMaps with the rule files that Prometheus Operator generates.
+    pub generated: Store<GeneratedRulesFacts>,
+    /// Events about PrometheusRules that Prometheus Operator rejects.
+    pub rejections: Store<RejectionFacts>,
+    /// Prometheus resources.
+    pub prometheuses: Store<PrometheusFacts>,
+    /// ThanosRulers of Prometheus Operator.
+    pub rulers: Store<ThanosRulerFacts>,
+    /// Alertmanager resources.
+    pub alertmanagers: Store<AlertmanagerFacts>,
+    /// Services of Thanos.
+    pub services: Store<ServiceFacts>,
+    /// StatefulSets of rulers.
+    pub sets: Store<RulerSetFacts>,
+    /// Pods of rulers.
+    pub pods: Store<PodFacts>,
+    /// Pods of queriers.
+    pub queriers: Store<QuerierFacts>,
+    /// ReplicaSets of queriers.
+    pub replica_sets: Store<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: Store<DeploymentFacts>,
+    /// What nodes say of volumes that they cannot mount.
+    pub mounts: Store<MountFacts>,
+    /// Claims of rulers.
+    pub claims: Store<ClaimFacts>,
+    /// StorageClasses.
+    pub classes: Store<ClassFacts>,
+    /// Secrets.
+    pub secrets: Store<SecretFacts>,
+    /// NetworkPolicies.
+    pub policies: Store<PolicyFacts>,
+    /// Namespaces.
+    pub namespaces: Store<NamespaceFacts>,
+    /// What became of rules when they were judged.
+    pub outcomes: Outcomes,
+    /// What one reconcile of a ThanosRuler leaves to the next, by the UID of the ThanosRuler.
+    pub memories: BTreeMap<String, Arc<RulerMemory>>,
+}
+
+/// What one reconcile of a ThanosRuler leaves to the next.
+#[derive(Clone, Debug)]
+pub struct RulerMemory {
+    /// Rules that are held back, and those that rulers loaded.
+    pub held: HeldBack,
+    /// What was decided on PrometheusRules that others may evaluate; `None` while
+    /// PrometheusRules were never known.
+    pub waiting: Option<Waiting>,
+}
+
+impl Stores {
+    /// The pods of a ThanosRuler: its StatefulSet controls them.
+    pub(crate) fn pods_of<'a>(&'a self, ruler: &'a ThanosRuler) -> BTreeMap<String, &'a PodFacts> {
+        let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
+        let set = self.set(ruler).map(|it| &it.set);
+        of(&self.pods, namespace)
+            .filter(|(_, pod)| set.is_some_and(|set| pod.is_of(set)))
+            .map(|(key, pod)| (key.name.clone(), pod))
+            .collect()
+    }
+
+    /// The queriers of a namespace.
+    pub(crate) fn queriers_of<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a Key, &'a QuerierFacts)> {
+        let all = queriers(
+            &self.queriers,
+            &self.replica_sets,
+            &self.querier_deployments,
+        );
+        all.filter(move |(key, _)| key.namespace == namespace)
+    }
+
+    /// The namespaces as far as they are known. What is not watched causes no events, so the limit of
+    /// this process does not matter.
+    fn namespaces(&self) -> Namespaces<'_> {
+        Namespaces {
+            listed: self.namespaces.readable(),
+            watched: None,
+        }
+    }
+}
+
+/// Every related kind, and how it gets into the views.
+#[must_use]
+pub fn related() -> Vec<Related<RulerController>> {
+    [of_prometheus_operator(), of_thanos(), of_kubernetes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_prometheus_operator() -> Vec<Related<RulerController>> {
+    vec![
+        Related::partial::<RuleObject>(
+            Kind::PrometheusRule,
+            Spec {
+                store: |v: &Stores| &v.rules,
+                store_mut: |v: &mut Stores| &mut v.rules,
+                is_affected_by: |stores: &Stores, ruler, key, old, new| {
+                    let spec_inputs = SpecInputs::of(ruler);
+                    let is_affected = || {
+                        let all = spec_inputs.prometheus_rules();
+                        let mut all = all.iter();
+                        all.any(|s| rules::is_affected_by(&stores.namespaces(), s, key, old, new))
+                    };
+                    spec_inputs.reads_prometheus_operator()
+                        && (is_affected() || spec_inputs.shows_candidates())
+                },
+            },
+            PartialCache {
+                desired: |stores: &Stores, ruler, key, facts: &RuleFacts| {
+                    let spec_inputs = SpecInputs::of(ruler);
+                    let all = spec_inputs.prometheus_rules();
+                    let mut all = all.iter();
+                    let namespaces = stores.namespaces();
+                    spec_inputs.reads_prometheus_operator()
+                        && all
+                            .any(|s| rules::is_affected_by(&namespaces, s, key, None, Some(facts)))
+                },
+                without: RuleFacts::without_groups,
+            },
+        )
+        .debounced(),
+        Related::optional::<Thin<PrometheusSpec>>(
+            Kind::Prometheus,
+            Spec {
+                store: |v: &Stores| &v.prometheuses,
+                store_mut: |v: &mut Stores| &mut v.prometheuses,
+                is_affected_by: |_, ruler, _, _, _| {
+                    SpecInputs::of(ruler).reads_prometheus_operator()
+                },
+            },
+        ),
+        Related::optional::<Thin<ThanosRulerSpec>>(
+            Kind::ThanosRuler,
+            Spec {
+                store: |v: &Stores| &v.rulers,
+                store_mut: |v: &mut Stores| &mut v.rulers,
+                is_affected_by: |_, ruler, _, old, new| {
+                    SpecInputs::of(ruler).reads_prometheus_operator()
+                        && rules::ruler_affects(old, new)
+                },
+            },
+        ),
+        Related::optional::<Thin<AlertmanagerSpec>>(
+            Kind::Alertmanager,
+            Spec {
+                store: |v: &Stores| &v.alertmanagers,
+                store_mut: |v: &mut Stores| &mut v.alertmanagers,
+                is_affected_by: |_, ruler, _, _, _| {
+                    let spec_inputs = SpecInputs::of(ruler);
+                    spec_inputs.reads_prometheus_operator() && spec_inputs.alertmanagers().is_some()
+                },
+            },
+        ),
+    ]
+}
+
+fn of_thanos() -> Vec<Related<RulerController>> {
+    vec![
+        Related::new::<RuleFileObject>(
+            ApiResource::erase::<ConfigMap>(&()),
+            Spec {
+                store: |v: &Stores| &v.files,
+                store_mut: |v: &mut Stores| &mut v.files,
+                is_affected_by: |_, ruler: &ThanosRuler, key, _, _| is_at_home(ruler, key),
+            },
+        )
+        .labelled(RULE_FILES)
+        .dispensable()
+        .debounced(),
+        Related::new::<GeneratedRulesObject>(
+            ApiResource::erase::<ConfigMap>(&()),
+            Spec {
+                store: |v: &Stores| &v.generated,
+                store_mut: |v: &mut Stores| &mut v.generated,
+                is_affected_by: |_, ruler, _, _, _| {
+                    SpecInputs::of(ruler).reads_prometheus_operator()
+                },
+            },
+        )
+        .labelled(GENERATED)
+        .dispensable()
+        // Prometheus Operator before 0.86 deletes all of them and creates them anew.
+        .debounced(),
+        Related::new::<Thin<ServiceSpec>>(
+            ApiResource::erase::<Service>(&()),
+            Spec {
+                store: |v: &Stores| &v.services,
+                store_mut: |v: &mut Stores| &mut v.services,
+                is_affected_by: |_, ruler, key, old: Option<&ServiceFacts>, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|s| {
+                            query_api::is_offered(&s.labels) || remote_write::is_offered(&s.labels)
+                        })
+                },
+            },
+        )
+        .labelled(THANOS),
+        Related::new::<RulerSetObject>(
+            ApiResource::erase::<StatefulSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.sets,
+                store_mut: |v: &mut Stores| &mut v.sets,
+                is_affected_by: |_, ruler: &ThanosRuler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|it: &RulerSetFacts| {
+                            Some(&it.set.owner) == ruler.metadata.uid.as_ref()
+                        })
+                },
+            },
+        )
+        .labelled(RULERS)
+        .debounced(),
+        Related::new::<PodObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.pods,
+                store_mut: |v: &mut Stores| &mut v.pods,
+                is_affected_by: |_, ruler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key) && either.any(|pod: &PodFacts| is_of(ruler, &pod.owner))
+                },
+            },
+        )
+        .labelled(RULERS)
+        .debounced(),
+        Related::new::<QuerierObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.queriers,
+                store_mut: |v: &mut Stores| &mut v.queriers,
+                // Pods come and go; where they serve their API matters.
+                is_affected_by: |_, ruler, key, old: Option<&QuerierFacts>, new| {
+                    is_at_home(ruler, key)
+                        && new.is_some_and(|new| old.map(|old| &old.prefix) != Some(&new.prefix))
+                },
+            },
+        )
+        .labelled(QUERIERS),
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.replica_sets,
+                store_mut: |v: &mut Stores| &mut v.replica_sets,
+                is_affected_by: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+            },
+        )
+        .labelled(QUERIERS)
+        .debounced(),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                store: |v: &Stores| &v.querier_deployments,
+                store_mut: |v: &mut Stores| &mut v.querier_deployments,
+                is_affected_by: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+            },
+        )
+        .labelled(QUERIERS)
+        .debounced(),
+    ]
+}
+
+fn of_kubernetes() -> Vec<Related<RulerController>> {
+    vec![
+        Related::new::<MountEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                store: |v: &Stores| &v.mounts,
+                store_mut: |v: &mut Stores| &mut v.mounts,
+                // Whose pod it is, says the pod.
+                is_affected_by: |stores: &Stores, ruler, key, _, new| {
+                    let failure = new.and_then(Option::as_ref);
+                    is_at_home(ruler, key)
+                        && failure.is_some_and(|failure| {
+                            let mut pods = of(&stores.pods, &key.namespace);
+                            pods.any(|(_, pod)| pod.uid == failure.pod && is_of(ruler, &pod.owner))
+                        })
+                },
+            },
+        )
+        .fields(MOUNTS),
+        Related::new::<RejectionEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                store: |v: &Stores| &v.rejections,
+                store_mut: |v: &mut Stores| &mut v.rejections,
+                // The rule files say what is evaluated; this says only why.
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .fields(REJECTIONS)
+        .dispensable(),
+        Related::new::<ClaimObject>(
+            ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Spec {
+                store: |v: &Stores| &v.claims,
+                store_mut: |v: &mut Stores| &mut v.claims,
+                is_affected_by: |_, ruler, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(ruler, key)
+                        && either.any(|claim: &ClaimFacts| is_of(ruler, &claim.owner))
+                },
+            },
+        )
+        .labelled(RULERS)
+        .debounced(),
+        Related::new::<ClassObject>(
+            ApiResource::erase::<StorageClass>(&()),
+            Spec {
+                store: |v: &Stores| &v.classes,
+                store_mut: |v: &mut Stores| &mut v.classes,
+                is_affected_by: |_, _, _, _, _| true,
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+        Related::new::<SecretObject>(
+            ApiResource::erase::<Secret>(&()),
+            Spec {
+                store: |v: &Stores| &v.secrets,
+                store_mut: |v: &mut Stores| &mut v.secrets,
+                is_affected_by: |_, ruler: &ThanosRuler, key, _, _| {
+                    let mut read = secrets::keys(&ruler.spec);
+                    is_at_home(ruler, key) && read.any(|(_, it)| it.name == key.name)
+                },
+            },
+        )
+        .granted_apart(),
+        Related::new::<Thin<PolicySpec>>(
+            ApiResource::erase::<NetworkPolicy>(&()),
+            Spec {
+                store: |v: &Stores| &v.policies,
+                store_mut: |v: &mut Stores| &mut v.policies,
+                is_affected_by: |_, ruler, _, _, _| {
+                    let spec_inputs = SpecInputs::of(ruler);
+                    spec_inputs.reads_prometheus_operator() && spec_inputs.alertmanagers().is_some()
+                },
+            },
+        ),
+        Related::new::<Thin<NamespaceSpec>>(
+            ApiResource::erase::<Namespace>(&()),
+            Spec {
+                store: |v: &Stores| &v.namespaces,
+                store_mut: |v: &mut Stores| &mut v.namespaces,
+                is_affected_by: |stores: &Stores, ruler: &ThanosRuler, key: &Key, _, _| {
+                    let spec_inputs = SpecInputs::of(ruler);
+                    ruler.namespace().as_ref() == Some(&key.name)
+                        || (spec_inputs.reads_prometheus_operator()
+                            && spec_inputs.reads_namespaces(stores))
+                },
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+    ]
+}
+
+/// Whether Prometheus Operator's resources are read for a ThanosRuler.
+pub(crate) fn is_gated(ruler: &ThanosRuler) -> bool {
+    integration::resource_gate(&ruler.spec.integration) == Some(false)
+}

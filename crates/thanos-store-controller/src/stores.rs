@@ -1,0 +1,192 @@
+//! What a ThanosStore depends on, and which change concerns which ThanosStore.
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
+use kube::core::ApiResource;
+use operator_runtime::{Related, Spec, Store};
+use promop_compat::caps::Kind;
+use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
+use promop_compat::model::{NamespaceFacts, PrometheusFacts};
+use thanos_api::v1alpha1::ThanosStore;
+use thanos_controller_common::facts::{
+    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
+    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
+    ReplicaSetObject, SecretFacts, SecretObject,
+};
+use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of};
+use thanos_workload::integration;
+
+use crate::StoreController;
+use crate::facts::{ShardFacts, ShardObject};
+use crate::secrets;
+
+/// Pods, StatefulSets and claims of stores carry these labels.
+const STORES: &str =
+    "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-store,operator.thanos.io/owner";
+
+/// Views of everything that is read.
+#[derive(Default)]
+pub struct Stores {
+    /// StatefulSets of stores.
+    pub sets: Store<ShardFacts>,
+    /// Pods of stores.
+    pub pods: Store<PodFacts>,
+    /// Pods of queriers.
+    pub queriers: Store<QuerierFacts>,
+    /// ReplicaSets of queriers.
+    pub replica_sets: Store<ReplicaSetFacts>,
+    /// Deployments of queriers.
+    pub querier_deployments: Store<DeploymentFacts>,
+    /// What nodes say of volumes that they cannot mount.
+    pub mounts: Store<MountFacts>,
+    /// Claims of stores.
+    pub claims: Store<ClaimFacts>,
+    /// StorageClasses.
+    pub classes: Store<ClassFacts>,
+    /// Secrets.
+    pub secrets: Store<SecretFacts>,
+    /// Prometheus resources.
+    pub prometheuses: Store<PrometheusFacts>,
+    /// Namespaces.
+    pub namespaces: Store<NamespaceFacts>,
+}
+
+/// Every related kind, and how it gets into the views.
+#[must_use]
+pub fn related() -> Vec<Related<StoreController>> {
+    vec![
+        Related::new::<ShardObject>(
+            ApiResource::erase::<StatefulSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.sets,
+                store_mut: |v: &mut Stores| &mut v.sets,
+                is_affected_by: |_, store: &ThanosStore, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(store, key)
+                        && either.any(|shard| Some(&shard.set.owner) == store.metadata.uid.as_ref())
+                },
+            },
+        )
+        .labelled(STORES)
+        .debounced(),
+        Related::new::<PodObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.pods,
+                store_mut: |v: &mut Stores| &mut v.pods,
+                is_affected_by: |_, store, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(store, key) && either.any(|pod| is_of(store, &pod.owner))
+                },
+            },
+        )
+        .labelled(STORES)
+        .debounced(),
+        Related::new::<QuerierObject>(
+            ApiResource::erase::<Pod>(&()),
+            Spec {
+                store: |v: &Stores| &v.queriers,
+                store_mut: |v: &mut Stores| &mut v.queriers,
+                // They are asked again and again while something depends on them.
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS),
+        Related::new::<ReplicaSetObject>(
+            ApiResource::erase::<ReplicaSet>(&()),
+            Spec {
+                store: |v: &Stores| &v.replica_sets,
+                store_mut: |v: &mut Stores| &mut v.replica_sets,
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .debounced(),
+        Related::new::<DeploymentObject>(
+            ApiResource::erase::<Deployment>(&()),
+            Spec {
+                store: |v: &Stores| &v.querier_deployments,
+                store_mut: |v: &mut Stores| &mut v.querier_deployments,
+                is_affected_by: |_, _, _, _, _| false,
+            },
+        )
+        .labelled(QUERIERS)
+        .debounced(),
+        Related::new::<MountEvent>(
+            ApiResource::erase::<Event>(&()),
+            Spec {
+                store: |v: &Stores| &v.mounts,
+                store_mut: |v: &mut Stores| &mut v.mounts,
+                // Whose pod it is, says the pod.
+                is_affected_by: |stores: &Stores, store, key, _, new| {
+                    let failure = new.and_then(Option::as_ref);
+                    is_at_home(store, key)
+                        && failure.is_some_and(|failure| {
+                            let mut pods = of(&stores.pods, &key.namespace);
+                            pods.any(|(_, pod)| pod.uid == failure.pod && is_of(store, &pod.owner))
+                        })
+                },
+            },
+        )
+        .fields(MOUNTS),
+        Related::new::<ClaimObject>(
+            ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Spec {
+                store: |v: &Stores| &v.claims,
+                store_mut: |v: &mut Stores| &mut v.claims,
+                is_affected_by: |_, store, key, old, new| {
+                    let mut either = [old, new].into_iter().flatten();
+                    is_at_home(store, key) && either.any(|claim| is_of(store, &claim.owner))
+                },
+            },
+        )
+        .labelled(STORES)
+        .debounced(),
+        Related::new::<ClassObject>(
+            ApiResource::erase::<StorageClass>(&()),
+            Spec {
+                store: |v: &Stores| &v.classes,
+                store_mut: |v: &mut Stores| &mut v.classes,
+                is_affected_by: |_, _, _, _, _| true,
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+        Related::new::<SecretObject>(
+            ApiResource::erase::<Secret>(&()),
+            Spec {
+                store: |v: &Stores| &v.secrets,
+                store_mut: |v: &mut Stores| &mut v.secrets,
+                is_affected_by: |_, store: &ThanosStore, key, _, _| {
+                    let mut read = secrets::keys(&store.spec);
+                    is_at_home(store, key) && read.any(|(_, it)| it.name == key.name)
+                },
+            },
+        )
+        .granted_apart(),
+        Related::optional::<Thin<PrometheusSpec>>(
+            Kind::Prometheus,
+            Spec {
+                store: |v: &Stores| &v.prometheuses,
+                store_mut: |v: &mut Stores| &mut v.prometheuses,
+                is_affected_by: |_, store: &ThanosStore, _, _, _| {
+                    integration::resource_gate(&store.spec.integration) != Some(false)
+                },
+            },
+        ),
+        Related::new::<Thin<NamespaceSpec>>(
+            ApiResource::erase::<Namespace>(&()),
+            Spec {
+                store: |v: &Stores| &v.namespaces,
+                store_mut: |v: &mut Stores| &mut v.namespaces,
+                is_affected_by: |_, store: &ThanosStore, key, _, _| {
+                    store.namespace().as_ref() == Some(&key.name)
+                },
+            },
+        )
+        .cluster_scoped()
+        .dispensable(),
+    ]
+}
