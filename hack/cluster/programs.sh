@@ -22,6 +22,8 @@ component_base=k8s.io/component-base/version
 kubernetes_ldflags="-X $component_base.gitVersion=v$KUBERNETES_VERSION -X $component_base.gitMajor=1 -X $component_base.gitMinor=37"
 containerd_ldflags="-X github.com/containerd/containerd/v2/version.Version=v$CONTAINERD_VERSION"
 common_version="-X github.com/prometheus/common/version.Version"
+# The only discovery that Prometheus Operator configures; the others are half of what there is to compile.
+prometheus_tags=remove_all_sd,enable_kubernetes_sd
 
 # program | module folder | package | further ldflags | tags
 PROGRAMS="
@@ -47,8 +49,8 @@ operator|prometheus-operator|github.com/prometheus-operator/prometheus-operator/
 operator-newest|prometheus-operator-newest|github.com/prometheus-operator/prometheus-operator/cmd/operator|$common_version=$NEWEST_PROMETHEUS_OPERATOR_VERSION|
 prometheus-config-reloader|prometheus-operator|github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader|$common_version=$PROMETHEUS_OPERATOR_VERSION|
 alertmanager|alertmanager|github.com/prometheus/alertmanager/cmd/alertmanager|$common_version=$ALERTMANAGER_VERSION|
-prometheus|prometheus|github.com/prometheus/prometheus/cmd/prometheus|$common_version=$PROMETHEUS_VERSION|
-promtool|prometheus|github.com/prometheus/prometheus/cmd/promtool|$common_version=$PROMETHEUS_VERSION|
+prometheus|prometheus|github.com/prometheus/prometheus/cmd/prometheus|$common_version=$PROMETHEUS_VERSION|$prometheus_tags
+promtool|prometheus|github.com/prometheus/prometheus/cmd/promtool|$common_version=$PROMETHEUS_VERSION|$prometheus_tags
 "
 
 CONTROL_PLANE_PROGRAMS="etcd kube-apiserver kube-controller-manager"
