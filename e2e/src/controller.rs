@@ -9,6 +9,7 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::cluster::Cluster;
 use crate::wait::eventually;
@@ -87,6 +88,7 @@ pub struct Controller {
     pub address: String,
     /// Its log.
     pub log: PathBuf,
+    _folder: TempDir,
 }
 
 impl Controller {
@@ -151,11 +153,10 @@ impl Controller {
     async fn spawn_as(cluster: &Cluster, namespace: &str, flags: &[&str]) -> Self {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
-        let folder = std::env::temp_dir().join(format!("e2e-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for the controller");
-        let kubeconfig = folder.join("kubeconfig");
+        let folder = TempDir::new().expect("a folder for the controller");
+        let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, kubeconfig_of(cluster, namespace).await).expect("kubeconfig");
-        let log = folder.join("log");
+        let log = folder.path().join("log");
         let output = std::fs::File::create(&log).expect("log");
         let child = Command::new(cluster.program.binary())
             .args([
@@ -176,6 +177,7 @@ impl Controller {
             child,
             address,
             log,
+            _folder: folder,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Prometheus Operator itself, as a process beside a control plane: what it makes of objects needs no
 //! node.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use tempfile::NamedTempFile;
 
 use crate::controller::free_port;
 
@@ -30,7 +32,7 @@ impl Version {
 /// A running Prometheus Operator. Ended when dropped.
 pub struct PrometheusOperator {
     child: Child,
-    log: PathBuf,
+    log: NamedTempFile,
 }
 
 impl PrometheusOperator {
@@ -41,9 +43,8 @@ impl PrometheusOperator {
     #[must_use]
     pub fn start(version: Version, namespace: &str) -> Self {
         let port = free_port();
-        let name = format!("prometheus-operator-{}-{port}.log", std::process::id());
-        let log = std::env::temp_dir().join(name);
-        let output = std::fs::File::create(&log).expect("a log");
+        let log = NamedTempFile::new().expect("a log");
+        let output = log.reopen().expect("a log");
         let child = Command::new(version.binary())
             .arg(format!("--namespaces={namespace}"))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
@@ -53,12 +54,6 @@ impl PrometheusOperator {
             .spawn()
             .expect("Prometheus Operator starts");
         Self { child, log }
-    }
-
-    /// Where its log is.
-    #[must_use]
-    pub fn log(&self) -> &Path {
-        &self.log
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::cluster::Cluster;
 
 /// A copy of `deploy/`, which a test may edit.
 pub struct Deploy {
-    root: PathBuf,
+    root: TempDir,
 }
 
 /// `deploy/` itself.
@@ -36,15 +37,14 @@ impl Deploy {
     /// # Panics
     /// A file cannot be written.
     #[must_use]
-    pub fn copy(test: &str) -> Self {
-        let name = format!("e2e-deploy-{test}-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
-        copy(&deploy(), &root.join("deploy"));
+    pub fn copy() -> Self {
+        let root = TempDir::new().expect("a folder");
+        copy(&deploy(), &root.path().join("deploy"));
         Self { root }
     }
 
     fn overlay(&self, name: &str) -> PathBuf {
-        self.root.join("deploy/overlays").join(name)
+        self.root.path().join("deploy/overlays").join(name)
     }
 
     /// Runs commands of the documentation in the folder that holds `deploy`.
@@ -112,13 +112,6 @@ impl Deploy {
     #[must_use]
     pub fn build(&self, overlay: &str) -> Vec<Value> {
         build(&self.overlay(overlay))
-    }
-}
-
-impl Drop for Deploy {
-    fn drop(&mut self) {
-        // A copy that stays harms nobody.
-        let _ = std::fs::remove_dir_all(&self.root);
     }
 }
 

@@ -84,8 +84,8 @@ impl Access {
     }
 }
 
-/// A ServiceAccount as reviews name it: the user, and its groups.
-pub(crate) fn subject(account: &Key) -> (String, Vec<String>) {
+/// The spec of a review of what a ServiceAccount may do.
+pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAccessReviewSpec {
     let user = format!(
         "system:serviceaccount:{}:{}",
         account.namespace, account.name
@@ -95,30 +95,30 @@ pub(crate) fn subject(account: &Key) -> (String, Vec<String>) {
         format!("system:serviceaccounts:{}", account.namespace),
         "system:authenticated".to_owned(),
     ];
-    (user, groups)
+    SubjectAccessReviewSpec {
+        user: Some(user),
+        groups: Some(groups),
+        resource_attributes: Some(attributes),
+        ..Default::default()
+    }
 }
 
 /// Asks the API server; `None` if it does not say.
 pub(crate) async fn ask(client: &Client, access_check: &AccessCheck) -> Option<bool> {
-    let (user, groups) = subject(&access_check.account);
     let text = |text: &str| Some(text.to_owned());
+    let attributes = ResourceAttributes {
+        group: text(access_check.group),
+        resource: text(access_check.resource),
+        verb: text(access_check.verb),
+        namespace: Some(access_check.namespace.clone()),
+        ..Default::default()
+    };
     let review = LocalSubjectAccessReview {
         metadata: ObjectMeta {
             namespace: Some(access_check.namespace.clone()),
             ..Default::default()
         },
-        spec: SubjectAccessReviewSpec {
-            user: Some(user),
-            groups: Some(groups),
-            resource_attributes: Some(ResourceAttributes {
-                group: text(access_check.group),
-                resource: text(access_check.resource),
-                verb: text(access_check.verb),
-                namespace: Some(access_check.namespace.clone()),
-                ..Default::default()
-            }),
-            ..Default::default()
-        },
+        spec: review(&access_check.account, attributes),
         ..Default::default()
     };
     let api: Api<LocalSubjectAccessReview> =

@@ -1,11 +1,13 @@
 //! Writes: server-side apply of one object, and deletes. Does IO.
 
 use std::borrow::Cow;
+use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -66,38 +68,13 @@ impl Writer<'_> {
         preconditions: (&str, &str),
     ) -> Result<Owned, kube::Error> {
         let api = self.api(object);
-        let name = &object.key.name;
         let params = PatchParams::apply(self.manager).force();
-        if is_of_kubernetes(object) {
-            let body = Conditional {
-                body: &object.body,
-                preconditions,
-            };
-            let params = params.validation_strict();
-            return api.patch(name, &params, &Patch::Apply(&body)).await;
+        let (answer, unknown) = send(&api, params, object, preconditions).await;
+        let kind = &object.key.kind;
+        for field in unknown {
+            tracing::warn!(kind, field, "left out: the installed CRD has no such field");
         }
-        let mut body = Cow::Borrowed(&object.body);
-        loop {
-            let conditional = Conditional {
-                body: &body,
-                preconditions,
-            };
-            let answer = api.patch(name, &params, &Patch::Apply(&conditional)).await;
-            let less = match &answer {
-                Err(kube::Error::Api(status)) => unknown_fields::without(&body, &status.message),
-                _ => None,
-            };
-            let Some((less, field)) = less else {
-                return answer;
-            };
-            let kind = &object.key.kind;
-            tracing::warn!(
-                kind,
-                field,
-                "left out: the installed definition is older and has no such field"
-            );
-            body = Cow::Owned(less);
-        }
+        answer
     }
 
     /// Changes an object that somebody else owns; only the very one that is meant.
@@ -139,6 +116,41 @@ impl Writer<'_> {
                 source: Box::new(source),
             }),
         }
+    }
+}
+
+/// Applies an object. Fields that an installed CRD does not have, because it is older than what is
+/// written, are left out: their paths are returned.
+pub(crate) async fn send<K>(
+    api: &Api<K>,
+    mut params: PatchParams,
+    object: &Planned,
+    preconditions: (&str, &str),
+) -> (Result<K, kube::Error>, Vec<String>)
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    if is_of_kubernetes(object) {
+        params = params.validation_strict();
+    }
+    let mut unknown = Vec::new();
+    let mut body = Cow::Borrowed(&object.body);
+    loop {
+        let conditional = Conditional {
+            body: &body,
+            preconditions,
+        };
+        let patch = Patch::Apply(&conditional);
+        let answer = api.patch(&object.key.name, &params, &patch).await;
+        let less = match &answer {
+            Err(kube::Error::Api(status)) => unknown_fields::without(&body, &status.message),
+            _ => None,
+        };
+        let Some((less, field)) = less else {
+            return (answer, unknown);
+        };
+        unknown.push(field);
+        body = Cow::Owned(less);
     }
 }
 

@@ -1,7 +1,9 @@
-//! What of an object in a file the API server would reject or drop, by the schema of its CRD. Values
-//! are never repeated. Pure.
+//! What of an object does not fit the schema of its CRD: what the API server would reject or drop of
+//! an object in a file, and why a stored custom resource does not decode. Values are never repeated.
+//! Pure.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResourceExt, Resource};
 use serde_json::{Value, json};
 
@@ -19,7 +21,7 @@ where
 {
     let (version, kind) = (&object["apiVersion"], &object["kind"]);
     if *version == *R::api_version(&()) && *kind == *R::kind(&()) {
-        return custom_resource(object, &schema::<R>()?);
+        return custom_resource(object, &schema::<R>());
     }
     if version == "v1" && (kind == "Secret" || kind == "ConfigMap") {
         texts(object)?;
@@ -38,8 +40,17 @@ pub(crate) fn name(object: &Value) -> String {
     }
 }
 
+/// Why a custom resource does not decode: the fields that do not fit its CRD, or else what serde says.
+pub(crate) fn problem<R>(object: &Value, error: &serde_json::Error) -> String
+where
+    R: Resource<DynamicType = ()> + CustomResourceExt,
+{
+    let faults = Faults::of(object, &schema::<R>());
+    faults.wrong().unwrap_or_else(|| without_value(error))
+}
+
 /// What serde says of a value, without the value.
-pub(crate) fn problem(error: &serde_json::Error) -> String {
+fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("a value does not fit its CRD: expected {expected}"),
@@ -48,13 +59,16 @@ pub(crate) fn problem(error: &serde_json::Error) -> String {
     }
 }
 
+/// The schema that a CRD has of a version; null if it has none.
+pub(crate) fn schema_of(crd: &CustomResourceDefinition, version: &str) -> Value {
+    let version = crd.spec.versions.iter().find(|v| v.name == version);
+    let schema = version.and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+    serde_json::to_value(schema).unwrap_or_default()
+}
+
 /// The schema of a custom resource, with what the API server checks of the metadata of any object.
-fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> anyhow::Result<Value> {
-    let definition = serde_json::to_value(R::crd()).context("the CRD cannot be read")?;
-    let versions = definition["spec"]["versions"].as_array();
-    let mut versions = versions.into_iter().flatten();
-    let version = versions.find(|version| version["name"] == *R::version(&()));
-    let mut schema = version.map_or(Value::Null, |v| v["schema"]["openAPIV3Schema"].clone());
+fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
+    let mut schema = schema_of(&R::crd(), &R::version(&()));
     if schema["properties"].is_object() {
         let text = json!({"type": "string"});
         let texts = json!({"type": "object", "additionalProperties": text});
@@ -68,15 +82,13 @@ fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> anyhow::Result
         // What a file says of the status counts for nothing.
         schema["properties"]["status"] = json!({"x-kubernetes-preserve-unknown-fields": true});
     }
-    Ok(schema)
+    schema
 }
 
 fn custom_resource(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>> {
-    let mut faults = Faults::default();
-    faults.find(object, schema, "");
-    if !faults.wrong.is_empty() {
-        faults.wrong.truncate(NAMED);
-        bail!("{}: {}", name(object), faults.wrong.join("; "));
+    let faults = Faults::of(object, schema);
+    if let Some(wrong) = faults.wrong() {
+        bail!("{}: {wrong}", name(object));
     }
     let warning = |field: String| {
         format!(
@@ -127,6 +139,18 @@ struct Faults {
 }
 
 impl Faults {
+    fn of(object: &Value, schema: &Value) -> Self {
+        let mut faults = Self::default();
+        faults.find(object, schema, "");
+        faults
+    }
+
+    /// The first values that do not fit, if any.
+    fn wrong(&self) -> Option<String> {
+        let named = &self.wrong[..self.wrong.len().min(NAMED)];
+        (!named.is_empty()).then(|| named.join("; "))
+    }
+
     fn find(&mut self, value: &Value, schema: &Value, path: &str) {
         // The API server drops what is null, or takes the default for it.
         if value.is_null() {
@@ -210,7 +234,7 @@ fn is_integer(value: &Value) -> bool {
 }
 
 /// Whether a schema admits fields that it does not name, or names none.
-fn is_open(schema: &Value) -> bool {
+pub(crate) fn is_open(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true
         || schema["additionalProperties"] == true
         || !schema["properties"].is_object()
@@ -365,6 +389,9 @@ mod tests {
     #[test]
     fn what_serde_says_is_told_without_the_value() {
         let error = serde_json::from_value::<u8>(json!("a, expected hunter2")).unwrap_err();
-        assert_eq!(problem(&error), "a value does not fit its CRD: expected u8");
+        assert_eq!(
+            without_value(&error),
+            "a value does not fit its CRD: expected u8"
+        );
     }
 }

@@ -25,7 +25,8 @@ pub fn init(level: Level, format: LogFormat) {
     }
 }
 
-/// `ts=… level=… msg=… key=value …`, as Prometheus and Thanos write it.
+/// `ts=… level=… msg=… key=value …`, as Prometheus and Thanos write it. The crate tracing-logfmt calls
+/// the text `message`, and nothing renames it.
 struct Logfmt;
 
 impl<S, N> FormatEvent<S, N> for Logfmt

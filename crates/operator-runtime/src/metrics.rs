@@ -275,7 +275,8 @@ impl<C: Reconciler> Collector for Resources<C> {
     }
 }
 
-/// The metrics that every Prometheus client library has for its own process, from /proc.
+/// The metrics that every Prometheus client library has for its own process, from /proc. Not
+/// kubert-prometheus-process 0.2.3: it registers with prometheus-client 0.23, of other types.
 #[derive(Debug)]
 struct Process;
 

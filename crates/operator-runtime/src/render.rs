@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
 use promop_compat::caps::{Capability, Caps};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::access::Access;
@@ -138,8 +139,10 @@ pub fn render_objects<C: Reconciler>(
         if object["kind"] != *kind || object["apiVersion"] != *version {
             continue;
         }
-        let it: C::Resource = serde_json::from_value(object.clone())
-            .map_err(|error| anyhow!("{}: {}", fit::name(object), fit::problem(&error)))?;
+        let it = C::Resource::deserialize(object).map_err(|error| {
+            let problem = fit::problem::<C::Resource>(object, &error);
+            anyhow!("{}: {problem}", fit::name(object))
+        })?;
         render_one(reconciler, &mut stores, caps, Arc::new(it), &mut text)?;
     }
     anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) among the files");

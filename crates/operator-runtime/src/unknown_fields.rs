@@ -1,10 +1,10 @@
-//! Fields that an installed definition does not have, because it is older than what is written: the
-//! API server refuses the whole object for them. Pure.
+//! Fields that an installed CRD does not have, because it is older than what is written: the API
+//! server rejects the whole object for them. Pure.
 
 use serde_json::Value;
 
 /// What the API server says of a field that it does not know, after its path.
-pub(crate) const SAYS: &str = ": field not declared in schema";
+const SAYS: &str = ": field not declared in schema";
 
 /// The body without the field that the API server's `message` complains of, and that field; `None`
 /// if the message is about something else.
@@ -15,7 +15,7 @@ pub(crate) fn without(body: &Value, message: &str) -> Option<(Value, String)> {
     let (parent, field) = path.rsplit_once('.')?;
     let parent = parent.split('.').try_fold(&mut body, step)?;
     parent.as_object_mut()?.remove(field)?;
-    Some((body, path.to_owned()))
+    Some((body, path.trim_start_matches('.').to_owned()))
 }
 
 /// One step of a path: a field, and perhaps an index into it.
@@ -50,7 +50,7 @@ mod tests {
     fn the_field_goes_and_nothing_else() {
         let body = json!({"spec": {"jobLabel": "a", "endpoints": [{"port": "http", "new": 1}]}});
         let (less, field) = without(&body, &message(".spec.jobLabel")).unwrap();
-        assert_eq!(field, ".spec.jobLabel");
+        assert_eq!(field, "spec.jobLabel");
         assert_eq!(
             less,
             json!({"spec": {"endpoints": [{"port": "http", "new": 1}]}})

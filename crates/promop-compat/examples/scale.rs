@@ -6,7 +6,6 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
     BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
     ServiceMonitorFacts, TargetNamespaces,
@@ -88,7 +87,6 @@ fn main() {
         let of_prometheus = i < 10;
         let own = labels(&[("app.kubernetes.io/name", "app"), ("number", &number)]);
         let facts = ServiceFacts {
-            digest: LabelDigest::of(&own),
             labels: own,
             selector: match of_prometheus {
                 true => labels(&[(names::NAME, names::PROMETHEUS)]),
@@ -128,7 +126,6 @@ fn main() {
             ("release", "prometheus"),
         ]);
         let facts = ServiceMonitorFacts {
-            digest: LabelDigest::of(&labels),
             labels,
             selector: with_labels(&[("number", &number)]),
             // One in a hundred looks everywhere, and one in fifty finds nothing.

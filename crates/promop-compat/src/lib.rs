@@ -8,7 +8,6 @@ pub mod alertmanagers;
 pub mod caps;
 #[cfg(feature = "detect")]
 pub mod detect;
-pub mod digest;
 pub mod extract;
 pub mod lenient;
 pub mod model;

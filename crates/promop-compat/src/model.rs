@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::digest::LabelDigest;
-
 pub use alerting::{
     AlertmanagerFacts, GeneratedFor, GeneratedRulesFacts, RejectionFacts, RuleFacts, RuleName,
     RuleNames, ThanosRulerFacts,
@@ -51,9 +49,6 @@ pub struct ServiceMonitorFacts {
     pub selector: LabelSelector,
     /// `spec.namespaceSelector`.
     pub namespaces: TargetNamespaces,
-    /// The digest of `labels`, by which most ServiceMonitors are ruled out; the default one is
-    /// always right, only slower.
-    pub digest: LabelDigest,
     /// The first field of `spec.endpoints` that names a file of the Prometheus pod, as in
     /// `spec.endpoints[0].bearerTokenFile`.
     pub file_field: Option<String>,
@@ -88,9 +83,6 @@ pub struct ServiceFacts {
     pub headless: bool,
     /// What a Service of type ExternalName is an alias of.
     pub external: Option<ExternalFacts>,
-    /// Digest of `labels`, by which most Services are ruled out; the default one is always right,
-    /// only slower.
-    pub digest: LabelDigest,
 }
 
 /// The port of the pods that a Service port leads to.

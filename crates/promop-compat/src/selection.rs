@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::digest::{Desired, LabelDigest};
 use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::namespaces::{NamespaceScope, Namespaces};
 use crate::nearest::{self, Candidate};
@@ -96,20 +95,11 @@ impl Unusable {
 pub trait Labelled {
     /// `metadata.labels`.
     fn labels(&self) -> &Labels;
-
-    /// Their digest, if there is one.
-    fn digest(&self) -> LabelDigest {
-        LabelDigest::default()
-    }
 }
 
 impl Labelled for ServiceMonitorFacts {
     fn labels(&self) -> &Labels {
         &self.labels
-    }
-
-    fn digest(&self) -> LabelDigest {
-        self.digest
     }
 }
 
@@ -117,19 +107,11 @@ impl Labelled for RuleFacts {
     fn labels(&self) -> &Labels {
         &self.labels
     }
-
-    fn digest(&self) -> LabelDigest {
-        self.digest
-    }
 }
 
 impl Labelled for ServiceFacts {
     fn labels(&self) -> &Labels {
         &self.labels
-    }
-
-    fn digest(&self) -> LabelDigest {
-        self.digest
     }
 }
 
@@ -198,16 +180,10 @@ pub(crate) fn union<'a, F: Labelled>(
     selections: &[&Selection],
 ) -> Vec<(&'a Key, &'a F)> {
     let mut scopes = Scopes::new(*namespaces, own, selections);
-    let desired: Vec<_> = selections
-        .iter()
-        .map(|s| (s, Desired::by(&s.selector)))
-        .collect();
     let selects = |(key, facts): &(&Key, &F)| {
-        // Cheapest first: the digest lies beside the key, the labels lie anywhere.
-        desired.iter().enumerate().any(|(i, (selection, desired))| {
-            facts.digest().may_have(*desired)
-                && scopes.of(&key.namespace)[i]
-                && selector::matches(&selection.selector, facts.labels())
+        let scopes = scopes.of(&key.namespace);
+        (selections.iter().zip(scopes)).any(|(selection, in_scope)| {
+            *in_scope && selector::matches(&selection.selector, facts.labels())
         })
     };
     if selections.iter().all(|s| s.scope == NamespaceScope::Own) {

@@ -10,7 +10,6 @@ use generate::{NAMESPACES, keyed, labels, namespace_selectors, namespaces, selec
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
 use promop_compat::caps::Kind;
-use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
     GeneratedFor, GeneratedRulesFacts, Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts,
     RuleName, RuleNames, ThanosRulerFacts,
@@ -56,12 +55,7 @@ fn known() -> impl Strategy<Value = Known> {
 }
 
 fn rule() -> impl Strategy<Value = RuleFacts> {
-    // The default digest knows nothing and must do as well.
-    (labels(), any::<bool>()).prop_map(|(labels, digested)| RuleFacts {
-        digest: match digested {
-            true => LabelDigest::of(&labels),
-            false => LabelDigest::default(),
-        },
+    labels().prop_map(|labels| RuleFacts {
         labels,
         ..Default::default()
     })

@@ -1,10 +1,9 @@
-//! What this controller adds to a preflight: its definition, the operator that it takes over from,
-//! and values of a ThanosQuery that are accepted and do harm. Pure.
+//! What this controller adds to a preflight: the operator that it takes over from, and values
+//! of a ThanosQuery that are accepted and do harm. Pure.
 
-use kube::CustomResourceExt;
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
-use thanos_api::v1alpha1::{ThanosQuery, ThanosQuerySpec};
+use thanos_api::v1alpha1::ThanosQuerySpec;
 
 use crate::plan::{CONTROLLER, image, replica_labels};
 use crate::{QueryController, Seen};
@@ -36,7 +35,6 @@ const ONLY_WARNS: [&str; 2] = [
 #[must_use]
 pub fn extra() -> Extra<QueryController> {
     Extra {
-        definition: ThanosQuery::crd(),
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),

@@ -1,10 +1,9 @@
-//! What this controller adds to a preflight: its definition, the operator that it takes over from,
-//! and values of a ThanosReceive that are accepted and do harm. Pure.
+//! What this controller adds to a preflight: the operator that it takes over from, and values
+//! of a ThanosReceive that are accepted and do harm. Pure.
 
-use kube::CustomResourceExt;
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
-use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveSpec};
+use thanos_api::v1alpha1::ThanosReceiveSpec;
 use thanos_workload::duration;
 
 use crate::desired::{hashrings, object_storage, path};
@@ -27,7 +26,6 @@ const ONLY_WARNS: [&str; 5] = [
 #[must_use]
 pub fn extra() -> Extra<ReceiveController> {
     Extra {
-        definition: ThanosReceive::crd(),
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),

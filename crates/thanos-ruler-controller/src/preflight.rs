@@ -1,10 +1,9 @@
-//! What this controller adds to a preflight: its definition, the operator that it takes over from,
-//! and values of a ThanosRuler that are accepted and do harm. Pure.
+//! What this controller adds to a preflight: the operator that it takes over from, and values
+//! of a ThanosRuler that are accepted and do harm. Pure.
 
-use kube::CustomResourceExt;
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
-use thanos_api::v1alpha1::{ClaimRetention, ThanosRuler, ThanosRulerSpec};
+use thanos_api::v1alpha1::{ClaimRetention, ThanosRulerSpec};
 use thanos_workload::duration;
 
 use crate::{NAME, RulerController, Seen};
@@ -29,7 +28,6 @@ const SHORT: u64 = 4 * 60 * 60 * 1000;
 #[must_use]
 pub fn extra() -> Extra<RulerController> {
     Extra {
-        definition: ThanosRuler::crd(),
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),

@@ -1,8 +1,11 @@
-//! Regular expressions of matchers: whether Go's package takes one, and whether it matches an empty
-//! value. Pure.
+//! Regular expressions of matchers: whether Go's package accepts one, and whether it matches an
+//! empty value. Pure.
 //!
-//! It reads a subset that Go surely takes: what a matcher needs, within bounds that are far below
+//! It parses a subset that Go surely accepts: what a matcher needs, within bounds that are far below
 //! those of Go. Nothing is compiled.
+//!
+//! The crate regex-syntax does not replace it: braces and classes have to be scanned by Go's rules
+//! before it can parse them, and its tree takes ten times the time and 90 bytes per character.
 
 /// Whether a pattern, anchored at both ends, matches the empty text.
 ///

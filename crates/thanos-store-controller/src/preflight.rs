@@ -1,10 +1,9 @@
-//! What this controller adds to a preflight: its definition, the operator that it takes over from,
-//! and values of a ThanosStore that are accepted and do harm. Pure.
+//! What this controller adds to a preflight: the operator that it takes over from, and values
+//! of a ThanosStore that are accepted and do harm. Pure.
 
-use kube::CustomResourceExt;
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
-use thanos_api::v1alpha1::{ThanosStore, ThanosStoreSpec};
+use thanos_api::v1alpha1::ThanosStoreSpec;
 
 use crate::{NAME, Seen, StoreController};
 
@@ -25,7 +24,6 @@ const ONLY_WARNS: [&str; 3] = [
 #[must_use]
 pub fn extra() -> Extra<StoreController> {
     Extra {
-        definition: ThanosStore::crd(),
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),

@@ -62,7 +62,7 @@ impl Installed {
         let cluster = Cluster::new(test).await;
         let home = format!("{}-system", cluster.namespace);
         cluster.make_namespace(&home, json!({})).await;
-        let copy = Deploy::copy(test);
+        let copy = Deploy::copy();
         for component in without {
             assert!(copy.drop_lines(overlay, component) > 0);
         }
@@ -75,7 +75,7 @@ impl Installed {
         let cluster = Cluster::new(test).await;
         let home = format!("{}-system", cluster.namespace);
         cluster.make_namespace(&home, json!({})).await;
-        let copy = Deploy::copy(test);
+        let copy = Deploy::copy();
         assert!(copy.list_mentioned(overlay, component) > 0);
         install_permissions(&cluster, &copy.build(overlay), &home).await;
         Self { cluster, home }

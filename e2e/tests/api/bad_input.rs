@@ -135,7 +135,8 @@ async fn a_stored_resource_that_does_not_fit_is_told_and_stops_no_other() {
     eventually("the lax definition is in effect", SOON, stored).await;
     let odd = cluster.condition("odd", "Reconciled", "InvalidSpec").await;
     let told = odd["status"]["conditions"].to_string();
-    assert!(told.contains("many"), "{told}");
+    let fault = "spec.maxConcurrent: expected integer, got string";
+    assert!(told.contains(fault) && !told.contains("many"), "{told}");
     cluster.apply(definition()).await;
 
     cluster.apply(query("q", json!({"replicas": 2}))).await;
@@ -143,5 +144,5 @@ async fn a_stored_resource_that_does_not_fit_is_told_and_stops_no_other() {
     cluster
         .delete("monitoring.thanos.io/v1alpha1", "ThanosQuery", "odd")
         .await;
-    controller.assert_quiet(&["does not fit its schema"]);
+    controller.assert_quiet(&["does not fit its CRD"]);
 }

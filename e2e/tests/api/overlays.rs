@@ -181,7 +181,7 @@ fn policies_do_not_depend_on_the_namespace_of_the_controllers() {
         policies.map(|it| it["spec"].clone()).collect::<Vec<_>>()
     };
     for name in overlays() {
-        let copy = Deploy::copy(&format!("elsewhere-{name}"));
+        let copy = Deploy::copy();
         copy.run("grep -rl thanos-system deploy | xargs sed -i s/thanos-system/elsewhere/g");
         let moved = copy.build(&name);
         let accounts = of_kind(&moved, "ServiceAccount").into_iter();
@@ -204,7 +204,7 @@ fn policies_do_not_depend_on_the_namespace_of_the_controllers() {
     }
     // As an overlay of an overlay does it.
     for name in overlays().iter().filter(|name| *name != "fresh-install") {
-        let copy = Deploy::copy(&format!("over-{name}"));
+        let copy = Deploy::copy();
         copy.run(&format!(
             "mkdir deploy/overlays/over && printf 'namespace: elsewhere\\nresources:\\n- ../{name}\\n' \
              > deploy/overlays/over/kustomization.yaml"
@@ -221,7 +221,7 @@ fn policies_do_not_depend_on_the_namespace_of_the_controllers() {
 fn dropping_a_line_drops_all_of_it() {
     for name in overlays() {
         for controller in listed(&format!("overlays/{name}")) {
-            let copy = Deploy::copy(&format!("drop-{name}"));
+            let copy = Deploy::copy();
             let expected = match (name.as_str(), removes(&controller)) {
                 // What runs, its Role, and the policy that limits what it may delete.
                 ("namespaced", true) => 3,
@@ -242,7 +242,7 @@ fn dropping_a_line_drops_all_of_it() {
                 );
             }
         }
-        let copy = Deploy::copy(&format!("drop-refresh-{name}"));
+        let copy = Deploy::copy();
         assert!(copy.drop_lines(&name, "refresh-pods") > 0, "{name}");
         for object in copy.build(&name) {
             let mentioned = object.to_string().contains("refresh-pods");
@@ -252,7 +252,7 @@ fn dropping_a_line_drops_all_of_it() {
                 title(&object)
             );
         }
-        let copy = Deploy::copy(&format!("drop-permissions-{name}"));
+        let copy = Deploy::copy();
         let dropped = copy.drop_lines(&name, "prometheus-permissions");
         let expected = match name.as_str() {
             "existing-prometheus-operator" => 1,
@@ -271,7 +271,7 @@ fn dropping_a_line_drops_all_of_it() {
 
 #[test]
 fn the_namespaced_overlay_has_a_role_in_each_namespace_and_nothing_wider() {
-    let copy = Deploy::copy("namespaces");
+    let copy = Deploy::copy();
     assert_namespaces(&copy.build("namespaced"), &["monitoring"]);
 
     // A further namespace, as the documentation says.

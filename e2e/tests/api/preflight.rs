@@ -141,11 +141,8 @@ async fn the_controllers_own_account_can_run_it() {
     let cluster = Cluster::new("preflight-own").await;
     let _definitions = with_definitions(&cluster).await;
     cluster.apply(query("q", json!({}))).await;
-    let folder = std::env::temp_dir()
-        .join("preflight")
-        .join(&cluster.namespace);
-    std::fs::create_dir_all(&folder).unwrap();
-    let kubeconfig = folder.join("kubeconfig");
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, kubeconfig_of(&cluster, "thanos-system").await).unwrap();
     let mark = Mark::now();
     let told = run(&kubeconfig, &["--namespaces", &cluster.namespace]);
@@ -168,7 +165,6 @@ async fn the_controllers_own_account_can_run_it() {
         "the audit log has nothing of it"
     );
     assert_eq!(written(ours.iter().filter(here)), Vec::<String>::new());
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]

@@ -272,11 +272,11 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
         items
             .push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace.metadata}));
     }
-    let file = std::env::temp_dir().join(format!("{}.json", cluster.namespace));
+    let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, json!({"items": items}).to_string()).unwrap();
     let output = Command::new(e2e::controller::QUERY.binary())
         .args(["render", "-f"])
-        .arg(&file)
+        .arg(file.path())
         .output()
         .unwrap();
     assert!(

@@ -55,10 +55,11 @@ fn every_case_of<C: Case>() {
 
 /// Starts the first container of a workload on this machine, on free ports and with its files.
 fn start(name: &str, workload: &Value, documents: &[Value]) {
-    let folder = tempfile(name);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let pod = &workload["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    mount(pod, container, documents, &folder);
+    mount(pod, container, documents, folder);
     // All at once: a port that is free again could be given twice.
     let count = container["args"].as_array().unwrap().len();
     let mut free = free_ports(count).into_iter();
@@ -84,7 +85,7 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
         .collect();
     let mut child = Command::new("thanos")
         .args(&args)
-        .current_dir(&folder)
+        .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -119,7 +120,6 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Puts the files of ConfigMaps and Secrets where the arguments look for them.
@@ -181,16 +181,6 @@ AQH/MAoGCCqGSM49BAMCA0cAMEQCIBZf0vK8jWj9Z7V73tdrnOVvZsI+Ec/4sV8h
 Qx4GCiH8AiA1hu7RjKkqdRzSA0zbpXyHHXl6BpnONP34C8lMBQ1d4Q==
 -----END CERTIFICATE-----
 ";
-
-fn tempfile(name: &str) -> std::path::PathBuf {
-    let safe: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let folder = std::env::temp_dir().join(format!("args-{}-{safe}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 /// So many ports on loopback that no process listens on, and one more.
 fn free_ports(count: usize) -> Vec<u16> {

@@ -2,14 +2,14 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
-use promop_compat::caps::{Capability, Caps, Kind};
+use promop_compat::caps::{Capability, Caps};
 use promop_compat::detect;
 use promop_compat::detect::Need;
 use serde_json::Value;
 
 use super::reader::{Installed, Reader};
 use super::row::Row;
-use super::schema::missing_fields;
+use crate::fit::{is_open, schema_of};
 
 const CHECK: &str = "definition";
 
@@ -79,12 +79,7 @@ fn judge(
             return Row::fail(CHECK, name, found).remedy(install);
         }
     }
-    let mut versions = ours.spec.versions.iter();
-    let known = versions
-        .find(|v| v.name == *version)
-        .and_then(|v| v.schema.as_ref())
-        .and_then(|s| serde_json::to_value(&s.open_api_v3_schema).ok())
-        .unwrap_or_default();
+    let known = schema_of(ours, version);
     let theirs = &installed.schema;
     if theirs.is_null() {
         let found = format!("{version} is served; its schema may not be read");
@@ -118,14 +113,33 @@ fn judge(
     )
 }
 
-/// Looks at the definitions of Prometheus Operator. Returns what can be used, and the schemas.
+/// The fields of `ours` that `theirs` does not know, as paths below `path`. A field that is missing
+/// stands for everything in it.
+fn missing_fields(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
+    let mut missing = Vec::new();
+    if let (Some(ours), Some(theirs)) = (ours.get("items"), theirs.get("items")) {
+        missing.extend(missing_fields(ours, theirs, &format!("{path}[]")));
+    }
+    if is_open(theirs) {
+        return missing;
+    }
+    for (name, field) in ours["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        match theirs["properties"].get(name) {
+            Some(known) => missing.extend(missing_fields(field, known, &path)),
+            None => missing.push(path),
+        }
+    }
+    missing
+}
+
+/// Looks at the definitions of Prometheus Operator. Returns what can be used.
 pub(super) async fn prometheus_operator(
     reader: &Reader,
     needs: &[Need],
     rows: &mut Vec<Row>,
-) -> Result<(Caps, Vec<(Kind, Value)>), kube::Error> {
+) -> Result<Caps, kube::Error> {
     let mut caps = Caps::default();
-    let mut schemas = Vec::new();
     for need in needs {
         let (kind, resource) = (need.kind, need.kind.api_resource());
         let served = detect::served(&reader.client, &resource.api_version).await?;
@@ -135,16 +149,16 @@ pub(super) async fn prometheus_operator(
             continue;
         }
         caps.set(kind, Capability::Present);
-        let installed = reader.installed(&resource).await?;
-        let definition = installed.definition.as_ref();
-        let annotations = definition.and_then(|d| d.metadata.annotations.as_ref());
+        let definition = reader.definition(&kind.crd_name()).await?;
+        let annotations = definition
+            .as_ref()
+            .and_then(|d| d.metadata.annotations.as_ref());
         let release = annotations.and_then(|a| a.get("operator.prometheus.io/version"));
         let release = release.map_or_else(String::new, |r| format!(", of Prometheus Operator {r}"));
         let found = format!("{} is served{release}", resource.version);
         rows.push(Row::ok(CHECK, kind.crd_name(), found));
-        schemas.push((kind, installed.schema));
     }
-    Ok((caps, schemas))
+    Ok(caps)
 }
 
 #[cfg(test)]
@@ -181,6 +195,26 @@ mod tests {
             },
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_missing_field_is_named_once_by_its_path() {
+        let ours = json!({"properties": {
+            "a": {"type": "string"},
+            "b": {"properties": {"c": {"type": "string"}, "d": {"properties": {"e": {}}}}},
+            "l": {"items": {"properties": {"x": {}, "y": {}}}},
+            "free": {"properties": {"z": {}}},
+        }});
+        let theirs = json!({"properties": {
+            "a": {"type": "string"},
+            "b": {"properties": {"c": {"type": "string"}}},
+            "l": {"items": {"properties": {"x": {}}}},
+            "free": {"x-kubernetes-preserve-unknown-fields": true},
+            "old": {},
+        }});
+        let missing = missing_fields(&ours, &theirs, "spec");
+        assert_eq!(missing, ["spec.b.d", "spec.l[].y"]);
+        assert!(missing_fields(&ours, &ours, "spec").is_empty());
     }
 
     fn judged(installed: Option<CustomResourceDefinition>, served: bool) -> Row {

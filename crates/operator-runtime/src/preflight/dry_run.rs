@@ -2,15 +2,14 @@
 //! goes through admission and is not stored.
 
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, PatchParams, PostParams};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
-use crate::apply::rejection;
+use crate::apply::{ONLY_CREATE, rejection, send};
 use crate::owned_objects::Owner;
 use crate::ownership::{Ownership, ownership};
 use crate::plan::Planned;
-use crate::unknown_fields;
 
 /// What the API server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub(super) struct Finding {
     pub ownership: Option<Ownership>,
     /// The answer to the apply.
     pub applied: Answer,
+    /// Fields that the installed CRD does not have.
+    pub unknown: Vec<String>,
     /// The answer to a pod of its template, if it has one.
     pub pod: Option<Answer>,
     /// Whether the pods of an existing workload would be replaced.
@@ -47,6 +48,7 @@ pub(super) async fn look(
     let mut finding = Finding {
         ownership: None,
         applied: Answer::Accepted,
+        unknown: Vec::new(),
         pod: pod(client, &owner.namespace, &object.body).await?,
         replaces_pods: false,
     };
@@ -57,28 +59,23 @@ pub(super) async fn look(
             return Ok(finding);
         }
     };
-    let mut body = object.body.clone();
+    let mut preconditions = ("resourceVersion", ONLY_CREATE);
     if let Some(found) = &found {
-        let ownership = ownership(&found.metadata, &owner.uid, manager);
-        body["metadata"]["uid"] = json!(found.metadata.uid);
-        finding.ownership = Some(ownership);
+        finding.ownership = Some(ownership(&found.metadata, &owner.uid, manager));
         if matches!(finding.ownership, Some(Ownership::Other(_))) {
             return Ok(finding);
         }
+        preconditions = ("uid", found.metadata.uid.as_deref().unwrap_or_default());
     }
     let params = PatchParams::apply(manager).force().dry_run();
-    match api
-        .patch(&object.key.name, &params, &Patch::Apply(&body))
-        .await
-    {
+    let (answered, unknown) = send(&api, params, object, preconditions).await;
+    finding.unknown = unknown;
+    match answered {
         Ok(applied) => {
             let template = |object: &DynamicObject| object.data["spec"]["template"].clone();
             let changes = |found| template(found) != template(&applied);
             finding.replaces_pods = found.as_ref().is_some_and(changes);
         }
-        // The definition of an optional kind is older: the field is left out, and that is told for
-        // the kind as a whole.
-        Err(kube::Error::Api(status)) if status.message.contains(unknown_fields::SAYS) => {}
         Err(error) => finding.applied = answer(error)?,
     }
     Ok(finding)

@@ -11,13 +11,12 @@ mod reader;
 mod required_permissions;
 mod resources;
 mod row;
-mod schema;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
 use kube::core::ApiResource;
 use promop_compat::model::Key;
 
@@ -94,8 +93,6 @@ pub struct Harm {
 
 /// What a controller adds to a preflight.
 pub struct Extra<C: Reconciler> {
-    /// The definition of its custom resource, as this program has it.
-    pub definition: CustomResourceDefinition,
     /// Reasons of conditions that are no failure: it may work all the same.
     pub only_warns: &'static [&'static str],
     /// Values of a spec that do harm.
@@ -172,8 +169,8 @@ async fn look<C: Reconciler>(
         rows.push(row.remedy("create it, or correct --namespaces"));
     }
     let own = ApiResource::erase::<C::Resource>(&());
-    let served = definitions::own(reader, &own, &extra.definition, &mut rows).await?;
-    let (caps, schemas) = definitions::prometheus_operator(reader, &C::needs(), &mut rows).await?;
+    let served = definitions::own(reader, &own, &C::Resource::crd(), &mut rows).await?;
+    let caps = definitions::prometheus_operator(reader, &C::needs(), &mut rows).await?;
     rows.extend(permissions::look::<C>(reader, &account, is_us, caps).await?);
     rows.extend(legacy::look(reader, extra.legacy.as_ref(), &extra.abandoned).await?);
     if served {
@@ -181,7 +178,6 @@ async fn look<C: Reconciler>(
             reconciler,
             extra,
             reader,
-            schemas,
         };
         rows.extend(look.rows(&own, caps).await?);
     }

@@ -94,6 +94,7 @@ mod tests {
         let finding = Finding {
             ownership,
             applied: Answer::Accepted,
+            unknown: Vec::new(),
             pod,
             replaces_pods: false,
         };

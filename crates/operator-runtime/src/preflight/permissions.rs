@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::Client;
 use kube::api::{Api, PostParams};
 use promop_compat::caps::Caps;
@@ -14,7 +14,7 @@ use promop_compat::model::Key;
 use super::reader::{Reader, is_forbidden};
 use super::required_permissions::{Wish, all_wishes};
 use super::row::Row;
-use crate::access::subject;
+use crate::access::review;
 use crate::reconciler::Reconciler;
 
 const CHECK: &str = "permissions";
@@ -63,14 +63,8 @@ async fn ask(
     if is_us {
         return allowed(client, wish.attributes()).await;
     }
-    let (user, groups) = subject(account);
     let review = SubjectAccessReview {
-        spec: SubjectAccessReviewSpec {
-            user: Some(user),
-            groups: Some(groups),
-            resource_attributes: Some(wish.attributes()),
-            ..Default::default()
-        },
+        spec: review(account, wish.attributes()),
         ..Default::default()
     };
     let api: Api<SubjectAccessReview> = Api::all(client.clone());

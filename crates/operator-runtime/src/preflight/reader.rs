@@ -8,6 +8,8 @@ use kube::api::{Api, DynamicObject, ListParams, PostParams, TypeMeta};
 use kube::core::ApiResource;
 use serde_json::Value;
 
+use crate::fit::schema_of;
+
 /// Objects in one page of a list.
 const PAGE: u32 = 100;
 
@@ -113,7 +115,7 @@ impl Reader {
 
     /// The definition of a kind, if it exists and may be read. Listed by name, since that is what
     /// controllers are permitted to do.
-    async fn definition(
+    pub async fn definition(
         &self,
         name: &str,
     ) -> Result<Option<CustomResourceDefinition>, kube::Error> {
@@ -132,12 +134,7 @@ impl Reader {
         let name = format!("{}.{}", resource.plural, resource.group);
         let definition = self.definition(&name).await?;
         let schema = match &definition {
-            Some(definition) => {
-                let mut versions = definition.spec.versions.iter();
-                let version = versions.find(|v| v.name == resource.version);
-                let schema = version.and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
-                serde_json::to_value(schema).map_err(kube::Error::SerdeError)?
-            }
+            Some(definition) => schema_of(definition, &resource.version),
             None => self.published(resource).await?,
         };
         Ok(Installed { definition, schema })

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
-use promop_compat::caps::{Capability, Caps, Kind};
+use promop_compat::caps::{Capability, Caps};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::Extra;
@@ -18,11 +19,11 @@ use super::dry_run;
 use super::objects::event_rule;
 use super::reader::{Reader, is_forbidden};
 use super::row::Row;
-use super::schema::unknown_fields;
 use crate::access::{self, Access};
 use crate::cache::owner;
 use crate::conditions::RECONCILED;
-use crate::plan::{Plan, Planned};
+use crate::fit;
+use crate::plan::Plan;
 use crate::probe::ProbeResults;
 use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
@@ -34,8 +35,6 @@ pub(super) struct Look<'a, C: Reconciler> {
     pub reconciler: &'a C,
     pub extra: &'a Extra<C>,
     pub reader: &'a Reader,
-    /// The schemas of the kinds of Prometheus Operator that are served.
-    pub schemas: Vec<(Kind, Value)>,
 }
 
 impl<C: Reconciler> Look<'_, C> {
@@ -55,24 +54,24 @@ impl<C: Reconciler> Look<'_, C> {
             return Ok(vec![Row::ok("resources", own.kind.clone(), found)]);
         }
         let mut stores = self.stores(&mut caps, &mut rows).await?;
-        let mut dropped = BTreeMap::new();
+        let mut unknown = BTreeMap::new();
         // For those that are being deleted, nothing is made any more.
         let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
         for object in objects.into_iter().filter(stay) {
             let name = name(own, &object);
-            match serde_json::from_value::<C::Resource>(object) {
+            match C::Resource::deserialize(&object) {
                 Ok(it) => {
                     let event_rule =
-                        self.resource(&mut stores, caps, Arc::new(it), &name, &mut dropped);
+                        self.resource(&mut stores, caps, Arc::new(it), &name, &mut unknown);
                     rows.extend(event_rule.await?);
                 }
-                Err(error) => rows.push(
-                    Row::fail("spec", name, format!("it does not fit its schema: {error}"))
-                        .remedy("change the field that is named"),
-                ),
+                Err(error) => {
+                    let problem = fit::problem::<C::Resource>(&object, &error);
+                    rows.push(Row::fail("spec", name, problem).remedy("correct the field"));
+                }
             }
         }
-        for (kind, fields) in dropped {
+        for (kind, fields) in unknown {
             let fields: Vec<String> = BTreeSet::into_iter(fields).collect();
             let found = format!(
                 "it is older than what is written, and lacks {}",
@@ -127,7 +126,7 @@ impl<C: Reconciler> Look<'_, C> {
         caps: Caps,
         it: Arc<C::Resource>,
         name: &str,
-        dropped: &mut BTreeMap<String, BTreeSet<String>>,
+        unknown: &mut BTreeMap<String, BTreeSet<String>>,
     ) -> Result<Vec<Row>, kube::Error> {
         let mut access = Access::default();
         let seen = self.observe(stores, caps, &access, &it);
@@ -141,10 +140,7 @@ impl<C: Reconciler> Look<'_, C> {
         let verdict = match self.reconciler.plan(&seen) {
             Err(invalid) => Verdict::Invalid(invalid),
             Ok(plan) => {
-                for object in plan.objects() {
-                    self.note_dropped(object, dropped);
-                }
-                rows.extend(self.objects(&plan, &it, name).await?);
+                rows.extend(self.objects(&plan, &it, name, unknown).await?);
                 Verdict::Applied
             }
         };
@@ -188,38 +184,30 @@ impl<C: Reconciler> Look<'_, C> {
         observe_to_end(self.reconciler, stores, cluster, it)
     }
 
-    /// Notes the fields of an object that the installed definition of its kind does not know.
-    fn note_dropped(&self, object: &Planned, dropped: &mut BTreeMap<String, BTreeSet<String>>) {
-        let is_kind = |(kind, _): &&(Kind, Value)| {
-            object.resource.api_version == kind.api_resource().api_version
-                && object.key.kind == kind.name()
-        };
-        if let Some((kind, schema)) = self.schemas.iter().find(is_kind) {
-            let schema = &schema["properties"]["spec"];
-            let fields = unknown_fields(&object.body["spec"], schema, "spec");
-            if !fields.is_empty() {
-                dropped.entry(kind.crd_name()).or_default().extend(fields);
-            }
-        }
-    }
-
     async fn objects(
         &self,
         plan: &Plan,
         it: &C::Resource,
         name: &str,
+        unknown: &mut BTreeMap<String, BTreeSet<String>>,
     ) -> Result<Vec<Row>, kube::Error> {
         let owner = owner(it);
         let (client, owner) = (&self.reader.client, &owner);
         let mut looks = futures::stream::iter(plan.objects())
             .map(|object| async move {
                 let finding = dry_run::look(client, owner, C::NAME, object).await?;
-                Ok::<_, kube::Error>((object.key.to_string(), finding))
+                Ok::<_, kube::Error>((object, finding))
             })
             .buffered(AT_ONCE);
         let mut findings = Vec::new();
-        while let Some(finding) = looks.next().await {
-            findings.push(finding?);
+        while let Some(look) = looks.next().await {
+            let (object, mut finding) = look?;
+            if !finding.unknown.is_empty() {
+                let crd = format!("{}.{}", object.resource.plural, object.resource.group);
+                let fields = finding.unknown.drain(..);
+                unknown.entry(crd).or_default().extend(fields);
+            }
+            findings.push((object.key.to_string(), finding));
         }
         Ok(event_rule(&findings, name))
     }

@@ -1,24 +1,25 @@
-//! A stored resource that does not fit its schema. Nothing of it can be planned, and what runs goes
-//! on; the user is told in the status.
+//! A stored custom resource that does not decode. Nothing of it can be planned, and what runs goes
+//! on; the status names the fields that do not fit the CRD, never their values.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, ObjectMeta};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::status::send;
 use super::{Context, reference};
 use crate::conditions::decode_error;
 use crate::error::Error;
+use crate::fit;
 use crate::owned_objects::Owner;
 use crate::reconciler::Reconciler;
 
-/// Tells of `problem` by an event and in the conditions, and leaves the rest of the status as it is.
+/// Reports the fields by an event and in the conditions, and leaves the rest of the status as it is.
 pub(super) async fn tell<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
     meta: &ObjectMeta,
-    problem: &str,
 ) -> Result<(), Error> {
     let failed = |source| Error::Status {
         source: Box::new(source),
@@ -27,9 +28,22 @@ pub(super) async fn tell<C: Reconciler>(
     let api: Api<DynamicObject> =
         Api::namespaced_with(cx.client.clone(), &owner.namespace, &resource);
     let object = api.get(&owner.name).await.map_err(failed)?;
+    let object = serde_json::to_value(object).map_err(|e| failed(kube::Error::SerdeError(e)))?;
+    // It may have been corrected: the watch brings it.
+    let Err(error) = C::Resource::deserialize(&object) else {
+        return Ok(());
+    };
+    let problem = &fit::problem::<C::Resource>(&object, &error);
+    let (namespace, name) = (&owner.namespace, &owner.name);
+    tracing::warn!(
+        namespace,
+        name,
+        problem,
+        "custom resource does not fit its CRD"
+    );
 
-    let mut status = match object.data.get("status") {
-        Some(status @ Value::Object(_)) => status.clone(),
+    let mut status = match &object["status"] {
+        status @ Value::Object(_) => status.clone(),
         _ => json!({}),
     };
     let previous: Vec<Condition> =

@@ -74,11 +74,10 @@ pub async fn reconcile<C: Reconciler>(it: Arc<Guarded<C>>, cx: Arc<Context<C>>) 
     }
     let (action, result) = match &it.0 {
         Ok(resource) => run(&cx, resource, meta).await,
-        Err(invalid) => {
-            tracing::warn!(name = meta.name, error = %invalid, "stored resource does not fit its schema");
+        Err(_) => {
             let owner = owner(&*it);
-            let event_rule = decode_error::tell(&cx, &owner, meta, &invalid.to_string()).await;
-            let verdict = Verdict::Invalid(Invalid::new("spec", invalid.to_string()));
+            let event_rule = decode_error::tell(&cx, &owner, meta).await;
+            let verdict = Verdict::Invalid(Invalid::new("spec", "does not fit its CRD"));
             let (wait, result) = conclude(&cx, &owner, &verdict, event_rule.err(), false);
             (action(wait), result)
         }

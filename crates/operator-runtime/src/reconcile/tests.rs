@@ -254,7 +254,7 @@ async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
     let bench = Bench::new();
     let path = "/apis/example.com/v1/namespaces/ns/toys/x";
     let stored = json!({
-        "apiVersion": "example.com/v1", "kind": "Toy", "spec": {"names": 1},
+        "apiVersion": "example.com/v1", "kind": "Toy", "spec": {"names": "hunter2"},
         "metadata": {"name": "x", "namespace": "ns", "uid": "toy-uid", "generation": 7},
         "status": {"hash": "h", "conditions": [{
             "type": "Available", "status": "True", "reason": "PodsReady", "message": "",
@@ -286,6 +286,7 @@ async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
         event_rule("Ready"),
         (json!("False"), json!("NotReconciled"))
     );
+    assert!(!status.to_string().contains("hunter2"), "{status}");
 
     let (requests, _) = bench.reconcile(&toy).await;
     assert_eq!(requests, ["GET toys/x"], "told once");

@@ -9,7 +9,6 @@ use super::json::List;
 use super::selector::{Selector, optional};
 use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
-use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object, Present};
 use crate::model::{AlertmanagerFacts, Labels, RuleFacts, ThanosRulerFacts};
 use crate::names;
@@ -88,7 +87,6 @@ impl Extract for RuleObject {
         let facts = RuleFacts {
             uid: uid.unwrap_or_default(),
             generation: metadata.generation.or_default(),
-            digest: LabelDigest::of(&labels),
             labels,
             groups: Some(self.spec.fields().groups.or_default().into_text()),
         };

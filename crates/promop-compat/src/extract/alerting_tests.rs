@@ -17,7 +17,6 @@ fn every_field_of_a_rule() {
         generation: 7,
         labels: labels(&[("role", "rules")]),
         groups: Some(r#"[{"name":"g","rules":[{"expr":1,"record":"a:b"}]}]"#.into()),
-        ..Default::default()
     };
     let thin: RuleObject = from_str(&object.to_string()).unwrap();
     let (metadata, facts) = thin.into_parts();

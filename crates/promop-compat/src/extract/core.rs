@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::pod::{Container, Port, pod_facts};
 use super::{Extract, Spec, Thin};
-use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object};
 use crate::model::{ExternalFacts, Labels, NamespaceFacts, PodFacts, ServiceFacts};
 
@@ -53,7 +52,6 @@ impl Spec for ServiceSpec {
             .filter_map(|Object(port)| port.into_service_port())
             .unzip();
         let mut facts = ServiceFacts {
-            digest: LabelDigest::of(&labels),
             labels,
             selector: self.selector.or_default(),
             headless: self.cluster_ip.or_default() == "None",

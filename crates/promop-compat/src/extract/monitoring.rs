@@ -7,7 +7,6 @@ use super::pod::{Container, pod_facts};
 use super::selector::{Selector, optional, required};
 use super::workload::{PodMetadata, Web, or, route_prefix};
 use super::{Extract, Spec, Thin};
-use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object, Present};
 use crate::model::{
     Labels, PrometheusAgentFacts, PrometheusFacts, ServiceMonitorFacts, SidecarFacts,
@@ -151,7 +150,6 @@ impl Spec for ServiceMonitorSpec {
             Some(format!("spec.endpoints[{i}].{field}"))
         });
         ServiceMonitorFacts {
-            digest: LabelDigest::of(&labels),
             labels,
             selector: required(self.selector),
             namespaces: match desired.any.or_default() {

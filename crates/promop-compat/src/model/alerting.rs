@@ -8,7 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{Key, Labels};
 use crate::caps::Kind;
-use crate::digest::LabelDigest;
 
 /// A PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,9 +18,6 @@ pub struct RuleFacts {
     pub generation: i64,
     /// `metadata.labels`.
     pub labels: Labels,
-    /// The digest of `labels`, by which most rules are ruled out; the default one is always
-    /// right, only slower.
-    pub digest: LabelDigest,
     /// `spec.groups` as compact JSON, always a list. `None` means that they are not held, and
     /// says nothing of what the object has: read it again to know.
     pub groups: Option<Arc<str>>,

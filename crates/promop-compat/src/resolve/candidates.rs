@@ -8,7 +8,6 @@ use super::World;
 use super::backends::{Backing, backing};
 use super::replicas::{Replicas, agent, range_of};
 use super::report::{Finding, Reason, Subject};
-use crate::digest::LabelDigest;
 use crate::model::{ExternalFacts, Key, Labels, PortFacts, ServiceFacts};
 use crate::names;
 
@@ -57,7 +56,6 @@ pub(super) struct StoreApi {
 pub(super) struct Application<'a> {
     pub(super) key: &'a Key,
     pub(super) labels: &'a Labels,
-    pub(super) digest: LabelDigest,
 }
 
 /// All Services that lead somewhere, by key.
@@ -91,7 +89,6 @@ impl<'a> Candidates<'a> {
                 None => applications.push(Application {
                     key,
                     labels: &facts.labels,
-                    digest: facts.digest,
                 }),
             }
         }
@@ -125,10 +122,6 @@ impl<'a> Candidates<'a> {
 impl<'a> Service<'a> {
     pub(super) fn labels(&self) -> &'a Labels {
         &self.facts.labels
-    }
-
-    pub(super) fn digest(&self) -> LabelDigest {
-        self.facts.digest
     }
 
     /// Where it leads, given what is behind it.

@@ -4,7 +4,6 @@ use super::backends::{is_behind, makes_behind};
 use super::candidates::{purported, store_api_port};
 use super::replicas::Replicas;
 use super::{Request, World};
-use crate::digest::Desired;
 use crate::model::{
     BackendFacts, Key, Labels, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
     StatefulSetFacts, TargetNamespaces,
@@ -78,17 +77,7 @@ fn is_selected(
     if old.map(as_application) == new.map(as_application) {
         return false;
     }
-    let desired: Vec<Desired> = (request.selections.iter())
-        .map(|selection| Desired::by(&selection.selector))
-        .collect();
     let points_at = |(monitor, facts): &(&Key, &ServiceMonitorFacts)| {
-        // Digests first: they rule out most, and lie beside the key.
-        if !desired
-            .iter()
-            .any(|desired| facts.digest.may_have(*desired))
-        {
-            return false;
-        }
         let in_namespace = match &facts.namespaces {
             TargetNamespaces::Own => monitor.namespace == key.namespace,
             TargetNamespaces::Any => true,

@@ -8,7 +8,6 @@ use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use super::scraped::{Applications, Scrapers};
 use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World, unselected};
-use crate::digest::Desired;
 use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
 use crate::selector;
 
@@ -88,12 +87,9 @@ impl<'a> Search<'a> {
         key: &'a Key,
         monitor: &ServiceMonitorFacts,
     ) -> (bool, Applications) {
-        let desired = Desired::by(&monitor.selector);
         let (mut any, mut applications) = (false, Applications::default());
         for service in self.services_of(key, monitor) {
-            if !service.digest().may_have(desired)
-                || !selector::matches(&monitor.selector, service.labels())
-            {
+            if !selector::matches(&monitor.selector, service.labels()) {
                 continue;
             }
             any = true;
@@ -151,10 +147,7 @@ impl<'a> Search<'a> {
         monitor: &ServiceMonitorFacts,
     ) -> impl Iterator<Item = &'a Key> + use<'a> {
         let candidates = self.candidates;
-        let desired = Desired::by(&monitor.selector);
-        let selected = |it: &&Application<'_>| {
-            it.digest.may_have(desired) && selector::matches(&monitor.selector, it.labels)
-        };
+        let selected = |it: &&Application<'_>| selector::matches(&monitor.selector, it.labels);
         let own = || candidates.applications_within(&key.namespace);
         let is_elsewhere = |it: &&Application<'_>| it.key.namespace != key.namespace;
         let (here, elsewhere) = match &monitor.namespaces {

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::caps::Kind;
-use crate::digest::Desired;
 use crate::model::{
     GeneratedFor, GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
 };
@@ -53,7 +52,6 @@ pub struct Evaluators<'a> {
 struct Selecting<'a> {
     evaluator: Evaluator<'a>,
     selectors: Selectors<'a>,
-    desired: Desired,
     membership: Membership,
 }
 
@@ -151,20 +149,19 @@ impl<'a> Evaluators<'a> {
 }
 
 impl<'a> Selecting<'a> {
-    /// `None` if a selector is malformed: Prometheus Operator rejects the whole resource then.
+    /// `None` if it selects nothing, or if a selector is malformed: Prometheus Operator rejects the
+    /// whole resource then.
     fn new(kind: Kind, key: &'a Key, selectors: Selectors<'a>) -> Option<Self> {
-        selectors.are_well_formed().then_some(Self {
+        let selects = selectors.objects.is_some() && selectors.are_well_formed();
+        selects.then_some(Self {
             evaluator: (kind, key),
             selectors,
-            desired: Desired::by(selectors.objects?),
             membership: Membership::Out,
         })
     }
 
     fn selects(&self, facts: &RuleFacts) -> bool {
-        // Cheapest first: the labels lie anywhere.
-        facts.digest.may_have(self.desired)
-            && selector::selects(self.selectors.objects, &facts.labels)
+        selector::selects(self.selectors.objects, &facts.labels)
     }
 }
 

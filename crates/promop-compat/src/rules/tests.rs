@@ -1,7 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::digest::LabelDigest;
 use crate::model::NamespaceFacts;
 use crate::selection::Unusable;
 use crate::testing::{key, labels, malformed, namespaces, parse, selector};
@@ -9,7 +8,6 @@ use crate::testing::{key, labels, malformed, namespaces, parse, selector};
 fn rule(of: &[(&str, &str)]) -> RuleFacts {
     let labels = labels(of);
     RuleFacts {
-        digest: LabelDigest::of(&labels),
         labels,
         ..Default::default()
     }

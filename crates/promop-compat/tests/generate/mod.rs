@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use promop_compat::digest::LabelDigest;
 use promop_compat::model::{
     BackendFacts, ExternalFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts,
     PrometheusAgentFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, SidecarFacts,
@@ -195,7 +194,6 @@ fn service_monitor() -> impl Strategy<Value = ServiceMonitorFacts> {
     );
     (labels(), selectors(), namespaces, refused).prop_map(
         |(labels, selector, namespaces, refused)| ServiceMonitorFacts {
-            digest: LabelDigest::of(&labels),
             labels,
             selector,
             namespaces,
@@ -291,11 +289,9 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
             if operated {
                 labels.insert(owned("operated-prometheus"), owned("true"));
             }
-            let digest = LabelDigest::of(&labels);
             if let Some(name) = external {
                 return ServiceFacts {
                     labels,
-                    digest,
                     external: Some(ExternalFacts { name, ports }),
                     ..Default::default()
                 };
@@ -307,7 +303,6 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
                 targets,
                 headless,
                 external: None,
-                digest,
             }
         })
 }

@@ -199,15 +199,14 @@ impl Template {
         let mut it = resource(program, namespace, NAME, &json!({"replicas": 1}));
         it["metadata"]["uid"] = json!(UID);
         it["metadata"]["generation"] = json!(1);
-        let file = std::env::temp_dir().join(format!("bench-{}.json", std::process::id()));
+        let file = tempfile::NamedTempFile::new()?;
         std::fs::write(&file, it.to_string())?;
         let output = tokio::process::Command::new(program.binary())
             .args(["render", "-f"])
-            .arg(&file)
+            .arg(file.path())
             .stderr(Stdio::inherit())
             .output()
             .await?;
-        std::fs::remove_file(&file)?;
         anyhow::ensure!(output.status.success(), "render failed");
         let text = String::from_utf8(output.stdout)?;
         let objects: Vec<Value> = serde_saphyr::from_multiple(&text)?;

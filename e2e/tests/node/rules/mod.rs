@@ -125,7 +125,7 @@ fn all(dialect: &Dialect) -> Vec<Probe> {
 fn every_verdict_is_that_of_thanos() {
     let probes = all(&Dialect::default());
     assert!(probes.len() >= 1500, "{}", probes.len());
-    let folder = Folder::new("rules-verdicts");
+    let folder = Folder::new();
     let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
     let theirs = folder.verdicts(&files);
     let mut wrong = Vec::new();
@@ -164,7 +164,7 @@ fn every_verdict_is_that_of_thanos() {
 
 #[test]
 fn what_only_we_refuse_is_known() {
-    let folder = Folder::new("rules-refused");
+    let folder = Folder::new();
     let texts = REFUSED_THOUGH_GOOD
         .into_iter()
         .map(|(what, text)| match text.starts_with("{{") {
@@ -208,7 +208,7 @@ fn rulers_start_with_all_that_is_accepted() {
     ];
     for flags in [&flags[..0], &flags[..]] {
         let dialect = Dialect::default().with_arguments(flags.iter().copied());
-        let folder = Folder::new(&format!("rules-accepted-{}", flags.len()));
+        let folder = Folder::new();
         let probes = all(&dialect);
         let accepted: Vec<_> = probes.iter().filter_map(|p| p.ours.as_ref().ok()).collect();
         for (i, group) in accepted.iter().enumerate() {
@@ -237,11 +237,11 @@ fn rulers_refuse_what_rules_check_does_not_see() {
     for group in seen {
         let probe = Probe::new(group, &Dialect::default());
         assert!(probe.ours.is_err(), "{}", probe.group);
-        let folder = Folder::new("rules-unseen");
+        let folder = Folder::new();
         folder.write(0, &probe.as_written_by_the_user());
         assert!(Ruler::refuses(&folder), "{}", probe.group);
     }
-    let folder = Folder::new("rules-twice");
+    let folder = Folder::new();
     folder.write(0, &json!({"groups": [good, good]}).to_string());
     assert!(Ruler::refuses(&folder));
     let twice = read_spec(&json!([good, good]));
@@ -260,7 +260,7 @@ fn groups_of(file: &str) -> Result<Vec<Checked>, String> {
 
 #[test]
 fn rule_files_mean_what_they_mean_to_thanos() {
-    let folder = Folder::new("rules-meaning");
+    let folder = Folder::new();
     let mut count = 0;
     for (i, file) in files::GOOD.iter().enumerate() {
         let groups = groups_of(file).unwrap_or_else(|e| panic!("{e}: {file:?}"));
@@ -306,7 +306,7 @@ fn rule_files_mean_what_they_mean_to_thanos() {
 
 #[test]
 fn rule_files_are_refused_by_both() {
-    let folder = Folder::new("rules-bad-files");
+    let folder = Folder::new();
     let files: Vec<_> = files::BAD.iter().map(|file| (*file).to_owned()).collect();
     for (file, theirs) in files.iter().zip(folder.verdicts(&files)) {
         assert!(!theirs, "Thanos takes {file:?}");
@@ -327,7 +327,7 @@ fn rule_files_are_refused_by_both() {
 
 #[test]
 fn no_mutation_of_a_rule_file_is_accepted_here_alone() {
-    let folder = Folder::new("rules-mutations");
+    let folder = Folder::new();
     let mutations = files::mutations(3000);
     let accepted: Vec<_> = mutations
         .into_iter()

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// How many files are given to one process: it closes none of them before its end.
 const AT_ONCE: usize = 500;
@@ -14,17 +15,15 @@ const AT_ONCE: usize = 500;
 const START: Duration = Duration::from_secs(60);
 
 /// A folder for rule files, removed when dropped.
-pub struct Folder(PathBuf);
+pub struct Folder(TempDir);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
     }
 
     pub fn write(&self, number: usize, file: &str) {
-        std::fs::write(self.0.join(format!("{number:06}.yaml")), file).unwrap();
+        std::fs::write(self.0.path().join(format!("{number:06}.yaml")), file).unwrap();
     }
 
     /// Whether Thanos takes each of these files.
@@ -36,7 +35,7 @@ impl Folder {
     }
 
     fn some(&self, files: &[String]) -> Vec<bool> {
-        for entry in std::fs::read_dir(&self.0).unwrap() {
+        for entry in std::fs::read_dir(self.0.path()).unwrap() {
             std::fs::remove_file(entry.unwrap().path()).unwrap();
         }
         for (i, file) in files.iter().enumerate() {
@@ -44,7 +43,7 @@ impl Folder {
         }
         let output = Command::new("thanos")
             .args(["tools", "rules-check"])
-            .arg(format!("--rules={}/*.yaml", self.0.display()))
+            .arg(format!("--rules={}/*.yaml", self.0.path().display()))
             .output()
             .expect("thanos is on the PATH: eval hack/cluster.sh env");
         // One line for each file in their order, and one for its result.
@@ -67,12 +66,6 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A ruler with the files of a folder, ended when dropped.
 pub struct Ruler {
     child: Child,
@@ -83,8 +76,8 @@ pub struct Ruler {
 impl Ruler {
     fn run(folder: &Folder, flags: &[&str]) -> Self {
         let (http, grpc) = (free_port(), free_port());
-        let log = folder.0.join("log");
-        let path = folder.0.display();
+        let log = folder.0.path().join("log");
+        let path = folder.0.path().display();
         let child = Command::new("thanos")
             .arg("rule")
             .arg(format!("--rule-file={path}/*.yaml"))

@@ -41,7 +41,7 @@ async fn lacks(ask: &Ask, account: &Account, after: i64) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_count_is_exact_while_ingesters_come_and_go() {
-    let mut thanos = Thanos::new("exact");
+    let mut thanos = Thanos::new();
     thanos.ingester(0, &[]).await;
     thanos.ring(&[0]).await;
     thanos.router(1).await;
@@ -102,7 +102,7 @@ async fn the_count_is_exact_while_ingesters_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hole_is_seen_and_told() {
-    let mut thanos = Thanos::new("hole");
+    let mut thanos = Thanos::new();
     for i in 0..3 {
         thanos.ingester(i, &[]).await;
     }
@@ -151,7 +151,7 @@ async fn lost_with_the_second(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_samples_are_uploaded_when_an_ingester_ends_a_second_time() {
-    let mut thanos = Thanos::new("drain");
+    let mut thanos = Thanos::new();
     thanos.store().await;
     thanos.ingester(0, &[]).await;
     thanos.ingester(1, &[]).await;
@@ -186,8 +186,8 @@ async fn the_newest_samples_are_uploaded_when_an_ingester_ends_a_second_time() {
 
 /// Restarts an ingester while one writes what is new, and somebody else what is three seconds old.
 /// Returns what both lost.
-async fn lost_at_a_restart(name: &str, args: &[&str]) -> (usize, usize) {
-    let mut thanos = Thanos::new(name);
+async fn lost_at_a_restart(args: &[&str]) -> (usize, usize) {
+    let mut thanos = Thanos::new();
     thanos.store().await;
     thanos.ingester(0, args).await;
     thanos.ring(&[0]).await;
@@ -211,9 +211,9 @@ async fn lost_at_a_restart(name: &str, args: &[&str]) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_older_than_the_last_block_is_refused_without_a_window() {
-    let (new, late) = lost_at_a_restart("late", &[]).await;
+    let (new, late) = lost_at_a_restart(&[]).await;
     assert_eq!(new, 0);
     assert!(late > 0, "a window is no longer needed");
     let window = ["--tsdb.out-of-order.time-window=5m"];
-    assert_eq!(lost_at_a_restart("window", &window).await, (0, 0));
+    assert_eq!(lost_at_a_restart(&window).await, (0, 0));
 }

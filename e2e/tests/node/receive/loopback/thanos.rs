@@ -1,6 +1,5 @@
 //! Thanos programs on this machine.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -10,6 +9,7 @@ use e2e::controller::http_get;
 use e2e::remote_write::{Failure, HEADERS, Transport};
 use e2e::wait::{check, eventually};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::receive::checking::Ask;
 
@@ -18,7 +18,7 @@ pub const SOON: Duration = Duration::from_secs(30);
 
 /// Thanos programs on loopback, ended when dropped.
 pub struct Thanos {
-    folder: PathBuf,
+    folder: TempDir,
     running: Vec<(String, Child)>,
     ports: Vec<(String, Ports)>,
 }
@@ -32,11 +32,9 @@ struct Ports {
 }
 
 impl Thanos {
-    pub fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("receive-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+    pub fn new() -> Self {
         Self {
-            folder,
+            folder: TempDir::new().unwrap(),
             running: Vec::new(),
             ports: Vec::new(),
         }
@@ -60,7 +58,7 @@ impl Thanos {
     /// Starts a program under a name.
     fn run(&mut self, name: &str, command: &str, args: &[String]) {
         let ports = self.ports(name);
-        let log = std::fs::File::create(self.folder.join(format!("{name}.log"))).unwrap();
+        let log = std::fs::File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
         let mut all = vec![
             command.to_owned(),
             format!("--http-address=127.0.0.1:{}", ports.http),
@@ -76,7 +74,7 @@ impl Thanos {
         all.extend_from_slice(args);
         let child = Command::new("thanos")
             .args(all)
-            .current_dir(&self.folder)
+            .current_dir(self.folder.path())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -96,7 +94,7 @@ impl Thanos {
         let address = format!("127.0.0.1:{}", self.ports(name).http);
         let child = self.running.iter_mut().find(|(n, _)| n == name);
         let (_, child) = child.unwrap();
-        let log = self.folder.join(format!("{name}.log"));
+        let log = self.folder.path().join(format!("{name}.log"));
         let look = async || {
             if let Ok(Some(status)) = child.try_wait() {
                 let said = std::fs::read_to_string(&log).unwrap();
@@ -131,9 +129,9 @@ impl Thanos {
         let endpoints = ports.iter().map(|port| format!("127.0.0.1:{port}"));
         let endpoints: Vec<String> = endpoints.collect();
         let ring = json!([{"hashring": "default", "algorithm": "ketama", "endpoints": endpoints}]);
-        std::fs::write(self.folder.join("next.json"), ring.to_string()).unwrap();
-        let file = self.folder.join("hashrings.json");
-        std::fs::rename(self.folder.join("next.json"), file).unwrap();
+        std::fs::write(self.folder.path().join("next.json"), ring.to_string()).unwrap();
+        let file = self.folder.path().join("hashrings.json");
+        std::fs::rename(self.folder.path().join("next.json"), file).unwrap();
         if !self.running.iter().any(|(name, _)| name == "router") {
             return;
         }
@@ -169,7 +167,7 @@ impl Thanos {
 
     /// The argument that leads to the bucket, which is a folder.
     fn bucket(&self) -> String {
-        let folder = self.folder.join("bucket");
+        let folder = self.folder.path().join("bucket");
         let bucket = json!({"type": "FILESYSTEM", "config": {"directory": folder}});
         format!("--objstore.config={bucket}")
     }
@@ -181,7 +179,7 @@ impl Thanos {
             "--sync-block-duration=1s".to_owned(),
             self.bucket(),
         ];
-        std::fs::create_dir_all(self.folder.join("bucket")).unwrap();
+        std::fs::create_dir_all(self.folder.path().join("bucket")).unwrap();
         self.run("store", "store", &args);
         self.ready("store").await;
     }
@@ -208,7 +206,7 @@ impl Thanos {
             json!({"address": format!("127.0.0.1:{port}")})
         });
         let file = json!({"endpoints": endpoints}).to_string();
-        std::fs::write(self.folder.join("endpoints.yaml"), file).unwrap();
+        std::fs::write(self.folder.path().join("endpoints.yaml"), file).unwrap();
         let args = [
             "--endpoint.sd-config-file=endpoints.yaml".to_owned(),
             "--query.replica-label=replica".to_owned(),
@@ -239,9 +237,9 @@ impl Drop for Thanos {
             let _ = child.kill();
             let _ = child.wait();
         }
-        match std::thread::panicking() {
-            true => eprintln!("data and logs are in {}", self.folder.display()),
-            false => drop(std::fs::remove_dir_all(&self.folder)),
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("data and logs are in {}", self.folder.path().display());
         }
     }
 }
