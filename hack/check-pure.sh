@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for crate in go-yaml thanos-api promop-compat thanos-rules thanos-workload; do
+for crate in go-yaml kube-facts thanos-api promop-compat thanos-rules thanos-workload; do
   cargo check --quiet -p "$crate"
   leaked=$(cargo tree -p "$crate" -e normal --prefix none | cut -d' ' -f1 | sort -u |
     grep -xE 'tokio|hyper|hyper-util|reqwest|rustls|tower' || true)

@@ -10,7 +10,7 @@ use k8s_openapi::api::authorization::v1::{
 use kube::Client;
 use kube::api::{Api, PostParams};
 use kube::core::ObjectMeta;
-use promop_compat::model::Key;
+use kube_facts::Key;
 use tokio::time::Instant;
 
 /// How long an answer counts. After a refusal, the resource is looked at again after this time; a

@@ -14,9 +14,9 @@ use kube::core::object::HasStatus;
 use kube::runtime::reflector::{self, ObjectRef, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
+use kube_facts::Key;
+use kube_facts::extract::Extract;
 use promop_compat::caps::{Caps, Kind};
-use promop_compat::extract::Extract;
-use promop_compat::model::Key;
 use tokio::sync::{Notify, watch};
 
 use debounce::Debounced;

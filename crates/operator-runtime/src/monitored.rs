@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use kube_facts::namespaces::Namespaces;
+use kube_facts::{Key, Labels};
 use promop_compat::caps::Gate;
-use promop_compat::model::{Key, Labels, PrometheusFacts};
-use promop_compat::namespaces::Namespaces;
+use promop_compat::model::PrometheusFacts;
 use promop_compat::scrapers::{Nearest, Scraped, scraped};
 
 use crate::access::{Access, AccessCheck};

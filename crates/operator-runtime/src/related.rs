@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
+use kube_facts::Key;
+use kube_facts::extract::Extract;
 use promop_compat::caps::Kind;
-use promop_compat::extract::Extract;
-use promop_compat::model::Key;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use promop_compat::model::Key;
+use kube_facts::Key;
 
 /// The facts of every object of one kind.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use kube::CustomResourceExt;
 use kube::core::object::HasSpec;
+use kube_facts::Labels;
 use operator_runtime::{Cluster, Invalid, Plan, ProbeResults, Reconciler, observe_to_end};
 use promop_compat::caps::{Capability, Caps};
-use promop_compat::model::Labels;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! What must hold between the objects of any plan.
 
+use kube_facts::Labels;
 use operator_runtime::Plan;
-use promop_compat::model::Labels;
 use serde_json::{Map, Value};
 
 use crate::case::Case;

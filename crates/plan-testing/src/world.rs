@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kube::Resource;
+use kube_facts::Labels;
 use operator_runtime::{Plan, ProbeResults};
-use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -6,16 +6,17 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::selector;
+use kube_facts::{Key, Labels, NamespaceFacts, PortFacts};
 use promop_compat::model::{
-    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts, PrometheusFacts, ServiceFacts,
-    ServiceMonitorFacts, TargetNamespaces,
+    BackendFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, TargetNamespaces,
 };
-use promop_compat::namespaces::{NamespaceScope, Namespaces};
+use promop_compat::names;
 use promop_compat::resolve::{
     Request, Selection, WithoutSidecar, World, affects_backends, affects_services, is_affected_by,
     resolve,
 };
-use promop_compat::{names, selector};
 
 const NAMESPACES: usize = 100;
 const SERVICE_MONITORS: usize = 10_000;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AlertmanagerFacts, Key};
+use crate::model::AlertmanagerFacts;
 use crate::names;
-use crate::namespaces::Namespaces;
 use crate::nearest::Candidate;
 use crate::selection::{self, Selectors, Unusable};
+use kube_facts::Key;
+use kube_facts::namespaces::Namespaces;
 
 /// How many pods of one resource are told at most. It may claim billions; no cluster of Alertmanagers
 /// is that large.

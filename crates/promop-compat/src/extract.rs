@@ -10,106 +10,15 @@
 mod alerting;
 mod core;
 mod generated;
-mod json;
-mod metadata;
 mod monitoring;
 mod pod;
-mod policy;
-mod selector;
 mod workload;
 
-use std::fmt::Debug;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
 pub use self::alerting::{AlertmanagerSpec, RuleObject, ThanosRulerSpec};
-pub use self::core::{NamespaceSpec, PodSpec, ServiceSpec};
+pub use self::core::{PodSpec, ServiceSpec};
 pub use generated::{GeneratedRulesObject, RejectionEvent};
-pub use metadata::{Metadata, OwnerRef};
 pub use monitoring::{PrometheusAgentSpec, PrometheusSpec, ServiceMonitorSpec};
 pub use pod::{BackendSpec, StatefulSetSpec};
-pub use policy::PolicySpec;
-
-use crate::lenient::{Lenient, Object};
-use crate::model::Labels;
-
-/// What is read of an object of one kind.
-///
-/// Each field is a [`Lenient`] one, in every struct that is read: nothing in an object may make
-/// reading it fail, since that would stop the watch of all of them.
-pub trait Extract: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
-    type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
-
-    /// Which object it is, in which version, and its facts.
-    fn into_parts(self) -> (ObjectMeta, Self::Facts);
-
-    /// Reads an object that is there as JSON. What is no object at all is an empty one.
-    #[must_use]
-    fn read(object: &Value) -> Self {
-        Self::deserialize(object).unwrap_or_default()
-    }
-}
-
-/// What is read of the `spec` of one kind.
-pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
-    type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
-
-    /// The facts of an object with these labels and this spec.
-    fn into_facts(self, labels: Labels) -> Self::Facts;
-
-    /// Adds the UID of the object, where facts have it.
-    fn identify(_: &mut Self::Facts, _uid: &str) {}
-}
-
-/// An object: what is read of its metadata and of its spec.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, bound = "S: Spec")]
-pub struct Thin<S> {
-    metadata: Lenient<Object<Meta>>,
-    spec: Lenient<Object<S>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Meta {
-    name: Lenient<String>,
-    namespace: Lenient<String>,
-    uid: Lenient<String>,
-    resource_version: Lenient<String>,
-    labels: Lenient<Labels>,
-}
-
-impl<S: Spec> Thin<S> {
-    /// The facts of the object.
-    #[must_use]
-    pub fn into_facts(self) -> S::Facts {
-        self.into_parts().1
-    }
-}
-
-impl<S: Spec> Extract for Thin<S> {
-    type Facts = S::Facts;
-
-    fn into_parts(self) -> (ObjectMeta, S::Facts) {
-        let metadata = self.metadata.fields();
-        let identity = ObjectMeta {
-            name: metadata.name.get(),
-            namespace: metadata.namespace.get(),
-            uid: metadata.uid.get(),
-            resource_version: metadata.resource_version.get(),
-            ..ObjectMeta::default()
-        };
-        let labels = metadata.labels.or_default();
-        let mut facts = self.spec.fields().into_facts(labels);
-        S::identify(&mut facts, identity.uid.as_deref().unwrap_or_default());
-        (identity, facts)
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -9,17 +9,11 @@ pub mod caps;
 #[cfg(feature = "detect")]
 pub mod detect;
 pub mod extract;
-pub mod lenient;
 pub mod model;
 pub mod names;
-pub mod namespaces;
 pub mod nearest;
-pub mod policy;
 pub mod resolve;
 pub mod rules;
 pub mod scrapers;
 pub mod selection;
-pub mod selector;
 pub mod service_monitor;
-#[cfg(test)]
-mod testing;

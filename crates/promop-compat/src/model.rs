@@ -3,42 +3,13 @@
 
 mod alerting;
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube_facts::{Labels, PortFacts};
 
 pub use alerting::{
     AlertmanagerFacts, GeneratedFor, GeneratedRulesFacts, RejectionFacts, RuleFacts, RuleName,
     RuleNames, ThanosRulerFacts,
 };
-
-/// Label and annotation maps.
-pub type Labels = BTreeMap<String, String>;
-
-/// Namespace and name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl Key {
-    /// A key of both parts.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// A ServiceMonitor: its own labels, and what it selects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,15 +72,6 @@ pub struct ExternalFacts {
     pub name: String,
     /// `spec.ports`, TCP ones.
     pub ports: Vec<PortFacts>,
-}
-
-/// A Service port or a container port.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PortFacts {
-    /// Name, if it has one.
-    pub name: Option<String>,
-    /// Number.
-    pub port: u16,
 }
 
 /// A pod that Prometheus Operator manages.
@@ -228,11 +190,4 @@ pub struct PrometheusAgentFacts {
     pub daemon_set: bool,
     /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
     pub pod_labels: Labels,
-}
-
-/// A Namespace. Its key has an empty namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceFacts {
-    /// `metadata.labels`.
-    pub labels: Labels,
 }

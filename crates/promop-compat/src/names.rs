@@ -1,7 +1,8 @@
 //! Names that Prometheus Operator gives to what it makes, and that installations of Thanos share.
 //! They are their contracts, not ours.
 
-use crate::model::{AlertmanagerFacts, Key, Labels, PrometheusAgentFacts, PrometheusFacts};
+use crate::model::{AlertmanagerFacts, PrometheusAgentFacts, PrometheusFacts};
+use kube_facts::{Key, Labels};
 
 /// What a workload is.
 pub const NAME: &str = "app.kubernetes.io/name";

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Key, Labels};
-use crate::namespaces::Namespaces;
 use crate::selection::{Labelled, Scopes, Selection};
-use crate::selector::{self, Excluded, requirements};
+use kube_facts::namespaces::Namespaces;
+use kube_facts::selector::{self, Excluded, requirements};
+use kube_facts::{Key, Labels};
 
 /// How many candidates are named.
 const NAMED: usize = 3;

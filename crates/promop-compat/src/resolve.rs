@@ -20,11 +20,12 @@ mod unselected;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    BackendFacts, Key, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
+    BackendFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
     ServiceMonitorFacts, StatefulSetFacts,
 };
-use crate::namespaces::Namespaces;
 use crate::{nearest, selection};
+use kube_facts::Key;
+use kube_facts::namespaces::Namespaces;
 
 pub use crate::nearest::Candidate;
 pub use crate::selection::Selection;

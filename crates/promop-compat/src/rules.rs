@@ -4,9 +4,10 @@ mod overlap;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Key, RuleFacts};
-use crate::namespaces::Namespaces;
+use crate::model::RuleFacts;
 use crate::selection::{self, Selected, Selectors};
+use kube_facts::Key;
+use kube_facts::namespaces::Namespaces;
 
 pub use overlap::{Evaluator, Evaluators, Overlap, prometheus_affects, ruler_affects};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{Key, Labels, PrometheusFacts};
-use crate::namespaces::{Membership, NamespaceScope, Namespaces, Place};
-use crate::selector::{self, Excluded};
+use crate::model::PrometheusFacts;
+use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces, Place};
+use kube_facts::selector::{self, Excluded};
+use kube_facts::{Key, Labels};
 
 /// A Prometheus that may scrape.
 pub(crate) struct Scraper<'a> {
@@ -125,7 +126,7 @@ pub fn scraped(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{key, labels, namespaces, selector};
+    use kube_facts::testing::{key, labels, namespaces, selector};
 
     fn prometheus(selects: Option<LabelSelector>, looks: Option<LabelSelector>) -> PrometheusFacts {
         PrometheusFacts {

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{AlertmanagerFacts, Key, Labels, RuleFacts, ServiceFacts, ServiceMonitorFacts};
-use crate::namespaces::{NamespaceScope, Namespaces};
+use crate::model::{AlertmanagerFacts, RuleFacts, ServiceFacts, ServiceMonitorFacts};
 use crate::nearest::{self, Candidate};
-use crate::selector::{self, SelectorError};
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::selector::{self, SelectorError};
+use kube_facts::{Key, Labels};
 
 pub use selectors::Selectors;
 

@@ -3,7 +3,7 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Labels;
+use kube_facts::Labels;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -114,7 +114,7 @@ impl ServiceMonitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{labels, selector};
+    use kube_facts::testing::{labels, selector};
 
     #[test]
     fn only_what_is_set_is_written() {

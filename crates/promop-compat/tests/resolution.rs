@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use generate::{Case, cases};
+use kube_facts::Key;
 use oracle::resolution::{Behind, Expected};
-use promop_compat::model::Key;
 use promop_compat::resolve::{
     Endpoint, Finding, Reason, Subject, Via, affects_backends, affects_pods, affects_services,
     affects_stateful_sets, is_affected_by, resolve,

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use generate::{NAMESPACES, keyed, labels, namespace_selectors, namespaces, selectors};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::{Key, Labels, NamespaceFacts};
 use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
 use promop_compat::caps::Kind;
 use promop_compat::model::{
-    GeneratedFor, GeneratedRulesFacts, Key, Labels, NamespaceFacts, PrometheusFacts, RuleFacts,
-    RuleName, RuleNames, ThanosRulerFacts,
+    GeneratedFor, GeneratedRulesFacts, PrometheusFacts, RuleFacts, RuleName, RuleNames,
+    ThanosRulerFacts,
 };
-use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::{Evaluators, is_affected_by, select as select_rules};
 use promop_compat::selection::{Selectors, Unusable};
 use proptest::collection::{btree_set, vec};

@@ -7,12 +7,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use generate::{labels, namespaces, selectors};
-use promop_compat::model::{Key, PortFacts};
-use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{
-    Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict, verdict,
-};
-use promop_compat::selector::{count_missing, matches, selects, validate};
+use kube_facts::namespaces::Namespaces;
+use kube_facts::policy::{Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict, verdict};
+use kube_facts::selector::{count_missing, matches, selects, validate};
+use kube_facts::{Key, PortFacts};
 use proptest::collection::{btree_map, vec};
 use proptest::option::{self, weighted};
 use proptest::prelude::{Just, Strategy, prop_oneof};

@@ -1,7 +1,7 @@
 //! The Secrets that pods read when they start. Pure.
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
-use promop_compat::model::Key;
+use kube_facts::Key;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -67,7 +67,7 @@ pub fn content<'a, F: Display>(
 mod tests {
     use super::*;
     use crate::facts::SecretObject;
-    use promop_compat::extract::Extract;
+    use kube_facts::extract::Extract;
     use serde_json::json;
 
     /// What a namespace holds, of three keys; the last one need not be there.

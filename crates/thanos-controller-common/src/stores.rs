@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{Resource, ResourceExt};
+use kube_facts::Key;
 use operator_runtime::Store;
-use promop_compat::model::Key;
 
 use crate::facts::{DeploymentFacts, MountFacts, QuerierFacts, ReplicaSetFacts};
 
@@ -86,7 +86,7 @@ pub fn unmounted<'a>(
 mod tests {
     use super::*;
     use crate::facts::{DeploymentObject, QuerierObject, ReplicaSetObject};
-    use promop_compat::extract::Extract;
+    use kube_facts::extract::Extract;
     use serde_json::{Value, json};
 
     fn store<S: Extract>(object: &Value) -> Store<S::Facts> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use promop_compat::model::{Key, PortFacts, ServiceFacts};
-use promop_compat::namespaces::{Membership, NamespaceScope, Namespaces};
+use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces};
+use kube_facts::selector;
+use kube_facts::{Key, PortFacts};
+use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{
     Backing, Reason as Why, World, backing, external_address, no_pods, unserved,
 };
-use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
 use thanos_workload::{ports, store_api};
@@ -215,7 +216,7 @@ fn check(component: Reconciler, world: &World<'_>) -> Reconciler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promop_compat::model::{Labels, PortFacts};
+    use kube_facts::{Labels, PortFacts};
     use serde_json::json;
 
     fn query(spec: serde_json::Value) -> ThanosQuery {

@@ -1,7 +1,7 @@
 //! What of the cluster counts for a ThanosQuery: kinds by their gates, objects by namespaces. Pure.
 
+use kube_facts::namespaces::Namespaces;
 use promop_compat::caps::{Caps, Gate, Kind};
-use promop_compat::namespaces::Namespaces;
 use promop_compat::resolve::World;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;

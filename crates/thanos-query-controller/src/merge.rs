@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promop_compat::model::{Key, ServiceFacts};
+use kube_facts::Key;
+use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{Finding, Reason, Resolution, Subject, Via};
 use thanos_api::v1alpha1::EndpointVia;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use promop_compat::model::{Key, Labels, PodFacts, StatefulSetFacts};
-use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
+use kube_facts::namespaces::Namespaces;
+use kube_facts::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
+use kube_facts::{Key, Labels};
+use promop_compat::model::{PodFacts, StatefulSetFacts};
 use promop_compat::resolve::{Endpoint, Via};
 use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
 use thanos_workload::names::child_of_many;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
+use kube_facts::Key;
+use kube_facts::selector;
 use operator_runtime::{Cluster, Monitoring, Store};
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::model::{Key, ServiceFacts};
+use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
-use promop_compat::selector;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 use thanos_workload::{integration, store_api};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use promop_compat::model::Labels;
+use kube_facts::Labels;
 use promop_compat::resolve::Endpoint;
 use thanos_api::v1alpha1::ThanosQuery;
 pub use thanos_controller_common::Settings;

@@ -1,7 +1,7 @@
 //! What discovery had found before the kinds that it reads went away, for a controller that started
 //! after that and has never seen them. Pure.
 
-use promop_compat::model::Key;
+use kube_facts::Key;
 use thanos_api::v1alpha1::{EndpointStatus, EndpointVia, ThanosQuery};
 
 use crate::plan::names;

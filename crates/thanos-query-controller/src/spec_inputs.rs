@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
-use promop_compat::namespaces::NamespaceScope;
+use kube_facts::namespaces::NamespaceScope;
 use promop_compat::resolve::{self, Selection};
 use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
 use thanos_workload::integration;

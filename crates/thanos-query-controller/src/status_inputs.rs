@@ -1,8 +1,8 @@
 //! What the status tells about discovery: counts, reasons and names. Pure.
 
+use kube_facts::Key;
 use operator_runtime::Monitored;
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::model::Key;
 use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as Why, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{

@@ -4,20 +4,22 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
+use kube_facts::extract::{NamespaceSpec, PolicySpec, Thin};
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::policy::PolicyFacts;
+use kube_facts::selector;
+use kube_facts::{Key, Labels, NamespaceFacts};
 use operator_runtime::{Related, Spec, Store};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    self, BackendSpec, NamespaceSpec, PodSpec, PolicySpec, PrometheusAgentSpec, PrometheusSpec,
-    ServiceMonitorSpec, ServiceSpec, StatefulSetSpec, Thin,
+    BackendSpec, PodSpec, PrometheusAgentSpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
+    StatefulSetSpec,
 };
 use promop_compat::model::{
-    BackendFacts, Key, Labels, NamespaceFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts,
-    ServiceFacts, ServiceMonitorFacts, StatefulSetFacts,
+    BackendFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, StatefulSetFacts,
 };
-use promop_compat::namespaces::{NamespaceScope, Namespaces};
-use promop_compat::policy::PolicyFacts;
 use promop_compat::resolve::{self, Request};
-use promop_compat::selector;
 use serde::Deserialize;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
@@ -174,7 +176,7 @@ pub fn related() -> Vec<Related<QueryController>> {
 #[derive(Clone, Debug, Default, Deserialize)]
 struct QuerierPod {}
 
-impl extract::Spec for QuerierPod {
+impl kube_facts::extract::Spec for QuerierPod {
     type Facts = String;
 
     /// The name of the ThanosQuery.

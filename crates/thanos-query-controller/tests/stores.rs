@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use kube_facts::Key;
+use kube_facts::extract::{Extract, Thin};
+use kube_facts::namespaces::Namespaces;
 use operator_runtime::render::{documents, render_objects};
 use promop_compat::caps::{Capability, Caps};
-use promop_compat::extract::{Extract, ServiceSpec, Thin};
-use promop_compat::model::{Key, ServiceFacts};
-use promop_compat::namespaces::Namespaces;
+use promop_compat::extract::ServiceSpec;
+use promop_compat::model::ServiceFacts;
 use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::components::{Reconciler, components};

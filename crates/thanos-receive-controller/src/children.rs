@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
+use kube_facts::Key;
 use operator_runtime::{Cluster, Probe};
-use promop_compat::model::Key;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::facts::{ClaimFacts, PodState, SetFacts};
 use thanos_controller_common::listing::{self, Listing, Querier, TIMEOUT};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube_facts::namespaces::Namespaces;
 use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::listing;
 use thanos_controller_common::secrets::{Content, content};

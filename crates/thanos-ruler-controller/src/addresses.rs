@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use promop_compat::model::Key;
+use kube_facts::Key;
 use thanos_workload::FieldError;
 use thanos_workload::checks::without_credentials;
 use xxhash_rust::xxh3::xxh3_64;

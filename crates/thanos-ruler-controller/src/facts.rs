@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
-use promop_compat::model::Labels;
+use kube_facts::Labels;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::annotation;
 use thanos_controller_common::facts::{Meta, SetFacts, SetObject};

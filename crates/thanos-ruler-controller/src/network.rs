@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::policy::{Peer, PolicyFacts, Verdict, verdict};
+use kube_facts::{Key, PortFacts};
 use promop_compat::alertmanagers::Target;
-use promop_compat::model::{AlertmanagerFacts, Key, PortFacts};
+use promop_compat::model::AlertmanagerFacts;
 use promop_compat::names;
-use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{Peer, PolicyFacts, Verdict, verdict};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosRuler;
 

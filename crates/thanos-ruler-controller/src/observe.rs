@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::{Key, Labels};
 use operator_runtime::{Cluster, Invalid, Monitored, Monitoring, Probe, Store};
 use promop_compat::alertmanagers as operated;
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::model::{Key, Labels};
-use promop_compat::namespaces::Namespaces;
 use promop_compat::rules::Evaluators;
 use thanos_api::names::{Condition, Reason};
 use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
@@ -436,7 +436,7 @@ fn is_written_to(ruler: &ThanosRuler, labels: &Labels) -> bool {
     let mode = ruler.spec.ruler_mode.as_ref();
     let stateless = mode.and_then(|m| m.stateless.as_ref());
     let desired = stateless.and_then(|s| s.label_selector.as_ref());
-    desired.is_none_or(|desired| promop_compat::selector::matches(desired, labels))
+    desired.is_none_or(|desired| kube_facts::selector::matches(desired, labels))
 }
 
 fn write_url(service: &Key) -> String {

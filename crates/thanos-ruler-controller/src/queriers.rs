@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use promop_compat::model::{Key, ServiceFacts};
-use promop_compat::selector;
+use kube_facts::Key;
+use kube_facts::selector;
+use promop_compat::model::ServiceFacts;
 use thanos_api::names::label;
 use thanos_workload::{ports, query_api};
 
@@ -79,7 +80,7 @@ pub fn config(blocks: &BTreeSet<Transport>, folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promop_compat::model::PortFacts;
+    use kube_facts::PortFacts;
     use serde_json::json;
 
     fn service(labels: serde_json::Value, port: &str, headless: bool) -> ServiceFacts {

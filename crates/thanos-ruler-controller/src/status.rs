@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
+use kube_facts::Key;
 use operator_runtime::{Conditions, Gauge, Outcome, Required, Verdict, WarningEvent};
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::model::Key;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{

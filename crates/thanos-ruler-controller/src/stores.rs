@@ -11,18 +11,20 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
+use kube_facts::extract::{NamespaceSpec, PolicySpec, Thin};
+use kube_facts::namespaces::Namespaces;
+use kube_facts::policy::PolicyFacts;
+use kube_facts::{Key, NamespaceFacts};
 use operator_runtime::{PartialCache, Related, Spec, Store};
 use promop_compat::caps::Kind;
 use promop_compat::extract::{
-    AlertmanagerSpec, GeneratedRulesObject, NamespaceSpec, PolicySpec, PrometheusSpec,
-    RejectionEvent, RuleObject, ServiceSpec, ThanosRulerSpec, Thin,
+    AlertmanagerSpec, GeneratedRulesObject, PrometheusSpec, RejectionEvent, RuleObject,
+    ServiceSpec, ThanosRulerSpec,
 };
 use promop_compat::model::{
-    AlertmanagerFacts, GeneratedRulesFacts, Key, NamespaceFacts, PrometheusFacts, RejectionFacts,
-    RuleFacts, ServiceFacts, ThanosRulerFacts,
+    AlertmanagerFacts, GeneratedRulesFacts, PrometheusFacts, RejectionFacts, RuleFacts,
+    ServiceFacts, ThanosRulerFacts,
 };
-use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::PolicyFacts;
 use promop_compat::rules;
 use thanos_api::v1alpha1::ThanosRuler;
 use thanos_controller_common::facts::{

@@ -1,7 +1,7 @@
 //! What is read of the StatefulSets of stores, besides what is read of any.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{annotation, label};
 use thanos_controller_common::facts::{SetFacts, SetObject};

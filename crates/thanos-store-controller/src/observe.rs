@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube_facts::Key;
+use kube_facts::namespaces::Namespaces;
 use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::model::Key;
-use promop_compat::namespaces::Namespaces;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::PodFacts;
 use thanos_controller_common::listing::{self, Listing, Querier};

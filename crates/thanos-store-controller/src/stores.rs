@@ -5,10 +5,12 @@ use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, S
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::core::ApiResource;
+use kube_facts::NamespaceFacts;
+use kube_facts::extract::{NamespaceSpec, Thin};
 use operator_runtime::{Related, Spec, Store};
 use promop_compat::caps::Kind;
-use promop_compat::extract::{NamespaceSpec, PrometheusSpec, Thin};
-use promop_compat::model::{NamespaceFacts, PrometheusFacts};
+use promop_compat::extract::PrometheusSpec;
+use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::{
     ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,

@@ -1,7 +1,7 @@
 //! The gates of Prometheus Operator's resources, as every kind evaluates and tells them.
 
+use kube_facts::Labels;
 use promop_compat::caps::{Caps, Gate, Kind};
-use promop_compat::model::Labels;
 use thanos_api::names::{Reason, label};
 use thanos_api::v1alpha1::{Integration, IntegrationKindStatus, PrometheusOperatorStatus};
 

@@ -1,7 +1,7 @@
 //! How rulers and query frontends find a Query API: by labels on its Service. The side that offers one
 //! and the side that looks for them use the same functions.
 
-use promop_compat::model::{Key, Labels};
+use kube_facts::{Key, Labels};
 use thanos_api::names::label;
 
 use crate::ports;

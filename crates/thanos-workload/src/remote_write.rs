@@ -1,7 +1,7 @@
 //! How whoever sends samples finds a remote write API: by labels on its Service. The side that offers
 //! one and the side that looks for them use the same functions.
 
-use promop_compat::model::Labels;
+use kube_facts::Labels;
 use thanos_api::names::label;
 
 use crate::labels::Map;

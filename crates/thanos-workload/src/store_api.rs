@@ -2,7 +2,7 @@
 //! that looks for them use the same functions.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::model::{Key, Labels};
+use kube_facts::{Key, Labels};
 use thanos_api::names::label;
 
 use crate::labels::Map;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use promop_compat::model::Key;
+use kube_facts::Key;
 use tokio::time::Instant;
 
 use super::{Cache, lock};

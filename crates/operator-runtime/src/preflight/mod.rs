@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use kube::CustomResourceExt as _;
 use kube::core::ApiResource;
-use promop_compat::model::Key;
+use kube_facts::Key;
 
 use crate::args::named;
 use crate::client::Connector;

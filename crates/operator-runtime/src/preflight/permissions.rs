@@ -7,9 +7,9 @@ use futures::StreamExt;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::Client;
 use kube::api::{Api, PostParams};
+use kube_facts::Key;
 use promop_compat::caps::Caps;
 use promop_compat::detect::allowed;
-use promop_compat::model::Key;
 
 use super::reader::{Reader, is_forbidden};
 use super::required_permissions::{Wish, all_wishes};

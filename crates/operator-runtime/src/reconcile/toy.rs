@@ -8,10 +8,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::CustomResource;
 use kube::core::ApiResource;
+use kube_facts::extract::{Extract, Metadata, NamespaceSpec, Thin};
+use kube_facts::tolerant_decode::{Lenient, Object};
+use kube_facts::{Key, NamespaceFacts};
 use promop_compat::detect::Need;
-use promop_compat::extract::{Extract, Metadata, NamespaceSpec, PodSpec, Thin};
-use promop_compat::lenient::{Lenient, Object};
-use promop_compat::model::{Key, NamespaceFacts, PodFacts};
+use promop_compat::extract::PodSpec;
+use promop_compat::model::PodFacts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-use promop_compat::model::Key;
+use kube_facts::Key;
 use serde_json::json;
 
 use super::*;

@@ -11,8 +11,8 @@ use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
+use kube_facts::Key;
 use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing};
-use promop_compat::model::Key;
 
 use crate::cache::{Cache, Guarded, WatchId};
 use crate::owned_objects::{Owned, Requeue};

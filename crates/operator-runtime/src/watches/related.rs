@@ -9,9 +9,9 @@ use futures::StreamExt;
 use kube::api::Api;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube_facts::Key;
+use kube_facts::extract::Extract;
 use promop_compat::detect::{is_forbidden, sleep_to};
-use promop_compat::extract::Extract;
-use promop_compat::model::Key;
 use tokio::time::Instant;
 
 use super::Watch;

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{key, labels, selector};
+use kube_facts::testing::{key, labels, selector};
 
 fn alertmanagers(of: &[(&str, Value)]) -> BTreeMap<Key, AlertmanagerFacts> {
     let all = of.iter().map(|(path, spec)| {

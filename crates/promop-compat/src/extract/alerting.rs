@@ -5,13 +5,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::List;
-use super::selector::{Selector, optional};
 use super::workload::{PodMetadata, Web, or, route_prefix};
-use super::{Extract, Spec, Thin};
-use crate::lenient::{Lenient, Object, Present};
-use crate::model::{AlertmanagerFacts, Labels, RuleFacts, ThanosRulerFacts};
+use crate::model::{AlertmanagerFacts, RuleFacts, ThanosRulerFacts};
 use crate::names;
+use kube_facts::Labels;
+use kube_facts::extract::List;
+use kube_facts::extract::{Extract, Spec, Thin};
+use kube_facts::extract::{Selector, optional};
+use kube_facts::tolerant_decode::{Lenient, Object, Present};
 
 /// What is read of a PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -2,7 +2,7 @@ use serde::Deserialize;
 use serde_json::{from_str, json};
 
 use super::*;
-use crate::testing::{labels, selector};
+use kube_facts::testing::{labels, selector};
 
 #[test]
 fn every_field_of_a_rule() {

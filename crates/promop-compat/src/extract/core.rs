@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pod::{Container, Port, pod_facts};
-use super::{Extract, Spec, Thin};
-use crate::lenient::{Lenient, Object};
-use crate::model::{ExternalFacts, Labels, NamespaceFacts, PodFacts, ServiceFacts};
+use crate::model::{ExternalFacts, PodFacts, ServiceFacts};
+use kube_facts::Labels;
+use kube_facts::extract::{Extract, Spec, Thin};
+use kube_facts::tolerant_decode::{Lenient, Object};
 
 /// What is read of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,11 +30,6 @@ pub struct PodSpec {
     subdomain: Lenient<String>,
     containers: Lenient<Vec<Object<Container>>>,
 }
-
-/// What is read of a namespace: nothing but its labels.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct NamespaceSpec {}
 
 impl ServiceFacts {
     /// Reads the facts of an object.
@@ -90,21 +86,5 @@ impl Spec for PodSpec {
             subdomain: self.subdomain.get(),
             ..pod_facts(self.containers.as_ref().into_iter().flatten())
         }
-    }
-}
-
-impl NamespaceFacts {
-    /// Reads the facts of an object.
-    #[must_use]
-    pub fn from_object(object: &Value) -> Self {
-        Thin::<NamespaceSpec>::read(object).into_facts()
-    }
-}
-
-impl Spec for NamespaceSpec {
-    type Facts = NamespaceFacts;
-
-    fn into_facts(self, labels: Labels) -> NamespaceFacts {
-        NamespaceFacts { labels }
     }
 }

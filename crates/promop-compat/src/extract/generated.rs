@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use super::{Extract, Metadata, OwnerRef};
 use crate::caps::{GROUP, Kind};
-use crate::lenient::{Lenient, Object};
-use crate::model::{GeneratedFor, GeneratedRulesFacts, Key, RejectionFacts, RuleName, RuleNames};
+use crate::model::{GeneratedFor, GeneratedRulesFacts, RejectionFacts, RuleName, RuleNames};
+use kube_facts::Key;
+use kube_facts::extract::{Extract, Metadata, OwnerRef};
+use kube_facts::tolerant_decode::{Lenient, Object};
 
 /// A ConfigMap that Prometheus Operator manages.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -4,15 +4,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pod::{Container, pod_facts};
-use super::selector::{Selector, optional, required};
 use super::workload::{PodMetadata, Web, or, route_prefix};
-use super::{Extract, Spec, Thin};
-use crate::lenient::{Lenient, Object, Present};
 use crate::model::{
-    Labels, PrometheusAgentFacts, PrometheusFacts, ServiceMonitorFacts, SidecarFacts,
-    TargetNamespaces,
+    PrometheusAgentFacts, PrometheusFacts, ServiceMonitorFacts, SidecarFacts, TargetNamespaces,
 };
 use crate::names;
+use kube_facts::Labels;
+use kube_facts::extract::{Extract, Spec, Thin};
+use kube_facts::extract::{Selector, optional, required};
+use kube_facts::tolerant_decode::{Lenient, Object, Present};
 
 /// What is read of a ServiceMonitor.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

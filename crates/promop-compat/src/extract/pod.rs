@@ -7,12 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::workload::PodMetadata;
-use super::{Extract, Spec, Thin};
-use crate::lenient::{Lenient, Object, Shape};
-use crate::model::{
-    BackendFacts, Labels, PodFacts, PortFacts, SidecarFacts, StatefulSetFacts, TargetPort,
-};
+use crate::model::{BackendFacts, PodFacts, SidecarFacts, StatefulSetFacts, TargetPort};
 use crate::names;
+use kube_facts::extract::{Extract, Spec, Thin};
+use kube_facts::tolerant_decode::{Lenient, Object, Shape};
+use kube_facts::{Labels, PortFacts};
 
 /// Commands of Thanos that serve the StoreAPI.
 const STORE_APIS: [&str; 5] = ["sidecar", "store", "query", "rule", "receive"];

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::lenient::{Lenient, Object};
-use crate::model::Labels;
+use kube_facts::Labels;
+use kube_facts::tolerant_decode::{Lenient, Object};
 
 /// `spec.web`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Key, Labels};
 use crate::caps::Kind;
+use kube_facts::{Key, Labels};
 
 /// A PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq)]

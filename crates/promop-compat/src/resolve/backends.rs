@@ -1,11 +1,11 @@
 //! What is behind a Service: pods that exist, and pods that a StatefulSet will make again. Pure.
 
 use super::World;
-use crate::model::{
-    BackendFacts, Key, Labels, PortFacts, ServiceFacts, StatefulSetFacts, TargetPort,
-};
+use crate::model::{BackendFacts, ServiceFacts, StatefulSetFacts, TargetPort};
+use crate::names;
 use crate::selection::in_namespace;
-use crate::{names, selector};
+use kube_facts::selector;
+use kube_facts::{Key, Labels, PortFacts};
 
 /// What is behind a port of a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use super::World;
 use super::backends::{Backing, backing};
 use super::replicas::{Replicas, agent, range_of};
 use super::report::{Finding, Reason, Subject};
-use crate::model::{ExternalFacts, Key, Labels, PortFacts, ServiceFacts};
+use crate::model::{ExternalFacts, ServiceFacts};
 use crate::names;
+use kube_facts::{Key, Labels, PortFacts};
 
 /// A Service that is no plain application.
 pub(super) struct Service<'a> {

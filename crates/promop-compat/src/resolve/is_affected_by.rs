@@ -5,12 +5,13 @@ use super::candidates::{purported, store_api_port};
 use super::replicas::Replicas;
 use super::{Request, World};
 use crate::model::{
-    BackendFacts, Key, Labels, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts,
-    StatefulSetFacts, TargetNamespaces,
+    BackendFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, StatefulSetFacts,
+    TargetNamespaces,
 };
-use crate::namespaces::{Membership, NamespaceScope, Namespaces};
 use crate::selection::in_namespace;
-use crate::selector;
+use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces};
+use kube_facts::selector;
+use kube_facts::{Key, Labels};
 
 /// Whether a change of one ServiceMonitor can change what `request` resolves to: whether it was
 /// or is now selected.

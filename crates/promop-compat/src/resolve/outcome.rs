@@ -3,8 +3,9 @@
 use super::replicas::{Owner, Replica};
 use super::report::{Finding, Reason, Subject};
 use super::{BridgeTarget, WithoutSidecar};
-use crate::model::{Key, PrometheusFacts, SidecarFacts};
+use crate::model::{PrometheusFacts, SidecarFacts};
 use crate::names;
+use kube_facts::Key;
 
 /// What a replica gives.
 pub(super) enum Outcome {

@@ -9,11 +9,11 @@ use std::ops::Range;
 
 use super::World;
 use super::report::{Finding, Reason, Subject};
-use crate::model::{
-    Key, Labels, PodFacts, PrometheusAgentFacts, PrometheusFacts, StatefulSetFacts,
-};
+use crate::model::{PodFacts, PrometheusAgentFacts, PrometheusFacts, StatefulSetFacts};
+use crate::names;
 use crate::selection::in_namespace;
-use crate::{names, selector};
+use kube_facts::selector;
+use kube_facts::{Key, Labels};
 
 /// How many absent pods are expected of one resource at most: it may claim billions.
 const EXPECTED_MAX: usize = 1000;

@@ -3,9 +3,10 @@
 use super::World;
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
-use crate::model::{Key, PrometheusFacts, ServiceMonitorFacts};
-use crate::namespaces::{Membership, Namespaces};
+use crate::model::{PrometheusFacts, ServiceMonitorFacts};
 use crate::scrapers::{Nearest, Scraper};
+use kube_facts::Key;
+use kube_facts::namespaces::{Membership, Namespaces};
 
 /// The Prometheuses that may scrape.
 pub(super) struct Scrapers<'a> {

@@ -8,8 +8,9 @@ use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use super::scraped::{Applications, Scrapers};
 use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World, unselected};
-use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
-use crate::selector;
+use crate::model::{ServiceMonitorFacts, TargetNamespaces};
+use kube_facts::Key;
+use kube_facts::selector;
 
 /// For how many ServiceMonitors that select no Service the nearest one is looked for. A status lists
 /// no more than a part of them.

@@ -13,10 +13,11 @@ mod unselected;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::model::{Labels, NamespaceFacts, PortFacts, SidecarFacts, TargetNamespaces};
+use crate::model::{SidecarFacts, TargetNamespaces};
 use crate::names;
-use crate::namespaces::NamespaceScope;
-use crate::testing::{key, labels, namespaces, parse, selector};
+use kube_facts::namespaces::NamespaceScope;
+use kube_facts::testing::{key, labels, namespaces, parse, selector};
+use kube_facts::{Labels, NamespaceFacts, PortFacts};
 
 /// A world that owns its views.
 struct Cluster {

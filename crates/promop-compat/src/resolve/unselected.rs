@@ -3,10 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use super::World;
-use crate::model::{Key, ServiceMonitorFacts, TargetNamespaces};
-use crate::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
+use crate::model::{ServiceMonitorFacts, TargetNamespaces};
 use crate::nearest::{self, Candidate};
 use crate::selection::Selection;
+use kube_facts::Key;
+use kube_facts::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
 
 /// Why the ServiceMonitor `key` leads nowhere. `ignored_by` is a Prometheus that ignores its namespace
 /// selector, if none heeds it. To find what comes `near` costs a look at every

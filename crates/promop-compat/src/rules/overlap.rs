@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::caps::Kind;
 use crate::model::{
-    GeneratedFor, GeneratedRulesFacts, Key, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
+    GeneratedFor, GeneratedRulesFacts, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
 };
-use crate::namespaces::{Membership, Namespaces};
 use crate::selection::Selectors;
-use crate::selector;
+use kube_facts::Key;
+use kube_facts::namespaces::{Membership, Namespaces};
+use kube_facts::selector;
 
 /// A Prometheus, or a ThanosRuler of Prometheus Operator.
 pub type Evaluator<'a> = (Kind, &'a Key);

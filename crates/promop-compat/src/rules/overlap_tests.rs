@@ -1,8 +1,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::model::{Labels, RuleName};
-use crate::testing::{key, labels, malformed, namespaces, selector};
+use crate::model::RuleName;
+use kube_facts::Labels;
+use kube_facts::testing::{key, labels, malformed, namespaces, selector};
 
 fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
     PrometheusFacts {

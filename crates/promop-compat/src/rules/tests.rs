@@ -1,9 +1,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::model::NamespaceFacts;
 use crate::selection::Unusable;
-use crate::testing::{key, labels, malformed, namespaces, parse, selector};
+use kube_facts::NamespaceFacts;
+use kube_facts::testing::{key, labels, malformed, namespaces, parse, selector};
 
 fn rule(of: &[(&str, &str)]) -> RuleFacts {
     let labels = labels(of);
@@ -154,7 +154,7 @@ fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
     let (rules, listed) = (rules(), listed());
     let (all, team) = (LabelSelector::default(), selector(&[("team", "a")]));
     let odd = malformed();
-    let by_name = selector(&[(crate::namespaces::NAME_LABEL, "apps")]);
+    let by_name = selector(&[(kube_facts::namespaces::NAME_LABEL, "apps")]);
 
     let unreadable = Namespaces::default();
     let found = select(&rules, &unreadable, &pair(Some(&all), Some(&team)));

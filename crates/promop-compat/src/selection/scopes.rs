@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::Selection;
-use crate::model::Key;
-use crate::namespaces::{Membership, Namespaces};
+use kube_facts::Key;
+use kube_facts::namespaces::{Membership, Namespaces};
 
 /// The part of a view that is in one namespace.
 pub(crate) fn in_namespace<'a, 'n, F>(

@@ -3,9 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{Selection, Unusable};
-use crate::model::{Key, Labels};
-use crate::namespaces::{Membership, NamespaceScope, Namespaces, Place};
-use crate::selector::{self, requirements};
+use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces, Place};
+use kube_facts::selector::{self, requirements};
+use kube_facts::{Key, Labels};
 
 /// The two selectors as they stand in an object, which may lack either.
 #[derive(Clone, Copy, Debug, PartialEq)]

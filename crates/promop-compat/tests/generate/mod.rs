@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::{Key, Labels, NamespaceFacts, PortFacts};
 use promop_compat::model::{
-    BackendFacts, ExternalFacts, Key, Labels, NamespaceFacts, PodFacts, PortFacts,
-    PrometheusAgentFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, SidecarFacts,
-    StatefulSetFacts, TargetNamespaces, TargetPort,
+    BackendFacts, ExternalFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces, TargetPort,
 };
-use promop_compat::namespaces::{NamespaceScope, Namespaces};
 use promop_compat::resolve::{Request, Selection, WithoutSidecar, World};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::{self, weighted};

@@ -8,8 +8,8 @@ pub mod resolution;
 pub mod rules;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use promop_compat::model::{Key, Labels};
-use promop_compat::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
+use kube_facts::{Key, Labels};
 
 /// Whether a requirement has the values that its operator needs.
 pub fn requirement_is_well_formed(r: &LabelSelectorRequirement) -> bool {

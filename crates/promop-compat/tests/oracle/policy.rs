@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use promop_compat::model::Key;
-use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict};
+use kube_facts::Key;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::policy::{Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict};
 
 use super::{in_scope, scope, selects};
 

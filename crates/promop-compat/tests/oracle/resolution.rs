@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kube_facts::{Key, Labels, PortFacts};
 use promop_compat::model::{
-    Key, Labels, PodFacts, PortFacts, PrometheusFacts, ServiceFacts, SidecarFacts,
-    TargetNamespaces, TargetPort,
+    PodFacts, PrometheusFacts, ServiceFacts, SidecarFacts, TargetNamespaces, TargetPort,
 };
 use promop_compat::resolve::{Reason, Request, Subject, Via, WithoutSidecar, World};
 
@@ -63,7 +63,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
     let mut usable = Vec::new();
     for (i, selection) in request.selections.iter().enumerate() {
         let namespaces_well_formed = match &selection.scope {
-            promop_compat::namespaces::NamespaceScope::Matching(s) => is_well_formed(s),
+            kube_facts::namespaces::NamespaceScope::Matching(s) => is_well_formed(s),
             _ => true,
         };
         if !is_well_formed(&selection.selector) || !namespaces_well_formed {
@@ -71,7 +71,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
                 .insert((Reason::InvalidSelector, Subject::Selection(i)));
         } else if world.namespaces.listed.is_none() && {
             // Whether any namespace can be told apart.
-            let limitless = promop_compat::namespaces::Namespaces {
+            let limitless = kube_facts::namespaces::Namespaces {
                 listed: None,
                 watched: None,
             };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use promop_compat::model::{Key, Labels};
-use promop_compat::namespaces::Namespaces;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::{Key, Labels};
 
 /// An object that holds two selectors.
 pub struct Holder<'a> {

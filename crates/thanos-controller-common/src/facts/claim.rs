@@ -1,7 +1,7 @@
 //! Claims of volumes, and the classes of storage.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use thanos_workload::quantity;

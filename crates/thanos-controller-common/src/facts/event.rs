@@ -1,7 +1,7 @@
 //! Events about volumes that a node cannot mount: the only place that says which Secret is missing.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 
 use super::Meta;

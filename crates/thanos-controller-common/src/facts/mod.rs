@@ -15,7 +15,7 @@ mod workload;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use promop_compat::model::Labels;
+use kube_facts::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
 

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
-use promop_compat::model::Labels;
+use kube_facts::Labels;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::label;
 

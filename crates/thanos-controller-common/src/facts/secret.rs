@@ -5,7 +5,7 @@ use std::fmt;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use sha2::{Digest as _, Sha256};

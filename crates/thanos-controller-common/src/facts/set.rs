@@ -1,9 +1,9 @@
 //! StatefulSets of Thanos, those of the Go operator included.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_facts::Labels;
+use kube_facts::extract::Extract;
 use operator_runtime::owned_objects::Counts;
-use promop_compat::extract::Extract;
-use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

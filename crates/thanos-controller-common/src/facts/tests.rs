@@ -1,5 +1,5 @@
 use super::*;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde_json::{Value, json};
 
 fn facts<S: Extract>(object: Value) -> S::Facts {

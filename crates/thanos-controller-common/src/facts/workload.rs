@@ -1,7 +1,7 @@
 //! Deployments of queriers, and ReplicaSets of anything of Thanos: by which workload a pod is controlled.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{GROUP, label};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use promop_compat::model::Key;
+use kube_facts::Key;
 use promop_compat::resolve::{BridgeTarget, Endpoint, Via};
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{Additional, BridgeSpec, CommonFields, ThanosQuery};

@@ -1,7 +1,7 @@
 //! The query frontend.
 
 use kube::ResourceExt;
-use promop_compat::selector;
+use kube_facts::selector;
 use thanos_api::v1alpha1::QueryFrontendSpec;
 use thanos_workload::cache::{Cache, Sizes};
 use thanos_workload::checks::{self, positive};

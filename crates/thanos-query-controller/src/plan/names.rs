@@ -1,7 +1,7 @@
 //! Names of the objects of a ThanosQuery named `cr`. Those of the querier and the frontend are the
 //! Go operator's.
 
-use promop_compat::model::Key;
+use kube_facts::Key;
 use thanos_workload::names::{child, child_of_many};
 
 /// The queriers' Deployment, ServiceAccount, budget, monitor and headless Service.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kube_facts::{Key, Labels};
 use operator_runtime::{Invalid, Plan, Reconciler};
 use plan_testing::bodies;
 use plan_testing::world::{IMAGE, UID, custom_resource};
-use promop_compat::model::{Key, Labels};
 use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};

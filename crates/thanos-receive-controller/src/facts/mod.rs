@@ -4,8 +4,8 @@ mod receiver;
 mod rings;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_facts::extract::Extract;
 use operator_runtime::owned_objects::Counts;
-use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{annotation, label};
 use thanos_controller_common::facts::{Meta, SetFacts, SetObject};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_facts::extract::Extract;
 use operator_runtime::{Probe, ProbeResults, Read, Sample};
-use promop_compat::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::label;
 use thanos_controller_common::facts::{PodFacts, PodObject, PodState};

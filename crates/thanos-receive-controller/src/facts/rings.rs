@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use promop_compat::extract::Extract;
+use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_controller_common::facts::Meta;
 

@@ -12,8 +12,8 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAcc
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
+use kube_facts::Labels;
 use operator_runtime::{ForeignDelete, Invalid, ObjectKey, Plan};
-use promop_compat::model::Labels;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{CommonFields, HashringSpec, ThanosReceive};
 use thanos_workload::labels::{Identity, Map};

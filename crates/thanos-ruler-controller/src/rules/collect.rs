@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use promop_compat::model::{Key, Labels, RuleFacts};
-use promop_compat::namespaces::Namespaces;
+use kube_facts::namespaces::Namespaces;
+use kube_facts::selector;
+use kube_facts::{Key, Labels};
+use promop_compat::model::RuleFacts;
 use promop_compat::nearest::Candidate;
 use promop_compat::rules::{self, Evaluator, Evaluators, Overlap};
 use promop_compat::selection::Unusable;
-use promop_compat::selector;
 use thanos_api::names::legacy;
 use thanos_api::v1alpha1::{MissedRule, RejectedRule, RuleCounts, RuleMode, RuleOverlap};
 use thanos_rules::Dialect;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use promop_compat::model::{Key, RuleName, RuleNames};
+use kube_facts::Key;
+use promop_compat::model::{RuleName, RuleNames};
 use thanos_api::v1alpha1::RejectedRule;
 use thanos_rules::{Checked, Dialect, Kind, Rejection};
 use xxhash_rust::xxh3::xxh3_64;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube_facts::Labels;
 use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
     Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
@@ -15,7 +16,6 @@ use operator_runtime::{
 use plan_testing::world::{self as objects, Claim, IMAGE, UID};
 use plan_testing::{Case as _, ObservedCase, amended, bodies};
 use promop_compat::caps::{Capability, Caps, Kind};
-use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};

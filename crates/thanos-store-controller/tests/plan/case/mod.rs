@@ -4,10 +4,10 @@ pub mod world;
 
 use std::collections::BTreeMap;
 
+use kube_facts::Labels;
 use operator_runtime::{Invalid, ObjectKey, Plan, ProbeResults, Reconciler};
 use plan_testing::world::{self as objects, Claim, IMAGE, UID};
 use plan_testing::{Case as _, ObservedCase, amended};
-use promop_compat::model::Labels;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-use crate::model::Labels;
+use crate::Labels;
 
 /// Whether an optional selector selects `labels`: none selects nothing, an empty one everything.
 #[must_use]

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{Key, Labels, NamespaceFacts};
+use crate::{Key, Labels, NamespaceFacts};
 
 /// Reads JSON.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
+pub fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).unwrap()
 }
 
 /// A label map.
-pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
+pub fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
@@ -20,7 +20,7 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 /// A selector with `matchLabels` alone.
-pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
+pub fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     LabelSelector {
         match_labels: Some(labels(pairs)),
         ..Default::default()
@@ -28,17 +28,17 @@ pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
 }
 
 /// A selector that is malformed, and that everything would meet if nobody noticed.
-pub(crate) fn malformed() -> LabelSelector {
+pub fn malformed() -> LabelSelector {
     parse(r#"{"matchExpressions": [{"key": "-", "operator": "DoesNotExist"}]}"#)
 }
 
 /// A key.
-pub(crate) fn key(namespace: &str, name: &str) -> Key {
+pub fn key(namespace: &str, name: &str) -> Key {
     Key::new(namespace, name)
 }
 
 /// The view of namespaces.
-pub(crate) fn namespaces(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<Key, NamespaceFacts> {
+pub fn namespaces(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<Key, NamespaceFacts> {
     of.iter()
         .map(|(name, pairs)| {
             (

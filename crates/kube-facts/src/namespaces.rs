@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::model::{Key, Labels, NamespaceFacts};
 use crate::selector;
+use crate::{Key, Labels, NamespaceFacts};
 
 /// The label that the API server puts on every namespace: its name.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::selector::{Selector, optional, required};
 use super::{Extract, Spec, Thin};
-use crate::lenient::{Lenient, Object, Present, Shape};
-use crate::model::Labels;
+use crate::Labels;
 use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
+use crate::tolerant_decode::{Lenient, Object, Present, Shape};
 
 /// What is read of a NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -7,12 +7,12 @@ use serde::de::MapAccess;
 use serde::de::value::MapAccessDeserializer;
 use serde_json::Value;
 
-use crate::lenient::{Lenient, Shape};
 use crate::selector;
+use crate::tolerant_decode::{Lenient, Shape};
 
 /// A label selector.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Selector(LabelSelector);
+pub struct Selector(LabelSelector);
 
 impl<'de> Shape<'de> for Selector {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
@@ -70,12 +70,12 @@ fn wrong(selector: &Value) -> Option<(String, &'static str)> {
 }
 
 /// A selector that may be unset.
-pub(super) fn optional(selector: Lenient<Selector>) -> Option<LabelSelector> {
+pub fn optional(selector: Lenient<Selector>) -> Option<LabelSelector> {
     selector.get().map(|Selector(selector)| selector)
 }
 
 /// A selector that is empty if unset.
-pub(super) fn required(selector: Lenient<Selector>) -> LabelSelector {
+pub fn required(selector: Lenient<Selector>) -> LabelSelector {
     optional(selector).unwrap_or_default()
 }
 

@@ -3,8 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use crate::lenient::{Lenient, Object};
-use crate::model::Labels;
+use crate::Labels;
+use crate::tolerant_decode::{Lenient, Object};
 
 /// The metadata of an object: a field of this type is a `Lenient<Object<Metadata>>`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -13,9 +13,9 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::model::{Key, Labels, PortFacts};
 use crate::namespaces::{Membership, NAME_LABEL, NamespaceScope, Namespaces};
 use crate::selector;
+use crate::{Key, Labels, PortFacts};
 
 /// A NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq)]

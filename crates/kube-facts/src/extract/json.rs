@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::lenient::Shape;
+use crate::tolerant_decode::Shape;
 
 /// How deep a list is read; what is below is null. Reading without an end would fail for some
 /// object, and take the others of its watch with it.
@@ -15,11 +15,11 @@ const DEPTH: u8 = 32;
 
 /// A list, whatever is in it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct List(Vec<Value>);
+pub struct List(Vec<Value>);
 
 impl List {
     /// The list as compact JSON.
-    pub(super) fn into_text(self) -> Arc<str> {
+    pub fn into_text(self) -> Arc<str> {
         Value::Array(self.0).to_string().into()
     }
 }

@@ -1,0 +1,13 @@
+//! Facts of Kubernetes objects: keys, label selectors, namespace scopes, tolerant decoding and the
+//! evaluation of NetworkPolicies. Pure; knows neither Thanos nor Prometheus Operator.
+
+pub mod extract;
+mod model;
+pub mod namespaces;
+pub mod policy;
+pub mod selector;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod tolerant_decode;
+
+pub use model::{Key, Labels, NamespaceFacts, PortFacts};
