@@ -7,8 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use crate::{Key, Labels, NamespaceFacts};
 
 /// Reads JSON.
+///
+/// # Panics
+/// The text does not fit the type.
+#[must_use]
 pub fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).unwrap()
+    serde_json::from_str(json).expect("a test writes JSON that fits")
 }
 
 /// A label map.
