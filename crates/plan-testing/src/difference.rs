@@ -333,7 +333,7 @@ mod tests {
                 let more = all
                     .iter()
                     .filter(|(title, _)| list.iter().all(|(t, _)| t != title));
-                more.map(|one| [&list[..], &[one.clone()]].concat())
+                more.map(|one| [&list[..], std::slice::from_ref(one)].concat())
             });
             let longer: Vec<_> = longer.collect();
             lists.extend(longer);
