@@ -41,7 +41,8 @@ pub fn check<C: Case>() {
     for entry in std::fs::read_dir(folder::<C>("golden")).unwrap() {
         let file = entry.unwrap().file_name().to_string_lossy().into_owned();
         let name = file.split('.').next().unwrap();
-        assert!(names.contains(name), "{file} has no case");
+        let is_messages = name == "messages";
+        assert!(is_messages || names.contains(name), "{file} has no case");
     }
 }
 

@@ -11,6 +11,7 @@ pub mod foreign;
 pub mod goldens;
 pub mod invalid;
 pub mod leaves;
+pub mod messages;
 pub mod relations;
 pub mod stable;
 pub mod world;

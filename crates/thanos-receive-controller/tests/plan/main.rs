@@ -10,6 +10,7 @@ mod foreign;
 mod goldens;
 mod invalid;
 mod leaves;
+mod messages;
 mod relations;
 mod stable;
 mod tenants;

@@ -12,6 +12,7 @@ mod goldens;
 mod held;
 mod invalid;
 mod leaves;
+mod messages;
 mod modes;
 mod relations;
 mod rules;

@@ -12,6 +12,7 @@ mod foreign;
 mod goldens;
 mod invalid;
 mod leaves;
+mod messages;
 mod relations;
 mod stable;
 mod walk;

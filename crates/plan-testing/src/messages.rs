@@ -1,0 +1,96 @@
+//! What users read in the status and in events, in one file that is reviewed from top to bottom: for each
+//! reason of each condition, and for each event, the first message that a case leads to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use operator_runtime::{ObjectKey, Outcome, Reconciler, Verdict};
+
+use crate::case::{ObservedCase, folder};
+
+/// The case for outcomes that do not depend on what was observed.
+const ANY: &str = "minimal";
+
+/// Compares all messages of a controller with the file `tests/golden/messages.snap`.
+pub fn check<C: ObservedCase>() {
+    let mut messages = BTreeMap::new();
+    for (name, case) in C::all() {
+        let seen = case.observed();
+        let mut verdicts = match case.plan() {
+            Ok(_) => vec![Verdict::Applied],
+            Err(invalid) => vec![Verdict::Invalid(invalid)],
+        };
+        if name == ANY {
+            verdicts.extend(failures());
+        }
+        for verdict in verdicts {
+            add::<C::Controller>(&mut messages, &C::controller(), &seen, verdict);
+        }
+    }
+    let mut text = String::new();
+    for (title, message) in messages {
+        writeln!(text, "{title}\n    {}", message.replace('\n', "\n    ")).unwrap();
+    }
+    insta::with_settings!({
+        snapshot_path => folder::<C>("golden"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!("messages", text);
+    });
+}
+
+/// Adds what users read after a reconcile, under titles by which it is sorted.
+fn add<R: Reconciler>(
+    messages: &mut BTreeMap<String, String>,
+    reconciler: &R,
+    seen: &R::Observed,
+    verdict: Verdict,
+) {
+    let outcome = Outcome {
+        verdict,
+        applied_hash: None,
+        workloads: BTreeMap::new(),
+    };
+    let before = R::Status::default();
+    let status = reconciler.status(seen, &outcome, &before);
+    for condition in R::conditions(&status) {
+        let (kind, reason) = (&condition.type_, &condition.reason);
+        let title = format!("{kind} {} {reason}", condition.status);
+        let message = || condition.message.clone();
+        messages.entry(title).or_insert_with(message);
+    }
+    for event in R::normal_events(&before, &status) {
+        let title = format!("event Normal {}", event.reason);
+        messages.entry(title).or_insert(event.note);
+    }
+    for event in R::warning_events(seen, &before, &status) {
+        let title = format!("event Warning {}", event.reason);
+        messages.entry(title).or_insert(event.note);
+    }
+}
+
+fn failures() -> [Verdict; 4] {
+    let object = || ObjectKey {
+        group: String::new(),
+        kind: "Service".to_owned(),
+        name: "thanos-main".to_owned(),
+    };
+    let message = || "the message of the API server".to_owned();
+    [
+        Verdict::Paused,
+        Verdict::Rejected {
+            object: object(),
+            message: message(),
+            immutable: false,
+        },
+        Verdict::NotOwned {
+            object: object(),
+            holder: "Deployment other".to_owned(),
+        },
+        Verdict::Failed {
+            object: object(),
+            message: message(),
+        },
+    ]
+}
