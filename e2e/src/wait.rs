@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// How often a condition is looked at.
-const POLL: Duration = Duration::from_millis(50);
+/// The shortest and the longest time between two checks. In between it is a tenth of the time waited so
+/// far: checks of many tests at once would be most of the requests to the API server.
+const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 /// Waits until `look` gives a value; panics with what it said last when `limit` is over.
 ///
@@ -29,7 +30,7 @@ where
                     "{caller}: {what}: not within {limit:?}: {why}"
                 ),
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep((start.elapsed() / 10).clamp(POLL.0, POLL.1)).await;
         }
     }
 }

@@ -39,7 +39,9 @@ fn moved(labels: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
-    let subject = Subject::start("alerts", &[moved(&json!({}))]).await;
+    // As Prometheus does it here, so that a gap of a minute shows.
+    let resend = json!({"additionalArgs": ["--resend-delay=10s"]});
+    let subject = Subject::start_with("alerts", &[moved(&json!({}))], resend).await;
     let queries = subject.queries();
     let mut monitoring = subject.queries();
     monitoring.namespace = MONITORING.to_owned();
