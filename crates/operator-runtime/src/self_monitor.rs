@@ -37,15 +37,14 @@ pub(crate) struct SelfMonitor {
 impl SelfMonitor {
     /// Follows the presence of the kind until the process ends.
     pub async fn follow(self, client: Client, mut detected: watch::Receiver<Caps>) {
+        let mut is_settled = false;
         loop {
             let present = detected.borrow_and_update().has(Kind::ServiceMonitor);
-            let retry = match present {
-                true => self.settle(&client).await.is_err(),
-                false => false,
-            };
+            // Changes of other kinds change nothing here.
+            is_settled = present && (is_settled || self.settle(&client).await.is_ok());
             tokio::select! {
                 changed = detected.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(RETRY), if retry => {}
+                () = tokio::time::sleep(RETRY), if present && !is_settled => {}
             }
         }
     }

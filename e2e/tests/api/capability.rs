@@ -86,8 +86,8 @@ async fn definitions_are_noticed_without_a_restart() {
         endpoint_file(&cluster, "q").await.contains(&address),
         "endpoints survive"
     );
-    // Longer than the time for which deletions are held back.
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    // Longer than deletions are held back.
+    tokio::time::sleep(Duration::from_secs(17)).await;
     assert!(
         endpoint_file(&cluster, "q").await.contains(&address),
         "endpoints survive"

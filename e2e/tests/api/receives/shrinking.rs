@@ -28,7 +28,7 @@ fn proven(all: &[Version]) -> Version {
     let recorded = |v: &&Version| {
         let object = v.object.as_ref();
         let text = object.and_then(|o| o["data"]["record.json"].as_str());
-        v.kind == "ConfigMap" && text.is_some_and(|t| t.contains("\"proven\""))
+        v.kind == "ConfigMap" && text.is_some_and(|t| t.contains("\"drainedAt\""))
     };
     all.iter().find(recorded).expect("a proof").clone()
 }
