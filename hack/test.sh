@@ -26,8 +26,8 @@ quick() {
   cargo fmt --all --check
   step "lints"
   cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
-  step "pure crates build alone"
-  hack/check-pure.sh
+  step "dependencies between crates"
+  hack/check-crates.sh
   step "generated files"
   cargo run --quiet -p xtask -- --check all
   hack/promql-table.sh --check
