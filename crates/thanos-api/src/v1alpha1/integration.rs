@@ -42,7 +42,7 @@ pub struct FeatureGates {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("!has(self.scrapeTimeout) || has(self.interval)")
-        .message("scrapeTimeout needs interval as well, because Prometheus refuses a timeout that is longer than the interval")
+        .message("scrapeTimeout requires interval, because Prometheus rejects a timeout that is longer than the interval")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceMonitorConfig {

@@ -74,9 +74,9 @@ pub const MAX_SHARDS: i32 = 256;
 )]
 #[x_kube(
     validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '10Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '10Gi')) >= 0")
-        .message("storage.size cannot become smaller, since volumes cannot shrink; make a new ThanosStore with smaller volumes, and delete this one when that is ready"),
+        .message("storage.size cannot be reduced because volumes cannot shrink; create a new ThanosStore with smaller volumes, and delete this one once the new one is ready"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClass) ? self.storage.storageClass : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClass) ? oldSelf.storage.storageClass : '')")
-        .message("storage.storageClass cannot be changed, since volumes cannot move; make a new ThanosStore with the other class, and delete this one when that is ready")
+        .message("storage.storageClass is immutable because volumes cannot move; create a new ThanosStore with the other class, and delete this one once the new one is ready")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosStoreSpec {
@@ -176,7 +176,7 @@ pub enum ShardingType {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.minTime) || !has(self.maxTime) || !self.minTime.contains('T') || !self.maxTime.contains('T') || timestamp(self.minTime) < timestamp(self.maxTime)")
-        .message("maxTime must be after minTime, or nothing would be served; exchange them, or set a later maxTime")
+        .message("maxTime must be after minTime, or no block would be served; swap them, or set a later maxTime")
 )]
 pub struct TimeRangeConfig {
     /// Start of the range: blocks that end before it are not served. A duration needs a minus sign,
