@@ -74,9 +74,9 @@ pub const MAX_SHARDS: i32 = 256;
 )]
 #[x_kube(
     validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '10Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '10Gi')) >= 0")
-        .message("storage.size cannot be reduced because volumes cannot shrink; create a new ThanosStore with smaller volumes, and delete this one once the new one is ready"),
+        .message("storage.size cannot become smaller because volumes cannot shrink; create a new ThanosStore with smaller volumes, and delete this one once the new one is ready"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClass) ? self.storage.storageClass : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClass) ? oldSelf.storage.storageClass : '')")
-        .message("storage.storageClass is immutable because volumes cannot move; create a new ThanosStore with the other class, and delete this one once the new one is ready")
+        .message("storage.storageClass cannot be changed because volumes cannot move; create a new ThanosStore with the other class, and delete this one once the new one is ready")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosStoreSpec {
