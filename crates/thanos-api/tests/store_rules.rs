@@ -222,7 +222,7 @@ fn volumes_never_shrink() {
         (json!({}), size("10G")),
     ] {
         let result = change(old, new.clone());
-        told(result, &new, "storage.size", "make a new ThanosStore");
+        told(result, &new, "storage.size", "create a new ThanosStore");
     }
 }
 
@@ -243,7 +243,7 @@ fn volumes_never_move() {
             result,
             &new,
             "storage.storageClass",
-            "make a new ThanosStore",
+            "create a new ThanosStore",
         );
     }
 }

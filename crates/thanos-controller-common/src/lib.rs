@@ -1,5 +1,5 @@
-//! What the controllers of Thanos components have in common: flags of their own, the operator that
-//! they take over from, how they read pods, volumes, Secrets and queriers, and what they tell alike.
+//! Shared parts of the controllers of Thanos components: common flags, the Go operator, and facts
+//! and conditions about pods, volumes, Secrets and queriers.
 
 pub mod facts;
 pub mod listing;
@@ -17,10 +17,10 @@ use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{GROUP, legacy as go};
 
-/// What a controller is started with, besides what every operator has.
+/// Settings of a controller besides those of the runtime.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Image of Thanos, for resources that name none
+    /// Thanos image of custom resources that set none
     #[arg(
         long,
         env = "THANOS_IMAGE",
@@ -29,8 +29,8 @@ pub struct Settings {
     pub thanos_image: String,
 }
 
-/// What every controller does with kinds of Prometheus Operator: it creates ServiceMonitors, and tells
-/// which Prometheus selects them.
+/// Permissions on CRDs of Prometheus Operator that every controller uses: it creates
+/// ServiceMonitors and reports which Prometheus selects them.
 #[must_use]
 pub fn needs() -> Vec<Need> {
     vec![
@@ -45,7 +45,7 @@ pub fn needs() -> Vec<Need> {
     ]
 }
 
-/// The operator whose objects are taken over.
+/// The Go operator, whose objects are adopted.
 #[must_use]
 pub fn legacy() -> Legacy {
     Legacy {
@@ -55,7 +55,7 @@ pub fn legacy() -> Legacy {
     }
 }
 
-/// The kinds of that operator that `controller` leaves to others.
+/// Kinds of the Go operator that `controller` does not reconcile.
 #[must_use]
 pub fn abandoned(controller: &str) -> Vec<Abandoned> {
     let others = go::KINDS
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plurals_are_those_of_the_go_operator() {
+    fn plurals_equal_those_of_the_go_operator() {
         let plurals: Vec<String> = abandoned("thanos-query-controller")
             .into_iter()
             .map(|kind| kind.resource.plural)

@@ -1,4 +1,4 @@
-//! Which stores the queriers list: the evidence that a pod is known, or forgotten. Pure.
+//! Which stores the queriers list: the evidence that a pod is in use, or no longer in use. No IO.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,35 +7,35 @@ use operator_runtime::{Probe, ProbeResults, Read};
 use serde::Deserialize;
 use thanos_workload::ports;
 
-/// How often a querier is asked while something depends on the answer.
+/// Probe interval of a querier while a decision depends on it.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// How long a querier that cannot be asked is waited for. Longer than it takes a querier to follow a
-/// change: 90 s for the kubelet to renew the endpoint file, and some seconds each to read it, to
-/// resolve names and to check endpoints.
+/// Time after which an unreachable querier no longer delays changes. It exceeds the time in which a
+/// querier follows a change: 90 s until the kubelet updates the endpoint file, and some seconds
+/// each to read it, to resolve names and to check endpoints.
 pub const TIMEOUT: Duration = Duration::from_secs(150);
 
-/// What one querier says.
+/// Endpoints of one querier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Querier {
-    /// The pod, as namespace/name.
+    /// Pod, as namespace/name.
     pub pod: String,
-    /// The addresses that it lists as healthy; `Err` says why it does not answer.
+    /// Addresses that it lists as healthy; `Err` contains the reason for a failed probe.
     pub listed: Result<Vec<String>, String>,
-    /// It has not answered for so long that it is waited for no more.
+    /// Whether it has been unreachable for longer than the timeout.
     pub given_up: bool,
 }
 
-/// What all queriers say.
+/// Endpoints of all queriers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Each of them.
+    /// One entry per querier.
     pub queriers: Vec<Querier>,
 }
 
-/// How a querier is asked.
+/// Probe of a querier.
 #[must_use]
-pub fn inquiry(url: &str) -> Probe {
+pub fn probe(url: &str) -> Probe {
     Probe {
         url: url.to_owned(),
         every: EVERY,
@@ -44,7 +44,7 @@ pub fn inquiry(url: &str) -> Probe {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct StoresResponse {
     status: String,
     data: std::collections::BTreeMap<String, Vec<Store>>,
 }
@@ -57,28 +57,28 @@ struct Store {
     last_error: Option<serde_json::Value>,
 }
 
-/// Of an answer: the addresses of healthy endpoints, one a line. What is not an answer of a querier does
-/// not say that it queries nothing.
+/// Addresses of healthy endpoints in a response, one per line. A response in another format does
+/// not mean that the querier has no endpoints.
 fn addresses(body: &str) -> Result<String, String> {
-    let answer: Answer = serde_json::from_str(body)
+    let response: StoresResponse = serde_json::from_str(body)
         .map_err(|_| "the response is not a list of endpoints".to_owned())?;
-    if answer.status != "success" {
-        return Err(format!("the response has the status `{}`", answer.status));
+    if response.status != "success" {
+        return Err(format!("the response has the status `{}`", response.status));
     }
-    let stores = answer.data.into_values().flatten();
+    let stores = response.data.into_values().flatten();
     let healthy = stores.filter(|s| s.last_error.as_ref().is_none_or(serde_json::Value::is_null));
     let names: Vec<String> = healthy.map(|s| s.name).collect();
     Ok(names.join("\n"))
 }
 
 impl Querier {
-    /// What the querier behind `url` says.
+    /// Endpoints of the querier behind `url`.
     #[must_use]
     pub fn of(pod: String, url: &str, answers: &ProbeResults) -> Self {
         let listed = match answers.answer(url) {
             Some(Ok(answer)) => Ok(answer.lines().map(str::to_owned).collect()),
             Some(Err(why)) => Err(why.to_owned()),
-            None => Err("it was not asked yet".to_owned()),
+            None => Err("not probed yet".to_owned()),
         };
         Self {
             pod,
@@ -87,15 +87,16 @@ impl Querier {
         }
     }
 
-    /// That it is waited for to do something, as in `know the new pods`.
+    /// Message about waiting for this querier, as in `list the new pods`.
     #[must_use]
     pub fn waited_for(&self, what: &str) -> String {
         let pod = &self.pod;
+        let timeout = TIMEOUT.as_secs();
         match &self.listed {
-            Ok(_) => format!("waits for querier {pod} to {what}"),
+            Ok(_) => format!("waiting for querier {pod} to {what}"),
             Err(why) => format!(
-                "waits for querier {pod} to {what}, some minutes at most, since it does not answer \
-                 this controller: {why}"
+                "waiting up to {timeout}s for querier {pod} to {what}; it does not respond to this \
+                 controller: {why}"
             ),
         }
     }
@@ -106,19 +107,19 @@ impl Querier {
 }
 
 impl Listing {
-    /// The first querier that asks some of `old` and does not know all of `new`, or that may.
+    /// First querier that uses some of `old` and does not list all of `new`, or that may.
     #[must_use]
     pub fn not_joined(&self, old: &[String], new: &[String]) -> Option<&Querier> {
         self.queriers.iter().find(|querier| match &querier.listed {
             Ok(_) => {
-                let asks = old.iter().any(|address| querier.lists(address));
-                asks && !new.iter().all(|address| querier.lists(address))
+                let uses = old.iter().any(|address| querier.lists(address));
+                uses && !new.iter().all(|address| querier.lists(address))
             }
             Err(_) => !querier.given_up,
         })
     }
 
-    /// The first querier that asks some of `old`, or that may.
+    /// First querier that uses some of `old`, or that may.
     #[must_use]
     pub fn not_left(&self, old: &[String]) -> Option<&Querier> {
         self.queriers.iter().find(|querier| match &querier.listed {
@@ -128,15 +129,15 @@ impl Listing {
     }
 }
 
-/// The address of a pod, as queriers list it.
+/// Address of a pod in the form that queriers list.
 #[must_use]
 pub fn address(ip: IpAddr) -> String {
-    // Numbers of ports are small and positive.
+    // Port numbers are small and positive.
     let port = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
     SocketAddr::new(ip, port).to_string()
 }
 
-/// The address of a group, as queriers list it.
+/// Address of a group in the form that queriers list.
 #[must_use]
 pub fn group(address: &str) -> String {
     format!("thanos:///{address}")
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn only_healthy_endpoints_count() {
+    fn only_healthy_endpoints_are_listed() {
         let body = r#"{"status":"success","data":{"store":[
             {"name":"10.0.0.1:10901","lastError":null,"labelSets":[]},
             {"name":"10.0.0.2:10901","lastError":"timeout"}],
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_list_of_endpoints_says_nothing_of_them() {
+    fn response_that_is_not_a_list_of_endpoints_is_an_error() {
         for body in [
             "",
             "<html>",
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_querier_must_know_every_new_pod_if_it_asks_an_old_one() {
+    fn querier_of_an_old_pod_must_list_every_new_pod() {
         let (old, new) = (texts(&["o1", "o2"]), texts(&["n1", "n2"]));
         let joined = |listed: &[&str]| {
             querier(Some(listed), false)
@@ -202,14 +203,14 @@ mod tests {
         };
         assert!(joined(&["o1", "o2", "n1", "n2"]));
         assert!(!joined(&["o1", "n1"]));
-        assert!(joined(&["else"]), "it asks neither");
+        assert!(joined(&["else"]), "it uses neither");
         assert!(querier(None, false).not_joined(&old, &new).is_some());
         assert!(querier(None, true).not_joined(&old, &new).is_none());
         assert!(Listing::default().not_joined(&old, &new).is_none());
     }
 
     #[test]
-    fn a_querier_has_left_when_it_lists_no_old_pod() {
+    fn querier_has_left_when_it_lists_no_old_pod() {
         let old = texts(&["o1", "o2"]);
         assert!(querier(Some(&["o2", "n1"]), true).not_left(&old).is_some());
         assert!(querier(Some(&["n1"]), false).not_left(&old).is_none());
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_both_families() {
+    fn addresses_of_both_ip_families() {
         assert_eq!(address("10.0.0.1".parse().unwrap()), "10.0.0.1:10901");
         assert_eq!(address("fd00::1".parse().unwrap()), "[fd00::1]:10901");
     }

@@ -1,15 +1,15 @@
-//! Why a pod does not run, as its node says. Pure.
+//! Reasons why a pod does not run, from its status. No IO.
 
 use thanos_api::names::Reason;
 use thanos_workload::redact;
 
 use crate::facts::{Ended, PodFacts, PodState};
 
-/// How many characters of a log are told.
-const WORDS: usize = 300;
+/// Maximum number of characters of a log in a message.
+const LOG_LENGTH: usize = 300;
 
-/// Why a pod does not start, or does not stay; `None` if nobody says so. `unmounted` is what its node
-/// says of a volume that it cannot mount.
+/// Reason why a pod does not start or keep running, if its status has one. `unmounted` is a
+/// FailedMount message of the kubelet.
 #[must_use]
 pub fn pod_failures(
     name: &str,
@@ -17,7 +17,7 @@ pub fn pod_failures(
     unmounted: Option<&str>,
 ) -> Option<(Reason, String)> {
     let (reason, message) = failing(name, pod, unmounted)?;
-    // A program that ends for a URL repeats it, and a node that of an image.
+    // A program that exits because of a URL repeats it, and so does the kubelet for an image.
     Some((reason, redact::urls(&message)))
 }
 
@@ -25,29 +25,33 @@ fn failing(name: &str, pod: &PodFacts, unmounted: Option<&str>) -> Option<(Reaso
     match (&pod.state, &pod.ended) {
         (PodState::Terminating, _) => None,
         (PodState::Starting, None) => {
-            unmounted.map(|why| (Reason::SecretMissing, format!("{name} waits: {why}")))
+            unmounted.map(|why| (Reason::SecretMissing, format!("{name} cannot start: {why}")))
         }
         (PodState::Waiting(why), _) => {
-            Some((Reason::PodFailing, format!("{name} does not start: {why}")))
+            Some((Reason::PodFailing, format!("{name} cannot start: {why}")))
         }
         (_, Some(ended)) if !pod.ready => {
             let Ended {
                 how,
                 termination_message,
             } = ended;
-            // Before it is cut: what is left of a URL may not look like one.
+            // Before truncation, which may leave an unrecognizable part of a URL.
             let last: String = redact::urls(cause(termination_message))
                 .chars()
-                .take(WORDS)
+                .take(LOG_LENGTH)
                 .collect();
-            let message = format!("{name} ends ({how}){}: {last}", again(pod));
+            let how = match how.strip_prefix("exit code ") {
+                Some(code) => format!("exited with code {code}"),
+                None => format!("was terminated ({how})"),
+            };
+            let message = format!("{name} {how}{}: {last}", restarts(pod));
             Some((Reason::PodFailing, message))
         }
         _ => None,
     }
 }
 
-/// What the scheduler says of the first pod without a node.
+/// Message of the scheduler about the first unscheduled pod.
 pub fn unscheduled<'a>(
     pods: impl IntoIterator<Item = (&'a String, &'a PodFacts)>,
 ) -> Option<String> {
@@ -57,16 +61,17 @@ pub fn unscheduled<'a>(
     })
 }
 
-/// How often Thanos was started again, to go on a sentence.
+/// Number of restarts in parentheses, to follow a clause.
 #[must_use]
-pub fn again(pod: &PodFacts) -> String {
+pub fn restarts(pod: &PodFacts) -> String {
     match pod.restarts {
         0 => String::new(),
-        times => format!(", and has started again {times} times"),
+        1 => " (1 restart)".to_owned(),
+        count => format!(" ({count} restarts)"),
     }
 }
 
-/// Of the end of a log: what its last line says is wrong, without the stack that follows it.
+/// Cause in the last line of a log, without its stack trace.
 fn cause(termination_message: &str) -> &str {
     let last = termination_message
         .lines()
@@ -82,7 +87,7 @@ fn cause(termination_message: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn told(
+    fn failure(
         state: PodState,
         ready: bool,
         termination_message: Option<&str>,
@@ -105,50 +110,52 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_a_pod_from_running() {
+    fn failing_pods_are_reported_with_reason_and_message() {
         assert_eq!(
-            told(PodState::Starting, false, None),
-            is(Reason::SecretMissing, "x-0 waits: secret not found")
+            failure(PodState::Starting, false, None),
+            is(Reason::SecretMissing, "x-0 cannot start: secret not found")
         );
         assert_eq!(
-            told(PodState::Waiting("ErrImagePull: x".into()), false, None),
-            is(Reason::PodFailing, "x-0 does not start: ErrImagePull: x")
+            failure(PodState::Waiting("ErrImagePull: x".into()), false, None),
+            is(Reason::PodFailing, "x-0 cannot start: ErrImagePull: x")
         );
-        let ended = "x-0 ends (exit code 1), and has started again 3 times: flag unknown";
+        let ended = "x-0 exited with code 1 (3 restarts): flag unknown";
         for state in [PodState::Starting, PodState::Running] {
             let termination_message = "a\nflag unknown\n";
             assert_eq!(
-                told(state, false, Some(termination_message)),
+                failure(state, false, Some(termination_message)),
                 is(Reason::PodFailing, ended)
             );
         }
     }
 
     #[test]
-    fn a_pod_that_runs_or_goes_is_none() {
-        assert_eq!(told(PodState::Running, true, Some("ended before")), None);
-        assert_eq!(told(PodState::Running, false, None), None);
-        assert_eq!(told(PodState::Terminating, false, Some("stopped")), None);
+    fn running_and_terminating_pods_are_not_failing() {
+        assert_eq!(failure(PodState::Running, true, Some("ended before")), None);
+        assert_eq!(failure(PodState::Running, false, None), None);
+        assert_eq!(failure(PodState::Terminating, false, Some("stopped")), None);
     }
 
     #[test]
-    fn credentials_in_a_log_are_left_out() {
+    fn credentials_in_a_log_are_redacted() {
         let log = r#"level=error err="parse \"http://ruler:hunter2@am:x\": invalid port""#;
-        let message = told(PodState::Running, false, Some(log)).unwrap().1;
+        let message = failure(PodState::Running, false, Some(log)).unwrap().1;
         assert!(
             message.contains("http://…@am:x") && !message.contains("hunter2"),
             "{message}"
         );
         let log = r#"level=error err="Get \"http://am/?token=hunter2\": EOF""#;
-        let message = told(PodState::Running, false, Some(log)).unwrap().1;
+        let message = failure(PodState::Running, false, Some(log)).unwrap().1;
         assert!(message.ends_with("http://am/?token=…\": EOF"), "{message}");
         let why = "ErrImagePull: Get \"https://a:hunter2@registry/v2\": EOF";
-        let message = told(PodState::Waiting(why.into()), false, None).unwrap().1;
+        let message = failure(PodState::Waiting(why.into()), false, None)
+            .unwrap()
+            .1;
         assert!(message.contains("https://…@registry/v2"), "{message}");
     }
 
     #[test]
-    fn the_stack_in_a_log_is_left_out() {
+    fn stack_trace_in_a_log_is_omitted() {
         let log = r#"level=error err="open x: denied\ngithub.com/thanos-io\nmain.main""#;
         assert_eq!(cause(log), "open x: denied");
         assert_eq!(cause(r#"level=error err="denied""#), "denied");

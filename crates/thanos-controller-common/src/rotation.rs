@@ -1,43 +1,43 @@
-//! Replacing pods when the configuration in their Secrets changes. Pure.
+//! Replacement of pods when the configuration in their Secrets changes. No IO.
 //!
-//! Whether Secrets may be watched can change at any time, and that alone replaces no pod: the digest
-//! that becomes readable first is only remembered.
+//! Permission to watch Secrets can change at any time, which alone replaces no pod: the first
+//! readable digest is only stored.
 
 use thanos_api::names::{Reason, annotation};
 
 use crate::facts::SetFacts;
-use crate::volumes::Answer;
+use crate::volumes::ConditionState;
 
-/// The condition `SecretRotation` where Secrets are watched.
+/// Condition `SecretRotation` if Secrets are watched.
 #[must_use]
-pub fn watched() -> Answer {
+pub fn watched() -> ConditionState {
     (Some(true), Reason::Watched, String::new())
 }
 
-/// The condition `SecretRotation` where they are not: how pods follow a change of `secrets`. `resource`
-/// is the custom resource as kubectl takes it, as in `thanosstore main`.
+/// Condition `SecretRotation` if Secrets are not watched: how to apply a change of `secrets`.
+/// `resource` is the custom resource as an argument of kubectl, as in `thanosstore main`.
 #[must_use]
-pub fn unwatched(secrets: &[&str], namespace: &str, resource: &str) -> Answer {
+pub fn unwatched(secrets: &[&str], namespace: &str, resource: &str) -> ConditionState {
     let message = format!(
-        "this controller may not watch Secrets. After a change of {}: kubectl -n {namespace} annotate \
-         {resource} {}=\"$(date -Is)\" --overwrite",
+        "the controller has no permission to watch Secrets. After changing {}, run: kubectl -n \
+         {namespace} annotate {resource} {}=\"$(date -Is)\" --overwrite",
         secrets.join(", "),
         annotation::RESTART,
     );
     (Some(false), Reason::SecretsNotWatched, message)
 }
 
-/// The digests that a StatefulSet carries.
+/// Digests stored in a StatefulSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
-    /// On its pods: another one replaces them.
+    /// On the pod template: a change replaces the pods.
     pub rolled: Option<String>,
-    /// On itself.
+    /// On the StatefulSet.
     pub known: Option<String>,
 }
 
-/// Decides for one StatefulSet. `content` is the digest of what the Secrets hold now; `None` if they
-/// may not be read, or one is missing.
+/// Decides for one StatefulSet. `content` is the current digest of the Secrets; `None` if they are
+/// not watched, or one is missing.
 #[must_use]
 pub fn digests(set: Option<&SetFacts>, content: Option<&str>) -> Digests {
     let stored = set.map(|set| Digests {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_change_replaces_pods() {
+    fn only_a_changed_digest_replaces_pods() {
         assert_eq!(after(None, Some("a")), (None, text("a")));
         assert_eq!(
             after(Some(&set(None, None)), Some("a")),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_changes_nothing() {
+    fn unreadable_secrets_change_nothing() {
         assert_eq!(after(None, None), (None, None));
         assert_eq!(
             after(Some(&set(Some("b"), Some("a"))), None),

@@ -1,4 +1,4 @@
-//! The Secrets that pods read when they start. Pure.
+//! Secrets that pods read at startup. No IO.
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
 use kube_facts::Key;
@@ -8,19 +8,19 @@ use std::fmt::Display;
 
 use crate::facts::SecretFacts;
 
-/// What the Secrets hold.
+/// Contents of the Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// They may not be watched.
+    /// Secrets are not watched.
     Unwatched,
-    /// Something is not there: what, and which field asks for it.
+    /// A missing Secret or key, with the field that references it.
     Missing(String),
-    /// The digest of all that is read.
+    /// Digest of all referenced values.
     Digest(String),
 }
 
-/// Looks at the Secrets of a namespace; `None` if they may not be watched. `keys` are those that are
-/// read, with the field that names each.
+/// Contents of the Secrets of a namespace; `secrets` is `None` if they are not watched. `keys` are
+/// the referenced keys, each with its field.
 #[must_use]
 pub fn content<'a, F: Display>(
     keys: impl IntoIterator<Item = (F, &'a SecretKeySelector)>,
@@ -70,7 +70,7 @@ mod tests {
     use kube_facts::extract::Extract;
     use serde_json::json;
 
-    /// What a namespace holds, of three keys; the last one need not be there.
+    /// Contents of a namespace for three keys, the last one optional.
     fn seen(secrets: Option<&BTreeMap<Key, SecretFacts>>) -> Content {
         let key = |name: &str, key: &str, optional| SecretKeySelector {
             name: name.to_owned(),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_field() {
+    fn missing_secret_and_key_are_reported_with_their_field() {
         let missing = |all: &[(&str, serde_json::Value)]| match seen(Some(&secrets(all))) {
             Content::Missing(what) => what,
             other => panic!("{other:?}"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_read_decides() {
+    fn digest_depends_only_on_referenced_keys() {
         let digest = |s3: &str, other: &str, optional: serde_json::Value| {
             let all = [
                 ("s3", json!({"thanos.yaml": s3, "other": other})),

@@ -1,4 +1,4 @@
-//! Pieces of a status that controllers of StatefulSets tell alike. Pure.
+//! Parts of the status shared by controllers of StatefulSets. No IO.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -8,7 +8,7 @@ use operator_runtime::owned_objects::Workload;
 use operator_runtime::{ObjectKey, Outcome, Verdict};
 use thanos_api::v1alpha1::StatefulSetStatus;
 
-/// The pods of a StatefulSet.
+/// Pod counts of a StatefulSet.
 #[must_use]
 pub fn stateful_set(workload: &Workload) -> StatefulSetStatus {
     let counts = &workload.counts;
@@ -21,14 +21,14 @@ pub fn stateful_set(workload: &Workload) -> StatefulSetStatus {
     }
 }
 
-/// A time as the API stores it: in whole seconds.
+/// Time in the precision of the API: whole seconds.
 #[must_use]
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
-/// The outcome of a pass that applied everything apart from what cannot be changed in a StatefulSet,
-/// which the user should hear of.
+/// Outcome of a reconcile that applied everything except for a change of an immutable field of a
+/// StatefulSet, which has to be reported.
 #[must_use]
 pub fn immutable(outcome: &Outcome, set: &str, message: String) -> Outcome {
     Outcome {

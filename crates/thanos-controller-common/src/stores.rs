@@ -1,4 +1,4 @@
-//! What every controller asks of its views.
+//! Queries on stores that several controllers need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use operator_runtime::Store;
 
 use crate::facts::{DeploymentFacts, MountFacts, QuerierFacts, ReplicaSetFacts};
 
-/// Everything of Thanos carries this label, so do the ReplicaSets of its Deployments.
+/// Label of all objects of Thanos, including ReplicaSets of its Deployments.
 pub const THANOS: &str = "app.kubernetes.io/part-of=thanos";
 
-/// Deployments and pods of queriers carry these labels.
+/// Labels of Deployments and pods of queriers.
 pub const QUERIERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-query";
 
-/// Fields of the Events in which nodes tell of volumes that they cannot mount.
+/// Field selector of Events about volumes that cannot be mounted.
 pub const MOUNTS: &str = "involvedObject.kind=Pod,reason=FailedMount";
 
 /// Whether an object is in the namespace of this custom resource.
@@ -23,13 +23,13 @@ pub fn is_at_home<K: Resource>(it: &K, key: &Key) -> bool {
     it.namespace().as_ref() == Some(&key.namespace)
 }
 
-/// Whether `owner`, which a label says, is this custom resource.
+/// Whether `owner`, the value of a label, is this custom resource.
 #[must_use]
 pub fn is_of<K: Resource>(it: &K, owner: &str) -> bool {
     thanos_workload::names::label_value(&it.name_any()) == owner
 }
 
-/// The objects of one namespace.
+/// Objects of one namespace.
 pub fn of<'a, F: PartialEq>(
     store: &'a Store<F>,
     namespace: &'a str,
@@ -38,11 +38,11 @@ pub fn of<'a, F: PartialEq>(
     all.take_while(move |(key, _)| key.namespace == namespace)
 }
 
-/// The pods of queriers that may be queried: a Deployment of the query controller controls them by a
-/// ReplicaSet, in their namespace. A pod that merely carries the labels is nobody's querier: it decides
-/// neither where a request is sent nor what is waited for.
+/// Pods of queriers that may be probed: a Deployment of the query controller controls them by a
+/// ReplicaSet in their namespace. A pod that only has the labels is not a querier: it neither
+/// receives probes nor delays changes.
 ///
-/// Those of other namespaces are among them: a ThanosQuery can select stores of any namespace.
+/// Pods of other namespaces are included, since a ThanosQuery can select stores of any namespace.
 pub fn queriers<'a>(
     pods: &'a Store<QuerierFacts>,
     replica_sets: &Store<ReplicaSetFacts>,
@@ -56,7 +56,7 @@ pub fn queriers<'a>(
     })
 }
 
-/// The ReplicaSets that one of these Deployments controls, each by namespace and UID.
+/// ReplicaSets controlled by one of these Deployments, by namespace and UID.
 #[must_use]
 pub fn controlled_by(
     replica_sets: &Store<ReplicaSetFacts>,
@@ -70,7 +70,7 @@ pub fn controlled_by(
         .collect()
 }
 
-/// What nodes say of volumes that they cannot mount in a namespace, by UID of the pod.
+/// FailedMount messages of a namespace, by UID of the pod.
 #[must_use]
 pub fn unmounted<'a>(
     store: &'a Store<MountFacts>,
@@ -112,7 +112,7 @@ mod tests {
         })
     }
 
-    /// The Deployment, the ReplicaSet and the pod of a querier, after a change of these.
+    /// Whether a pod is a querier after a change of its Deployment, ReplicaSet or itself.
     fn is_querier(change: impl Fn(&mut [Value; 3])) -> bool {
         let mut all = [
             object(
@@ -146,10 +146,10 @@ mod tests {
             let elsewhere = |all: &mut [Value; 3]| all[i]["metadata"]["namespace"] = json!("m");
             assert!(!is_querier(elsewhere), "{i}");
         }
-        // Another object of the same name.
+        // A different object with the same name.
         assert!(!is_querier(|all| all[0]["metadata"]["uid"] = json!("other")));
         assert!(!is_querier(|all| all[1]["metadata"]["uid"] = json!("other")));
-        // Without any UID, nothing is the same.
+        // Missing UIDs are not equal.
         assert!(!is_querier(|all| {
             all[1]["metadata"]["uid"] = json!(null);
             uid(&mut all[2]);

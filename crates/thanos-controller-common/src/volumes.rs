@@ -1,4 +1,4 @@
-//! The volumes of the pods: whether they are there, and as large as asked for. Pure.
+//! Volumes of pods: whether they are bound and have the requested size. No IO.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::core::ApiResource;
@@ -9,45 +9,45 @@ use thanos_api::names::Reason;
 
 use crate::facts::{ClaimFacts, ClassFacts};
 
-/// How many names a message holds.
+/// Maximum number of names in a message.
 const NAMED: usize = 3;
 
-/// The claims of a custom resource, and what is known of their classes.
+/// PVCs of a custom resource, and their StorageClasses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volumes {
-    /// By name.
+    /// PVCs by name.
     pub claims: BTreeMap<String, ClaimFacts>,
     /// The StorageClasses by name; `None` if they may not be read.
     pub classes: Option<BTreeMap<String, ClassFacts>>,
-    /// What else a user can do.
+    /// Remedies for the messages.
     pub remedies: Remedies,
 }
 
-/// What a user can do besides changing StorageClasses: ends of sentences.
+/// Remedies of the user besides changing StorageClasses: clauses that end a sentence.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Remedies {
-    /// If claims name no class, and there is no default.
+    /// If PVCs have no StorageClass and there is no default.
     pub no_class: &'static str,
-    /// If a class lets no volume grow.
+    /// If the StorageClass does not allow expansion.
     pub no_growth: &'static str,
 }
 
 /// The StorageClasses by name; `None` if they may not be read.
 #[must_use]
-pub fn classes(view: &Store<ClassFacts>) -> Option<BTreeMap<String, ClassFacts>> {
-    let all = view.readable()?.iter();
+pub fn classes(store: &Store<ClassFacts>) -> Option<BTreeMap<String, ClassFacts>> {
+    let all = store.readable()?.iter();
     Some(
         all.map(|(key, class)| (key.name.clone(), class.clone()))
             .collect(),
     )
 }
 
-/// A condition, which may be unknown.
-pub type Answer = (Option<bool>, Reason, String);
+/// Status, reason and message of a condition; `None`: unknown.
+pub type ConditionState = (Option<bool>, Reason, String);
 
 impl Volumes {
-    /// The claims that ask for less than `size` bytes and may grow, with that size, which is `text`
-    /// to Kubernetes.
+    /// Patches for the PVCs that request less than `size` bytes and may be expanded. `text` is that
+    /// size as a quantity.
     pub fn foreign_patches(&self, size: u64, text: &str) -> Vec<ForeignPatch> {
         let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
         let growing = self
@@ -68,7 +68,7 @@ impl Volumes {
         claims.filter(move |(_, claim)| claim.requested.is_some_and(|r| r < size))
     }
 
-    /// Where the classes may not be read, the API server is asked by trying.
+    /// If the StorageClasses are not readable, the API server decides.
     fn may_grow(&self, claim: &ClaimFacts) -> bool {
         let class = claim.class.as_ref();
         match (&self.classes, class) {
@@ -78,10 +78,15 @@ impl Volumes {
         }
     }
 
-    /// The condition `VolumesReady`, if each volume is to have `size` bytes. `class` is the one that
-    /// the spec names, `unscheduled` what the scheduler says of pods without a node.
+    /// Condition `VolumesReady` for volumes of `size` bytes. `class` is the StorageClass in the
+    /// spec, `unscheduled` the message of the scheduler about an unscheduled pod.
     #[must_use]
-    pub fn verdict(&self, size: u64, class: Option<&str>, unscheduled: Option<&str>) -> Answer {
+    pub fn verdict(
+        &self,
+        size: u64,
+        class: Option<&str>,
+        unscheduled: Option<&str>,
+    ) -> ConditionState {
         let pending = names(self.claims.iter().filter(|(_, claim)| !claim.bound));
         if let Some(pending) = pending {
             return self.pending(&pending, class, unscheduled);
@@ -94,8 +99,8 @@ impl Volumes {
                 .smaller(size)
                 .find_map(|(_, claim)| claim.class.as_deref());
             let message = format!(
-                "{stuck} cannot grow: StorageClass {} does not set allowVolumeExpansion. Set it \
-                 there, if its driver can; or {}",
+                "PVC {stuck} cannot be expanded: StorageClass {} does not set allowVolumeExpansion. \
+                 Set it if the driver supports expansion, or {}",
                 class.unwrap_or("(none)"),
                 self.remedies.no_growth
             );
@@ -110,17 +115,20 @@ impl Volumes {
                 .claims
                 .values()
                 .filter_map(|c| c.pod_failures.as_deref());
-            let pod_failures = failures
-                .next()
-                .map(|t| format!(": {t}"))
-                .unwrap_or_default();
-            let message = format!("{growing} grow{pod_failures}");
+            let failure = failures.next().map(|message| format!(": {message}"));
+            let failure = failure.unwrap_or_default();
+            let message = format!("expanding PVC {growing}{failure}");
             return (Some(false), Reason::VolumesGrowing, message);
         }
         (Some(true), Reason::VolumesBound, String::new())
     }
 
-    fn pending(&self, pending: &str, class: Option<&str>, unscheduled: Option<&str>) -> Answer {
+    fn pending(
+        &self,
+        pending: &str,
+        class: Option<&str>,
+        unscheduled: Option<&str>,
+    ) -> ConditionState {
         let classless = self.claims.values().any(|c| !c.bound && c.class.is_none());
         let no_default = self
             .classes
@@ -128,8 +136,8 @@ impl Volumes {
             .is_some_and(|all| !all.values().any(|c| c.default));
         if class.is_none() && classless && no_default {
             let message = format!(
-                "{pending} cannot be bound: the cluster has no default StorageClass. Mark one as \
-                 the default, or {}",
+                "PVC {pending} cannot be bound: the cluster has no default StorageClass. Mark one \
+                 as the default, or {}",
                 self.remedies.no_class
             );
             return (Some(false), Reason::NoStorageClass, message);
@@ -138,12 +146,12 @@ impl Volumes {
         (
             Some(false),
             Reason::VolumePending,
-            format!("{pending} wait for a volume{why}"),
+            format!("PVC {pending} is not bound{why}"),
         )
     }
 }
 
-/// The first names, and how many more there are; `None` if there is none.
+/// The first names and the number of further ones; `None` if empty.
 fn names<'a>(claims: impl Iterator<Item = (&'a String, &'a ClaimFacts)>) -> Option<String> {
     let all: Vec<&str> = claims.map(|(name, _)| name.as_str()).collect();
     let more = all.len().saturating_sub(NAMED);
@@ -189,7 +197,7 @@ mod tests {
         }
     }
 
-    fn told(volumes: &Volumes, size: u64) -> (usize, Option<bool>, Reason, String) {
+    fn state(volumes: &Volumes, size: u64) -> (usize, Option<bool>, Reason, String) {
         let (holds, reason, message) = volumes.verdict(size * GIB, None, Some("no volumes"));
         (
             volumes.foreign_patches(size * GIB, "x").len(),
@@ -200,44 +208,44 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_grows_where_its_class_lets_it() {
+    fn volumes_grow_if_the_storage_class_allows_expansion() {
         let mut all = volumes(10, 10, Some("fast"), Some(true));
-        assert_eq!(told(&all, 10).2, Reason::VolumesBound);
-        let (amended, holds, reason, _) = told(&all, 20);
+        assert_eq!(state(&all, 10).2, Reason::VolumesBound);
+        let (patches, holds, reason, _) = state(&all, 20);
         assert_eq!(
-            (amended, holds, reason),
+            (patches, holds, reason),
             (1, Some(false), Reason::VolumesGrowing)
         );
         all.claims.get_mut("data-x-0").unwrap().requested = Some(20 * GIB);
-        assert_eq!(told(&all, 20).0, 0, "asked for already");
-        assert_eq!(told(&all, 20).2, Reason::VolumesGrowing);
-        assert_eq!(told(&all, 5).0, 0, "nothing shrinks");
+        assert_eq!(state(&all, 20).0, 0, "already requested");
+        assert_eq!(state(&all, 20).2, Reason::VolumesGrowing);
+        assert_eq!(state(&all, 5).0, 0, "nothing shrinks");
     }
 
     #[test]
-    fn a_class_that_does_not_is_named() {
-        let (amended, _, reason, message) = told(&volumes(10, 10, Some("fast"), Some(false)), 20);
-        assert_eq!((amended, reason), (0, Reason::ExpansionNotAllowed));
+    fn storage_class_without_expansion_is_reported() {
+        let (patches, _, reason, message) = state(&volumes(10, 10, Some("fast"), Some(false)), 20);
+        assert_eq!((patches, reason), (0, Reason::ExpansionNotAllowed));
         assert!(
             message.contains("data-x-0") && message.contains("fast"),
             "{message}"
         );
-        assert!(message.ends_with(", if its driver can; or make it new"));
+        assert!(message.ends_with(", or make it new"));
         let mut unreadable = volumes(10, 10, Some("fast"), Some(false));
         unreadable.classes = None;
-        assert_eq!(told(&unreadable, 20).0, 1, "it is tried");
+        assert_eq!(state(&unreadable, 20).0, 1, "the API server decides");
     }
 
     #[test]
-    fn what_a_pending_claim_waits_for() {
-        let (_, _, reason, message) = told(&volumes(10, 0, None, Some(true)), 10);
+    fn pending_pvcs_are_reported_with_their_cause() {
+        let (_, _, reason, message) = state(&volumes(10, 0, None, Some(true)), 10);
         assert_eq!(reason, Reason::NoStorageClass);
         assert!(message.ends_with(" the default, or make another"));
-        let (_, _, reason, message) = told(&volumes(10, 0, None, None), 10);
+        let (_, _, reason, message) = state(&volumes(10, 0, None, None), 10);
         assert_eq!(reason, Reason::VolumePending);
         assert!(message.ends_with("no volumes"), "{message}");
         assert_eq!(
-            told(&volumes(10, 0, Some("fast"), Some(true)), 10).2,
+            state(&volumes(10, 0, Some("fast"), Some(true)), 10).2,
             Reason::VolumePending
         );
     }

@@ -1,5 +1,5 @@
-//! Prints the command line and files of every Thanos container of every test case, one JSON object
-//! a line, for whoever wants to start the real program with them.
+//! Prints the command line and files of every Thanos container of every test case, as JSON objects,
+//! one per line, to run the real programs with them.
 
 #[allow(dead_code, clippy::unwrap_used, clippy::panic)]
 #[path = "../tests/plan/case.rs"]

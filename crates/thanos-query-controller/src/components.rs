@@ -1,4 +1,4 @@
-//! Thanos components that announce themselves by labels on their Services. Pure.
+//! Discovers Thanos components by the labels of their Services. No IO.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kube_facts::selector;
 use kube_facts::{Key, PortFacts};
 use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{
-    Backing, Reason as Why, World, backing, external_address, no_pods, unserved,
+    Backing, Reason as SkipReason, World, backing, external_address, no_pods, unserved,
 };
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
@@ -15,41 +15,41 @@ use thanos_workload::{ports, store_api};
 
 use crate::spec_inputs::namespace;
 
-/// A Service of a Thanos component.
+/// Labelled Service of a Thanos component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reconciler {
-    /// It serves the StoreAPI.
+pub enum ComponentService {
+    /// Serves the StoreAPI.
     Endpoint {
         /// The Service.
         service: Key,
-        /// Address as Thanos takes it.
+        /// Address in the syntax of Thanos.
         address: String,
-        /// Its pods hold the same data, one of them answers each query.
+        /// The pods hold the same data, so one of them answers each query.
         group: bool,
-        /// It was to be queried even while its health check fails, which Thanos refuses for
-        /// addresses that are looked up.
+        /// The Service requests strict mode (queried even while its health check fails), which
+        /// Thanos rejects for addresses that need DNS.
         strict: bool,
     },
-    /// It has the labels, and no port of that name.
+    /// Labelled, but without a port named `grpc`.
     WithoutPort {
         /// The Service.
         service: Key,
-        /// What it has instead, and what to do.
+        /// Existing ports, and the remedy.
         message: String,
     },
-    /// It has the labels, and nothing behind it that serves the port.
+    /// Labelled, but no pod serves the port.
     Unserved {
         /// The Service.
         service: Key,
-        /// Reason as the status lists it.
-        reason: Why,
-        /// What happened, and what to do.
+        /// Reason in the status.
+        reason: SkipReason,
+        /// Fault and remedy.
         message: String,
     },
 }
 
-impl Reconciler {
-    /// Its Service.
+impl ComponentService {
+    /// The Service of the component.
     #[must_use]
     pub const fn service(&self) -> &Key {
         match self {
@@ -60,13 +60,13 @@ impl Reconciler {
     }
 }
 
-/// The namespaces in which `query` looks for components.
+/// Namespaces in which `query` discovers components.
 #[must_use]
 pub fn store_scope(query: &ThanosQuery) -> NamespaceScope {
     NamespaceScope::from_selector(query.spec.store_namespace_selector.as_ref())
 }
 
-/// Whether `query` looks for components in `candidate`.
+/// Whether `query` discovers components in the namespace `candidate`.
 #[must_use]
 pub fn may_hold_components(
     query: &ThanosQuery,
@@ -83,11 +83,11 @@ pub fn components(
     query: &ThanosQuery,
     services: &BTreeMap<Key, ServiceFacts>,
     namespaces: &Namespaces<'_>,
-) -> Vec<Reconciler> {
+) -> Vec<ComponentService> {
     let own = namespace(query);
     let scope = store_scope(query);
     let candidates: Box<dyn Iterator<Item = (&Key, &ServiceFacts)>> = match scope {
-        // Most ThanosQuery look at home, where few Services are.
+        // Most ThanosQueries select only their own namespace, which has few Services.
         NamespaceScope::Own => Box::new(
             services
                 .range(Key::new(own.as_str(), "")..)
@@ -104,13 +104,13 @@ pub fn components(
         .collect()
 }
 
-/// A labelled Service, by its labels and ports.
-fn component(key: &Key, facts: &ServiceFacts) -> Reconciler {
+/// Classifies a labelled Service by its labels and ports.
+fn component(key: &Key, facts: &ServiceFacts) -> ComponentService {
     let service = key.clone();
     if facts.external.as_ref().is_some_and(|e| e.name.is_empty()) {
-        return Reconciler::Unserved {
+        return ComponentService::Unserved {
             service,
-            reason: Why::NoExternalName,
+            reason: SkipReason::NoExternalName,
             message:
                 "it is labelled as a StoreAPI and of type ExternalName without an externalName; \
                       set spec.externalName to the DNS name of the StoreAPI"
@@ -128,13 +128,13 @@ fn component(key: &Key, facts: &ServiceFacts) -> Reconciler {
         }),
     };
     match address {
-        Some(address) => Reconciler::Endpoint {
+        Some(address) => ComponentService::Endpoint {
             service,
             address,
             group,
             strict,
         },
-        None => Reconciler::WithoutPort {
+        None => ComponentService::WithoutPort {
             message: without_port(facts),
             service,
         },
@@ -148,15 +148,15 @@ pub fn is_group(facts: &ServiceFacts) -> bool {
     has(label::ENDPOINT_GROUP) || has(label::ENDPOINT_GROUP_STRICT)
 }
 
-/// The address of a labelled Service as a group, if it is one.
+/// Address of a labelled Service that is a group.
 #[must_use]
 pub fn group_address(key: &Key, facts: &ServiceFacts) -> Option<String> {
     if !store_api::is_offered(&facts.labels) || !is_group(facts) {
         return None;
     }
     match component(key, facts) {
-        Reconciler::Endpoint { address, .. } => Some(address),
-        Reconciler::WithoutPort { .. } | Reconciler::Unserved { .. } => None,
+        ComponentService::Endpoint { address, .. } => Some(address),
+        ComponentService::WithoutPort { .. } | ComponentService::Unserved { .. } => None,
     }
 }
 
@@ -165,12 +165,12 @@ fn grpc_port(facts: &ServiceFacts) -> Option<(usize, &PortFacts)> {
     ports.find(|(_, port)| port.name.as_deref() == Some(ports::GRPC))
 }
 
-/// What a labelled Service has instead of a port `grpc`, and what to do.
+/// Message for a labelled Service without a port named `grpc`.
 fn without_port(facts: &ServiceFacts) -> String {
     let all = facts.external.as_ref().map_or(&facts.ports, |e| &e.ports);
     let likely = |port: &&PortFacts| port.port == promop_compat::names::GRPC_PORT;
-    let meant = all.iter().find(likely).or_else(|| all.first());
-    let way = match meant {
+    let candidate = all.iter().find(likely).or_else(|| all.first());
+    let remedy = match candidate {
         None => "add one".to_owned(),
         Some(PortFacts { name: None, port }) => format!("name its port {port} grpc"),
         Some(PortFacts {
@@ -178,17 +178,17 @@ fn without_port(facts: &ServiceFacts) -> String {
             port,
         }) => format!("rename its port {name} ({port}) to grpc if it is the one, or add one"),
     };
-    format!("it is labelled as a StoreAPI and has no port named grpc; {way}")
+    format!("it is labelled as a StoreAPI and has no port named grpc; {remedy}")
 }
 
-/// The components with what is behind them: one whose selector matches no pod, or whose pods do not
-/// serve its port, is no endpoint. Services of our own are served as soon as their pods run.
+/// Replaces components whose selector matches no pod, or whose pods do not serve the port, by
+/// `Unserved`. Services of Thanos controllers are exempt: their pods may still start.
 #[must_use]
-pub fn served(components: Vec<Reconciler>, world: &World<'_>) -> Vec<Reconciler> {
+pub fn served(components: Vec<ComponentService>, world: &World<'_>) -> Vec<ComponentService> {
     components.into_iter().map(|c| check(c, world)).collect()
 }
 
-fn check(component: Reconciler, world: &World<'_>) -> Reconciler {
+fn check(component: ComponentService, world: &World<'_>) -> ComponentService {
     let service = component.service();
     let Some(facts) = world.services.get(service) else {
         return component;
@@ -196,17 +196,18 @@ fn check(component: Reconciler, world: &World<'_>) -> Reconciler {
     let Some((port, _)) = grpc_port(facts) else {
         return component;
     };
-    if !matches!(component, Reconciler::Endpoint { .. }) || facts.labels.contains_key(label::OWNER)
+    if !matches!(component, ComponentService::Endpoint { .. })
+        || facts.labels.contains_key(label::OWNER)
     {
         return component;
     }
     // The label is explicit, so a pod need not declare a numbered port.
     let (reason, message) = match backing(world, service, facts, port, false) {
         Backing::Served => return component,
-        Backing::NotServed => (Why::PortNotServed, unserved(facts, port)),
-        Backing::NoPods => (Why::NoPods, no_pods(facts)),
+        Backing::NotServed => (SkipReason::PortNotServed, unserved(facts, port)),
+        Backing::NoPods => (SkipReason::NoPods, no_pods(facts)),
     };
-    Reconciler::Unserved {
+    ComponentService::Unserved {
         service: service.clone(),
         reason,
         message,
@@ -255,7 +256,7 @@ mod tests {
         found
             .into_iter()
             .map(|c| match c {
-                Reconciler::Endpoint {
+                ComponentService::Endpoint {
                     address,
                     group,
                     strict,
@@ -263,14 +264,16 @@ mod tests {
                 } => {
                     format!("{address} {group} {strict}")
                 }
-                Reconciler::WithoutPort { service, message } => format!("{service} {message}"),
-                Reconciler::Unserved { service, .. } => format!("{service} unserved"),
+                ComponentService::WithoutPort { service, message } => {
+                    format!("{service} {message}")
+                }
+                ComponentService::Unserved { service, .. } => format!("{service} unserved"),
             })
             .collect()
     }
 
     #[test]
-    fn labels_decide_how_a_service_is_queried() {
+    fn labels_determine_address_group_and_strict() {
         let services = BTreeMap::from([
             service("here", "a", Some("grpc"), &[]),
             service("here", "b", Some("grpc"), &[label::ENDPOINT_GROUP]),
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_narrow_and_widen() {
+    fn label_selector_narrows_and_namespace_selector_widens() {
         let services = BTreeMap::from([
             service("here", "a", Some("grpc"), &["tier"]),
             service("here", "b", Some("grpc"), &[]),
@@ -315,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn only_namespaces_in_scope_concern_a_query() {
+    fn only_namespaces_in_scope_affect_a_query() {
         let concerns =
             |spec, candidate| may_hold_components(&query(spec), candidate, &Namespaces::default());
         assert!(concerns(json!({}), "here"));
@@ -324,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn both_labels_are_needed() {
+    fn services_without_both_labels_are_not_discovered() {
         let (key, mut facts) = service("here", "a", Some("grpc"), &[]);
         facts.labels.remove(label::PART_OF);
         assert!(addresses(json!({}), &BTreeMap::from([(key, facts)])).is_empty());

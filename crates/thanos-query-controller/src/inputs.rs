@@ -1,4 +1,5 @@
-//! What of the cluster counts for a ThanosQuery: kinds by their gates, objects by namespaces. Pure.
+//! The part of the cluster that a ThanosQuery uses: kinds by feature gates, objects by namespaces.
+//! No IO.
 
 use kube_facts::namespaces::Namespaces;
 use promop_compat::caps::{Caps, Gate, Kind};
@@ -11,13 +12,13 @@ use crate::QueryController;
 use crate::stores::Stores;
 
 impl QueryController {
-    /// Whether a kind is used for `query`, and what decides it.
+    /// Whether `query` uses a kind, and which gate decides.
     #[must_use]
     pub fn gate(&self, query: &ThanosQuery, caps: Caps, kind: Kind) -> Gate {
         integration::gate(self.operator_gate, &query.spec.integration, caps, kind)
     }
 
-    /// The cluster as far as discovery reads it.
+    /// The objects that discovery reads.
     #[must_use]
     pub fn world<'a>(
         &'a self,
@@ -39,7 +40,7 @@ impl QueryController {
         }
     }
 
-    /// The namespaces as far as they are known.
+    /// The known namespaces.
     #[must_use]
     pub fn namespaces<'a>(&'a self, stores: &'a Stores) -> Namespaces<'a> {
         Namespaces {

@@ -1,5 +1,5 @@
-//! The controller of ThanosQuery: queriers over what Prometheus Operator and Thanos components
-//! offer, without a restart when that changes.
+//! The controller of ThanosQuery. It runs queriers over the endpoints of Prometheus Operator and of
+//! Thanos components; changes of endpoints restart no pod.
 
 pub mod components;
 mod inputs;
@@ -45,17 +45,17 @@ pub struct QueryController {
     watched: Option<BTreeSet<String>>,
 }
 
-/// What a pass observed: what the plan is made of, and what the status tells.
+/// Result of `observe` for one reconcile.
 pub struct Seen {
-    /// For the plan.
+    /// Inputs of the plan.
     pub observed: Observed,
-    /// For the status.
+    /// Inputs of the status.
     pub status_inputs: StatusInputs,
 }
 
 impl QueryController {
-    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits
-    /// what is looked at, if it is not empty.
+    /// Creates the controller. `operator_gate` is the feature gate of the command line; a non-empty
+    /// `namespaces` limits the watches.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
         let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
@@ -79,10 +79,10 @@ impl Reconciler for QueryController {
     const EVENT_CONDITIONS: &'static [EventRule] = &[
         EventRule::new("Reconciled", "True", true),
         EventRule::new("EndpointsResolved", "True", true),
-        // Without Prometheus Operator from the start is a way to run, not a fault.
+        // Running without Prometheus Operator from the start is valid, not a fault.
         EventRule::new("PrometheusOperatorIntegration", "True", false),
         EventRule::new("Frozen", "False", true),
-        // Nobody needs to scrape it, but somebody did.
+        // Being scraped is optional, but losing a scraper is worth a warning.
         EventRule::new("Monitored", "True", false),
     ];
 
@@ -111,8 +111,8 @@ impl Reconciler for QueryController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosQuery>) -> Seen {
-        observe::observe(self, stores, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, query: &Arc<ThanosQuery>) -> Seen {
+        observe::observe(self, stores, cluster, query)
     }
 
     fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
@@ -144,18 +144,23 @@ impl Reconciler for QueryController {
         &status.conditions
     }
 
-    fn paused(it: &ThanosQuery) -> bool {
-        it.spec.paused.unwrap_or_default()
+    fn paused(query: &ThanosQuery) -> bool {
+        query.spec.paused.unwrap_or_default()
     }
 
-    fn pods_mounting(&self, stores: &Stores, it: &ThanosQuery, object: &ObjectKey) -> Vec<String> {
+    fn pods_mounting(
+        &self,
+        stores: &Stores,
+        query: &ThanosQuery,
+        object: &ObjectKey,
+    ) -> Vec<String> {
         if object.kind != "ConfigMap" {
             return Vec::new();
         }
-        let own = spec_inputs::namespace(it);
+        let own = spec_inputs::namespace(query);
         let queriers = stores.queriers.items().iter();
-        let ours = queriers.filter(|(key, query)| {
-            key.namespace == own && Some(query.as_str()) == it.metadata.name.as_deref()
+        let ours = queriers.filter(|(key, owner)| {
+            key.namespace == own && Some(owner.as_str()) == query.metadata.name.as_deref()
         });
         ours.map(|(key, _)| key.name.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! The controller of ThanosQuery resources.
+//! The controller of ThanosQuery.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use thanos_query_controller::preflight::extra;
 
 fn main() -> anyhow::Result<ExitCode> {
     cli::main(
-        "Runs ThanosQuery resources",
+        "Controller of ThanosQuery",
         env!("CARGO_PKG_VERSION"),
         QueryController::new,
         extra,

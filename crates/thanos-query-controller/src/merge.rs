@@ -1,5 +1,5 @@
-//! One Service can be discovered by a ServiceMonitor and by its labels. It is one endpoint, a group
-//! whichever way it is discovered, and each of its faults is reported once. Pure.
+//! Merges discovery by ServiceMonitors with discovery by labels: a Service that both discover is
+//! one endpoint (a group if it is labelled as one) and is reported as skipped once. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{Finding, Reason, Resolution, Subject, Via};
 use thanos_api::v1alpha1::EndpointVia;
 
-use crate::components::{Reconciler, group_address};
+use crate::components::{ComponentService, group_address};
 use crate::retained_endpoints::RetainedEndpoints;
 
-/// The Services among the endpoints of a resolution.
+/// Services among the endpoints of a resolution.
 pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key> {
     let endpoints = resolution.endpoints.iter();
     endpoints
@@ -19,18 +19,17 @@ pub(crate) fn services_of(resolution: &Resolution) -> impl Iterator<Item = &Key>
         .filter_map(|e| e.chain.service.as_ref())
 }
 
-/// Removes what both discovered from one of them, and all but one of the Services of type ExternalName
-/// that are aliases of one address. Gives groups their address. Returns the
-/// addresses of groups among the discovered endpoints.
+/// Removes duplicates between `resolution` and `components`, and all but one ExternalName Service
+/// per address. Sets the address of groups and returns the addresses of discovered groups.
 pub(crate) fn merge(
     resolution: &mut Resolution,
-    components: &mut Vec<Reconciler>,
+    components: &mut Vec<ComponentService>,
     services: &BTreeMap<Key, ServiceFacts>,
     retained_endpoints: Option<&RetainedEndpoints>,
 ) -> BTreeSet<String> {
     let announced: BTreeSet<Key> = components
         .iter()
-        .filter(|c| matches!(c, Reconciler::Endpoint { .. }))
+        .filter(|c| matches!(c, ComponentService::Endpoint { .. }))
         .map(|c| c.service().clone())
         .collect();
     resolution.endpoints.retain(|endpoint| {
@@ -45,7 +44,7 @@ pub(crate) fn merge(
     };
     components.retain(|component| {
         let key = component.service();
-        matches!(component, Reconciler::Endpoint { .. })
+        matches!(component, ComponentService::Endpoint { .. })
             || !(discovered.contains(key) || reported(key))
     });
 
@@ -59,10 +58,10 @@ pub(crate) fn merge(
             groups.insert(address);
         }
     }
-    // Aliases of one name are one endpoint.
+    // ExternalName Services with the same name are one endpoint.
     let mut addresses = BTreeSet::new();
     components.retain(|component| match component {
-        Reconciler::Endpoint { address, .. } => addresses.insert(address.clone()),
+        ComponentService::Endpoint { address, .. } => addresses.insert(address.clone()),
         _ => true,
     });
     resolution.endpoints.retain(|endpoint| {
@@ -74,7 +73,7 @@ pub(crate) fn merge(
         let (namespace, name) = endpoint.service.as_deref()?.split_once('/')?;
         group(&Key::new(namespace, name)).filter(|address| *address == endpoint.address)
     }));
-    // One pod of a group is meant to answer.
+    // For a group, one address is intended.
     resolution.notes.retain(|note| match &note.subject {
         Subject::Service(key) => note.reason != Reason::NotHeadless || group(key).is_none(),
         _ => true,

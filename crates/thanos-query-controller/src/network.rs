@@ -1,4 +1,4 @@
-//! NetworkPolicies on the way from our pods to the Prometheus pods they read from. Pure.
+//! Evaluates NetworkPolicies for connections from queriers and bridges to Prometheus pods. No IO.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,22 @@ use crate::spec_inputs::namespace;
 use crate::status_inputs::Blocked;
 use crate::stores::Stores;
 
-/// Labels of a Prometheus pod that stay the same across versions and replicas.
+/// Labels of a Prometheus pod that are equal for all versions and replicas.
 const STABLE: [&str; 3] = [
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",
     "app.kubernetes.io/managed-by",
 ];
 
-/// The policies as one ThanosQuery meets them.
+/// NetworkPolicies from the perspective of one ThanosQuery.
 pub(crate) struct Network<'a> {
     query: &'a ThanosQuery,
     own: String,
     pods: &'a BTreeMap<Key, PodFacts>,
     stateful_sets: &'a BTreeMap<Key, StatefulSetFacts>,
     policies: &'a BTreeMap<Key, PolicyFacts>,
-    /// Without those that we made to open a way: whether one is needed must not depend on it.
+    /// Policies without those of this controller: whether one of those is needed must not depend on
+    /// itself.
     foreign: BTreeMap<Key, PolicyFacts>,
     namespaces: &'a Namespaces<'a>,
     open: bool,
@@ -39,8 +40,8 @@ pub(crate) struct Network<'a> {
     bridge: Labels,
 }
 
-/// A connection that must work.
-struct Way<'a> {
+/// Required connection.
+struct Connection<'a> {
     from: &'a Labels,
     to: &'a PodFacts,
     pod: &'a Key,
@@ -77,8 +78,8 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Another replica, which differs in its name only. A pod is absent for a moment while it
-    /// restarts, and policies must not come and go with it.
+    /// Another replica, which differs only in its name. It stands in for a pod that is absent while
+    /// it restarts, so that policies do not change during restarts.
     fn sibling(&self, pod: &Key) -> Option<&'a PodFacts> {
         let (workload, _) = pod.name.rsplit_once('-')?;
         let start = Key::new(pod.namespace.as_str(), workload);
@@ -92,15 +93,15 @@ impl<'a> Network<'a> {
         same.then_some(facts)
     }
 
-    /// The pod as its StatefulSet will make it again, for a replica that has no sibling.
+    /// Pod template of the StatefulSet, for a replica without a sibling.
     fn template(&self, pod: &Key) -> Option<&'a PodFacts> {
         let (workload, _) = pod.name.rsplit_once('-')?;
         let set = Key::new(pod.namespace.as_str(), workload);
         self.stateful_sets.get(&set).map(|set| &set.pod)
     }
 
-    /// The way to an endpoint; `None` if no replica is there at this moment, nor its StatefulSet.
-    fn way<'w>(&'w self, endpoint: &'w Endpoint) -> Option<Way<'w>> {
+    /// Connection to an endpoint; `None` if neither a replica nor its StatefulSet exists.
+    fn connection<'w>(&'w self, endpoint: &'w Endpoint) -> Option<Connection<'w>> {
         let pod = endpoint.pod.as_ref()?;
         let found = self.pods.get(pod).or_else(|| self.sibling(pod));
         let to = found.or_else(|| self.template(pod))?;
@@ -109,7 +110,7 @@ impl<'a> Network<'a> {
             Via::Bridge => (&self.bridge, port_of(&endpoint.bridge.as_ref()?.url)?),
             Via::Service => return None,
         };
-        Some(Way {
+        Some(Connection {
             from,
             to,
             pod,
@@ -117,47 +118,51 @@ impl<'a> Network<'a> {
         })
     }
 
-    fn verdict(&self, policies: &BTreeMap<Key, PolicyFacts>, way: &Way<'_>) -> Verdict {
+    fn evaluate(
+        &self,
+        policies: &BTreeMap<Key, PolicyFacts>,
+        connection: &Connection<'_>,
+    ) -> Verdict {
         let from = Peer {
             namespace: &self.own,
-            labels: way.from,
+            labels: connection.from,
             ports: &[],
         };
         let to = Peer {
-            namespace: &way.pod.namespace,
-            labels: &way.to.labels,
-            ports: &way.to.ports,
+            namespace: &connection.pod.namespace,
+            labels: &connection.to.labels,
+            ports: &connection.to.ports,
         };
-        verdict(policies, self.namespaces, &from, &to, way.port)
+        verdict(policies, self.namespaces, &from, &to, connection.port)
     }
 
-    /// What blocks the way to an endpoint, if anything does.
+    /// NetworkPolicies that block the connection to an endpoint.
     pub fn blocked(&self, endpoint: &Endpoint) -> Option<Blocked> {
-        let way = self.way(endpoint)?;
+        let connection = self.connection(endpoint)?;
         let Verdict::Blocked {
             ingress_by,
             egress_by,
-        } = self.verdict(self.policies, &way)
+        } = self.evaluate(self.policies, &connection)
         else {
             return None;
         };
-        let here = way.pod.namespace == self.own;
-        let program = way.from.get(STABLE[0]).map_or("", String::as_str);
+        let here = connection.pod.namespace == self.own;
+        let program = connection.from.get(STABLE[0]).map_or("", String::as_str);
         let mut open_with = Vec::new();
         if !ingress_by.is_empty() {
-            let by_us = match here {
+            let alternative = match here {
                 true => ", or set spec.networkPolicy.openDiscovered: SameNamespace",
                 false => "",
             };
             open_with.push(format!(
-                "in namespace {}, admit pods with {}={program} of namespace {} to port {}{by_us}",
-                way.pod.namespace, STABLE[0], self.own, way.port
+                "in namespace {}, admit pods with {}={program} of namespace {} to port {}{alternative}",
+                connection.pod.namespace, STABLE[0], self.own, connection.port
             ));
         }
         if !egress_by.is_empty() {
             open_with.push(format!(
                 "in namespace {}, let pods with {}={program} out to port {} of namespace {}",
-                self.own, STABLE[0], way.port, way.pod.namespace
+                self.own, STABLE[0], connection.port, connection.pod.namespace
             ));
         }
         Some(Blocked {
@@ -166,27 +171,28 @@ impl<'a> Network<'a> {
         })
     }
 
-    /// The policy that opens the way, where that is wanted, needed, and possible from here.
+    /// Policy that allows the connection, if openDiscovered is set, a policy blocks it, and the pod
+    /// is in this namespace.
     pub fn opening(&self, endpoint: &Endpoint) -> Option<NetworkPolicy> {
-        let way = self.way(endpoint)?;
-        if !self.open || way.pod.namespace != self.own {
+        let connection = self.connection(endpoint)?;
+        if !self.open || connection.pod.namespace != self.own {
             return None;
         }
-        match self.verdict(&self.foreign, &way) {
+        match self.evaluate(&self.foreign, &connection) {
             Verdict::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
             _ => return None,
         }
         let labels: Labels = STABLE
             .iter()
-            .filter_map(|key| way.to.labels.get_key_value(*key))
+            .filter_map(|key| connection.to.labels.get_key_value(*key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        // One for all replicas of a Prometheus: they share these labels.
-        let identity = format!("{labels:?} {}", way.port);
+        // One policy for all replicas of a Prometheus, which share these labels.
+        let identity = format!("{labels:?} {}", connection.port);
         let name = child_of_many(&[&names::openings(&self.query.name_any())], &identity);
         let from = Peer {
             namespace: &self.own,
-            labels: way.from,
+            labels: connection.from,
             ports: &[],
         };
         let to = Peer {
@@ -194,7 +200,7 @@ impl<'a> Network<'a> {
             labels: &labels,
             ports: &[],
         };
-        Some(opening_policy(&name, &from, &to, way.port))
+        Some(opening_policy(&name, &from, &to, connection.port))
     }
 }
 

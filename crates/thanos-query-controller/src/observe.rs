@@ -1,4 +1,4 @@
-//! From views to what a plan and a status are made of. Pure.
+//! Computes the inputs of plan and status from the stores. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
 use thanos_workload::{integration, store_api};
 
-use crate::components::{Reconciler, components, served, store_scope};
+use crate::components::{ComponentService, components, served, store_scope};
 use crate::merge::{merge, services_of};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{self, bridge_address, replica_labels};
 use crate::retained_endpoints::RetainedEndpoints;
 use crate::spec_inputs::{namespace, selections, without_sidecar};
-use crate::status_inputs::{StatusInputs, told};
+use crate::status_inputs::{StatusInputs, endpoint_status};
 use crate::stores::Stores;
 use crate::{QueryController, Seen};
 
-/// The name of the port that serves the Query API.
+/// Name of the port that serves the Query API.
 const HTTP_PORT: &str = "http";
 
-/// Reads the views for one ThanosQuery.
+/// Observes one ThanosQuery.
 pub(crate) fn observe(
     controller: &QueryController,
     stores: &Stores,
@@ -47,7 +47,7 @@ pub(crate) fn observe(
         .filter(|_| desired && unknown)
         .and_then(|q| RetainedEndpoints::of(q));
     let readable = is_usable(prometheuses, &stores.prometheuses);
-    // Agents hold no data: while their kind is absent, nothing has to be kept for them.
+    // Agents hold no data, so nothing is retained while their CRD is absent.
     let agents = gate(Kind::PrometheusAgent).is_open();
     let world = controller.world(stores, readable, agents);
     let mut resolution =
@@ -78,9 +78,13 @@ pub(crate) fn observe(
         let facts = services.get(key);
         facts.is_some_and(|facts| store_api::is_offered(&facts.labels))
     });
-    let offered = components.iter().map(Reconciler::service).chain(labelled);
-    let told = offered.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
-    let (learned, refused) = learn(query, &resolution, told);
+    let offered = components
+        .iter()
+        .map(ComponentService::service)
+        .chain(labelled);
+    let component_labels =
+        offered.filter_map(|key| store_api::replica_label(&services.get(key)?.labels));
+    let (learned, refused) = learn(query, &resolution, component_labels);
     let network = Network::new(query, stores, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
@@ -91,7 +95,7 @@ pub(crate) fn observe(
         endpoints: resolution.endpoints.clone(),
         retained_endpoints: retained_endpoints.clone(),
         groups,
-        stores: components.iter().filter_map(store).collect(),
+        stores: components.iter().filter_map(store_address).collect(),
         query_apis: query_apis(query, services, &own),
         learned_replica_labels: learned.clone(),
         openings,
@@ -131,33 +135,33 @@ pub(crate) fn observe(
     }
 }
 
-/// Whether a kind's objects count: they are live, or stand as they were when the kind went, or are
-/// just being listed again.
-fn is_usable<F: PartialEq>(gate: Gate, view: &Store<F>) -> bool {
-    gate.is_open() || (!view.items().is_empty() && !is_disabled(gate))
+/// Whether objects of a kind are used: they are live, frozen since the CRD was deleted, or being
+/// listed again.
+fn is_usable<F: PartialEq>(gate: Gate, store: &Store<F>) -> bool {
+    gate.is_open() || (!store.items().is_empty() && !is_disabled(gate))
 }
 
-/// Whether objects of a kind stand as they were.
-fn is_frozen<F: PartialEq>(view: &Store<F>) -> bool {
-    view.is_frozen() && !view.is_unknown()
+/// Whether objects of a kind are frozen.
+fn is_frozen<F: PartialEq>(store: &Store<F>) -> bool {
+    store.is_frozen() && !store.is_unknown()
 }
 
-/// Whether somebody wants it off; that ends a freeze at once.
+/// Whether a feature gate disables the kind, which ends a freeze immediately.
 fn is_disabled(gate: Gate) -> bool {
     matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }
 
-fn store(component: &Reconciler) -> Option<StoreAddress> {
+fn store_address(component: &ComponentService) -> Option<StoreAddress> {
     match component {
-        Reconciler::Endpoint { address, group, .. } => Some(StoreAddress {
+        ComponentService::Endpoint { address, group, .. } => Some(StoreAddress {
             address: address.clone(),
             group: *group,
         }),
-        Reconciler::WithoutPort { .. } | Reconciler::Unserved { .. } => None,
+        ComponentService::WithoutPort { .. } | ComponentService::Unserved { .. } => None,
     }
 }
 
-/// What the frontend of `query` selects. A namespace can hold many, so the others are not copied.
+/// Query APIs that the frontend of `query` selects.
 fn query_apis(
     query: &ThanosQuery,
     services: &BTreeMap<Key, ServiceFacts>,
@@ -189,38 +193,40 @@ fn query_apis(
         .collect()
 }
 
-/// The learned replica labels, those of earlier passes included, since a label that went would
-/// show every series of old data twice; and those that are refused.
-///
-/// `told` are the labels that Thanos components tell, of which those that are in use anyway are no
-/// news.
+/// Learned and refused replica labels. Labels learned earlier are kept, since without them every
+/// series of old data would appear twice. Component labels that the queriers use anyway are not
+/// learned.
 fn learn<'a>(
     query: &ThanosQuery,
     resolution: &Resolution,
-    told: impl Iterator<Item = &'a str>,
+    component_labels: impl Iterator<Item = &'a str>,
 ) -> (Vec<String>, Vec<String>) {
     let known = query.status.iter().flat_map(|s| &s.learned_replica_labels);
     let mut learned: BTreeSet<String> = known.cloned().collect();
     let in_use = replica_labels::effective(&query.spec, &[]);
-    let told = told
+    let component_labels = component_labels
         .map(str::to_owned)
         .filter(|label| !in_use.contains(label));
-    let found = resolution.replica_labels.iter().cloned().chain(told);
+    let found = resolution
+        .replica_labels
+        .iter()
+        .cloned()
+        .chain(component_labels);
     let (new, refused): (BTreeSet<_>, BTreeSet<_>) =
         found.partition(|label| replica_labels::learnable(label));
     learned.extend(new);
     (learned.into_iter().collect(), refused.into_iter().collect())
 }
 
-/// The endpoints as the status tells them, and the policies that would open the ways of this
-/// namespace that are blocked.
+/// Endpoints for the status, and NetworkPolicies that allow blocked connections to pods of this
+/// namespace.
 fn discovered(
     query: &ThanosQuery,
     network: &Network<'_>,
     endpoints: &[Endpoint],
 ) -> (Vec<EndpointStatus>, Vec<NetworkPolicy>) {
     let mut openings: BTreeMap<String, NetworkPolicy> = BTreeMap::new();
-    let told = endpoints
+    let statuses = endpoints
         .iter()
         .map(|endpoint| {
             let address = bridge_address(query, endpoint);
@@ -228,8 +234,8 @@ fn discovered(
             if let Some(opening) = network.opening(endpoint) {
                 openings.insert(opening.name_any(), opening);
             }
-            told(endpoint, address, network.blocked(endpoint))
+            endpoint_status(endpoint, address, network.blocked(endpoint))
         })
         .collect();
-    (told, openings.into_values().collect())
+    (statuses, openings.into_values().collect())
 }

@@ -1,4 +1,4 @@
-//! Everything that the plan of a ThanosQuery depends on. Facts only: no clock, no client.
+//! Inputs of the plan of a ThanosQuery: only facts, no clock and no client.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,49 +11,50 @@ pub use thanos_controller_common::Settings;
 
 use crate::retained_endpoints::RetainedEndpoints;
 
-/// What one pass saw.
+/// Observation of one reconcile.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The custom resource.
     pub query: Arc<ThanosQuery>,
-    /// What the controller was started with.
+    /// Settings from the command line.
     pub settings: Settings,
-    /// Whether ServiceMonitors may be written: both gates are open and the kind is there.
+    /// Whether ServiceMonitors are written: both gates are open and the CRD exists.
     pub service_monitors: bool,
-    /// What the selected ServiceMonitors resolve to.
+    /// Resolution of the selected ServiceMonitors.
     pub endpoints: Vec<Endpoint>,
-    /// What they resolved to before nobody could say any more; then `endpoints` is empty.
+    /// Endpoints from the status, retained while the CRDs are unreadable; `endpoints` is empty
+    /// then.
     pub retained_endpoints: Option<RetainedEndpoints>,
-    /// Addresses of discovered endpoints that are groups: their pods hold the same data, one of them
-    /// answers each query.
+    /// Addresses of discovered endpoints that are groups: their pods hold the same data, so one of
+    /// them answers each query.
     pub groups: BTreeSet<String>,
     /// StoreAPIs of Thanos components.
     pub stores: Vec<StoreAddress>,
-    /// Services of this namespace that serve the Query API and that the frontend selects, those of
-    /// this resource included as far as they exist.
+    /// Services of this namespace that serve the Query API and that the frontend selects, including
+    /// the existing one of this ThanosQuery.
     pub query_apis: Vec<QueryApi>,
-    /// Replica labels learned from what is discovered, with those that the status already lists.
+    /// Replica labels learned from discovery, including those already in the status.
     pub learned_replica_labels: Vec<String>,
-    /// Policies that would open the way to discovered pods of this namespace.
+    /// Policies that allow connections to discovered pods of this namespace.
     pub openings: Vec<NetworkPolicy>,
 }
 
-/// The StoreAPI of a Thanos component.
+/// StoreAPI of a Thanos component.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoreAddress {
-    /// Address, as Thanos takes it.
+    /// Address in the syntax of Thanos.
     pub address: String,
-    /// Its pods hold the same data, one of them answers each query.
+    /// The pods hold the same data, so one of them answers each query.
     pub group: bool,
 }
 
-/// A Service that serves the Query API.
+/// Service that serves the Query API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryApi {
     /// Name of the Service.
     pub name: String,
-    /// Its labels.
+    /// Labels of the Service.
     pub labels: Labels,
-    /// Number of its port `http`.
+    /// Number of the port `http`.
     pub port: u16,
 }

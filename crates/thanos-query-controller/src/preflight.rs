@@ -1,5 +1,5 @@
-//! What this controller adds to a preflight: the operator that it takes over from, and values
-//! of a ThanosQuery that are accepted and do harm. Pure.
+//! Preflight checks of this controller: the Go operator, and accepted but harmful values
+//! of a ThanosQuery. No IO.
 
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
@@ -8,10 +8,10 @@ use thanos_api::v1alpha1::ThanosQuerySpec;
 use crate::plan::{CONTROLLER, image, replica_labels};
 use crate::{QueryController, Seen};
 
-/// The first Thanos that reads its endpoints from a file.
+/// First version of Thanos that reads endpoints from a file.
 const FIRST_WITH_ENDPOINT_FILE: (u64, u64) = (0, 38);
 
-/// Flags of queriers that Thanos had once. It ends at once if it is given one.
+/// Querier flags that Thanos removed; with one of them it exits at startup.
 const REMOVED: [&str; 6] = [
     "exemplar",
     "metadata",
@@ -21,17 +21,17 @@ const REMOVED: [&str; 6] = [
     "target",
 ];
 
-/// What the Go operator stored where nobody set replica labels.
-const FORMER_REPLICA_LABELS: [&str; 1] = ["replica"];
+/// Default that the Go operator stored.
+const GO_OPERATOR_REPLICA_LABELS: [&str; 1] = ["replica"];
 
-/// Queriers without endpoints are complete, and whether policies are enforced is for the network to
-/// say.
+/// A querier without endpoints is valid, and only the network plugin decides whether policies are
+/// enforced.
 const ONLY_WARNS: [&str; 2] = [
     Reason::NoEndpoints.as_str(),
     Reason::BlockedByNetworkPolicy.as_str(),
 ];
 
-/// What a preflight of this controller looks at besides what every one does.
+/// Checks of this controller in addition to the common ones.
 #[must_use]
 pub fn extra() -> Extra<QueryController> {
     Extra {
@@ -42,8 +42,8 @@ pub fn extra() -> Extra<QueryController> {
     }
 }
 
-/// The values of a ThanosQuery that do harm. Objects that were stored under the Go operator carry
-/// its defaults as if somebody had set them.
+/// Harmful values of a ThanosQuery. Objects stored by the Go operator contain its defaults as if
+/// the user had set them.
 fn harms(seen: &Seen) -> Vec<Harm> {
     let query = &seen.observed.query;
     let image = image(&query.spec.common, &seen.observed.settings);
@@ -57,18 +57,17 @@ fn harms(seen: &Seen) -> Vec<Harm> {
 fn replica_label_harms(spec: &ThanosQuerySpec, effective: &[String]) -> Vec<Harm> {
     let given = spec.replica_labels.as_deref().unwrap_or_default();
     let mut all = Vec::new();
-    if given == FORMER_REPLICA_LABELS {
+    if given == GO_OPERATOR_REPLICA_LABELS {
         let mut missing = replica_labels::DEFAULT.to_vec();
         missing.retain(|label| !effective.iter().any(|e| e == label));
         if !missing.is_empty() {
             all.push(Harm {
                 fatal: false,
                 found: format!(
-                    "spec.replicaLabels is [replica], the default of the Go operator: series of \
-                     replicas that differ in {} are shown twice, unless the label is learned",
+                    "spec.replicaLabels is [replica], the default of the Go operator: series that differ in {} are not deduplicated unless the label is learned",
                     missing.join(", ")
                 ),
-                remedy: "remove the field to get the defaults of this operator".to_owned(),
+                remedy: "remove the field to use the defaults of this operator".to_owned(),
             });
         }
     }
@@ -81,11 +80,10 @@ fn replica_label_harms(spec: &ThanosQuerySpec, effective: &[String]) -> Vec<Harm
         all.push(Harm {
             fatal: false,
             found: format!(
-                "spec.replicaLabels has {}, which tells targets apart: series of different \
-                 targets are merged into one",
+                "spec.replicaLabels contains target labels ({}): series of different targets are merged into one",
                 of_targets.join(", ")
             ),
-            remedy: "remove it, unless it tells replicas apart in your Prometheuses".to_owned(),
+            remedy: "remove them, unless your Prometheuses use them as replica labels".to_owned(),
         });
     }
     all
@@ -97,10 +95,9 @@ fn silent_endpoints(spec: &ThanosQuerySpec) -> Option<Harm> {
     (waits && spec.partial_response.unwrap_or(true)).then(|| Harm {
         fatal: false,
         found: format!(
-            "spec.storeResponseTimeout is {timeout}: one silent endpoint holds every query up \
-             until its own timeout, although partial responses are wanted"
+            "spec.storeResponseTimeout is {timeout}: one unresponsive endpoint delays every query until its timeout, although partial responses are enabled"
         ),
-        remedy: "remove the field to leave silent endpoints out after 30s".to_owned(),
+        remedy: "remove the field to leave unresponsive endpoints out after 30s".to_owned(),
     })
 }
 
@@ -110,14 +107,13 @@ fn old_thanos(image: &str) -> Option<Harm> {
     (version < FIRST_WITH_ENDPOINT_FILE).then(|| Harm {
         fatal: true,
         found: format!(
-            "the image is {image}: Thanos before v{major}.{minor} does not read its endpoints \
-             from a file, and ends at once"
+            "the image is {image}: Thanos before v{major}.{minor} cannot read endpoints from a file and exits at startup"
         ),
-        remedy: "raise spec.version or spec.baseImage, or remove them".to_owned(),
+        remedy: "update or remove spec.version and spec.baseImage".to_owned(),
     })
 }
 
-/// Major and minor version of an image, if its tag says so.
+/// Major and minor version of an image, if its tag has them.
 fn version(image: &str) -> Option<(u64, u64)> {
     let name = image.rsplit('/').next()?.split('@').next()?;
     let tag = name.split_once(':')?.1;
@@ -143,10 +139,10 @@ fn removed_flags(spec: &ThanosQuerySpec) -> Option<Harm> {
     (!removed.is_empty()).then(|| Harm {
         fatal: true,
         found: format!(
-            "spec.additionalArgs has {}, which Thanos has no more: queriers end at once",
+            "spec.additionalArgs contains {}, which Thanos removed: queriers exit at startup",
             removed.join(", ")
         ),
-        remedy: "remove it; for an address use --endpoint, or label its Service".to_owned(),
+        remedy: "remove it; for an address use --endpoint or label its Service".to_owned(),
     })
 }
 
@@ -164,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn the_go_operators_replica_label_is_told_unless_the_others_are_learned() {
+    fn go_operator_replica_label_is_reported_unless_the_others_are_learned() {
         let stored = spec(json!({"replicaLabels": ["replica"]}));
-        let told = replica_label_harms(&stored, &labels(&["replica"]));
-        assert_eq!(told.len(), 1);
-        assert!(told[0].found.contains("prometheus_replica"));
+        let reported = replica_label_harms(&stored, &labels(&["replica"]));
+        assert_eq!(reported.len(), 1);
+        assert!(reported[0].found.contains("prometheus_replica"));
         assert!(replica_label_harms(&stored, &labels(&replica_labels::DEFAULT)).is_empty());
         let unset = spec(json!({}));
         assert!(replica_label_harms(&unset, &labels(&replica_labels::DEFAULT)).is_empty());
@@ -177,29 +173,33 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_targets_are_told() {
+    fn target_labels_in_replica_labels_are_reported() {
         let stored = spec(json!({"replicaLabels": ["replica", "pod", "instance"]}));
-        let told = replica_label_harms(&stored, &[]);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].found.contains("pod, instance"), "{}", told[0].found);
+        let reported = replica_label_harms(&stored, &[]);
+        assert_eq!(reported.len(), 1);
+        assert!(
+            reported[0].found.contains("pod, instance"),
+            "{}",
+            reported[0].found
+        );
     }
 
     #[test]
-    fn waiting_for_ever_is_told_where_answers_may_be_partial() {
-        let told = |s| silent_endpoints(&spec(s)).is_some();
-        assert!(told(json!({"storeResponseTimeout": "0s"})));
-        assert!(told(
+    fn unlimited_store_timeout_is_reported_with_partial_responses() {
+        let reported = |s| silent_endpoints(&spec(s)).is_some();
+        assert!(reported(json!({"storeResponseTimeout": "0s"})));
+        assert!(reported(
             json!({"storeResponseTimeout": "0", "partialResponse": true})
         ));
-        assert!(!told(
+        assert!(!reported(
             json!({"storeResponseTimeout": "0s", "partialResponse": false})
         ));
-        assert!(!told(json!({"storeResponseTimeout": "10s"})));
-        assert!(!told(json!({})));
+        assert!(!reported(json!({"storeResponseTimeout": "10s"})));
+        assert!(!reported(json!({})));
     }
 
     #[test]
-    fn a_thanos_without_endpoint_files_is_told() {
+    fn image_without_endpoint_files_is_reported() {
         for (image, old) in [
             ("quay.io/thanos/thanos:v0.37.2", true),
             ("registry:5000/thanos:0.36.1", true),
@@ -214,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn removed_flags_are_told() {
-        let told = |args| removed_flags(&spec(json!({"additionalArgs": args})));
-        let harm = told(json!(["--store=dns+x:10901", "--log.level=debug"])).unwrap();
+    fn removed_flags_are_reported() {
+        let reported = |args| removed_flags(&spec(json!({"additionalArgs": args})));
+        let harm = reported(json!(["--store=dns+x:10901", "--log.level=debug"])).unwrap();
         assert!(
             harm.fatal && harm.found.contains("--store,"),
             "{}",
             harm.found
         );
-        assert!(told(json!(["--store.sd-dns-interval=10s", "--endpoint=x"])).is_none());
+        assert!(reported(json!(["--store.sd-dns-interval=10s", "--endpoint=x"])).is_none());
     }
 }

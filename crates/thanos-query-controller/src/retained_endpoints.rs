@@ -1,23 +1,23 @@
-//! What discovery had found before the kinds that it reads went away, for a controller that started
-//! after that and has never seen them. Pure.
+//! Endpoints discovered before the CRDs were deleted, read from the status by a controller that
+//! started after the deletion. No IO.
 
 use kube_facts::Key;
 use thanos_api::v1alpha1::{EndpointStatus, EndpointVia, ThanosQuery};
 
 use crate::plan::names;
 
-/// Discovered endpoints that stay, although nobody can say what they come from.
+/// Discovered endpoints that are retained while their origin is unreadable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetainedEndpoints {
-    /// Those that the status lists.
+    /// Endpoints listed in the status.
     pub endpoints: Vec<EndpointStatus>,
-    /// How many the status counts beyond those that it lists. Then the endpoint file is the only
-    /// complete list, and stays as it is.
+    /// Number of endpoints beyond the listed ones. If positive, only the endpoint file is complete,
+    /// and it is kept unchanged.
     pub unlisted: usize,
 }
 
 impl RetainedEndpoints {
-    /// What the status of `query` tells; `None` if nothing had been discovered.
+    /// Endpoints from the status of `query`; `None` if it lists no discovered endpoint.
     #[must_use]
     pub fn of(query: &ThanosQuery) -> Option<Self> {
         let status = query.status.as_ref()?;
@@ -35,7 +35,7 @@ impl RetainedEndpoints {
         })
     }
 
-    /// The Deployments of the bridges among them.
+    /// Deployments of the bridges among the endpoints.
     #[must_use]
     pub fn bridges(&self, cr: &str) -> Vec<String> {
         let bridged = self

@@ -1,4 +1,4 @@
-//! What a ThanosQuery asks discovery for. Pure.
+//! Discovery inputs from the spec of a ThanosQuery. No IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
@@ -7,8 +7,8 @@ use promop_compat::resolve::{self, Selection};
 use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
 use thanos_workload::integration;
 
-/// The selectors of ServiceMonitors, as the spec has them: by labels (all if there is none) and by
-/// namespaces.
+/// Label selector (`None`: all) and namespace selector of each selection of ServiceMonitors in the
+/// spec.
 pub fn desired(
     query: &ThanosQuery,
 ) -> impl Iterator<Item = (Option<&LabelSelector>, Option<&LabelSelector>)> {
@@ -28,7 +28,7 @@ pub fn desired(
     short.into_iter().chain(long)
 }
 
-/// The selections of ServiceMonitors, whether or not the gates let them count.
+/// Selections of ServiceMonitors, regardless of the gates.
 #[must_use]
 pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
     desired(query)
@@ -52,7 +52,7 @@ fn service_monitors(
     discovery.prometheus_service_monitors.as_ref()
 }
 
-/// What becomes of a Prometheus without a sidecar.
+/// Handling of a Prometheus without a sidecar.
 #[must_use]
 pub fn without_sidecar(query: &ThanosQuery) -> resolve::WithoutSidecar {
     let section = service_monitors(query);
@@ -62,7 +62,7 @@ pub fn without_sidecar(query: &ThanosQuery) -> resolve::WithoutSidecar {
     }
 }
 
-/// Namespace of a resource; every one that the API server stores has one.
+/// Namespace of a stored custom resource.
 #[must_use]
 pub fn namespace(query: &ThanosQuery) -> String {
     query.namespace().unwrap_or_default()

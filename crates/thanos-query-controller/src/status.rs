@@ -1,4 +1,4 @@
-//! The status of a ThanosQuery. Pure.
+//! Computes the status of a ThanosQuery. No IO.
 
 use kube::ResourceExt;
 use operator_runtime::owned_objects::Workload;
@@ -13,7 +13,7 @@ use crate::Seen;
 use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
 use crate::status_inputs::count;
 
-/// The status after a pass.
+/// The status after a reconcile.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> ThanosQueryStatus {
     let query = &seen.observed.query;
@@ -63,13 +63,12 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     );
     set(
         Condition::EndpointsResolved,
-        status_inputs.endpoints_verdict(),
+        status_inputs.endpoints_condition(),
     );
     let frozen = match status_inputs.frozen {
         false => (false, Reason::Live, String::new()),
         true => {
-            let message = "Prometheus Operator's resources cannot be read since \
-                           lastTransitionTime; what they led to stays";
+            let message = "custom resources of Prometheus Operator are unreadable since lastTransitionTime; the last configuration stays in effect";
             (true, Reason::CrdRemoved, message.to_owned())
         }
     };
@@ -106,7 +105,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     }
 }
 
-/// A learned replica label is a flag of the queriers: the one discovery that restarts them.
+/// Announces a newly learned replica label: the only discovery result that restarts queriers, since
+/// it is a flag.
 #[must_use]
 pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> Vec<NormalEvent> {
     let known = &previous.replica_labels;
@@ -123,8 +123,7 @@ pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> 
         reason: EventReason::ReplicaLabelLearned.as_str(),
         action: format!("Learn/{}", new.join(",")),
         note: format!(
-            "a discovered Prometheus tells its replicas apart by {}: queriers restart one after \
-             another to deduplicate by it",
+            "learned replica label {} from a discovered Prometheus; queriers restart one after another to deduplicate by it",
             new.join(", ")
         ),
     }]
@@ -136,7 +135,7 @@ fn counts(workload: &Workload, desired: i32) -> DeploymentStatus {
         replicas: counts.replicas,
         updated_replicas: counts.updated_replicas,
         available_replicas: counts.available_replicas,
-        // By the spec, which is ahead of what the Deployment's own status says.
+        // From the spec, since the Deployment's status lags behind.
         unavailable_replicas: (desired - counts.available_replicas).max(0),
         ready_replicas: counts.ready_replicas,
     }
@@ -157,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_label_that_restarts_running_queriers_is_announced() {
+    fn event_is_emitted_only_for_labels_that_restart_running_queriers() {
         let before = status(&["a"], Some("x"));
-        let told = normal_events(&before, &status(&["a", "b"], Some("y")));
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0].reason, "ReplicaLabelLearned");
-        assert!(told[0].note.contains(" b:"), "{}", told[0].note);
+        let events = normal_events(&before, &status(&["a", "b"], Some("y")));
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].reason, "ReplicaLabelLearned");
+        assert!(events[0].note.contains(" b "), "{}", events[0].note);
         assert!(normal_events(&before, &before).is_empty());
         assert!(
             normal_events(&status(&[], None), &before).is_empty(),

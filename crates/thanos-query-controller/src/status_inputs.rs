@@ -1,67 +1,66 @@
-//! What the status tells about discovery: counts, reasons and names. Pure.
+//! Discovery results for the status: counts, reasons and names. No IO.
 
 use kube_facts::Key;
 use operator_runtime::Monitored;
 use promop_compat::caps::{Gate, Kind};
-use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as Why, Resolution, Via};
+use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as SkipReason, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
 };
 use thanos_workload::integration::Verdict;
 
-use crate::components::Reconciler;
+use crate::components::ComponentService;
 
-/// A way that NetworkPolicies block.
+/// Connection that NetworkPolicies block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// The policies.
+    /// The blocking policies.
     pub by: Vec<Key>,
-    /// What would open the way, or who does.
+    /// Change that allows the connection.
     pub open_with: String,
 }
 
-/// What discovery found for one ThanosQuery.
+/// Discovery results of one ThanosQuery.
 #[derive(Clone, Debug, Default)]
 pub struct StatusInputs {
-    /// The gate of each kind in use.
+    /// Gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
-    /// How many selections of ServiceMonitors the spec holds.
+    /// Number of selections of ServiceMonitors in the spec.
     pub selections: usize,
-    /// What they resolve to.
+    /// Resolution of the selections.
     pub resolution: Resolution,
-    /// The discovered endpoints, as queriers use them.
+    /// Discovered endpoints, as used by queriers.
     pub discovered: Vec<EndpointStatus>,
-    /// How many more there are that nobody can list now.
+    /// Number of further retained endpoints that the status does not list.
     pub unlisted: usize,
     /// Labelled Thanos components.
-    pub components: Vec<Reconciler>,
-    /// A selector of namespaces cannot be evaluated here.
+    pub components: Vec<ComponentService>,
+    /// Whether spec.storeNamespaceSelector cannot be evaluated.
     pub unevaluable_stores: bool,
-    /// What was discovered stands as it was.
+    /// Whether discovered endpoints are frozen.
     pub frozen: bool,
-    /// Whether a Prometheus scrapes what runs here.
+    /// Whether a Prometheus scrapes the components.
     pub monitored: Monitored,
-    /// Labels by which queriers deduplicate.
+    /// Replica labels of the queriers.
     pub replica_labels: Vec<String>,
-    /// Those of them that were learned, now or earlier.
+    /// Learned replica labels, including earlier ones.
     pub learned_labels: Vec<String>,
-    /// Labels that Prometheuses use for replicas and that are not learned, since they tell targets
-    /// apart.
+    /// Replica labels of Prometheuses that are target labels and therefore not learned.
     pub refused_labels: Vec<String>,
 }
 
 impl StatusInputs {
     /// The condition `EndpointsResolved`.
     #[must_use]
-    pub fn endpoints_verdict(&self) -> Verdict {
+    pub fn endpoints_condition(&self) -> Verdict {
         let total = self.total();
         if self.selections > 0
             && self.is_discovering()
             && self.resolution.selected == 0
             && self.discovered.is_empty()
         {
-            if let Some(refused) = self.skipped_for(Why::UnevaluableNamespaceSelector) {
+            if let Some(refused) = self.skipped_for(SkipReason::UnevaluableNamespaceSelector) {
                 return (false, Reason::NamespacesForbidden, refused.message.clone());
             }
             return self.nothing_selected();
@@ -69,7 +68,7 @@ impl StatusInputs {
         let blocked = self.discovered.iter().filter(|e| !e.blocked_by.is_empty());
         if let Some(first) = blocked.clone().next() {
             let message = format!(
-                "{} of {} cannot be reached: NetworkPolicy {} keeps them out; {}",
+                "{} of {} unreachable: blocked by NetworkPolicy {}; {}",
                 blocked.count(),
                 endpoints(total),
                 first.blocked_by.join(", "),
@@ -78,8 +77,7 @@ impl StatusInputs {
             return (false, Reason::BlockedByNetworkPolicy, message);
         }
         if self.unevaluable_stores {
-            let message = "spec.storeNamespaceSelector needs the labels of namespaces, which may \
-                           not be read: select by kubernetes.io/metadata.name, or permit it";
+            let message = "spec.storeNamespaceSelector needs permission to list namespaces; grant it, or select by kubernetes.io/metadata.name";
             return (false, Reason::NamespacesForbidden, message.to_owned());
         }
         let skipped = self.skipped_total();
@@ -87,15 +85,13 @@ impl StatusInputs {
             (0, 0) if self.selections > 0 => (
                 false,
                 Reason::NoEndpoints,
-                "ServiceMonitors are selected and not used, see the condition \
-                 PrometheusOperatorIntegration"
+                "selected ServiceMonitors are not used; see the condition PrometheusOperatorIntegration"
                     .to_owned(),
             ),
             (0, 0) => (
                 false,
                 Reason::NoEndpoints,
-                "nothing is selected; set spec.serviceMonitorSelector, or label a Service \
-                 operator.thanos.io/store-api=true"
+                "no selector is set and no StoreAPI Service exists; set spec.serviceMonitorSelector or label a Service operator.thanos.io/store-api=true"
                     .to_owned(),
             ),
             (0, _) => (false, Reason::NoEndpoints, self.first_skipped()),
@@ -111,7 +107,7 @@ impl StatusInputs {
         }
     }
 
-    /// Whether ServiceMonitors are looked at, now or frozen.
+    /// Whether ServiceMonitors are used, live or frozen.
     fn is_discovering(&self) -> bool {
         let gate = self
             .gates
@@ -129,27 +125,24 @@ impl StatusInputs {
             .collect();
         if !elsewhere.is_empty() {
             let message = format!(
-                "no ServiceMonitor in the selected namespaces matches, but {} would: widen the \
-                 namespace selector",
+                "no ServiceMonitor in the selected namespaces matches, but {} would; extend the namespace selector",
                 elsewhere.join(", ")
             );
             return (false, Reason::MatchesInOtherNamespaces, message);
         }
         let mut near: Vec<(bool, String)> = nearest.iter().map(describe).collect();
-        // One that has the label with another value is most likely meant.
+        // A candidate that has the label with another value is the most likely intention.
         near.sort_by_key(|(has_key, _)| !has_key);
         let near: Vec<String> = near.into_iter().map(|(_, text)| text).collect();
         let message = match near.is_empty() {
-            true => {
-                "no ServiceMonitor matches, and there is none in the selected namespaces".to_owned()
-            }
+            true => "no ServiceMonitor matches; the selected namespaces contain none".to_owned(),
             false => format!("no ServiceMonitor matches; nearest: {}", near.join("; ")),
         };
         (false, Reason::SelectorMatchesNothing, message)
     }
 
-    fn skipped_for(&self, why: Why) -> Option<&Finding> {
-        self.resolution.skipped.iter().find(|f| f.reason == why)
+    fn skipped_for(&self, reason: SkipReason) -> Option<&Finding> {
+        self.resolution.skipped.iter().find(|f| f.reason == reason)
     }
 
     fn first_skipped(&self) -> String {
@@ -157,32 +150,32 @@ impl StatusInputs {
         first.map_or_else(String::new, |s| format!("{}: {}", s.subject, s.message))
     }
 
-    /// The number of endpoints.
+    /// Number of endpoints.
     #[must_use]
     pub fn total(&self) -> usize {
-        let announced = |c: &&Reconciler| matches!(c, Reconciler::Endpoint { .. });
+        let announced = |c: &&ComponentService| matches!(c, ComponentService::Endpoint { .. });
         match self.unlisted {
             0 => self.discovered.len() + self.components.iter().filter(announced).count(),
-            // The endpoint file stays as it is, so no component joins either.
+            // The endpoint file is kept unchanged, so components are not added.
             more => self.discovered.len() + more,
         }
     }
 
-    /// The number of skipped objects.
+    /// Number of skipped objects.
     #[must_use]
     pub fn skipped_total(&self) -> usize {
-        let silent = |c: &&Reconciler| !matches!(c, Reconciler::Endpoint { .. });
+        let silent = |c: &&ComponentService| !matches!(c, ComponentService::Endpoint { .. });
         self.resolution.skipped.len() + self.components.iter().filter(silent).count()
     }
 
-    /// `status.endpoints`, the first of them.
+    /// Entries of `status.endpoints`, up to the limit.
     #[must_use]
     pub fn endpoints(&self) -> Vec<EndpointStatus> {
         let announced = self
             .components
             .iter()
             .filter_map(|component| match component {
-                Reconciler::Endpoint {
+                ComponentService::Endpoint {
                     service, address, ..
                 } => Some(EndpointStatus {
                     address: address.clone(),
@@ -190,13 +183,13 @@ impl StatusInputs {
                     service: Some(service.to_string()),
                     ..Default::default()
                 }),
-                Reconciler::WithoutPort { .. } | Reconciler::Unserved { .. } => None,
+                ComponentService::WithoutPort { .. } | ComponentService::Unserved { .. } => None,
             });
         let discovered = self.discovered.iter().cloned();
         discovered.chain(announced).take(MAX_ENDPOINTS).collect()
     }
 
-    /// `status.skipped`, the first of them. Notes on endpoints that are listed come last.
+    /// Entries of `status.skipped`, up to the limit. Notes on listed endpoints are last.
     #[must_use]
     pub fn skipped(&self) -> Vec<SkippedStatus> {
         let finding = |f: &Finding| SkippedStatus {
@@ -208,12 +201,12 @@ impl StatusInputs {
             .components
             .iter()
             .filter_map(|component| match component {
-                Reconciler::WithoutPort { service, message } => Some(SkippedStatus {
+                ComponentService::WithoutPort { service, message } => Some(SkippedStatus {
                     subject: format!("Service {service}"),
                     reason: "NoGrpcPort".to_owned(),
                     message: message.clone(),
                 }),
-                Reconciler::Unserved {
+                ComponentService::Unserved {
                     service,
                     reason,
                     message,
@@ -222,18 +215,17 @@ impl StatusInputs {
                     reason: reason.as_str().to_owned(),
                     message: message.clone(),
                 }),
-                Reconciler::Endpoint { .. } => None,
+                ComponentService::Endpoint { .. } => None,
             });
         let strict =
             self.components
                 .iter()
                 .filter_map(|component| {
                     match component {
-            Reconciler::Endpoint { service, strict: true, .. } => Some(SkippedStatus {
+            ComponentService::Endpoint { service, strict: true, .. } => Some(SkippedStatus {
                 subject: format!("Service {service}"),
                 reason: "StrictNotPossible".to_owned(),
-                message: "it is listed, but not as strict: Thanos refuses strict endpoints whose \
-                          address is looked up; remove the label"
+                message: "queried without strict mode, because Thanos rejects strict endpoints with DNS addresses; remove the label"
                     .to_owned(),
             }),
             _ => None,
@@ -242,8 +234,7 @@ impl StatusInputs {
         let refused = self.refused_labels.iter().map(|label| SkippedStatus {
             subject: format!("label {label}"),
             reason: "TargetLabel".to_owned(),
-            message: "a Prometheus uses it for replicas, but it tells targets apart and is not \
-                      learned; add it to spec.replicaLabels if that is meant"
+            message: "a Prometheus uses it as replica label, but it is a target label and is not learned; add it to spec.replicaLabels if intended"
                 .to_owned(),
         });
         let all = self.resolution.skipped.iter().map(finding);
@@ -256,7 +247,7 @@ impl StatusInputs {
     }
 }
 
-/// A number of endpoints.
+/// Number of endpoints as text.
 fn endpoints(number: usize) -> String {
     match number {
         1 => "1 endpoint".to_owned(),
@@ -264,8 +255,8 @@ fn endpoints(number: usize) -> String {
     }
 }
 
-/// What a candidate has and misses: of its labels, those that the selector asks for with another
-/// value, and if there is none, all of them. With it, whether there is one.
+/// Whether the candidate has a label of the selector with another value, and a description: those
+/// labels (all of them, if none matches a key) and what is missing.
 fn describe(candidate: &Candidate) -> (bool, String) {
     let has_key = candidate.labels.keys().any(|key| candidate.has_wrong(key));
     let labels: Vec<String> = candidate
@@ -282,9 +273,13 @@ fn describe(candidate: &Candidate) -> (bool, String) {
     (has_key, text)
 }
 
-/// An endpoint as the status tells it.
+/// Endpoint in the form of the status.
 #[must_use]
-pub fn told(endpoint: &Endpoint, address: String, blocked: Option<Blocked>) -> EndpointStatus {
+pub fn endpoint_status(
+    endpoint: &Endpoint,
+    address: String,
+    blocked: Option<Blocked>,
+) -> EndpointStatus {
     let text = |key: &Key| key.to_string();
     let blocked = blocked.unwrap_or_default();
     EndpointStatus {
@@ -307,7 +302,7 @@ pub fn told(endpoint: &Endpoint, address: String, blocked: Option<Blocked>) -> E
     }
 }
 
-/// A count as the API writes it.
+/// Count in the integer type of the API.
 #[must_use]
 pub fn count(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)

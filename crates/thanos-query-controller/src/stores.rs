@@ -1,4 +1,4 @@
-//! What a ThanosQuery depends on, and which change concerns which ThanosQuery.
+//! Stores of a ThanosQuery, and which change affects which ThanosQuery.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
@@ -29,42 +29,42 @@ use crate::QueryController;
 use crate::components::{may_hold_components, store_scope};
 use crate::spec_inputs::{desired, namespace, resource_gate, selections, without_sidecar};
 
-/// The ServiceMonitors that we generate are no application's: they lead nowhere.
+/// ServiceMonitors of Thanos controllers are not used for discovery.
 const NOT_OURS: &str = "!operator.thanos.io/owner,!operator.thanos.io/controller";
-/// Pods of Prometheus Operator carry this label.
+/// Label of pods of Prometheus Operator.
 const PROMETHEUS_PODS: &str = "app.kubernetes.io/managed-by=prometheus-operator";
-/// No Service leads to a pod that has ended, and Jobs leave many of them.
+/// Finished pods are behind no Service, and Jobs leave many of them.
 const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// Pods of queriers carry these labels.
+/// Labels of querier pods.
 const QUERIER_PODS: &str =
     "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-query,operator.thanos.io/owner";
 
-/// Views of everything that is read.
+/// Stores of all related kinds.
 #[derive(Default)]
 pub struct Stores {
     /// ServiceMonitors.
     pub service_monitors: Store<ServiceMonitorFacts>,
-    /// Prometheus resources.
+    /// Prometheuses.
     pub prometheuses: Store<PrometheusFacts>,
-    /// PrometheusAgent resources: what pods that are absent will be.
+    /// PrometheusAgents: templates of absent pods.
     pub prometheus_agents: Store<PrometheusAgentFacts>,
     /// Services.
     pub services: Store<ServiceFacts>,
     /// Pods that Prometheus Operator manages.
     pub pods: Store<PodFacts>,
-    /// All pods, as the Services in front of them see them.
+    /// All pods, as seen by the Services in front of them.
     pub backends: Store<BackendFacts>,
-    /// StatefulSets: what pods that are absent will be.
+    /// StatefulSets: templates of absent pods.
     pub stateful_sets: Store<StatefulSetFacts>,
     /// Namespaces.
     pub namespaces: Store<NamespaceFacts>,
     /// NetworkPolicies.
     pub policies: Store<PolicyFacts>,
-    /// Querier pods, with the name of the ThanosQuery they belong to.
+    /// Querier pods, with the name of their ThanosQuery.
     pub queriers: Store<String>,
 }
 
-/// Every related kind, and how it gets into the views.
+/// All related kinds and their stores.
 #[must_use]
 pub fn related() -> Vec<Related<QueryController>> {
     vec![
@@ -82,7 +82,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             Spec {
                 store: |v: &Stores| &v.prometheuses,
                 store_mut: |v: &mut Stores| &mut v.prometheuses,
-                // Whoever discovers nothing may still be scraped by it.
+                // A ThanosQuery without discovery may still be scraped by a Prometheus.
                 is_affected_by: |_, query, _, _, _| resource_gate(query) != Some(false),
             },
         ),
@@ -144,7 +144,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             Spec {
                 store: |v: &Stores| &v.queriers,
                 store_mut: |v: &mut Stores| &mut v.queriers,
-                // Which pods run is asked when a file changes.
+                // Read only when a file changes.
                 is_affected_by: |_, _, _, _, _| false,
             },
         )
@@ -172,30 +172,30 @@ pub fn related() -> Vec<Related<QueryController>> {
     ]
 }
 
-/// What is read of a querier pod: nothing but its labels.
+/// Facts of a querier pod: only its labels.
 #[derive(Clone, Debug, Default, Deserialize)]
 struct QuerierPod {}
 
 impl kube_facts::extract::Spec for QuerierPod {
     type Facts = String;
 
-    /// The name of the ThanosQuery.
+    /// Name of the ThanosQuery.
     fn into_facts(self, mut labels: Labels) -> String {
         labels.remove(label::OWNER).unwrap_or_default()
     }
 }
 
-/// Whether ServiceMonitors lead `query` anywhere.
+/// Whether `query` selects ServiceMonitors.
 fn discovers(query: &ThanosQuery) -> bool {
     resource_gate(query) != Some(false) && desired(query).next().is_some()
 }
 
-/// Whether `query` may find a StoreAPI in the namespace of an object, in any way.
+/// Whether `query` may discover a StoreAPI in the namespace of an object.
 fn may_find_services(stores: &Stores, query: &ThanosQuery, key: &Key) -> bool {
     discovers(query) || may_hold_components(query, &key.namespace, &known(stores))
 }
 
-/// The cluster, to decide which changes affect which ThanosQuery.
+/// The cluster without limits of namespaces, to decide which changes affect which ThanosQuery.
 fn world(stores: &Stores) -> resolve::World<'_> {
     resolve::World {
         service_monitors: stores.service_monitors.items(),
@@ -211,15 +211,14 @@ fn world(stores: &Stores) -> resolve::World<'_> {
     }
 }
 
-/// Whether labels of namespaces decide anything for `query`. The verdicts on NetworkPolicies need
-/// them too.
+/// Whether namespace labels affect `query`. The evaluation of NetworkPolicies needs them too.
 fn selects_namespaces(query: &ThanosQuery) -> bool {
     let store_namespaces = store_scope(query);
     discovers(query) || matches!(store_namespaces, NamespaceScope::Matching(_))
 }
 
-/// The namespaces as far as they are known. What is not watched causes no events, so the limit of
-/// this process does not matter.
+/// The known namespaces. Unwatched namespaces cause no events, so the limit of this process does
+/// not matter.
 fn known(stores: &Stores) -> Namespaces<'_> {
     Namespaces {
         listed: stores.namespaces.readable(),
@@ -234,7 +233,7 @@ fn service_monitor_affects(
     old: Option<&ServiceMonitorFacts>,
     new: Option<&ServiceMonitorFacts>,
 ) -> bool {
-    // Labels first: they rule out most, and looking at them copies no selector.
+    // Labels first: they exclude most ServiceMonitors without copying a selector.
     let may_be_selected = [old, new].into_iter().flatten().any(|facts| {
         let mut desired = desired(query);
         desired.any(|(labels, _)| labels.is_none_or(|s| selector::matches(s, &facts.labels)))
@@ -248,7 +247,7 @@ fn service_monitor_affects(
         || (desired(query).next().is_some() && shows_candidates(query))
 }
 
-/// Calls `decide` with what `query` asks discovery for.
+/// Calls `decide` with the discovery request of `query`.
 fn with_request(query: &ThanosQuery, decide: impl Fn(&Request<'_>) -> bool) -> bool {
     decide(&Request {
         namespace: &namespace(query),
@@ -257,8 +256,8 @@ fn with_request(query: &ThanosQuery, decide: impl Fn(&Request<'_>) -> bool) -> b
     })
 }
 
-/// Whether the status names the Service that comes nearest to what a ServiceMonitor selects, which
-/// the labels of any Service can change. It lists no more than some of what is skipped.
+/// Whether the status may name the Service nearest to the selector of a ServiceMonitor, which the
+/// labels of any Service can change. The status may be truncated.
 fn shows_services(query: &ThanosQuery) -> bool {
     let Some(status) = &query.status else {
         return false;
@@ -269,7 +268,7 @@ fn shows_services(query: &ThanosQuery) -> bool {
     total > listed || status.skipped.iter().any(|s| s.reason == named)
 }
 
-/// Whether the status names what a selector nearly matches, which any ServiceMonitor can change.
+/// Whether the status names the nearest matches of a selector, which any ServiceMonitor can change.
 fn shows_candidates(query: &ThanosQuery) -> bool {
     let conditions = query.status.iter().flat_map(|s| &s.conditions);
     conditions
@@ -296,7 +295,7 @@ fn service_affects(
     let as_component = || {
         either(&store_api::is_offered) && may_hold_components(query, &key.namespace, &known(stores))
     };
-    // A frontend that selects nothing leads to the queriers beside it, whose Service is our own.
+    // A frontend without a selector uses the querier Service of this ThanosQuery.
     let frontend = query.spec.query_frontend.as_ref();
     let as_query_api = || {
         frontend
@@ -316,7 +315,7 @@ fn service_affects(
                     resolve::affects_services(&world(stores), spec_inputs, key, old, new)
                 }))
     };
-    // One Service can be found in several ways, and each of them concerns other ThanosQuery.
+    // A Service can be discovered in several ways, each for other ThanosQueries.
     as_component() || as_query_api() || by_service_monitors()
 }
 

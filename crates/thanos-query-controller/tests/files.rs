@@ -1,4 +1,4 @@
-//! What `render` says of files that the API server would not take as they are.
+//! Errors and warnings of `render` for manifests that the API server would reject.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
-/// Renders a ThanosQuery with this spec, and another object, from a file of its own.
+/// Renders a ThanosQuery with this spec, and another object, from separate files.
 fn rendered(test: &str, spec: Value, other: Value) -> (PathBuf, Result<Rendered, String>) {
     let query = json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
@@ -30,7 +30,7 @@ fn rendered(test: &str, spec: Value, other: Value) -> (PathBuf, Result<Rendered,
 }
 
 #[test]
-fn a_mistyped_field_is_named_with_its_file_and_object() {
+fn type_error_reports_file_object_and_field() {
     let (file, result) = rendered("mistyped", json!({"replicas": "two"}), Value::Null);
     let expected = "ThanosQuery here/q: spec.replicas: expected integer, got string";
     assert_eq!(
@@ -44,7 +44,7 @@ fn a_mistyped_field_is_named_with_its_file_and_object() {
 }
 
 #[test]
-fn an_unknown_field_is_a_warning() {
+fn unknown_field_is_a_warning() {
     let spec = json!({"replcas": 2, "queryFrontend": {"replica": 1}});
     let (file, result) = rendered("unknown", spec, Value::Null);
     let rendered = result.unwrap();
@@ -62,7 +62,7 @@ fn an_unknown_field_is_a_warning() {
 }
 
 #[test]
-fn a_secret_with_a_number_is_named_without_it() {
+fn secret_with_a_number_is_rejected_without_its_value() {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "here"},
         "stringData": {"port": 4711},

@@ -1,4 +1,4 @@
-//! Services that are discovered by their labels, by a ServiceMonitor, or by both.
+//! Discovery of Services by labels, by a ServiceMonitor, and by both.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
-/// Renders a ThanosQuery in the namespace `here`: the endpoint file and the status.
+/// Renders a ThanosQuery in the namespace `here`; returns the endpoint file and the status.
 fn render(query: Value, cluster: &[Value], caps: Capability) -> (Vec<Value>, Value) {
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
@@ -23,16 +23,21 @@ fn render(query: Value, cluster: &[Value], caps: Capability) -> (Vec<Value>, Val
     fields.extend(query.as_object().unwrap().clone());
     objects.push(object);
     let text = render_objects(&controller, &objects, Caps::all(caps)).unwrap();
-    let all = documents(&text).unwrap();
+    let mut all = documents(&text).unwrap();
     let file = all
         .iter()
         .find_map(|o| o["data"]["endpoints.yaml"].as_str());
     let file = documents(file.unwrap()).unwrap().remove(0);
     let endpoints = file["endpoints"].as_array().unwrap().clone();
-    (endpoints, all.last().unwrap()["status"].clone())
+    let mut status = all.pop().unwrap()["status"].clone();
+    // The current time, which differs between renderings that are compared.
+    for condition in status["conditions"].as_array_mut().unwrap() {
+        condition["lastTransitionTime"] = Value::Null;
+    }
+    (endpoints, status)
 }
 
-/// A Service `store` with the labels of a StoreAPI and more.
+/// A Service `store` with the StoreAPI labels and additional ones.
 fn service(namespace: &str, more: Value, spec: Value) -> Value {
     let mut labels = json!({
         "app": "store", "app.kubernetes.io/part-of": "thanos", "operator.thanos.io/store-api": "true",
@@ -76,14 +81,14 @@ fn group() -> Value {
     json!({"operator.thanos.io/endpoint-group": "true"})
 }
 
-/// Reasons of what is skipped.
+/// Reasons of the skipped objects.
 fn reasons(status: &Value) -> Vec<&str> {
     let skipped = status["skipped"].as_array().into_iter().flatten();
     skipped.map(|s| s["reason"].as_str().unwrap()).collect()
 }
 
 #[test]
-fn a_service_that_is_found_in_two_ways_is_one_endpoint() {
+fn service_discovered_by_labels_and_service_monitor_is_one_endpoint() {
     let pods = json!({"address": "dnssrv+_grpc._tcp.store.here.svc"});
     let one = json!({"address": "dns+store.here.svc:10901", "group": true});
     for (labels, expected) in [(json!({}), pods), (group(), one)] {
@@ -103,13 +108,13 @@ fn a_service_that_is_found_in_two_ways_is_one_endpoint() {
     }
 }
 
-/// Its namespace is not one where the ThanosQuery looks for labels.
+/// The namespace is outside of storeNamespaceSelector.
 #[test]
-fn a_group_that_a_service_monitor_leads_to_is_a_group() {
+fn group_selected_by_a_service_monitor_is_a_group() {
     let labels = json!({
         "operator.thanos.io/endpoint-group": "true", "operator.thanos.io/replica-label": "copy",
     });
-    // One address of a Service that is not headless: of a group, one pod is meant to answer.
+    // A Service that is not headless has one address; for a group that is intended.
     let cluster = [
         service("there", labels, json!({"clusterIP": "10.0.0.1"})),
         pod("there", "grpc"),
@@ -124,7 +129,7 @@ fn a_group_that_a_service_monitor_leads_to_is_a_group() {
 }
 
 #[test]
-fn a_fault_of_a_service_is_reported_once() {
+fn skipped_service_is_reported_once() {
     let alone = [service("here", json!({}), json!({})), monitor("here")];
     let (file, status) = render(selecting(), &alone, Capability::Present);
     assert_eq!((file.len(), reasons(&status)), (0, vec!["NoPods"]));
@@ -143,18 +148,18 @@ fn a_fault_of_a_service_is_reported_once() {
     assert_eq!(render(json!({}), &number, Capability::Present).0.len(), 1);
 }
 
-/// The Services of our own controllers are there before their pods.
+/// Services of Thanos controllers exist before their pods.
 #[test]
-fn services_of_our_own_need_no_pod_yet() {
+fn services_of_thanos_controllers_are_endpoints_before_their_pods_exist() {
     let own = json!({"operator.thanos.io/owner": "x"});
     let cluster = [service("here", own, json!({}))];
     let (file, status) = render(json!({}), &cluster, Capability::Present);
     assert_eq!((file.len(), reasons(&status)), (1, vec![]));
 }
 
-/// The only pod of a store is absent while it restarts.
+/// The only pod of a store is absent during a restart.
 #[test]
-fn a_store_that_restarts_stays_an_endpoint() {
+fn restarting_store_stays_an_endpoint() {
     let set = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet",
         "metadata": {"name": "store", "namespace": "here"},
@@ -174,7 +179,7 @@ fn a_store_that_restarts_stays_an_endpoint() {
 }
 
 #[test]
-fn an_external_name_is_looked_up_by_itself() {
+fn external_name_service_is_queried_by_its_external_name() {
     let alias = |ports: Value| json!({"type": "ExternalName", "externalName": "store.example.com", "ports": ports});
     let address = |port: u16| vec![json!({"address": format!("dns+store.example.com:{port}")})];
     for (ports, expected) in [
@@ -190,7 +195,7 @@ fn an_external_name_is_looked_up_by_itself() {
             reasons(&status),
             &skipped[..usize::from(expected.is_empty())]
         );
-        // By a ServiceMonitor as well, it is the same endpoint.
+        // With an additional ServiceMonitor, it is the same endpoint.
         assert_eq!(
             render(selecting(), &cluster, Capability::Present).0,
             expected
@@ -203,7 +208,7 @@ fn an_external_name_is_looked_up_by_itself() {
 }
 
 #[test]
-fn aliases_of_one_address_are_one_endpoint() {
+fn external_name_services_of_one_address_are_one_endpoint() {
     let spec = json!({
         "type": "ExternalName", "externalName": "store.example.com",
         "ports": [{"name": "grpc", "port": 10901}],
@@ -237,9 +242,9 @@ fn aliases_of_one_address_are_one_endpoint() {
     }
 }
 
-/// A port that has a name is not to be named.
+/// A named port is renamed, an unnamed one is named.
 #[test]
-fn the_remedy_for_a_missing_port_fits_the_ports_that_exist() {
+fn remedy_for_a_missing_grpc_port_depends_on_existing_ports() {
     for (ports, expected) in [
         (
             json!([{"name": "store", "port": 10901}]),

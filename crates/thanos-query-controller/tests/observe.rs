@@ -1,4 +1,5 @@
-//! From files to status, as `render` does it: selection, reasons and policies, without a cluster.
+//! Discovery from manifests to status with `render`: selection, reasons and NetworkPolicies,
+//! without a cluster.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,8 +9,8 @@ use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 
-/// A Prometheus of two replicas without sidecars, its Service and ServiceMonitor, and a policy that
-/// admits nobody but Prometheus.
+/// A Prometheus with two replicas without sidecars, its Service and ServiceMonitor, and a
+/// NetworkPolicy that admits only Prometheus.
 const CLUSTER: &str = r"
 apiVersion: v1
 kind: Namespace
@@ -54,7 +55,7 @@ fn pod(name: &str) -> Value {
     })
 }
 
-/// Renders a ThanosQuery in the cluster above, with more objects; the plan and the status.
+/// Renders a ThanosQuery in the cluster above with additional objects; returns plan and status.
 fn render(namespace: &str, spec: Value, more: &[Value], caps: Caps) -> (Vec<Value>, Value) {
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
@@ -69,7 +70,11 @@ fn render(namespace: &str, spec: Value, more: &[Value], caps: Caps) -> (Vec<Valu
     }));
     let text = render_objects(&controller, &objects, caps).unwrap();
     let mut all = documents(&text).unwrap();
-    let status = all.pop().unwrap()["status"].clone();
+    let mut status = all.pop().unwrap()["status"].clone();
+    // The current time, which differs between renderings that are compared.
+    for condition in status["conditions"].as_array_mut().unwrap() {
+        condition["lastTransitionTime"] = Value::Null;
+    }
     (all, status)
 }
 
@@ -90,7 +95,7 @@ fn selector() -> Value {
 }
 
 #[test]
-fn a_blocked_way_is_named_and_opened_on_request() {
+fn blocking_policy_is_reported_and_opened_with_open_discovered() {
     let (plan, status) = render(
         "monitoring",
         json!({"serviceMonitorSelector": selector()}),
@@ -102,7 +107,7 @@ fn a_blocked_way_is_named_and_opened_on_request() {
     assert!(message.contains("monitoring/prometheus-k8s"), "{message}");
     assert!(
         plan.iter().all(|o| o["kind"] != "NetworkPolicy"),
-        "nothing is opened unasked"
+        "no policy is created without openDiscovered"
     );
 
     let open = json!({"serviceMonitorSelector": selector(), "networkPolicy": {"openDiscovered": "SameNamespace"}});
@@ -111,9 +116,9 @@ fn a_blocked_way_is_named_and_opened_on_request() {
         .iter()
         .filter(|o| o["kind"] == "NetworkPolicy")
         .collect();
-    assert_eq!(ours.len(), 1, "one for both replicas");
+    assert_eq!(ours.len(), 1, "one policy for both replicas");
 
-    // Once it is there the way is free, and it stays wanted.
+    // The created policy allows the connection and stays in the plan.
     let mut there = ours[0].clone();
     there["metadata"]["namespace"] = json!("monitoring");
     let (plan, status) = render("monitoring", open, &[there.clone()], present());
@@ -125,9 +130,9 @@ fn a_blocked_way_is_named_and_opened_on_request() {
     assert_eq!(again, [&there]);
 }
 
-/// The only replica has no other that says what it will be.
+/// The only replica has no sibling, so the StatefulSet is the template.
 #[test]
-fn a_policy_stays_while_the_only_pod_restarts() {
+fn opening_policy_stays_while_the_only_pod_restarts() {
     let alone = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
         "metadata": {"name": "alone", "namespace": "monitoring"}, "spec": {"replicas": 1},
@@ -152,12 +157,12 @@ fn a_policy_stays_while_the_only_pod_restarts() {
     );
     let restarting = render("monitoring", spec, &[alone, set], present());
     let opened = there.0.iter().filter(|o| o["kind"] == "NetworkPolicy");
-    assert_eq!(opened.count(), 2, "one for each Prometheus");
+    assert_eq!(opened.count(), 2, "one policy per Prometheus");
     assert_eq!(there, restarting);
 }
 
 #[test]
-fn only_the_own_namespace_can_be_opened() {
+fn pods_of_other_namespaces_are_not_opened() {
     let spec = json!({
         "serviceMonitorSelector": selector(), "serviceMonitorNamespaceSelector": {},
         "networkPolicy": {"openDiscovered": "SameNamespace"},
@@ -170,7 +175,7 @@ fn only_the_own_namespace_can_be_opened() {
 }
 
 #[test]
-fn gates_and_capabilities_decide_and_say_so() {
+fn gates_and_capabilities_are_reported_in_the_condition() {
     let spec = json!({"serviceMonitorSelector": selector()});
     let cases = [
         (Capability::Present, None, "True", "Enabled", 2),
@@ -198,9 +203,9 @@ fn gates_and_capabilities_decide_and_say_so() {
             spec["featureGates"] = json!({"enablePrometheusOperatorCRDs": gate});
         }
         let (plan, status) = render("monitoring", spec, &[], Caps::all(capability));
-        let told = condition(&status, "PrometheusOperatorIntegration");
+        let found = condition(&status, "PrometheusOperatorIntegration");
         assert_eq!(
-            (told.0.as_str(), told.1.as_str()),
+            (found.0.as_str(), found.1.as_str()),
             (holds, reason),
             "{capability} {gate:?}"
         );
@@ -212,13 +217,13 @@ fn gates_and_capabilities_decide_and_say_so() {
         assert_eq!(monitors > 0, reason == "Enabled", "{capability} {gate:?}");
         assert!(
             plan.iter().any(|o| o["kind"] == "Deployment"),
-            "the querier runs all the same"
+            "the querier runs in any case"
         );
     }
 }
 
 #[test]
-fn both_selections_count() {
+fn both_forms_of_selection_are_used() {
     let spec = json!({
         "serviceMonitorSelector": {"matchLabels": {"app": "nothing"}},
         "serviceDiscovery": {"prometheusServiceMonitors": {"selector": selector(), "withoutSidecar": "Report"}},
@@ -231,7 +236,7 @@ fn both_selections_count() {
 }
 
 #[test]
-fn a_disabled_section_selects_nothing_and_an_enabled_one_everything() {
+fn disabled_section_selects_nothing_and_enabled_one_everything() {
     for (section, selected) in [
         (json!({"enabled": true}), 2),
         (json!({"enabled": false, "selector": selector()}), 0),
@@ -244,7 +249,7 @@ fn a_disabled_section_selects_nothing_and_an_enabled_one_everything() {
 }
 
 #[test]
-fn a_prometheus_that_is_gone_is_told_and_others_stay() {
+fn deleted_prometheus_is_reported_and_others_stay_endpoints() {
     let monitor = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
         "metadata": {"name": "gone", "namespace": "monitoring", "labels": {"app": "prometheus"}},
@@ -267,21 +272,21 @@ fn a_prometheus_that_is_gone_is_told_and_others_stay() {
         "the other Prometheus is still read"
     );
     let skipped = status["skipped"].as_array().unwrap();
-    let told = skipped
+    let found = skipped
         .iter()
         .find(|s| s["reason"] == "PrometheusGone")
         .unwrap();
     assert!(
-        told["subject"]
+        found["subject"]
             .as_str()
             .unwrap()
             .contains("prometheus-gone-0"),
-        "{told}"
+        "{found}"
     );
 }
 
 #[test]
-fn our_own_service_monitors_lead_nowhere() {
+fn service_monitors_of_thanos_controllers_are_not_selected() {
     let own = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
         "metadata": {"name": "thanos-query-q", "namespace": "monitoring",
@@ -296,7 +301,7 @@ fn our_own_service_monitors_lead_nowhere() {
 }
 
 #[test]
-fn a_target_label_is_not_learned() {
+fn target_label_is_not_learned() {
     let prometheus = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
         "metadata": {"name": "k8s", "namespace": "monitoring"},
@@ -317,9 +322,9 @@ fn a_target_label_is_not_learned() {
     );
 }
 
-/// A component that keeps copies of samples says in which label they differ.
+/// Components that store replicas of samples announce the replica label on their Service.
 #[test]
-fn the_replica_label_of_a_component_is_learned_unless_it_is_in_use() {
+fn replica_label_of_a_component_is_learned_unless_in_use() {
     let ingesters = |label: &str| {
         json!({
             "apiVersion": "v1", "kind": "Service",
@@ -343,15 +348,11 @@ fn the_replica_label_of_a_component_is_learned_unless_it_is_in_use() {
     assert_eq!(learned("replica", json!({})), Value::Null, "a default");
     let own = json!({"replicaLabels": ["x"]});
     assert_eq!(learned("replica", own), json!(["replica"]));
-    assert_eq!(
-        learned("pod", json!({})),
-        Value::Null,
-        "it tells targets apart"
-    );
+    assert_eq!(learned("pod", json!({})), Value::Null, "a target label");
 }
 
 #[test]
-fn who_scrapes_the_queriers_is_told() {
+fn monitored_condition_names_the_selecting_prometheus() {
     let spec = json!({});
     let (_, status) = render("monitoring", spec.clone(), &[], present());
     let (holds, reason, message) = condition(&status, "Monitored");
@@ -380,7 +381,7 @@ fn who_scrapes_the_queriers_is_told() {
     assert_eq!(condition(&status, "Monitored").1, "MonitoringDisabled");
 }
 
-/// An agent, and a Service and a ServiceMonitor that lead to its pods by `selector`; the pod.
+/// An agent with a Service and a ServiceMonitor that select its pods by `selector`, and its pod.
 fn agent(spec: Value, selector: Value) -> (Vec<Value>, Value) {
     let labels = json!({"app": "agent", "tier": "agent"});
     let more = vec![
@@ -408,7 +409,7 @@ fn agent(spec: Value, selector: Value) -> (Vec<Value>, Value) {
 }
 
 #[test]
-fn an_agent_without_pods_is_reported_as_with_them() {
+fn agent_is_reported_alike_with_and_without_pods() {
     let query = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "agent"}}});
     for spec in [json!({"replicas": 1}), json!({"mode": "DaemonSet"})] {
         for selector in [
@@ -430,9 +431,9 @@ fn an_agent_without_pods_is_reported_as_with_them() {
     }
 }
 
-/// The status neither requires nor lists the kind.
+/// The status neither requires nor lists this CRD.
 #[test]
-fn without_the_kind_agents_are_recognized_by_their_pods() {
+fn agents_are_recognized_by_their_pods_without_the_crd() {
     let query = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "agent"}}});
     for capability in [Capability::Absent, Capability::Forbidden] {
         let mut caps = present();
@@ -441,8 +442,8 @@ fn without_the_kind_agents_are_recognized_by_their_pods() {
         let (mut more, pod) = agent(json!({}), by_name);
         let (_, status) = render("monitoring", query.clone(), &more, caps);
         assert_eq!(status["skipped"][0]["reason"], "PrometheusGone");
-        let told = condition(&status, "PrometheusOperatorIntegration");
-        assert_eq!((&*told.0, &*told.1), ("True", "Enabled"), "{capability}");
+        let found = condition(&status, "PrometheusOperatorIntegration");
+        assert_eq!((&*found.0, &*found.1), ("True", "Enabled"), "{capability}");
         let kinds = status["prometheusOperator"]["kinds"].as_array().unwrap();
         assert_eq!(kinds.len(), 2, "{kinds:?}");
         more.push(pod);

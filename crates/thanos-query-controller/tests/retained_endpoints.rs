@@ -1,4 +1,5 @@
-//! A controller that starts while Prometheus Operator's kinds are gone leaves what they led to.
+//! A controller that starts while the CRDs of Prometheus Operator are absent retains the discovered
+//! endpoints.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +22,7 @@ const SIDECAR: &str = "dns+prometheus-k8s-0.prometheus-operated.monitoring.svc:1
 const BRIDGE: &str = "dns+thanos-sidecar-q-prometheus-old-0-12345678.here.svc:10901";
 const FILE: &str = "thanos-query-q-endpoints";
 
-/// A ThanosQuery whose status tells of a sidecar, a bridge and a labelled store.
+/// A ThanosQuery whose status lists a sidecar, a bridge and a labelled store.
 fn query(spec: Value, total: i32) -> Arc<ThanosQuery> {
     let query = json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
@@ -40,15 +41,15 @@ fn selecting() -> Value {
     json!({"serviceMonitorSelector": {}})
 }
 
-/// The views of a controller that found neither kind.
-fn gone() -> Stores {
+/// Stores of a controller that found neither CRD.
+fn absent() -> Stores {
     let mut stores = Stores::default();
     stores.service_monitors.freeze();
     stores.prometheuses.freeze();
     stores
 }
 
-fn pass(stores: &Stores, caps: Caps, query: &Arc<ThanosQuery>) -> (Plan, ThanosQueryStatus) {
+fn reconcile(stores: &Stores, caps: Caps, query: &Arc<ThanosQuery>) -> (Plan, ThanosQueryStatus) {
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
     };
@@ -101,9 +102,9 @@ fn frozen(status: &ThanosQueryStatus) -> bool {
     conditions.any(|c| c.type_ == "Frozen" && c.status == "True")
 }
 
-/// A group that only a ServiceMonitor led to: what it is, its Service still says.
+/// A group that only a ServiceMonitor selects: its Service still has the label.
 #[test]
-fn a_group_that_was_discovered_stays_a_group() {
+fn retained_group_stays_a_group() {
     const GROUP: &str = "dns+store.there.svc:10901";
     let mut known = (*query(selecting(), 1)).clone();
     known.status = serde_json::from_value(json!({"endpointsTotal": 1, "endpoints": [
@@ -121,12 +122,12 @@ fn a_group_that_was_discovered_stays_a_group() {
             }},
             "spec": {"clusterIP": "None", "ports": [{"name": "grpc", "port": 10901}]},
         });
-        let mut stores = gone();
+        let mut stores = absent();
         for related in thanos_query_controller::stores::related() {
             related.load(&mut stores, &service);
         }
         let known = Arc::new(known.clone());
-        let (plan, _) = pass(&stores, Caps::all(Capability::Absent), &known);
+        let (plan, _) = reconcile(&stores, Caps::all(Capability::Absent), &known);
         let file = file(&plan);
         assert!(file.contains(GROUP), "{file}");
         assert_eq!(file.contains("group: true"), expected, "{file}");
@@ -134,14 +135,14 @@ fn a_group_that_was_discovered_stays_a_group() {
 }
 
 #[test]
-fn what_was_discovered_stands() {
+fn discovered_endpoints_are_retained_without_crds() {
     for capability in [
         Capability::Absent,
         Capability::Forbidden,
         Capability::NotEstablished,
     ] {
         let query = query(selecting(), 3);
-        let (plan, status) = pass(&gone(), Caps::all(capability), &query);
+        let (plan, status) = reconcile(&absent(), Caps::all(capability), &query);
         assert!(file(&plan).contains(SIDECAR) && file(&plan).contains(BRIDGE));
         assert!(
             !file(&plan).contains("store.here"),
@@ -165,8 +166,8 @@ fn what_was_discovered_stands() {
 }
 
 #[test]
-fn bridges_that_stand_count_for_ready() {
-    let (_, status) = pass(&gone(), Caps::default(), &query(selecting(), 3));
+fn retained_bridges_count_for_ready() {
+    let (_, status) = reconcile(&absent(), Caps::default(), &query(selecting(), 3));
     let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
     let ready = ready.unwrap();
     assert_eq!(ready.status, "False");
@@ -175,8 +176,8 @@ fn bridges_that_stand_count_for_ready() {
 }
 
 #[test]
-fn a_status_that_lists_only_a_part_leaves_the_file_alone() {
-    let (plan, status) = pass(&gone(), Caps::default(), &query(selecting(), 250));
+fn truncated_status_leaves_the_endpoint_file_unchanged() {
+    let (plan, status) = reconcile(&absent(), Caps::default(), &query(selecting(), 250));
     assert!(plan.find("ConfigMap", FILE).is_none());
     let mut key = deployment(FILE);
     key.kind = "ConfigMap".to_owned();
@@ -185,15 +186,15 @@ fn a_status_that_lists_only_a_part_leaves_the_file_alone() {
     assert_eq!(
         status.endpoints_total,
         Some(249),
-        "the store is not listed any more"
+        "the store is no longer listed"
     );
 }
 
 #[test]
-fn the_user_can_end_it() {
+fn removing_the_selector_or_closing_the_gate_ends_the_freeze() {
     let off = json!({"serviceMonitorSelector": {}, "featureGates": {"enablePrometheusOperatorCRDs": false}});
     for spec in [off, json!({})] {
-        let (plan, status) = pass(&gone(), Caps::default(), &query(spec, 3));
+        let (plan, status) = reconcile(&absent(), Caps::default(), &query(spec, 3));
         assert!(!file(&plan).contains(SIDECAR));
         assert!(!plan.leaves(&deployment("thanos-sidecar-q-prometheus-old-0-12345678")));
         assert!(!frozen(&status));
@@ -201,25 +202,25 @@ fn the_user_can_end_it() {
 }
 
 #[test]
-fn a_list_ends_it() {
-    let mut stores = gone();
+fn listing_the_crds_ends_the_freeze() {
+    let mut stores = absent();
     stores.service_monitors.replace(None, BTreeMap::new());
     let present = Caps::all(Capability::Present);
-    let (plan, _) = pass(&stores, present, &query(selecting(), 3));
+    let (plan, _) = reconcile(&stores, present, &query(selecting(), 3));
     assert!(
         file(&plan).contains(SIDECAR),
         "the Prometheuses are still unknown"
     );
     stores.prometheuses.replace(None, BTreeMap::new());
-    let (plan, status) = pass(&stores, present, &query(selecting(), 3));
+    let (plan, status) = reconcile(&stores, present, &query(selecting(), 3));
     assert!(!file(&plan).contains(SIDECAR));
     assert!(!frozen(&status));
 }
 
 #[test]
-fn a_cluster_that_never_had_them_is_not_frozen() {
+fn cluster_without_discovered_endpoints_is_not_frozen() {
     let mut query = query(selecting(), 0);
     Arc::make_mut(&mut query).status = Some(ThanosQueryStatus::default());
-    let (_, status) = pass(&gone(), Caps::default(), &query);
+    let (_, status) = reconcile(&absent(), Caps::default(), &query);
     assert!(!frozen(&status));
 }

@@ -1,4 +1,5 @@
-//! The two controllers meet through labels on Services: what one offers is what the other finds.
+//! Contract of store and query controller: the labels on Services of a ThanosStore make them
+//! endpoints of a ThanosQuery.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,10 +14,10 @@ use promop_compat::extract::ServiceSpec;
 use promop_compat::model::ServiceFacts;
 use serde_json::{Value, json};
 use thanos_controller_common::Settings;
-use thanos_query_controller::components::{Reconciler, components};
+use thanos_query_controller::components::{ComponentService, components};
 use thanos_store_controller::StoreController;
 
-/// The Services that the store controller makes, as the query controller reads them.
+/// Services planned by the store controller, as read by the query controller.
 fn services(spec: Value, others: &[Value]) -> BTreeMap<Key, ServiceFacts> {
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
@@ -43,8 +44,8 @@ fn services(spec: Value, others: &[Value]) -> BTreeMap<Key, ServiceFacts> {
         .collect()
 }
 
-/// What a ThanosQuery without a word in its spec asks: addresses, and whether each is a group.
-fn asked(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
+/// Endpoints of a ThanosQuery with an empty spec: addresses, and whether each is a group.
+fn endpoints(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
     let query = serde_json::from_value(json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
         "metadata": {"name": "q", "namespace": "here"}, "spec": {},
@@ -52,32 +53,32 @@ fn asked(services: &BTreeMap<Key, ServiceFacts>) -> Vec<(String, bool)> {
     .unwrap();
     let found = components(&query, services, &Namespaces::default());
     let addresses = found.into_iter().map(|component| match component {
-        Reconciler::Endpoint { address, group, .. } => (address, group),
+        ComponentService::Endpoint { address, group, .. } => (address, group),
         other => (format!("{} is no endpoint", other.service()), false),
     });
     addresses.collect()
 }
 
 #[test]
-fn each_shard_is_asked_once() {
-    let alone = asked(&services(json!({}), &[]));
+fn each_shard_is_one_endpoint() {
+    let alone = endpoints(&services(json!({}), &[]));
     let pods = |name: &str| (format!("dnssrv+_grpc._tcp.{name}.here.svc"), false);
     assert_eq!(alone, [pods("thanos-store-x")]);
     let shards = json!({"shardingStrategy": {"shards": 2}});
     assert_eq!(
-        asked(&services(shards, &[])),
+        endpoints(&services(shards, &[])),
         [
             pods("thanos-store-x-shard-0"),
             pods("thanos-store-x-shard-1")
         ]
     );
     let group = ("dns+thanos-store-x.here.svc:10901".to_owned(), true);
-    assert_eq!(asked(&services(json!({"replicas": 2}), &[])), [group]);
+    assert_eq!(endpoints(&services(json!({"replicas": 2}), &[])), [group]);
 }
 
-/// Both sets are offered while the new one starts, and only the new one at the end.
+/// Both sets are endpoints while the new one starts, and only the new one at the end.
 #[test]
-fn old_shards_are_asked_until_they_go() {
+fn old_shards_stay_endpoints_until_they_are_withdrawn() {
     let set = |name: &str, shards: &str| {
         json!({
             "apiVersion": "apps/v1", "kind": "StatefulSet",
@@ -98,10 +99,10 @@ fn old_shards_are_asked_until_they_go() {
     let spec = json!({"shardingStrategy": {"shards": 2}, "maxSurge": 0});
     let starting = services(spec.clone(), std::slice::from_ref(&old));
     assert_eq!(starting.len(), 3);
-    assert_eq!(asked(&starting).len(), 3, "both sets are asked");
-    // There is no querier that anybody would have to wait for.
+    assert_eq!(endpoints(&starting).len(), 3, "both sets are endpoints");
+    // No querier exists whose endpoints have to be confirmed.
     let new = [0, 1].map(|i| set(&format!("thanos-store-x-shard-{i}"), "2"));
     let done = services(spec, &[&[old][..], &new].concat());
-    assert_eq!(asked(&done).len(), 2);
+    assert_eq!(endpoints(&done).len(), 2);
     assert_eq!(done.len(), 2);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thanos_api::names::Reason;
 use thanos_controller_common::facts::PodState;
 use thanos_controller_common::pod_failures::pod_failures;
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::volumes::ConditionState;
 
 use crate::facts::ReceiverFacts;
 
@@ -24,7 +24,7 @@ pub struct Signs<'a> {
 
 /// The condition `ObjectStorageReady`.
 #[must_use]
-pub fn verdict(signs: &Signs<'_>) -> Answer {
+pub fn verdict(signs: &Signs<'_>) -> ConditionState {
     if let Some(missing) = signs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }

@@ -12,7 +12,7 @@ use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::listing;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::unmounted;
-use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
 use thanos_workload::integration;
 
 use crate::children::Own;
@@ -46,7 +46,7 @@ pub struct StatusInputs {
     /// The replication factor in effect.
     pub replication_factor: usize,
     /// Whether the ingesters run with their object storage.
-    pub object_storage: Answer,
+    pub object_storage: ConditionState,
     /// What the scheduler says of pods without a node.
     pub unscheduled: Option<String>,
     /// Whether Secrets may be watched; `None` if none is read.
@@ -116,7 +116,7 @@ pub(crate) fn observe(
     };
     let next = advance(&observed_hashrings);
     let permitted = allowed_actions(&observed_hashrings, &next);
-    let asked = rings.queriers.iter().map(|url| listing::inquiry(url));
+    let asked = rings.queriers.iter().map(|url| listing::probe(url));
     let status_inputs = StatusInputs {
         gates: vec![
             (Kind::ServiceMonitor, monitors),

@@ -10,7 +10,7 @@ use thanos_api::v1alpha1::{
     DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS,
     ThanosReceiveStatus,
 };
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
@@ -56,7 +56,7 @@ pub fn status(
         .map(|(name, replicas)| required(name, *replicas, ""));
     let all: Vec<Required<'_>> = std::iter::once(routers).chain(ingesters).collect();
     conditions.set_standard(told.as_ref().unwrap_or(outcome), &all);
-    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
     let (holds, reason, message) = integration::verdict(&status_inputs.gates);
@@ -130,7 +130,10 @@ pub fn status(
 
 /// The condition `HashringStable`: of all hashrings, the first that is not. A hashring that tenants do
 /// not reach is as the spec asks for it, so only the message says it.
-fn stable(progress: &[Progress], unreachable: &BTreeMap<String, Vec<Unreachable>>) -> Answer {
+fn stable(
+    progress: &[Progress],
+    unreachable: &BTreeMap<String, Vec<Unreachable>>,
+) -> ConditionState {
     let mut unreachable = unreachable.iter();
     let unreachable = unreachable.find_map(|(ring, all)| describe(ring, all));
     let Some(first) = progress.iter().find(|p| p.step != HashringStep::Stable) else {
@@ -194,7 +197,7 @@ fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> 
 }
 
 /// The condition `VolumesReady`: of all hashrings, the first whose volumes are not.
-fn volumes(seen: &Seen) -> Option<Answer> {
+fn volumes(seen: &Seen) -> Option<ConditionState> {
     let observed = &seen.observed;
     let mut well = None;
     for ring in hashrings(&observed.receive.spec).iter() {
@@ -228,7 +231,7 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     Some(status::immutable(outcome, &name, message))
 }
 
-fn rotation(seen: &Seen, watched: bool) -> Answer {
+fn rotation(seen: &Seen, watched: bool) -> ConditionState {
     if watched {
         return rotation::watched();
     }

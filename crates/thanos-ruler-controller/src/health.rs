@@ -7,7 +7,7 @@ use thanos_api::names::Reason;
 use thanos_controller_common::facts::{PodFacts, PodState};
 use thanos_controller_common::pod_failures::pod_failures;
 use thanos_controller_common::secrets::Content;
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::volumes::ConditionState;
 
 use crate::rules::collect::LOAD_ERRORS;
 use crate::rules::loaded::{self, Expected, Loaded};
@@ -19,7 +19,7 @@ pub fn loaded(
     answers: &ProbeResults,
     expected: &Expected,
     known: bool,
-) -> Answer {
+) -> ConditionState {
     if !known {
         let message = "PrometheusRules cannot be read now: rulers go on with those that they have";
         return (None, Reason::RulesUnreadable, message.to_owned());
@@ -75,7 +75,7 @@ pub fn pods(
     unmounted: &BTreeMap<&str, &str>,
     content: &Content,
     uploads: bool,
-) -> Answer {
+) -> ConditionState {
     if let Content::Missing(missing) = content {
         return (Some(false), Reason::SecretMissing, missing.clone());
     }

@@ -16,7 +16,7 @@ use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
 use thanos_controller_common::pod_failures::unscheduled;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::{is_of, of, unmounted};
-use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
 use thanos_rules::Dialect;
 use thanos_workload::{FieldError, image, integration, ports, remote_write};
 
@@ -65,7 +65,7 @@ pub struct StatusInputs {
     /// The rules that are held back, for the next process.
     pub held: Vec<HeldRules>,
     /// Whether rulers have loaded them.
-    pub loaded: Answer,
+    pub loaded: ConditionState,
     /// The Alertmanager resources, if they are looked for.
     pub alertmanagers: Option<operated::Alertmanagers>,
     /// What rulers say of their sends; `None` if one of them says nothing.
@@ -81,7 +81,7 @@ pub struct StatusInputs {
     /// What was discovered stands as it was.
     pub frozen: bool,
     /// Whether pods run that have their configuration.
-    pub pods: Answer,
+    pub pods: ConditionState,
     /// Whether Secrets may be watched.
     pub secrets_watched: bool,
     /// What the scheduler says of pods without a node.

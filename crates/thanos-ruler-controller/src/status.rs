@@ -13,7 +13,7 @@ use thanos_api::v1alpha1::{
     AlertmanagerStatus, FailedSends, MAX_ALERTMANAGERS, MAX_HELD_RULES, MAX_OVERLAPS, MAX_REJECTED,
     MAX_SKIPPED, MissedRule, RuleMode, SkippedStatus, ThanosRulerStatus,
 };
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
@@ -46,7 +46,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     let refused = refused(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, ruler.metadata.generation);
     conditions.set_standard(refused.as_ref().unwrap_or(outcome), &required);
-    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
     let (holds, reason, message) = integration::verdict(&status_inputs.gates);
@@ -194,7 +194,7 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
 }
 
 /// The condition `RulesAccepted`.
-fn accepted(seen: &Seen) -> Answer {
+fn accepted(seen: &Seen) -> ConditionState {
     let rules = &seen.status_inputs.rules;
     if let Some(unusable) = &rules.unusable {
         let why = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
@@ -295,7 +295,7 @@ fn held_back(seen: &Seen) -> String {
     )
 }
 
-fn nothing_selected(nearest: &[Candidate]) -> Answer {
+fn nothing_selected(nearest: &[Candidate]) -> ConditionState {
     let elsewhere: Vec<String> = nearest
         .iter()
         .filter(|c| c.would_match_elsewhere)
@@ -327,7 +327,7 @@ fn nothing_selected(nearest: &[Candidate]) -> Answer {
 }
 
 /// The condition `AlertmanagersResolved`.
-fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> Answer {
+fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> ConditionState {
     let status_inputs = &seen.status_inputs;
     if let Some(invalid) = &status_inputs.invalid {
         return (None, Reason::InvalidSpec, invalid.to_string());
@@ -393,7 +393,7 @@ fn pods(n: usize) -> String {
 }
 
 /// The condition `QueriersResolved`.
-fn queriers(seen: &Seen) -> Answer {
+fn queriers(seen: &Seen) -> ConditionState {
     let queriers = &seen.observed.queriers;
     match queriers.targets.len() {
         0 => {
@@ -408,7 +408,7 @@ fn queriers(seen: &Seen) -> Answer {
 }
 
 /// The condition `ReceiversResolved`, of rulers that keep nothing.
-fn receivers(seen: &Seen) -> Answer {
+fn receivers(seen: &Seen) -> ConditionState {
     match seen.observed.remote_write.len() {
         0 => {
             let message = "there is nobody to write results to, so they are lost: make a ThanosReceive in \
@@ -430,7 +430,7 @@ fn receivers(seen: &Seen) -> Answer {
     }
 }
 
-fn frozen(is_frozen: bool) -> Answer {
+fn frozen(is_frozen: bool) -> ConditionState {
     match is_frozen {
         false => (Some(false), Reason::Live, String::new()),
         true => {
@@ -475,7 +475,7 @@ fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
     alertmanagers.chain(portless).take(MAX_SKIPPED).collect()
 }
 
-fn rotation(seen: &Seen) -> Answer {
+fn rotation(seen: &Seen) -> ConditionState {
     let ruler = &seen.observed.ruler;
     let names: Vec<&str> = secrets::keys(&ruler.spec)
         .map(|(_, key)| key.name.as_str())

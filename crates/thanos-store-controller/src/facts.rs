@@ -1,4 +1,4 @@
-//! What is read of the StatefulSets of stores, besides what is read of any.
+//! Facts of StatefulSets of stores, in addition to those of any StatefulSet.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::extract::Extract;
@@ -6,21 +6,21 @@ use serde::Deserialize;
 use thanos_api::names::{annotation, label};
 use thanos_controller_common::facts::{SetFacts, SetObject};
 
-/// The StatefulSet of a shard.
+/// StatefulSet of a shard.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct ShardObject(SetObject);
 
-/// What decisions need to know of the StatefulSet of a shard.
+/// Facts of the StatefulSet of a shard.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShardFacts {
-    /// What is known of any StatefulSet.
+    /// Facts of any StatefulSet.
     pub set: SetFacts,
-    /// Whether this controller applies it; a former one does otherwise.
+    /// Whether this controller applies it, and not the Go operator.
     pub applied: bool,
-    /// Whether queriers ask one pod of several that hold the same blocks.
+    /// Whether it is a group: several pods with the same blocks, of which queriers use one.
     pub group: bool,
-    /// Into how many shards the blocks are divided.
+    /// Number of shards over which the blocks are distributed.
     pub shards: i32,
 }
 
@@ -30,8 +30,8 @@ impl Extract for ShardObject {
     fn into_parts(self) -> (ObjectMeta, ShardFacts) {
         let Self(object) = self;
         let shards = match object.annotations().get(annotation::SHARDS) {
-            Some(told) => told.parse().ok(),
-            // One of the Go operator.
+            Some(shards) => shards.parse().ok(),
+            // A StatefulSet of the Go operator.
             None => object.args().find_map(modulus),
         };
         let is_group = object.labels().contains_key(label::ENDPOINT_GROUP);
@@ -50,7 +50,7 @@ impl Extract for ShardObject {
     }
 }
 
-/// The modulus in an argument that divides blocks.
+/// The modulus in a relabeling argument.
 fn modulus(arg: &str) -> Option<i32> {
     let config = arg.strip_prefix("--selector.relabel-config=")?;
     let rest = config.split_once("modulus:")?.1.trim_start();

@@ -1,34 +1,34 @@
-//! Generations: the sets of StatefulSets that divide the blocks in one way. Pure.
+//! Generations: sets of StatefulSets that distribute the blocks over one number of shards. No IO.
 //!
-//! The number of shards is the modulus of a hash, so another number moves blocks between all of
-//! them. A change is therefore never made in place: a complete new generation is made beside the old
-//! one, under names of its own.
+//! The number of shards is the modulus of a hash, so a different number moves blocks between all
+//! shards. Resharding therefore never changes a generation: it creates a complete new one beside
+//! it, under different names.
 
 use std::collections::BTreeMap;
 
 use crate::facts::ShardFacts;
 use crate::plan::names;
 
-/// One way to divide the blocks.
+/// Set of StatefulSets for one number of shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation {
     /// Number of shards.
     pub shards: i32,
-    /// How they are named.
+    /// Naming of the shards.
     pub naming: Naming,
 }
 
-/// How the shards of a generation are named.
+/// Naming of the shards of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// As the Go operator does: with the number of the shard, if there are several.
+    /// Names of the Go operator: with the index of the shard if there are several.
     Plain,
-    /// With the number of shards as well: beside a generation that has the plain names.
+    /// Names with index and number of shards, beside a generation with the plain names.
     Counted,
 }
 
 impl Generation {
-    /// The name of a shard, from 0.
+    /// Name of the shard with this index, from 0.
     #[must_use]
     pub fn name(&self, cr: &str, shard: i32) -> String {
         match (self.shards, self.naming) {
@@ -38,17 +38,17 @@ impl Generation {
         }
     }
 
-    /// The names of all shards, in their order.
+    /// Names of all shards in order.
     #[must_use]
     pub fn names(&self, cr: &str) -> Vec<String> {
         (0..self.shards).map(|shard| self.name(cr, shard)).collect()
     }
 
-    /// The generation that `cr` is to have, given its StatefulSets by name.
+    /// Desired generation of `cr`, given its StatefulSets by name.
     #[must_use]
     pub fn desired(cr: &str, shards: i32, sets: &BTreeMap<String, ShardFacts>) -> Self {
-        // What a former operator left is taken over as it is first: only what we apply can be
-        // removed in order.
+        // A generation of the Go operator is adopted first, since only applied StatefulSets can be
+        // deleted in order.
         let legacy = sets.values().find(|set| !set.applied);
         let shards = legacy.map_or(shards, |set| set.shards);
         let named = |naming| Self { shards, naming };
@@ -57,8 +57,8 @@ impl Generation {
             names.any(|name| sets.get(&name).is_some_and(|set| set.shards == shards))
         };
         let is_taken = |generation: Self| {
-            // Names of shards that this generation does not have are taken as well: they would be
-            // left over in the middle of it.
+            // Plain names that this generation does not use count as taken: they would remain in
+            // the middle of it.
             let plain = sets.iter().filter(|(_, set)| set.shards != shards);
             plain.into_iter().any(|(name, set)| {
                 let other = Self {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_generation_has_the_names_of_the_go_operator() {
+    fn first_generation_uses_the_names_of_the_go_operator() {
         assert_eq!(desired(1, &[]), ["thanos-store-x"]);
         assert_eq!(
             desired(2, &[]),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_beside_another_has_names_of_its_own() {
+    fn second_generation_uses_different_names() {
         let three = [
             ("thanos-store-x-shard-0", 3),
             ("thanos-store-x-shard-1", 3),
@@ -121,11 +121,15 @@ mod tests {
         assert_eq!(desired(2, &three), two);
         assert_eq!(desired(1, &three), ["thanos-store-x"]);
         let both = [&three[..], &[(two[0], 2)]].concat();
-        assert_eq!(desired(2, &both), two, "it stays while it is made");
+        assert_eq!(
+            desired(2, &both),
+            two,
+            "names are stable while it is created"
+        );
         assert_eq!(
             desired(2, &[(two[0], 2)]),
             two,
-            "and when the other one is gone"
+            "and after the other one is deleted"
         );
         assert_eq!(
             desired(3, &both),
@@ -146,14 +150,14 @@ mod tests {
         assert_eq!(
             desired(2, &[("thanos-store-x-shard-2", 3)]),
             two,
-            "one shard that is left over takes the names"
+            "one remaining shard occupies the names"
         );
     }
 
-    /// However the number of shards changes, no StatefulSet ever gets another modulus, at any point
-    /// of the way.
+    /// However the number of shards changes, no StatefulSet ever gets another modulus, at any
+    /// intermediate state.
     #[test]
-    fn no_name_is_used_with_two_numbers_of_shards() {
+    fn no_name_is_reused_for_another_number_of_shards() {
         for first in 1..5 {
             for second in 1..5 {
                 for third in 1..5 {
@@ -166,7 +170,8 @@ mod tests {
     fn walk(counts: &[i32]) {
         let mut there: BTreeMap<String, ShardFacts> = BTreeMap::new();
         for &shards in counts {
-            // Made one after another; the way may be left after any of them.
+            // StatefulSets are created one after another; resharding may be interrupted after any
+            // of them.
             let mut made = there.clone();
             for _ in 0..shards {
                 let names = Generation::desired("x", shards, &made).names("x");
@@ -198,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_former_operator_left_is_taken_over_first() {
+    fn go_operator_shards_are_adopted_before_resharding() {
         let mut there = sets(&[("thanos-store-x-shard-0", 2), ("thanos-store-x-shard-1", 2)]);
         for set in there.values_mut() {
             set.applied = false;

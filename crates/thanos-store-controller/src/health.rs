@@ -1,4 +1,5 @@
-//! Whether the stores read their bucket, as their pods and nodes say. Pure.
+//! Computes whether the stores can read their bucket, from pod status, Events and probed metrics.
+//! No IO.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,19 +7,19 @@ use std::time::Duration;
 use operator_runtime::{Probe, ProbeResults, Read, Sample};
 use thanos_api::names::Reason;
 use thanos_controller_common::facts::{PodFacts, PodState};
-use thanos_controller_common::pod_failures::{self, again};
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::pod_failures::{self, restarts};
+use thanos_controller_common::volumes::ConditionState;
 use thanos_workload::ports;
 
-/// How often a store is asked that is not ready or not well. It gives up after 30 s, or is well again
-/// as soon as its bucket is.
-const TROUBLED_EVERY: Duration = Duration::from_secs(5);
+/// Probe interval of a store that is not ready or failing. It exits after 30 s, or recovers as soon
+/// as its bucket does.
+const FAILING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often a store that is well is asked: as often as it looks for blocks.
-const WELL_EVERY: Duration = Duration::from_secs(180);
+/// Probe interval of a healthy store, which equals its sync interval.
+const HEALTHY_INTERVAL: Duration = Duration::from_secs(180);
 
-/// Counters of attempts to list the bucket, and to learn of its blocks; and what came of the last.
-/// A store that is ready exports all of them.
+/// Counters of bucket listings and of block syncs, and the results of the last sync. A ready store
+/// exports all of them.
 const METRICS: &[&str] = &[
     "thanos_objstore_bucket_operations_total",
     "thanos_objstore_bucket_operation_failures_total",
@@ -28,27 +29,27 @@ const METRICS: &[&str] = &[
     "thanos_bucket_store_blocks_loaded",
 ];
 
-/// What a store logs when it gives up reading its bucket. Why, is further up, and not in what its
-/// node keeps of the log.
+/// Messages of a store that exits because it cannot read its bucket. The cause is earlier in the
+/// log than the part that the kubelet keeps.
 const GAVE_UP: [&str; 2] = ["bucket store initial sync", "sync block"];
 
-/// How a store is asked; `None` if it cannot be.
+/// Probe of a store; `None` if it cannot be probed.
 #[must_use]
-pub fn inquiry(pod: &PodFacts, answers: &ProbeResults) -> Option<Probe> {
+pub fn probe(pod: &PodFacts, answers: &ProbeResults) -> Option<Probe> {
     let url = url(pod)?;
-    let said = answers.answer(&url).and_then(Result::ok);
-    let pod_failures = said.and_then(|metrics| Progress::of(metrics).pod_failures(pod.ready));
+    let probed = answers.answer(&url).and_then(Result::ok);
+    let failure = probed.and_then(|metrics| Progress::of(metrics).failure(pod.ready));
     Some(Probe {
         url,
-        every: match pod.ready && pod_failures.is_none() {
-            true => WELL_EVERY,
-            false => TROUBLED_EVERY,
+        every: match pod.ready && failure.is_none() {
+            true => HEALTHY_INTERVAL,
+            false => FAILING_INTERVAL,
         },
         read: READ,
     })
 }
 
-/// What is read: how reading the bucket goes.
+/// Metrics that are kept from a probe.
 const READ: Read = Read::Metrics {
     names: METRICS,
     line: |line| Some(line.to_owned()),
@@ -61,53 +62,52 @@ fn url(pod: &PodFacts) -> Option<String> {
     (pod.state == PodState::Running).then(|| format!("http://{address}/metrics"))
 }
 
-/// Everything that the answer is made of.
+/// Inputs of the condition.
 #[derive(Clone, Copy, Debug)]
-pub struct Signs<'a> {
+pub struct HealthInputs<'a> {
     /// Namespace of the ThanosStore.
     pub namespace: &'a str,
-    /// The pods by name.
+    /// Pods by name.
     pub pods: &'a BTreeMap<String, &'a PodFacts>,
-    /// What nodes say of volumes that they cannot mount, by UID of the pod.
+    /// FailedMount messages by UID of the pod.
     pub unmounted: &'a BTreeMap<&'a str, &'a str>,
-    /// What the stores say.
+    /// Probe results of the stores.
     pub answers: &'a ProbeResults,
-    /// What is missing of the Secrets, if they may be watched.
+    /// Missing Secret or key, if Secrets are watched.
     pub missing: Option<&'a str>,
 }
 
 /// The condition `ObjectStorageReady`.
 #[must_use]
-pub fn verdict(signs: &Signs<'_>) -> Answer {
-    if let Some(missing) = signs.missing {
+pub fn condition(inputs: &HealthInputs<'_>) -> ConditionState {
+    if let Some(missing) = inputs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }
-    let mut failures = signs
+    let mut failures = inputs
         .pods
         .iter()
-        .filter_map(|(name, pod)| pod_failures(signs, name, pod));
+        .filter_map(|(name, pod)| pod_failures(inputs, name, pod));
     if let Some((reason, message)) = failures.next() {
         return (Some(false), reason, message);
     }
-    let starting: Vec<&str> = signs
+    let starting: Vec<&str> = inputs
         .pods
         .iter()
         .filter(|(_, pod)| !pod.ready && pod.state != PodState::Terminating)
         .map(|(name, _)| name.as_str())
         .collect();
-    let mut unclear = signs.pods.iter().filter_map(|(name, pod)| {
-        let missing = Progress::of(said(signs, pod)?).missing()?;
+    let mut unclear = inputs.pods.iter().filter_map(|(name, pod)| {
+        let missing = Progress::of(probed(inputs, pod)?).missing()?;
         pod.ready.then_some((name, missing))
     });
     if let Some((name, missing)) = unclear.next() {
         let message = format!(
-            "{name} does not export {missing}, so whether it reads its bucket is not known; set \
-             spec.version to a version of Thanos that does"
+            "{name} does not export {missing}, so it is unknown whether it can read its bucket; set spec.version to a Thanos version that exports it"
         );
         return (None, Reason::Syncing, message);
     }
     match starting.first() {
-        None if signs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+        None if inputs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
         None => (Some(true), Reason::Synced, String::new()),
         Some(first) => {
             let message = format!("{} pods are not ready yet, such as {first}", starting.len());
@@ -116,11 +116,11 @@ pub fn verdict(signs: &Signs<'_>) -> Answer {
     }
 }
 
-fn pod_failures(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
-    let unmounted = signs.unmounted.get(pod.uid.as_str()).copied();
-    gave_up(signs.namespace, name, pod)
+fn pod_failures(inputs: &HealthInputs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
+    let unmounted = inputs.unmounted.get(pod.uid.as_str()).copied();
+    gave_up(inputs.namespace, name, pod)
         .or_else(|| pod_failures::pod_failures(name, pod, unmounted))
-        .or_else(|| unreadable(signs, name, pod))
+        .or_else(|| unreadable(inputs, name, pod))
 }
 
 fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
@@ -131,32 +131,32 @@ fn gave_up(namespace: &str, name: &str, pod: &PodFacts) -> Option<(Reason, Strin
     if !says_so || pod.state == PodState::Terminating {
         return None;
     }
-    // The run that ended is the previous one as soon as there is another.
+    // After a restart, the failed run is the previous one.
     let previous = if pod.restarts == 0 { "" } else { " --previous" };
     let message = format!(
-        "{name} cannot read its bucket{}; kubectl -n {namespace} logs {name}{previous} | \
-         grep 'initial sync' says why: wrong credentials, no connection, or no such bucket",
-        again(pod)
+        "{name} cannot read its bucket{}. Find the cause (credentials, connection or bucket name) with: kubectl -n {namespace} logs {name}{previous} | grep 'initial sync'",
+        restarts(pod)
     );
     Some((Reason::BucketUnreadable, message))
 }
 
-fn unreadable(signs: &Signs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
-    let why = Progress::of(said(signs, pod)?).pod_failures(pod.ready)?;
-    let namespace = signs.namespace;
-    let message = format!("{name} {why}; kubectl -n {namespace} logs {name} says why");
+fn unreadable(inputs: &HealthInputs<'_>, name: &str, pod: &PodFacts) -> Option<(Reason, String)> {
+    let cause = Progress::of(probed(inputs, pod)?).failure(pod.ready)?;
+    let namespace = inputs.namespace;
+    let message =
+        format!("{name} {cause}. Find the cause with: kubectl -n {namespace} logs {name}");
     Some((Reason::BucketUnreadable, message))
 }
 
-/// What a store answered last.
-fn said<'a>(signs: &Signs<'a>, pod: &PodFacts) -> Option<&'a str> {
-    signs.answers.answer(&url(pod)?)?.ok()
+/// Last probe result of a store.
+fn probed<'a>(inputs: &HealthInputs<'a>, pod: &PodFacts) -> Option<&'a str> {
+    inputs.answers.answer(&url(pod)?)?.ok()
 }
 
-/// How reading the bucket goes, as far as metrics say: what is missing is not zero.
+/// Progress of reading the bucket. A missing metric is not zero.
 #[derive(Debug, Default)]
 struct Progress {
-    /// In the order of [`METRICS`].
+    /// Sums in the order of [`METRICS`].
     sums: [Option<f64>; METRICS.len()],
 }
 
@@ -167,7 +167,7 @@ impl Progress {
             let Some(i) = METRICS.iter().position(|name| *name == sample.name) else {
                 continue;
             };
-            // Of operations, those that list.
+            // Only list operations.
             if sample.label("operation").is_none_or(|name| name == "iter") {
                 let sum = progress.sums[i].get_or_insert(0.0);
                 *sum += sample.value;
@@ -176,14 +176,14 @@ impl Progress {
         progress
     }
 
-    /// A metric that is missing, if one is.
+    /// First missing metric.
     fn missing(&self) -> Option<&'static str> {
         let mut all = METRICS.iter().zip(&self.sums);
         all.find(|(_, sum)| sum.is_none()).map(|(name, _)| *name)
     }
 
-    /// Why it does not go well, if it does not.
-    fn pod_failures(&self, ready: bool) -> Option<String> {
+    /// Failure of reading the bucket.
+    fn failure(&self, ready: bool) -> Option<String> {
         let [listed, unlisted, syncs, failed_syncs, seen, loaded] = self.sums;
         if !ready {
             let (listed, unlisted) = listed.zip(unlisted)?;
@@ -191,14 +191,12 @@ impl Progress {
             return failed.then(|| format!("cannot list its bucket ({unlisted} attempts)"));
         }
         let (syncs, failed) = syncs.zip(failed_syncs)?;
-        // A sync that fails sets back what the last one saw.
+        // A failed sync resets the number of synced blocks.
         let has_lost = |(loaded, seen): (f64, f64)| loaded > 0.0 && seen < 1.0 && failed > 0.0;
         let lost = loaded.zip(seen).is_some_and(has_lost);
         let never = syncs > 0.0 && failed >= syncs;
-        (lost || never).then(|| {
-            "cannot read its bucket any more: it knows the blocks it knew, and queries for them fail"
-                .to_owned()
-        })
+        (lost || never)
+            .then(|| "can no longer read its bucket, and queries for its blocks fail".to_owned())
     }
 }
 

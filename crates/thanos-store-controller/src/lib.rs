@@ -1,5 +1,5 @@
-//! The controller of ThanosStore: store gateways over an object store, resharded and replaced
-//! without a hole.
+//! The controller of ThanosStore. It runs store gateways over a bucket; resharding and pod
+//! replacement keep every block queryable.
 
 pub mod facts;
 pub mod generation;
@@ -39,8 +39,7 @@ pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
 use crate::stores::Stores;
 
-/// Name of the controller: its field manager, and the value of the label by which it finds its
-/// objects.
+/// Name of the controller, which is its field manager and the value of the label on its objects.
 pub const NAME: &str = "thanos-store-controller";
 
 /// The controller.
@@ -50,17 +49,17 @@ pub struct StoreController {
     watched: Option<BTreeSet<String>>,
 }
 
-/// What a pass observed: what the plan is made of, and what the status tells.
+/// Result of `observe` for one reconcile.
 pub struct Seen {
-    /// For the plan.
+    /// Inputs of the plan.
     pub observed: Observed,
-    /// For the status.
+    /// Inputs of the status.
     pub status_inputs: StatusInputs,
 }
 
 impl StoreController {
-    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits
-    /// what is looked at, if it is not empty.
+    /// Creates the controller. `operator_gate` is the feature gate of the command line; a non-empty
+    /// `namespaces` limits the watches.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
         let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
@@ -82,12 +81,12 @@ impl Reconciler for StoreController {
     const LABEL: &'static str = label::CONTROLLER;
     const EVENT_CONDITIONS: &'static [EventRule] = &[
         EventRule::new("Reconciled", "True", true),
-        // Pods need a moment to start.
+        // Pods take a moment to start.
         EventRule::new("ObjectStorageReady", "True", false),
         EventRule::new("VolumesReady", "True", false),
-        // Without Prometheus Operator from the start is a way to run, not a fault.
+        // Running without Prometheus Operator from the start is valid, not a fault.
         EventRule::new("PrometheusOperatorIntegration", "True", false),
-        // Nobody needs to scrape it, but somebody did.
+        // Being scraped is optional, but losing a scraper is worth a warning.
         EventRule::new("Monitored", "True", false),
     ];
 
@@ -114,8 +113,8 @@ impl Reconciler for StoreController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosStore>) -> Seen {
-        observe::observe(self, stores, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, store: &Arc<ThanosStore>) -> Seen {
+        observe::observe(self, stores, cluster, store)
     }
 
     fn probes(seen: &Seen) -> Vec<Probe> {
@@ -155,7 +154,7 @@ impl Reconciler for StoreController {
         &status.conditions
     }
 
-    fn paused(it: &ThanosStore) -> bool {
-        it.spec.paused.unwrap_or_default()
+    fn paused(store: &ThanosStore) -> bool {
+        store.spec.paused.unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! The controller of ThanosStore resources.
+//! The controller of ThanosStore.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use thanos_store_controller::preflight::extra;
 
 fn main() -> anyhow::Result<ExitCode> {
     cli::main(
-        "Runs ThanosStore resources",
+        "Controller of ThanosStore",
         env!("CARGO_PKG_VERSION"),
         StoreController::new,
         extra,

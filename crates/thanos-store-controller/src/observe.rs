@@ -1,4 +1,4 @@
-//! From views to what a plan and a status are made of. Pure.
+//! Computes the inputs of plan and status from the stores. No IO.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,48 +15,47 @@ use thanos_controller_common::listing::{self, Listing, Querier};
 use thanos_controller_common::pod_failures::unscheduled;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::{is_of, of, queriers, unmounted};
-use thanos_controller_common::volumes::{Answer, Remedies, Volumes, classes};
+use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
 use thanos_workload::{integration, ports, store_api};
 
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
-use crate::health::{self, Signs};
+use crate::health::{self, HealthInputs};
 use crate::observed::Observed;
 use crate::plan::{self, replicas_of_surge};
-use crate::reshard::{Addresses, Situation, reshard};
+use crate::reshard::{Addresses, ReshardInputs, reshard};
 use crate::secrets;
 use crate::stores::Stores;
 use crate::{Seen, StoreController, time_range};
 
-/// What a user can do about volumes.
+/// Remedies for problems with volumes.
 const REMEDIES: Remedies = Remedies {
-    no_class: "make a new ThanosStore that names one in spec.storage.storageClass",
-    no_growth: "delete a claim and then its pod, one after another: each gets a new volume of the \
-                size asked for, and fills it again",
+    no_class: "create a new ThanosStore with spec.storage.storageClass",
+    no_growth: "delete one PVC and its pod at a time: the new pod gets a volume of the requested size and downloads its data again",
 };
 
-/// What the status tells, besides what the plan is made of.
+/// Inputs of the status, in addition to those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
-    /// The gate of each kind in use.
+    /// Gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
-    /// Whether the stores read their bucket.
-    pub object_storage: Answer,
-    /// Whether Secrets may be watched.
+    /// Condition ObjectStorageReady.
+    pub object_storage: ConditionState,
+    /// Whether Secrets are watched.
     pub secrets_watched: bool,
-    /// What the scheduler says of pods without a node.
+    /// Message of the scheduler about an unscheduled pod.
     pub unscheduled: Option<String>,
-    /// Whether a Prometheus scrapes what runs here.
+    /// Whether a Prometheus scrapes the stores.
     pub monitored: Monitored,
-    /// What must be asked of pods.
+    /// Probes of pods.
     pub probes: Vec<Probe>,
-    /// How long until the time range must be judged anew.
+    /// Time until the time range has to be evaluated again.
     pub requeue_after: Option<Duration>,
-    /// When this was.
+    /// Time of the observation.
     pub now: jiff::Timestamp,
 }
 
-/// Reads the views for one ThanosStore.
+/// Observes one ThanosStore.
 pub(crate) fn observe(
     controller: &StoreController,
     stores: &Stores,
@@ -102,7 +101,7 @@ pub(crate) fn observe(
     let ready = own.ready_addresses(&namespace);
     let addresses = own.with_missing(ready.clone());
     let listed = own.listed_addresses(&namespace);
-    let situation = Situation {
+    let reshard_inputs = ReshardInputs {
         cr: &cr,
         sets: &own.sets,
         desired: generation,
@@ -110,7 +109,7 @@ pub(crate) fn observe(
         listed: &listed,
         listing: &listing,
     };
-    let reshard = reshard(&situation);
+    let reshard = reshard(&reshard_inputs);
     let unknown: BTreeMap<String, String> = current
         .iter()
         .filter_map(|name| {
@@ -121,7 +120,7 @@ pub(crate) fn observe(
 
     let keys = secrets::keys(&store.spec);
     let content = content(keys, &namespace, stores.secrets.readable());
-    let object_storage = health::verdict(&Signs {
+    let object_storage = health::condition(&HealthInputs {
         namespace: &namespace,
         pods: &own.pods,
         unmounted: &unmounted(&stores.mounts, &namespace),
@@ -145,9 +144,9 @@ pub(crate) fn observe(
         access: cluster.access,
     };
     let shards = own.pods.values();
-    let shards = shards.filter_map(|pod| health::inquiry(pod, cluster.answers));
-    let asked = queriers.iter().map(|(_, url)| listing::inquiry(url));
-    let time_range = time_range::verdict(store.spec.time_range_config.as_ref(), cluster.now);
+    let store_probes = shards.filter_map(|pod| health::probe(pod, cluster.answers));
+    let querier_probes = queriers.iter().map(|(_, url)| listing::probe(url));
+    let time_range = time_range::evaluate(store.spec.time_range_config.as_ref(), cluster.now);
     let status_inputs = StatusInputs {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
@@ -157,7 +156,7 @@ pub(crate) fn observe(
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
         monitored: monitored.decide(),
-        probes: shards.chain(asked).collect(),
+        probes: store_probes.chain(querier_probes).collect(),
         requeue_after: time_range.changes_in,
         now: cluster.now,
     };
@@ -193,17 +192,17 @@ pub(crate) fn observe(
     }
 }
 
-/// Where queriers ask all pods of a StatefulSet at once.
+/// Address by which queriers use a StatefulSet as a group.
 fn group(namespace: &str, set: &str) -> String {
     let grpc = u16::try_from(ports::GRPC_NUMBER).unwrap_or_default();
     let address = store_api::group_address(&Key::new(namespace, set), grpc);
     listing::group(&address)
 }
 
-/// What belongs to one ThanosStore.
+/// Objects of one ThanosStore.
 struct Own<'a> {
     sets: BTreeMap<String, ShardFacts>,
-    /// Pods of these StatefulSets.
+    /// Pods of the StatefulSets.
     pods: BTreeMap<String, &'a PodFacts>,
 }
 
@@ -215,13 +214,16 @@ impl<'a> Own<'a> {
             .map(|(key, shard)| (key.name.clone(), shard.clone()))
             .collect();
         let pods = of(&stores.pods, namespace)
-            .filter(|(_, pod)| sets.get(&pod.set).is_some_and(|it| pod.is_of(&it.set)))
+            .filter(|(_, pod)| {
+                sets.get(&pod.set)
+                    .is_some_and(|shard| pod.is_of(&shard.set))
+            })
             .map(|(key, pod)| (key.name.clone(), pod))
             .collect();
         Self { sets, pods }
     }
 
-    /// Whether queriers must be asked: shards or pods are being replaced.
+    /// Whether queriers are probed: shards or pods are being replaced.
     fn is_moving(&self, store: &ThanosStore, current: &[String]) -> bool {
         let surging = store.spec.replicas + replicas_of_surge(store);
         self.sets.iter().any(|(name, shard)| {
@@ -230,8 +232,8 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Where queriers are to ask each StatefulSet: the addresses of its ready pods, or that of the
-    /// group.
+    /// Addresses by which queriers should use each StatefulSet: those of its ready pods, or that of
+    /// the group.
     fn ready_addresses(&self, namespace: &str) -> Addresses {
         let of_set = |(name, shard): (&String, &ShardFacts)| {
             if shard.group {
@@ -243,9 +245,8 @@ impl<'a> Own<'a> {
         self.sets.iter().map(of_set).collect()
     }
 
-    /// Where queriers may still ask each StatefulSet. They follow a change late: of the number of
-    /// replicas, which makes pods a group or endpoints of their own, and of pods that get ready or
-    /// stop to be.
+    /// Addresses by which queriers may still use each StatefulSet. They lag behind a change of the
+    /// number of replicas, which turns pods into a group or back, and of the readiness of pods.
     fn listed_addresses(&self, namespace: &str) -> Addresses {
         let of_set = |name: &String| {
             let pods = self.pods.values().filter(|pod| pod.set == *name);
@@ -256,7 +257,7 @@ impl<'a> Own<'a> {
         self.sets.keys().map(of_set).collect()
     }
 
-    /// With an address that nobody lists, as long as a pod is wanted and not ready.
+    /// Adds an address that no querier lists for each StatefulSet with a pod that is not ready.
     fn with_missing(&self, mut all: Addresses) -> Addresses {
         for (name, shard) in &self.sets {
             let ready = self.ready_pods(name).count();

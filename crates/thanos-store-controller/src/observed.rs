@@ -1,4 +1,4 @@
-//! Everything that the plan of a ThanosStore depends on. Facts only: no clock, no client.
+//! Inputs of the plan of a ThanosStore: only facts, no clock and no client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,31 +12,30 @@ use crate::facts::ShardFacts;
 use crate::generation::Generation;
 use crate::reshard::Reshard;
 
-/// What one pass saw.
+/// Observation of one reconcile.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The custom resource.
     pub store: Arc<ThanosStore>,
-    /// What the controller was started with.
+    /// Settings from the command line.
     pub settings: Settings,
-    /// Whether ServiceMonitors may be written: both gates are open and the kind is there.
+    /// Whether ServiceMonitors are written: both gates are open and the CRD exists.
     pub service_monitors: bool,
-    /// The StatefulSets by name, those of a former operator included.
+    /// StatefulSets by name, including those of the Go operator.
     pub sets: BTreeMap<String, ShardFacts>,
-    /// Why the time range holds nothing at the moment, with the field that must be changed. The plan
-    /// itself knows no time.
+    /// Field and reason if the time range is currently empty. The plan itself has no clock.
     pub time_range: Option<FieldError>,
-    /// How the blocks are to be divided.
+    /// Desired generation of shards.
     pub generation: Generation,
-    /// The change of the number of shards that is under way.
+    /// Resharding in progress.
     pub reshard: Option<Reshard>,
-    /// The StatefulSets with a ready pod that some querier, which asks others of them, does not know;
-    /// with that querier.
+    /// StatefulSets with a ready pod that a querier of the shard does not list, each with that
+    /// querier.
     pub unknown: BTreeMap<String, String>,
-    /// The names of the pods that are ready.
+    /// Names of the ready pods.
     pub ready: BTreeSet<String>,
-    /// Digest of the configuration in the Secrets; `None` if they may not be read, or are missing.
+    /// Digest of the configuration in the Secrets; `None` if they are not watched or missing.
     pub secrets: Option<String>,
-    /// The volumes.
+    /// PVCs and StorageClasses.
     pub volumes: Volumes,
 }

@@ -1,5 +1,5 @@
-//! What this controller adds to a preflight: the operator that it takes over from, and values
-//! of a ThanosStore that are accepted and do harm. Pure.
+//! Preflight checks of this controller: the Go operator, and accepted but harmful values
+//! of a ThanosStore. No IO.
 
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
@@ -7,20 +7,20 @@ use thanos_api::v1alpha1::ThanosStoreSpec;
 
 use crate::{NAME, Seen, StoreController};
 
-/// Flags of stores that Thanos had once. It ends at once if it is given one.
+/// Store flags that Thanos removed; with one of them it exits at startup.
 const REMOVED: [&str; 2] = [
     "--debug.advertise-compatibility-label",
     "--experimental.enable-index-header",
 ];
 
-/// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
+/// Pods do not exist before the controller runs, and permission to watch Secrets is optional.
 const ONLY_WARNS: [&str; 3] = [
     Reason::Syncing.as_str(),
     Reason::SecretsNotWatched.as_str(),
     Reason::VolumePending.as_str(),
 ];
 
-/// What a preflight of this controller looks at besides what every one does.
+/// Checks of this controller in addition to the common ones.
 #[must_use]
 pub fn extra() -> Extra<StoreController> {
     Extra {
@@ -31,7 +31,7 @@ pub fn extra() -> Extra<StoreController> {
     }
 }
 
-/// The values of a ThanosStore that do harm.
+/// Harmful values of a ThanosStore.
 fn harms(seen: &Seen) -> Vec<Harm> {
     let spec = &seen.observed.store.spec;
     removed_flags(spec).into_iter().collect()
@@ -49,10 +49,10 @@ fn removed_flags(spec: &ThanosStoreSpec) -> Option<Harm> {
     (!removed.is_empty()).then(|| Harm {
         fatal: true,
         found: format!(
-            "spec.additionalArgs has {}, which Thanos has no more: stores end at once",
+            "spec.additionalArgs contains {}, which Thanos removed: stores exit at startup",
             removed.join(", ")
         ),
-        remedy: "remove it".to_owned(),
+        remedy: "remove them".to_owned(),
     })
 }
 
@@ -62,13 +62,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn removed_flags_are_told() {
-        let told = |args| {
+    fn removed_flags_are_reported() {
+        let reported = |args| {
             let spec =
                 json!({"objectStorageConfig": {"name": "s", "key": "k"}, "additionalArgs": args});
             removed_flags(&serde_json::from_value(spec).unwrap())
         };
-        let harm = told(json!([
+        let harm = reported(json!([
             "--experimental.enable-index-header",
             "--log.level=debug"
         ]))
@@ -78,6 +78,6 @@ mod tests {
             "{}",
             harm.found
         );
-        assert!(told(json!(["--log.level=debug"])).is_none());
+        assert!(reported(json!(["--log.level=debug"])).is_none());
     }
 }

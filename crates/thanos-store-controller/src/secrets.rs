@@ -1,9 +1,9 @@
-//! The Secrets that stores read when they start. Pure.
+//! Secrets that stores read at startup. No IO.
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
 use thanos_api::v1alpha1::ThanosStoreSpec;
 
-/// The keys that are read, with the field that names each.
+/// Secret keys, each with the field that references it.
 pub fn keys(spec: &ThanosStoreSpec) -> impl Iterator<Item = (&'static str, &SecretKeySelector)> {
     let index = spec.index_cache_config.as_ref();
     let bucket = spec.caching_bucket_config.as_ref();
@@ -20,7 +20,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn each_key_has_the_field_that_names_it() {
+    fn each_key_is_returned_with_its_field() {
         let spec: ThanosStoreSpec = serde_json::from_value(json!({
             "objectStorageConfig": {"name": "s3", "key": "thanos.yaml"},
             "indexCacheConfig": {"externalCacheConfig": {"name": "cache", "key": "c"}},

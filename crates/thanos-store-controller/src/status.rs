@@ -1,11 +1,11 @@
-//! The status of a ThanosStore. Pure.
+//! Computes the status of a ThanosStore. No IO.
 
 use kube::ResourceExt;
 use operator_runtime::owned_objects::Workload;
 use operator_runtime::{Conditions, NormalEvent, ObjectKey, Outcome, Required, Verdict};
 use thanos_api::names::{Condition, EventReason};
 use thanos_api::v1alpha1::{ReshardingStatus, ReshardingStep, ThanosStoreStatus};
-use thanos_controller_common::volumes::Answer;
+use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 use thanos_workload::{integration, stateful};
@@ -15,7 +15,7 @@ use crate::plan::shared_labels;
 use crate::secrets;
 use crate::surge;
 
-/// The status after a pass.
+/// The status after a reconcile.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> ThanosStoreStatus {
     let observed = &seen.observed;
@@ -25,7 +25,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
 
     let new = observed.generation.names(&cr);
     let reshard = observed.reshard.as_ref();
-    // Until the new shards are ready, the old ones are what must run.
+    // Until the new shards are ready, the old shards are required.
     let old = reshard
         .filter(|r| r.step == ReshardingStep::Starting)
         .map(|r| r.old.as_slice());
@@ -49,11 +49,11 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             note: String::new(),
         }))
         .collect();
-    let told = refused(seen, outcome);
+    let rejected = immutable_change(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, store.metadata.generation);
-    conditions.set_standard(told.as_ref().unwrap_or(outcome), &required);
+    conditions.set_standard(rejected.as_ref().unwrap_or(outcome), &required);
     let (holds, reason, message) = integration::verdict(&status_inputs.gates);
-    let mut set = |type_: Condition, (holds, reason, message): Answer| {
+    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
     set(
@@ -113,8 +113,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     }
 }
 
-/// What was applied apart from what cannot be changed, which the user should hear of.
-fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+/// Outcome `Rejected` if everything was applied except for a change of an immutable field.
+fn immutable_change(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let observed = &seen.observed;
     if outcome.verdict != Verdict::Applied {
         return None;
@@ -126,13 +126,13 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
         .iter()
         .filter_map(|name| Some((name, observed.sets.get(name)?)));
     let (name, message) = sets.find_map(|(name, shard)| {
-        let told = stateful::refused(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
-        Some((name, told))
+        let message = stateful::refused(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
+        Some((name, message))
     })?;
     Some(status::immutable(outcome, name, message))
 }
 
-fn rotation(seen: &Seen) -> Answer {
+fn rotation(seen: &Seen) -> ConditionState {
     if seen.status_inputs.secrets_watched {
         return rotation::watched();
     }
@@ -161,7 +161,7 @@ fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingSta
     })
 }
 
-/// Each step of a change of the number of shards is told.
+/// Announces each step of resharding.
 #[must_use]
 pub fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> Vec<NormalEvent> {
     let step = |status: &ThanosStoreStatus| {
@@ -173,12 +173,14 @@ pub fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> 
         (before, now) if before == now => return Vec::new(),
         (_, Some((from, to, step))) => {
             let what = match step {
-                ReshardingStep::Starting => "the new shards start",
-                ReshardingStep::Joining => "the new shards are ready, queriers learn of them",
-                ReshardingStep::Withdrawing => {
-                    "queriers know the new shards, the old ones are withdrawn"
+                ReshardingStep::Starting => "starting the new shards",
+                ReshardingStep::Joining => {
+                    "the new shards are ready; waiting for queriers to discover them"
                 }
-                ReshardingStep::Removing => "nobody asks the old shards, they are removed",
+                ReshardingStep::Withdrawing => {
+                    "queriers use the new shards; withdrawing the old shards"
+                }
+                ReshardingStep::Removing => "no querier uses the old shards; deleting them",
             };
             (step.as_str(), format!("from {from} to {to} shards: {what}"))
         }
@@ -213,33 +215,33 @@ mod tests {
         }
     }
 
-    fn told(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
+    fn event(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
         let normal_events = normal_events(before, after);
         assert!(normal_events.len() < 2);
         normal_events.into_iter().next().map(|n| (n.action, n.note))
     }
 
     #[test]
-    fn each_step_is_an_event_of_its_own_and_so_is_the_end() {
+    fn each_step_and_the_end_emit_separate_events() {
         let mut actions = std::collections::BTreeSet::new();
         let mut before = status(1, None);
         for step in ReshardingStep::ALL {
             let now = status(1, Some((1, 3, step)));
-            let (action, note) = told(&before, &now).expect("news");
+            let (action, note) = event(&before, &now).expect("news");
             assert!(note.starts_with("from 1 to 3 shards: "), "{note}");
             assert!(actions.insert(action));
-            assert_eq!(told(&now, &now), None);
+            assert_eq!(event(&now, &now), None);
             before = now;
         }
-        let (action, note) = told(&before, &status(3, None)).expect("news");
+        let (action, note) = event(&before, &status(3, None)).expect("news");
         assert!(note.ends_with("done") && actions.insert(action), "{note}");
     }
 
     #[test]
-    fn a_change_that_was_called_off_is_not_done() {
+    fn cancelled_resharding_emits_no_done_event() {
         let under_way = status(1, Some((1, 3, ReshardingStep::Starting)));
-        assert_eq!(told(&under_way, &status(1, None)), None);
+        assert_eq!(event(&under_way, &status(1, None)), None);
         let another = status(1, Some((1, 2, ReshardingStep::Starting)));
-        assert!(told(&under_way, &another).is_some());
+        assert!(event(&under_way, &another).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! What a ThanosStore depends on, and which change concerns which ThanosStore.
+//! Stores of a ThanosStore, and which change affects which ThanosStore.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, Secret};
@@ -24,11 +24,11 @@ use crate::StoreController;
 use crate::facts::{ShardFacts, ShardObject};
 use crate::secrets;
 
-/// Pods, StatefulSets and claims of stores carry these labels.
+/// Labels of pods, StatefulSets and PVCs of stores.
 const STORES: &str =
     "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-store,operator.thanos.io/owner";
 
-/// Views of everything that is read.
+/// Stores of all related kinds.
 #[derive(Default)]
 pub struct Stores {
     /// StatefulSets of stores.
@@ -41,21 +41,21 @@ pub struct Stores {
     pub replica_sets: Store<ReplicaSetFacts>,
     /// Deployments of queriers.
     pub querier_deployments: Store<DeploymentFacts>,
-    /// What nodes say of volumes that they cannot mount.
+    /// Events about volumes that cannot be mounted.
     pub mounts: Store<MountFacts>,
-    /// Claims of stores.
+    /// PVCs of stores.
     pub claims: Store<ClaimFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
     pub secrets: Store<SecretFacts>,
-    /// Prometheus resources.
+    /// Prometheuses.
     pub prometheuses: Store<PrometheusFacts>,
     /// Namespaces.
     pub namespaces: Store<NamespaceFacts>,
 }
 
-/// Every related kind, and how it gets into the views.
+/// All related kinds and their stores.
 #[must_use]
 pub fn related() -> Vec<Related<StoreController>> {
     vec![
@@ -91,7 +91,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 store: |v: &Stores| &v.queriers,
                 store_mut: |v: &mut Stores| &mut v.queriers,
-                // They are asked again and again while something depends on them.
+                // Probed repeatedly while a decision depends on them.
                 is_affected_by: |_, _, _, _, _| false,
             },
         )
@@ -121,7 +121,7 @@ pub fn related() -> Vec<Related<StoreController>> {
             Spec {
                 store: |v: &Stores| &v.mounts,
                 store_mut: |v: &mut Stores| &mut v.mounts,
-                // Whose pod it is, says the pod.
+                // The Event does not name the owner of its pod.
                 is_affected_by: |stores: &Stores, store, key, _, new| {
                     let failure = new.and_then(Option::as_ref);
                     is_at_home(store, key)

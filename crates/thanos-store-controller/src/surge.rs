@@ -1,33 +1,33 @@
-//! Replacing the pods of a shard without a hole: one pod more comes first. Pure.
+//! Replaces the pods of a shard without losing availability, by one surge pod. No IO.
 //!
-//! A StatefulSet stops a pod before it starts the next one. With a partition, only the pod above the
-//! others gets a new template; when that is ready and the queriers know it, the others follow, and
-//! then it goes again.
+//! A StatefulSet stops a pod before it starts its replacement. With a partition, only the surge pod
+//! gets the new template; once it is ready and known to the queriers, the other pods follow, and
+//! then the surge pod is deleted.
 
 use thanos_controller_common::facts::SetFacts;
 use thanos_workload::stateful::Scale;
 
-/// What the pods of a shard and the queriers say.
+/// State of the pods of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pods {
-    /// Whether all pods are ready that are to stay.
+    /// Whether all pods below replicas are ready.
     pub rest_ready: bool,
-    /// Whether a pod above them is ready.
+    /// Whether a pod above replicas is ready.
     pub more_ready: bool,
-    /// Whether every querier that asks the shard knows all of its ready pods.
+    /// Whether every querier of the shard lists all of its ready pods.
     pub known: bool,
 }
 
-/// How a shard is scaled, and with which template.
+/// Scale and template of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Surge {
-    /// Pods, and those that may be replaced.
+    /// Replicas and partition.
     pub scale: Scale,
-    /// Whether the template stays as it is stored: what is under way with it comes to its end first.
+    /// Whether the stored template is kept, because its rollout has to finish first.
     pub keeps_template: bool,
 }
 
-/// Decides for one shard. `hash` is the digest of the template that its pods are to have.
+/// Decides for one shard. `hash` is the digest of the desired template.
 #[must_use]
 pub fn surge(
     set: Option<&SetFacts>,
@@ -46,7 +46,7 @@ pub fn surge(
     let Some(set) = set else {
         return with(replicas, 0);
     };
-    // A pod goes only if those that stay can stand in for it.
+    // A pod is deleted only if the remaining pods can replace it.
     let counts = &set.counts;
     let all_available = set.current && counts.available_replicas >= counts.replicas;
     let can_go = pods.rest_ready && pods.known && all_available || !pods.more_ready;
@@ -59,8 +59,8 @@ pub fn surge(
         return with(fewer, 0);
     }
     let more = replicas + max_surge;
-    // Pods above the others may be left of more replicas, and all that serves, or all that queriers
-    // know: none of them is replaced then.
+    // Pods above replicas may be left from a larger number of replicas, and may be all that serves
+    // or all that queriers know. None of them is replaced then.
     let stand_in = pods.rest_ready && pods.known || !pods.more_ready;
     let all = more.max(set.replicas);
     let (count, partition) = if stand_in {
@@ -69,8 +69,7 @@ pub fn surge(
         (all, all)
     };
     let is_other = set.template_hash.as_deref() != Some(hash);
-    // Queriers may ask no other pod than the one above the others, which a template of another time
-    // would replace at once.
+    // Queriers may use only the surge pod, which a different template would replace immediately.
     let keeps_template = is_other && set.surging && pods.more_ready && set.template.is_some();
     if is_other && !keeps_template {
         return with(count, partition);
@@ -80,8 +79,8 @@ pub fn surge(
         ..with(replicas, partition)
     };
     if !set.surging || set.replicas != more {
-        // Several pods are replaced without one more: they stand in for each other, and what stays of
-        // them may not.
+        // Several pods are replaced without a surge pod, since they replace each other; the
+        // remaining pods may not.
         let replaced = set.current && counts.updated_replicas >= set.replicas;
         return match set.replicas > replicas && !replaced {
             true => with(count, partition),
@@ -89,7 +88,7 @@ pub fn surge(
         };
     }
     if set.partition > 0 {
-        // The other pods may be broken: that can be why they are replaced.
+        // The other pods may be broken, which can be the reason for the replacement.
         let is_new = set.current && counts.updated_replicas > 0;
         return match is_new && pods.more_ready && pods.known {
             false => with(more, set.partition.min(partition)),
@@ -103,17 +102,17 @@ pub fn surge(
     }
 }
 
-/// What a surge waits for, for the status. `unknown` says which querier does not know a pod of the
-/// shard, if one does not.
+/// Progress of a surge for the status. `unknown` is a querier that does not list a pod of the
+/// shard.
 #[must_use]
 pub fn note(set: &SetFacts, unknown: Option<&str>) -> String {
     match (set.surging, unknown) {
         (false, _) => String::new(),
-        (true, Some(querier)) => format!("pods are replaced: waits for {querier}"),
+        (true, Some(querier)) => format!("replacing pods: waiting for {querier}"),
         (true, None) if set.partition > 0 => {
-            "pods are replaced: waits for one more with the new template".to_owned()
+            "replacing pods: waiting for the surge pod with the new template".to_owned()
         }
-        (true, None) => "pods are replaced: the others follow".to_owned(),
+        (true, None) => "replacing pods: the remaining pods follow".to_owned(),
     }
 }
 
@@ -155,17 +154,17 @@ mod tests {
     }
 
     #[test]
-    fn one_replica_is_never_missing() {
+    fn single_replica_is_replaced_with_a_surge_pod() {
         assert_eq!(
             scale(&set("old", 1, 0, 1, 1), true),
             (2, 1),
-            "a second pod comes"
+            "a second pod is created"
         );
         assert_eq!(scale(&set("new", 2, 1, 1, 1), true), (2, 1), "and starts");
         assert_eq!(
             scale(&set("new", 2, 1, 1, 2), false),
             (2, 1),
-            "and is not known yet"
+            "and is not listed yet"
         );
         assert_eq!(
             scale(&set("new", 2, 1, 1, 2), true),
@@ -176,24 +175,24 @@ mod tests {
         assert_eq!(
             scale(&set("new", 2, 0, 2, 2), false),
             (2, 0),
-            "its new address is not known yet"
+            "its new address is not listed yet"
         );
         assert_eq!(
             scale(&set("new", 2, 0, 2, 2), true),
             (1, 0),
-            "then the second one goes"
+            "then the second one is deleted"
         );
         assert_eq!(scale(&set("new", 1, 0, 1, 1), true), (1, 0));
     }
 
     #[test]
-    fn another_template_in_between_starts_over() {
+    fn changed_template_restarts_the_surge() {
         assert_eq!(scale(&set("older", 2, 0, 1, 1), true), (2, 1));
         assert_eq!(scale(&set("older", 2, 1, 1, 2), true), (2, 1));
     }
 
     #[test]
-    fn counts_about_an_older_generation_decide_nothing() {
+    fn counts_of_an_older_generation_are_ignored() {
         let mut stale = set("new", 2, 1, 1, 2);
         stale.current = false;
         assert_eq!(scale(&stale, true), (2, 1));
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_pod_is_replaced_all_the_same() {
+    fn broken_pod_is_replaced() {
         let broken = set("new", 2, 1, 1, 1);
         let pods = Pods {
             rest_ready: false,
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_ends_before_another_template_comes() {
+    fn running_replacement_finishes_before_another_template_is_applied() {
         let mut replacing = set("older", 2, 0, 1, 1);
         replacing.template = Some(serde_json::json!({}));
         let serving = Pods {
@@ -238,7 +237,7 @@ mod tests {
             ..READY
         };
         let decided = surge(Some(&replacing), 1, 1, "new", serving);
-        assert!(decided.keeps_template, "the one more is all that serves");
+        assert!(decided.keeps_template, "the surge pod is all that serves");
         assert_eq!(
             decided.scale,
             Scale {
@@ -251,7 +250,7 @@ mod tests {
             ..READY
         };
         let decided = surge(Some(&replacing), 1, 1, "new", idle);
-        assert!(!decided.keeps_template, "nobody needs it");
+        assert!(!decided.keeps_template, "no querier needs it");
         assert_eq!(
             decided.scale,
             Scale {
@@ -262,14 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_or_stands_in_for_itself_needs_none() {
+    fn new_shards_and_several_replicas_need_no_surge_pod() {
         assert_eq!(surge(None, 3, 1, "new", READY), steady(3));
         let three = set("old", 3, 0, 3, 3);
         assert_eq!(surge(Some(&three), 3, 0, "new", READY), steady(3));
     }
 
     #[test]
-    fn other_numbers_of_replicas_are_scaled_at_once() {
+    fn replica_changes_are_applied_immediately() {
         let mut two = set("new", 2, 0, 2, 2);
         two.surging = false;
         assert_eq!(surge(Some(&two), 1, 1, "new", READY), steady(1));
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_replicas_while_pods_are_replaced_wait_for_one_more() {
+    fn scale_down_during_replacement_waits_for_a_surge_pod() {
         let decide = |set: SetFacts, hash, pods| {
             let set = SetFacts {
                 surging: false,
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_goes_only_if_those_that_stay_can_stand_in() {
+    fn pod_is_deleted_only_if_the_remaining_pods_serve() {
         let mut two = set("new", 2, 0, 2, 1);
         two.surging = false;
         let first_is_away = Pods {

@@ -1,7 +1,8 @@
-//! Whether a time range holds anything. Pure: the time is an argument.
+//! Evaluates whether a time range can contain blocks. No IO; the time is an argument.
 //!
-//! A range with one absolute and one relative end can become empty, or stop to be, with time. So the
-//! verdict says when it changes, and its message does not depend on the time.
+//! A range with one absolute and one relative end can become empty, or non-empty, over time. The
+//! result therefore contains the time of the next change, and its message does not depend on the
+//! time.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use thanos_workload::FieldError;
 const MIN: &str = "spec.timeRangeConfig.minTime";
 const MAX: &str = "spec.timeRangeConfig.maxTime";
 
-/// The units of durations, as Thanos reads them, with their milliseconds.
+/// Units of durations in Thanos, in milliseconds.
 const UNITS: [(&str, i128); 7] = [
     ("y", 365 * DAY),
     ("w", 7 * DAY),
@@ -26,30 +27,30 @@ const UNITS: [(&str, i128); 7] = [
 ];
 const DAY: i128 = 86_400_000;
 
-/// The longest duration that Thanos takes: as many nanoseconds as it counts.
+/// Maximum duration that Thanos accepts: an int64 of nanoseconds.
 const LONGEST: i128 = i64::MAX as i128 / 1_000_000;
 
-/// The longest time until a range is judged anew that changes later than that.
+/// Maximum time until a range is evaluated again.
 const LATEST: i128 = DAY;
 
-const WRITE: &str = "write a time such as 2026-01-31T00:00:00Z, or how long before now, such as -30d, with \
-                     the units y, w, d, h, m, s, ms in this order";
+const WRITE: &str = "use a time such as 2026-01-31T00:00:00Z, or a duration before now such as -30d (units y, w, d, h, m, s, ms in this order)";
 
-/// What of a time range cannot be.
+/// Result of the evaluation of a time range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// The field that must be changed, and why.
+pub struct Evaluation {
+    /// Invalid field and reason.
     pub fault: Option<FieldError>,
-    /// How long until the range must be judged anew; `None` if that depends on the spec alone.
+    /// Time until the range has to be evaluated again; `None` if the result depends only on the
+    /// spec.
     pub changes_in: Option<Duration>,
 }
 
-/// A time, in milliseconds.
+/// Time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Point {
     /// Since the epoch.
     At(i128),
-    /// After now; before it, if negative.
+    /// Relative to now; negative before now.
     Relative(i128),
 }
 
@@ -66,16 +67,16 @@ impl Point {
     }
 }
 
-/// Judges a time range.
+/// Evaluates a time range.
 #[must_use]
-pub fn verdict(range: Option<&TimeRangeConfig>, now: Timestamp) -> Verdict {
+pub fn evaluate(range: Option<&TimeRangeConfig>, now: Timestamp) -> Evaluation {
     let now = i128::from(now.as_millisecond());
-    match range.map_or(Ok(None), |range| judge(range, now)) {
-        Ok(changes_in) => Verdict {
+    match range.map_or(Ok(None), |range| check(range, now)) {
+        Ok(changes_in) => Evaluation {
             fault: None,
             changes_in: changes_in.and_then(wait),
         },
-        Err((fault, changes_in)) => Verdict {
+        Err((fault, changes_in)) => Evaluation {
             fault: Some(fault),
             changes_in: changes_in.and_then(wait),
         },
@@ -87,8 +88,8 @@ fn wait(milliseconds: i128) -> Option<Duration> {
     u64::try_from(wait).ok().map(Duration::from_millis)
 }
 
-/// The error, and in any case after how many milliseconds that changes.
-fn judge(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError, Option<i128>)> {
+/// The error, and the milliseconds until the result changes.
+fn check(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError, Option<i128>)> {
     let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
     let never = |field: &str, message: String| (FieldError::new(field, message), None);
     let read = |text: Option<String>, field: &str| {
@@ -96,13 +97,12 @@ fn judge(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError
         match point(&text) {
             Ok(Point::Relative(after)) if after > 0 => {
                 let message = format!(
-                    "`{text}` is after now, and no block is that new; write -{text} for that long \
-                     before now"
+                    "`{text}` is in the future, where no block exists; use -{text} for a time in the past"
                 );
                 Err(never(field, message))
             }
             Ok(point) => Ok(Some((point, text))),
-            Err(why) => Err(never(field, format!("`{text}` {why}; {WRITE}"))),
+            Err(reason) => Err(never(field, format!("`{text}` {reason}; {WRITE}"))),
         }
     };
     let min = read(given(&range.min_time), MIN)?;
@@ -111,8 +111,7 @@ fn judge(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError
         return Ok(None);
     };
     if from == Point::Relative(0) {
-        let message =
-            format!("`{min}` is now, and no block is newer, so nothing would be served; {WRITE}");
+        let message = format!("`{min}` is the current time, so no block would be served; {WRITE}");
         return Err(never(MIN, message));
     }
     if let Some((to, max)) = max {
@@ -122,46 +121,44 @@ fn judge(range: &TimeRangeConfig, now: i128) -> Result<Option<i128>, (FieldError
         if difference <= 0 {
             let message = match (from.is_relative(), to.is_relative()) {
                 (true, false) => format!(
-                    "{max} is not after minTime ({min}) any more, so nothing is served; set a later \
-                     one, or delete this ThanosStore"
+                    "{max} is no longer after minTime ({min}), so no block is served; set a later maxTime, or delete this ThanosStore"
                 ),
                 (false, true) => format!(
-                    "{max} is not after minTime ({min}) yet, so nothing would be served; set an earlier \
-                     minTime, or wait"
+                    "{max} is not yet after minTime ({min}), so no block would be served; set an earlier minTime, or wait"
                 ),
                 _ if difference == 0 => format!(
-                    "{max} is the same time as minTime ({min}), so nothing would be served; set a later one"
+                    "{max} equals minTime ({min}), so no block would be served; set a later maxTime"
                 ),
                 _ => format!(
-                    "{max} is before minTime ({min}), so nothing would be served; exchange them"
+                    "{max} is before minTime ({min}), so no block would be served; swap them"
                 ),
             };
-            // What is over does not come back.
-            let comes = changes_in.filter(|_| to.is_relative());
-            return Err((FieldError::new(MAX, message), comes));
+            // A range that has become empty stays empty.
+            let changes_in = changes_in.filter(|_| to.is_relative());
+            return Err((FieldError::new(MAX, message), changes_in));
         }
         if from.is_relative() && changes {
             return Ok(changes_in);
         }
     }
-    // Blocks are uploaded when their time is over.
+    // Blocks are uploaded after their time range has ended.
     let until = from.at(now) - now;
     if until >= 0 {
         let message = format!(
-            "{min} is in the future, so nothing would be served until then; set an earlier time"
+            "{min} is in the future, so no block would be served until then; set an earlier time"
         );
         return Err((FieldError::new(MIN, message), Some(until)));
     }
     Ok(None)
 }
 
-/// What a text means.
+/// Parses a time of the spec.
 fn point(text: &str) -> Result<Point, String> {
     let relative = text.strip_prefix('-').unwrap_or(text);
     if relative.contains(['-', ':']) {
         return timestamp(text)
             .map(Point::At)
-            .ok_or_else(|| "is no time".to_owned());
+            .ok_or_else(|| "is not a valid time".to_owned());
     }
     let length = duration(relative)?;
     Ok(Point::Relative(match relative.len() < text.len() {
@@ -170,7 +167,7 @@ fn point(text: &str) -> Result<Point, String> {
     }))
 }
 
-/// A timestamp as Go takes it: stricter than the library, and up to the end of the year 9999.
+/// Timestamp as parsed by Go: stricter than the library, and up to the end of the year 9999.
 fn timestamp(text: &str) -> Option<i128> {
     let shape: String = text
         .chars()
@@ -187,7 +184,7 @@ fn timestamp(text: &str) -> Option<i128> {
         None => rest,
     };
     let (local, zone) = text.split_at_checked(text.len() - zone.len())?;
-    // The library takes leap seconds.
+    // The library accepts leap seconds.
     let local: DateTime = (local.get(17..19)? < "60").then(|| local.parse().ok())??;
     let number = |at: Range<usize>| zone.get(at)?.parse::<i128>().ok();
     let east = match (zone, zone.split_at_checked(1)?.0) {
@@ -203,7 +200,7 @@ fn timestamp(text: &str) -> Option<i128> {
     Some(since.as_millis() - east * 60_000)
 }
 
-/// The milliseconds of a duration without its sign.
+/// Milliseconds of a duration without its sign.
 fn duration(text: &str) -> Result<i128, String> {
     if text == "0" {
         return Ok(0);
@@ -216,7 +213,7 @@ fn duration(text: &str) -> Result<i128, String> {
         let (number, after) = rest.split_at(rest.find(|c| !is_digit(c)).unwrap_or(rest.len()));
         let (unit, next) = after.split_at(after.find(is_digit).unwrap_or(after.len()));
         if number.is_empty() {
-            return Err("is no time".to_owned());
+            return Err("is not a valid time".to_owned());
         }
         if !UNITS.iter().any(|(known, _)| *known == unit) {
             return Err(match unit {
@@ -232,7 +229,7 @@ fn duration(text: &str) -> Result<i128, String> {
         rest = next;
     }
     match total {
-        _ if text.is_empty() => Err("is no time".to_owned()),
+        _ if text.is_empty() => Err("is not a valid time".to_owned()),
         total if total > LONGEST => Err("is longer than 292 years".to_owned()),
         total => Ok(total),
     }

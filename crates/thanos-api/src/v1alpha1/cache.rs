@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// A cache. With both kinds given, the external one is used.
+/// Cache. If both types are set, the external one is used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheConfig {
-    /// A cache in the memory of each pod.
+    /// Cache in the memory of each pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_memory_cache_config: Option<InMemoryCacheConfig>,
-    /// The key of a Secret that holds a Thanos cache configuration, for Memcached or Redis.
+    /// Secret key with a Thanos cache configuration for Memcached or Redis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::embedded::<SecretKeySelector>")]
     pub external_cache_config: Option<SecretKeySelector>,
@@ -23,12 +23,12 @@ pub struct CacheConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InMemoryCacheConfig {
-    /// Memory of the cache. Unset: 250Mi.
+    /// Maximum size of the cache. Unset: 250Mi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub max_size: Option<String>,
-    /// The largest item. The query frontend is handed it and does not enforce it. Unset: half of
-    /// maxSize in stores.
+    /// Maximum size of one item. The query frontend accepts the value but does not enforce it.
+    /// Unset: half of maxSize in stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub max_item_size: Option<String>,

@@ -1,4 +1,4 @@
-//! Fields that every kind and every component of it share.
+//! Fields of every component.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +11,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::{lenient, schema};
 
-/// How pods look and where they run. Inlined into each component's section.
+/// Image, placement and metadata of pods. Inlined into the section of each component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonFields {
-    /// Tag or digest of the Thanos image. Ignored if baseImage has a tag or digest of its own.
-    /// Unset: the version that the controller was started with.
+    /// Tag or digest of the Thanos image. Ignored if baseImage has a tag or digest. Unset: the
+    /// version in the --thanos-image flag of the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::version")]
     pub version: Option<String>,
-    /// Thanos image, with or without a tag or digest. Unset: the image that the controller was
-    /// started with.
+    /// Thanos image, with or without a tag or digest. Unset: the --thanos-image flag of the
+    /// controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::image")]
     pub base_image: Option<String>,
-    /// When the kubelet pulls the image. Unset: IfNotPresent.
+    /// Pull policy of the image. Unset: IfNotPresent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<ImagePullPolicy>")]
     pub image_pull_policy: Option<ImagePullPolicy>,
-    /// Secrets of this namespace with credentials for image registries.
+    /// Secrets of this namespace with registry credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<LocalObjectReference>")]
     pub image_pull_secrets: Option<Vec<LocalObjectReference>>,
-    /// CPU and memory of the Thanos container. With a memory limit, Go's garbage collector is told
-    /// about it.
+    /// CPU and memory of the Thanos container. A memory limit also sets the limit of Go's garbage
+    /// collector.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -50,7 +50,7 @@ pub struct CommonFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<LogFormat>")]
     pub log_format: Option<LogFormat>,
-    /// Labels that a node must have.
+    /// Node labels that the pods require.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_selector: Option<BTreeMap<String, String>>,
     /// Affinity of the pods. Unset: pods of one workload prefer different nodes.
@@ -61,18 +61,18 @@ pub struct CommonFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<Toleration>")]
     pub tolerations: Option<Vec<Toleration>>,
-    /// How pods spread over zones and nodes. A constraint without a labelSelector counts the pods of
-    /// its own workload.
+    /// Spread of the pods over zones and nodes. A constraint without a labelSelector selects the
+    /// pods of its workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<TopologySpreadConstraint>")]
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
-    /// Security context of the pods. What is unset in it keeps the value that Pod Security
-    /// "restricted" needs: not root, user, group and fsGroup 1001, seccomp RuntimeDefault.
+    /// Security context of the pods. Unset fields keep the values that Pod Security "restricted"
+    /// requires: not root, user, group and fsGroup 1001, seccomp RuntimeDefault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::embedded::<PodSecurityContext>")]
     pub security_context: Option<PodSecurityContext>,
-    /// Whether runAsUser, runAsGroup and fsGroup are left out of the pods unless securityContext sets
-    /// them, so that the platform assigns them, as the OpenShift SCC restricted-v2 does. Unset: false.
+    /// Whether runAsUser, runAsGroup and fsGroup are omitted unless securityContext sets them, for
+    /// platforms that assign them, such as the OpenShift SCC restricted-v2. Unset: false.
     // The acronym is upper case in the API, which `camelCase` does not give.
     #[serde(
         default,
@@ -83,20 +83,20 @@ pub struct CommonFields {
     /// ServiceAccount of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account: Option<ServiceAccountSpec>,
-    /// Whether a PodDisruptionBudget protects the pods.
+    /// PodDisruptionBudget of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_disruption_budget_config: Option<PodDisruptionBudgetConfig>,
-    /// More labels for every object of the component and for its pods. They win over labels of the
-    /// custom resource's metadata, and labels that the operator needs win over them.
+    /// Labels added to every object and pod of the component. They override labels of the custom
+    /// resource; labels that the operator needs override them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// More annotations for every object of the component and for its pods. They win over annotations
-    /// of the custom resource's metadata.
+    /// Annotations added to every object and pod of the component. They override annotations of the
+    /// custom resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
 }
 
-/// When the kubelet pulls an image.
+/// Image pull policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ImagePullPolicy {
     #[allow(missing_docs)]
@@ -119,7 +119,7 @@ impl ImagePullPolicy {
     }
 }
 
-/// Log level, as Thanos takes it.
+/// Log level of Thanos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -147,7 +147,7 @@ impl LogLevel {
     }
 }
 
-/// Log format, as Thanos takes it.
+/// Log format of Thanos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -173,37 +173,37 @@ impl LogFormat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceAccountSpec {
-    /// More annotations for the ServiceAccount alone, such as the role of a cloud provider. They win
-    /// over annotations.
+    /// Annotations of the ServiceAccount only, such as the role of a cloud provider. They override
+    /// the annotations of the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Whether its token is mounted into all containers of the pods, at
-    /// /var/run/secrets/kubernetes.io/serviceaccount. Thanos needs none; a proxy in
+    /// Whether the token is mounted into all containers of the pods, at
+    /// /var/run/secrets/kubernetes.io/serviceaccount. Thanos does not need it; a proxy in
     /// additionalContainers may. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automount_token: Option<bool>,
 }
 
-/// Whether a PodDisruptionBudget protects the pods.
+/// PodDisruptionBudget of the pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PodDisruptionBudgetConfig {
-    /// Unset: true. The budget allows one pod to be down, and exists only with two or more
-    /// replicas, since it would block node drains with one.
+    /// Whether the budget is created. It allows one unavailable pod and is created only with two or
+    /// more replicas, since it would block node drains with one. Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable: Option<bool>,
 }
 
-/// What users add to the pods themselves. Inlined into each component's section.
+/// User-defined additions to the pods. Inlined into the section of each component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Additional {
-    /// More arguments for Thanos, each as --flag=value. One that repeats a flag of the operator
-    /// replaces it; a flag that Thanos accepts several times is added. Flags that the operator's
-    /// own promises depend on (addresses, endpoint discovery) are refused.
+    /// Arguments added to Thanos, each as --flag=value. A flag that the operator sets is replaced;
+    /// a repeatable flag is appended. Flags that the operator depends on (addresses, endpoint
+    /// discovery) are rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::args")]
     pub additional_args: Option<Vec<String>>,
-    /// More containers for the pods.
+    /// Containers added to the pods.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -211,7 +211,7 @@ pub struct Additional {
     )]
     #[schemars(schema_with = "schema::list_of::<Container>")]
     pub additional_containers: Option<Vec<Container>>,
-    /// More volumes for the pods.
+    /// Volumes added to the pods.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -219,15 +219,15 @@ pub struct Additional {
     )]
     #[schemars(schema_with = "schema::list_of::<Volume>")]
     pub additional_volumes: Option<Vec<Volume>>,
-    /// More volume mounts for the Thanos container.
+    /// Volume mounts added to the Thanos container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<VolumeMount>")]
     pub additional_volume_mounts: Option<Vec<VolumeMount>>,
-    /// More ports for the Thanos container.
+    /// Ports added to the Thanos container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<ContainerPort>")]
     pub additional_ports: Option<Vec<ContainerPort>>,
-    /// More environment variables for the Thanos container.
+    /// Environment variables added to the Thanos container.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -235,7 +235,7 @@ pub struct Additional {
     )]
     #[schemars(schema_with = "schema::list_of::<EnvVar>")]
     pub additional_env: Option<Vec<EnvVar>>,
-    /// More ports for the component's Services.
+    /// Ports added to the Services of the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::list_of::<ServicePort>")]
     pub additional_service_ports: Option<Vec<ServicePort>>,

@@ -1,4 +1,4 @@
-//! How queriers find Prometheus instances, and what bridges them.
+//! Discovery of Prometheus instances, and the bridges to them.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{lenient, schema};
 
-/// Ways of discovery.
+/// Discovery of endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceDiscovery {
@@ -20,26 +20,25 @@ pub struct ServiceDiscovery {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusServiceMonitors {
-    /// Whether this section counts. True without a selector means every ServiceMonitor in the
-    /// selected namespaces. Unset: true if a selector is given.
+    /// Whether this section is used. True without a selector selects every ServiceMonitor in the
+    /// selected namespaces. Unset: true if a selector is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// As serviceMonitorSelector.
+    /// ServiceMonitors, as in serviceMonitorSelector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub selector: Option<LabelSelector>,
-    /// As serviceMonitorNamespaceSelector.
+    /// Namespaces, as in serviceMonitorNamespaceSelector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
-    /// What to do with a Prometheus that has no Thanos sidecar. Unset: Bridge.
+    /// Handling of a Prometheus without a Thanos sidecar. Unset: Bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<WithoutSidecar>")]
     pub without_sidecar: Option<WithoutSidecar>,
 }
 
-/// What to do with a Prometheus that has no Thanos sidecar: run one for it in a pod of its own, or
-/// only report it.
+/// Handling of a Prometheus without a Thanos sidecar: run a bridge for it, or only report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum WithoutSidecar {
     #[default]
@@ -49,7 +48,8 @@ pub enum WithoutSidecar {
     Report,
 }
 
-/// How bridges run. Their image, logging, placement and security context are those of the queriers.
+/// Configuration of bridges. They use image, logging, placement and security context of the
+/// queriers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BridgeSpec {
@@ -61,7 +61,7 @@ pub struct BridgeSpec {
     )]
     #[schemars(schema_with = "schema::embedded::<ResourceRequirements>")]
     pub resource_requirements: Option<ResourceRequirements>,
-    /// More arguments for the bridges, each as --flag=value.
+    /// Arguments added to the bridges, each as --flag=value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::args")]
     pub additional_args: Option<Vec<String>>,

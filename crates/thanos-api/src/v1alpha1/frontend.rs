@@ -8,7 +8,7 @@ use super::cache::CacheConfig;
 use super::common::{Additional, CommonFields};
 use crate::schema;
 
-/// A query frontend: splits, retries and caches queries before they reach the queriers.
+/// Query frontend: splits, retries and caches queries before they reach the queriers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueryFrontendSpec {
@@ -22,36 +22,37 @@ pub struct QueryFrontendSpec {
     /// Whether responses are compressed. Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compress_responses: Option<bool>,
-    /// Which Query API the frontend asks: a Service of this namespace with the label
-    /// operator.thanos.io/query-api=true and these labels. The queriers of this resource come
-    /// first if they match, then the first by name. Unset: the queriers of this resource.
+    /// Query API that the frontend queries: a Service of this namespace with the label
+    /// operator.thanos.io/query-api=true and these labels. The queriers of this ThanosQuery are
+    /// preferred if they match, then the first match by name. Unset: the queriers of this
+    /// ThanosQuery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub query_label_selector: Option<LabelSelector>,
-    /// Queries that take longer are logged. Unset: none.
+    /// Duration above which queries are logged. Unset: no query is logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub log_queries_longer_than: Option<String>,
-    /// Cache for the results of range and label queries. Unset: no cache.
+    /// Cache for results of range and label queries. Unset: no cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_range_response_cache_config: Option<CacheConfig>,
-    /// Range queries are split by this interval. Unset: 24h.
+    /// Interval by which range queries are split. Unset: 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub query_range_split_interval: Option<String>,
-    /// Label queries are split by this interval. Unset: 24h.
+    /// Interval by which label queries are split. Unset: 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub labels_split_interval: Option<String>,
-    /// How often a part of a range query is retried. Unset: 5.
+    /// Maximum number of retries for each part of a range query. Unset: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub query_range_max_retries: Option<i32>,
-    /// How often a part of a label query is retried. Unset: 5.
+    /// Maximum number of retries for each part of a label query. Unset: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub labels_max_retries: Option<i32>,
-    /// Time range of label queries that give none. Unset: 24h.
+    /// Time range of label queries without one. Unset: 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub labels_default_time_range: Option<String>,

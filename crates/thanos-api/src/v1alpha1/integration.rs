@@ -1,4 +1,4 @@
-//! Fields, common to all kinds, about what surrounds Thanos: Prometheus Operator and NetworkPolicies.
+//! Fields of every kind for the integration with Prometheus Operator and NetworkPolicies.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// What surrounds Thanos. Inlined into each kind's spec.
+/// Integration with the cluster. Inlined into the spec of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Integration {
-    /// Turns whole features off for this resource.
+    /// Switches for features of this custom resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature_gates: Option<FeatureGates>,
-    /// The ServiceMonitors that are created for the components.
+    /// ServiceMonitors created for the components.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_monitor: Option<ServiceMonitorConfig>,
-    /// NetworkPolicies for the components and for what they read from.
+    /// NetworkPolicies for the components and for the endpoints that they query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicyConfig>,
 }
 
-/// Features that can be turned off.
+/// Switches for features.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FeatureGates {
-    /// Whether Prometheus Operator's resources are read and written for this resource. Unset: true,
-    /// which has an effect only where the cluster has them.
+    /// Whether custom resources of Prometheus Operator are read and written for this custom
+    /// resource. It has an effect only if their CRDs are installed. Unset: true.
     // The acronym is upper case in the API, which `camelCase` does not give.
     #[serde(
         default,
@@ -38,69 +38,69 @@ pub struct FeatureGates {
     pub enable_prometheus_operator_crds: Option<bool>,
 }
 
-/// The ServiceMonitors that are created.
+/// ServiceMonitors created for the components.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("!has(self.scrapeTimeout) || has(self.interval)")
-        .message("scrapeTimeout needs interval as well, because Prometheus refuses a timeout that is longer than the interval")
+        .message("scrapeTimeout requires interval, because Prometheus rejects a timeout that is longer than the interval")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceMonitorConfig {
-    /// Unset: true.
+    /// Whether ServiceMonitors are created. Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// More labels for the ServiceMonitors, such as the ones that Prometheus selects by.
+    /// Labels added to the ServiceMonitors, such as those that a Prometheus selects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// Annotations for the ServiceMonitors.
+    /// Annotations added to the ServiceMonitors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Scrape interval. Unset: the one of Prometheus.
+    /// Scrape interval. Unset: the default of the Prometheus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub interval: Option<String>,
-    /// Scrape timeout. Unset: the one of Prometheus.
+    /// Scrape timeout. Unset: the default of the Prometheus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub scrape_timeout: Option<String>,
-    /// Relabeling of targets.
+    /// Relabeling of targets before the scrape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relabelings: Option<Vec<RelabelConfig>>,
-    /// Relabeling of scraped series.
+    /// Relabeling of samples before ingestion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric_relabelings: Option<Vec<RelabelConfig>>,
 }
 
-/// One step of relabeling, as in a ServiceMonitor.
+/// Relabeling step, as in a ServiceMonitor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RelabelConfig {
-    /// Labels whose values are joined by the separator.
+    /// Labels whose values are joined by separator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_labels: Option<Vec<String>>,
-    /// Unset: a semicolon.
+    /// Separator of the joined label values. Unset: a semicolon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// The label that is written.
+    /// Label that is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_label: Option<String>,
-    /// Unset: anything.
+    /// Regular expression that the joined values must match. Unset: (.*).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
-    /// For the action hashmod.
+    /// Modulus of the hash, for the action hashmod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub modulus: Option<i64>,
-    /// Unset: the first group of the regular expression.
+    /// Replacement value for the target label. Unset: $1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacement: Option<String>,
-    /// Unset: replace.
+    /// Action of the step. Unset: replace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<RelabelAction>")]
     pub action: Option<RelabelAction>,
 }
 
-/// What a step of relabeling does.
+/// Action of a relabeling step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -138,22 +138,22 @@ impl RelabelAction {
     }
 }
 
-/// NetworkPolicies.
+/// NetworkPolicies for the components and for the endpoints that they query.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkPolicyConfig {
-    /// Whether the components get policies that admit their own ports only, and the bridges'
-    /// StoreAPI to the queriers only. Unset: false.
+    /// Whether policies are created that allow only the components' own ports, and the StoreAPI of
+    /// bridges only from the queriers. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Whether policies are created that let this resource's pods reach the Prometheus pods it
-    /// discovered, where existing policies keep them out. Unset: Never.
+    /// Whether policies are created that allow the pods of this custom resource to connect to
+    /// discovered Prometheus pods where existing policies block them. Unset: Never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<OpenDiscovered>")]
     pub open_discovered: Option<OpenDiscovered>,
 }
 
-/// Where ways to discovered pods are opened.
+/// Namespaces in which discovered pods are opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OpenDiscovered {
     #[default]

@@ -1,33 +1,33 @@
-//! How queriers answer.
+//! Options of queriers: request metrics, web server, engine.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// Histogram buckets of request metrics. Numbers in strings; their order does not matter.
+/// Histogram buckets of request metrics, as numbers in strings in any order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TelemetryQuantiles {
-    /// Buckets of the duration, in seconds.
+    /// Buckets of the request duration, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantiles")]
     pub duration: Option<Vec<String>>,
-    /// Buckets of the number of samples.
+    /// Buckets of the number of samples per request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantiles")]
     pub samples: Option<Vec<String>>,
-    /// Buckets of the number of series.
+    /// Buckets of the number of series per request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantiles")]
     pub series: Option<Vec<String>>,
 }
 
-/// How the UI and API are served.
+/// Paths and headers of the UI and API.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebConfig {
-    /// Path under which the API and UI are served. Unset: that of externalPrefix.
+    /// URL path of the UI and API. Unset: the path of externalPrefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::path_prefix")]
     pub route_prefix: Option<String>,
@@ -35,11 +35,11 @@ pub struct WebConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::external_prefix")]
     pub external_prefix: Option<String>,
-    /// HTTP request header that holds the prefix of links. Use it only behind a proxy that sets it.
+    /// HTTP request header with the prefix of links. Use it only behind a proxy that sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::header_name")]
     pub prefix_header: Option<String>,
-    /// Whether CORS headers are left out. Unset: false.
+    /// Whether CORS headers are omitted. Unset: false.
     // The acronym is upper case in the API, which `camelCase` does not give.
     #[serde(
         default,
@@ -49,7 +49,7 @@ pub struct WebConfig {
     pub disable_cors: Option<bool>,
 }
 
-/// How series are fetched from StoreAPIs.
+/// Strategy for fetching series from StoreAPIs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GrpcProxyStrategy {
@@ -71,7 +71,7 @@ impl GrpcProxyStrategy {
     }
 }
 
-/// The engine that evaluates queries.
+/// PromQL engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromqlEngine {

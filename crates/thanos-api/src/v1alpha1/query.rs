@@ -1,4 +1,4 @@
-//! ThanosQuery: queriers over the StoreAPIs that Prometheus and Thanos offer.
+//! ThanosQuery: queriers over the StoreAPIs of Prometheus instances and Thanos components.
 
 // Each column has a name, a type and a path.
 #![allow(clippy::duplicated_attributes)]
@@ -15,7 +15,7 @@ use super::options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebCon
 use super::status::ThanosQueryStatus;
 use crate::{lenient, schema};
 
-/// What queriers should run, and what they should read from.
+/// Configuration of the queriers and of the endpoints that they query.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "monitoring.thanos.io",
@@ -66,7 +66,7 @@ use crate::{lenient, schema};
     )
 )]
 #[serde(rename_all = "camelCase")]
-// A resource without a spec is one with an empty spec.
+// A custom resource without a spec has an empty spec.
 #[schemars(extend("default" = {}))]
 pub struct ThanosQuerySpec {
     #[serde(flatten)]
@@ -78,86 +78,89 @@ pub struct ThanosQuerySpec {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub replicas: i32,
-    /// Labels that tell replicas apart; series that differ in them only are merged. Those of the
-    /// selected Prometheus resources are added (see learnReplicaLabels). Unset: replica,
+    /// Labels that distinguish replicas; series that differ only in them are deduplicated. Replica
+    /// labels of discovered endpoints are added (see learnReplicaLabels). Unset: replica,
     /// prometheus_replica, rule_replica, thanos_ruler_replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_names")]
     pub replica_labels: Option<Vec<String>>,
-    /// Whether replica labels of what is discovered are added. Unset: true. Labels are added, never
-    /// dropped, while this resource lives.
+    /// Whether replica labels of discovered endpoints are added to replicaLabels. Learned labels
+    /// are never dropped during the lifetime of this ThanosQuery. Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learn_replica_labels: Option<bool>,
-    /// More labels that a Service must have to be picked up as a StoreAPI, besides
+    /// Additional labels that a Service must have to be discovered as a StoreAPI, besides
     /// operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub custom_store_label_selector: Option<LabelSelector>,
-    /// Namespaces in which StoreAPI Services are looked for. Unset: this one. Empty: all.
+    /// Namespaces in which StoreAPI Services are discovered. Unset: this namespace. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub store_namespace_selector: Option<LabelSelector>,
-    /// ServiceMonitors that lead to the Prometheus instances to query: those they scrape, or those
-    /// that scrape by them. Unset: none. Empty: all.
+    /// ServiceMonitors that select the Prometheus instances to query: Prometheuses that these
+    /// ServiceMonitors target, or that select these ServiceMonitors. Unset: none. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub service_monitor_selector: Option<LabelSelector>,
-    /// Namespaces in which these ServiceMonitors are looked for. Unset: this one. Empty: all.
+    /// Namespaces of the ServiceMonitors that serviceMonitorSelector selects. Unset: this
+    /// namespace. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub service_monitor_namespace_selector: Option<LabelSelector>,
-    /// The longer form of the two selectors above. With both given, what either selects counts.
+    /// Nested form of serviceMonitorSelector and serviceMonitorNamespaceSelector. If both forms are
+    /// set, ServiceMonitors that match either are selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_discovery: Option<ServiceDiscovery>,
-    /// Bridges: Thanos sidecars in pods of their own, for Prometheus instances without one.
+    /// Bridges: Thanos sidecars in separate pods, for Prometheus instances without a sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<BridgeSpec>,
     /// Histogram buckets of the queriers' own request metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry_quantiles: Option<TelemetryQuantiles>,
-    /// How the UI and API are served.
+    /// Paths and headers of the UI and API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_config: Option<WebConfig>,
     /// How series are fetched from StoreAPIs. Unset: eager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<GrpcProxyStrategy>")]
     pub grpc_proxy_strategy: Option<GrpcProxyStrategy>,
-    /// Longest time a query may take. Unset: 15m.
+    /// Maximum duration of a query. Unset: 15m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub query_timeout: Option<String>,
-    /// How far back a query looks for the latest sample. Unset: 5m.
+    /// Maximum age of the latest sample that a query returns. Unset: 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub lookback_delta: Option<String>,
-    /// Queries that one pod runs at a time. Unset: 20.
+    /// Maximum number of queries that one pod evaluates concurrently. Unset: 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_concurrent: Option<i32>,
-    /// Selects that one query runs at a time. Unset: 4.
+    /// Maximum number of select requests that one query runs concurrently. Unset: 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_concurrent_select: Option<i32>,
-    /// The engine that evaluates queries. Unset: prometheus.
+    /// PromQL engine. Unset: prometheus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<PromqlEngine>")]
     pub promql_engine: Option<PromqlEngine>,
-    /// Whether a query is answered, with a warning, while an endpoint is down. Unset: true.
+    /// Whether queries return partial results with a warning while an endpoint is unavailable.
+    /// Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial_response: Option<bool>,
-    /// An endpoint that sends nothing for so long is left out of the answer. 0s: wait as long as
-    /// the query may take. Unset: 30s with partial responses, 0s without.
+    /// Timeout after which an endpoint that sends no data is left out of the result. 0s: only
+    /// queryTimeout applies. Unset: 30s with partialResponse, 0s without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub store_response_timeout: Option<String>,
-    /// A query frontend before the queriers. Unset: none.
+    /// Query frontend in front of the queriers. Unset: none.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "lenient::section"
     )]
     pub query_frontend: Option<QueryFrontendSpec>,
-    /// Leaves every object as it is, until unset.
+    /// Whether reconciliation is suspended: no object of this ThanosQuery is changed. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
     #[serde(flatten)]
@@ -173,7 +176,7 @@ const fn one() -> i32 {
 }
 
 impl Default for ThanosQuerySpec {
-    /// What `spec: {}` means.
+    /// The meaning of `spec: {}`.
     fn default() -> Self {
         Self {
             common: CommonFields::default(),

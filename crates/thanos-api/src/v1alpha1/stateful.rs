@@ -1,4 +1,4 @@
-//! What StatefulSets add: volumes, and the order in which pods come and go.
+//! Fields of kinds that run StatefulSets: volumes, rollout and pod management.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// The size of a volume where the spec gives none.
+/// Volume size if the spec sets none.
 pub const DEFAULT_STORAGE_SIZE: &str = "10Gi";
 
-/// How the pods of a StatefulSet come and go. Inlined into each kind that runs one.
+/// Rollout and pod management of StatefulSets. Inlined into the spec of each kind that runs one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatefulSetFields {
-    /// Whether pods start all at once or one after another. It cannot be changed in a StatefulSet
-    /// that exists: the condition Reconciled says what to do. Unset: Parallel.
+    /// Whether pods start in parallel or one after another. It is immutable in an existing
+    /// StatefulSet; the condition Reconciled reports the remedy. Unset: Parallel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<PodManagementPolicy>")]
     pub pod_management_policy: Option<PodManagementPolicy>,
-    /// Seconds that a new pod must be ready before the next one is replaced.
+    /// Seconds for which a new pod must be ready before the next one is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86_400))]
     pub min_ready_seconds: Option<i32>,
-    /// Seconds from the order to stop until a pod is killed.
+    /// Seconds between termination request and kill of a pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86_400))]
     pub termination_grace_period_seconds: Option<i64>,
-    /// What becomes of volumes when their pods are gone for good.
+    /// Retention of PVCs after their pods are deleted permanently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim_retention_policy: Option<ClaimRetentionPolicy>,
 }
 
-/// How the pods of a StatefulSet start.
+/// Start order of the pods of a StatefulSet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PodManagementPolicy {
-    /// One after another, each when the one before is ready.
+    /// One after another, each once its predecessor is ready.
     OrderedReady,
-    /// All at once.
+    /// All in parallel.
     #[default]
     Parallel,
 }
@@ -52,21 +52,21 @@ impl PodManagementPolicy {
     }
 }
 
-/// What becomes of volumes when their pods are gone for good.
+/// Retention of PVCs after their pods are deleted permanently.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimRetentionPolicy {
-    /// When the resource is deleted.
+    /// Retention when the custom resource is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<ClaimRetention>")]
     pub when_deleted: Option<ClaimRetention>,
-    /// When there are fewer replicas.
+    /// Retention when replicas are reduced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<ClaimRetention>")]
     pub when_scaled: Option<ClaimRetention>,
 }
 
-/// Whether a volume is kept.
+/// Retention of a PVC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub enum ClaimRetention {
@@ -85,16 +85,16 @@ impl ClaimRetention {
     }
 }
 
-/// The volume of each pod.
+/// Volume of each pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorageConfig {
-    /// Size of each volume. A larger size grows the volumes that exist, where their StorageClass
-    /// allows it; a smaller one is refused. Unset: 10Gi.
+    /// Size of each volume. An increase expands existing volumes if their StorageClass allows it; a
+    /// decrease is rejected. Unset: 10Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub size: Option<String>,
-    /// StorageClass of the volumes. It cannot be changed. Unset: the cluster's default.
+    /// StorageClass of the volumes. Immutable. Unset: the default StorageClass of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::storage_class")]
     pub storage_class: Option<String>,
@@ -104,19 +104,19 @@ pub struct StorageConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatefulSetStatus {
-    /// Pods.
+    /// Number of pods.
     #[serde(default)]
     pub replicas: i32,
-    /// Pods that are up to date.
+    /// Number of pods of the current revision.
     #[serde(default)]
     pub updated_replicas: i32,
-    /// Pods of the revision that is being replaced; all of them when none is.
+    /// Number of pods of the revision that is being replaced; all pods outside of rollouts.
     #[serde(default)]
     pub current_replicas: i32,
-    /// Pods that are available.
+    /// Number of available pods.
     #[serde(default)]
     pub available_replicas: i32,
-    /// Pods that are ready.
+    /// Number of ready pods.
     #[serde(default)]
     pub ready_replicas: i32,
 }

@@ -1,133 +1,133 @@
-//! Status of the resources.
+//! Status of the custom resources.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many endpoints a status lists. The total is always exact.
+/// Maximum number of listed endpoints. The total is always exact.
 pub const MAX_ENDPOINTS: usize = 100;
-/// How many skipped objects a status lists. The total is always exact.
+/// Maximum number of listed skipped objects. The total is always exact.
 pub const MAX_SKIPPED: usize = 50;
 
-/// What a ThanosQuery observed and runs.
+/// Observed state of a ThanosQuery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosQueryStatus {
-    /// The generation of the spec that this status is about.
+    /// Generation of the spec that this status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Querier pods.
+    /// Number of querier pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Querier pods that are ready.
+    /// Number of ready querier pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
     /// Label selector of the querier pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// What is true of this resource, one entry per question.
+    /// Conditions of this ThanosQuery, one entry per type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Whether spec.paused was seen.
+    /// Whether reconciliation is suspended by spec.paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// What of Prometheus Operator is used.
+    /// Prometheus Operator CRDs in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus_operator: Option<PrometheusOperatorStatus>,
-    /// The StoreAPI endpoints of the queriers, the first 100.
+    /// StoreAPI endpoints of the queriers, the first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ENDPOINTS))]
     pub endpoints: Vec<EndpointStatus>,
-    /// The number of endpoints.
+    /// Number of endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints_total: Option<i32>,
-    /// What was selected and led to no endpoint, the first 50.
+    /// Selected objects that provide no endpoint, the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_SKIPPED))]
     pub skipped: Vec<SkippedStatus>,
-    /// The number of skipped objects.
+    /// Number of skipped objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_total: Option<i32>,
-    /// Replica labels of the queriers: those of the spec and those learned.
+    /// Replica labels of the queriers: those of the spec and the learned ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica_labels: Vec<String>,
-    /// Replica labels that were learned from what was discovered. None is ever dropped, since old
-    /// data would show twice without it.
+    /// Replica labels learned from discovered endpoints. They are never dropped, since old data
+    /// would appear twice without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learned_replica_labels: Vec<String>,
-    /// Digest of what was applied last; lets a restarted controller know that nothing has to be
-    /// written.
+    /// Digest of the last applied objects. It lets a restarted controller skip writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
-    /// Pods of the queriers.
+    /// Deployment of the queriers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub querier_status: Option<DeploymentStatus>,
-    /// Pods of the query frontend.
+    /// Deployment of the query frontend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_frontend_status: Option<DeploymentStatus>,
 }
 
-/// What of Prometheus Operator is used.
+/// Prometheus Operator CRDs in use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusOperatorStatus {
-    /// Whether both gates, the controller's and this resource's, are open.
+    /// Whether the integration is enabled: by the flag of the controller and by featureGates of
+    /// this custom resource.
     #[serde(default)]
     pub enabled: bool,
-    /// One entry per kind.
+    /// State of each CRD.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
     pub kinds: Vec<IntegrationKindStatus>,
 }
 
-/// Whether one kind of Prometheus Operator is used.
+/// Whether one CRD of Prometheus Operator is used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IntegrationKindStatus {
-    /// Kind, as in ServiceMonitor.
+    /// Kind, such as ServiceMonitor.
     pub kind: String,
-    /// Whether it is used.
+    /// Whether the CRD is used.
     pub effective: bool,
-    /// Why, or why not: the reasons of the condition PrometheusOperatorIntegration.
+    /// Reason, as in the condition PrometheusOperatorIntegration.
     pub reason: String,
 }
 
-/// One StoreAPI endpoint and why it is one.
+/// StoreAPI endpoint and its origin.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointStatus {
-    /// Address, as Thanos takes it.
+    /// Address in the syntax of Thanos.
     pub address: String,
-    /// How the data is reached.
+    /// Transport to the data.
     pub via: EndpointVia,
-    /// The ServiceMonitor that led here, as namespace/name.
+    /// ServiceMonitor that selects the endpoint, as namespace/name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_monitor: Option<String>,
-    /// The Service that led here, as namespace/name.
+    /// Service of the endpoint, as namespace/name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The Prometheus resource behind it, as namespace/name.
+    /// Prometheus resource of the endpoint, as namespace/name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
-    /// The pod behind it, as namespace/name.
+    /// Pod of the endpoint, as namespace/name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
-    /// How many other ServiceMonitors lead to the same endpoint.
+    /// Number of other ServiceMonitors that select the same endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others: Option<i32>,
-    /// The NetworkPolicies that keep the queriers (or the bridge) out, as namespace/name.
+    /// NetworkPolicies that block the queriers (or the bridge), as namespace/name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub blocked_by: Vec<String>,
-    /// What would open the way.
+    /// Change that would allow the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_with: Option<String>,
 }
 
-/// How an endpoint's data is reached: by the sidecar in a Prometheus pod, by a bridge, by a Service
-/// that a ServiceMonitor selects, or by a labelled StoreAPI Service.
+/// Transport to the data of an endpoint: the sidecar in a Prometheus pod, a bridge, a Service that
+/// a ServiceMonitor selects, or a labelled StoreAPI Service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub enum EndpointVia {
@@ -138,15 +138,15 @@ pub enum EndpointVia {
     StoreAPI,
 }
 
-/// What was selected and led to no endpoint.
+/// Selected object that provides no endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SkippedStatus {
-    /// The object, as Kind namespace/name.
+    /// Object, as Kind namespace/name.
     pub subject: String,
-    /// Why, in one word.
+    /// Reason in CamelCase.
     pub reason: String,
-    /// Why, and what to do.
+    /// Reason and remedy.
     pub message: String,
 }
 
@@ -154,19 +154,19 @@ pub struct SkippedStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentStatus {
-    /// Pods.
+    /// Number of pods.
     #[serde(default)]
     pub replicas: i32,
-    /// Pods that are up to date.
+    /// Number of pods of the current revision.
     #[serde(default)]
     pub updated_replicas: i32,
-    /// Pods that are available.
+    /// Number of available pods.
     #[serde(default)]
     pub available_replicas: i32,
-    /// Pods that are missing.
+    /// Number of pods missing for full availability.
     #[serde(default)]
     pub unavailable_replicas: i32,
-    /// Pods that are ready.
+    /// Number of ready pods.
     #[serde(default)]
     pub ready_replicas: i32,
 }

@@ -1,4 +1,4 @@
-//! ThanosStore: store gateways, which serve the blocks of an object store.
+//! ThanosStore: store gateways, which serve the blocks in object storage.
 
 // Each column has a name, a type and a path.
 #![allow(clippy::duplicated_attributes)]
@@ -18,10 +18,10 @@ use super::stateful::{StatefulSetFields, StatefulSetStatus, StorageConfig};
 use super::status::PrometheusOperatorStatus;
 use crate::schema;
 
-/// The most shards of one resource.
+/// Maximum number of shards of one ThanosStore.
 pub const MAX_SHARDS: i32 = 256;
 
-/// What store gateways should run, and what they should serve.
+/// Configuration of the store gateways and of the blocks that they serve.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "monitoring.thanos.io",
@@ -33,7 +33,7 @@ pub const MAX_SHARDS: i32 = 256;
     derive = "PartialEq",
     shortname = "ts",
     category = "thanos",
-    doc = "Store gateways, which serve the blocks of an object store",
+    doc = "Store gateways, which serve the blocks in object storage",
     scale(
         spec_replicas_path = ".spec.replicas",
         status_replicas_path = ".status.replicas",
@@ -74,9 +74,9 @@ pub const MAX_SHARDS: i32 = 256;
 )]
 #[x_kube(
     validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '10Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '10Gi')) >= 0")
-        .message("storage.size cannot become smaller, since volumes cannot shrink; make a new ThanosStore with smaller volumes, and delete this one when that is ready"),
+        .message("storage.size cannot become smaller because volumes cannot shrink; create a new ThanosStore with smaller volumes, and delete this one once the new one is ready"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClass) ? self.storage.storageClass : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClass) ? oldSelf.storage.storageClass : '')")
-        .message("storage.storageClass cannot be changed, since volumes cannot move; make a new ThanosStore with the other class, and delete this one when that is ready")
+        .message("storage.storageClass cannot be changed because volumes cannot move; create a new ThanosStore with the other class, and delete this one once the new one is ready")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosStoreSpec {
@@ -86,51 +86,53 @@ pub struct ThanosStoreSpec {
     #[serde(flatten)]
     #[allow(missing_docs)]
     pub stateful: StatefulSetFields,
-    /// Pods of each shard. They hold the same blocks, and one of them answers each query.
+    /// Number of pods of each shard. The replicas of a shard serve the same blocks; one of them
+    /// answers each query.
     // The one schema default: the scale subresource shows an unset path as zero, and an autoscaler
     // takes zero for "switched off".
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub replicas: i32,
-    /// Pods of a shard above replicas while its pods are replaced: with 1, a new pod is ready and
-    /// known to the queriers before an old one stops. Unset: 1 with one replica; 0 with several,
-    /// which stand in for each other.
+    /// Maximum number of pods above replicas while the pods of a shard are replaced. With 1, a new
+    /// pod is ready and known to the queriers before an old one stops. Unset: 1 with one replica, 0
+    /// with several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1))]
     pub max_surge: Option<i32>,
-    /// The key of a Secret of this namespace that holds the object storage configuration of Thanos.
+    /// Secret of this namespace, and its key, with the Thanos object storage configuration.
     #[schemars(schema_with = "schema::required_secret_key")]
     pub object_storage_config: SecretKeySelector,
-    /// The volume of each pod. It holds what can be fetched again: index headers and metadata.
+    /// Volume of each pod. It holds only data that can be downloaded again: index headers and
+    /// metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageConfig>,
-    /// How the blocks are divided. Unset: not at all.
+    /// How blocks are distributed over shards. Unset: one shard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharding_strategy: Option<ShardingStrategy>,
-    /// The time range that is served. Unset: everything.
+    /// Time range of the blocks that are served. Unset: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_range_config: Option<TimeRangeConfig>,
-    /// Blocks that are marked for deletion are served for so long. Half of the compactor's
-    /// delete-delay is right. Unset: 24h.
+    /// How long blocks that are marked for deletion are still served. Recommended: half of the
+    /// compactor's --delete-delay. Unset: 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub ignore_deletion_marks_delay: Option<String>,
     /// Cache of index lookups. Unset: 250MB in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index_cache_config: Option<CacheConfig>,
-    /// Cache of chunks and metadata of the object store. Unset: none.
+    /// Cache of chunks and metadata in object storage. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caching_bucket_config: Option<CacheConfig>,
-    /// Limits of single requests.
+    /// Limits per request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_limits_options: Option<StoreLimits>,
-    /// How index headers are read.
+    /// Loading of index headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index_header_config: Option<IndexHeaderConfig>,
-    /// How blocks are found.
+    /// Discovery of blocks in the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_config: Option<BlockConfig>,
-    /// Leaves every object as it is, until unset.
+    /// Whether reconciliation is suspended: no object of this ThanosStore is changed. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
     #[serde(flatten)]
@@ -145,22 +147,22 @@ const fn one() -> i32 {
     1
 }
 
-/// How blocks are divided over shards.
+/// How blocks are distributed over shards.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardingStrategy {
-    /// By what. Unset: block.
+    /// What blocks are distributed by. Unset: block.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<ShardingType>")]
     pub type_: Option<ShardingType>,
-    /// Number of shards. When it changes, a complete new set of shards is ready and known to the
-    /// queriers before the old one goes. Unset: 1.
+    /// Number of shards. Resharding starts a complete second set of shards, and deletes the old set
+    /// once no querier uses it. Unset: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_SHARDS))]
     pub shards: Option<i32>,
 }
 
-/// By what blocks are divided: by a hash of the block's ID.
+/// What blocks are distributed by: a hash of the block ID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -169,52 +171,52 @@ pub enum ShardingType {
     Block,
 }
 
-/// A time range: timestamps as in RFC 3339, or negative durations before now.
+/// Time range: RFC 3339 timestamps, or negative durations relative to now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.minTime) || !has(self.maxTime) || !self.minTime.contains('T') || !self.maxTime.contains('T') || timestamp(self.minTime) < timestamp(self.maxTime)")
-        .message("maxTime must be after minTime, or nothing would be served; exchange them, or set a later maxTime")
+        .message("maxTime must be after minTime, or no block would be served; swap them, or set a later maxTime")
 )]
 pub struct TimeRangeConfig {
-    /// Blocks that end before are not served. A duration without a minus sign is after now, and so
-    /// rejected.
+    /// Start of the range: blocks that end before it are not served. A duration needs a minus sign,
+    /// since one without it is in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::point_in_time")]
     pub min_time: Option<String>,
-    /// Blocks that start after are not served.
+    /// End of the range: blocks that start after it are not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::point_in_time")]
     pub max_time: Option<String>,
 }
 
-/// Limits of single requests. 0: none.
+/// Limits per request. 0: unlimited.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoreLimits {
-    /// Samples that a request may touch. Unset: no limit.
+    /// Maximum number of samples per request. Unset: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub store_limits_request_samples: Option<i64>,
-    /// Series that a request may touch. Unset: no limit.
+    /// Maximum number of series per request. Unset: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub store_limits_request_series: Option<i64>,
 }
 
-/// How index headers are read.
+/// Loading of index headers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IndexHeaderConfig {
-    /// Whether an index header is loaded into memory when a query needs it first. Unset: true.
+    /// Whether an index header is loaded into memory by the first query that needs it. Unset: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_lazy_reader: Option<bool>,
-    /// An index header that no query needs for so long leaves the memory. Unset: 5m.
+    /// Idle time after which an index header is unloaded from memory. Unset: 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub lazy_reader_idle_timeout: Option<String>,
-    /// When index headers are downloaded: before the pod is ready (eager), or when a query needs
-    /// them first (lazy). Unset: eager.
+    /// When index headers are downloaded: before the pod is ready (eager), or by the first query
+    /// that needs them (lazy). Unset: eager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<LazyDownloadStrategy>")]
     pub lazy_download_strategy: Option<LazyDownloadStrategy>,
@@ -241,25 +243,25 @@ impl LazyDownloadStrategy {
     }
 }
 
-/// How blocks are found.
+/// Discovery of blocks in the bucket.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockConfig {
-    /// How the bucket is listed. Unset: concurrent.
+    /// Strategy for listing the bucket. Unset: concurrent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<BlockDiscoveryStrategy>")]
     pub block_discovery_strategy: Option<BlockDiscoveryStrategy>,
-    /// Metadata files that are fetched at a time. Unset: 32.
+    /// Number of block metadata files that are fetched concurrently. Unset: 32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub block_meta_fetch_concurrency: Option<i32>,
-    /// Accepted, so that manifests for the Go operator apply. It has no effect here, as it has none
-    /// there: only compactors have such a flag.
+    /// Has no effect. Accepted for compatibility with the Go operator, where it has no effect
+    /// either: only compactors have such a flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_files_concurrency: Option<i32>,
 }
 
-/// How a bucket is listed.
+/// Strategy for listing a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -280,49 +282,48 @@ impl BlockDiscoveryStrategy {
     }
 }
 
-/// What a ThanosStore observed and runs.
+/// Observed state of a ThanosStore.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosStoreStatus {
-    /// The generation of the spec that this status is about.
+    /// Generation of the spec that this status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Pods of each shard; of the shard that has the fewest, if they differ.
+    /// Number of pods per shard; the minimum if shards differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Pods of each shard that are ready; of the shard that has the fewest, if they differ.
+    /// Number of ready pods per shard; the minimum if shards differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
     /// Label selector of the pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// What is true of this resource, one entry per question.
+    /// Conditions of this ThanosStore, one entry per type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Whether spec.paused was seen.
+    /// Whether reconciliation is suspended by spec.paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// What of Prometheus Operator is used.
+    /// Prometheus Operator CRDs in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus_operator: Option<PrometheusOperatorStatus>,
-    /// Number of shards that serve. While shards change, that of the old set until the new one is
-    /// complete and known to the queriers.
+    /// Number of shards that serve. During resharding, the number of the old set until the new set
+    /// is complete and known to the queriers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<i32>,
-    /// The change of the number of shards that is under way.
+    /// Resharding in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resharding: Option<ReshardingStatus>,
-    /// The StatefulSets by name, one for each shard; of both sets while shards change.
+    /// StatefulSets by name, one per shard; those of both sets during resharding.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shard_statuses: BTreeMap<String, StatefulSetStatus>,
-    /// Digest of what was applied last; lets a restarted controller know that nothing has to be
-    /// written.
+    /// Digest of the last applied objects. It lets a restarted controller skip writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
 }
 
-/// A change of the number of shards that is under way.
+/// Resharding in progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReshardingStatus {
@@ -330,32 +331,31 @@ pub struct ReshardingStatus {
     pub from: i32,
     /// Number of shards of the new set.
     pub to: i32,
-    /// What is being done.
+    /// Current step.
     pub step: ReshardingStep,
-    /// When this step began.
+    /// Start time of the current step.
     pub since: Time,
-    /// What this step waits for.
+    /// Condition that ends the current step.
     pub message: String,
 }
 
-/// A step of a change of the number of shards, in their order. The next one begins when nothing
-/// can be missing from an answer because of it.
+/// Steps of resharding, in order. The next one begins once it cannot make query results incomplete.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum ReshardingStep {
-    /// The new shards start and read their blocks. The old ones serve.
+    /// The new shards start and load their blocks. The old shards serve.
     Starting,
-    /// The new shards are ready. Queriers learn of them. Both sets serve.
+    /// The new shards are ready and queriers discover them. Both sets serve.
     Joining,
-    /// The old shards are withdrawn from the queriers, and go on serving.
+    /// The old shards are no longer discoverable and still serve.
     Withdrawing,
-    /// Nobody asks the old shards. They are removed.
+    /// No querier uses the old shards. They are deleted.
     Removing,
 }
 
 impl ReshardingStep {
-    /// All of them, in their order.
+    /// All steps, in order.
     pub const ALL: [Self; 4] = [
         Self::Starting,
         Self::Joining,

@@ -1,4 +1,4 @@
-//! Claims of volumes, and the classes of storage.
+//! Facts of PVCs and StorageClasses.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::extract::Extract;
@@ -8,7 +8,7 @@ use thanos_workload::quantity;
 
 use super::{Condition, Meta};
 
-/// The annotation of the class that claims without one get.
+/// Annotation of the default StorageClass.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// A PersistentVolumeClaim.
@@ -41,22 +41,22 @@ struct Status {
     conditions: Vec<Condition>,
 }
 
-/// What decisions need to know of a claim.
+/// Facts of a PVC.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClaimFacts {
     /// Name of the custom resource.
     pub owner: String,
     /// UID.
     pub uid: String,
-    /// Bytes that are asked for.
+    /// Requested bytes.
     pub requested: Option<u64>,
-    /// Bytes that the volume has; `None` before there is one.
+    /// Bytes of the bound volume; `None` before it is bound.
     pub capacity: Option<u64>,
-    /// Its StorageClass.
+    /// StorageClass.
     pub class: Option<String>,
-    /// Whether it has a volume.
+    /// Whether a volume is bound.
     pub bound: bool,
-    /// What stands in the way of growing, as the driver says.
+    /// Message of the driver about a failed expansion.
     pub pod_failures: Option<String>,
 }
 
@@ -98,12 +98,12 @@ pub struct ClassObject {
     allow_volume_expansion: bool,
 }
 
-/// What decisions need to know of a StorageClass.
+/// Facts of a StorageClass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassFacts {
-    /// Claims without a class get it.
+    /// Whether it is the default.
     pub default: bool,
-    /// Its volumes can grow.
+    /// Whether its volumes can be expanded.
     pub grows: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Events about volumes that a node cannot mount: the only place that says which Secret is missing.
+//! Facts of Events about volumes that cannot be mounted, the only source for the name of a missing
+//! Secret.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::extract::Extract;
@@ -6,7 +7,7 @@ use serde::Deserialize;
 
 use super::Meta;
 
-/// How the names of pods of Thanos start.
+/// Name prefix of Thanos pods.
 const OURS: &str = "thanos-";
 
 /// An Event.
@@ -25,15 +26,15 @@ struct Involved {
     uid: String,
 }
 
-/// What decisions need to know of such an Event; `None` if it is about no pod of Thanos.
+/// Facts of such an Event; `None` if it is not about a Thanos pod.
 pub type MountFacts = Option<Failure>;
 
-/// A volume that a node cannot mount.
+/// Volume that cannot be mounted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {
     /// UID of the pod.
     pub pod: String,
-    /// What the node says.
+    /// Message of the kubelet.
     pub message: String,
 }
 

@@ -1,6 +1,6 @@
-//! What is read of the objects that a decision depends on.
+//! Facts of the built-in objects that decisions depend on.
 //!
-//! All of these kinds come with Kubernetes, whose API server stores nothing that does not fit.
+//! Their types match what the API server stores, so decoding needs no tolerance.
 
 mod claim;
 mod event;
@@ -27,7 +27,7 @@ pub use secret::{Digest, SecretFacts, SecretObject};
 pub use set::{SetFacts, SetObject};
 pub use workload::{DeploymentFacts, DeploymentObject, ReplicaSetFacts, ReplicaSetObject};
 
-/// What is read of the metadata of any object.
+/// Metadata that facts are derived from.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -53,7 +53,7 @@ struct OwnerReference {
     controller: bool,
 }
 
-/// One of the conditions in a status.
+/// Condition in a status.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Condition {
@@ -65,14 +65,14 @@ struct Condition {
 }
 
 impl Condition {
-    /// The one of a type, if it has this status.
+    /// The condition of a type, if it has this status.
     fn find<'a>(all: &'a [Self], type_: &str, status: &str) -> Option<&'a Self> {
         all.iter().find(|c| c.type_ == type_ && c.status == status)
     }
 }
 
-/// Of containers the one that runs Thanos: it is named as `program`, or begins with it. Those of
-/// users, and those that admission webhooks inject, are beside it in any order.
+/// The Thanos container: the one named `program`, or with that prefix. Containers of users and of
+/// admission webhooks may be in any order.
 fn thanos<'c, C>(program: &str, all: &'c [C], name: impl Fn(&C) -> &str) -> Option<&'c C> {
     let exact = all.iter().find(|c| name(c) == program);
     let begins = || all.iter().find(|c| name(c).starts_with(program));
@@ -80,7 +80,7 @@ fn thanos<'c, C>(program: &str, all: &'c [C], name: impl Fn(&C) -> &str) -> Opti
 }
 
 impl Meta {
-    /// Which object it is.
+    /// Identity of the object.
     #[must_use]
     pub fn identity(&self) -> ObjectMeta {
         ObjectMeta {
@@ -92,7 +92,7 @@ impl Meta {
         }
     }
 
-    /// UID of the object that controls it; empty if none does.
+    /// UID of the controller in the owner references; empty without one.
     #[must_use]
     pub fn controlled_by(&self) -> String {
         self.controller().map(|o| o.uid.clone()).unwrap_or_default()
@@ -102,7 +102,7 @@ impl Meta {
         self.owner_references.iter().find(|r| r.controller)
     }
 
-    /// The name of the custom resource that it belongs to.
+    /// Name of the owning custom resource.
     fn owner(&self) -> String {
         self.labels.get(label::OWNER).cloned().unwrap_or_default()
     }

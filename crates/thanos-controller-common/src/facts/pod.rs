@@ -1,4 +1,4 @@
-//! Pods of Thanos.
+//! Facts of Thanos pods.
 
 use std::net::IpAddr;
 
@@ -77,59 +77,59 @@ struct Terminated {
     message: String,
 }
 
-/// What decisions need to know of a pod.
+/// Facts of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFacts {
-    /// Name of the custom resource.
+    /// Name of the owning custom resource.
     pub owner: String,
     /// Name of the StatefulSet.
     pub set: String,
-    /// UID of the StatefulSet or ReplicaSet that controls it; empty if none does.
+    /// UID of the controlling StatefulSet or ReplicaSet; empty without one.
     pub controller: String,
     /// UID.
     pub uid: String,
-    /// Its node, if it has one.
+    /// Node, if scheduled.
     pub node: Option<String>,
-    /// Its address.
+    /// IP address.
     pub ip: Option<IpAddr>,
-    /// Whether it is ready, and not going.
+    /// Whether it is ready and not terminating.
     pub ready: bool,
-    /// Since when its readiness is what it is.
+    /// Time of the last change of its readiness.
     pub changed: Option<jiff::Timestamp>,
-    /// What it does.
+    /// State of the Thanos container.
     pub state: PodState,
-    /// How Thanos ended last, if it did.
+    /// Last termination of Thanos.
     pub ended: Option<Ended>,
-    /// How often Thanos was started again.
+    /// Number of restarts of Thanos.
     pub restarts: i32,
 }
 
-/// How Thanos ended.
+/// Termination of Thanos.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ended {
-    /// Why, as in `exit code 1`.
+    /// Reason, as in `exit code 1`.
     pub how: String,
-    /// The end of its log.
+    /// End of the log.
     pub termination_message: String,
 }
 
-/// What a pod does.
+/// State of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum PodState {
-    /// It has no node yet, and why not.
+    /// Not scheduled, with the message of the scheduler.
     Unscheduled(String),
-    /// Its node prepares it.
+    /// Being prepared by the kubelet.
     #[default]
     Starting,
-    /// Its node cannot start Thanos: why.
+    /// The kubelet cannot start Thanos, with the reason.
     Waiting(String),
     /// Thanos runs.
     Running,
-    /// It is ordered to stop.
+    /// Being deleted.
     Terminating,
 }
 
-/// Commands of Thanos that run as a server.
+/// Server commands of Thanos.
 const COMMANDS: [&str; 7] = [
     "compact",
     "query",
@@ -140,7 +140,7 @@ const COMMANDS: [&str; 7] = [
     "store",
 ];
 
-/// What a node says of containers that are on their way.
+/// Waiting reasons of containers that are being prepared.
 const ON_THE_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 impl PodObject {
@@ -208,15 +208,16 @@ impl Extract for PodObject {
 }
 
 impl PodFacts {
-    /// Whether this StatefulSet controls it. Labels do not say so: anybody can set them.
+    /// Whether this StatefulSet controls the pod. Labels are no evidence, since any client can set
+    /// them.
     #[must_use]
     pub fn is_of(&self, set: &SetFacts) -> bool {
         !set.uid.is_empty() && self.controller == set.uid
     }
 }
 
-/// The container of a pod that runs Thanos, by its name; by its arguments where the labels of the pod
-/// do not say what it runs.
+/// The Thanos container of a pod, by its name; by its arguments if the labels of the pod do not
+/// name the program.
 fn main<'a>(program: &str, made: &[Named], all: &'a [Container]) -> Option<&'a Container> {
     let runs_thanos = |c: &&Named| {
         c.args

@@ -1,4 +1,4 @@
-//! Pods of queriers: where their API is.
+//! Facts of querier pods: the URL of their API.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use thanos_workload::ports;
 
 use super::{Condition, Meta, thanos};
 
-/// The container of a querier.
+/// Name of the querier container.
 const PROGRAM: &str = "thanos-query";
 
-/// A pod of queriers.
+/// A querier pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct QuerierObject {
@@ -50,16 +50,16 @@ struct Status {
     conditions: Vec<Condition>,
 }
 
-/// What decisions need to know of a pod of queriers.
+/// Facts of a querier pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuerierFacts {
-    /// Where it lists its endpoints, if it is ready: only then it answers queries.
+    /// URL of its list of endpoints, if it is ready and thus answers queries.
     pub stores: Option<String>,
-    /// Name of the custom resource.
+    /// Name of the owning custom resource.
     pub owner: String,
-    /// UID of the ReplicaSet that controls it; empty if none does.
+    /// UID of the controlling ReplicaSet; empty without one.
     pub controller: String,
-    /// The path under which it serves its API: empty, or with a slash at its begin and none at its end.
+    /// Path prefix of its API: empty, or with a leading and without a trailing slash.
     pub prefix: String,
 }
 
@@ -93,7 +93,7 @@ impl Extract for QuerierObject {
     }
 }
 
-/// The path under which the API is served.
+/// Path prefix of the API.
 fn prefix(args: &[String]) -> String {
     let flag = |name: &str| {
         let mut all = args.iter();

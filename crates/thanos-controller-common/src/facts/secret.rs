@@ -1,4 +1,4 @@
-//! Secrets: digests of what is in them, and nothing else.
+//! Facts of Secrets: digests of their values, and nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,21 +18,21 @@ use super::Meta;
 pub struct SecretObject {
     metadata: Meta,
     data: BTreeMap<String, Digest>,
-    /// What a manifest says in plain text. The API server puts it over `data` when it stores the
-    /// Secret; `render` reads manifests.
+    /// Plain text values of a manifest. The API server merges them into `data`; only `render` reads
+    /// them.
     #[serde(rename = "stringData")]
     string_data: BTreeMap<String, Plain>,
 }
 
-/// The digest that a plain value has once the API server has stored it.
+/// Digest of the stored form of a plain text value.
 #[derive(Clone, Copy, Debug)]
 struct Plain(Digest);
 
-/// A value that is digested while it is read: it never becomes a string of ours.
+/// Value that is hashed while it is decoded, so that it never exists as a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 
-/// What decisions need to know of a Secret: a digest of each value, by key.
+/// Facts of a Secret: a digest of each value, by key.
 pub type SecretFacts = BTreeMap<String, Digest>;
 
 impl Digest {
@@ -40,7 +40,7 @@ impl Digest {
         Self(Sha256::digest(stored.as_bytes()).into())
     }
 
-    /// Its bytes.
+    /// Bytes of the digest.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0

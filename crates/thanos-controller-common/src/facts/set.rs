@@ -1,4 +1,4 @@
-//! StatefulSets of Thanos, those of the Go operator included.
+//! Facts of StatefulSets of Thanos, including those of the Go operator.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::Labels;
@@ -49,32 +49,32 @@ struct Template {
     metadata: Meta,
 }
 
-/// What decisions need to know of a StatefulSet.
+/// Facts of a StatefulSet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetFacts {
     /// UID.
     pub uid: String,
-    /// UID of the custom resource that controls it.
+    /// UID of the owning custom resource.
     pub owner: String,
-    /// Name of the controller that applies it; a former operator says none.
+    /// Name of the controller that applies it; empty for the Go operator.
     pub applied_by: Option<String>,
-    /// Digest of the pod template, as that controller rendered it.
+    /// Digest of the pod template as rendered by the controller.
     pub template_hash: Option<String>,
-    /// Digest of the Secrets' content that replaced the pods last.
+    /// Digest of the Secrets whose change last replaced the pods.
     pub rolled_secrets: Option<String>,
-    /// Digest of the Secrets' content when it became readable.
+    /// Digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
-    /// Whether one pod more than wanted runs while the pods are replaced.
+    /// Whether a surge pod runs while the pods are replaced.
     pub surging: bool,
-    /// The pod template as it is stored, while that is so.
+    /// The stored pod template during a surge.
     pub template: Option<Value>,
     /// `spec.replicas`.
     pub replicas: i32,
     /// `spec.updateStrategy.rollingUpdate.partition`.
     pub partition: i32,
-    /// What cannot be changed.
+    /// Immutable fields.
     pub fixed: Fixed,
-    /// Its controller has seen the newest generation.
+    /// Whether the StatefulSet controller has observed the newest generation.
     pub current: bool,
     /// Counts of pods.
     pub counts: Counts,
@@ -105,7 +105,7 @@ impl SetObject {
 }
 
 impl SetFacts {
-    /// Whether every pod is available, and is what the template says.
+    /// Whether every pod is available and has the current template.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let counts = &self.counts;

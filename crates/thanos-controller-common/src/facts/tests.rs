@@ -29,7 +29,7 @@ fn set(change: impl FnOnce(&mut Value)) -> SetFacts {
 }
 
 #[test]
-fn a_stateful_set_of_the_go_operator() {
+fn go_operator_stateful_set_has_no_controller() {
     let set = set(|_| {});
     assert_eq!(set.applied_by, None);
     assert_eq!(set.owner, "u");
@@ -41,7 +41,7 @@ fn a_stateful_set_of_the_go_operator() {
 }
 
 #[test]
-fn a_stateful_set_of_ours() {
+fn own_stateful_set_is_read_with_its_annotations() {
     let ours = |change: fn(&mut Value)| {
         set(|s| {
             s["metadata"]["labels"]["operator.thanos.io/controller"] =
@@ -83,7 +83,7 @@ fn querier(args: Value, change: impl FnOnce(&mut Value)) -> Option<String> {
 }
 
 #[test]
-fn where_a_querier_is_asked() {
+fn querier_url_contains_the_path_prefix() {
     for (args, prefix) in [
         (json!(["query"]), ""),
         (json!(["query", "--web.route-prefix=/thanos"]), "/thanos"),
@@ -111,9 +111,9 @@ fn where_a_querier_is_asked() {
     assert_eq!(six.as_deref(), Some("http://[fd00::9]:9090/api/v1/stores"));
 }
 
-/// An admission webhook puts its container before the others, with a port of the same name.
+/// An admission webhook inserts its container before the others, with a port of the same name.
 #[test]
-fn an_injected_container_does_not_hide_a_querier() {
+fn injected_container_does_not_hide_the_querier() {
     let proxy = json!({"name": "istio-proxy", "args": ["proxy", "--web.route-prefix=/mesh"],
         "ports": [{"name": "http", "containerPort": 15021}]});
     let silent = json!({"name": "vault-agent"});
@@ -128,7 +128,7 @@ fn an_injected_container_does_not_hide_a_querier() {
 }
 
 #[test]
-fn a_querier_that_answers_nobody_is_not_asked() {
+fn querier_that_is_not_ready_is_not_probed() {
     let changes: [fn(&mut Value); 4] = [
         |p| p["status"]["conditions"][0]["status"] = json!("False"),
         |p| p["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
@@ -141,7 +141,7 @@ fn a_querier_that_answers_nobody_is_not_asked() {
 }
 
 #[test]
-fn events_about_pods_of_thanos() {
+fn only_events_about_thanos_pods_are_read() {
     let event = |name: &str| {
         facts::<MountEvent>(json!({
             "metadata": {"name": "e"}, "reason": "FailedMount",
@@ -155,18 +155,18 @@ fn events_about_pods_of_thanos() {
     assert_eq!(event("prometheus-k8s-0"), None);
 }
 
-/// What is in a Secret stays there: only digests are kept, of what is read and of all else.
+/// Only digests of Secrets are kept.
 #[test]
-fn facts_of_secrets_hold_nothing_of_them() {
+fn facts_of_secrets_contain_no_values() {
     const PASSWORD: &str = "c2VjcmV0IHBhc3N3b3Jk";
     let secret = json!({"metadata": {"name": "s"}, "type": "Opaque", "data": {"thanos.yaml": PASSWORD, "other": "eA=="}});
     let read = SecretObject::read(&secret);
     assert!(!format!("{read:?}").contains(PASSWORD));
     let facts = read.into_parts().1;
-    let told = format!("{facts:?}");
+    let text = format!("{facts:?}");
     assert!(
-        !told.contains(PASSWORD) && !told.contains("secret password"),
-        "{told}"
+        !text.contains(PASSWORD) && !text.contains("secret password"),
+        "{text}"
     );
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["other", "thanos.yaml"]);
     assert_ne!(facts["other"], facts["thanos.yaml"]);
@@ -181,16 +181,16 @@ fn facts_of_secrets_hold_nothing_of_them() {
 }
 
 #[test]
-fn claims() {
+fn pvcs_are_read() {
     let claim = |spec: Value, status: Value| {
         facts::<ClaimObject>(json!({
             "metadata": {"name": "data-thanos-store-x-0", "uid": "u", "labels": {"operator.thanos.io/owner": "x"}},
             "spec": spec, "status": status,
         }))
     };
-    let asked = json!({"storageClassName": "fast", "resources": {"requests": {"storage": "10Gi"}}});
+    let spec = json!({"storageClassName": "fast", "resources": {"requests": {"storage": "10Gi"}}});
     let bound = claim(
-        asked.clone(),
+        spec.clone(),
         json!({"phase": "Bound", "capacity": {"storage": "10737418240"}}),
     );
     assert_eq!((bound.owner.as_str(), bound.uid.as_str()), ("x", "u"));
@@ -207,7 +207,7 @@ fn claims() {
     );
     let stuck = |status: &str| {
         claim(
-            asked.clone(),
+            spec.clone(),
             json!({"phase": "Bound", "conditions": [
                 {"type": "FileSystemResizePending", "status": "True", "message": "later"},
                 {"type": "ControllerResizeError", "status": status, "message": "quota exceeded"},
@@ -222,7 +222,7 @@ fn claims() {
 }
 
 #[test]
-fn classes() {
+fn storage_classes_are_read() {
     let class = |annotations: Value, grows: Value| {
         facts::<ClassObject>(
             json!({"metadata": {"name": "c", "annotations": annotations}, "allowVolumeExpansion": grows}),
@@ -242,9 +242,9 @@ fn classes() {
     assert!(!bare.default && !bare.grows);
 }
 
-/// The API server stores `stringData` as `data`, and manifests that `render` reads have the former.
+/// The API server stores `stringData` as `data`; manifests for `render` may have the former.
 #[test]
-fn string_data_of_a_manifest_reads_like_stored_data() {
+fn string_data_has_the_digest_of_stored_data() {
     let read = |secret: Value| facts::<SecretObject>(secret);
     let stored = read(json!({"metadata": {"name": "s"}, "data": {"a": "cGxhaW4=", "b": "eA=="}}));
     let manifest = json!({

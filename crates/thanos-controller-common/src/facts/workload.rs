@@ -1,4 +1,5 @@
-//! Deployments of queriers, and ReplicaSets of anything of Thanos: by which workload a pod is controlled.
+//! Facts of Deployments of queriers and of ReplicaSets of Thanos, which relate a pod to its
+//! workload.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::extract::Extract;
@@ -7,10 +8,10 @@ use thanos_api::names::{GROUP, label};
 
 use super::Meta;
 
-/// The kind that queriers are made for.
+/// Kind of custom resource that owns queriers.
 const QUERY: &str = "ThanosQuery";
 
-/// The controller that makes them.
+/// Controller of the queriers.
 const QUERY_CONTROLLER: &str = "thanos-query-controller";
 
 /// A ReplicaSet.
@@ -20,12 +21,12 @@ pub struct ReplicaSetObject {
     metadata: Meta,
 }
 
-/// What decisions need to know of a ReplicaSet.
+/// Facts of a ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaSetFacts {
     /// UID.
     pub uid: String,
-    /// UID of the Deployment that controls it; empty if none does.
+    /// UID of the controlling Deployment; empty without one.
     pub controller: String,
 }
 
@@ -48,12 +49,12 @@ pub struct DeploymentObject {
     metadata: Meta,
 }
 
-/// What decisions need to know of a Deployment.
+/// Facts of a Deployment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentFacts {
     /// UID.
     pub uid: String,
-    /// Whether the query controller applies it, for a ThanosQuery.
+    /// Whether the query controller applies it for a ThanosQuery.
     pub is_of_query: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Bridges: for each Prometheus replica without a sidecar, a Thanos sidecar in a pod of its own.
+//! Plans bridges: a Thanos sidecar in a separate pod for each Prometheus replica without one. No
+//! IO.
 //!
-//! Each bridge has a Service with one virtual address, so that it is one endpoint to the queriers
-//! at any time: while a new pod replaces the old one, both run, but connections go to one of them.
+//! Each bridge has a Service with one virtual address, so it is always one endpoint to the
+//! queriers: during a rollout both pods run, but connections use one of them.
 
 use std::collections::BTreeMap;
 
@@ -21,31 +22,32 @@ use thanos_workload::{
 use super::{Objects, gate_open, guarded, monitored, names, querier};
 use crate::observed::Observed;
 
-/// Name of the program and of its container; dashboards for Thanos look for it in the job.
+/// Name of the program and of its container; Thanos dashboards match it in the job label.
 const PROGRAM: &str = "thanos-sidecar";
 const COMPONENT: &str = "prometheus-bridge";
-/// The volume, folder and file that say how to reach an HTTPS Prometheus.
+/// Volume, folder and file of the client configuration for HTTPS Prometheuses.
 const CLIENT_VOLUME: &str = "http-client";
 const CLIENT_FOLDER: &str = "/etc/thanos/http-client";
 const CLIENT_FILE: &str = "config.yaml";
 
-/// Flags without which a bridge is none.
+/// Flags that bridges depend on.
 const RESERVED: &[(&str, &str)] = &[
     (
         "grpc-address",
-        "the Service leads to it; remove the argument",
+        "the Service targets this port; remove the argument",
     ),
-    ("http-address", "the probes lead to it; remove the argument"),
+    (
+        "http-address",
+        "the probes use this port; remove the argument",
+    ),
     (
         "prometheus.url",
-        "it comes from the Prometheus that is bridged; remove the argument",
+        "it is set to the address of the bridged Prometheus; remove the argument",
     ),
 ];
 
-/// The address of the bridge that serves `endpoint` for `query`; `None` if it is not bridged.
-///
-/// The Service's virtual address is looked up again and again, so a Service that was made anew is
-/// found.
+/// Address of the bridge for `endpoint`; `None` if it is not bridged. Queriers resolve it
+/// repeatedly, so a recreated Service is found.
 #[must_use]
 pub fn address(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
     let name = name(query, endpoint)?;
@@ -53,7 +55,7 @@ pub fn address(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
     Some(format!("dns+{name}.{namespace}.svc:{}", ports::GRPC_NUMBER))
 }
 
-/// The Deployment of the bridge that serves `endpoint` for `query`; `None` if it is not bridged.
+/// Deployment of the bridge for `endpoint`; `None` if it is not bridged.
 #[must_use]
 pub fn name(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
     let (pod, _) = target(endpoint)?;
@@ -72,7 +74,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     if !gate_open(seen) {
         return Ok(objects);
     }
-    // By pod, so that a pod that several ways lead to has one bridge.
+    // By pod, so that a pod that is selected several times has one bridge.
     let targets: BTreeMap<&Key, &BridgeTarget> = seen.endpoints.iter().filter_map(target).collect();
     if targets.is_empty() {
         return Ok(objects);
@@ -87,7 +89,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     Ok(objects)
 }
 
-/// Who the bridge for a Prometheus pod is.
+/// Identity of the bridge for a Prometheus pod.
 pub(super) fn identity(cr: &str, pod: &Key) -> Identity {
     Identity {
         name: names::bridge(cr, pod),
@@ -98,7 +100,7 @@ pub(super) fn identity(cr: &str, pod: &Key) -> Identity {
     }
 }
 
-/// Bridges look and run like queriers, apart from resources and affinity.
+/// Common fields of bridges: those of queriers, except for resources and affinity.
 fn common(seen: &Observed) -> CommonFields {
     let spec = &seen.query.spec;
     CommonFields {
@@ -149,8 +151,8 @@ fn add(
         startup: None,
         readiness: probes::readiness(),
         liveness: probes::liveness(),
-        // A bridge goes away when a sidecar takes over, and queriers learn that from the endpoint
-        // file within seconds; until then it answers.
+        // A bridge is deleted when a sidecar takes over. Queriers read the new endpoint file within
+        // seconds; until then the bridge answers.
         sidecars: Vec::new(),
         drain_seconds: 30,
         grace_seconds: 90,
@@ -170,7 +172,7 @@ fn add(
         .clone_from(&metadata.annotations);
     objects.deployments.push(deployment);
 
-    // One job for all bridges of a resource.
+    // One job for all bridges of a ThanosQuery.
     let mut service = workload::scraped(metadata);
     let labels = service.labels.get_or_insert_default();
     labels.insert(
@@ -187,8 +189,8 @@ fn add(
     Ok(())
 }
 
-/// How to reach a Prometheus by HTTPS. Its certificate is usually not for the name of a pod, and
-/// often signed by nobody we know; the traffic stays inside the cluster.
+/// HTTP client configuration for an HTTPS Prometheus. Its certificate is usually not issued for the
+/// pod name and often signed by an unknown CA; the traffic stays inside the cluster.
 fn client_config(
     metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
 ) -> ConfigMap {
@@ -214,7 +216,7 @@ fn args(
         .set("http-address", format!(":{}", ports::HTTP_NUMBER_STORE))
         .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
         .set("prometheus.url", &target.url)
-        // The external labels come with the configuration, also after a restart of Prometheus.
+        // External labels are part of the configuration and may change when Prometheus restarts.
         .set("prometheus.get_config_interval", "5s")
         .maybe("prometheus.http-client-file", client)
         .switch("enable-auto-gomemlimit", limited)
@@ -233,14 +235,14 @@ fn args(
         )
 }
 
-/// The labels that all bridges of a resource share.
+/// Labels shared by all bridges of a ThanosQuery.
 pub(super) fn shared_labels(cr: &str) -> Map {
     let mut labels = all(cr).selector_labels();
     labels.remove(label::INSTANCE);
     labels
 }
 
-/// All bridges of a resource.
+/// Identity of all bridges of a ThanosQuery.
 fn all(cr: &str) -> Identity {
     Identity {
         name: names::bridges(cr),
@@ -251,7 +253,7 @@ fn all(cr: &str) -> Identity {
     }
 }
 
-/// What all bridges of a resource share.
+/// Objects shared by all bridges of a ThanosQuery.
 fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Objects) {
     let all = all(cr);
     let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
@@ -271,7 +273,7 @@ fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Object
     }
 }
 
-/// The ServiceMonitor of the bridges; `None` if nothing is bridged.
+/// ServiceMonitor of the bridges; `None` without bridges.
 pub(super) fn monitor(seen: &Observed) -> Option<monitor::ServiceMonitor> {
     let mut endpoints = seen.endpoints.iter();
     let bridges = gate_open(seen) && endpoints.any(|e| target(e).is_some());

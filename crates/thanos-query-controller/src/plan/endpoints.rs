@@ -1,5 +1,4 @@
-//! The endpoint file. Queriers read it again by themselves, so a change of endpoints restarts
-//! nothing.
+//! Plans the endpoint file. Queriers reload it, so a change of endpoints restarts no pod. No IO.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use crate::observed::Observed;
 /// Name of the file, and its key in the ConfigMap.
 pub const FILE: &str = "endpoints.yaml";
 
-/// The ConfigMap of the endpoint file; `None` if it has to stay as it is.
+/// ConfigMap of the endpoint file; `None` if it must stay unchanged.
 pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> Option<ConfigMap> {
     if seen
         .retained_endpoints
@@ -24,7 +23,7 @@ pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) ->
         return None;
     }
     metadata.name = Some(names::endpoints(cr));
-    // Selected by nothing: it is no Service of the Query API.
+    // The label identifies Services of the Query API.
     if let Some(labels) = &mut metadata.labels {
         labels.remove(label::QUERY_API);
     }
@@ -35,8 +34,7 @@ pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) ->
     })
 }
 
-/// The endpoints by address: whether each is a group. An address that two ways lead to is one
-/// endpoint.
+/// Endpoints by address, and whether each is a group. Equal addresses are one endpoint.
 fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
     let mut endpoints = BTreeMap::new();
     for store in &seen.stores {
@@ -61,8 +59,8 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
     endpoints
 }
 
-/// The file. `strict` is never written: Thanos refuses the whole file if a strict endpoint has an
-/// address that is looked up, and all of ours are.
+/// Contents of the file. It never sets `strict`: Thanos rejects the entire file if a strict
+/// endpoint has a DNS address, as all of these have.
 fn file(seen: &Observed) -> String {
     let endpoints = endpoints(seen);
     if endpoints.is_empty() {

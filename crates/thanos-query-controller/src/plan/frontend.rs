@@ -1,4 +1,4 @@
-//! The query frontend.
+//! Plans the query frontend. No IO.
 
 use kube::ResourceExt;
 use kube_facts::selector;
@@ -17,30 +17,29 @@ use crate::observed::Observed;
 const PROGRAM: &str = "thanos-query-frontend";
 const FIELD: &str = "spec.queryFrontend";
 
-/// Flags of the frontend that may be given several times.
+/// Repeatable flags of the frontend.
 const REPEATABLE: &[&str] = &[
     "enable-feature",
     "query-frontend.forward-header",
     "query-frontend.org-id-header",
 ];
 
-/// Flags without which the frontend is not before the queriers, or not reached.
+/// Flags that the frontend depends on.
 const RESERVED: &[(&str, &str)] = &[
     (
         "http-address",
-        "the Service and the probes lead to it; remove the argument",
+        "the Service and the probes use this port; remove the argument",
     ),
     (
         "query-frontend.downstream-url",
-        "choose the Query API with spec.queryFrontend.queryLabelSelector",
+        "select the Query API with spec.queryFrontend.queryLabelSelector",
     ),
 ];
 
-/// Most connections to one address are kept only if this is raised: with two, the default, a
-/// frontend reconnects all the time.
+/// With the default of two idle connections per address, a frontend reconnects constantly.
 const TRIPPER: &str = "max_idle_conns_per_host: 100";
 
-/// Who the query frontend of a ThanosQuery is.
+/// Identity of the query frontend.
 fn identity(cr: &str) -> Identity {
     Identity {
         name: names::frontend(cr),
@@ -51,7 +50,7 @@ fn identity(cr: &str) -> Identity {
     }
 }
 
-/// The ServiceMonitor of the query frontend.
+/// ServiceMonitor of the query frontend.
 pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
     let identity = identity(&seen.query.name_any());
     let metadata = workload::metadata(
@@ -168,7 +167,7 @@ fn args(
     let log = log
         .map(|log| checks::duration(log, "spec.queryFrontend.logQueriesLongerThan"))
         .transpose()?;
-    // The frontend asks for partial responses by itself, whatever the queriers' default is.
+    // The frontend requests partial responses regardless of the default of the queriers.
     let whole = seen.query.spec.partial_response == Some(false);
     let flags = Flags::new("query-frontend")
         .logging(&spec.common)
@@ -207,7 +206,7 @@ fn args(
     )
 }
 
-/// An interval for splitting. Thanos does not start with a cache and no interval.
+/// Interval for splitting. Thanos does not start with a cache and no interval.
 fn split(interval: Option<&str>, name: &str, cache: &Cache) -> Result<Option<String>, FieldError> {
     let Some(interval) = interval else {
         return Ok(None);
@@ -216,13 +215,13 @@ fn split(interval: Option<&str>, name: &str, cache: &Cache) -> Result<Option<Str
     if checks::milliseconds(interval, &field)? == 0 && cache.is_on() {
         return Err(FieldError::new(
             field,
-            "must be longer than zero when responses are cached; set it, or remove queryRangeResponseCacheConfig",
+            "must be greater than zero when responses are cached; set it, or remove queryRangeResponseCacheConfig",
         ));
     }
     checks::duration(interval, &field).map(Some)
 }
 
-/// The Query API: without a path, since the frontend appends its own for the readiness check.
+/// URL of the Query API without a path, since the frontend appends its own for the readiness check.
 fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, FieldError> {
     let namespace = seen.query.namespace().unwrap_or_default();
     let cr = seen.query.name_any();
@@ -231,7 +230,7 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
     let Some(desired) = &spec.query_label_selector else {
         return Ok(own());
     };
-    // The labels of our own Service are known before it exists.
+    // The labels of the querier Service are known before it exists.
     let identity = querier::identity(&cr);
     let labels = workload::labels(&seen.query.metadata, &identity, &seen.query.spec.common);
     if selector::matches(desired, &labels) {
@@ -246,13 +245,13 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
         None => Err(FieldError::new(
             format!("{FIELD}.queryLabelSelector"),
             format!(
-                "matches no Service of the namespace {namespace} with the label operator.thanos.io/query-api=true and a port http; label one, or remove the selector to ask the queriers of this resource"
+                "matches no Service of the namespace {namespace} with the label operator.thanos.io/query-api=true and a port http; label one, or remove the selector to use the queriers of this ThanosQuery"
             ),
         )),
     }
 }
 
-/// The configuration of a cache in memory. Without a size, Thanos would build no cache at all.
+/// Configuration of the in-memory cache. Without a size, Thanos creates no cache.
 fn in_memory(sizes: &Sizes) -> String {
     let mut yaml = format!(
         "type: IN-MEMORY\nconfig:\n  max_size: \"{}\"\n  max_size_items: 0\n",

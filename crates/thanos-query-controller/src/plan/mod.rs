@@ -1,4 +1,4 @@
-//! The objects of a ThanosQuery, from what was observed. Pure: equal inputs give equal bytes.
+//! Plans the objects of a ThanosQuery. No IO; equal inputs give equal bytes.
 
 mod bridge;
 mod endpoints;
@@ -26,35 +26,34 @@ use crate::observed::Observed;
 pub use bridge::{address as bridge_address, name as bridge_name};
 pub use endpoints::FILE as ENDPOINTS_FILE;
 
-/// Name of the queriers' Deployment.
+/// Name of the querier Deployment.
 #[must_use]
 pub fn querier_name(query: &ThanosQuery) -> String {
     names::querier(&query.name_any())
 }
 
-/// Name of the query frontend's Deployment.
+/// Name of the frontend Deployment.
 #[must_use]
 pub fn frontend_name(query: &ThanosQuery) -> String {
     names::frontend(&query.name_any())
 }
 
-/// The labels by which querier pods are known.
+/// Labels of querier pods.
 #[must_use]
 pub fn querier_labels(query: &ThanosQuery) -> Labels {
     querier::identity(&query.name_any()).selector_labels()
 }
 
-/// The labels that all bridges of a resource share.
+/// Labels shared by all bridges of a ThanosQuery.
 #[must_use]
 pub fn bridge_labels(query: &ThanosQuery) -> Labels {
     bridge::shared_labels(&query.name_any())
 }
 
-/// Name of the controller: its field manager, and the value of the label by which it finds its
-/// objects.
+/// Name of the controller, which is its field manager and the value of the label on its objects.
 pub const CONTROLLER: &str = "thanos-query-controller";
 
-/// The objects of one kind of workload (queriers, frontend, bridges), before they are put in order.
+/// Objects of one workload (queriers, frontend, bridges), before they are ordered.
 #[derive(Default)]
 struct Objects {
     accounts: Vec<ServiceAccount>,
@@ -77,8 +76,8 @@ impl Objects {
         self.monitors.append(&mut other.monitors);
     }
 
-    /// What is referred to comes first. Services come before the endpoint file, so that names
-    /// resolve when queriers read them.
+    /// Referenced objects come first. Services precede the endpoint file, so that names resolve
+    /// when queriers read them.
     fn into_plan(self, query: &ThanosQuery) -> Plan {
         let mut plan = Plan::new(query, label::CONTROLLER, CONTROLLER);
         self.accounts.into_iter().for_each(|o| plan.push(o));
@@ -92,10 +91,10 @@ impl Objects {
     }
 }
 
-/// Decides what should exist.
+/// Computes the desired objects.
 ///
 /// # Errors
-/// A field of the spec that the user must change.
+/// Invalid field of the spec.
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     let objects = objects(seen).map_err(|error| Invalid::new(error.field, error.message))?;
     let mut plan = objects.into_plan(&seen.query);
@@ -129,19 +128,19 @@ fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     Ok(objects)
 }
 
-/// Whether this resource wants Prometheus Operator's resources to be used.
+/// Whether the feature gate of this ThanosQuery is open.
 fn gate_open(seen: &Observed) -> bool {
     integration::resource_gate(&seen.query.spec.integration) != Some(false)
 }
 
-/// Whether ServiceMonitors are to be created.
+/// Whether ServiceMonitors are created.
 fn monitored(seen: &Observed) -> bool {
     seen.service_monitors
         && gate_open(seen)
         && integration::wants_monitors(&seen.query.spec.integration)
 }
 
-/// Name and labels of the ServiceMonitors that are created if the gates are open.
+/// Name and labels of the ServiceMonitors that open gates would create.
 #[must_use]
 pub fn monitors(seen: &Observed) -> Vec<(String, Labels)> {
     let frontend = seen.query.spec.query_frontend.as_ref();
@@ -155,12 +154,12 @@ pub fn monitors(seen: &Observed) -> Vec<(String, Labels)> {
         .collect()
 }
 
-/// Whether the components get NetworkPolicies.
+/// Whether NetworkPolicies for the components are created.
 fn guarded(seen: &Observed) -> bool {
     integration::wants_policies(&seen.query.spec.integration)
 }
 
-/// The Thanos image of a section of the spec.
+/// Thanos image of a section of the spec.
 pub(crate) fn image(common: &CommonFields, settings: &Settings) -> String {
     thanos_workload::image::of(common, &settings.thanos_image)
 }

@@ -1,50 +1,51 @@
-//! Names of the objects of a ThanosQuery named `cr`. Those of the querier and the frontend are the
-//! Go operator's.
+//! Names of the objects of a ThanosQuery named `cr`. Querier and frontend use the names of the Go
+//! operator.
 
 use kube_facts::Key;
 use thanos_workload::names::{child, child_of_many};
 
-/// The queriers' Deployment, ServiceAccount, budget, monitor and headless Service.
+/// Deployment, ServiceAccount, PodDisruptionBudget, ServiceMonitor and headless Service of the
+/// queriers.
 #[must_use]
 pub fn querier(cr: &str) -> String {
     child(&["thanos-query", cr])
 }
 
-/// The queriers' Service for clients: one virtual address.
+/// Service of the queriers for clients, with one virtual address.
 #[must_use]
 pub fn client_service(cr: &str) -> String {
     child(&["thanos-query", cr, "client"])
 }
 
-/// The ConfigMap that holds the endpoint file.
+/// ConfigMap of the endpoint file.
 #[must_use]
 pub fn endpoints(cr: &str) -> String {
     child(&["thanos-query", cr, "endpoints"])
 }
 
-/// The objects of the query frontend.
+/// Objects of the query frontend.
 #[must_use]
 pub fn frontend(cr: &str) -> String {
     child(&["thanos-query-frontend", cr])
 }
 
-/// How the names of all objects of bridges start.
+/// Name prefix of all objects of bridges.
 pub const BRIDGE: &str = "thanos-sidecar";
 
-/// What the bridges share: ServiceAccount, monitor, policy.
+/// Objects shared by the bridges: ServiceAccount, ServiceMonitor, NetworkPolicy.
 #[must_use]
 pub fn bridges(cr: &str) -> String {
     child(&[BRIDGE, cr])
 }
 
-/// The bridge for a Prometheus pod: its Deployment and Service. It ends in a hash, because pods of
-/// two namespaces may have one name.
+/// Deployment and Service of the bridge for a Prometheus pod. The name ends in a hash, because pods
+/// of different namespaces may have the same name.
 #[must_use]
 pub fn bridge(cr: &str, pod: &Key) -> String {
     child_of_many(&[BRIDGE, cr, &pod.name], &format!("{cr}/{pod}"))
 }
 
-/// How the names of the policies that open a way to discovered pods start.
+/// Name prefix of the policies that open discovered pods.
 #[must_use]
 pub fn openings(cr: &str) -> String {
     child(&["thanos-query", cr, "open"])

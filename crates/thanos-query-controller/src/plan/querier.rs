@@ -1,4 +1,4 @@
-//! The queriers.
+//! Plans the queriers. No IO.
 
 use kube::ResourceExt;
 use thanos_api::names::label;
@@ -16,12 +16,12 @@ use crate::observed::Observed;
 
 /// Name of the program and of its container.
 const PROGRAM: &str = "thanos-query";
-/// Where the endpoint file is.
+/// Mount path of the endpoint file.
 const ENDPOINTS_FOLDER: &str = "/etc/thanos/endpoints";
-/// The volume of the endpoint file.
+/// Volume of the endpoint file.
 const ENDPOINTS_VOLUME: &str = "endpoints";
 
-/// Flags of the querier that may be given several times.
+/// Repeatable flags of the querier.
 const REPEATABLE: &[&str] = &[
     "endpoint",
     "endpoint-group",
@@ -40,27 +40,27 @@ const REPEATABLE: &[&str] = &[
     "store.sd-files",
 ];
 
-/// Flags without which discovery and Services do not work.
+/// Flags that discovery and Services depend on.
 const RESERVED: &[(&str, &str)] = &[
     (
         "endpoint.sd-config",
-        "give Services of StoreAPIs the labels operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
+        "label StoreAPI Services operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
     ),
     (
         "endpoint.sd-config-file",
-        "give Services of StoreAPIs the labels operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
+        "label StoreAPI Services operator.thanos.io/store-api=true and app.kubernetes.io/part-of=thanos, or add --endpoint",
     ),
     (
         "grpc-address",
-        "the Services lead to it; remove the argument",
+        "the Services target this port; remove the argument",
     ),
     (
         "http-address",
-        "the Services and probes lead to it; remove the argument",
+        "the Services and probes use this port; remove the argument",
     ),
 ];
 
-/// Who the queriers of a ThanosQuery are.
+/// Identity of the queriers of a ThanosQuery.
 pub(super) fn identity(cr: &str) -> Identity {
     Identity {
         name: names::querier(cr),
@@ -87,8 +87,8 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
         spec.additional.additional_service_ports.as_deref(),
         "spec.additionalServicePorts",
     )?;
-    // Rulers find queriers by the label of the Query API and take every address behind it, so only
-    // the headless Service carries it.
+    // Rulers discover queriers by the Query API label and use every address behind it, so only the
+    // headless Service has it.
     let mut client = workload::scraped(metadata.clone());
     client.name = Some(names::client_service(&cr));
     if let Some(labels) = &mut client.labels {
@@ -122,14 +122,14 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     })
 }
 
-/// The ServiceMonitor of the queriers.
+/// ServiceMonitor of the queriers.
 pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
     let query = &seen.query;
     let spec = &query.spec;
     let identity = identity(&query.name_any());
     let metadata = workload::metadata(&query.metadata, &identity, &spec.common, &identity.name);
     let mut select = identity.selector_labels();
-    // The Service for clients is scraped, and does not carry it.
+    // The Service for clients is scraped and lacks this label.
     select.remove(label::QUERY_API);
     monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }
@@ -198,7 +198,7 @@ fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {
     )
 }
 
-/// How queries are answered.
+/// Flags for the evaluation of queries.
 fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> {
     let timeout = spec.query_timeout.as_deref().unwrap_or("15m");
     positive(timeout, "spec.queryTimeout")?;
@@ -211,11 +211,11 @@ fn behaviour(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> 
             checks::milliseconds(timeout, "spec.storeResponseTimeout")?;
             timeout
         }
-        // Leaving a silent endpoint out of the answer is right only where that is wanted.
+        // Only partial responses may leave an unresponsive endpoint out.
         None if partial => "30s",
         None => "0s",
     };
-    // A bare zero is a duration to one of Thanos' two parsers only.
+    // Only one of Thanos' two duration parsers accepts a bare zero.
     let store_timeout = if store_timeout == "0" {
         "0s"
     } else {
@@ -286,7 +286,7 @@ fn telemetry(flags: Flags, spec: &ThanosQuerySpec) -> Result<Flags, FieldError> 
         ))
 }
 
-/// Bucket boundaries in order and once each: Thanos panics on any others.
+/// Sorted, distinct bucket boundaries, since Thanos panics on others.
 fn buckets(values: &[String], field: &str) -> Result<Vec<String>, FieldError> {
     let mut numbers = Vec::new();
     for (i, text) in values.iter().enumerate() {

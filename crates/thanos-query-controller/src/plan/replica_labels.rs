@@ -1,11 +1,11 @@
-//! Which labels tell replicas apart.
+//! Replica labels of the queriers. No IO.
 
 use std::collections::BTreeSet;
 
 use thanos_api::v1alpha1::ThanosQuerySpec;
 
-/// Used if the spec gives none: those of Prometheus Operator's Prometheus, of Thanos by
-/// convention, of rulers, and of Prometheus Operator's ThanosRuler.
+/// Default replica labels: of Prometheus Operator's Prometheus, of Thanos by convention, of rulers,
+/// and of Prometheus Operator's ThanosRuler.
 pub const DEFAULT: [&str; 4] = [
     "prometheus_replica",
     "replica",
@@ -13,8 +13,8 @@ pub const DEFAULT: [&str; 4] = [
     "thanos_ruler_replica",
 ];
 
-/// Labels of targets. Merging series that differ in one of them would merge different things, so
-/// they are never learned, whatever a Prometheus calls its replicas.
+/// Target labels. They are never learned, since deduplication by one of them would merge series of
+/// different targets.
 const OF_TARGETS: [&str; 9] = [
     "cluster",
     "container",
@@ -33,7 +33,7 @@ pub fn learnable(label: &str) -> bool {
     !label.is_empty() && !OF_TARGETS.contains(&label)
 }
 
-/// The labels of the queriers: the spec's in their order, then the learned ones, sorted.
+/// Labels of the queriers: those of the spec in their order, then the learned ones, sorted.
 #[must_use]
 pub fn effective(spec: &ThanosQuerySpec, learned: &[String]) -> Vec<String> {
     let mut labels: Vec<String> = match &spec.replica_labels {

@@ -1,4 +1,4 @@
-//! Which change concerns which ThanosQuery.
+//! Which change affects which ThanosQuery.
 
 use super::*;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn service(labels: Value) -> ServiceFacts {
 }
 
 #[test]
-fn a_service_wakes_all_that_may_find_it_in_any_way() {
+fn a_service_enqueues_every_query_that_may_discover_it() {
     let query_api = json!({label::QUERY_API: "true"});
     let store_api = json!({label::STORE_API: "true", label::PART_OF: "thanos"});
     let frontend = json!({"queryFrontend": {}});
@@ -44,7 +44,7 @@ fn a_service_wakes_all_that_may_find_it_in_any_way() {
         (&store_api, "here", &discovery, true),
         (&json!({}), "there", &any, false),
         (&json!({}), "here", &discovery, true),
-        // Our own are found by their labels alone.
+        // Services of Thanos controllers are discovered by their labels only.
         (&json!({label::OWNER: "x"}), "here", &discovery, false),
     ] {
         let facts = service(labels.clone());
@@ -62,9 +62,10 @@ fn a_service_wakes_all_that_may_find_it_in_any_way() {
     }
 }
 
-/// An application's Service decides whether a ServiceMonitor selects any, and which one is nearest.
+/// An application's Service decides whether a ServiceMonitor selects any Service, and which one is
+/// nearest.
 #[test]
-fn a_service_enqueues_queries_whose_service_monitors_select_it() {
+fn a_service_enqueues_queries_that_select_it_by_service_monitor() {
     let monitor = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
         "metadata": {"name": "m", "namespace": "there", "labels": {"app": "x"}},
@@ -105,7 +106,7 @@ fn a_service_enqueues_queries_whose_service_monitors_select_it() {
         ("there", selecting("x"), json!({}), None, Some(&cart), false),
         ("there", selecting("y"), json!({}), None, Some(&shop), false),
         ("here", selecting("x"), json!({}), None, Some(&shop), false),
-        // The nearest one is named.
+        // The nearest Service is named.
         (
             "there",
             selecting("x"),
@@ -141,7 +142,7 @@ fn a_service_enqueues_queries_whose_service_monitors_select_it() {
 }
 
 #[test]
-fn a_pod_that_has_ended_is_behind_no_service() {
+fn finished_pods_are_not_stored() {
     let pod = |name: &str, phase: &str| {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "here"},
             "status": {"phase": phase}})
@@ -171,7 +172,7 @@ fn service_monitor(labels: Value) -> ServiceMonitorFacts {
 }
 
 #[test]
-fn a_service_monitor_wakes_those_that_select_it() {
+fn a_service_monitor_enqueues_queries_that_select_it() {
     let (x, y) = (json!({"app": "x"}), json!({"app": "y"}));
     let selector = json!({"matchLabels": {"app": "x"}});
     let short = json!({"serviceMonitorSelector": selector});
@@ -205,7 +206,7 @@ fn a_service_monitor_wakes_those_that_select_it() {
 }
 
 #[test]
-fn every_service_monitor_wakes_those_that_show_the_nearest() {
+fn every_service_monitor_enqueues_queries_that_report_the_nearest() {
     let facts = service_monitor(json!({"app": "y"}));
     let wakes = |spec: &Value, reason: Reason| {
         let mut query = query("here", spec.clone());
@@ -225,7 +226,7 @@ fn every_service_monitor_wakes_those_that_show_the_nearest() {
 }
 
 #[test]
-fn a_querier_pod_tells_whose_it_is() {
+fn querier_pods_are_stored_with_their_owner() {
     let pod = |name: &str, app: &str| {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "here",
             "labels": {label::PART_OF: "thanos", label::NAME: app, label::OWNER: "q"}}})

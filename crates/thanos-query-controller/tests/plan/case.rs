@@ -1,4 +1,4 @@
-//! Cases: a ThanosQuery and what was observed, from `tests/cases/*.yaml`.
+//! Cases from `tests/cases/*.yaml`: a ThanosQuery and observed facts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use thanos_workload::testing::{Given, problems};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
-    /// Metadata of the resource besides name and namespace.
+    /// Metadata of the custom resource besides name and namespace.
     pub name: Option<String>,
     pub annotations: Labels,
     pub spec: Value,
@@ -32,7 +32,7 @@ pub struct Case {
     pub query_apis: Vec<Api>,
     pub learned: Vec<String>,
     pub openings: Vec<Value>,
-    /// ConfigMaps and Secrets that the user named.
+    /// ConfigMaps and Secrets referenced by the user.
     pub given: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Case {
         custom_resource(name, &self.annotations, json!({"spec": self.spec}))
     }
 
-    /// What the plan is made of.
+    /// Inputs of the plan.
     pub fn observed(&self) -> Observed {
         Observed {
             query: Arc::new(self.query()),

@@ -1,4 +1,4 @@
-//! The plan of each case: what is applied.
+//! The planned objects of each case.
 
 use crate::case::Case;
 

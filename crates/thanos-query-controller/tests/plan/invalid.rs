@@ -1,4 +1,4 @@
-//! What is refused: the field is named, and what to do.
+//! Rejected specs: the error names the field and the remedy.
 
 use plan_testing::{Case as _, invalid};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn rejected(spec: Value, field: &str, termination_message: &str) {
 }
 
 #[test]
-fn numbers_and_durations() {
+fn invalid_numbers_and_durations_are_rejected() {
     rejected(json!({"replicas": 0}), "spec.replicas", "1 or more");
     rejected(json!({"replicas": -3}), "spec.replicas", "-3");
     rejected(
@@ -67,7 +67,7 @@ fn numbers_and_durations() {
 }
 
 #[test]
-fn arguments_that_break_promises() {
+fn reserved_arguments_are_rejected() {
     for (flag, termination_message) in [
         ("--endpoint.sd-config-file=/x", "store-api"),
         ("--endpoint.sd-config=x", "store-api"),
@@ -99,7 +99,7 @@ fn arguments_that_break_promises() {
 }
 
 #[test]
-fn keys_that_are_taken() {
+fn duplicate_names_and_ports_are_rejected() {
     let x = json!({"name": "x"});
     let volume = json!({"name": "x", "emptyDir": {}});
     let spread = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway"});
@@ -176,7 +176,7 @@ fn keys_that_are_taken() {
 }
 
 #[test]
-fn references() {
+fn query_label_selector_without_match_is_rejected() {
     rejected(
         json!({"queryFrontend": {"queryLabelSelector": {"matchLabels": {"x": "y"}}}}),
         "spec.queryFrontend.queryLabelSelector",

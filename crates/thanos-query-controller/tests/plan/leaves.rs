@@ -7,8 +7,8 @@ use crate::case::Case;
 
 const LEAVES: Leaves<'_, Case> = Leaves {
     more_than: 1000,
-    // What decides before the plan is made: discovery, and whether there is a plan at all. Their effect
-    // is tested with the code that reads them.
+    // Fields that act before the plan (discovery, pause). They are tested with the code that reads
+    // them.
     without_effect: &[
         "spec.customStoreLabelSelector",
         "spec.storeNamespaceSelector",
@@ -20,7 +20,7 @@ const LEAVES: Leaves<'_, Case> = Leaves {
     case,
 };
 
-/// Something of everything that a field may act on.
+/// Facts for every field to act on.
 fn world() -> Value {
     json!({
         "serviceMonitors": true,
@@ -62,7 +62,7 @@ fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
 }
 
 #[test]
-fn every_leaf_has_an_effect() {
+fn every_leaf_changes_the_plan() {
     LEAVES.have_an_effect();
 }
 
@@ -72,7 +72,7 @@ fn relations_hold_for_every_leaf() {
 }
 
 #[test]
-fn credentials_of_urls_are_not_repeated() {
+fn credentials_in_urls_are_not_repeated_in_errors() {
     LEAVES.do_not_repeat_credentials(&[
         "arguments of spec.additionalContainers[].args[]",
         "arguments of spec.queryFrontend.additionalContainers[].args[]",

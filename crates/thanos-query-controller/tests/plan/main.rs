@@ -1,5 +1,5 @@
-//! Tests of the plan: what it looks like (goldens), what must hold for any (relations), that every
-//! field has an effect (leaves), what is refused (invalid), and what restarts nothing (stable).
+//! Tests of the plan: goldens, invariants of any plan (relations), effect of every field (leaves),
+//! rejected specs (invalid), and changes that restart no pod (stable).
 
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used, clippy::panic)]

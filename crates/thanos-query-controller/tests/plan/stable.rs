@@ -1,4 +1,4 @@
-//! What restarts nothing, and what is equal to the Go operator's.
+//! Changes that restart no pod, and parts that equal the Go operator's.
 
 use plan_testing::Case as _;
 use plan_testing::relations::of_kind;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Bridge, Case, Store};
 
-/// With everything that a ThanosQuery runs.
+/// A ThanosQuery that runs all workloads.
 fn whole() -> Case {
     Case {
         spec: json!({"queryFrontend": {}}),
@@ -24,9 +24,9 @@ fn bridge(pod: &str) -> Bridge {
     }
 }
 
-/// Discovery changes the endpoint file and never a Deployment that was there before.
+/// Discovery changes the endpoint file and never an existing Deployment.
 #[test]
-fn endpoints_never_restart_a_pod() {
+fn endpoint_changes_never_restart_a_pod() {
     let few = whole();
     let many = Case {
         sidecars: vec!["dns+a.b.c.svc:10901".to_owned()],
@@ -72,9 +72,9 @@ fn the_order_of_discovery_does_not_matter() {
     assert_eq!(bytes(&case), bytes(&other));
 }
 
-/// Names and selectors are those of existing workloads; a change would delete and make them anew.
+/// Names and selectors equal those of existing workloads; a change would recreate them.
 #[test]
-fn workloads_of_the_go_operator_are_taken_over() {
+fn names_and_selectors_equal_the_go_operators() {
     const QUERY: &str = "thanos-query-main";
     const FRONTEND: &str = "thanos-query-frontend-main";
     let case = Case::of(json!({"queryFrontend": {}}));
@@ -96,7 +96,7 @@ fn workloads_of_the_go_operator_are_taken_over() {
     );
 }
 
-/// One hand-written ServiceMonitor on this label scrapes every pod once.
+/// One hand-written ServiceMonitor on this label scrapes every pod exactly once.
 #[test]
 fn one_service_per_workload_is_for_scraping() {
     let objects = whole().bodies();
@@ -113,9 +113,9 @@ fn one_service_per_workload_is_for_scraping() {
     }
 }
 
-/// Bridges serve the Prometheus of one ThanosQuery to that one; others must not pick them up.
+/// A bridge belongs to one ThanosQuery; others must not discover it by labels.
 #[test]
-fn only_headless_queriers_announce_themselves() {
+fn only_the_headless_querier_service_has_the_query_api_label() {
     for service in of_kind(&whole().bodies(), "Service") {
         let (name, labels) = (&service["metadata"]["name"], &service["metadata"]["labels"]);
         assert_eq!(labels.get("operator.thanos.io/store-api"), None, "{name}");
@@ -128,7 +128,7 @@ fn only_headless_queriers_announce_themselves() {
 }
 
 #[test]
-fn replica_labels_are_learned_but_never_labels_of_targets() {
+fn replica_labels_are_learned_except_target_labels() {
     let labels = |spec: Value| {
         let case = Case {
             spec,
@@ -164,9 +164,9 @@ fn replica_labels_are_learned_but_never_labels_of_targets() {
     );
 }
 
-/// One of Thanos' two parsers knows neither days, nor weeks, nor years: the program would not start.
+/// One of Thanos' two parsers rejects days, weeks and years: the program would not start.
 #[test]
-fn durations_are_written_so_that_each_flag_takes_them() {
+fn durations_are_formatted_for_the_parser_of_each_flag() {
     let case = Case::of(json!({
         "lookbackDelta": "1d", "queryTimeout": "1d",
         "queryFrontend": {

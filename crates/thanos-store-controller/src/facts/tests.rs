@@ -20,16 +20,19 @@ fn set(change: impl FnOnce(&mut Value)) -> ShardFacts {
 }
 
 #[test]
-fn a_stateful_set_of_the_go_operator() {
+fn go_operator_stateful_set_is_read_from_its_arguments() {
     let set = set(|_| {});
     assert!(!set.applied);
     assert_eq!(set.shards, 12, "the modulus in its arguments");
-    assert!(set.group, "it labels every Service of several replicas so");
+    assert!(
+        set.group,
+        "the Go operator labels every Service with several replicas as a group"
+    );
     assert_eq!(set.set.replicas, 2);
 }
 
 #[test]
-fn a_stateful_set_without_a_modulus_is_one_shard() {
+fn stateful_set_without_a_modulus_is_one_shard() {
     for args in [
         json!(["store"]),
         json!(["--selector.relabel-config=[]"]),
@@ -44,7 +47,7 @@ fn a_stateful_set_without_a_modulus_is_one_shard() {
 }
 
 #[test]
-fn a_stateful_set_of_ours() {
+fn own_stateful_set_is_read_from_its_annotation() {
     let ours = |change: fn(&mut Value)| {
         set(|s| {
             s["metadata"]["labels"]["operator.thanos.io/controller"] =
@@ -57,7 +60,7 @@ fn a_stateful_set_of_ours() {
     assert!(plain.applied && !plain.group);
     assert_eq!(
         plain.shards, 5,
-        "what it was made for, whatever its arguments are"
+        "the annotation, regardless of its arguments"
     );
     assert!(
         ours(|s| s["metadata"]["labels"]["operator.thanos.io/endpoint-group"] = json!("true"))

@@ -8,33 +8,33 @@ thanos_blocks_meta_syncs_total 9
 thanos_blocks_meta_sync_failures_total 2
 "#;
 
-fn pod_failures(more: &str, ready: bool) -> bool {
+fn is_failing(more: &str, ready: bool) -> bool {
     Progress::of(&format!("{LISTING}{more}"))
-        .pod_failures(ready)
+        .failure(ready)
         .is_some()
 }
 
 #[test]
-fn a_ready_store_that_lost_its_bucket_is_told() {
+fn ready_store_that_lost_its_bucket_is_reported() {
     let seen = "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_blocks_meta_synced{state=\"label-excluded\"} 3\nthanos_bucket_store_blocks_loaded 1\n";
     let lost = seen.replace("} 1", "} 0").replace("} 3", "} 0");
     assert!(
-        !pod_failures(seen, true),
-        "it failed before, and is well again"
+        !is_failing(seen, true),
+        "it failed before and has recovered"
     );
-    assert!(pod_failures(&lost, true));
-    assert!(!pod_failures("", true), "an empty bucket");
+    assert!(is_failing(&lost, true));
+    assert!(!is_failing("", true), "an empty bucket");
 }
 
 #[test]
-fn a_store_that_never_lists_its_bucket_is_told() {
+fn store_that_never_listed_its_bucket_is_reported() {
     let never = LISTING.replace(" 9\n", " 2\n");
-    assert!(Progress::of(&never).pod_failures(false).is_some());
-    assert!(!pod_failures("", false), "some attempts worked");
+    assert!(Progress::of(&never).failure(false).is_some());
+    assert!(!is_failing("", false), "some attempts succeeded");
 }
 
 #[test]
-fn who_is_not_well_is_asked_often() {
+fn failing_stores_are_probed_more_often() {
     let every = |ready, said: &str| {
         let pod = PodFacts {
             ip: Some("10.0.0.1".parse().unwrap()),
@@ -42,23 +42,23 @@ fn who_is_not_well_is_asked_often() {
         };
         let mut answers = ProbeResults::default();
         answers.remember("http://10.0.0.1:10902/metrics", Ok(said.to_owned()));
-        inquiry(&pod, &answers).unwrap().every
+        probe(&pod, &answers).unwrap().every
     };
-    assert_eq!(every(true, LISTING), WELL_EVERY);
-    assert_eq!(every(false, LISTING), TROUBLED_EVERY);
+    assert_eq!(every(true, LISTING), HEALTHY_INTERVAL);
+    assert_eq!(every(false, LISTING), FAILING_INTERVAL);
     let never = LISTING.replace(" 9\n", " 2\n");
-    assert_eq!(every(true, &never), TROUBLED_EVERY);
+    assert_eq!(every(true, &never), FAILING_INTERVAL);
 }
 
 #[test]
-fn only_what_matters_is_kept() {
+fn only_required_metrics_are_kept() {
     let body =
         format!("# HELP x\n{LISTING}go_goroutines 7\nthanos_blocks_meta_syncs_total_other 1\n");
     assert_eq!(READ.text(&body).as_deref(), Ok(LISTING.trim_end()));
 }
 
 #[test]
-fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
+fn missing_metric_is_neither_failure_nor_success() {
     let more =
         "thanos_blocks_meta_synced{state=\"loaded\"} 1\nthanos_bucket_store_blocks_loaded 1\n";
     let all = format!("{LISTING}{more}");
@@ -69,7 +69,7 @@ fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
     let of = |metrics: &str| {
         let mut answers = ProbeResults::default();
         answers.remember("http://10.0.0.1:10902/metrics", READ.text(metrics));
-        verdict(&Signs {
+        condition(&HealthInputs {
             namespace: "n",
             pods: &BTreeMap::from([("x-0".to_owned(), &ready)]),
             unmounted: &BTreeMap::new(),
@@ -87,7 +87,7 @@ fn a_metric_that_is_missing_is_neither_trouble_nor_success() {
         assert_eq!((holds, reason), (None, Reason::Syncing), "{name}");
         assert!(message.contains(name), "{message}");
     }
-    // Lost blocks are told by what is there, not by what is not.
+    // Lost blocks are reported from existing metrics, not from missing ones.
     let lost = all.replace("loaded\"} 1", "loaded\"} 0");
     assert_eq!(of(&lost).0, Some(false));
 }
@@ -111,7 +111,7 @@ fn reason(
     unmounted: Option<&str>,
     missing: Option<&str>,
 ) -> (Option<bool>, Reason, String) {
-    verdict(&Signs {
+    condition(&HealthInputs {
         namespace: "n",
         pods: &BTreeMap::from([("x-0".to_owned(), pod)]),
         unmounted: &unmounted.map(|m| ("u", m)).into_iter().collect(),
@@ -121,7 +121,7 @@ fn reason(
 }
 
 #[test]
-fn each_trouble_has_its_reason() {
+fn each_failure_has_its_reason() {
     let termination_message = "github.com/x\\nbucket store initial sync\\nmain.main";
     let cases = [
         (
@@ -189,20 +189,17 @@ fn each_trouble_has_its_reason() {
         None,
     );
     assert!(
-        message.ends_with(", and has started again 3 times: flag unknown"),
+        message.ends_with(" (3 restarts): flag unknown"),
         "{message}"
     );
 }
 
 #[test]
-fn the_log_that_says_why_is_named() {
+fn message_names_the_log_of_the_failed_run() {
     let mut pod = pod(PodState::Running, false, Some("bucket store initial sync"));
     let (_, _, message) = reason(&pod, None, None);
     assert!(message.contains("logs x-0 --previous |"), "{message}");
     pod.restarts = 0;
     let (_, _, message) = reason(&pod, None, None);
-    assert!(
-        message.contains("bucket; kubectl -n n logs x-0 |"),
-        "{message}"
-    );
+    assert!(message.contains("kubectl -n n logs x-0 |"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! The command line of a store.
+//! Plans the command line of a store. No IO.
 
 use thanos_api::v1alpha1::{CacheConfig, IndexHeaderConfig, ThanosStoreSpec, TimeRangeConfig};
 use thanos_workload::cache::{self, Cache, Sizes};
@@ -6,44 +6,44 @@ use thanos_workload::checks::duration;
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports, quantity};
 
-/// Where the volume is.
+/// Mount path of the volume.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/store";
-/// Where the object storage configuration is.
+/// Mount path of the object storage configuration.
 pub(super) const OBJECT_STORAGE_FOLDER: &str = "/etc/thanos/object-storage";
-/// Its file.
+/// File name of the object storage configuration.
 pub(super) const OBJECT_STORAGE_FILE: &str = "config.yaml";
 
-/// Flags of the store that may be given several times.
+/// Repeatable flags of the store.
 const REPEATABLE: &[&str] = &["grpc-server-tls-ciphers", "grpc-server-tls-curves"];
 
-/// Flags on which Services, probes and volumes rely.
+/// Flags that Services, probes and volumes depend on.
 const RESERVED: [(&str, &str); 5] = [
     (
         "data-dir",
-        "the volume is mounted there; remove the argument",
+        "the volume is mounted at a fixed path; remove the argument",
     ),
     (
         "grpc-address",
-        "the Services lead to it; remove the argument",
+        "the Services target this port; remove the argument",
     ),
     (
         "http-address",
-        "the Services and probes lead to it; remove the argument",
+        "the Services and probes use this port; remove the argument",
     ),
     (
         "objstore.config",
-        "put the configuration into a Secret and name it in spec.objectStorageConfig",
+        "store the configuration in a Secret and reference it in spec.objectStorageConfig",
     ),
     (
         "objstore.config-file",
-        "put the configuration into a Secret and name it in spec.objectStorageConfig",
+        "store the configuration in a Secret and reference it in spec.objectStorageConfig",
     ),
 ];
 
-/// The same, for a store that serves a part of the blocks.
+/// Reserved flags of a store that serves a part of the blocks.
 const RESERVED_OF_SHARDS: [(&str, &str); 7] = {
     let [a, b, c, d, e] = RESERVED;
-    const DIVIDED: &str = "it divides the blocks over the shards; set spec.shardingStrategy.shards to 1 first, or remove the argument";
+    const DIVIDED: &str = "it distributes the blocks over the shards; set spec.shardingStrategy.shards to 1 first, or remove the argument";
     [
         a,
         b,
@@ -55,7 +55,7 @@ const RESERVED_OF_SHARDS: [(&str, &str); 7] = {
     ]
 };
 
-/// The caches of a store.
+/// Caches of a store.
 pub(super) struct Caches {
     pub index: Cache,
     pub bucket: Cache,
@@ -85,33 +85,33 @@ impl Caches {
     }
 }
 
-/// Stores end at once with a cache that is smaller than an item of it may be.
+/// Stores exit at startup with a cache that is smaller than the maximum size of its items.
 fn items_fit(config: Option<&CacheConfig>, field: &str) -> Result<(), FieldError> {
     let Some(config) = config.and_then(|c| c.in_memory_cache_config.as_ref()) else {
         return Ok(());
     };
     let max = config.max_size.as_deref().unwrap_or(cache::DEFAULT_SIZE);
     let item = config.max_item_size.as_deref().and_then(quantity::bytes);
-    // What is no size at all is told by whoever reads it.
+    // Invalid sizes are reported where they are parsed.
     match quantity::bytes(max).is_some_and(|max| item > Some(max)) {
         true => Err(FieldError::new(
             format!("{field}.inMemoryCacheConfig.maxItemSize"),
-            "is larger than maxSize, which Thanos refuses; lower it, or remove it".to_owned(),
+            "is larger than maxSize, which Thanos rejects; reduce or remove it".to_owned(),
         )),
         false => Ok(()),
     }
 }
 
-/// The configuration of a cache in memory.
+/// Configuration of the in-memory cache.
 fn in_memory(sizes: &Sizes) -> String {
     let Sizes { max, max_item } = *sizes;
-    // Thanos' own default is larger than a small cache, which it refuses.
+    // Thanos rejects a cache that is smaller than its default for items.
     let max_item = max_item.unwrap_or(max / 2);
-    // Stores refuse a number without a unit.
+    // Stores reject a number without a unit.
     format!("type: IN-MEMORY\nconfig:\n  max_size: \"{max}B\"\n  max_item_size: \"{max_item}B\"\n")
 }
 
-/// The command line of shard `shard` of `shards`.
+/// Command line of shard `shard` of `shards`.
 pub(super) fn args(
     spec: &ThanosStoreSpec,
     caches: &Caches,
@@ -131,7 +131,8 @@ pub(super) fn args(
             "objstore.config-file",
             format!("{OBJECT_STORAGE_FOLDER}/{OBJECT_STORAGE_FILE}"),
         )
-        // What receivers and compactors uploaded is served soon, so that they can remove it.
+        // Uploaded blocks are served soon, so that receivers and compactors can delete their
+        // copies.
         .set("sync-block-duration", "3m")
         .set("ignore-deletion-marks-delay", deletion)
         .switch("disable-admin-operations", true)
@@ -158,7 +159,7 @@ pub(super) fn args(
     )
 }
 
-/// The relabeling that keeps the blocks of one shard: each block is in exactly one.
+/// Relabeling that selects the blocks of one shard; each block is in exactly one shard.
 fn part(shard: i32, shards: i32) -> String {
     format!(
         "- action: hashmod\n  source_labels: [__block_id]\n  target_label: shard\n  modulus: {shards}\n\

@@ -1,4 +1,4 @@
-//! The objects of a ThanosStore, from what was observed. Pure: equal inputs give equal bytes.
+//! Plans the objects of a ThanosStore. No IO; equal inputs give equal bytes.
 
 mod args;
 pub mod names;
@@ -25,7 +25,7 @@ pub const PROGRAM: &str = "thanos-store";
 
 const COMPONENT: &str = "object-storage-gateway";
 
-/// Who a shard is. `shard` is its number, if there are several.
+/// Identity of a shard. `shard` is its index, if there are several.
 #[must_use]
 pub fn identity(cr: &str, name: &str, shard: Option<i32>) -> Identity {
     let mut extra = vec![(label::STORE_API, label::TRUE.to_owned())];
@@ -39,7 +39,7 @@ pub fn identity(cr: &str, name: &str, shard: Option<i32>) -> Identity {
     }
 }
 
-/// The labels that the pods of all shards share.
+/// Labels shared by the pods of all shards.
 #[must_use]
 pub fn shared_labels(cr: &str) -> Map {
     let mut labels = identity(cr, &names::store(cr), None).selector_labels();
@@ -47,7 +47,7 @@ pub fn shared_labels(cr: &str) -> Map {
     labels
 }
 
-/// The objects of the shards, before they are put in order.
+/// Objects of the shards, before they are ordered.
 #[derive(Default)]
 struct Objects {
     services: Vec<Service>,
@@ -55,10 +55,10 @@ struct Objects {
     sets: Vec<StatefulSet>,
 }
 
-/// Decides what should exist.
+/// Computes the desired objects.
 ///
 /// # Errors
-/// A field of the spec that the user must change.
+/// Invalid field of the spec.
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
@@ -87,7 +87,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         .as_ref()
         .filter(|r| r.step < ReshardingStep::Removing);
     for name in old.iter().flat_map(|r| &r.old) {
-        // Its pods and its budget stay as they are.
+        // The pods and the PodDisruptionBudget stay unchanged.
         plan.leave(name.clone());
     }
     objects.services.into_iter().for_each(|o| plan.push(o));
@@ -114,7 +114,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     Ok(plan)
 }
 
-/// The ServiceMonitor of all shards: they are one job.
+/// ServiceMonitor of all shards, which form one job.
 fn service_monitor(store: &ThanosStore) -> ServiceMonitor {
     let cr = store.name_any();
     let spec = &store.spec;
@@ -126,12 +126,12 @@ fn service_monitor(store: &ThanosStore) -> ServiceMonitor {
         &shared.name,
     ));
     let mut select = shared_labels(&cr);
-    // Also old shards are scraped as long as they run.
+    // Old shards are scraped as long as they run.
     store_api::withdraw(&mut select);
     monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }
 
-/// Name and labels of the ServiceMonitors that are created if the gates are open.
+/// Name and labels of the ServiceMonitors that open gates would create.
 #[must_use]
 pub fn monitors(store: &ThanosStore) -> Vec<(String, Labels)> {
     vec![integration::selectable(service_monitor(store), crate::NAME)]

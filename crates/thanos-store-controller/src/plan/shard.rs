@@ -1,4 +1,4 @@
-//! The objects of one shard.
+//! Plans the objects of one shard. No IO.
 
 use k8s_openapi::api::core::v1::{Service, VolumeMount};
 use kube::ResourceExt;
@@ -18,18 +18,18 @@ use super::{Objects, PROGRAM, identity, names};
 use crate::observed::Observed;
 use crate::surge::{Pods, Surge, surge};
 
-/// Minutes that a store may take to read its bucket for the first time.
+/// Minutes that a store may take for its initial sync of the bucket.
 const STARTUP_MINUTES: i32 = 60;
 
-/// Seconds until queriers ask a new pod of several: they resolve names every 10 s. The next pod is
-/// not replaced before.
+/// Seconds until queriers use a new pod of a group: they resolve names every 10 s. The next pod is
+/// replaced only after that.
 const KNOWN_AFTER: i32 = 15;
 
-/// Seconds that a pod goes on answering: queriers let go of it when they resolve names next, every
-/// 10 s, and check their endpoints after that, every 5 s.
+/// Seconds for which a stopping pod still answers: queriers resolve names every 10 s and update
+/// their endpoints every 5 s.
 const DRAIN_SECONDS: i64 = 20;
 
-/// Pods above the wanted ones while pods are replaced.
+/// Number of surge pods while pods are replaced.
 #[must_use]
 pub fn replicas_of_surge(store: &ThanosStore) -> i32 {
     let alone = i32::from(store.spec.replicas < 2);
@@ -124,7 +124,7 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The Service of a shard of the old generation, which queriers use until it is withdrawn.
+/// Service of a shard of the old generation, which queriers use until it is withdrawn.
 pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
     let old = seen.sets.get(name);
     let is_named = |index: i32, shards| {
@@ -144,8 +144,7 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
     )
 }
 
-/// The Service of a shard: its governing one, the one by which queriers find it, and the one that is
-/// scraped.
+/// Service of a shard: its governing Service, which queriers discover and Prometheuses scrape.
 fn service(
     seen: &Observed,
     cr: &str,

@@ -4,11 +4,11 @@ use operator_runtime::owned_objects::Counts;
 use thanos_controller_common::facts::SetFacts;
 use thanos_controller_common::listing::Querier;
 
-/// From one shard, `thanos-store-x`, to three of one pod each.
+/// Resharding from one shard, `thanos-store-x`, to three shards of one pod each.
 struct World {
     sets: BTreeMap<String, ShardFacts>,
     addresses: Addresses,
-    /// By which addresses they may be listed besides.
+    /// Former addresses by which they may still be listed.
     legacy: Addresses,
     listing: Listing,
 }
@@ -47,7 +47,7 @@ fn querier(pod: &str, listed: Option<&[&str]>, given_up: bool) -> Querier {
 }
 
 impl World {
-    /// All new shards are complete.
+    /// State in which all new shards are complete.
     fn new(queriers: Vec<Querier>) -> Self {
         let mut sets = BTreeMap::from([("thanos-store-x".to_owned(), set(1, 1))]);
         let mut addresses = Addresses::from([("thanos-store-x".to_owned(), vec![OLD.to_owned()])]);
@@ -72,7 +72,7 @@ impl World {
                 .or_default()
                 .extend_from_slice(legacy);
         }
-        reshard(&Situation {
+        reshard(&ReshardInputs {
             cr: "x",
             sets: &self.sets,
             desired: Generation {
@@ -98,7 +98,7 @@ fn all() -> Vec<&'static str> {
 }
 
 #[test]
-fn one_generation_needs_no_change() {
+fn single_generation_is_not_resharded() {
     let mut world = World::new(Vec::new());
     world.sets.remove("thanos-store-x");
     assert_eq!(world.decide(), None);
@@ -107,7 +107,7 @@ fn one_generation_needs_no_change() {
 }
 
 #[test]
-fn new_shards_start_first() {
+fn resharding_starts_the_new_shards_first() {
     let mut world = World::new(vec![querier("n/q", Some(&all()), false)]);
     world.sets.remove("thanos-store-x-shard-2");
     world
@@ -117,13 +117,13 @@ fn new_shards_start_first() {
     assert_eq!(step, Step::Starting);
     assert_eq!(
         message,
-        "1 of 3 new shards are available; waits for StatefulSet thanos-store-x-shard-1, which has 0 available pods"
+        "1 of 3 new shards are available; waiting for StatefulSet thanos-store-x-shard-1 (0 available pods)"
     );
 }
 
-/// Each way in which a shard can be there and not be complete.
+/// Every kind of incomplete shard.
 #[test]
-fn a_shard_is_complete_when_every_pod_is_as_it_should_be() {
+fn shard_is_complete_when_every_pod_is_updated_and_available() {
     let changes: [fn(&mut SetFacts); 4] = [
         |set| set.current = false,
         |set| set.counts.available_replicas = 0,
@@ -139,7 +139,7 @@ fn a_shard_is_complete_when_every_pod_is_as_it_should_be() {
 }
 
 #[test]
-fn queriers_of_the_old_shards_must_know_every_new_one() {
+fn queriers_of_the_old_shards_must_list_every_new_shard() {
     let world = World::new(vec![
         querier("n/a", Some(&all()), false),
         querier("n/b", Some(&[OLD, NEW[0], NEW[1]]), false),
@@ -148,13 +148,13 @@ fn queriers_of_the_old_shards_must_know_every_new_one() {
     assert_eq!(step, Step::Joining);
     assert_eq!(
         message,
-        "waits for querier n/b to know every pod of the new shards"
+        "waiting for querier n/b to list every pod of the new shards"
     );
 }
 
-/// Two pods of a new shard are two addresses, unless they are a group.
+/// Two pods of a new shard are two addresses unless they are a group.
 #[test]
-fn every_pod_of_a_new_shard_counts() {
+fn every_pod_of_a_new_shard_must_be_listed() {
     let mut world = World::new(vec![querier("n/q", Some(&all()), false)]);
     assert_eq!(world.step().0, Step::Withdrawing);
     let pods = world.addresses.get_mut("thanos-store-x-shard-0").unwrap();
@@ -163,24 +163,24 @@ fn every_pod_of_a_new_shard_counts() {
 }
 
 #[test]
-fn old_shards_go_when_the_last_querier_has_forgotten_them() {
+fn old_shards_are_removed_after_the_last_querier_dropped_them() {
     let world = World::new(vec![
         querier("n/a", Some(&NEW), false),
         querier("n/b", Some(&all()), false),
     ]);
     let (step, message) = world.step();
     assert_eq!(step, Step::Withdrawing);
-    assert_eq!(message, "waits for querier n/b to forget the old shards");
+    assert_eq!(message, "waiting for querier n/b to drop the old shards");
     let world = World::new(vec![querier("n/a", Some(&NEW), false)]);
     let (step, message) = world.step();
     assert_eq!(step, Step::Removing);
-    assert_eq!(message, "nobody asks the old shards");
+    assert_eq!(message, "no querier uses the old shards");
 }
 
-/// Queriers may list a shard by an address that it had, as a group or as pods: they ask it, and they
-/// do not know it as it is now.
+/// Queriers may list a shard by a former address, as a group or as pods: they use it, but do not
+/// list its current address.
 #[test]
-fn a_shard_is_asked_by_the_addresses_that_it_had() {
+fn former_addresses_count_as_listed() {
     const FORMER: &str = "thanos:///dns+former:1";
     let world = |shard: &str, listed: &[&str]| {
         let mut world = World::new(vec![querier("n/q", Some(listed), false)]);
@@ -196,16 +196,16 @@ fn a_shard_is_asked_by_the_addresses_that_it_had() {
     assert_eq!(new.step().0, Step::Joining);
 }
 
-/// Queriers of another namespace, or of other stores, hold nothing up.
+/// Queriers of another namespace, or of other stores, do not delay resharding.
 #[test]
-fn who_asks_neither_is_not_waited_for() {
+fn unrelated_queriers_are_ignored() {
     let world = World::new(vec![querier("n/q", Some(&["else:1"]), false)]);
     assert_eq!(world.step().0, Step::Removing);
     assert_eq!(World::new(Vec::new()).step().0, Step::Removing);
 }
 
 #[test]
-fn a_querier_that_does_not_answer_is_waited_for_until_it_is_given_up() {
+fn unresponsive_querier_delays_resharding_until_the_timeout() {
     let silent = |given_up| {
         World::new(vec![
             querier("n/a", Some(&NEW), false),
@@ -216,20 +216,20 @@ fn a_querier_that_does_not_answer_is_waited_for_until_it_is_given_up() {
     assert_eq!(step, Step::Joining);
     assert_eq!(
         message,
-        "waits for querier n/b to know every pod of the new shards, some minutes at most, since it does not answer this controller: connection refused"
+        "waiting up to 150s for querier n/b to list every pod of the new shards; it does not respond to this controller: connection refused"
     );
     assert_eq!(silent(true).step().0, Step::Removing);
 }
 
 #[test]
-fn a_step_is_taken_back_when_a_new_pod_is_lost() {
+fn lost_new_pod_reverts_the_step() {
     let mut world = World::new(vec![querier("n/q", Some(&all()), false)]);
     assert_eq!(world.step().0, Step::Withdrawing);
     world
         .sets
         .insert("thanos-store-x-shard-1".to_owned(), set(3, 0));
     assert_eq!(world.step().0, Step::Starting);
-    // It is back, elsewhere.
+    // It is available again, with another address.
     world
         .sets
         .insert("thanos-store-x-shard-1".to_owned(), set(3, 1));
@@ -240,16 +240,20 @@ fn a_step_is_taken_back_when_a_new_pod_is_lost() {
     assert_eq!(world.step().0, Step::Joining);
 }
 
-/// Changed twice in a row: what is left of both earlier generations is old.
+/// After two changes in a row, both earlier generations are old.
 #[test]
-fn everything_but_the_new_generation_is_old() {
+fn all_generations_but_the_desired_one_are_old() {
     let mut world = World::new(vec![querier("n/q", Some(&NEW), false)]);
     let half = "thanos-store-x-shard-0-of-2".to_owned();
     world.sets.insert(half.clone(), set(2, 1));
     world.addresses.insert(half.clone(), vec!["h:1".to_owned()]);
     let reshard = world.decide().unwrap();
     assert_eq!(reshard.old, ["thanos-store-x".to_owned(), half]);
-    assert_eq!((reshard.from, reshard.to), (2, 3), "the larger one is told");
+    assert_eq!(
+        (reshard.from, reshard.to),
+        (2, 3),
+        "the larger one is reported"
+    );
     world.listing.queriers.push(querier(
         "n/r",
         Some(&["h:1", NEW[0], NEW[1], NEW[2]]),

@@ -1,4 +1,4 @@
-//! Each block is served by exactly one shard, as Thanos evaluates the relabeling.
+//! Each block is served by exactly one shard according to the relabeling of Thanos.
 
 use md5::{Digest, Md5};
 use plan_testing::Case as _;
@@ -18,7 +18,7 @@ struct Rule {
     regex: Option<String>,
 }
 
-/// The relabeling of each shard, of a ThanosStore with so many.
+/// Relabeling of each shard of a ThanosStore with this number of shards.
 fn shards(shards: usize) -> Vec<Option<Vec<Rule>>> {
     let case = Case::of(json!({"shardingStrategy": {"shards": shards}}));
     let sets = case
@@ -34,14 +34,14 @@ fn shards(shards: usize) -> Vec<Option<Vec<Rule>>> {
     .collect()
 }
 
-/// The remainder that Prometheus computes: of the last eight bytes of the MD5 sum.
+/// Remainder computed by Prometheus, from the last eight bytes of the MD5 sum.
 fn hashmod(value: &str, modulus: u64) -> u64 {
     let sum: [u8; 16] = Md5::digest(value.as_bytes()).into();
     let (_, last) = sum.split_at(8);
     u64::from_be_bytes(last.try_into().unwrap()) % modulus
 }
 
-/// Whether a block stays; its only label is its ID.
+/// Whether a block is kept; its only label is its ID.
 fn keeps(rules: &[Rule], block: &str) -> bool {
     let mut labels = vec![("__block_id".to_owned(), block.to_owned())];
     for rule in rules {
@@ -69,7 +69,7 @@ fn keeps(rules: &[Rule], block: &str) -> bool {
     true
 }
 
-/// A ULID, as Thanos names its blocks.
+/// A ULID, the block ID of Thanos.
 fn ulid(number: u128) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let digit = |i: u32| LETTERS[usize::try_from(number >> (5 * i) & 31).unwrap()];
@@ -77,7 +77,7 @@ fn ulid(number: u128) -> String {
 }
 
 proptest! {
-    // Making the plan takes longer than looking at a block.
+    // Rendering the plan is slower than evaluating a block.
     #![proptest_config(ProptestConfig {
         cases: 64,
         failure_persistence: None,
@@ -95,16 +95,16 @@ proptest! {
     }
 }
 
-/// A number from Prometheus' own tests.
+/// A number from the tests of Prometheus.
 #[test]
-fn the_hash_is_that_of_prometheus() {
+fn hash_equals_that_of_prometheus() {
     assert_eq!(hashmod("baz", 1000), 976);
     assert_eq!(ulid(0), "0".repeat(26));
 }
 
-/// A store that is not divided has no relabeling of ours, so that users may give one.
+/// A store with one shard has no relabeling from the controller, so users may set one.
 #[test]
-fn one_shard_selects_nothing() {
+fn single_shard_has_no_relabeling() {
     assert!(shards(1)[0].is_none());
     assert!(shards(2).iter().all(Option::is_some));
 }

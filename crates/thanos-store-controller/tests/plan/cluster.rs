@@ -1,4 +1,4 @@
-//! A cluster in miniature: StatefulSets and their pods, Services, and queriers that look them up.
+//! Simulated cluster: StatefulSets with their pods, Services, and queriers that resolve them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,26 +16,26 @@ const GROUP: &str = "operator.thanos.io/endpoint-group";
 pub struct Pod {
     pub ip: String,
     pub ready: bool,
-    /// The digest of its template.
+    /// Digest of the template.
     pub hash: String,
 }
 
-/// A cluster, and what a controller has heard in it.
+/// A cluster, and the probe results of a controller.
 #[derive(Default)]
 pub struct Cluster {
     pub replicas: i32,
     pub shards: i32,
     pub restarted: u32,
-    /// As they were applied, with their status.
+    /// Applied StatefulSets with their status.
     pub sets: BTreeMap<String, Value>,
     pub services: BTreeMap<String, Value>,
-    /// By StatefulSet and number.
+    /// Pods by StatefulSet and ordinal.
     pub pods: BTreeMap<(String, i32), Pod>,
     pub addresses: u32,
-    /// What each querier lists for each Service.
+    /// Endpoints that each querier lists for each Service.
     pub listed: [BTreeMap<String, BTreeSet<String>>; QUERIERS],
-    /// What the controller heard of it last.
-    pub heard: [Option<BTreeSet<String>>; QUERIERS],
+    /// Last probe result of the controller.
+    pub probed: [Option<BTreeSet<String>>; QUERIERS],
 }
 
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -66,7 +66,7 @@ fn group(service: &str) -> String {
 }
 
 impl Cluster {
-    /// It runs, and every querier knows it.
+    /// Whether it is ready and listed by every querier.
     pub fn new(shards: i32, replicas: i32) -> Self {
         let mut cluster = Self {
             shards,
@@ -88,7 +88,7 @@ impl Cluster {
         }
     }
 
-    /// What the API server has.
+    /// Objects that the API server stores.
     pub fn objects(&self) -> Vec<Value> {
         let pods = self.pods.iter().map(|((set, ordinal), pod)| {
             let mut object = world::store("main", set, *ordinal, &pod.ip);
@@ -110,7 +110,7 @@ impl Cluster {
         self.sets.insert(name, body);
     }
 
-    /// One step of the controller of StatefulSets.
+    /// One step of the StatefulSet controller.
     pub fn run(&mut self, name: &str) {
         let Some(set) = self.sets.get(name) else {
             return;
@@ -128,7 +128,7 @@ impl Cluster {
         let stale =
             (partition..replicas).rfind(|i| self.pods.get(&at(*i)).is_some_and(|p| p.hash != hash));
         if let Some(ordinal) = missing {
-            // Below the partition, the template is that of before.
+            // Below the partition, the previous template is used.
             let first = self.pods.get(&at(0)).filter(|_| ordinal < partition);
             let hash = first.map_or(hash, |p| p.hash.clone());
             self.start(at(ordinal), hash);
@@ -142,8 +142,8 @@ impl Cluster {
         self.status_inputs(name);
     }
 
-    /// Whether pods are ready for `minReadySeconds`, if there is such a time: it is longer than
-    /// queriers need to look names up.
+    /// Whether pods have been ready for `minReadySeconds`, if set: it is longer than queriers need
+    /// to resolve names.
     fn have_been_ready_for_long(&self, name: &str) -> bool {
         let set = &self.sets[name];
         let now = self.resolve(name);
@@ -160,7 +160,7 @@ impl Cluster {
         self.pods.insert(at, Pod { ip, ready, hash });
     }
 
-    /// The status of a StatefulSet.
+    /// Status of the StatefulSet.
     pub fn status_inputs(&mut self, name: &str) {
         let Some(set) = self.sets.get_mut(name) else {
             return;
@@ -176,7 +176,7 @@ impl Cluster {
         });
     }
 
-    /// What queriers list of a Service that they ask.
+    /// Endpoints that queriers list for a Service.
     pub fn resolve(&self, service: &str) -> BTreeSet<String> {
         let pods = self
             .pods
@@ -191,14 +191,14 @@ impl Cluster {
         }
     }
 
-    /// What queriers may list of a Service, whatever it was when they looked it up.
+    /// Endpoints that queriers may list for a Service, whatever it was when they resolved it.
     pub fn ever_resolved(&self, service: &str) -> BTreeSet<String> {
         let pods = self.pods.iter().filter(|((set, _), _)| set == service);
         let pods = pods.map(|(_, pod)| address(pod));
         pods.chain([group(service)]).collect()
     }
 
-    /// A querier looks one Service up.
+    /// A querier resolves one Service.
     pub fn learn(&mut self, querier: usize, service: &str) {
         let object = self.services.get(service);
         let offered = object.is_some_and(|s| s["metadata"]["labels"].get(STORE_API).is_some());
@@ -208,10 +208,10 @@ impl Cluster {
         };
     }
 
-    /// The controller asks a querier.
+    /// The controller probes a querier.
     pub fn hear(&mut self, querier: usize) {
         let all = self.listed[querier].values().flatten().cloned();
-        self.heard[querier] = Some(all.collect());
+        self.probed[querier] = Some(all.collect());
     }
 
     /// A node is lost.

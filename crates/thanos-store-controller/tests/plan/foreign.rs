@@ -1,11 +1,11 @@
-//! Pods of others that carry the labels of ours.
+//! Foreign pods with the labels of this controller.
 
 use plan_testing::foreign::{are_not_probed_and_change_nothing, pods};
 use serde_json::Value;
 
 use crate::case::Case;
 
-/// Of each kind that is probed, named so that they are taken for pods of each shard.
+/// Pods of each probed kind, named like pods of each shard.
 fn all(case: &Case) -> Vec<Value> {
     let cr = case.name();
     let querier = pods("querier", "thanos-query", "query-layer", cr, "10.6.6.2");
@@ -17,6 +17,6 @@ fn all(case: &Case) -> Vec<Value> {
 }
 
 #[test]
-fn pods_of_others_are_not_probed_and_change_nothing() {
+fn foreign_pods_are_not_probed_and_change_nothing() {
     are_not_probed_and_change_nothing::<Case>(all);
 }

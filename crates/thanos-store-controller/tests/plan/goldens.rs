@@ -1,5 +1,4 @@
-//! The plan of each case: what is applied, what is left alone, and what is changed of the objects of
-//! others.
+//! The plan of each case: applied objects, unchanged objects, and patches of foreign objects.
 
 use crate::case::Case;
 

@@ -1,4 +1,4 @@
-//! What is refused: the field is named, and what to do.
+//! Rejected specs: the error names the field and the remedy.
 
 use plan_testing::Case as _;
 use plan_testing::invalid::accepted;
@@ -11,7 +11,7 @@ fn rejected(spec: Value, field: &str, termination_message: &str) {
 }
 
 #[test]
-fn numbers_durations_and_sizes() {
+fn invalid_numbers_durations_and_sizes_are_rejected() {
     rejected(json!({"replicas": 0}), "spec.replicas", "1 or more");
     rejected(
         json!({"ignoreDeletionMarksDelay": "1M"}),
@@ -46,31 +46,31 @@ fn numbers_durations_and_sizes() {
 }
 
 #[test]
-fn time_ranges_that_hold_nothing() {
+fn empty_time_ranges_are_rejected() {
     rejected(
         json!({"timeRangeConfig": {"minTime": "2026-02-01T00:00:00Z", "maxTime": "2026-01-01T00:00:00+01:00"}}),
         "spec.timeRangeConfig.maxTime",
-        "exchange them",
+        "swap them",
     );
     for (range, field, termination_message) in [
-        (json!({"minTime": "30d"}), "minTime", "write -30d"),
-        (json!({"maxTime": "29d"}), "maxTime", "write -29d"),
+        (json!({"minTime": "30d"}), "minTime", "use -30d"),
+        (json!({"maxTime": "29d"}), "maxTime", "use -29d"),
         (json!({"minTime": "-1a"}), "minTime", "unknown unit `a`"),
         (
             json!({"minTime": "-1w", "maxTime": "-2w"}),
             "maxTime",
-            "exchange them",
+            "swap them",
         ),
         (
             json!({"minTime": "-1w", "maxTime": "-7d"}),
             "maxTime",
-            "the same time",
+            "equals minTime",
         ),
-        // At the time of all cases, which is the beginning of 2026.
+        // At the time of all cases, the beginning of 2026.
         (
             json!({"minTime": "-1w", "maxTime": "2025-12-01T00:00:00Z"}),
             "maxTime",
-            "any more",
+            "no longer",
         ),
         (
             json!({"minTime": "2025-12-31T00:00:00Z", "maxTime": "-1w"}),
@@ -97,9 +97,9 @@ fn time_ranges_that_hold_nothing() {
     }
 }
 
-/// Such a range is judged anew when it changes, and no other is.
+/// Only such a range is evaluated again when it changes.
 #[test]
-fn the_time_alone_matters_for_ranges_with_two_kinds_of_ends() {
+fn only_ranges_with_mixed_ends_depend_on_the_time() {
     let requeue_after = |range: Value| {
         let case = Case::of(json!({"timeRangeConfig": range}));
         case.seen().status_inputs.requeue_after
@@ -118,7 +118,7 @@ fn the_time_alone_matters_for_ranges_with_two_kinds_of_ends() {
 }
 
 #[test]
-fn arguments_that_break_promises() {
+fn reserved_arguments_are_rejected() {
     for (flag, termination_message) in [
         ("--data-dir=/x", "volume"),
         ("--grpc-address=:1", "Services"),
@@ -146,7 +146,7 @@ fn arguments_that_break_promises() {
 }
 
 #[test]
-fn keys_that_are_taken() {
+fn duplicate_names_and_paths_are_rejected() {
     for (name, items, field) in [
         (
             "additionalVolumes",
@@ -181,12 +181,12 @@ fn keys_that_are_taken() {
     ] {
         rejected(json!({name: items}), &format!("spec.{name}{field}"), "");
     }
-    // The volume of the store may be mounted in other containers, and at other places.
+    // The volume of the store may be mounted in other containers and at other paths.
     accepted::<Case>(json!({"additionalVolumeMounts": [{"name": "data", "mountPath": "/x"}]}));
 }
 
 #[test]
-fn references_that_name_nothing() {
+fn empty_references_are_rejected() {
     rejected(
         json!({"objectStorageConfig": {"key": "k"}}),
         "spec.objectStorageConfig.name",

@@ -8,13 +8,13 @@ use crate::case::Case;
 const LEAVES: Leaves<'_, Case> = Leaves {
     more_than: 500,
     without_effect: &[
-        // Whether there is a plan at all.
+        // Suspends the plan.
         "spec.paused",
-        // Compactors have such a flag, stores have none.
+        // Only compactors have such a flag.
         "spec.blockConfig.blockFilesConcurrency",
-        // There is one way to divide.
+        // There is only one type of sharding.
         "spec.shardingStrategy.type",
-        // Opens ways to what is discovered, and a store discovers nothing.
+        // Opens discovered pods, and a store discovers none.
         "spec.networkPolicy.openDiscovered",
     ],
     case,
@@ -22,7 +22,7 @@ const LEAVES: Leaves<'_, Case> = Leaves {
 
 fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
     let mut world = json!({"serviceMonitors": true, "given": ["sample", "other", "fixed"]});
-    // How pods are replaced shows when they are.
+    // Pod replacement shows only while pods are replaced.
     if leaf.path == "spec.maxSurge" {
         world["sets"] = json!([{"name": "thanos-store-main", "hash": "older"}]);
     }
@@ -39,7 +39,7 @@ fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
 }
 
 #[test]
-fn every_leaf_has_an_effect() {
+fn every_leaf_changes_the_plan() {
     LEAVES.have_an_effect();
 }
 
@@ -49,6 +49,6 @@ fn relations_hold_for_every_leaf() {
 }
 
 #[test]
-fn credentials_of_urls_are_not_repeated() {
+fn credentials_in_urls_are_not_repeated_in_errors() {
     LEAVES.do_not_repeat_credentials(&["arguments of spec.additionalContainers[].args[]"]);
 }

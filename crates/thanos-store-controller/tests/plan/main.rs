@@ -1,6 +1,6 @@
-//! Tests of the plan: what it looks like (goldens), what must hold for any (relations), that every
-//! field has an effect (leaves), what is refused (invalid), what stays as it is (stable), that each
-//! block is served by one shard (blocks), and that no change of shards leaves a hole (walk).
+//! Tests of the plan: goldens, invariants of any plan (relations), effect of every field (leaves),
+//! rejected specs (invalid), changes that restart no pod (stable), each block in one shard
+//! (blocks), and completeness during resharding (walk).
 
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -1,4 +1,4 @@
-//! What must hold between the objects of any plan.
+//! Invariants between the objects of any plan.
 
 use plan_testing::Case as _;
 use plan_testing::relations::{self, Checks};
@@ -9,7 +9,7 @@ use thanos_workload::testing::{Given, problems};
 use crate::case::Case;
 
 #[test]
-fn hold_in_every_case() {
+fn relations_hold_for_every_case() {
     relations::hold_in_every_case::<Case>();
 }
 
@@ -23,9 +23,9 @@ fn the_status_knows_the_service_monitors_of_the_plan() {
     relations::the_status_knows_the_service_monitors_of_the_plan::<Case>();
 }
 
-/// The Service of an old shard goes on selecting the pods that were made when it was a new one.
+/// The Service of an old shard still selects the pods that were created when it was a new one.
 #[test]
-fn services_of_old_shards_stay_as_they_are() {
+fn services_of_old_shards_stay_unchanged() {
     use thanos_store_controller::plan::names::{counted_shard, shard, store};
     for cr in [
         "main",
@@ -55,9 +55,9 @@ fn services_of_old_shards_stay_as_they_are() {
     }
 }
 
-/// The checks themselves find what they are for.
+/// The checks themselves detect mistakes.
 #[test]
-fn checks_find_mistakes() {
+fn relation_checks_detect_mistakes() {
     let case = Case::named("everything");
     let given = case.given_names(Given {
         own_security: true,

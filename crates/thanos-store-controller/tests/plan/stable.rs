@@ -1,4 +1,4 @@
-//! What restarts nothing, and what is equal to the Go operator's.
+//! Changes that restart no pod, and parts that equal the Go operator's.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ fn shards(shards: i32) -> Case {
     Case::of(json!({"shardingStrategy": {"shards": shards}}))
 }
 
-/// Names and selectors are those of existing workloads; a change would delete and make them anew.
+/// Names and selectors equal those of existing workloads; a change would recreate them.
 #[test]
-fn workloads_of_the_go_operator_are_taken_over() {
+fn names_and_selectors_equal_the_go_operators() {
     const COMPONENT: &str = "object-storage-gateway";
     let store_api = ("operator.thanos.io/store-api", "true");
     let one = Case::default().object("StatefulSet", "thanos-store-main");
@@ -41,9 +41,10 @@ fn workloads_of_the_go_operator_are_taken_over() {
     }
 }
 
-/// What a new version of this program may not change without a reason: it would replace every pod.
+/// A new version of this program must not change it without a reason, since that replaces every
+/// pod.
 #[test]
-fn shards_differ_in_their_part_only() {
+fn shards_differ_only_in_their_relabeling() {
     let template = |i: i32| {
         let name = format!("thanos-store-main-shard-{i}");
         let text = shards(2).object("StatefulSet", &name)["spec"]["template"].to_string();
@@ -54,9 +55,9 @@ fn shards_differ_in_their_part_only() {
     assert_eq!(template(0), template(1));
 }
 
-/// Neither scaling, nor what is read of Secrets, nor the size of volumes replaces a pod.
+/// Neither scaling, nor unread parts of Secrets, nor the volume size replaces a pod.
 #[test]
-fn some_changes_replace_no_pod() {
+fn scaling_and_storage_changes_replace_no_pod() {
     let template =
         |case: &Case| case.object("StatefulSet", "thanos-store-main")["spec"]["template"].clone();
     let plain = template(&Case::default());
@@ -78,9 +79,9 @@ fn some_changes_replace_no_pod() {
     }
 }
 
-/// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
+/// The volumeClaimTemplates of a StatefulSet are immutable, so the stored ones are applied again.
 #[test]
-fn what_cannot_change_is_sent_as_it_is() {
+fn immutable_fields_are_applied_unchanged() {
     let adopted = Case::named("adopted-from-the-go-operator");
     let larger = Case {
         spec: json!({"storage": {"size": "5Gi"}, "podManagementPolicy": "Parallel"}),
@@ -91,9 +92,9 @@ fn what_cannot_change_is_sent_as_it_is() {
     check_immutable(&set, stored);
 }
 
-/// One hand-written ServiceMonitor on this label scrapes every pod once.
+/// One hand-written ServiceMonitor on this label scrapes every pod exactly once.
 #[test]
-fn one_service_per_shard_is_for_scraping_and_for_queriers() {
+fn each_shard_has_one_service_for_scraping_and_queriers() {
     let objects = shards(3).bodies();
     assert_eq!(of_kind(&objects, "StatefulSet").count(), 3);
     for set in of_kind(&objects, "StatefulSet") {
@@ -113,7 +114,7 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
             "one job"
         );
     }
-    // Only Services announce themselves.
+    // Only Services have the StoreAPI label.
     for other in objects.iter().filter(|o| o["kind"] != "Service") {
         let labels = &other["metadata"]["labels"];
         let announced = labels.get("operator.thanos.io/store-api");
@@ -121,9 +122,9 @@ fn one_service_per_shard_is_for_scraping_and_for_queriers() {
     }
 }
 
-/// The pods of one replica are endpoints of their own; those of several are a group.
+/// A single replica is an endpoint by itself; several are a group.
 #[test]
-fn replicas_are_a_group() {
+fn several_replicas_are_a_group() {
     for (replicas, group) in [(1, None), (2, Some(&json!("true")))] {
         let case = Case::of(json!({"replicas": replicas}));
         for kind in ["Service", "StatefulSet"] {
@@ -137,10 +138,10 @@ fn replicas_are_a_group() {
     }
 }
 
-/// As the flags of Thanos take them: one of its two parsers knows neither weeks, nor days, nor a bare
-/// zero; and a cache refuses items that are larger than itself, and sizes without a unit.
+/// One of Thanos' two duration parsers rejects weeks, days and a bare zero; caches reject items
+/// larger than themselves, and sizes without a unit.
 #[test]
-fn values_are_written_for_thanos() {
+fn values_are_formatted_for_thanos() {
     let has = |spec: Value, arg: &str| {
         let set = Case::of(spec).object("StatefulSet", "thanos-store-main");
         has_arg(&set["spec"]["template"], arg);

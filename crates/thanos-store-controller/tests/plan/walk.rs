@@ -1,5 +1,5 @@
-//! Walks through changes of the number of shards, of replicas and of the pod template, in any order
-//! of events: at no moment is a block missing from what a querier asks, and all of them end well.
+//! Random walks through changes of shards, replicas and pod template, with events in any order: no
+//! block is ever missing from what a querier uses, and every walk ends in the desired state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,12 @@ use thanos_api::v1alpha1::ReshardingStep;
 use crate::cluster::{Cluster, QUERIERS, STORE_API, address, number, text};
 
 impl Cluster {
-    /// One pass of the controller.
+    /// One reconcile of the controller.
     fn pass(&mut self) {
         let mut answers = ProbeResults::default();
-        for (i, heard) in self.heard.iter().enumerate() {
-            if let Some(heard) = heard {
-                answer_stores(i, heard.clone(), &mut answers);
+        for (i, probed) in self.probed.iter().enumerate() {
+            if let Some(probed) = probed {
+                answer_stores(i, probed.clone(), &mut answers);
             }
         }
         let seen = self.case().seen_of(&self.objects(), &answers).observed;
@@ -49,8 +49,8 @@ impl Cluster {
             .filter(|name| !is_kept("StatefulSet", name))
         {
             let addresses = self.ever_resolved(name);
-            for heard in self.heard.iter().flatten() {
-                assert!(heard.is_disjoint(&addresses), "{heard:?} lists {name}");
+            for probed in self.probed.iter().flatten() {
+                assert!(probed.is_disjoint(&addresses), "{probed:?} lists {name}");
             }
         }
         self.services.retain(|name, _| is_kept("Service", name));
@@ -77,7 +77,7 @@ impl Cluster {
         }
     }
 
-    /// What must be so before an old Service is withdrawn or removed.
+    /// Invariants before an old Service is withdrawn or removed.
     fn may_withdraw(&self, desired: &[String]) {
         let mut addresses = BTreeSet::new();
         for name in desired {
@@ -97,15 +97,18 @@ impl Cluster {
         }
         let old = self.sets.keys().filter(|name| !desired.contains(*name));
         let old: BTreeSet<String> = old.flat_map(|name| self.ever_resolved(name)).collect();
-        for heard in &self.heard {
-            let heard = heard.as_ref().expect("every querier was asked");
-            if !heard.is_disjoint(&old) {
-                assert!(heard.is_superset(&addresses), "{heard:?} of {addresses:?}");
+        for probed in &self.probed {
+            let probed = probed.as_ref().expect("every querier was probed");
+            if !probed.is_disjoint(&old) {
+                assert!(
+                    probed.is_superset(&addresses),
+                    "{probed:?} of {addresses:?}"
+                );
             }
         }
     }
 
-    /// Everything happens that can, until nothing does any more.
+    /// Runs all possible events until the state is stable.
     pub fn settle(&mut self) {
         for _ in 0..200 {
             let before = self.state();
@@ -129,28 +132,28 @@ impl Cluster {
         panic!("it never settles: {:?}", self.sets.keys());
     }
 
-    /// What may change.
+    /// Fields that may change.
     fn state(&self) -> String {
         let Self {
             sets,
             services,
             pods,
             listed,
-            heard,
+            probed,
             ..
         } = self;
-        format!("{sets:?}{services:?}{pods:?}{listed:?}{heard:?}")
+        format!("{sets:?}{services:?}{pods:?}{listed:?}{probed:?}")
     }
 
-    /// The new generation is alone, complete and asked.
+    /// The desired generation is the only one, complete and used.
     fn is_settled(&self) {
         let shards = self.shards;
         assert_eq!(self.sets.len(), usize::try_from(shards).unwrap());
         assert!(self.sets.keys().eq(self.services.keys()));
         for (name, set) in &self.sets {
             assert_eq!(number(set, "/spec/replicas"), self.replicas, "{name}");
-            let told = text(set, "/metadata/annotations/operator.thanos.io~1shards");
-            assert_eq!(told, shards.to_string(), "{name}");
+            let stored = text(set, "/metadata/annotations/operator.thanos.io~1shards");
+            assert_eq!(stored, shards.to_string(), "{name}");
         }
         let pods = usize::try_from(self.replicas * shards).unwrap();
         assert_eq!(self.pods.len(), pods);
@@ -160,12 +163,12 @@ impl Cluster {
         self.has_no_hole();
     }
 
-    /// Each querier asks a ready pod of every shard of some generation.
+    /// Each querier uses a ready pod of every shard of some generation.
     fn has_no_hole(&self) {
         for listed in &self.listed {
             let mut served: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
             for (name, set) in &self.sets {
-                let asked = listed.get(name).into_iter().flatten();
+                let used = listed.get(name).into_iter().flatten();
                 let pods = self
                     .pods
                     .iter()
@@ -174,7 +177,7 @@ impl Cluster {
                 let answers = |address: &String| {
                     ready.contains(address) || (address.starts_with("thanos:") && !ready.is_empty())
                 };
-                if asked.into_iter().any(answers) {
+                if used.into_iter().any(answers) {
                     let shards = text(set, "/metadata/annotations/operator.thanos.io~1shards");
                     let shard = text(
                         set,
@@ -191,7 +194,7 @@ impl Cluster {
         }
     }
 
-    /// One of the events that can happen at any time.
+    /// An event that can happen at any time.
     fn happen(&mut self, what: u8, which: u8) {
         let pick = |all: Vec<String>| all.get(usize::from(which) % all.len().max(1)).cloned();
         let querier = usize::from(which) % QUERIERS;
@@ -209,8 +212,8 @@ impl Cluster {
                 }
             }
             12 | 13 => self.hear(querier),
-            // Another controller takes over, which has heard nothing.
-            14 => self.heard = Default::default(),
+            // Another controller without probe results takes over.
+            14 => self.probed = Default::default(),
             _ if which < 48 => self.shards = i32::from(which % 4) + 1,
             _ if which < 64 => self.restarted += 1,
             _ if which < 112 => self.replicas = i32::from(which % 2) + 1,
@@ -244,7 +247,7 @@ proptest! {
         cluster.is_settled();
     }
 
-    /// When pods are lost, something may be missing, but the way goes on as carefully.
+    /// When pods are lost, blocks may be missing, but resharding continues as carefully.
     #[test]
     fn lost_pods_are_waited_for(
         shards in 1..=4_i32, replicas in 1..=2_i32,
@@ -262,27 +265,27 @@ proptest! {
     }
 }
 
-/// However far a change has come, a controller that starts anew ends it.
+/// A restarted controller completes resharding from any state.
 #[test]
-fn a_controller_goes_on_where_another_stopped() {
+fn restarted_controller_continues_resharding() {
     for (from, to) in [(1, 3), (3, 2), (2, 1)] {
         for stopped in (0..36).step_by(3) {
             let mut cluster = Cluster::new(from, 1);
             cluster.shards = to;
             for turn in 0..stopped {
                 let turn = u8::try_from(turn).unwrap();
-                // Each kind of event in turn, each about another object.
+                // Each kind of event in turn, each for another object.
                 cluster.happen([0, 5, 9, 12][usize::from(turn % 4)], turn / 4);
                 cluster.has_no_hole();
             }
-            cluster.heard = Default::default();
+            cluster.probed = Default::default();
             cluster.settle();
             cluster.is_settled();
         }
     }
 }
 
-/// These events happen in order, and then whatever follows.
+/// Runs these events in order, and then all possible ones.
 fn no_hole(mut cluster: Cluster, events: &[(u8, u8)]) {
     for (what, which) in events {
         cluster.happen(*what, *which);
@@ -295,29 +298,46 @@ fn no_hole(mut cluster: Cluster, events: &[(u8, u8)]) {
 const ONE_REPLICA: (u8, u8) = (15, 64);
 const ONE_SHARD: (u8, u8) = (15, 0);
 const RESTART: (u8, u8) = (15, 48);
-const PASS: (u8, u8) = (0, 0);
+const RECONCILE: (u8, u8) = (0, 0);
 const RUN: (u8, u8) = (5, 0);
 const LEARN: (u8, u8) = (9, 0);
 
-/// With fewer replicas, pods are no group any more, and queriers ask them as one until they have
-/// noticed.
+/// With fewer replicas, pods are no longer a group, but queriers use them as one until they notice.
 #[test]
-fn what_was_a_group_is_asked_as_one_for_a_while() {
-    // The old shards are asked by nobody but as groups.
-    let resharded = [ONE_REPLICA, PASS, ONE_SHARD, PASS, RUN, RUN, PASS, PASS];
+fn former_group_counts_as_used_until_queriers_notice() {
+    // Queriers use the old shards only as groups.
+    let resharded = [
+        ONE_REPLICA,
+        RECONCILE,
+        ONE_SHARD,
+        RECONCILE,
+        RUN,
+        RUN,
+        RECONCILE,
+        RECONCILE,
+    ];
     no_hole(Cluster::new(4, 2), &resharded);
-    // One more pod is new, and one querier knows only the other one.
-    let replaced = [ONE_REPLICA, RESTART, PASS, RUN, LEARN, RUN, PASS, RUN];
+    // One more pod is new, and one querier lists only the other one.
+    let replaced = [
+        ONE_REPLICA,
+        RESTART,
+        RECONCILE,
+        RUN,
+        LEARN,
+        RUN,
+        RECONCILE,
+        RUN,
+    ];
     no_hole(Cluster::new(1, 2), &replaced);
 }
 
-/// Two pods stand in for each other while they are replaced. The one that is to stay may be replaced
-/// next, or just have been.
+/// Two pods replace each other during a rollout. The remaining one may be replaced next, or may
+/// just have been.
 #[test]
-fn fewer_replicas_while_pods_are_replaced() {
-    let next = [RESTART, PASS, ONE_REPLICA, RUN, PASS, RUN, RUN];
+fn scale_down_during_replacement_loses_no_block() {
+    let next = [RESTART, RECONCILE, ONE_REPLICA, RUN, RECONCILE, RUN, RUN];
     no_hole(Cluster::new(1, 2), &next);
-    let rolled = [RESTART, PASS, RUN, RUN, RUN];
-    let requeue_after = [ONE_REPLICA, RESTART, PASS, LEARN, RUN, RUN];
+    let rolled = [RESTART, RECONCILE, RUN, RUN, RUN];
+    let requeue_after = [ONE_REPLICA, RESTART, RECONCILE, LEARN, RUN, RUN];
     no_hole(Cluster::new(1, 2), &[&rolled[..], &requeue_after].concat());
 }

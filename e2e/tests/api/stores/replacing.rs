@@ -107,7 +107,7 @@ async fn a_broken_pod_is_replaced_when_its_cause_is_mended() {
     .await;
     let told = cluster.condition("x", "Ready", "RollingOut").await;
     let text = message(&told, "Ready");
-    assert!(text.contains("pods are replaced"), "{text}");
+    assert!(text.contains("replacing pods"), "{text}");
     kubelet.release("thanos-store-x-0");
     set_is(&cluster, SET, "/spec/replicas", json!(1)).await;
     ready(&cluster, "x").await;

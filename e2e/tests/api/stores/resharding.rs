@@ -47,7 +47,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     let waits = async || {
         let status = is(&cluster, "x", STEP, json!("Starting")).await;
         let message = status["status"]["resharding"]["message"].to_string();
-        match message.contains("StatefulSet thanos-store-x-shard-1,") {
+        match message.contains("StatefulSet thanos-store-x-shard-1 (") {
             true => Ok(status),
             false => Err(message),
         }
@@ -63,7 +63,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     // The querier does not know them yet.
     kubelet.release("thanos-store-x-shard-1");
     is(&cluster, "x", STEP, json!("Joining")).await;
-    told(&cluster, "Resharding", "learn").await;
+    told(&cluster, "Resharding", "discover").await;
     let controller = killed(controller, &cluster).await;
     let new = kubelet.have_addresses("thanos-store-x-shard-", 3).await;
     querier.lists(&[&old, &new[..2]]);

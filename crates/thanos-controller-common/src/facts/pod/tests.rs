@@ -5,7 +5,7 @@ fn read(object: &Value) -> PodFacts {
     PodObject::read(object).into_parts().1
 }
 
-/// A pod, with the status of its containers.
+/// A pod with the status of its containers.
 fn pod(conditions: Value, store: Value) -> PodFacts {
     let mut statuses = vec![json!({"name": "helper", "restartCount": 9, "state": {"running": {}}})];
     if !store.is_null() {
@@ -29,7 +29,7 @@ fn store(state: Value, last: Value, restarts: i32) -> Value {
 const NEVER: Option<Ended> = None;
 
 #[test]
-fn a_pod_that_runs() {
+fn running_pod() {
     let ready = json!([
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"},
         {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:07Z"},
@@ -54,9 +54,9 @@ fn a_pod_that_runs() {
     );
 }
 
-/// Nodes tell of containers in the order of their names.
+/// The kubelet sorts container statuses by name.
 #[test]
-fn the_container_that_is_thanos() {
+fn thanos_container_is_found_by_name() {
     let restarts = |program: &str, first: &str, names: &[&str]| {
         let statuses: Vec<Value> = (1..)
             .zip(names)
@@ -87,7 +87,7 @@ fn the_container_that_is_thanos() {
 }
 
 #[test]
-fn a_pod_on_its_way() {
+fn starting_pod() {
     let scheduled = json!([{"type": "PodScheduled", "status": "True"}]);
     assert_eq!(
         pod(scheduled.clone(), Value::Null).state,
@@ -113,7 +113,7 @@ fn a_pod_on_its_way() {
 }
 
 #[test]
-fn a_pod_whose_store_ended() {
+fn pod_with_terminated_container() {
     let terminated =
         json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "level=error err=x"}});
     let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
@@ -133,7 +133,7 @@ fn a_pod_whose_store_ended() {
 }
 
 #[test]
-fn a_pod_that_goes_is_not_ready() {
+fn terminating_pod_is_not_ready() {
     let going = read(&json!({
         "metadata": {"name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"},
         "status": {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [store(json!({"running": {}}), json!({}), 0)]},

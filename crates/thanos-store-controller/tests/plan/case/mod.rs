@@ -1,4 +1,4 @@
-//! Cases: a ThanosStore and what was observed, from `tests/cases/*.yaml`.
+//! Cases from `tests/cases/*.yaml`: a ThanosStore and observed objects.
 
 pub mod world;
 
@@ -23,22 +23,22 @@ use world::Set;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
-    /// Metadata of the resource besides its namespace.
+    /// Metadata of the custom resource besides its namespace.
     pub name: Option<String>,
     pub annotations: Labels,
-    /// Besides the object storage configuration.
+    /// Spec besides the object storage configuration.
     pub spec: Value,
     pub service_monitors: bool,
     /// StatefulSets, each with its pods.
     pub sets: Vec<Set>,
     pub claims: Vec<Claim>,
-    /// The content of Secrets by name, if they may be watched.
+    /// Contents of Secrets by name, if they are watched.
     pub secrets: Option<BTreeMap<String, Value>>,
-    /// What each querier lists; null if it does not answer.
+    /// Endpoints that each querier lists; null if it does not respond.
     pub queriers: Vec<Option<Vec<String>>>,
-    /// Any other objects.
+    /// Additional objects.
     pub objects: Vec<Value>,
-    /// ConfigMaps and Secrets that the user named, besides that of the object storage.
+    /// ConfigMaps and Secrets referenced by the user, besides that of the object storage.
     pub given: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl plan_testing::Case for Case {
         plan::plan(&self.seen().observed)
     }
 
-    /// What is left alone, what is changed of the objects of others, and how far a change of shards is.
+    /// Unchanged objects, patches of foreign objects, and progress of resharding.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
         let seen = self.seen().observed;
         let left = seen.sets.keys().filter(|name| {
@@ -73,7 +73,7 @@ impl plan_testing::Case for Case {
     }
 
     fn problems(&self, plan: &Plan) -> Vec<String> {
-        // The pods of these run on, from an earlier plan.
+        // Pods from an earlier plan keep running.
         let old = self.seen().observed.reshard.map(|r| r.old);
         let old = old.unwrap_or_default();
         let objects = plan.objects().iter();
@@ -124,7 +124,7 @@ impl Case {
         self.name.as_deref().unwrap_or("main")
     }
 
-    /// With the names of what the user named.
+    /// With the referenced ConfigMaps and Secrets.
     pub fn given_names(&self, given: Given) -> Given {
         let names = self.given.iter().cloned();
         Given {
@@ -133,7 +133,7 @@ impl Case {
         }
     }
 
-    /// What a reconcile observes.
+    /// Observation of a reconcile.
     pub fn seen(&self) -> Seen {
         let mut all = self.objects.clone();
         let hashes = self.template_hashes();
@@ -155,7 +155,7 @@ impl Case {
         self.seen_of(&all, &answers)
     }
 
-    /// What a reconcile observes of these objects.
+    /// Observation of a reconcile of these objects.
     pub fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
         let mut stores = Stores::default();
         objects::load::<StoreController>(&mut stores, all);
@@ -172,8 +172,7 @@ impl Case {
         )
     }
 
-    /// The digests of the templates that the StatefulSets are to have, which do not depend on what
-    /// they have.
+    /// Digests of the desired templates, which do not depend on the stored ones.
     fn template_hashes(&self) -> BTreeMap<String, String> {
         if self.sets.iter().all(|s| s.hash.is_some()) {
             return BTreeMap::new();

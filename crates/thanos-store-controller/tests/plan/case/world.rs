@@ -1,35 +1,35 @@
-//! StatefulSets of stores as an API server returns them.
+//! StatefulSets of stores in the form of the API server.
 
 use plan_testing::world::{Pods, annotations, controlled, pod, stateful_set, uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;
 
-/// A StatefulSet of ours, and its pods.
+/// A StatefulSet of this controller with its pods.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Set {
     pub name: String,
-    /// Into how many shards the blocks are divided.
+    /// Number of shards over which the blocks are distributed.
     #[serde(default = "one")]
     pub shards: i32,
     #[serde(default = "one")]
     pub replicas: i32,
-    /// Whether queriers ask one pod of several.
+    /// Whether it is a group.
     #[serde(default)]
     pub group: bool,
-    /// Pods that are ready. Unset: all.
+    /// Number of ready pods. Unset: all.
     pub ready: Option<i32>,
-    /// Pods with the template of now. Unset: all.
+    /// Number of pods with the current template. Unset: all.
     pub updated: Option<i32>,
     #[serde(default)]
     pub partition: i32,
-    /// Whether one of the pods is the one more than wanted.
+    /// Whether one of the pods is a surge pod.
     #[serde(default)]
     pub surging: bool,
-    /// Digest of the template. Unset: that of the template of now.
+    /// Digest of the template. Unset: that of the current template.
     pub hash: Option<String>,
-    /// The digest of the Secrets when they became readable.
+    /// Digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
 }
 
@@ -38,7 +38,7 @@ const fn one() -> i32 {
 }
 
 impl Set {
-    /// The StatefulSet and its pods; `index` decides about their addresses.
+    /// The StatefulSet and its pods; `index` determines their addresses.
     pub fn objects(&self, index: usize, cr: &str, hash: Option<&str>) -> Vec<Value> {
         let ready = self.ready.unwrap_or(self.replicas);
         let set = stateful_set::<ThanosStore>(
@@ -90,7 +90,7 @@ pub fn labels(cr: &str, more: &[(&str, &str)]) -> Value {
     labels
 }
 
-/// A pod of a StatefulSet that is ready.
+/// Ready pod of a StatefulSet.
 pub fn store(cr: &str, set: &str, ordinal: i32, ip: &str) -> Value {
     let owner = controlled("StatefulSet", set, &uid(set));
     let container = json!({"name": "thanos-store"});
