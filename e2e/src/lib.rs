@@ -1,7 +1,7 @@
 //! What the tests against a cluster share. Everything waits on conditions; nothing sleeps for a
 //! fixed time.
 
-// A test that cannot go on panics; there is nobody to hand an error to.
+// A test that cannot go on panics; there is no caller for an error.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 pub mod audit;

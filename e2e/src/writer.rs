@@ -63,7 +63,7 @@ impl Stream {
     }
 }
 
-/// Somebody who writes, until `end`.
+/// A client that writes until `end`.
 pub struct Writer {
     /// What is written.
     pub stream: Stream,
@@ -84,9 +84,12 @@ impl Account {
     /// Looks at what is written so far.
     ///
     /// # Panics
-    /// Somebody else did, while looking.
+    /// Another task did, meanwhile.
     pub fn look<T>(&self, at: impl FnOnce(&Written) -> T) -> T {
-        at(&self.written.lock().expect("nobody panics while looking"))
+        at(&self
+            .written
+            .lock()
+            .expect("no task panics while it holds the lock"))
     }
 }
 
@@ -105,7 +108,7 @@ impl Writer {
         }
     }
 
-    /// For somebody else to read.
+    /// For another task to read.
     #[must_use]
     pub fn account(&self) -> Account {
         Account {
@@ -162,7 +165,9 @@ async fn write(
         let number = number.try_into().expect("a number of ticks");
         let body = stream.request(number, time).body();
         let (retries, lost) = accepted(&send, body, &written).await;
-        let mut written = written.lock().expect("nobody panics while looking");
+        let mut written = written
+            .lock()
+            .expect("no task panics while it holds the lock");
         written.pending = None;
         written.ticks.push(Tick {
             time,
@@ -195,7 +200,10 @@ async fn accepted(
         if failure.is_final() {
             return (retries, Some(why));
         }
-        written.lock().expect("nobody panics while looking").pending = Some(why);
+        written
+            .lock()
+            .expect("no task panics while it holds the lock")
+            .pending = Some(why);
         retries += 1;
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -224,7 +232,7 @@ mod tests {
         }
     }
 
-    /// Answers as told, then accepts. Keeps what it accepted.
+    /// Gives the prepared answers, then accepts. Keeps what it accepted.
     fn receiver(answers: &[Option<u16>]) -> (Transport, Arc<Mutex<Vec<WriteRequest>>>) {
         let mut answers: VecDeque<Option<u16>> = answers.iter().copied().collect();
         let accepted = Arc::<Mutex<Vec<WriteRequest>>>::default();
@@ -234,7 +242,7 @@ mod tests {
             let answer = match answers.lock().unwrap().pop_front() {
                 Some(code) => Err(Failure {
                     code,
-                    why: "told so".to_owned(),
+                    why: "prepared".to_owned(),
                 }),
                 None => {
                     let plain = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
@@ -288,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[should_panic(expected = "told so")]
+    #[should_panic(expected = "prepared")]
     async fn an_end_that_does_not_come_is_told() {
         let (send, _) = receiver(&[Some(500); 1000]);
         let writer = Writer::start(Stream::of("m"), send);

@@ -54,7 +54,7 @@ lock_cluster() {
       note "waiting for another run on cluster $NAME to end"
       flock 9
     fi
-    # `down` deletes the file in the end: a lock on a deleted file keeps nobody out.
+    # `down` deletes the file in the end: a lock on a deleted file excludes no process.
     if [[ $file -ef /proc/$$/fd/9 ]]; then return 0; fi
   done
 }
@@ -119,8 +119,8 @@ join_cluster() {
   echo "$BASHPID" >"$(cgroup_main)/$CGROUP/services/cgroup.procs"
 }
 
-# start_time PID: in clock ticks since boot, which tells a process from a later one with its id.
-# Nothing for a process that has ended, also if nobody has collected it.
+# start_time PID: in clock ticks since boot, which distinguishes a process from a later one with its id.
+# Nothing for a process that has ended, also if its parent has not collected it.
 start_time() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
@@ -159,7 +159,7 @@ fail_component() { # NAME WHAT
 }
 
 # wait_until SECONDS COMPONENT WHAT COMMAND...: until the command succeeds. The component is the one to
-# blame when it does not; but when any daemon ends, that one is, and nobody waits any longer.
+# blame when it does not; but when any daemon ends, that one is, and waiting ends.
 wait_until() {
   local seconds=$1 component=$2 what=$3 deadline record
   shift 3

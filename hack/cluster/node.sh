@@ -46,7 +46,7 @@ start_containerd() {
     bash "$STATE/private-mounts.sh" "$(program_path containerd)" --config "$STATE/containerd.toml"
 }
 
-# containerd, the kubelet and all containers share a mount namespace that nobody else sees: their mounts
+# containerd, the kubelet and all containers share a mount namespace of their own: their mounts
 # go with their last process, and other clusters' kubelets use the same paths without a clash.
 write_private_mounts() {
   mkdir -p "$STATE/kernel"
@@ -151,7 +151,7 @@ makeIPTablesUtilChains: false
 resolvConf: $STATE/resolv.conf
 podLogsDir: $STATE/pod-logs
 volumePluginDir: $STATE/kubelet/plugins-exec
-# The machine is shared: its full disk must not evict pods, and images that nobody can pull again must stay.
+# The machine is shared: its full disk must not evict pods, and images that cannot be pulled again must stay.
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%, imagefs.inodesFree: 1%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
@@ -222,7 +222,7 @@ provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 YAML
     for ((i = 1; i <= VOLUMES; i++)); do
-      # Nobody sets the group of such a folder for pods that do not run as root.
+      # Kubernetes does not set the group of such a folder for pods that do not run as root.
       mkdir -p "$STATE/volumes/local-$i"
       chmod 777 "$STATE/volumes/local-$i"
       cat <<YAML
@@ -251,7 +251,7 @@ recycle_volumes() {
       -o custom-columns=NAME:.metadata.name,PHASE:.status.phase 2>/dev/null |
       while read -r name phase; do
         [[ $phase == Released ]] || continue
-        # The line may be old news, and the volume somebody's again.
+        # The line may be old, and the volume in use again.
         [[ $(kube get persistentvolume "$name" -o 'jsonpath={.status.phase}') == Released ]] || continue
         find "$STATE/volumes/$name" -mindepth 1 -delete
         kube patch persistentvolume "$name" --type=json -p '[{"op": "remove", "path": "/spec/claimRef"}]'

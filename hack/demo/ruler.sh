@@ -39,10 +39,10 @@ show_ruler() {
   kube -n monitoring get "$RULER" | indent
   kube -n monitoring get "$RULER" -o go-template='{{range .status.overlaps}}{{.prometheusRule}} is evaluated by {{.evaluatedBy}} as well{{"\n"}}{{end}}' | indent
 
-  title "Somebody adds a rule with a group that no ruler would start with:"
+  title "A PrometheusRule with a group that would keep rulers from starting:"
   sed '/^#/d' hack/demo/ruler.yaml | indent
   before=$(ruler_pods)
-  begin "the good group is evaluated, the other is told"
+  begin "the good group is evaluated, the other is reported"
   apply -f hack/demo/ruler.yaml
   until_true 60 loaded_with 1 || die "not loaded: kubectl -n monitoring describe $RULER"
   until_true 60 recorded || die "the series demo:up:sum is not there"
@@ -51,5 +51,5 @@ show_ruler() {
   kube -n monitoring get "$RULER" -o go-template='{{range .status.rejectedRules}}{{.subject}}, group {{.group}}, rule {{.rule}}: {{.message}}{{"\n"}}{{end}}' | indent
   say "demo:up:sum, through the ThanosQuery: $RECORDED"
   [[ $(ruler_pods) == "$before" ]] || die "rulers restarted"
-  say "No ruler restarted. Prometheus Operator refuses the rule as a whole, so nobody else has its good group."
+  say "No ruler restarted. Prometheus Operator rejects the object as a whole, so no Prometheus has its good group."
 }

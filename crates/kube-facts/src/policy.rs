@@ -48,7 +48,7 @@ pub enum PolicyPeer {
         /// Their labels; `None` means all pods of these namespaces.
         pods: Option<LabelSelector>,
     },
-    /// A range of addresses (`ipBlock`). Which pods have these cannot be told from objects.
+    /// A range of addresses (`ipBlock`). Objects do not say which pods have these.
     Addresses,
 }
 
@@ -84,7 +84,7 @@ pub struct Peer<'a> {
 pub enum Verdict {
     /// They do.
     Allowed {
-        /// It depends on what cannot be told: whether a range of addresses holds the peer, or which
+        /// It is undecidable: it depends on whether a range of addresses holds the peer, or which
         /// labels its namespace has.
         assumed: bool,
     },
@@ -237,7 +237,7 @@ pub fn opening_policy(name: &str, from: &Peer<'_>, to: &Peer<'_>, port: u16) -> 
 }
 
 /// The narrowest NetworkPolicy that lets `from` out to TCP port `port` of `to`: to be created in
-/// the namespace of `from`. Name resolution must be let out as well, by whoever closed it.
+/// the namespace of `from`. A policy that closes egress must admit name resolution as well.
 #[must_use]
 pub fn opening_egress_policy(
     name: &str,

@@ -92,7 +92,7 @@ fn no_policy_admits_everything() {
 }
 
 #[test]
-fn kube_prometheus_admits_its_own_and_nobody_else() {
+fn kube_prometheus_admits_only_its_own_pods() {
     let mut case = Case::new(&[("monitoring/prometheus-k8s", kube_prometheus())]);
     assert_eq!(case.verdict(9090), blocked(&["prometheus-k8s"], &[]));
     case.from.1 = labels(&[("app", "grafana")]);
@@ -220,7 +220,7 @@ fn ports_are_numbers_ranges_or_names() {
 }
 
 #[test]
-fn what_cannot_be_told_is_assumed_to_admit() {
+fn undecidable_rules_are_assumed_to_admit() {
     let block = json!({"ipBlock": {"cidr": "10.0.0.0/8"}});
     let case = Case::new(&[("monitoring/x", ingress(json!([{"from": [block]}])))]);
     assert_eq!(case.verdict(9090), ASSUMED);

@@ -31,7 +31,7 @@ pub fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     }
 }
 
-/// A selector that is malformed, and that everything would meet if nobody noticed.
+/// A malformed selector, which would match everything if it were not rejected.
 pub fn malformed() -> LabelSelector {
     parse(r#"{"matchExpressions": [{"key": "-", "operator": "DoesNotExist"}]}"#)
 }

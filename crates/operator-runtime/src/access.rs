@@ -1,5 +1,5 @@
-//! What other accounts are permitted to do: asked of the API server by access reviews, remembered
-//! for a while. The questions and the memory do no IO.
+//! Permissions of other ServiceAccounts: checked by access reviews, cached for some minutes. Only `check`
+//! does IO.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use kube::core::ObjectMeta;
 use kube_facts::Key;
 use tokio::time::Instant;
 
-/// How long an answer counts. After a refusal, the resource is looked at again after this time; a
+/// How long a result is valid. After a refusal, the resource is reconciled again after this time; a
 /// permission that was revoked is noticed when something else about the resource changes.
 pub const FRESH: Duration = Duration::from_secs(300);
 
-/// How long a refusal counts if the resource is looked at for another reason: it may have changed
-/// because somebody wants to see whether a permission works.
+/// How long a refusal is valid if the resource is reconciled for another reason: a user may have changed it
+/// to see whether a permission works.
 const REFUSED: Duration = Duration::from_secs(10);
 
-/// May a ServiceAccount do this?
+/// A permission of a ServiceAccount to check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccessCheck {
     /// The ServiceAccount.
@@ -46,14 +46,14 @@ impl AccessCheck {
     }
 }
 
-/// The answers so far.
+/// The results so far.
 #[derive(Debug, Default)]
 pub struct Access {
     answers: BTreeMap<AccessCheck, (Option<bool>, Instant)>,
 }
 
 impl Access {
-    /// The answer to a question; `None` if it was not asked, or could not be.
+    /// The result of a check; `None` if it was not made, or failed.
     #[must_use]
     pub fn answer(&self, access_check: &AccessCheck) -> Option<bool> {
         self.answers
@@ -61,14 +61,14 @@ impl Access {
             .and_then(|(answer, _)| *answer)
     }
 
-    /// Remembers an answer; `None` if there is none. Those that would be asked for again anyway are
-    /// forgotten: their namespaces may be deleted.
+    /// Stores a result; `None` if the check failed. Expired results are dropped: their namespaces may be
+    /// deleted.
     pub fn remember(&mut self, access_check: AccessCheck, answer: Option<bool>) {
         self.answers.retain(|_, (_, at)| at.elapsed() < FRESH);
         self.answers.insert(access_check, (answer, Instant::now()));
     }
 
-    /// The questions that must be asked, again or for the first time.
+    /// The checks that must be made, again or for the first time.
     pub(crate) fn open(&self, access_checks: &[AccessCheck]) -> Vec<AccessCheck> {
         let is_open = |access_check: &&AccessCheck| match self.answers.get(access_check) {
             None => true,
@@ -78,7 +78,7 @@ impl Access {
         access_checks.iter().filter(is_open).cloned().collect()
     }
 
-    /// Whether one of these is answered with no.
+    /// Whether one of these is refused.
     pub(crate) fn is_refused(&self, access_checks: &[AccessCheck]) -> bool {
         access_checks.iter().any(|q| self.answer(q) == Some(false))
     }
@@ -103,8 +103,8 @@ pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAc
     }
 }
 
-/// Asks the API server; `None` if it does not say.
-pub(crate) async fn ask(client: &Client, access_check: &AccessCheck) -> Option<bool> {
+/// Checks one permission; `None` if the API server gives no result.
+pub(crate) async fn check(client: &Client, access_check: &AccessCheck) -> Option<bool> {
     let text = |text: &str| Some(text.to_owned());
     let attributes = ResourceAttributes {
         group: text(access_check.group),

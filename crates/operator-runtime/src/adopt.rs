@@ -1,5 +1,5 @@
-//! Objects that exist and that no watch of ours knows: those of a former operator are taken over,
-//! anybody else's are left alone. Does IO.
+//! Objects that exist and that no watch of ours knows: those of the Go operator are adopted, those of
+//! other owners are left alone. Does IO.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ impl Writer<'_> {
         let api = self.api(object);
         let found = match api.get_opt(&object.key.name).await {
             Ok(Some(found)) => found,
-            // It went in between.
+            // It was deleted in between.
             Ok(None) => {
                 let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
                 return created.map_err(|error| refusal(&object.key, error));
@@ -47,7 +47,7 @@ impl Writer<'_> {
         applied.map_err(|error| refusal(&object.key, error))
     }
 
-    /// Told before it happens, since pods may restart.
+    /// Emits the event before the adoption, since pods may restart.
     async fn announce(&self, object: &Planned) {
         let (owner, key) = (self.owner, &object.key);
         tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "taking over an object of a former operator");

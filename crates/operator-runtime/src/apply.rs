@@ -19,7 +19,7 @@ use crate::reconciler::Verdict;
 use crate::unknown_fields;
 
 /// A resource version that no existing object has, since it was the first of the cluster's history.
-/// An apply that carries it can create an object, but conflicts with one that exists: nobody
+/// An apply that carries it can create an object, but conflicts with one that exists: no object
 /// else's object is changed by accident, without a read before each write.
 pub(crate) const ONLY_CREATE: &str = "1";
 
@@ -77,7 +77,7 @@ impl Writer<'_> {
         answer
     }
 
-    /// Changes an object that somebody else owns; only the very one that is meant.
+    /// Patches an object that another controller owns, by UID.
     pub async fn patch_foreign(&self, amendment: &ForeignPatch) -> Result<(), Refusal> {
         let namespace = &self.owner.namespace;
         let api: Api<Owned> =
@@ -89,7 +89,7 @@ impl Writer<'_> {
         };
         match api.patch(&amendment.key.name, &params, &patch).await {
             Ok(_) => Ok(()),
-            // What is there now is told by the watch.
+            // The watch reports the object that exists now.
             Err(kube::Error::Api(status)) if is_of_another(&status) => Ok(()),
             Err(error) => Err(refusal(&amendment.key, error)),
         }
@@ -184,7 +184,7 @@ fn is_of_kubernetes(object: &Planned) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
 }
 
-/// Tells what the user must change from what is tried again.
+/// Separates errors that the user must fix from errors that are retried.
 pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
     if let kube::Error::Api(status) = &error
         && let Some(message) = rejection(status)

@@ -1,5 +1,5 @@
-//! The hub: the state that watches fill and passes read, and the queue of custom resources that
-//! must be looked at again.
+//! The cache: the state that watches fill and reconciles read, and the queue of custom resources to
+//! reconcile.
 
 mod debounce;
 
@@ -53,7 +53,7 @@ pub struct WatchId {
     pub namespace: Option<String>,
 }
 
-/// What passes read.
+/// What reconciles read.
 pub struct State<C: Reconciler> {
     /// Related objects.
     pub stores: C::Stores,
@@ -61,14 +61,14 @@ pub struct State<C: Reconciler> {
     pub owned_objects: OwnedObjects,
     /// Capabilities in effect: `Present` only once the watches of the kind have listed.
     pub caps: Caps,
-    /// The permissions of others, as far as they were asked for.
+    /// Permissions of other ServiceAccounts that were checked.
     pub access: Access,
-    /// What pods have answered.
+    /// Results of probes.
     pub answers: ProbeResults,
 }
 
 impl<C: Reconciler> State<C> {
-    /// What the cluster offers and permits, and what its pods say, at this moment.
+    /// Capabilities, permissions, probe results and the time.
     pub fn cluster(&self) -> Cluster<'_> {
         Cluster {
             caps: self.caps,
@@ -79,7 +79,7 @@ impl<C: Reconciler> State<C> {
     }
 }
 
-/// Shared by watches and passes.
+/// Shared by watches and reconciles.
 pub struct Cache<C: Reconciler> {
     state: Mutex<State<C>>,
     writer: Mutex<Writer<Guarded<C>>>,
@@ -90,16 +90,16 @@ pub struct Cache<C: Reconciler> {
     lists: watch::Sender<u64>,
     /// Delays after failures.
     pub(crate) backoff: Backoff,
-    /// What detection says, which is ahead of what is in effect.
+    /// The detected capabilities, which are ahead of those in effect.
     pub(crate) detected: watch::Receiver<Caps>,
-    /// Notified by whoever meets a 403 or a missing kind.
+    /// Notified when a request meets a 403 or a missing kind.
     pub(crate) recheck: Arc<Notify>,
-    /// Held while work is done on another thread: custom resources often need the same.
+    /// Held while work runs on another thread: custom resources often need the same results.
     pub(crate) working: tokio::sync::Mutex<()>,
 }
 
 impl<C: Reconciler> Cache<C> {
-    /// An empty hub.
+    /// An empty cache.
     pub fn new(detected: watch::Receiver<Caps>, recheck: Arc<Notify>) -> Self {
         let (store, mut writer) = reflector::store();
         // The store counts as listed from the start: whether lists are complete is known by
@@ -137,7 +137,7 @@ impl<C: Reconciler> Cache<C> {
         &self.store
     }
 
-    /// Starts the queue: everything is looked at once.
+    /// Opens the queue and enqueues every custom resource.
     pub fn open_queue(&self) -> UnboundedReceiver<ObjectRef<Guarded<C>>> {
         let (sender, receiver) = unbounded();
         *lock(&self.queue) = Some(sender);
@@ -145,7 +145,7 @@ impl<C: Reconciler> Cache<C> {
         receiver
     }
 
-    /// Queues one custom resource.
+    /// Enqueues one custom resource.
     pub fn enqueue(&self, key: &Key) {
         if let Some(queue) = lock(&self.queue).as_ref() {
             let target = ObjectRef::new(&key.name).within(&key.namespace);
@@ -154,19 +154,19 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// Queues the owner of a changed object.
+    /// Enqueues the owner of a changed object.
     pub fn enqueue_owner(&self, owner: &Owner) {
         self.enqueue(&Key::new(&owner.namespace, &owner.name));
     }
 
-    /// Queues every custom resource.
+    /// Enqueues every custom resource.
     pub fn enqueue_all(&self) {
         for it in self.store.state() {
             self.enqueue(&key_of(it.meta()));
         }
     }
 
-    /// Takes in changes of one view, and queues whom they concern.
+    /// Applies changes to one store, and enqueues the custom resources that they affect.
     pub(crate) fn apply_event<S: Extract>(
         self: &Arc<Self>,
         spec: &Spec<C, S>,
@@ -184,15 +184,15 @@ impl<C: Reconciler> Cache<C> {
             .iter()
             .map(|Change { key, old }| (key, old.as_ref(), store.get(key)))
             .collect();
-        // Most changes concern nobody, so those concerned are found where they are stored.
-        let concerned = self.store.state_filter(|it| {
+        // Most changes affect no custom resource, so the filter runs inside the store.
+        let affected = self.store.state_filter(|it| {
             let mut changes = changes.iter();
             it.0.as_ref().is_ok_and(|it| {
                 changes.any(|(key, old, new)| (spec.is_affected_by)(stores, it, key, *old, *new))
             })
         });
         drop(state);
-        for it in &concerned {
+        for it in &affected {
             let key = key_of(it.meta());
             match debounced {
                 true => self.enqueue_debounced(key),
@@ -201,7 +201,7 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// The facts as they are held: without their large part, if no custom resource wants it.
+    /// The facts as they are stored: without their large part, unless a custom resource needs it.
     pub(crate) fn partial<S: Extract>(
         &self,
         entry: &Entry<C, S>,
@@ -223,12 +223,12 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// Has the kinds listed again of which a part was let go.
+    /// Lists the kinds again whose stores are partial.
     pub(crate) fn relist(&self) {
         self.lists.send_modify(|count| *count += 1);
     }
 
-    /// Changes when kinds are to be listed again.
+    /// Changes when partial kinds must be listed again.
     pub(crate) fn lists(&self) -> watch::Receiver<u64> {
         self.lists.subscribe()
     }
@@ -237,11 +237,11 @@ impl<C: Reconciler> Cache<C> {
     pub(crate) async fn resources_listed(&self) {
         let mut open = self.unsynced.subscribe();
         let listed = |open: &BTreeSet<WatchId>| !open.iter().any(|w| w.purpose == RESOURCE);
-        // The sender lives as long as the hub.
+        // The sender lives as long as the cache.
         let _ = open.wait_for(listed).await;
     }
 
-    /// Takes in a custom resource, and queues it if anything changed but the status that we write.
+    /// Stores a custom resource, and enqueues it if anything changed but the status that we write.
     pub(crate) fn apply_resource(&self, it: Guarded<C>) {
         let key = key_of(it.meta());
         let mut writer = lock(&self.writer);
@@ -260,8 +260,8 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// Enters the status of a custom resource before it is written: the watch can be faster than the
-    /// answer, and what it brings is no change then.
+    /// Stores the status of a custom resource before it is written. The watch can be faster than the
+    /// response, and its event is no change then.
     pub(crate) fn enter_status(&self, owner: &Owner, status: C::Status) {
         let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
         let mut writer = lock(&self.writer);
@@ -277,15 +277,15 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// Forgets a custom resource, with everything that is kept under its name or UID. Its children
-    /// are garbage collected.
+    /// Drops a deleted custom resource and everything kept under its name or UID. Its children are garbage
+    /// collected.
     pub(crate) fn delete_resource(&self, it: Guarded<C>) {
         let owner = owner(&it);
         lock(&self.writer).apply_watcher_event(&Event::Delete(it));
         self.forget(&owner);
     }
 
-    /// Forgets what is kept about a custom resource that is deleted.
+    /// Drops what is kept about a deleted custom resource.
     fn forget(&self, owner: &Owner) {
         self.backoff.forget(&owner.uid);
         let mut state = self.state();
@@ -293,7 +293,7 @@ impl<C: Reconciler> Cache<C> {
         C::forget(&mut state.stores, &owner.uid);
     }
 
-    /// Forgets what a reconcile entered that was still running when its custom resource was deleted.
+    /// Drops what a reconcile stored that was still running when its custom resource was deleted.
     pub(crate) fn forget_if_deleted(&self, owner: &Owner) {
         let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
         let known = self.store.get(&reference);
@@ -317,7 +317,7 @@ impl<C: Reconciler> Cache<C> {
         !open.iter().any(|w| w.capability == capability)
     }
 
-    /// The watches of a kind have stopped, so their lists are not waited for.
+    /// Stops waiting for the lists of a kind whose watches have stopped.
     pub(crate) fn forget_watches(&self, kind: Kind) {
         self.unsynced
             .send_modify(|open| open.retain(|w| w.capability != Some(kind)));
@@ -336,7 +336,7 @@ fn differ<C: Reconciler>(known: &Guarded<C>, it: &Guarded<C>) -> bool {
         ..of.meta().clone()
     };
     let status = |of: &Guarded<C>| of.0.as_ref().ok().and_then(|it| it.status().cloned());
-    // The generation stands for the spec.
+    // The generation changes with the spec.
     metadata(known) != metadata(it) || status(known) != status(it)
 }
 

@@ -26,7 +26,7 @@ enum Command<M: Args> {
         #[command(flatten)]
         more: M,
     },
-    /// Tell whether it would work in this cluster, without writing anything
+    /// Check whether this cluster is ready (read-only)
     ///
     /// Exit code 0: nothing fails. 1: something does. 2: there is no answer.
     Preflight {
@@ -57,7 +57,7 @@ pub fn main<C: Reconciler, M: Args>(
         .version(version);
     let matches = command.get_matches_from(normalized(std::env::args_os()));
     let command = Command::<M>::from_arg_matches(&matches)?;
-    // One thread does: what a pass computes takes microseconds, and threads cost memory.
+    // One thread is enough: a reconcile computes for microseconds, and threads cost memory.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

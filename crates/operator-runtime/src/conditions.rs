@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::owned_objects::Workload;
 use crate::reconciler::{Outcome, Verdict};
 
-/// Did the last pass succeed.
+/// Whether the last reconcile succeeded.
 pub const RECONCILED: &str = "Reconciled";
 /// Are enough pods ready.
 pub const AVAILABLE: &str = "Available";
@@ -29,14 +29,14 @@ pub struct Required<'a> {
     pub name: &'a str,
     /// Pods wanted.
     pub replicas: i32,
-    /// Whether nothing works without it. `Available` asks for such workloads only.
+    /// Whether nothing works without it. `Available` depends on such workloads only.
     pub essential: bool,
     /// What it waits for, if anything: until then it is not complete, whatever its pods are.
     pub note: String,
 }
 
 impl Conditions {
-    /// Starts from what stands in the status; `generation` is that of the spec that was read.
+    /// Starts from the conditions of the status; `generation` is that of the spec that was read.
     #[must_use]
     pub fn new(previous: &[Condition], generation: Option<i64>) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl Conditions {
         }
     }
 
-    /// The conditions, without those that nobody set.
+    /// The conditions that were set.
     #[must_use]
     pub fn finish(mut self) -> Vec<Condition> {
         self.list.retain(|c| self.set.contains(&c.type_));
@@ -128,7 +128,7 @@ impl Conditions {
     }
 }
 
-/// The conditions of a resource whose spec cannot be read: those that only a pass can answer stay as
+/// The conditions of a resource whose spec cannot be decoded: those that need a reconcile stay as
 /// they are.
 pub(crate) fn decode_error(
     previous: &[Condition],
@@ -209,7 +209,7 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
             Some(false),
             "NotOwned",
             format!(
-                "{object} belongs to someone else ({holder}): delete or rename it, or rename this resource"
+                "{object} is not owned by this resource ({holder}): delete or rename it, or rename this resource"
             ),
         ),
         Verdict::Failed { message, .. } => (Some(false), "ApplyFailed", message.clone()),

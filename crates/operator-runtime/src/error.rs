@@ -1,9 +1,9 @@
-//! What can go wrong in a pass, in three classes: `Invalid` (the user must change something),
+//! What can go wrong in a reconcile, in three classes: `Invalid` (the user must change something),
 //! waiting (a value in the status, not an error) and `Error` (the API; retried with backoff).
 
 use crate::plan::ObjectKey;
 
-/// Input that cannot become a plan. It goes to the status and to one event; nothing that runs is
+/// Input that cannot become a plan. The status and one event report it; nothing that runs is
 /// touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
@@ -14,7 +14,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// An error at `field` that is told by `message`.
+    /// An error at `field`, described by `message`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -29,7 +29,7 @@ impl std::fmt::Display for Invalid {
     }
 }
 
-/// A request that failed. The pass is tried again, later each time.
+/// A request that failed. The reconcile is retried with a growing delay.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An object could not be written.
@@ -77,7 +77,7 @@ impl Error {
         matches!(self.source(), kube::Error::Api(status) if matches!(status.code, 403 | 404))
     }
 
-    /// A state that passes by itself and is no failure: somebody else wrote at the same time, or
+    /// A transient state that is no failure: another client wrote at the same time, or
     /// the namespace is going away.
     #[must_use]
     pub fn is_transient(&self) -> bool {

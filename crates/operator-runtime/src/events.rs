@@ -16,7 +16,7 @@ const ACTION_BYTES: usize = 128;
 /// The action of events about conditions.
 const RECONCILE: &str = "Reconcile";
 
-/// The status of a condition whose question nobody can answer, such as those of a paused resource.
+/// The status of a condition that cannot be decided, such as those of a paused resource.
 const UNKNOWN: &str = "Unknown";
 
 /// Publishes events. A failure to publish is logged and forgotten.
@@ -50,7 +50,7 @@ impl Events {
             .await;
     }
 
-    /// Something that is wrong with an object of somebody else.
+    /// A fault of an object that another controller or user owns.
     pub async fn warning_event(&self, warning_event: &WarningEvent) {
         let WarningEvent {
             about,

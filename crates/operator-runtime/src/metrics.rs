@@ -21,7 +21,7 @@ use promop_compat::caps::{Capability, Caps, Kind};
 use crate::cache::Cache;
 use crate::reconciler::Reconciler;
 
-/// How a pass ended.
+/// The result of a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReconcileResult {
     /// As planned.
@@ -116,13 +116,17 @@ impl Metrics {
             resources: Arc::default(),
         };
         let reconciles = "controller_runtime_reconcile";
-        registry.register(reconciles, "Passes by result", metrics.reconciles.clone());
+        registry.register(
+            reconciles,
+            "Reconciles by result",
+            metrics.reconciles.clone(),
+        );
         let errors = "controller_runtime_reconcile_errors";
-        registry.register(errors, "Passes that failed", metrics.errors.clone());
+        registry.register(errors, "Reconciles that failed", metrics.errors.clone());
         let time = "controller_runtime_reconcile_time";
         registry.register_with_unit(
             time,
-            "Length of a pass",
+            "Duration of a reconcile",
             Unit::Seconds,
             metrics.time.clone(),
         );
@@ -157,7 +161,7 @@ impl Metrics {
             .errors
             .get_or_create(&ControllerLabels { controller })
             .inc_by(0);
-        // A series that appears only with its first observation is missed by whoever looks before.
+        // Rates need the series before its first observation.
         drop(metrics.time.get_or_create(&ControllerLabels { controller }));
         metrics.lead(false);
         Self {
@@ -166,7 +170,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a pass.
+    /// Counts a reconcile.
     pub fn reconciled(&self, result: ReconcileResult, time: Duration) {
         let controller = self.controller;
         self.reconciles
@@ -221,7 +225,7 @@ impl Metrics {
     pub(crate) fn follow<C: Reconciler>(&self, cache: &Arc<Cache<C>>) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Resources(Arc::downgrade(cache))));
-        // There is one hub in a process.
+        // There is one cache in a process.
         let _ = self.resources.set(registry);
     }
 

@@ -1,7 +1,7 @@
 //! Whether a Prometheus scrapes what a custom resource runs: the condition `Monitored`. Pure.
 //!
-//! It takes a Prometheus that selects the ServiceMonitors, and whose ServiceAccount may find the
-//! pods behind them. Nobody else says when one of both is missing: the series are just not there.
+//! A Prometheus must select the ServiceMonitors, and its ServiceAccount must be allowed to discover the
+//! pods behind them. Prometheus Operator reports neither: the series are just missing.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use promop_compat::scrapers::{Nearest, Scraped, scraped};
 
 use crate::access::{Access, AccessCheck};
 
-/// How many of the Prometheuses that select the same ServiceMonitor are asked for.
-const ASKED: usize = 5;
+/// How many of the Prometheuses that select the same ServiceMonitor are checked.
+const CHECKED: usize = 5;
 
 /// What decides.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +35,10 @@ pub struct Monitoring<'a> {
     pub access: &'a Access,
 }
 
-/// The condition, and what must be asked to be certain.
+/// The condition, and the access checks that it depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Monitored {
-    /// Whether it holds; `None` if nobody can tell.
+    /// Whether it holds; `None` if that is unknown.
     pub holds: Option<bool>,
     /// In one word.
     pub reason: &'static str,
@@ -72,7 +72,7 @@ impl Monitoring<'_> {
             return Monitored::new(Some(false), "MonitoringDisabled", message);
         }
         let Some(prometheuses) = self.prometheuses else {
-            let message = "Prometheus resources cannot be read, so nobody can tell who scrapes";
+            let message = "Prometheus resources cannot be read, so it is unknown which Prometheus scrapes them";
             return Monitored::new(None, "PrometheusUnreadable", message);
         };
         let mut by = Vec::new();
@@ -86,7 +86,7 @@ impl Monitoring<'_> {
                     );
                     return Monitored::new(None, "NamespacesForbidden", message);
                 }
-                Scraped::Nobody(nearest) => return self.not_selected(name, nearest),
+                Scraped::NotSelected(nearest) => return self.not_selected(name, nearest),
             }
         }
         by.sort();
@@ -133,20 +133,20 @@ impl Monitoring<'_> {
 
     /// They are selected; may one of those that select them find the pods?
     fn permitted(&self, prometheuses: &BTreeMap<Key, PrometheusFacts>, by: &[Key]) -> Monitored {
-        let those = by.iter().take(ASKED);
+        let those = by.iter().take(CHECKED);
         let those = those.filter_map(|key| Some((key, prometheuses.get(key)?)));
-        let asked: Vec<(&Key, Vec<AccessCheck>)> = those
+        let checked: Vec<(&Key, Vec<AccessCheck>)> = those
             .map(|(key, facts)| (key, self.access_checks(key, facts)))
             .collect();
         let is_permitted = |access_checks: &[AccessCheck]| {
             let mut answers = access_checks.iter().map(|q| self.access.answer(q));
             answers.all(|answer| answer == Some(true))
         };
-        let permitted = asked
+        let permitted = checked
             .iter()
             .filter(|(_, access_checks)| is_permitted(access_checks));
         let permitted: Vec<String> = permitted.map(|(key, _)| key.to_string()).collect();
-        let refused = asked
+        let refused = checked
             .iter()
             .find(|(_, access_checks)| self.access.is_refused(access_checks));
         let mut monitored = match (permitted.is_empty(), refused) {
@@ -158,14 +158,14 @@ impl Monitoring<'_> {
             (true, None) => {
                 let message = format!(
                     "Prometheus {} selects them; whether it may list pods, services and endpoints \
-                     in {} could not be asked",
+                     in {} could not be checked",
                     by.first().map(Key::to_string).unwrap_or_default(),
                     self.namespace
                 );
                 Monitored::new(None, "PermissionUnknown", message)
             }
         };
-        monitored.access_checks = asked
+        monitored.access_checks = checked
             .into_iter()
             .flat_map(|(_, access_checks)| access_checks)
             .collect();

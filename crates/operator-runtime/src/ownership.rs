@@ -1,4 +1,4 @@
-//! Whose an object is that has the name of a planned one. Pure.
+//! Ownership of an existing object that has the name of a planned one. Pure.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::digest::owned_digest;
 
-/// Whose an object is that has the name of a planned one.
+/// Ownership of an existing object that has the name of a planned one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
     /// Its controller is our custom resource, and we applied it.
     Ours,
     /// Its controller is our custom resource, and a former operator wrote it.
     Legacy,
-    /// It belongs to somebody else, who is named.
+    /// Another controller or user owns it, as named.
     Other(String),
 }
 
-/// Whose an object is, for the custom resource with this uid and the controller `manager`.
+/// The ownership of an object, for the custom resource with this UID and the field manager `manager`.
 pub(crate) fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Ownership {
     let mut owners = metadata.owner_references.iter().flatten();
     match owners.find(|r| r.controller == Some(true)) {
@@ -68,8 +68,8 @@ mod tests {
         assert_eq!(of(owner("1"), "us"), Ownership::Ours);
         assert_eq!(of(owner("1"), "manager"), Ownership::Legacy);
         assert_eq!(of(owner("2"), "us"), Ownership::Other("Toy a".to_owned()));
-        let nobody = Ownership::Other("no owner, written by us".to_owned());
-        assert_eq!(of(json!([]), "us"), nobody);
+        let no_owner = Ownership::Other("no owner, written by us".to_owned());
+        assert_eq!(of(json!([]), "us"), no_owner);
         let nameless = ownership(&ObjectMeta::default(), "1", "us");
         assert_eq!(nameless, Ownership::Other("no owner".to_owned()));
     }

@@ -62,11 +62,11 @@ pub enum Precondition {
     /// Nothing: it was not there when the plan was made.
     Nothing,
     /// The very resource version that the plan was made from. For objects that hold a state of ours:
-    /// two passes never decide from the same one.
+    /// two reconciles never decide from the same one.
     Version(String),
 }
 
-/// A change to an object that somebody else owns, such as the size of a claim. Planned only while
+/// A patch of an object that another controller owns, such as the size of a PVC. Planned only while
 /// the object differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForeignPatch {
@@ -80,7 +80,7 @@ pub struct ForeignPatch {
     pub patch: Value,
 }
 
-/// An object that somebody else owns, and that is deleted: a pod that is to be replaced, or a claim.
+/// A delete of an object that another controller owns: a pod to be replaced, or a PVC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForeignDelete {
     /// Where the API server serves this kind.
@@ -145,7 +145,7 @@ impl Plan {
     }
 
     /// Adds an object that is sent only onto what the plan was made from. If something else is there
-    /// by then, the pass ends, and the next one sees it.
+    /// by then, the reconcile ends, and the next one sees it.
     pub fn push_onto<T>(&mut self, onto: Precondition, object: T)
     where
         T: Resource<DynamicType = ()> + Serialize,
@@ -171,7 +171,7 @@ impl Plan {
         });
     }
 
-    /// Changes an object of the same namespace that somebody else owns, after all objects of the
+    /// Patches an object of the same namespace that another controller owns, after all objects of the
     /// plan are applied.
     pub fn patch_foreign(&mut self, amendment: ForeignPatch) {
         self.foreign_patches.push(amendment);
@@ -183,8 +183,8 @@ impl Plan {
         &self.foreign_patches
     }
 
-    /// Deletes an object of the same namespace that somebody else owns, after everything is applied
-    /// and amended.
+    /// Deletes an object of the same namespace that another controller owns, after everything is applied
+    /// and patched.
     pub fn remove(&mut self, removal: ForeignDelete) {
         self.foreign_deletes.push(removal);
     }

@@ -1,4 +1,4 @@
-//! What is asked of pods over HTTP, on the pod network. Inquiries and answers do no IO, the
+//! HTTP probes of pods, on the pod network. Probes and results do no IO, the
 //! [`Prober`] does.
 //!
 //! A response is read as it arrives, and what is held of all responses at one time has a limit. One
@@ -25,7 +25,7 @@ pub use sample::Sample;
 
 const KIB: usize = 1024;
 
-/// How many inquiries of one pass are under way at a time.
+/// Concurrent probes of one reconcile.
 const AT_ONCE: usize = 16;
 
 /// How long a pod may take to accept a connection.
@@ -44,15 +44,15 @@ const BUDGET: usize = 32 * KIB;
 /// What is buffered of a connection, in bytes.
 const BUFFER: usize = 64 * KIB;
 
-/// After how long nobody wants an answer any more, counted from when it should have been wanted.
+/// How long a result is kept that no custom resource needs any more, from the time when it was due.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 
-/// Something that is asked of a pod over HTTP.
+/// An HTTP request to a pod.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What is got. It names the answer: whoever gives the same wants the same to be kept.
+    /// The URL, and the key of the result: probes of one URL share its result.
     pub url: String,
-    /// How old an answer may be. The resource is looked at again after this time.
+    /// Maximum age of a result. The resource is reconciled again after this time.
     pub every: Duration,
     /// What is read of the body.
     pub read: Read,
@@ -99,30 +99,30 @@ impl Read {
 
 /// The answers so far.
 #[derive(Debug, Default)]
-pub struct ProbeResults(BTreeMap<String, Asked>);
+pub struct ProbeResults(BTreeMap<String, Probed>);
 
 #[derive(Debug)]
-struct Asked {
+struct Probed {
     answer: Result<String, String>,
     at: Instant,
-    /// When the first inquiry was made that nobody answered, nor any since.
+    /// When the first of the probes failed that have all failed since.
     unreachable_for: Option<Instant>,
-    desired: Instant,
+    needed: Instant,
     every: Duration,
 }
 
 impl ProbeResults {
-    /// The newest answer; `None` if it was not asked yet. `Err` says why there was none.
+    /// The newest result; `None` if it was not probed yet. `Err` is why it failed.
     #[must_use]
     pub fn answer(&self, url: &str) -> Option<Result<&str, &str>> {
-        let asked = self.0.get(url)?;
-        Some(asked.answer.as_deref().map_err(String::as_str))
+        let probed = self.0.get(url)?;
+        Some(probed.answer.as_deref().map_err(String::as_str))
     }
 
-    /// How long nobody has answered; zero if somebody does, or if it was not asked yet.
+    /// How long probes have failed; zero if the last one succeeded, or none was sent yet.
     #[must_use]
     pub fn unreachable_for(&self, url: &str) -> Duration {
-        let since = self.0.get(url).and_then(|asked| asked.unreachable_for);
+        let since = self.0.get(url).and_then(|probed| probed.unreachable_for);
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
@@ -131,7 +131,7 @@ impl ProbeResults {
         self.enter(url, Duration::ZERO, Instant::now(), answer);
     }
 
-    /// Takes in the answer to an inquiry that was made at this time.
+    /// Stores the result of a probe that was sent at this time.
     pub(crate) fn apply_event(
         &mut self,
         probe: &Probe,
@@ -142,28 +142,28 @@ impl ProbeResults {
     }
 
     fn enter(&mut self, url: &str, every: Duration, at: Instant, answer: Result<String, String>) {
-        let before = self.0.get(url).and_then(|asked| asked.unreachable_for);
+        let before = self.0.get(url).and_then(|probed| probed.unreachable_for);
         let unreachable_for = answer.is_err().then(|| before.unwrap_or(at));
-        let asked = Asked {
+        let probed = Probed {
             answer,
             at,
             unreachable_for,
-            desired: Instant::now(),
+            needed: Instant::now(),
             every,
         };
-        self.0.insert(url.to_owned(), asked);
+        self.0.insert(url.to_owned(), probed);
     }
 
-    /// The inquiries that must be made, again or for the first time. Answers that nobody has wanted
+    /// The probes that must be sent, again or for the first time. Results that no resource has needed
     /// for long are forgotten.
     pub(crate) fn due(&mut self, probes: &[Probe]) -> Vec<Probe> {
         let mut due = BTreeMap::new();
         for probe in probes {
             match self.0.get_mut(&probe.url) {
-                Some(asked) => {
-                    asked.desired = Instant::now();
-                    asked.every = probe.every;
-                    if asked.at.elapsed() >= probe.every {
+                Some(probed) => {
+                    probed.needed = Instant::now();
+                    probed.every = probe.every;
+                    if probed.at.elapsed() >= probe.every {
                         due.insert(&probe.url, probe);
                     }
                 }
@@ -174,23 +174,23 @@ impl ProbeResults {
         }
         let due = due.into_values().cloned().collect();
         self.0
-            .retain(|_, asked| asked.desired.elapsed() < asked.every.saturating_add(FORGET));
+            .retain(|_, probed| probed.needed.elapsed() < probed.every.saturating_add(FORGET));
         due
     }
 
     /// How long until one of these must be made.
     pub(crate) fn next(&self, probes: &[Probe]) -> Option<Duration> {
         let waits = probes.iter().map(|probe| {
-            let asked = self.0.get(&probe.url);
-            asked.map_or(Duration::ZERO, |asked| {
-                probe.every.saturating_sub(asked.at.elapsed())
+            let probed = self.0.get(&probe.url);
+            probed.map_or(Duration::ZERO, |probed| {
+                probe.every.saturating_sub(probed.at.elapsed())
             })
         });
         waits.min()
     }
 }
 
-/// Asks. There is one in a process.
+/// Sends probes. There is one in a process.
 pub(crate) struct Prober {
     client: legacy::Client<HttpConnector, RequestBody>,
     /// KiB of bodies that may be held now.
@@ -201,7 +201,7 @@ impl Default for Prober {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECTING));
-        // A connection would mostly stand idle until the next inquiry, at both ends.
+        // A connection would be idle until the next probe, at both ends.
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_max_idle_per_host(0).http1_max_buf_size(BUFFER);
         Self {
@@ -213,7 +213,7 @@ impl Default for Prober {
 
 impl Prober {
     /// Makes inquiries, some of them at the same time.
-    pub async fn ask(&self, due: Vec<Probe>) -> Vec<(Probe, Result<String, String>)> {
+    pub async fn send(&self, due: Vec<Probe>) -> Vec<(Probe, Result<String, String>)> {
         let answers = futures::stream::iter(due).map(|probe| async move {
             let answer = self.get(&probe).await;
             (probe, answer)

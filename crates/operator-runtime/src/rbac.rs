@@ -24,8 +24,8 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
     for owned in C::owned_kinds() {
         rules.allow(&owned.resource.group, &owned.resource.plural, &OWN);
     }
-    for amended in C::patched_foreign_kinds() {
-        rules.allow(&amended.group, &amended.plural, &["patch"]);
+    for kind in C::patched_foreign_kinds() {
+        rules.allow(&kind.group, &kind.plural, &["patch"]);
     }
     for removed in C::deleted_foreign_kinds() {
         rules.allow(&removed.group, &removed.plural, &["delete"]);
@@ -36,7 +36,7 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
         }
     }
     rules.allow("events.k8s.io", "events", &["create", "patch"]);
-    // Whether a Prometheus may find our pods is told in the status.
+    // The status reports whether a Prometheus may discover our pods.
     rules.allow(
         "authorization.k8s.io",
         "localsubjectaccessreviews",

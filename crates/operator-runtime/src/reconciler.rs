@@ -1,4 +1,4 @@
-//! What a controller must say of itself. Everything here is synchronous: only the runtime does IO.
+//! The trait that each controller implements. Everything here is synchronous: only the runtime does IO.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -60,32 +60,32 @@ impl OwnedKind {
     }
 }
 
-/// What the cluster offers and permits, what its pods say, and what time it is.
+/// Capabilities, permissions, probe results and the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {
     /// The capabilities in effect.
     pub caps: Caps,
-    /// What is known of the permissions of others.
+    /// Permissions of other ServiceAccounts that were checked.
     pub access: &'a Access,
-    /// What pods have answered.
+    /// Results of probes.
     pub answers: &'a ProbeResults,
     /// The time, for decisions that wait for one.
     pub now: Timestamp,
 }
 
-/// A condition whose turning is told by an event.
+/// A condition whose changes are reported by events.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRule {
     /// Its type.
     pub condition: &'static str,
-    /// The status that is as it should be. Anything else is a Warning.
+    /// The good status. A change to another one is a Warning.
     pub good: &'static str,
-    /// Whether it is told even if it is not good from the start.
+    /// Whether an event is emitted if the condition is not good from the start.
     pub at_first: bool,
 }
 
 impl EventRule {
-    /// The condition, the status that is as it should be, and whether it is told from the start.
+    /// A rule of the condition, its good status, and whether an event is emitted from the start.
     #[must_use]
     pub const fn new(condition: &'static str, good: &'static str, at_first: bool) -> Self {
         Self {
@@ -96,33 +96,33 @@ impl EventRule {
     }
 }
 
-/// Something that happened, told by a Normal event.
+/// A Normal event about the custom resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NormalEvent {
-    /// In one word.
+    /// Reason in CamelCase.
     pub reason: &'static str,
-    /// What it happened to, in one word: news of one reason and one action are one event, which says
-    /// what the first of them said.
+    /// What it happened to, in one word: events of one reason and one action are aggregated into a series
+    /// with the note of the first.
     pub action: String,
-    /// In a sentence.
+    /// One sentence.
     pub note: String,
 }
 
-/// Something that is wrong with an object of somebody else, told by a Warning event on it.
+/// A Warning event about an object that another controller or user owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WarningEvent {
     /// The object. With its UID, or `kubectl describe` does not show it.
     pub about: ObjectReference,
-    /// In one word.
+    /// Reason in CamelCase.
     pub reason: &'static str,
-    /// What of the object it is about, in one word: complaints of one reason and one action are one
-    /// event, which says what the first of them said.
+    /// What of the object it is about, in one word: events of one reason and one action are aggregated into
+    /// a series with the note of the first.
     pub action: String,
     /// What is wrong, and what to do.
     pub note: String,
 }
 
-/// A number that the status of each custom resource holds, as a metric.
+/// A metric that shows a number of the status of each custom resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Gauge<S> {
     /// Name of the metric. Its labels are `namespace` and `name` of the custom resource.
@@ -133,7 +133,7 @@ pub struct Gauge<S> {
     pub value: fn(&S) -> Option<i64>,
 }
 
-/// Work that takes long, and how its result gets into the views.
+/// Work that takes long, and how its result gets into the stores.
 pub type Work<V> = Box<dyn FnOnce() -> Box<dyn FnOnce(&mut V) + Send> + Send>;
 
 /// One controller.
@@ -159,7 +159,7 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         + Send
         + Sync
         + 'static;
-    /// Views of all related kinds.
+    /// Stores of all related kinds.
     type Stores: Default + Send + Sync + 'static;
     /// Everything that a plan depends on.
     type Observed: Send + Sync;
@@ -171,55 +171,54 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// The annotation that is set on pods when a file they mount changes; `None` if none does while a
     /// pod runs.
     const REFRESH: Option<&'static str> = None;
-    /// The conditions whose turning is told by an event.
+    /// The conditions whose changes are reported by events.
     const EVENT_CONDITIONS: &'static [EventRule];
 
     /// Every kind that a plan may contain. Drives watches, pruning and RBAC.
     fn owned_kinds() -> Vec<OwnedKind>;
-    /// Every kind that a plan may amend objects of. Drives RBAC.
+    /// Every kind of which a plan may patch objects of other owners. Drives RBAC.
     fn patched_foreign_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
-    /// Every kind that a plan may delete objects of that others own. Drives RBAC.
+    /// Every kind of which a plan may delete objects of other owners. Drives RBAC.
     fn deleted_foreign_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
     /// The Prometheus Operator kinds in use, with the verbs they need.
     fn needs() -> Vec<Need>;
-    /// Every kind that a decision reads, with how it gets into the views.
+    /// Every kind that a decision reads, and how its objects get into the stores.
     fn related() -> Vec<Related<Self>>;
-    /// Reads the views.
+    /// Reads the stores. Pure: the time is an argument.
     fn observe(
         &self,
         stores: &Self::Stores,
         cluster: Cluster<'_>,
         it: &Arc<Self::Resource>,
     ) -> Self::Observed;
-    /// Whether a decision needs what was let go (see [`Related::partial`]). The pass ends then, and
-    /// nothing is written: the next one has it.
+    /// Whether a decision needs facts that were dropped (see [`Related::partial`]). The reconcile ends then,
+    /// nothing is written, and the kind is listed again.
     fn needs_relist(_: &Self::Observed) -> bool {
         false
     }
-    /// Work that takes long and whose result `seen` lacks. It is done on another thread, so that watches
-    /// and the lease go on, and then the views are read again. Nothing is planned before.
+    /// Work that takes long and whose result `seen` lacks. It runs on another thread, so that watches and
+    /// the lease continue; then the stores are read again. Nothing is planned before.
     fn work(_: &Self::Observed) -> Option<Work<Self::Stores>> {
         None
     }
-    /// Keeps in the views what the next reconcile of a custom resource needs of this one.
+    /// Keeps in the stores what the next reconcile of a custom resource needs of this one.
     fn remember(_: &mut Self::Stores, _: &Self::Resource, _: &Self::Observed) {}
     /// Drops what was kept of a custom resource that is deleted.
     fn forget(_: &mut Self::Stores, _uid: &str) {}
-    /// What must be known of the permissions of others. Only the status may depend on the answers.
+    /// Permissions of other ServiceAccounts to check. Only the status may depend on the results.
     fn access_checks(_: &Self::Observed) -> Vec<AccessCheck> {
         Vec::new()
     }
-    /// What must be asked of pods before anything is decided. The plan may depend on the answers.
-    /// Nothing is asked while the resource is paused.
+    /// Probes of pods that decisions need. The plan may depend on the results. Nothing is probed while the
+    /// resource is paused.
     fn probes(_: &Self::Observed) -> Vec<Probe> {
         Vec::new()
     }
-    /// When to look again though nothing changes. Counts in whole seconds, and not while the
-    /// resource is paused.
+    /// When to reconcile again without an event, in whole seconds. Ignored while the resource is paused.
     fn requeue_after(_: &Self::Observed) -> Option<Duration> {
         None
     }
@@ -228,18 +227,18 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// # Errors
     /// Input that the user must change. Nothing is applied or removed then.
     fn plan(&self, seen: &Self::Observed) -> Result<Plan, Invalid>;
-    /// Tells the user. Called on every outcome.
+    /// Computes the status. Called on every outcome.
     fn status(
         &self,
         seen: &Self::Observed,
         outcome: &Outcome,
         previous: &Self::Status,
     ) -> Self::Status;
-    /// What else the user should hear of, besides `EVENT_CONDITIONS`.
+    /// Normal events besides those of `EVENT_CONDITIONS`.
     fn normal_events(_previous: &Self::Status, _next: &Self::Status) -> Vec<NormalEvent> {
         Vec::new()
     }
-    /// What is wrong with objects of others, as far as it was not told before.
+    /// Warning events about objects of other owners that were not emitted before.
     fn warning_events(
         _seen: &Self::Observed,
         _previous: &Self::Status,
@@ -280,10 +279,10 @@ pub fn observe_to_end<C: Reconciler>(
     }
 }
 
-/// How a pass went, up to the status.
+/// The outcome of a reconcile, up to the status.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The verdict.
+    /// The result.
     pub verdict: Verdict,
     /// Digest over what was applied; see `OwnedObjects::applied_hash`.
     pub applied_hash: Option<String>,
@@ -300,12 +299,12 @@ impl Outcome {
     }
 }
 
-/// The verdict of a pass.
+/// The result of a reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything is as planned.
     Applied,
-    /// Nothing was looked at: `spec.paused`.
+    /// Nothing was reconciled: `spec.paused`.
     Paused,
     /// The user must change something.
     Invalid(Invalid),
@@ -318,11 +317,11 @@ pub enum Verdict {
         /// An immutable field of an existing object was to change.
         immutable: bool,
     },
-    /// An object of this name belongs to someone else.
+    /// An object of this name has another owner.
     NotOwned {
         /// The object.
         object: ObjectKey,
-        /// Whose it is.
+        /// Its owner.
         holder: String,
     },
     /// The API failed; it is tried again.

@@ -1,4 +1,4 @@
-//! Makes kubelets refresh mounted files: an annotation on the pod wakes them at once. Optional: a
+//! Makes kubelets refresh mounted files at once, by an annotation on the pod. Optional: a
 //! cluster that does not grant `patch pods` waits for the kubelet's own period.
 
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! How a related kind gets into the views: the same way from a watch and from a file.
+//! Related kinds: how their objects get into the stores, from a watch or from a file.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
     )
 }
 
-/// Whether a custom resource must look again, given the facts of an object before and after.
+/// Whether a change of an object affects a custom resource, by its facts before and after.
 pub type IsAffectedBy<C, F> = fn(
     &<C as Reconciler>::Stores,
     &<C as Reconciler>::Resource,
@@ -86,17 +86,17 @@ pub type IsAffectedBy<C, F> = fn(
 
 /// The typed part of a related kind: where the facts go that are read by `S`.
 pub struct Spec<C: Reconciler, S: Extract> {
-    /// Finds the view.
+    /// Returns the store.
     pub store: fn(&C::Stores) -> &Store<S::Facts>,
-    /// Finds the view, to change it.
+    /// Returns the store, to change it.
     pub store_mut: fn(&mut C::Stores) -> &mut Store<S::Facts>,
-    /// Whether a custom resource must look again, given the facts before and after.
+    /// Whether a change affects a custom resource, by the facts before and after.
     pub is_affected_by: IsAffectedBy<C, S::Facts>,
 }
 
-/// Facts of which a part is large, and is held only for objects that some custom resource wants.
+/// Facts with a large part that is stored only for objects that a custom resource needs.
 pub struct PartialCache<C: Reconciler, F> {
-    /// Whether a custom resource wants the large part of an object's facts.
+    /// Whether a custom resource needs the large part of an object's facts.
     pub desired: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
     /// The facts without it.
     pub without: fn(F) -> F,
@@ -122,9 +122,9 @@ pub struct Related<C: Reconciler> {
     pub cluster_scoped: bool,
     /// Decisions can do without it where it may not be read.
     pub dispensable: bool,
-    /// The permission to read it is not part of the controller's own: who wants it grants it.
+    /// The permission to read it is not part of the controller's roles: users grant it separately.
     pub granted_apart: bool,
-    /// Its changes come in numbers, so custom resources are looked at once they stand still.
+    /// Custom resources are enqueued once for many changes that follow each other.
     pub debounced: bool,
     source: Box<dyn Source<C>>,
 }
@@ -163,8 +163,8 @@ impl<C: Reconciler> Related<C> {
         }
     }
 
-    /// A kind of Prometheus Operator whose facts are large. The large part is let go where nobody
-    /// wants it. [`Reconciler::needs_relist`] asks for it when somebody does.
+    /// A kind of Prometheus Operator whose facts are large. The large part is dropped where no custom resource
+    /// needs it. When one does, [`Reconciler::needs_relist`] has the kind listed again.
     pub fn partial<S: Extract>(
         kind: Kind,
         spec: Spec<C, S>,
@@ -177,8 +177,8 @@ impl<C: Reconciler> Related<C> {
         }
     }
 
-    /// Marks a kind whose changes come in numbers, as those of pods in a rollout: custom resources are
-    /// looked at once they stand still, since each look could be a write.
+    /// Marks a kind with many changes in a short time, such as pods in a rollout: a custom resource is
+    /// enqueued once for all of them, since each reconcile could be a write.
     #[must_use]
     pub fn debounced(mut self) -> Self {
         self.debounced = true;
@@ -193,8 +193,8 @@ impl<C: Reconciler> Related<C> {
     }
 
     /// Limits the watch to objects with these fields, as in `reason=FailedMount`. Which fields a
-    /// kind can be selected by is up to the API server. Two watches of one kind need a view each,
-    /// since a list replaces what its view holds.
+    /// kind can be selected by is up to the API server. Two watches of one kind need a store each,
+    /// since a list replaces the content of its store.
     #[must_use]
     pub fn fields(mut self, selector: &'static str) -> Self {
         self.fields = Some(selector);
@@ -208,15 +208,15 @@ impl<C: Reconciler> Related<C> {
         self
     }
 
-    /// Marks a kind that a namespaced installation may not read. Its view says so then.
+    /// Marks a kind that a namespaced installation may not read. Its store is denied then.
     #[must_use]
     pub fn dispensable(mut self) -> Self {
         self.dispensable = true;
         self
     }
 
-    /// Marks a kind whose permission is granted apart, for it says more than everybody likes to
-    /// show. Where it is not granted, decisions do without.
+    /// Marks a kind whose permission users grant separately, because its objects are sensitive. Without
+    /// it, decisions do without the kind.
     #[must_use]
     pub fn granted_apart(mut self) -> Self {
         self.granted_apart = true;

@@ -1,4 +1,4 @@
-//! `run`: everything around the passes.
+//! `run`: everything around the reconciles.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use crate::supervise::{Scope, Supervisor};
 use crate::watches::Running;
 use crate::{logging, server};
 
-/// Passes at a time. More would not be faster: the API server is the limit.
+/// Concurrent reconciles. More would not be faster: the API server is the limit.
 const CONCURRENCY: u16 = 16;
 
-/// How often the API server is asked for our own definition while it is missing, and for a first
+/// How often the API server is queried for our own CRD while it is missing, and for a first
 /// answer to discovery.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -70,14 +70,14 @@ pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<
 }
 
 /// Ends some time after the signal, for a process that is not at work yet. A leader ends by itself,
-/// after its passes.
+/// after its reconciles.
 async fn stopped_early(mut stop: watch::Receiver<bool>) {
     // The sender lives as long as the process.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(GRACE).await;
 }
 
-/// How long running passes may take after the signal.
+/// How long running reconciles may take after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
 async fn work<C: Reconciler>(
@@ -101,7 +101,7 @@ async fn work<C: Reconciler>(
     result
 }
 
-/// Waits for our definition, asks for capabilities, and lets every watch list.
+/// Waits for our CRD, detects capabilities, and waits for the first list of every watch.
 async fn prepare<C: Reconciler>(
     reconciler: C,
     args: &RunArgs,
@@ -110,8 +110,8 @@ async fn prepare<C: Reconciler>(
     readiness: &watch::Sender<Option<&'static str>>,
 ) -> anyhow::Result<(Arc<Context<C>>, Supervisor<C>)> {
     let client = connector.client()?;
-    readiness.send_replace(Some("waiting for our own CustomResourceDefinition"));
-    wait_for_definition::<C>(&client).await;
+    readiness.send_replace(Some("waiting for our own CRD"));
+    wait_for_crd::<C>(&client).await;
     readiness.send_replace(Some("waiting for the first lists"));
 
     let namespaces: Vec<Option<String>> = match args.namespaces() {
@@ -220,7 +220,7 @@ fn self_monitor<C: Reconciler>(args: &RunArgs) -> SelfMonitor {
     }
 }
 
-/// The passes.
+/// Runs the reconciles.
 async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<bool>) {
     let queue = cx.cache.open_queue();
     let store = cx.cache.store().clone();
@@ -239,14 +239,14 @@ async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<boo
         )
         .for_each(|result| async move {
             if let Err(error) = result {
-                // An object that is gone before its turn comes is no news.
-                tracing::debug!(%error, "not looked at");
+                // The object was deleted before it was reconciled.
+                tracing::debug!(%error, "not reconciled");
             }
         })
         .await;
 }
 
-async fn wait_for_definition<C: Reconciler>(client: &Client) {
+async fn wait_for_crd<C: Reconciler>(client: &Client) {
     let version = C::Resource::api_version(&()).into_owned();
     let plural = C::Resource::plural(&());
     let mut said = false;
@@ -254,7 +254,7 @@ async fn wait_for_definition<C: Reconciler>(client: &Client) {
         match client.list_api_group_resources(&version).await {
             Ok(list) if list.resources.iter().any(|r| r.name == *plural) => return,
             Ok(_) | Err(kube::Error::Api(_)) if !said => {
-                tracing::warn!(%plural, version, "our own CustomResourceDefinition is missing, waiting for it");
+                tracing::warn!(%plural, version, "our own CRD is missing, waiting for it");
                 said = true;
             }
             Ok(_) | Err(kube::Error::Api(_)) => {}

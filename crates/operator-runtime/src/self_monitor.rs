@@ -1,6 +1,6 @@
 //! A ServiceMonitor for the controller itself, where Prometheus Operator is. Does IO.
 //!
-//! It belongs to the controller's Service, so it goes when the controller is uninstalled. Where
+//! The controller's Service owns it, so it is deleted when the controller is uninstalled. Where
 //! there is no such Service, the controller was not installed by its manifests, and there is
 //! nothing to scrape.
 
@@ -53,7 +53,7 @@ impl SelfMonitor {
     async fn settle(&self, client: &Client) -> Result<(), kube::Error> {
         let done = self.try_settle(client).await;
         if let Err(error) = &done {
-            tracing::debug!(%error, "the controller's own ServiceMonitor could not be looked after");
+            tracing::debug!(%error, "reconciling the controller's own ServiceMonitor failed");
         }
         done
     }
@@ -71,7 +71,7 @@ impl SelfMonitor {
             Some(stored) if !ours(&stored) => {
                 tracing::info!(
                     name = self.name,
-                    "a ServiceMonitor of this name is somebody else's"
+                    "a ServiceMonitor of this name is not owned by this controller and stays unchanged"
                 );
                 return Ok(());
             }
@@ -134,7 +134,7 @@ impl SelfMonitor {
     }
 }
 
-/// Whether an apply would change nothing that matters. Further labels may be somebody's.
+/// Whether an apply would change nothing. Other clients may add labels.
 fn is_as_planned(stored: &ServiceMonitor, planned: &ServiceMonitor) -> bool {
     let mut labels = planned.labels().iter();
     stored.spec == planned.spec

@@ -1,4 +1,4 @@
-//! Views: what decisions need to know of related objects, as maps of extracted facts.
+//! Stores: what decisions need to know of related objects, as maps of extracted facts.
 
 use std::collections::BTreeMap;
 
@@ -42,13 +42,13 @@ impl<F: PartialEq> Store<F> {
         !std::mem::replace(&mut self.denied, true)
     }
 
-    /// Whether the content stands still because its kind is gone from the API server.
+    /// Whether the content is frozen because the API server does not serve the kind any more.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.frozen
     }
 
-    /// Whether nobody can say what the content is: the kind was gone before it was ever listed.
+    /// Whether the content is unknown: the kind was deleted before it was ever listed.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.unknown
@@ -111,10 +111,10 @@ fn is_in(namespace: Option<&str>, key: &Key) -> bool {
     namespace.is_none_or(|n| n == key.namespace)
 }
 
-/// The differences that a view took in.
+/// Changes of a store.
 pub type Changes<F> = Vec<Change<F>>;
 
-/// A difference that a view took in. The new facts are in the view.
+/// A change of a store. The new facts are in the store.
 #[derive(Debug)]
 pub struct Change<F> {
     /// Which object.
@@ -161,10 +161,7 @@ mod tests {
     #[test]
     fn a_freeze_keeps_what_nobody_contradicts() {
         let mut store = Store::default();
-        assert!(
-            !store.is_unknown(),
-            "nothing is missing from a view of files"
-        );
+        assert!(!store.is_unknown(), "a store filled from files is complete");
         for (namespace, name) in [("a", "x"), ("a", "y"), ("b", "x")] {
             store.change(&key(namespace, name), Some(1));
         }

@@ -1,4 +1,4 @@
-//! Starts and stops watches as capabilities come and go. Passes never stop for it.
+//! Starts and stops the watches of optional kinds when their CRDs or permissions change. Reconciles go on meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,8 +92,8 @@ impl<C: Reconciler> Supervisor<C> {
         self.cache.enqueue_all();
     }
 
-    /// The objects of a kind that cannot be read stay in the views as they were, also if nobody
-    /// knows how: this process may have started after the kind went.
+    /// The stores of a kind that cannot be read keep their objects. A store that was never listed is
+    /// unknown: this process may have started after the CRD was deleted.
     fn freeze(&self, kind: Kind) {
         let mut state = self.cache.state();
         for related in C::related() {
@@ -103,7 +103,7 @@ impl<C: Reconciler> Supervisor<C> {
         }
     }
 
-    /// The objects of a kind that is gone leave the ledger, since nothing can own them now.
+    /// Drops the owned objects of a deleted kind.
     fn detach(&self, kind: Kind) {
         let mut state = self.cache.state();
         for owned in C::owned_kinds() {

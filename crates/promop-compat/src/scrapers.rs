@@ -95,7 +95,7 @@ pub enum Scraped {
     /// Perhaps this Prometheus: it depends on labels of namespaces, which may not be read.
     Unevaluable(Key),
     /// None. The one that comes nearest, if any selects ServiceMonitors at all.
-    Nobody(Option<Nearest>),
+    NotSelected(Option<Nearest>),
 }
 
 /// Who scrapes by a ServiceMonitor in `namespace` with these labels.
@@ -119,7 +119,7 @@ pub fn scraped(
     }
     match all.iter().find(|s| of(s) == Membership::Unevaluable) {
         Some(perhaps) => Scraped::Unevaluable(perhaps.key.clone()),
-        None => Scraped::Nobody(Nearest::of(all.iter(), &place, labels)),
+        None => Scraped::NotSelected(Nearest::of(all.iter(), &place, labels)),
     }
 }
 
@@ -183,15 +183,15 @@ mod tests {
         let all = Some(LabelSelector::default());
         let far = prometheus(Some(selector(&[("release", "y"), ("tier", "z")])), None);
         let near = prometheus(Some(selector(&[("release", "y")])), all);
-        let Scraped::Nobody(Some(nearest)) = asked(&[("a", far), ("b", near)], true) else {
+        let Scraped::NotSelected(Some(nearest)) = asked(&[("a", far), ("b", near)], true) else {
             panic!("nobody scrapes");
         };
         assert_eq!(nearest.prometheus, key("monitoring", "b"));
         assert_eq!(nearest.missing, ["release=y"]);
         assert!(nearest.looks);
-        assert_eq!(asked(&[], true), Scraped::Nobody(None));
+        assert_eq!(asked(&[], true), Scraped::NotSelected(None));
         let null = prometheus(None, None);
-        assert_eq!(asked(&[("a", null)], true), Scraped::Nobody(None));
+        assert_eq!(asked(&[("a", null)], true), Scraped::NotSelected(None));
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn resolution_is_what_the_definitions_say() {
 /// Taking an object away, or putting it back, changes a resolution only if the predicates say that
 /// it may.
 #[test]
-fn what_affects_nobody_changes_nothing() {
+fn changes_that_affect_no_resource_change_nothing() {
     let quiet = RefCell::new([0_u32; 5]);
     generate::runner(2_000)
         .run(&cases(), |case| {

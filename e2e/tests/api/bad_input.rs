@@ -16,7 +16,7 @@ async fn refusal(cluster: &Cluster, spec: Value) -> String {
 }
 
 #[tokio::test]
-async fn the_api_server_refuses_what_the_schema_can_tell() {
+async fn the_api_server_rejects_what_the_schema_excludes() {
     let cluster = Cluster::new("schema").await;
     for (spec, said) in [
         (json!({"replicsa": 2}), "replicsa"),
@@ -48,7 +48,7 @@ async fn the_api_server_refuses_what_the_schema_can_tell() {
 }
 
 #[tokio::test]
-async fn an_argument_that_breaks_a_promise_is_told_and_nothing_changes() {
+async fn an_argument_that_breaks_a_promise_is_rejected_and_nothing_changes() {
     let cluster = Cluster::new("argument").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -114,7 +114,7 @@ fn definition() -> Value {
 }
 
 #[tokio::test]
-async fn a_stored_resource_that_does_not_fit_is_told_and_stops_no_other() {
+async fn a_stored_resource_that_does_not_decode_is_reported_and_stops_no_other() {
     let cluster = Cluster::new("unfit").await;
     let _alone = alone_with_definitions().await;
     let controller = Controller::start(&cluster, &[]).await;

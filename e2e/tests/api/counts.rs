@@ -249,7 +249,7 @@ async fn nothing_is_written_or_read_at_rest() {
 const UNRELATED: u32 = 20;
 
 #[tokio::test]
-async fn unrelated_changes_wake_nobody() {
+async fn unrelated_changes_enqueue_nothing() {
     let cluster = Cluster::new("unrelated").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -87,7 +87,7 @@ fn too_old() -> Value {
 }
 
 #[tokio::test]
-async fn a_definition_that_lacks_a_field_is_told_and_used_all_the_same() {
+async fn a_crd_that_lacks_a_field_is_reported_and_still_used() {
     let cluster = Cluster::new("old-crd").await;
     let _alone = alone_with_definitions().await;
     install(&cluster, "prometheuses").await;

@@ -197,7 +197,7 @@ async fn labelled_components_join_and_leave() {
 }
 
 #[tokio::test]
-async fn what_is_no_longer_wanted_goes_and_deleting_takes_everything() {
+async fn unplanned_objects_are_pruned_and_deleting_removes_everything() {
     let cluster = Cluster::new("prune").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

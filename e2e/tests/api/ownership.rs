@@ -137,7 +137,7 @@ async fn fields_of_others_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_told_and_taken_over_once_it_is_free() {
+async fn a_name_of_another_owner_is_reported_and_used_once_it_is_free() {
     let cluster = Cluster::new("taken").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

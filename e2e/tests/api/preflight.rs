@@ -111,7 +111,7 @@ async fn a_good_installation_passes_before_and_while_the_controller_works() {
         "servicemonitors.monitoring.coreos.com",
     ];
     for kind in kinds {
-        told.says("ok", "definition", kind, &["is served"]);
+        told.says("ok", "crd", kind, &["is served"]);
     }
     told.says("ok", "permissions", HOME, &["may do"]);
 
@@ -155,7 +155,7 @@ async fn the_controllers_own_account_can_run_it() {
         "warn",
         "pods",
         &name,
-        &["could not be asked", "cannot create resource"],
+        &["could not be queried", "cannot create resource"],
     );
     let ours = mark.requests(USER);
     // Controllers of other tests are the same user, in other namespaces.

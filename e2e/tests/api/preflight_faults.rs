@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn what_an_account_may_not_do_is_told() {
+async fn missing_permissions_are_reported() {
     let cluster = Cluster::new("preflight-rbac").await;
     let _definitions = with_definitions(&cluster).await;
     let account = format!("{}/nobody", cluster.namespace);
@@ -38,7 +38,7 @@ async fn what_an_account_may_not_do_is_told() {
 }
 
 #[tokio::test]
-async fn what_a_resource_would_suffer_from_is_told() {
+async fn harmful_fields_of_a_resource_are_reported() {
     let cluster = Cluster::new("preflight-cr").await;
     let _definitions = with_definitions(&cluster).await;
     let object = |name: &str| format!("ThanosQuery {}/{name}", cluster.namespace);
@@ -113,7 +113,7 @@ async fn what_a_resource_would_suffer_from_is_told() {
 }
 
 #[tokio::test]
-async fn a_way_that_a_network_policy_blocks_is_told() {
+async fn a_connection_that_a_network_policy_blocks_is_reported() {
     let cluster = Cluster::new("preflight-net").await;
     let _definitions = with_definitions(&cluster).await;
     let labels = json!({"externalLabels": {"cluster": "x"}, "serviceAccountName": "prom"});
@@ -144,7 +144,7 @@ async fn a_way_that_a_network_policy_blocks_is_told() {
 }
 
 #[tokio::test]
-async fn pods_that_the_namespace_does_not_admit_are_told() {
+async fn pods_that_the_namespace_does_not_admit_are_reported() {
     let cluster = Cluster::new("preflight-pods").await;
     let _definitions = with_definitions(&cluster).await;
     let namespace = format!("{}-restricted", cluster.namespace);
@@ -167,7 +167,7 @@ async fn pods_that_the_namespace_does_not_admit_are_told() {
         let asked = !told
             .rows
             .iter()
-            .any(|r| r.to_string().contains("could not be asked"));
+            .any(|r| r.to_string().contains("could not be queried"));
         check(asked, || format!("{:?}", told.rows)).map(|()| told)
     };
     let told = eventually("pods can be asked for", SOON, look).await;
@@ -187,7 +187,7 @@ async fn pods_that_the_namespace_does_not_admit_are_told() {
 }
 
 #[tokio::test]
-async fn what_the_go_operator_leaves_is_told() {
+async fn leftovers_of_the_go_operator_are_reported() {
     let cluster = Cluster::new("preflight-go").await;
     let _definitions = with_definitions(&cluster).await;
     let it = cluster.apply(query("q", json!({}))).await;
@@ -270,7 +270,7 @@ async fn what_the_go_operator_leaves_is_told() {
 }
 
 #[tokio::test]
-async fn a_service_monitor_definition_that_is_absent_or_old_is_told() {
+async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
     let cluster = Cluster::new("preflight-crd").await;
     let _alone = alone_with_definitions().await;
     let name = "servicemonitors.monitoring.coreos.com";
@@ -282,7 +282,7 @@ async fn a_service_monitor_definition_that_is_absent_or_old_is_told() {
     uninstall(&cluster, "servicemonitors").await;
     let told = preflight(&cluster);
     assert_eq!(told.code, 0, "{:?}", told.rows);
-    told.says("ok", "definition", name, &["not in this cluster"]);
+    told.says("ok", "crd", name, &["not in this cluster"]);
     let object = format!("ThanosQuery {}/q", cluster.namespace);
     told.says(
         "warn",
@@ -306,16 +306,16 @@ async fn a_service_monitor_definition_that_is_absent_or_old_is_told() {
     };
     eventually("the old definition is served", SOON, look).await;
     let told = preflight(&cluster);
-    told.says("warn", "definition", name, &["spec.jobLabel", "upgrade"]);
+    told.says("warn", "crd", name, &["spec.jobLabel", "upgrade"]);
     assert_eq!(told.code, 0, "{:?}", told.rows);
     uninstall(&cluster, "servicemonitors").await;
     install(&cluster, "servicemonitors").await;
     let told = preflight(&cluster);
-    told.says("ok", "definition", name, &["is served"]);
+    told.says("ok", "crd", name, &["is served"]);
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_not_there_is_told() {
+async fn a_missing_namespace_is_reported() {
     let cluster = Cluster::new("preflight-ns").await;
     let _definitions = with_definitions(&cluster).await;
     let both = format!("{},no-such-namespace", cluster.namespace);

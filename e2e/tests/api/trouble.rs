@@ -13,7 +13,7 @@ use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator}
 use crate::support::{query, with_definitions};
 
 #[tokio::test]
-async fn a_namespace_that_is_missing_or_goes_stops_nothing() {
+async fn a_namespace_that_is_missing_or_deleted_stops_nothing() {
     let cluster = Cluster::new("here").await;
     let _definitions = with_definitions(&cluster).await;
     let later = format!("{}-later", cluster.namespace);

@@ -44,7 +44,7 @@ fn controller<C: Reconciler>() -> Result<Vec<(String, String)>> {
                 })?,
             ],
         ),
-        // Without a namespace: whoever uses it says which.
+        // Without a namespace: the overlay that uses it sets one.
         file::<C>(
             "role/rbac.yaml",
             role::<C>(C::NAME, None, rbac::namespaced_rules::<C>())?,

@@ -1,4 +1,4 @@
-//! Changes that come in numbers: a custom resource is looked at once they stand still.
+//! Debounce: a custom resource is enqueued once for many changes that follow each other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::{Cache, lock};
 use crate::reconciler::Reconciler;
 
-/// For how long changes must stand still before a custom resource is looked at: a rollout changes
-/// counts of pods several times in a moment, and each would be a write.
+/// Time without further changes before a custom resource is enqueued: a rollout changes counts of pods
+/// several times a second, and each change could be a write.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// How long it may change until the resource is looked at all the same.
+/// Longest delay of a custom resource whose changes do not end.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Changes that still come.
+/// A custom resource that is not enqueued yet.
 pub(super) struct Debounced {
     /// The number of the latest change.
     latest: u64,
@@ -24,9 +24,9 @@ pub(super) struct Debounced {
 }
 
 impl<C: Reconciler> Cache<C> {
-    /// Queues a custom resource once no more changes come for a moment.
+    /// Enqueues a custom resource once no further changes arrive for `QUIET`.
     pub(crate) fn enqueue_debounced(self: &Arc<Self>, key: Key) {
-        // Everything is looked at once when the queue opens; the first lists are no reason to wait.
+        // Every custom resource is enqueued when the queue opens.
         if lock(&self.queue).is_none() {
             return;
         }

@@ -98,7 +98,7 @@ fn each_change_of_the_spec_or_the_metadata_is_queued() {
 }
 
 #[test]
-fn a_version_that_is_no_number_is_never_taken_for_an_older_one() {
+fn a_version_that_is_no_number_is_never_older() {
     let (cache, mut queue) = known();
     for version in ["b", "a", "9", "8"] {
         cache.apply_resource(with_status(version, version));
@@ -161,7 +161,7 @@ fn millis(count: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_that_follow_each_other_are_one_look() {
+async fn changes_that_follow_each_other_are_enqueued_once() {
     let (cache, mut queue) = known();
     for _ in 0..3 {
         cache.enqueue_debounced(key());
@@ -172,7 +172,7 @@ async fn changes_that_follow_each_other_are_one_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_that_do_not_end_are_looked_at_all_the_same() {
+async fn endless_changes_are_enqueued_after_the_limit() {
     let (cache, mut queue) = known();
     let started = Instant::now();
     while queued(&mut queue) == 0 {

@@ -171,7 +171,7 @@ fn each_of_the_service_monitors_has_to_be_selected() {
 }
 
 #[test]
-fn what_is_off_is_told_as_off() {
+fn disabled_monitoring_is_reported() {
     let mut case = Case::new(&[]);
     case.prometheuses = None;
     assert_eq!(case.decide().reason, "PrometheusUnreadable");

@@ -1,4 +1,4 @@
-//! The ledger: what is known of every owned object, so that only what differs is sent.
+//! What is known of every owned object, so that only objects that differ are sent.
 //!
 //! In: events of the owned watches and the answers to our own requests. Out: which objects of a
 //! plan must be sent, which must go, and how many pods are ready. Does no IO.
@@ -90,15 +90,15 @@ struct Entry {
     generation: i64,
     /// Digest of the fields that we own by server-side apply.
     owned: Option<u64>,
-    /// Digest of the body that was last sent and accepted, if it still stands.
+    /// Digest of the body that was last sent and accepted, if it is unchanged since.
     sent: Option<u64>,
     counts: Counts,
 }
 
-/// Whose turn it is.
+/// The owner to reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requeue {
-    /// An object that stood has drifted.
+    /// An applied object has drifted.
     Now(Owner),
     /// Counts of pods changed, which they do several times in a moment; or an object changed that is
     /// being sent, most likely by that.
@@ -121,8 +121,8 @@ pub struct OwnedObjects {
 }
 
 impl OwnedObjects {
-    /// Enters what the API server says of an object. Returns its owner if a pass should follow, and
-    /// how soon.
+    /// Stores an object as the API server has it. Returns its owner if a reconcile must follow, and how
+    /// soon.
     ///
     /// `manager` is our field manager. A version that is known to be no newer than the known one is
     /// ignored: the answer to a request can overtake the watch.
@@ -151,11 +151,11 @@ impl OwnedObjects {
                 let same = entry.uid == fresh.uid && entry.owned == fresh.owned;
                 let counted = entry.counts != fresh.counts || entry.generation != fresh.generation;
                 let sent = if same { entry.sent } else { None };
-                let stood = entry.sent.is_some();
+                let was_applied = entry.sent.is_some();
                 *entry = Entry { sent, ..fresh };
                 match (same, counted) {
-                    // Drift. What does not stand is being sent, and this can be the echo of it.
-                    (false, _) if stood => Some(Requeue::Now(owner)),
+                    // Drift. An object that is not applied is being sent, and this can be the event of that.
+                    (false, _) if was_applied => Some(Requeue::Now(owner)),
                     (true, false) => None,
                     _ => Some(Requeue::Soon(owner)),
                 }
@@ -163,8 +163,8 @@ impl OwnedObjects {
         }
     }
 
-    /// Enters the answer to an apply of a body with digest `sent`. Returns whether the body stands,
-    /// as far as is known; somebody may have changed it since.
+    /// Stores the response to an apply of a body with digest `sent`. Returns whether the object is as sent;
+    /// another client may have changed it since.
     pub fn enter_applied(
         &mut self,
         key: &ObjectKey,
@@ -178,7 +178,7 @@ impl OwnedObjects {
         };
         let owned = owned_digest(object.metadata.managed_fields.as_ref(), manager);
         if let Some(entry) = self.owners.get_mut(&owner).and_then(|m| m.get_mut(key))
-            // A later change by someone else may be known already; then the body does not stand.
+            // A later change by another client may be known already.
             && entry.owned == owned
             && Some(&entry.uid) == object.metadata.uid.as_ref()
         {
@@ -188,8 +188,8 @@ impl OwnedObjects {
         false
     }
 
-    /// Forgets everything about an owner that was deleted. Objects that outlive it have another owner
-    /// then, or none; those that are deleted with it are no longer of interest.
+    /// Drops everything about an owner that was deleted. Its objects are deleted with it, or have another
+    /// owner.
     pub fn forget(&mut self, owner: &Owner) {
         self.owners.remove(owner);
     }
@@ -199,7 +199,7 @@ impl OwnedObjects {
         self.owners.is_empty()
     }
 
-    /// Forgets a deleted object. Returns its owner, which should look again.
+    /// Drops a deleted object. Returns its owner, which must be reconciled.
     pub fn remove(&mut self, key: &ObjectKey, object: &Owned) -> Option<Owner> {
         let owner = owner_of(&object.metadata)?;
         let known = self.owners.get_mut(&owner)?;
@@ -215,7 +215,7 @@ impl OwnedObjects {
     }
 
     /// Forgets the objects of one kind (in one namespace, if given) that a complete list did not
-    /// name. Returns the owners of what went.
+    /// name. Returns their owners.
     pub fn retain(
         &mut self,
         group: &str,
@@ -287,14 +287,14 @@ impl OwnedObjects {
                 if entry.sent == Some(digest) {
                     return None;
                 }
-                // The body before does not stand from here on.
+                // The body before is no longer applied from here on.
                 entry.sent = None;
                 Some((object, digest, Some(entry.uid.clone())))
             })
             .collect()
     }
 
-    /// Digest over everything that a converged plan stands on: key, UID, body and owned fields.
+    /// Digest of a converged plan: key, UID, body and owned fields of each object.
     /// `None` while something of it has not been sent.
     #[must_use]
     pub fn applied_hash(&self, owner: &Owner, plan: &Plan) -> Option<String> {

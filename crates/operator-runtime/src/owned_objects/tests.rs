@@ -79,7 +79,7 @@ fn converge(
 }
 
 #[test]
-fn what_stands_is_not_sent_again() {
+fn applied_objects_are_not_sent_again() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a", "b"]), 0);
     assert_eq!(converge(&mut owned_objects, &plan, None, &mut version), 2);
     assert_eq!(converge(&mut owned_objects, &plan, None, &mut version), 0);
@@ -303,7 +303,7 @@ fn the_watch_may_be_faster_than_the_answer() {
 }
 
 #[test]
-fn a_change_of_somebody_else_before_the_answer_is_not_lost() {
+fn a_foreign_change_before_the_response_is_not_lost() {
     let mut owned_objects = OwnedObjects::default();
     let theirs = object("uid-a", 6, json!({}));
     let enqueue = owned_objects.enter(key("a"), &theirs, MANAGER);
@@ -313,7 +313,7 @@ fn a_change_of_somebody_else_before_the_answer_is_not_lost() {
 }
 
 #[test]
-fn each_version_that_is_no_number_is_taken_in() {
+fn each_version_that_is_no_number_is_stored() {
     let mut owned_objects = OwnedObjects::default();
     let of_version = |version: Option<&str>, fields: Value| {
         let mut object = object("uid-a", 0, fields);

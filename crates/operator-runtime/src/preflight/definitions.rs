@@ -1,4 +1,4 @@
-//! Are the definitions there, and as new as this program? Ours, and those of Prometheus Operator.
+//! Whether the CRDs exist and are as new as this program: ours, and those of Prometheus Operator. Does IO.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
@@ -11,7 +11,7 @@ use super::reader::{Installed, Reader};
 use super::row::Row;
 use crate::fit::{is_open, schema_of};
 
-const CHECK: &str = "definition";
+const CHECK: &str = "crd";
 
 /// How many fields are named.
 const NAMED: usize = 8;
@@ -25,7 +25,7 @@ pub(super) fn first(texts: &[String]) -> String {
     }
 }
 
-/// Looks at our own definition. Returns whether it is served.
+/// Checks our own CRD. Returns whether it is served.
 pub(super) async fn own(
     reader: &Reader,
     resource: &ApiResource,
@@ -83,7 +83,7 @@ fn judge(
     let theirs = &installed.schema;
     if theirs.is_null() {
         let found = format!("{version} is served; its schema may not be read");
-        return Row::warn(CHECK, name, found).remedy("run this as somebody who may");
+        return Row::warn(CHECK, name, found).remedy("rerun with that permission");
     }
     // The status as well: what the schema lacks of it is dropped when it is written.
     let missing: Vec<String> = ["spec", "status"]
@@ -133,7 +133,7 @@ fn missing_fields(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
     missing
 }
 
-/// Looks at the definitions of Prometheus Operator. Returns what can be used.
+/// Checks the CRDs of Prometheus Operator. Returns the capabilities.
 pub(super) async fn prometheus_operator(
     reader: &Reader,
     needs: &[Need],

@@ -1,5 +1,5 @@
 //! What the API server would say to the planned objects. Every request carries `dryRun=All`: it
-//! goes through admission and is not stored.
+//! passes admission and is not stored.
 
 use kube::Client;
 use kube::api::{Api, DynamicObject, PatchParams, PostParams};
@@ -18,7 +18,7 @@ pub(super) enum Answer {
     Accepted,
     /// It would refuse it, in its words.
     Refused(String),
-    /// It cannot be asked.
+    /// The API server gives no result.
     Unasked(String),
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Finding {
     pub replaces_pods: bool,
 }
 
-/// Looks at one planned object.
+/// Checks one planned object.
 pub(super) async fn look(
     client: &Client,
     owner: &Owner,
@@ -146,7 +146,7 @@ fn answer(error: kube::Error) -> Result<Answer, kube::Error> {
     }
     match status.code {
         401 | 429 | 502..=504 => Err(error),
-        // Something was made or went at this moment.
+        // An object was created or deleted meanwhile.
         404 | 409 => Ok(Answer::Unasked(message.to_owned())),
         // A refusal of an admission policy has no causes, and a webhook that does not answer is an
         // internal error.

@@ -1,4 +1,4 @@
-//! What a former operator leaves behind: whether it still runs, and kinds that nobody reconciles
+//! What the Go operator leaves behind: whether it still runs, and kinds that no controller reconciles
 //! once it does not.
 
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct Abandoned {
     pub remedy: &'static str,
 }
 
-/// Looks for both.
+/// Checks both.
 pub(super) async fn look(
     reader: &Reader,
     legacy: Option<&Legacy>,
@@ -64,7 +64,7 @@ pub(super) async fn look(
             "you may not list Deployments, so whether the {} runs is open",
             legacy.name
         );
-        rows.push(Row::warn(CHECK, legacy.name, found).remedy("run this as somebody who may"));
+        rows.push(Row::warn(CHECK, legacy.name, found).remedy("rerun with that permission"));
         return Ok(rows);
     };
     let running = deployments.iter().filter(|d| is_former(d, legacy));
@@ -115,7 +115,7 @@ pub(super) async fn look(
     Ok(rows)
 }
 
-/// The objects of a kind that nobody reconciles, now or soon.
+/// The objects of a kind that no controller reconciles, now or soon.
 async fn objects_of(
     reader: &Reader,
     kind: &Abandoned,
@@ -131,7 +131,7 @@ async fn objects_of(
         Ok(objects) => objects,
         Err(error) if is_forbidden(&error) => {
             let row = Row::warn("abandoned", object, "you may not list them");
-            return Ok(Some(row.remedy("run this as somebody who may")));
+            return Ok(Some(row.remedy("rerun with that permission")));
         }
         Err(error) => return Err(error),
     };
@@ -153,12 +153,12 @@ async fn objects_of(
         true => Row::warn(
             "abandoned",
             object,
-            format!("nobody reconciles them once the former operator is stopped: {names}"),
+            format!("no controller reconciles them once the Go operator is stopped: {names}"),
         ),
         false => Row::fail(
             "abandoned",
             object,
-            format!("nobody reconciles them: {names}"),
+            format!("no controller reconciles them: {names}"),
         ),
     };
     Ok(Some(row.remedy(kind.remedy)))
@@ -177,7 +177,7 @@ where
     let params = ListParams::default();
     let mut kept = Vec::new();
     let mut take = |object: Value| {
-        // What cannot be read is not what is looked for.
+        // An object that cannot be read is not counted.
         kept.extend(serde_json::from_value(object).ok().filter(&keep));
     };
     let mut listed = reader.each(&resource, &params, true, &mut take).await;

@@ -99,7 +99,7 @@ pub struct Extra<C: Reconciler> {
     pub harms: fn(&C::Observed) -> Vec<Harm>,
     /// An operator whose objects it takes over.
     pub legacy: Option<Legacy>,
-    /// Kinds that nobody reconciles once that operator is gone.
+    /// Kinds that no controller reconciles once that operator is stopped.
     pub abandoned: Vec<Abandoned>,
 }
 

@@ -7,7 +7,7 @@ use super::dry_run::{Answer, Finding};
 use super::row::{Grade, Row};
 use crate::ownership::Ownership;
 
-/// How much of a refusal is told.
+/// How much of a refusal is reported.
 const REFUSAL_CHARS: usize = 600;
 
 /// What there is to say of the objects of one custom resource.
@@ -23,7 +23,8 @@ pub(super) fn event_rule(findings: &[(String, Finding)], name: &str) -> Vec<Row>
             Some(Ownership::Ours) => ours += 1,
             Some(Ownership::Legacy) => legacy.push(key.clone()),
             Some(Ownership::Other(holder)) => {
-                let found = format!("{key} belongs to someone else ({holder}), and is left alone");
+                let found =
+                    format!("{key} is not owned by this resource ({holder}) and stays unchanged");
                 let remedy = "delete or rename it, or rename this resource";
                 rows.push(Row::fail("names", name, found).remedy(remedy));
             }
@@ -56,8 +57,8 @@ pub(super) fn event_rule(findings: &[(String, Finding)], name: &str) -> Vec<Row>
     let mut said = BTreeSet::new();
     for (check, why) in unasked {
         if said.insert(check) {
-            let found = format!("the API server could not be asked: {why}");
-            let remedy = "run this as somebody who may";
+            let found = format!("the API server could not be queried: {why}");
+            let remedy = "rerun with that permission";
             rows.push(Row::warn(check, name, found).remedy(remedy));
         }
     }

@@ -1,4 +1,4 @@
-//! May the controller do what it must? Every rule of `rbac` is asked as an access review, which
+//! Whether the controller has the permissions that it needs. Every rule of `rbac` is an access review, which
 //! changes nothing.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ const CHECK: &str = "permissions";
 /// Reviews that are under way at a time.
 const AT_ONCE: usize = 8;
 
-/// Asks for everything that the controller wants to do.
+/// Checks every permission that the controller needs.
 pub(super) async fn look<C: Reconciler>(
     reader: &Reader,
     account: &Key,
@@ -42,8 +42,8 @@ pub(super) async fn look<C: Reconciler>(
         match answer {
             Ok(allowed) => asked.push((wish, allowed)),
             Err(error) if is_forbidden(&error) => {
-                let found = "what it may do cannot be asked by you";
-                let remedy = "run this as somebody who may create \
+                let found = "you may not check its permissions";
+                let remedy = "rerun with permission to create \
                               subjectaccessreviews.authorization.k8s.io, or in the controller's pod";
                 let row = Row::warn(CHECK, subject_name(account), found).remedy(remedy);
                 return Ok(vec![row]);
@@ -92,7 +92,7 @@ fn rows(name: &str, account: &Key, asked: &[(Wish, bool)]) -> Vec<Row> {
     }
     let mut rows = Vec::new();
     if granted > 0 || missing.is_empty() {
-        let found = format!("may do {granted} of {} things", asked.len());
+        let found = format!("has {granted} of {} permissions", asked.len());
         rows.push(Row::ok(CHECK, object.clone(), found));
     }
     rows.extend(missing.into_iter().map(|((place, loss, verbs), what)| {
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(
             event_rule,
             [
-                (Grade::Ok, "may do 1 of 6 things"),
+                (Grade::Ok, "has 1 of 6 permissions"),
                 (
                     Grade::Fail,
                     "may not get, list in the whole cluster: daemonsets.apps, deployments.apps"

@@ -1,4 +1,4 @@
-//! What a preflight reads of the cluster: plain lists, discovery and definitions. Does IO.
+//! What a preflight reads of the cluster: lists, discovery and CRDs. Does IO.
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
@@ -13,7 +13,7 @@ use crate::fit::schema_of;
 /// Objects in one page of a list.
 const PAGE: u32 = 100;
 
-/// Where is looked, and with which client.
+/// The namespaces to check, and the client.
 pub struct Reader {
     /// Client.
     pub client: Client,
@@ -23,7 +23,7 @@ pub struct Reader {
 
 /// The schema that the API server has of a kind.
 pub struct Installed {
-    /// The definition, if it may be read.
+    /// The CRD, if it may be read.
     pub definition: Option<CustomResourceDefinition>,
     /// The schema of the whole object.
     pub schema: Value,
@@ -35,7 +35,7 @@ pub fn is_forbidden(error: &kube::Error) -> bool {
 }
 
 impl Reader {
-    /// The namespaces to ask one by one; `None` for all at once.
+    /// The namespaces to query one by one; `None` for all at once.
     pub fn scopes(&self) -> Vec<Option<&str>> {
         match self.namespaces.is_empty() {
             true => vec![None],
@@ -59,7 +59,7 @@ impl Reader {
             match api.get_metadata_opt(name).await {
                 Ok(None) => missing.push(name.as_str()),
                 Ok(Some(_)) => {}
-                // Whoever may not read namespaces has to know them.
+                // Without permission to list namespaces, the flag must name them.
                 Err(error) if is_forbidden(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -113,7 +113,7 @@ impl Reader {
         Ok(all)
     }
 
-    /// The definition of a kind, if it exists and may be read. Listed by name, since that is what
+    /// The CRD of a kind, if it exists and may be read. Listed by name, since that is what
     /// controllers are permitted to do.
     pub async fn definition(
         &self,
@@ -128,7 +128,7 @@ impl Reader {
         }
     }
 
-    /// What the API server knows of a kind that it serves. Whoever may not read the definition may
+    /// What the API server knows of a kind that it serves. A user who may not read the CRD may
     /// still read the schemas that are published for clients.
     pub async fn installed(&self, resource: &ApiResource) -> Result<Installed, kube::Error> {
         let name = format!("{}.{}", resource.plural, resource.group);

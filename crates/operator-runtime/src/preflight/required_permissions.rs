@@ -96,7 +96,7 @@ pub(super) fn all_wishes<C: Reconciler>(
 ) -> Vec<Wish> {
     let namespaced = |group: &str, resource: &str| match (group, resource) {
         ("authorization.k8s.io", _) => Some("the condition Monitored stays Unknown".to_owned()),
-        ("events.k8s.io", _) => Some("nothing is told by events".to_owned()),
+        ("events.k8s.io", _) => Some("no events are emitted".to_owned()),
         (GROUP, plural) => {
             let mut kinds = Kind::ALL.into_iter();
             let kind = kinds.find(|k| k.plural() == plural)?;
@@ -110,7 +110,7 @@ pub(super) fn all_wishes<C: Reconciler>(
             "namespaces" => "namespace selectors by labels cannot be evaluated",
             "storageclasses" => "whether volumes can grow is found out by trying",
             "customresourcedefinitions" => {
-                "definitions of Prometheus Operator are noticed by asking every 10 s"
+                "CRDs of Prometheus Operator are detected by discovery every 10 s"
             }
             _ => return None,
         };

@@ -27,10 +27,10 @@ use crate::plan::Plan;
 use crate::probe::ProbeResults;
 use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
-/// Objects that are looked at at a time.
+/// Concurrent dry runs.
 const AT_ONCE: usize = 8;
 
-/// What is looked at, and with what.
+/// What is checked, and with what.
 pub(super) struct Look<'a, C: Reconciler> {
     pub reconciler: &'a C,
     pub extra: &'a Extra<C>,
@@ -38,14 +38,14 @@ pub(super) struct Look<'a, C: Reconciler> {
 }
 
 impl<C: Reconciler> Look<'_, C> {
-    /// Looks at every custom resource.
+    /// Checks every custom resource.
     pub async fn rows(&self, own: &ApiResource, mut caps: Caps) -> Result<Vec<Row>, kube::Error> {
         let mut rows = Vec::new();
         let objects = match self.reader.list(own).await {
             Ok(objects) => objects,
             Err(error) if is_forbidden(&error) => {
                 let row = Row::fail("resources", own.kind.clone(), "you may not list them");
-                return Ok(vec![row.remedy("run this as somebody who may")]);
+                return Ok(vec![row.remedy("rerun with that permission")]);
             }
             Err(error) => return Err(error),
         };
@@ -77,14 +77,14 @@ impl<C: Reconciler> Look<'_, C> {
                 "it is older than what is written, and lacks {}",
                 first(&fields)
             );
-            let remedy = "upgrade the definitions of Prometheus Operator; until then these fields \
+            let remedy = "upgrade the CRDs of Prometheus Operator; until then these fields \
                           have no effect";
-            rows.push(Row::warn("definition", kind, found).remedy(remedy));
+            rows.push(Row::warn("crd", kind, found).remedy(remedy));
         }
         Ok(rows)
     }
 
-    /// Fills the views by one list of each kind, as the watches would.
+    /// Fills the stores by one list of each kind, as the watches would.
     async fn stores(&self, caps: &mut Caps, rows: &mut Vec<Row>) -> Result<C::Stores, kube::Error> {
         let mut stores = C::Stores::default();
         for kind in C::related() {
@@ -103,7 +103,7 @@ impl<C: Reconciler> Look<'_, C> {
             let listed = reader.each(&kind.resource, &params, kind.cluster_scoped, load);
             match listed.await {
                 Ok(()) => {}
-                // As it is meant to be, unless somebody grants it.
+                // Granted separately, so its absence is no fault.
                 Err(error) if is_forbidden(&error) && kind.granted_apart => kind.deny(&mut stores),
                 Err(error) if is_forbidden(&error) => {
                     kind.deny(&mut stores);
@@ -112,7 +112,7 @@ impl<C: Reconciler> Look<'_, C> {
                     }
                     let found = "you may not list them, so what follows is decided without";
                     let row = Row::warn("resources", kind.resource.kind.clone(), found);
-                    rows.push(row.remedy("run this as somebody who may"));
+                    rows.push(row.remedy("rerun with that permission"));
                 }
                 Err(error) => return Err(error),
             }
@@ -131,7 +131,7 @@ impl<C: Reconciler> Look<'_, C> {
         let mut access = Access::default();
         let seen = self.observe(stores, caps, &access, &it);
         for access_check in C::access_checks(&seen) {
-            let answer = access::ask(&self.reader.client, &access_check).await;
+            let answer = access::check(&self.reader.client, &access_check).await;
             access.remember(access_check, answer);
         }
         let seen = self.observe(stores, caps, &access, &it);
@@ -173,7 +173,7 @@ impl<C: Reconciler> Look<'_, C> {
         access: &Access,
         it: &Arc<C::Resource>,
     ) -> C::Observed {
-        // Nothing is asked of pods: a preflight may run where they cannot be reached.
+        // Pods are not probed: a preflight may run where they cannot be reached.
         let answers = ProbeResults::default();
         let cluster = Cluster {
             caps,
@@ -235,7 +235,7 @@ fn conditions<C: Reconciler>(
             "{}={} {}: {}",
             condition.type_, condition.status, condition.reason, condition.message
         );
-        // What is told from the start is a fault, the rest may be meant so.
+        // Conditions with events from the start are faults, others may be intended.
         let grave = condition.type_ == RECONCILED
             || event_rule.at_first && !extra.only_warns.contains(&condition.reason.as_str());
         Some(match grave {

@@ -1,4 +1,4 @@
-//! What a preflight tells: rows, as a table for people and as JSON for programs. Pure.
+//! The report of a preflight: rows, as a table for people and as JSON for programs. Pure.
 
 use serde::Serialize;
 use serde_json::json;
@@ -9,14 +9,14 @@ use serde_json::json;
 pub enum Grade {
     /// As it should be.
     Ok,
-    /// It works, or may; somebody should know.
+    /// It works, or may; worth knowing.
     Warn,
     /// It does not work.
     Fail,
 }
 
 impl Grade {
-    /// As it stands in the table.
+    /// The word in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Grade {
 pub struct Row {
     /// How good or bad it is.
     pub verdict: Grade,
-    /// What was looked at, in a word or two.
+    /// The object, in a word or two.
     pub check: &'static str,
     /// Which object it is about.
     pub object: String,
@@ -54,7 +54,7 @@ impl Row {
         }
     }
 
-    /// Something that somebody should know.
+    /// A warning.
     pub fn warn(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             verdict: Grade::Warn,
@@ -161,13 +161,13 @@ mod tests {
     fn a_table_lines_up_and_wraps() {
         let long = "word ".repeat(30);
         let rows = [
-            Row::ok("definition", "thanosqueries", "served"),
+            Row::ok("crd", "thanosqueries", "served"),
             Row::warn("permissions", "x", long).remedy("apply the Role"),
         ];
         let text = table(&rows);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "VERDICT  CHECK        OBJECT         FOUND");
-        assert_eq!(lines[1], "ok       definition   thanosqueries  served");
+        assert_eq!(lines[1], "ok       crd          thanosqueries  served");
         assert!(lines[2].starts_with("warn     permissions  x              word word"));
         assert!(lines[3].starts_with("                                     word"));
         assert!(lines[4].ends_with("  -> apply the Role"), "{}", lines[4]);

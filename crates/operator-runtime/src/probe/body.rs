@@ -19,7 +19,7 @@ pub(super) struct Body<'a> {
     read: &'a Read,
     /// The line, or the document, that has not ended.
     open: Vec<u8>,
-    /// Nobody reads the line.
+    /// The line is skipped.
     skips: bool,
     kept: String,
 }
@@ -63,7 +63,7 @@ impl<'a> Body<'a> {
         self.extend(names, chunk)
     }
 
-    /// More of a line, unless nobody reads it.
+    /// More of a line, unless it is skipped.
     fn extend(&mut self, names: &[&str], part: &[u8]) -> Result<(), String> {
         if self.skips {
             return Ok(());

@@ -26,7 +26,7 @@ impl Pod {
             while let Ok((stream, _)) = listener.accept().await {
                 let (paths, done) = (paths.clone(), done.clone());
                 tokio::spawn(async move {
-                    // Whoever has read enough hangs up.
+                    // The prober closes the connection once it has read enough.
                     let _ = serve(stream, paths).await;
                     done.notify_one();
                 });
@@ -49,8 +49,8 @@ impl Pod {
     }
 }
 
-/// A URL where nobody listens.
-pub(crate) async fn nobody() -> String {
+/// A URL without a listener.
+pub(crate) async fn no_listener() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}/", listener.local_addr().unwrap())
 }
@@ -139,7 +139,7 @@ fn series(url: &str) -> Probe {
 }
 
 async fn ask(url: &str) -> Result<String, String> {
-    let answers = Prober::default().ask(vec![probe(url, 60)]).await;
+    let answers = Prober::default().send(vec![probe(url, 60)]).await;
     answers.into_iter().next().unwrap().1
 }
 
@@ -154,7 +154,7 @@ async fn an_answer_is_what_is_kept_of_the_body() {
 async fn metrics_of_an_ingester_with_2000_tenants_are_read() {
     let pod = Pod::run().await;
     let due = vec![series(&pod.url("/tenants/2000"))];
-    let answers = Prober::default().ask(due).await;
+    let answers = Prober::default().send(due).await;
     assert_eq!(answers[0].1.as_deref(), Ok("2000"));
 }
 
@@ -162,7 +162,7 @@ async fn metrics_of_an_ingester_with_2000_tenants_are_read() {
 async fn a_response_that_breaks_off_is_no_answer() {
     let pod = Pod::run().await;
     for due in [series(&pod.url("/breaks")), probe(&pod.url("/breaks"), 60)] {
-        let answers = Prober::default().ask(vec![due]).await;
+        let answers = Prober::default().send(vec![due]).await;
         assert!(answers[0].1.is_err(), "{:?}", answers[0]);
     }
 }
@@ -175,10 +175,10 @@ async fn bodies_share_one_budget() {
     let stalls = |n| (0..n).map(|_| probe(&pod.url("/stalls"), 60)).collect();
     let start = Instant::now();
     // As of two passes at the same time.
-    tokio::join!(prober.ask(stalls(1)), prober.ask(stalls(1)));
+    tokio::join!(prober.send(stalls(1)), prober.send(stalls(1)));
     assert!(start.elapsed() < 2 * TIMEOUT, "{:?}", start.elapsed());
     let start = Instant::now();
-    let (one, two) = tokio::join!(prober.ask(stalls(1)), prober.ask(stalls(2)));
+    let (one, two) = tokio::join!(prober.send(stalls(1)), prober.send(stalls(2)));
     assert!(start.elapsed() >= 2 * TIMEOUT, "{:?}", start.elapsed());
     for (_, answer) in one.iter().chain(&two) {
         assert_eq!(answer.as_ref().unwrap_err(), "no answer within 3 s");
@@ -190,7 +190,7 @@ async fn bodies_share_one_budget() {
 async fn no_connection_stays_open() {
     let pod = Pod::run().await;
     let prober = Prober::default();
-    prober.ask(vec![probe(&pod.url("/named/abc"), 60)]).await;
+    prober.send(vec![probe(&pod.url("/named/abc"), 60)]).await;
     let closed = tokio::time::timeout(Duration::from_secs(10), pod.closed.notified());
     assert!(closed.await.is_ok());
 }
@@ -203,7 +203,7 @@ async fn everything_else_is_an_error_that_says_why() {
         (pod.url("/binary"), "is no text"),
         (pod.url("/missing"), "HTTP status 404"),
         (pod.url("/moved"), "HTTP status 302"),
-        (nobody().await, "Connection refused"),
+        (no_listener().await, "Connection refused"),
         ("https://127.0.0.1/".to_owned(), "scheme"),
         ("http://".to_owned(), "invalid URL"),
     ];
@@ -214,7 +214,7 @@ async fn everything_else_is_an_error_that_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_silent_pod() {
+async fn a_silent_pod_delays_no_reconcile() {
     let pod = Pod::run().await;
     let start = Instant::now();
     let error = ask(&pod.url("/silent")).await.unwrap_err();
@@ -227,9 +227,9 @@ async fn silent_pods_are_waited_for_together() {
     let pod = Pod::run().await;
     let due = |n| (0..n).map(|_| probe(&pod.url("/silent"), 60)).collect();
     let start = Instant::now();
-    Prober::default().ask(due(AT_ONCE)).await;
+    Prober::default().send(due(AT_ONCE)).await;
     assert!(start.elapsed() < 2 * TIMEOUT);
-    Prober::default().ask(due(AT_ONCE + 1)).await;
+    Prober::default().send(due(AT_ONCE + 1)).await;
     assert!(start.elapsed() >= 3 * TIMEOUT);
 }
 
@@ -280,7 +280,7 @@ async fn silence_counts_from_the_first_inquiry_that_had_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_wants_is_forgotten() {
+async fn unneeded_results_are_dropped() {
     let (desired, other) = (probe("http://a/", 60), probe("http://b/", 60));
     let slow = probe("http://c/", 3600);
     let mut answers = ProbeResults::default();

@@ -12,7 +12,7 @@ use crate::owned_objects::Owner;
 use crate::plan::{ForeignDelete, ObjectKey, Plan};
 use crate::reconciler::{Reconciler, Verdict};
 
-/// How it went.
+/// The result of applying a plan.
 pub(super) struct Converged {
     pub verdict: Verdict,
     pub failure: Option<Error>,
@@ -33,9 +33,9 @@ impl From<Verdict> for Converged {
     }
 }
 
-/// Applies what differs, in order, then amends and deletes objects of others, then deletes what is not
-/// wanted any more. Nothing is amended unless everything was applied, and nothing is deleted unless
-/// everything was amended.
+/// Applies what differs, in order, then patches and deletes objects of other owners, then deletes what is not
+/// planned any more. Nothing is patched unless everything was applied, and nothing is deleted unless
+/// everything was patched.
 pub(super) async fn converge<C: Reconciler>(
     cx: &Context<C>,
     it: &C::Resource,
@@ -98,11 +98,11 @@ async fn send<C: Reconciler>(
     for (object, digest, uid) in unsent {
         match writer.apply(object, uid.as_deref()).await {
             Ok(answer) => {
-                let stands = {
+                let is_applied = {
                     let owned_objects = &mut cx.cache.state().owned_objects;
                     owned_objects.enter_applied(&object.key, &answer, C::NAME, digest)
                 };
-                *overwritten |= !stands;
+                *overwritten |= !is_applied;
                 touched.add(cx, it, &object.key, digest);
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),

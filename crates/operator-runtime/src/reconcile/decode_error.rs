@@ -1,5 +1,5 @@
-//! A stored custom resource that does not decode. Nothing of it can be planned, and what runs goes
-//! on; the status names the fields that do not fit the CRD, never their values.
+//! A stored custom resource that does not decode. Nothing is planned for it, and its workloads stay
+//! unchanged; the status names the fields that do not fit the CRD, never their values.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DynamicObject};
@@ -16,7 +16,7 @@ use crate::owned_objects::Owner;
 use crate::reconciler::Reconciler;
 
 /// Reports the fields by an event and in the conditions, and leaves the rest of the status as it is.
-pub(super) async fn tell<C: Reconciler>(
+pub(super) async fn report<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
     meta: &ObjectMeta,

@@ -1,4 +1,4 @@
-//! A recording API server: keeps what is applied, notes every request, fails where it is told to.
+//! A recording API server: keeps what is applied, notes every request, fails where a test says so.
 //! For what a real one cannot be made to do at will; the tests of `e2e` use a real one.
 
 use std::collections::BTreeMap;

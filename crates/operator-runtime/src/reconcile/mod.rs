@@ -1,4 +1,4 @@
-//! One pass over one custom resource: observe, inquire, plan, apply, amend, prune, status.
+//! Reconciles one custom resource: observe, probe, plan, apply, patch foreign objects, prune, status.
 
 mod converge;
 mod decode_error;
@@ -33,18 +33,18 @@ const TAKEN_RETRY: Duration = Duration::from_secs(60);
 /// How long until an object that the API server refused is tried again.
 const REJECTED_RETRY: Duration = Duration::from_secs(300);
 
-/// The soonest that a resource is looked at again for no other reason than the time.
+/// The shortest delay before a resource is reconciled again without an event.
 const SOONEST: Duration = Duration::from_secs(1);
 
-/// How long until a list is asked for again that has not brought what a decision needs. What it
-/// brings wakes the resource sooner.
+/// How long until a list is requested again that lacked what a decision needs. Its events enqueue the resource
+/// sooner.
 const LISTED: Duration = Duration::from_secs(10);
 
-/// How often an optional kind may be refused before it is told: by then it is detected as gone, or
+/// How often an optional kind may be refused before the status reports it: by then it is detected as deleted, or
 /// something else is wrong.
 const RECHECKS: u32 = 3;
 
-/// What every pass needs.
+/// What every reconcile needs.
 pub struct Context<C: Reconciler> {
     /// The controller.
     pub reconciler: C,
@@ -52,7 +52,7 @@ pub struct Context<C: Reconciler> {
     pub client: Client,
     /// State.
     pub cache: Arc<Cache<C>>,
-    /// Asks pods.
+    /// Probes pods.
     pub prober: Prober,
     /// Makes kubelets refresh mounted files.
     pub refresher: Refresher,
@@ -62,13 +62,13 @@ pub struct Context<C: Reconciler> {
     pub metrics: Metrics,
 }
 
-/// Looks at one custom resource. Never fails: a failure is a result with a delay.
+/// Reconciles one custom resource. Never fails: a failure is a result with a delay.
 pub async fn reconcile<C: Reconciler>(it: Arc<Guarded<C>>, cx: Arc<Context<C>>) -> Action {
     let started = Instant::now();
     let meta = it.meta();
     let uid = meta.uid.clone().unwrap_or_default();
     if meta.deletion_timestamp.is_some() {
-        // The children go by garbage collection.
+        // The children are garbage collected.
         cx.cache.backoff.forget(&uid);
         return Action::await_change();
     }
@@ -76,9 +76,9 @@ pub async fn reconcile<C: Reconciler>(it: Arc<Guarded<C>>, cx: Arc<Context<C>>) 
         Ok(resource) => run(&cx, resource, meta).await,
         Err(_) => {
             let owner = owner(&*it);
-            let event_rule = decode_error::tell(&cx, &owner, meta).await;
+            let reported = decode_error::report(&cx, &owner, meta).await;
             let verdict = Verdict::Invalid(Invalid::new("spec", "does not fit its CRD"));
-            let (wait, result) = conclude(&cx, &owner, &verdict, event_rule.err(), false);
+            let (wait, result) = conclude(&cx, &owner, &verdict, reported.err(), false);
             (action(wait), result)
         }
     };
@@ -154,8 +154,7 @@ fn plan<C: Reconciler>(cx: &Context<C>, seen: &C::Observed, paused: bool) -> Res
     cx.reconciler.plan(seen).map_err(Verdict::Invalid)
 }
 
-/// Reads the views, once all work is done that takes long. What the next reconcile needs of what was
-/// seen is kept.
+/// Reads the stores, once all work that takes long is done. What the next reconcile needs is kept.
 async fn observe<C: Reconciler>(cx: &Context<C>, resource: &C::Resource) -> C::Observed {
     let it = &Arc::new(resource.clone());
     let look = || {
@@ -185,8 +184,8 @@ async fn observe<C: Reconciler>(cx: &Context<C>, resource: &C::Resource) -> C::O
     }
 }
 
-/// Asks the pods and the API server what is not known yet, and observes again if there was anything.
-/// Pods are left alone while the resource is paused.
+/// Probes pods and checks permissions whose results are missing or old, and observes again if there were
+/// any. Pods are not probed while the resource is paused.
 async fn probe<C: Reconciler>(
     cx: &Context<C>,
     resource: &C::Resource,
@@ -202,18 +201,17 @@ async fn probe<C: Reconciler>(
     }
     // One time for all of them, so that they are due together the next time, too.
     let at = Instant::now();
-    for (probe, answer) in cx.prober.ask(due).await {
+    for (probe, answer) in cx.prober.send(due).await {
         cx.cache.state().answers.apply_event(&probe, at, answer);
     }
     for access_check in open {
-        let answer = access::ask(&cx.client, &access_check).await;
+        let answer = access::check(&cx.client, &access_check).await;
         cx.cache.state().access.remember(access_check, answer);
     }
     observe(cx, resource).await
 }
 
-/// When a resource must be looked at again for the time alone. Rounded up: an answer must be due
-/// by then.
+/// When to reconcile again without an event. Rounded up: a probe must be due by then.
 fn requeue_after<C: Reconciler>(
     cx: &Context<C>,
     seen: &C::Observed,
@@ -229,7 +227,7 @@ fn requeue_after<C: Reconciler>(
     Some(whole.max(SOONEST))
 }
 
-/// When to ask again for permissions of others that were refused: no watch says that one is granted.
+/// When to check refused permissions again: no watch reports that one is granted.
 fn retry_access<C: Reconciler>(cx: &Context<C>, seen: &C::Observed) -> Option<Duration> {
     let refused = cx.cache.state().access.is_refused(&C::access_checks(seen));
     refused.then_some(access::FRESH)
@@ -251,14 +249,26 @@ fn conclude<C: Reconciler>(
         let delay = cx.cache.backoff.next(&owner.uid);
         let (namespace, name) = (&owner.namespace, &owner.name);
         if error.is_transient() {
-            tracing::debug!(namespace, name, error = error.line(), ?delay, "tried again");
+            tracing::debug!(
+                namespace,
+                name,
+                error = error.line(),
+                ?delay,
+                "reconcile is retried"
+            );
             return (Some(delay), ReconcileResult::Requeue);
         }
-        tracing::warn!(namespace, name, error = error.line(), ?delay, "pass failed");
+        tracing::warn!(
+            namespace,
+            name,
+            error = error.line(),
+            ?delay,
+            "reconcile failed"
+        );
         return (Some(delay), ReconcileResult::Error);
     }
     if overwritten {
-        // Whoever changed an object while it was applied may do so each time.
+        // The client that changed an object while it was applied may do so each time.
         let delay = cx.cache.backoff.next(&owner.uid);
         return (Some(delay), ReconcileResult::Requeue);
     }

@@ -1,4 +1,4 @@
-//! Writes the status of a custom resource, and tells what turned.
+//! Writes the status of a custom resource, and emits events for conditions that changed.
 
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
@@ -12,7 +12,7 @@ use crate::events::turned;
 use crate::owned_objects::Owner;
 use crate::reconciler::Reconciler;
 
-/// Writes the status if it differs, and tells of conditions that turned.
+/// Writes the status if it differs, and emits events for conditions that changed.
 pub(super) async fn write_status<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,

@@ -134,7 +134,7 @@ async fn prunes_after_everything_was_applied() {
 }
 
 #[tokio::test]
-async fn status_tells_every_refusal_and_the_next_pass_recovers() {
+async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
     let refusals = [
         (
             500,
@@ -200,7 +200,7 @@ async fn status_tells_every_refusal_and_the_next_pass_recovers() {
     }
 }
 
-/// The object `a` after somebody took a field of ours.
+/// The object `a` after another client took a field of ours.
 fn drifted() -> Owned {
     serde_json::from_value(json!({"metadata": {
         "name": "a", "namespace": "ns", "uid": format!("uid-of-{}", map("a")), "resourceVersion": "99",
@@ -250,7 +250,7 @@ async fn bad_input_changes_nothing_that_runs() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
+async fn a_resource_that_does_not_decode_is_reported_and_nothing_else_changes() {
     let bench = Bench::new();
     let path = "/apis/example.com/v1/namespaces/ns/toys/x";
     let stored = json!({
@@ -289,11 +289,11 @@ async fn what_does_not_fit_its_schema_is_told_and_nothing_else_changes() {
     assert!(!status.to_string().contains("hunter2"), "{status}");
 
     let (requests, _) = bench.reconcile(&toy).await;
-    assert_eq!(requests, ["GET toys/x"], "told once");
+    assert_eq!(requests, ["GET toys/x"], "reported once");
 }
 
 #[tokio::test]
-async fn others_permissions_are_asked_once_and_again_after_a_refusal() {
+async fn foreign_permissions_are_checked_once_and_again_after_a_refusal() {
     const REVIEW: &str = "POST ns/localsubjectaccessreviews";
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "asks": true}));
@@ -342,7 +342,7 @@ async fn what_is_being_deleted_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_told_and_left_alone() {
+async fn a_name_of_another_owner_is_reported_and_left_alone() {
     let mut bench = Bench::new();
     let theirs = json!({"metadata": {"name": "a", "namespace": "ns", "uid": "theirs",
         "managedFields": [{"manager": "kubectl-create", "operation": "Update"}]}, "data": {"k": "v"}});
@@ -360,7 +360,7 @@ async fn a_name_that_is_taken_is_told_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_name_that_becomes_free_while_it_is_looked_at_is_used() {
+async fn a_name_that_becomes_free_during_a_reconcile_is_used() {
     let mut bench = Bench::new();
     let conflict = json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": ""});
     bench.fake.fail("PATCH configmaps/a", 409, conflict);
@@ -448,9 +448,9 @@ async fn pods_are_refreshed_when_a_file_changes_and_refusals_are_remembered() {
     );
 }
 
-/// Somebody changes an object faster than it can be applied, and would do so for ever.
+/// Another client changes an object faster than it can be applied.
 #[tokio::test]
-async fn an_object_that_never_stands_is_applied_again_later_and_later() {
+async fn a_contested_object_is_applied_with_growing_delays() {
     let mut bench = Bench::new();
     let mut queue = bench.cx.cache.open_queue();
     let toy = bench.toy(json!({"names": ["a"]}));

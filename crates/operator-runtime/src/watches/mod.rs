@@ -1,4 +1,4 @@
-//! Feeds: one task per kind and namespace that watches and fills the hub.
+//! Watch tasks: one per kind and namespace, which fills the cache. Does IO.
 
 mod related;
 
@@ -22,7 +22,7 @@ use crate::related::key_of;
 
 pub(crate) use related::related;
 
-/// What a feed needs to start its watch.
+/// What a watch task needs to start.
 #[derive(Clone)]
 pub struct Watch {
     /// Its name.
@@ -35,7 +35,7 @@ pub struct Watch {
     pub cluster_scoped: bool,
     /// Decisions can do without the kind where it may not be read.
     pub dispensable: bool,
-    /// Custom resources are looked at once changes stand still.
+    /// Custom resources are enqueued once for many changes that follow each other.
     pub debounced: bool,
     /// Selector and list strategy.
     pub config: watcher::Config,
@@ -54,7 +54,7 @@ impl Watch {
         }
     }
 
-    /// Says why a watch is interrupted. It goes on by itself; a missing kind or permission is left
+    /// Logs why a watch is interrupted. It is restarted by the watcher; a missing kind or permission is left
     /// to detection.
     fn interrupted<C: Reconciler>(&self, cache: &Cache<C>, error: &watcher::Error) {
         if self.id.capability.is_some() && (is_kind_missing(error) || is_forbidden(error)) {
@@ -70,7 +70,7 @@ impl Watch {
     }
 }
 
-/// Feeds the custom resources themselves.
+/// Watches the custom resources themselves.
 pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch) {
     let api: Api<Guarded<C>> = match &watch.id.namespace {
         Some(namespace) => Api::namespaced(watch.client.clone(), namespace),
@@ -104,7 +104,7 @@ pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch)
     }
 }
 
-/// Drops what nobody reads, which is most of the bytes.
+/// Drops fields that are not used, which are most of the bytes.
 fn slim<K: Resource>(mut it: DeserializeGuard<K>) -> DeserializeGuard<K> {
     it.managed_fields_mut().clear();
     it.annotations_mut()
@@ -112,7 +112,7 @@ fn slim<K: Resource>(mut it: DeserializeGuard<K>) -> DeserializeGuard<K> {
     it
 }
 
-/// Feeds the ledger with the owned objects of one kind.
+/// Watches the owned objects of one kind.
 pub(crate) async fn owned<C: Reconciler>(cache: Arc<Cache<C>>, kind: OwnedKind, watch: Watch) {
     let api: Api<Owned> = watch.api();
     let mut events = watch_objects(api, watch.config.clone())

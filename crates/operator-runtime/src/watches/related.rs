@@ -1,5 +1,5 @@
-//! The feed of a view. Of an optional kind, the last good set stays while the kind is gone, and until it
-//! is back: a deletion counts only when it is due and the kind is still served.
+//! The watch of a related kind. Of an optional kind, the last good set stays while its CRD is deleted and
+//! until its objects are back: a deletion counts only when it is due and the kind is still served.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,21 +27,20 @@ pub const HOLD: Duration = Duration::from_secs(15);
 /// By when objects count as deleted that are not back, after their kind is.
 pub const RETURNED: Duration = Duration::from_secs(600);
 
-/// The same once some are back and no more have come for this long: whoever puts them back does it one
-/// by one.
+/// The same once some are back and no more have arrived for this long: objects are restored one by one.
 pub const SETTLED: Duration = Duration::from_secs(5);
 
 /// How long until a dispensable kind that may not be read is tried again.
 const DENIED: Duration = Duration::from_secs(600);
 
-/// Feeds a view.
+/// Watches a kind and fills its store.
 pub(crate) async fn related<C, S>(cache: Arc<Cache<C>>, entry: Arc<Entry<C, S>>, watch: Watch)
 where
     C: Reconciler,
     S: Extract,
 {
     if entry.partial.is_some() {
-        // What nobody wants yet would be let go, and had to be listed again.
+        // Without custom resources everything would be dropped, and had to be listed again.
         cache.resources_listed().await;
     }
     let api: Api<Watched<S>> = watch.api();
@@ -199,13 +198,13 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
         }
     }
 
-    /// Decisions can do without this kind, and have to.
+    /// Marks the store as denied: decisions do without this kind.
     fn do_without(&self) {
         let is_new = (self.entry.spec.store_mut)(&mut self.cache.state().stores).deny();
-        // Said once: a namespaced installation is to stay as it is.
+        // Logged once: a namespaced installation may stay without the permission.
         if is_new {
             let kind = &self.watch.id.kind;
-            tracing::info!(kind, "may not be listed, it is done without");
+            tracing::info!(kind, "cannot be listed; continuing without it");
         }
         self.cache.synced(&self.watch.id);
     }

@@ -82,7 +82,7 @@ fn those_that_are_reached_alike_are_together() {
 }
 
 #[test]
-fn what_cannot_be_told_says_why() {
+fn undecidable_cases_say_why() {
     let client = json!({"web": {"tlsConfig": {"clientAuthType": "RequireAnyClientCert"}}});
     let found = everywhere(&[
         ("a/none", json!({"replicas": 0})),

@@ -130,7 +130,7 @@ impl Delays {
         quantile(&self.received, share)
     }
 
-    /// Since the change was answered, which is a moment after it was stored and others were told:
+    /// Since the change was answered, which is a moment after it was stored and watches got it:
     /// it can be less than nothing.
     fn after_answer(&self, share: f64) -> f64 {
         quantile(&self.answered, share)

@@ -14,7 +14,7 @@ use crate::{Bench, FLAGS, process};
 /// Namespaces that the objects are spread over.
 const NAMESPACES: usize = 20;
 
-/// Changes that concern nobody.
+/// Changes that affect no custom resource.
 const NOT_SELECTED: usize = 2000;
 
 /// The namespace of the object with a number.
@@ -68,7 +68,7 @@ async fn resident(bench: &Bench) -> anyhow::Result<f64> {
     process::resident(pid)
 }
 
-/// Changes objects that nobody selects, each with the labels of `labels(number, turn)`. Returns the
+/// Changes objects that no custom resource selects, each with the labels of `labels(number, turn)`. Returns the
 /// milliseconds of CPU of each.
 ///
 /// # Errors

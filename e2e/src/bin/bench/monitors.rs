@@ -1,4 +1,4 @@
-//! One event among many ServiceMonitors: what it costs when nobody selects it, and when many do.
+//! One event among many ServiceMonitors: its cost when no ThanosQuery selects it, and when many do.
 
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
     let woken = bench.controller.passes().await - before;
     bench
         .table
-        .judge("CPU of an event that nobody selects", each, "ms", 0.1);
+        .judge("CPU of an event without selection", each, "ms", 0.1);
     bench.table.tell("  passes for all of them", woken, "");
 
     let before = bench.controller.passes().await;

@@ -1,5 +1,5 @@
-//! Many PrometheusRules: what they cost when nobody selects them, and how soon a change of one that
-//! somebody selects is in a ConfigMap.
+//! Many PrometheusRules: their cost when no ThanosRuler selects them, and how soon a change of a
+//! selected one is in a ConfigMap.
 
 use e2e::audit::Mark;
 use e2e::cluster::Cluster;
@@ -65,7 +65,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     });
     create_resources(cluster, HOME, SELECTING, &spec).await?;
     reconciled(resources(cluster, HOME), SELECTING).await?;
-    let what = "PrometheusRules that nobody selects";
+    let what = "PrometheusRules without selection";
     many::memory(bench, what, create_rules).await?;
     events(bench).await?;
     delay(bench).await
@@ -76,7 +76,7 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
     let object = |i| rule(&many::namespace(HOME, i), "", &json!({}), 0);
     let labels = |_, turn: usize| json!({"turn": turn.to_string()});
     let each = many::unselected(bench, idle, object, labels).await?;
-    let what = "CPU of a change of a rule that nobody selects";
+    let what = "CPU of a change of a rule without selection";
     bench.table.tell(what, each, "ms");
     settle(bench.cluster.program, &mut bench.controller).await
 }

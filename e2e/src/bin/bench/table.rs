@@ -49,7 +49,7 @@ impl Table {
     }
 
     fn add(&mut self, name: String, value: f64, unit: &'static str, target: Option<f64>) {
-        // Whoever waits sees how far it is.
+        // Shows progress.
         eprintln!("    {name}: {} {unit}", number(value));
         self.rows.push(Row {
             name,

@@ -33,7 +33,7 @@ fn told(cluster: &Cluster) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn preflight_tells_what_does_harm() {
+async fn preflight_reports_harmful_fields() {
     let cluster = Cluster::of(RECEIVE, "harm").await;
     let failed = |rows: &[Value]| rows.iter().any(|r| r["verdict"] == "fail");
     let rows = told(&cluster);

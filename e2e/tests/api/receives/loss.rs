@@ -16,7 +16,7 @@ fn unstored(replicas: i32) -> Value {
 }
 
 #[tokio::test]
-async fn without_object_storage_no_member_goes() {
+async fn without_object_storage_no_ingester_is_removed() {
     let cluster = Cluster::of(RECEIVE, "unstored").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -49,7 +49,7 @@ async fn without_object_storage_no_member_goes() {
 }
 
 #[tokio::test]
-async fn without_object_storage_a_member_goes_when_it_would_have_forgotten_its_samples() {
+async fn without_object_storage_an_ingester_is_removed_after_retention() {
     let cluster = Cluster::of(RECEIVE, "forget").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -66,7 +66,7 @@ async fn routers(cluster: &Cluster, kubelet: &Kubelet) -> Value {
 }
 
 #[tokio::test]
-async fn what_somebody_changes_comes_back() {
+async fn foreign_changes_are_reverted() {
     let cluster = Cluster::of(RECEIVE, "edit").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -87,7 +87,7 @@ async fn what_somebody_changes_comes_back() {
 }
 
 #[tokio::test]
-async fn what_somebody_deletes_is_rebuilt_when_all_members_are_ready() {
+async fn a_deleted_record_is_rebuilt_when_all_ingesters_are_ready() {
     let cluster = Cluster::of(RECEIVE, "delete").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

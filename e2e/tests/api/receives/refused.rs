@@ -143,7 +143,7 @@ async fn state(cluster: &Cluster, kubelet: &Kubelet) -> Value {
 }
 
 #[tokio::test]
-async fn what_no_schema_finds_is_told_and_everything_stays() {
+async fn invalid_hashrings_beyond_the_schema_are_reported_and_everything_stays() {
     let cluster = Cluster::of(RECEIVE, "invalid").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -41,7 +41,7 @@ fn became(all: &[Version], kind: &str, name: &str, is: impl Fn(Option<&Value>) -
 }
 
 #[tokio::test]
-async fn a_member_goes_when_its_upload_is_proven_whenever_the_controller_dies() {
+async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     let cluster = Cluster::of(RECEIVE, "shrink").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -211,7 +211,7 @@ async fn a_member_that_is_wanted_again_comes_back() {
 
 /// Names do not tell which one is last.
 #[tokio::test]
-async fn of_twelve_members_number_eleven_goes() {
+async fn of_twelve_ingesters_number_eleven_is_removed() {
     let cluster = Cluster::of(RECEIVE, "twelve").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -62,7 +62,7 @@ async fn zones(cluster: &Cluster) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn members_tell_their_zones_and_wait_for_those_that_nobody_knows() {
+async fn ingesters_report_their_zones_and_wait_for_unknown_ones() {
     let cluster = Cluster::of(RECEIVE, "zones").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

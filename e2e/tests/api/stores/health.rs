@@ -23,7 +23,7 @@ fn ended(message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_shard_that_cannot_read_its_bucket_is_told_and_the_others_serve() {
+async fn a_shard_that_cannot_read_its_bucket_is_reported_and_the_others_serve() {
     let cluster = Cluster::of(STORE, "health").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);

@@ -154,7 +154,7 @@ async fn several_replicas_stand_in_for_each_other() {
 }
 
 #[tokio::test]
-async fn what_a_stateful_set_cannot_become_is_told_and_the_rest_is_done() {
+async fn immutable_fields_of_a_stateful_set_are_reported_and_the_rest_is_applied() {
     let cluster = Cluster::of(STORE, "fixed").await;
     let controller = Controller::start(&cluster, &[]).await;
     let _kubelet = Kubelet::start(&cluster);

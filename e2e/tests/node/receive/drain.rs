@@ -11,7 +11,7 @@ use crate::stores::bucket;
 use crate::support::{answer, query_path, stores};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_goes_when_its_blocks_are_in_the_bucket() {
+async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     let subject = Subject::start("drain", 2).await;
     let (cluster, ask) = (&subject.cluster, subject.asking());
     let leaver = subject.member(1);

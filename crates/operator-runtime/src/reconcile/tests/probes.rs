@@ -1,12 +1,12 @@
 use super::*;
-use crate::probe::tests::{Pod, nobody};
+use crate::probe::tests::{Pod, no_listener};
 
 fn after(seconds: u64) -> Action {
     Action::requeue(Duration::from_secs(seconds))
 }
 
 #[tokio::test]
-async fn pods_are_asked_before_the_plan_and_not_again_while_the_answer_is_fresh() {
+async fn pods_are_probed_before_the_plan_and_not_again_while_the_result_is_fresh() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let urls = [pod.url("/named/one"), pod.url("/named/two")];
@@ -31,7 +31,7 @@ async fn pods_are_asked_before_the_plan_and_not_again_while_the_answer_is_fresh(
 }
 
 #[tokio::test]
-async fn an_old_answer_is_asked_for_again_but_not_at_once() {
+async fn an_old_result_is_probed_again_with_a_delay() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"urls": [pod.url("/named/one")], "every": 0}));
@@ -45,7 +45,7 @@ async fn an_old_answer_is_asked_for_again_but_not_at_once() {
 #[tokio::test]
 async fn who_does_not_answer_is_unheard_for_longer_and_longer() {
     let mut bench = Bench::new();
-    let url = nobody().await;
+    let url = no_listener().await;
     let toy = bench.toy(json!({"names": ["a"], "urls": [url], "every": 0}));
     let mut unreachable_for = Duration::ZERO;
     for _ in 0..2 {

@@ -101,7 +101,7 @@ async fn the_count_is_exact_while_ingesters_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hole_is_seen_and_told() {
+async fn a_hole_is_seen_and_reported() {
     let mut thanos = Thanos::new();
     for i in 0..3 {
         thanos.ingester(i, &[]).await;
