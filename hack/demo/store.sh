@@ -84,7 +84,7 @@ show_store() {
   until_true 60 has_samples "$at" || die "a replica of monitoring/k8s scrapes nothing"
   until_true 180 uploaded "$at" || die "not uploaded within 180 s: kubectl -n monitoring logs prometheus-k8s-0 -c thanos-sidecar"
   finish
-  begin "the ThanosStore reads the bucket, and a compactor (docs/compaction.md) looks after it"
+  begin "the ThanosStore reads the bucket, and a compactor (docs/compaction.md) compacts it"
   apply -f e2e/fixtures/demo/store/store.yaml
   compactor | apply -f -
   wait_for 90 monitoring thanosstore/demo --for=condition=Ready
@@ -96,7 +96,7 @@ show_store() {
   until_true 60 same_samples "$at" "$before" || die "the replicas have $before samples, and the querier others"
 
   title "Prometheus loses its data: the pods of both replicas are deleted, and with them their volumes:"
-  begin "both replicas are back, without a past"
+  begin "both replicas are running again with empty TSDBs"
   kube -n monitoring delete pods prometheus-k8s-0 prometheus-k8s-1 >/dev/null
   until_true 120 forgotten "$at" || die "no fresh replicas within 120 s: kubectl -n monitoring get pods"
   finish
