@@ -1,7 +1,7 @@
 //! Alerts that only a shadow sees.
 
 use crate::Checked;
-use crate::group::Kind;
+use crate::group::RuleKind;
 
 /// The group with a label on those of its alerts that `shadows` names. A label of the same name is
 /// overwritten.
@@ -14,7 +14,7 @@ pub fn add_shadow_label(
 ) -> Checked {
     let mut group = checked.0.clone();
     for rule in &mut group.rules {
-        if rule.kind() == Kind::Alert && shadows(rule.name()) {
+        if rule.kind() == RuleKind::Alert && shadows(rule.name()) {
             rule.labels.insert(label.to_owned(), value.to_owned());
         }
     }
@@ -28,7 +28,7 @@ pub fn without_records(checked: &Checked, omits: impl Fn(&str) -> bool) -> Optio
     let mut group = checked.0.clone();
     group
         .rules
-        .retain(|rule| rule.kind() == Kind::Alert || !omits(rule.name()));
+        .retain(|rule| rule.kind() == RuleKind::Alert || !omits(rule.name()));
     (!group.rules.is_empty()).then_some(Checked(group))
 }
 

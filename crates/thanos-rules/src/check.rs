@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::group::{Group, Kind, Rejection, Rule};
+use crate::group::{Group, Rejection, Rule, RuleKind};
 use crate::{Checked, Dialect, duration, promql, template};
 
 /// Checks a group.
@@ -65,7 +65,7 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         }
     }
     for (field, value) in [
-        ("for", &rule.hold),
+        ("for", &rule.for_),
         ("keep_firing_for", &rule.keep_firing_for),
     ] {
         match value.as_deref().map(duration::milliseconds) {
@@ -88,7 +88,7 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
     for name in rule.annotations.keys() {
         found.extend(bad_key(name).map(|e| format!("annotations: {name:?} {e}")));
     }
-    if rule.kind() == Kind::Alert {
+    if rule.kind() == RuleKind::Alert {
         for (field, values) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
             for (name, value) in values {
                 if let Err(e) = template::check(value, dialect) {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::check;
-use crate::{Dialect, Kind, read_file, read_spec};
+use crate::{Dialect, RuleKind, read_file, read_spec};
 
 /// What is wrong with a group, one line each.
 fn wrong(group: &Value, dialect: &Dialect) -> Vec<String> {
@@ -214,13 +214,13 @@ fn what_is_told_of_a_group() {
     let checked = check(&group, &Dialect::default()).unwrap();
     assert_eq!(
         checked.rules().collect::<Vec<_>>(),
-        [(Kind::Record, "r"), (Kind::Alert, "A")]
+        [(RuleKind::Record, "r"), (RuleKind::Alert, "A")]
     );
     assert_eq!(
         (
             checked.name(),
-            checked.count(Kind::Alert),
-            checked.count(Kind::Record)
+            checked.count(RuleKind::Alert),
+            checked.count(RuleKind::Record)
         ),
         ("g", 1, 1)
     );

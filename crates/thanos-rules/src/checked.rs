@@ -1,6 +1,6 @@
 //! Groups that Thanos accepts.
 
-use crate::group::{Group, Kind};
+use crate::group::{Group, RuleKind};
 
 /// A group that was checked. There is no other way to make one than to check it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +20,13 @@ impl Checked {
     }
 
     /// Its rules by kind and name, in their order.
-    pub fn rules(&self) -> impl Iterator<Item = (Kind, &str)> {
+    pub fn rules(&self) -> impl Iterator<Item = (RuleKind, &str)> {
         self.0.rules.iter().map(|rule| (rule.kind(), rule.name()))
     }
 
     /// How many of its rules are of a kind.
     #[must_use]
-    pub fn count(&self, kind: Kind) -> usize {
+    pub fn count(&self, kind: RuleKind) -> usize {
         self.rules().filter(|(of, _)| *of == kind).count()
     }
 

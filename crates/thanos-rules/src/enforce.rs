@@ -4,7 +4,7 @@
 //! the result is read anew and held against what was there before, word by word: if anything but
 //! these matchers differs, the group is refused.
 
-use crate::group::{Kind, Rejection};
+use crate::group::{Rejection, RuleKind};
 use crate::promql::{self, MatchKind, Selector};
 use crate::{Checked, Dialect, check, template};
 
@@ -36,7 +36,7 @@ pub fn enforce(
             wrong.push(foreign_label(label, value));
         }
         let texts = rule.labels.values().chain(rule.annotations.values());
-        if rule.kind() == Kind::Alert && texts.into_iter().any(|text| template::queries(text)) {
+        if rule.kind() == RuleKind::Alert && texts.into_iter().any(|text| template::queries(text)) {
             wrong.push(QUERY.to_owned());
         }
         match within(&rule.expr, dialect, label, value) {

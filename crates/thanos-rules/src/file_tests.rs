@@ -129,9 +129,9 @@ groups:
     let group = read_file(text).unwrap().remove(0).group.unwrap();
     assert_eq!((group.name.as_str(), group.limit), ("8", Some(1000)));
     let rule = &group.rules[0];
-    let hold = rule.hold.as_deref();
+    let for_ = rule.for_.as_deref();
     assert_eq!(
-        (rule.alert.as_str(), rule.expr.as_str(), hold),
+        (rule.alert.as_str(), rule.expr.as_str(), for_),
         ("10", "493", Some("0"))
     );
     let labels: Vec<_> = rule

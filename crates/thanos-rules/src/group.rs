@@ -43,7 +43,7 @@ pub struct Rule {
     pub expr: String,
     /// How long the expression holds before the alert fires.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    pub hold: Option<String>,
+    pub for_: Option<String>,
     /// How long the alert fires after the expression held last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_firing_for: Option<String>,
@@ -60,24 +60,24 @@ impl Rule {
     #[must_use]
     pub fn name(&self) -> &str {
         match self.kind() {
-            Kind::Alert => &self.alert,
-            Kind::Record => &self.record,
+            RuleKind::Alert => &self.alert,
+            RuleKind::Record => &self.record,
         }
     }
 
     /// What kind it is. One with both names or none is never accepted.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> RuleKind {
         match self.alert.is_empty() {
-            true => Kind::Record,
-            false => Kind::Alert,
+            true => RuleKind::Record,
+            false => RuleKind::Alert,
         }
     }
 }
 
 /// The kinds of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum RuleKind {
     /// It makes alerts.
     Alert,
     /// It makes a metric.

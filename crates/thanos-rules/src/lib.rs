@@ -30,6 +30,6 @@ pub use checked::Checked;
 pub use dialect::Dialect;
 pub use enforce::enforce;
 pub use file::read_file;
-pub use group::{Group, Kind, Rejection, Rule, Strategy};
+pub use group::{Group, Rejection, Rule, RuleKind, Strategy};
 pub use read::{Read, read_spec};
 pub use write::write;

@@ -158,7 +158,7 @@ fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
             "alert" => text(value).map(|v| rule.alert = v),
             "record" => text(value).map(|v| rule.record = v),
             "expr" => text(value).map(|v| rule.expr = v),
-            "for" => optional_duration(value, empty).map(|v| rule.hold = v),
+            "for" => optional_duration(value, empty).map(|v| rule.for_ = v),
             "keep_firing_for" => optional_duration(value, empty).map(|v| rule.keep_firing_for = v),
             "labels" => map(value).map(|v| rule.labels = v),
             "annotations" => map(value).map(|v| rule.annotations = v),

@@ -27,7 +27,7 @@ fn a_group_of_a_resource() {
     );
     assert_eq!(group.partial_response_strategy, Some(Strategy::Warn));
     assert_eq!((group.limit, group.labels["a"].as_str()), (Some(5), "b"));
-    assert_eq!((&group.rules[0].hold, group.rules[0].name()), (&None, "A"));
+    assert_eq!((&group.rules[0].for_, group.rules[0].name()), (&None, "A"));
     assert_eq!(
         (group.rules[1].expr.as_str(), group.rules[1].name()),
         ("1", "r")

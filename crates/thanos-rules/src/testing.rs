@@ -110,21 +110,21 @@ fn map() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let hold = proptest::option::of(select(vec!["0s", "5m", "1h30m"]).prop_map(str::to_owned));
+    let for_ = proptest::option::of(select(vec!["0s", "5m", "1h30m"]).prop_map(str::to_owned));
     (
         any::<bool>(),
         "[a-z: é]{1,8}",
         expression(),
-        hold,
+        for_,
         map(),
         map(),
     )
         .prop_map(
-            |(is_alert, name, expr, hold, labels, annotations)| match is_alert {
+            |(is_alert, name, expr, for_, labels, annotations)| match is_alert {
                 true => Rule {
                     alert: name,
                     expr,
-                    hold,
+                    for_,
                     labels,
                     annotations,
                     ..Rule::default()

@@ -53,7 +53,7 @@ fn rule(file: &mut String, rule: &Rule) {
         false => text(file, "  - alert", 3, &rule.alert),
     }
     text(file, "    expr", 3, &rule.expr);
-    optional(file, "    for", rule.hold.as_ref());
+    optional(file, "    for", rule.for_.as_ref());
     optional(file, "    keep_firing_for", rule.keep_firing_for.as_ref());
     map(file, "    labels:", 3, &rule.labels);
     map(file, "    annotations:", 3, &rule.annotations);

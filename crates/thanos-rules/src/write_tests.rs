@@ -14,7 +14,7 @@ fn a_file() {
     let mut alert = Rule {
         alert: "Down".to_owned(),
         expr: "up == 0\nand\n  foo\n".to_owned(),
-        hold: Some("5m".to_owned()),
+        for_: Some("5m".to_owned()),
         ..Rule::default()
     };
     alert.labels.insert("severity".to_owned(), "yes".to_owned());

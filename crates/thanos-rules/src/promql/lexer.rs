@@ -2,7 +2,7 @@
 //! braces there are no keywords, and between brackets hardly any words.
 
 use super::text;
-use super::token::{Kind, Operator, Token, keyword};
+use super::token::{Operator, Token, TokenKind, keyword};
 
 /// The tokens of an expression; the last one is its end. Comments are left out.
 ///
@@ -70,7 +70,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn emit(&mut self, kind: Kind, start: usize) {
+    fn emit(&mut self, kind: TokenKind, start: usize) {
         let end = self.at;
         self.found.push(Token { kind, start, end });
     }
@@ -97,7 +97,7 @@ impl Lexer<'_> {
                 () if self.parens > 0 => self.fail("a parenthesis is not closed"),
                 () if self.bracket != Bracket::None => self.fail("a bracket is not closed"),
                 () => {
-                    self.emit(Kind::End, start);
+                    self.emit(TokenKind::End, start);
                     Ok(false)
                 }
             };
@@ -117,20 +117,20 @@ impl Lexer<'_> {
         let kind = match c {
             c if is_alpha(c) => {
                 self.take_while(is_alphanumeric);
-                Kind::Identifier
+                TokenKind::Identifier
             }
-            ',' => Kind::Comma,
+            ',' => TokenKind::Comma,
             '"' | '\'' | '`' => {
                 self.at = text::end(self.input, start)?;
-                Kind::Text
+                TokenKind::Text
             }
-            '=' if self.take("~") => Kind::Match,
-            '=' => Kind::Equal,
-            '!' if self.take("~") => Kind::NoMatch,
-            '!' if self.take("=") => Kind::Operator(Operator::NotEqual),
+            '=' if self.take("~") => TokenKind::Match,
+            '=' => TokenKind::Equal,
+            '!' if self.take("~") => TokenKind::NoMatch,
+            '!' if self.take("=") => TokenKind::Operator(Operator::NotEqual),
             '}' => {
                 self.braces = false;
-                Kind::RightBrace
+                TokenKind::RightBrace
             }
             _ => return self.unexpected(c),
         };
@@ -143,12 +143,12 @@ impl Lexer<'_> {
             's' | 'S' | 'm' | 'M' => return self.duration_word(start),
             ']' => {
                 self.bracket = Bracket::None;
-                self.emit(Kind::RightBracket, start);
+                self.emit(TokenKind::RightBracket, start);
             }
             ':' if self.colon || !self.duration => return self.unexpected(c),
             ':' => {
                 self.colon = true;
-                self.emit(Kind::Colon, start);
+                self.emit(TokenKind::Colon, start);
             }
             c if self.starts_number(c) => {
                 self.duration = true;
@@ -165,27 +165,27 @@ impl Lexer<'_> {
         match c {
             '"' | '\'' | '`' => {
                 self.at = text::end(self.input, start)?;
-                self.emit(Kind::Text, start);
+                self.emit(TokenKind::Text, start);
             }
             c if self.starts_number(c) => self.number(start)?,
             c if self.bracket == Bracket::None && (is_alpha(c) || c == ':') => self.word(start),
             ':' if !self.colon => {
                 self.colon = true;
-                self.emit(Kind::Colon, start);
+                self.emit(TokenKind::Colon, start);
             }
             's' | 'S' | 'm' | 'M' => return self.duration_word(start),
             '{' => {
                 self.braces = true;
-                self.emit(Kind::LeftBrace, start);
+                self.emit(TokenKind::LeftBrace, start);
             }
             '[' if self.bracket == Bracket::None => {
                 self.colon = false;
                 self.bracket = Bracket::Duration;
-                self.emit(Kind::LeftBracket, start);
+                self.emit(TokenKind::LeftBracket, start);
             }
             ']' if self.bracket != Bracket::None => {
                 self.bracket = Bracket::None;
-                self.emit(Kind::RightBracket, start);
+                self.emit(TokenKind::RightBracket, start);
             }
             _ => self.symbol(c, start)?,
         }
@@ -194,28 +194,28 @@ impl Lexer<'_> {
 
     fn symbol(&mut self, c: char, start: usize) -> Result<(), String> {
         let kind = match c {
-            ',' => Kind::Comma,
-            '@' => Kind::At,
-            '*' => Kind::Operator(Operator::Multiply),
-            '/' => Kind::Operator(Operator::Divide),
-            '%' => Kind::Operator(Operator::Modulo),
-            '+' => Kind::Operator(Operator::Add),
-            '-' => Kind::Operator(Operator::Subtract),
-            '^' => Kind::Operator(Operator::Power),
-            '=' if self.take("=") => Kind::Operator(Operator::Equal),
-            '=' if self.peek() != Some('~') => Kind::Equal,
-            '!' if self.take("=") => Kind::Operator(Operator::NotEqual),
-            '<' if self.take("=") => Kind::Operator(Operator::LessOrEqual),
-            '<' => Kind::Operator(Operator::Less),
-            '>' if self.take("=") => Kind::Operator(Operator::GreaterOrEqual),
-            '>' => Kind::Operator(Operator::Greater),
+            ',' => TokenKind::Comma,
+            '@' => TokenKind::At,
+            '*' => TokenKind::Operator(Operator::Multiply),
+            '/' => TokenKind::Operator(Operator::Divide),
+            '%' => TokenKind::Operator(Operator::Modulo),
+            '+' => TokenKind::Operator(Operator::Add),
+            '-' => TokenKind::Operator(Operator::Subtract),
+            '^' => TokenKind::Operator(Operator::Power),
+            '=' if self.take("=") => TokenKind::Operator(Operator::Equal),
+            '=' if self.peek() != Some('~') => TokenKind::Equal,
+            '!' if self.take("=") => TokenKind::Operator(Operator::NotEqual),
+            '<' if self.take("=") => TokenKind::Operator(Operator::LessOrEqual),
+            '<' => TokenKind::Operator(Operator::Less),
+            '>' if self.take("=") => TokenKind::Operator(Operator::GreaterOrEqual),
+            '>' => TokenKind::Operator(Operator::Greater),
             '(' => {
                 self.parens += 1;
-                Kind::LeftParen
+                TokenKind::LeftParen
             }
             ')' if self.parens > 0 => {
                 self.parens -= 1;
-                Kind::RightParen
+                TokenKind::RightParen
             }
             _ => return self.unexpected(c),
         };
@@ -227,8 +227,8 @@ impl Lexer<'_> {
         self.take_while(|c| is_alphanumeric(c) || c == ':');
         let word = &self.input[start..self.at];
         let kind = keyword(word).unwrap_or(match word.contains(':') {
-            true => Kind::MetricIdentifier,
-            false => Kind::Identifier,
+            true => TokenKind::MetricIdentifier,
+            false => TokenKind::Identifier,
         });
         self.emit(kind, start);
     }
@@ -253,12 +253,12 @@ impl Lexer<'_> {
     fn number(&mut self, start: usize) -> Result<(), String> {
         self.at = start;
         if self.scan_number() {
-            self.emit(Kind::Number, start);
+            self.emit(TokenKind::Number, start);
             return Ok(());
         }
         // It goes on where the number stopped, wherever that was.
         if self.scan_units() {
-            self.emit(Kind::Duration, start);
+            self.emit(TokenKind::Duration, start);
             return Ok(());
         }
         self.fail("bad number or duration")

@@ -3,7 +3,7 @@
 use super::duration::Length;
 use super::number;
 use super::parser::{Form, Parser, Type, Value};
-use super::token::{Kind, Operator, Token, Word};
+use super::token::{Operator, Token, TokenKind, Word};
 
 /// What stands between an operator and its right side.
 #[derive(Debug, Default)]
@@ -19,17 +19,17 @@ pub(super) struct Matching {
 impl Parser<'_> {
     pub(super) fn matching(&mut self) -> Result<Matching, String> {
         let mut matching = Matching {
-            bool: self.take(Kind::Word(Word::Bool)),
+            bool: self.take(TokenKind::Word(Word::Bool)),
             ..Matching::default()
         };
-        matching.on = self.peek().kind == Kind::Word(Word::On);
-        if !self.take(Kind::Word(Word::On)) && !self.take(Kind::Word(Word::Ignoring)) {
+        matching.on = self.peek().kind == TokenKind::Word(Word::On);
+        if !self.take(TokenKind::Word(Word::On)) && !self.take(TokenKind::Word(Word::Ignoring)) {
             return Ok(matching);
         }
         matching.labels = self.labels()?;
-        matching.grouped =
-            self.take(Kind::Word(Word::GroupLeft)) || self.take(Kind::Word(Word::GroupRight));
-        if matching.grouped && self.peek().kind == Kind::LeftParen {
+        matching.grouped = self.take(TokenKind::Word(Word::GroupLeft))
+            || self.take(TokenKind::Word(Word::GroupRight));
+        if matching.grouped && self.peek().kind == TokenKind::LeftParen {
             matching.include = self.labels()?;
         }
         Ok(matching)
@@ -102,18 +102,20 @@ impl Parser<'_> {
         if value.modifiers.timestamp || value.modifiers.bound {
             return self.wrong(token, "a second @");
         }
-        if self.take(Kind::Word(Word::Bound)) {
-            self.expect(Kind::LeftParen, "start() or end()")?;
-            self.expect(Kind::RightParen, "start() or end()")?;
+        if self.take(TokenKind::Word(Word::Bound)) {
+            self.expect(TokenKind::LeftParen, "start() or end()")?;
+            self.expect(TokenKind::RightParen, "start() or end()")?;
             value.modifiers.bound = true;
             return Ok(value);
         }
-        if !self.take(Kind::Operator(Operator::Add)) {
-            self.take(Kind::Operator(Operator::Subtract));
+        if !self.take(TokenKind::Operator(Operator::Add)) {
+            self.take(TokenKind::Operator(Operator::Subtract));
         }
         let timestamp = self.next();
         match timestamp.kind {
-            Kind::Number | Kind::Duration if number::is_timestamp(self.value(timestamp)?) => {
+            TokenKind::Number | TokenKind::Duration
+                if number::is_timestamp(self.value(timestamp)?) =>
+            {
                 value.modifiers.timestamp = true;
                 Ok(value)
             }
@@ -124,10 +126,10 @@ impl Parser<'_> {
     pub(super) fn with_range(&mut self, value: Value) -> Result<Value, String> {
         let token = self.next();
         self.positive()?;
-        if self.take(Kind::Colon) {
-            if !self.take(Kind::RightBracket) {
+        if self.take(TokenKind::Colon) {
+            if !self.take(TokenKind::RightBracket) {
                 self.positive()?;
-                self.expect(Kind::RightBracket, "a closing bracket")?;
+                self.expect(TokenKind::RightBracket, "a closing bracket")?;
             }
             return match value.kind {
                 Type::Vector => Ok(Value::new(Type::Matrix, Form::Subquery)),
@@ -140,7 +142,7 @@ impl Parser<'_> {
                 ),
             };
         }
-        self.expect(Kind::RightBracket, "a colon or a closing bracket")?;
+        self.expect(TokenKind::RightBracket, "a colon or a closing bracket")?;
         match value.form {
             Form::Selector(_) if value.modifiers.offset || value.modifiers.timestamp => {
                 self.wrong(token, "a range after offset or @; write them after the range")

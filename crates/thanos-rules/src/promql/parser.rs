@@ -3,7 +3,7 @@
 use super::lexer::{place, tokens};
 use super::number;
 use super::selector::Selector;
-use super::token::{Kind, Operator, Token, Word};
+use super::token::{Operator, Token, TokenKind, Word};
 use crate::Dialect;
 
 /// What an expression gives.
@@ -50,11 +50,11 @@ pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String
         exempt: Vec::new(),
         reaches_further: false,
     };
-    if parser.peek().kind == Kind::End {
+    if parser.peek().kind == TokenKind::End {
         return Err("there is no expression".to_owned());
     }
     parser.expression(0)?;
-    parser.expect(Kind::End, "an operator or the end")?;
+    parser.expect(TokenKind::End, "an operator or the end")?;
     parser.all_select_something()?;
     Ok(Expression {
         selectors: parser.found,
@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
             .get(self.at.min(last))
             .copied()
             .unwrap_or(Token {
-                kind: Kind::End,
+                kind: TokenKind::End,
                 start: self.input.len(),
                 end: self.input.len(),
             })
@@ -133,11 +133,11 @@ impl<'a> Parser<'a> {
 
     pub(super) fn next(&mut self) -> Token {
         let token = self.peek();
-        self.at += usize::from(token.kind != Kind::End);
+        self.at += usize::from(token.kind != TokenKind::End);
         token
     }
 
-    pub(super) fn take(&mut self, kind: Kind) -> bool {
+    pub(super) fn take(&mut self, kind: TokenKind) -> bool {
         let found = self.peek().kind == kind;
         if found {
             self.next();
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub(super) fn expect(&mut self, kind: Kind, desired: &str) -> Result<(), String> {
+    pub(super) fn expect(&mut self, kind: TokenKind, desired: &str) -> Result<(), String> {
         let token = self.peek();
         match token.kind == kind {
             true => {
@@ -169,7 +169,7 @@ impl<'a> Parser<'a> {
     pub(super) fn unexpected<T>(&self, token: Token, desired: &str) -> Result<T, String> {
         let at = place(self.input, token.start);
         match token.kind {
-            Kind::End => Err(format!("it ends where {desired} should be")),
+            TokenKind::End => Err(format!("it ends where {desired} should be")),
             _ => Err(format!(
                 "{:?} at {at}, where {desired} should be",
                 self.text(token)
@@ -200,7 +200,7 @@ impl<'a> Parser<'a> {
         let text = self.text(token);
         let value = match token.kind {
             // Before durations were expressions, one of zero was none.
-            Kind::Duration => number::seconds(text)
+            TokenKind::Duration => number::seconds(text)
                 .filter(|seconds| *seconds > 0.0 || self.dialect.computes_durations()),
             _ => number::number(text),
         };
@@ -214,7 +214,7 @@ impl<'a> Parser<'a> {
     pub(super) fn expression(&mut self, least: u8) -> Result<Value, String> {
         self.deeper()?;
         let mut left = self.prefixed()?;
-        while let Kind::Operator(operator) = self.peek().kind {
+        while let TokenKind::Operator(operator) = self.peek().kind {
             let binding = operator.binding();
             if binding < least {
                 break;
@@ -233,7 +233,7 @@ impl<'a> Parser<'a> {
         let token = self.peek();
         if matches!(
             token.kind,
-            Kind::Operator(Operator::Add | Operator::Subtract)
+            TokenKind::Operator(Operator::Add | Operator::Subtract)
         ) {
             self.next();
             // Signs bind as multiplication does, so only powers come first.
@@ -247,10 +247,10 @@ impl<'a> Parser<'a> {
         loop {
             let token = self.peek();
             value = match token.kind {
-                Kind::Word(Word::Offset) => self.with_offset(value)?,
-                Kind::At => self.with_timestamp(value)?,
-                Kind::LeftBracket => self.with_range(value)?,
-                Kind::Word(Word::Extended) => {
+                TokenKind::Word(Word::Offset) => self.with_offset(value)?,
+                TokenKind::At => self.with_timestamp(value)?,
+                TokenKind::LeftBracket => self.with_range(value)?,
+                TokenKind::Word(Word::Extended) => {
                     return self.wrong(token, "Thanos does not know smoothed and anchored ranges");
                 }
                 _ => return Ok(value),
@@ -262,37 +262,37 @@ impl<'a> Parser<'a> {
         let token = self.next();
         let follows = self.peek().kind;
         match token.kind {
-            Kind::Number | Kind::Duration => {
+            TokenKind::Number | TokenKind::Duration => {
                 self.value(token)?;
                 Ok(Value::of(Type::Scalar))
             }
-            Kind::Text => Ok(Value::of(Type::Text)),
-            Kind::LeftParen => {
+            TokenKind::Text => Ok(Value::of(Type::Text)),
+            TokenKind::LeftParen => {
                 let inner = self.expression(0)?;
-                self.expect(Kind::RightParen, "a closing parenthesis")?;
+                self.expect(TokenKind::RightParen, "a closing parenthesis")?;
                 Ok(Value::of(inner.kind))
             }
-            Kind::LeftBrace => {
+            TokenKind::LeftBrace => {
                 self.at -= 1;
                 self.selected(None)
             }
-            Kind::Aggregator(aggregator)
+            TokenKind::Aggregator(aggregator)
                 if matches!(
                     follows,
-                    Kind::LeftParen | Kind::Word(Word::By | Word::Without)
+                    TokenKind::LeftParen | TokenKind::Word(Word::By | Word::Without)
                 ) =>
             {
                 self.aggregation(token, aggregator)
             }
-            Kind::Identifier if follows == Kind::LeftParen => self.call(token),
-            Kind::Word(Word::Step) if follows == Kind::LeftParen => {
+            TokenKind::Identifier if follows == TokenKind::LeftParen => self.call(token),
+            TokenKind::Word(Word::Step) if follows == TokenKind::LeftParen => {
                 self.wrong(token, "step() stands only where a duration does")
             }
-            Kind::Identifier
-            | Kind::MetricIdentifier
-            | Kind::Aggregator(_)
-            | Kind::Operator(Operator::And | Operator::Or | Operator::Unless)
-            | Kind::Word(
+            TokenKind::Identifier
+            | TokenKind::MetricIdentifier
+            | TokenKind::Aggregator(_)
+            | TokenKind::Operator(Operator::And | Operator::Or | Operator::Unless)
+            | TokenKind::Word(
                 Word::By | Word::Without | Word::Offset | Word::Bound | Word::Step | Word::Extended,
             ) => self.selected(Some(self.text(token))),
             _ => self.unexpected(token, "an expression"),

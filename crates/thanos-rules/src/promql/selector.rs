@@ -3,7 +3,7 @@
 use super::lexer::place;
 use super::parser::Parser;
 use super::text::unquote;
-use super::token::{Kind, Operator};
+use super::token::{Operator, TokenKind};
 use crate::regex;
 
 /// A vector selector.
@@ -55,15 +55,15 @@ impl Parser<'_> {
             braces: false,
         };
         let start = self.peek().start;
-        if !self.take(Kind::LeftBrace) {
+        if !self.take(TokenKind::LeftBrace) {
             return Ok(selector);
         }
         selector.insert = self.last_end();
         selector.braces = true;
-        while !self.take(Kind::RightBrace) {
+        while !self.take(TokenKind::RightBrace) {
             selector.matchers.push(self.matcher()?);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightBrace, "a comma or a closing brace")?;
+            if !self.take(TokenKind::Comma) {
+                self.expect(TokenKind::RightBrace, "a comma or a closing brace")?;
                 break;
             }
         }
@@ -79,18 +79,18 @@ impl Parser<'_> {
 
     fn matcher(&mut self) -> Result<Matcher, String> {
         let token = self.next();
-        let quoted = token.kind == Kind::Text;
+        let quoted = token.kind == TokenKind::Text;
         let text = self.text(token);
         let label = match token.kind {
-            Kind::Identifier => text.as_bytes().to_vec(),
-            Kind::Text => unquote(text),
+            TokenKind::Identifier => text.as_bytes().to_vec(),
+            TokenKind::Text => unquote(text),
             _ => return self.unexpected(token, "a label or a closing brace"),
         };
         let kind = match self.peek().kind {
-            Kind::Equal => MatchKind::Equal,
-            Kind::Operator(Operator::NotEqual) => MatchKind::NotEqual,
-            Kind::Match => MatchKind::Match,
-            Kind::NoMatch => MatchKind::NoMatch,
+            TokenKind::Equal => MatchKind::Equal,
+            TokenKind::Operator(Operator::NotEqual) => MatchKind::NotEqual,
+            TokenKind::Match => MatchKind::Match,
+            TokenKind::NoMatch => MatchKind::NoMatch,
             // A quoted metric name.
             _ if quoted => {
                 return Ok(Matcher {
@@ -104,7 +104,7 @@ impl Parser<'_> {
         };
         self.next();
         let token = self.next();
-        if token.kind != Kind::Text {
+        if token.kind != TokenKind::Text {
             return self.unexpected(token, "a quoted value");
         }
         let value = unquote(self.text(token));
