@@ -1,4 +1,4 @@
-//! What the tests of this crate make: expressions by a grammar of their own, and groups of them.
+//! Random expressions and groups for the tests of this crate.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn selector() -> impl Strategy<Value = String> {
     ]
 }
 
-/// An expression that gives an instant vector.
+/// An expression of type instant vector.
 pub(crate) fn expression() -> impl Strategy<Value = String> {
     let modified = (
         selector(),
@@ -75,7 +75,7 @@ pub(crate) fn expression() -> impl Strategy<Value = String> {
     })
 }
 
-/// Text that is hard on YAML.
+/// Strings that need care in YAML.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~é\n]{0,20}",
@@ -104,7 +104,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn map() -> impl Strategy<Value = BTreeMap<String, String>> {
-    // No template: what is in braces would have to be one.
+    // Without braces, which would have to be a valid template.
     let value = text().prop_map(|text| text.replace("{{", "{ "));
     btree_map("[a-zé -]{1,6}", value, 0..3)
 }

@@ -67,12 +67,12 @@ fn checks_find_mistakes() {
     checks.find("Service", "not scraped once", &|o| {
         o["metadata"]["labels"][NAME] = json!("thanos-rule");
     });
-    checks.find("Service", "are told of", &|o| {
+    checks.find("Service", "announces", &|o| {
         o["metadata"]["labels"]["operator.thanos.io/replica-label"] = json!("other");
     });
     for (of, from, to, expected) in [
         (0, "alert.label-drop=pod", "alert.label-drop=x", "differ in"),
-        (0, "=thanos_rule=", "=other=", "which ThanosRuler"),
+        (0, "=thanos_rule=", "=other=", "name their ThanosRuler"),
         (
             0,
             "alert.label-drop=cluster",
@@ -85,8 +85,13 @@ fn checks_find_mistakes() {
             "/etc/rules/*.yaml",
             "watches",
         ),
-        (0, "config/query.yaml", "config/other.yaml", "is not there"),
-        (1, "/rules/-/reload", "/-/reload", "somewhere else"),
+        (
+            0,
+            "config/query.yaml",
+            "config/other.yaml",
+            "does not exist",
+        ),
+        (1, "/rules/-/reload", "/-/reload", "another address"),
     ] {
         checks.find("StatefulSet", expected, &argument(of, from, to));
     }

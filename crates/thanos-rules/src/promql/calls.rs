@@ -1,4 +1,4 @@
-//! Functions and aggregations: how many arguments, and of which types.
+//! Functions and aggregations: number and types of arguments.
 
 use super::parser::{Form, Parser, Type, Value};
 use super::table::Function;
@@ -86,7 +86,7 @@ impl Parser<'_> {
 
     fn not_enabled(&self, token: Token) -> String {
         format!(
-            "{} is experimental; the ruler needs --enable-feature=promql-experimental-functions for it",
+            "{} is experimental; enable it with --enable-feature=promql-experimental-functions",
             self.text(token)
         )
     }
@@ -109,7 +109,8 @@ impl Parser<'_> {
                     self.exempt.push(index);
                 }
                 Some(_) => {
-                    return self.wrong(token, "info() takes label matchers in braces second");
+                    return self
+                        .wrong(token, "argument 2 of info must be label matchers in braces");
                 }
                 None => {}
             }
@@ -164,7 +165,7 @@ impl Parser<'_> {
 
 fn count(name: &str, desired: usize, found: &[Value]) -> String {
     format!(
-        "{name}() has {} arguments, and takes {desired}",
+        "expected {desired} arguments of {name}(), got {}",
         found.len()
     )
 }
@@ -172,10 +173,8 @@ fn count(name: &str, desired: usize, found: &[Value]) -> String {
 fn unknown(name: &str) -> String {
     match name {
         "xrate" | "xincrease" | "xdelta" => {
-            format!(
-                "{name} is an extended function; the ruler needs --query.enable-x-functions for it"
-            )
+            format!("{name} is an extended function; enable it with --query.enable-x-functions")
         }
-        _ => format!("this version of Thanos knows no function {name}"),
+        _ => format!("function {name} does not exist in this version of Thanos"),
     }
 }

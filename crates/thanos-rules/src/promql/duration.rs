@@ -1,7 +1,6 @@
 //! Durations inside an expression: ranges, steps and offsets.
 //!
-//! The grammar has arithmetic on durations too, behind a flag that Thanos does not have: operators
-//! and parentheses are refused.
+//! Thanos has no flag for arithmetic on durations, so operators and parentheses are rejected.
 
 use super::number;
 use super::parser::Parser;
@@ -11,12 +10,12 @@ use super::token::{Aggregator, Operator, TokenKind, Word};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Length {
     Seconds(f64),
-    /// By `step()`, `min()` or `max()`, known when it is evaluated.
+    /// `step()`, `min()` or `max()`, computed during evaluation.
     Computed,
 }
 
 impl Parser<'_> {
-    /// What is after `offset`.
+    /// The duration after `offset`.
     pub(super) fn offset(&mut self) -> Result<Length, String> {
         let first = self.peek();
         let (negative, signs) = self.signs();

@@ -1,13 +1,13 @@
 //! Splits an expression into tokens as Prometheus does, with the states that its lexer has: between
-//! braces there are no keywords, and between brackets hardly any words.
+//! braces there are no keywords, and between brackets only keywords of durations.
 
 use super::text;
 use super::token::{Operator, Token, TokenKind, keyword};
 
-/// The tokens of an expression; the last one is its end. Comments are left out.
+/// The tokens of an expression; the last one is its end. Comments are skipped.
 ///
 /// # Errors
-/// Where and why Prometheus would stop.
+/// The first error and its position.
 pub(super) fn tokens(input: &str) -> Result<Vec<Token>, String> {
     let mut lexer = Lexer {
         input,
@@ -26,7 +26,7 @@ pub(super) fn tokens(input: &str) -> Result<Vec<Token>, String> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bracket {
     None,
-    /// Before the first number, and after what is no number: only what durations are made of.
+    /// Before the first number, and after other tokens: only parts of durations.
     Duration,
     /// After a number.
     Open,
@@ -93,9 +93,9 @@ impl Lexer<'_> {
         }
         let Some(c) = self.next() else {
             return match () {
-                () if self.braces => self.fail("a brace is not closed"),
-                () if self.parens > 0 => self.fail("a parenthesis is not closed"),
-                () if self.bracket != Bracket::None => self.fail("a bracket is not closed"),
+                () if self.braces => self.fail("unclosed brace"),
+                () if self.parens > 0 => self.fail("unclosed parenthesis"),
+                () if self.bracket != Bracket::None => self.fail("unclosed bracket"),
                 () => {
                     self.emit(TokenKind::End, start);
                     Ok(false)
@@ -233,7 +233,7 @@ impl Lexer<'_> {
         self.emit(kind, start);
     }
 
-    /// The few words of durations, between brackets.
+    /// A keyword of a duration, between brackets.
     fn duration_word(&mut self, start: usize) -> Result<(), String> {
         self.take_while(is_alpha);
         let word = self.input[start..self.at].to_ascii_lowercase();
@@ -242,7 +242,7 @@ impl Lexer<'_> {
                 self.emit(kind, start);
                 Ok(())
             }
-            _ => self.fail(&format!("{word:?} is not part of a duration,")),
+            _ => self.fail(&format!("invalid duration {word:?}")),
         }
     }
 
@@ -256,12 +256,12 @@ impl Lexer<'_> {
             self.emit(TokenKind::Number, start);
             return Ok(());
         }
-        // It goes on where the number stopped, wherever that was.
+        // The scan continues where the number ended.
         if self.scan_units() {
             self.emit(TokenKind::Duration, start);
             return Ok(());
         }
-        self.fail("bad number or duration")
+        self.fail("invalid number or duration")
     }
 
     fn scan_units(&mut self) -> bool {
@@ -325,7 +325,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Line and column of a place, both from one.
+/// Line and column of a position, counted from one.
 pub(super) fn place(input: &str, at: usize) -> String {
     let before = input.get(..at).unwrap_or(input);
     let line = before.matches('\n').count() + 1;

@@ -6,7 +6,7 @@ use super::selector::Selector;
 use super::token::{Operator, Token, TokenKind, Word};
 use crate::Dialect;
 
-/// What an expression gives.
+/// The type of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Scalar,
@@ -26,19 +26,19 @@ impl Type {
     }
 }
 
-/// What is known of an expression that Thanos accepts.
+/// A valid expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expression {
     /// In the order of the text.
     pub(crate) selectors: Vec<Selector>,
-    /// Whether a function selects data that no selector names.
+    /// Whether a function reads series that no selector matches.
     pub(crate) reaches_further: bool,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// What is wrong, where, and what was expected, in one line.
+/// The first error with its position, in one line.
 pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String> {
     let mut parser = Parser {
         input,
@@ -51,10 +51,10 @@ pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String
         reaches_further: false,
     };
     if parser.peek().kind == TokenKind::End {
-        return Err("there is no expression".to_owned());
+        return Err("empty expression".to_owned());
     }
     parser.expression(0)?;
-    parser.expect(TokenKind::End, "an operator or the end")?;
+    parser.expect(TokenKind::End, "an operator or end of input")?;
     parser.all_select_something()?;
     Ok(Expression {
         selectors: parser.found,
@@ -62,7 +62,7 @@ pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String
     })
 }
 
-/// How deep expressions may be nested, so that the stack is never exhausted.
+/// Maximum nesting depth of expressions, so that the stack is never exhausted.
 const DEEPEST: usize = 100;
 
 pub(super) struct Parser<'a> {
@@ -72,12 +72,12 @@ pub(super) struct Parser<'a> {
     at: usize,
     depth: usize,
     pub(super) found: Vec<Selector>,
-    /// Selectors that may select anything.
+    /// Selectors without a required matcher.
     pub(super) exempt: Vec<usize>,
     pub(super) reaches_further: bool,
 }
 
-/// An expression that was read: its type, and what modifiers may follow.
+/// A parsed expression: its type, and which modifiers may follow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value {
     pub(super) kind: Type,
@@ -93,7 +93,7 @@ pub(super) enum Form {
     Other,
 }
 
-/// Modifiers that are set already. A zero offset is as none.
+/// Modifiers that are already set. A zero offset counts as unset.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Modifiers {
     pub(super) offset: bool,
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
         self.input.get(token.start..token.end).unwrap_or_default()
     }
 
-    /// Where the token ended that was read last.
+    /// The end of the last token.
     pub(super) fn last_end(&self) -> usize {
         let last = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
         last.map_or(0, |token| token.end)
@@ -169,9 +169,9 @@ impl<'a> Parser<'a> {
     pub(super) fn unexpected<T>(&self, token: Token, desired: &str) -> Result<T, String> {
         let at = place(self.input, token.start);
         match token.kind {
-            TokenKind::End => Err(format!("it ends where {desired} should be")),
+            TokenKind::End => Err(format!("unexpected end of input, expected {desired}")),
             _ => Err(format!(
-                "{:?} at {at}, where {desired} should be",
+                "unexpected {:?} at {at}, expected {desired}",
                 self.text(token)
             )),
         }
@@ -183,10 +183,10 @@ impl<'a> Parser<'a> {
 
     pub(super) fn deeper(&mut self) -> Result<(), String> {
         self.depth += 1;
-        // The outermost expression is no level.
+        // The outermost expression does not count.
         match self.depth > DEEPEST + 1 {
             true => Err(format!(
-                "it is nested more than {DEEPEST} levels deep; take a part of it into a recording rule"
+                "nested more than {DEEPEST} levels deep; move a part of it into a recording rule"
             )),
             false => Ok(()),
         }
@@ -199,14 +199,14 @@ impl<'a> Parser<'a> {
     pub(super) fn value(&self, token: Token) -> Result<f64, String> {
         let text = self.text(token);
         let value = match token.kind {
-            // Before durations were expressions, one of zero was none.
+            // Older versions reject a zero duration.
             TokenKind::Duration => number::seconds(text)
                 .filter(|seconds| *seconds > 0.0 || self.dialect.computes_durations()),
             _ => number::number(text),
         };
         match value {
             Some(value) => Ok(value),
-            None => self.unexpected(token, "a number or a duration that can be represented"),
+            None => self.unexpected(token, "a number or a duration within range"),
         }
     }
 
@@ -221,7 +221,7 @@ impl<'a> Parser<'a> {
             }
             let token = self.next();
             let matching = self.matching()?;
-            // Only powers are grouped from the right.
+            // Only powers are right-associative.
             let right = self.expression(binding + u8::from(operator != Operator::Power))?;
             left = self.binary(token, operator, &matching, left.kind, right.kind)?;
         }
@@ -236,11 +236,14 @@ impl<'a> Parser<'a> {
             TokenKind::Operator(Operator::Add | Operator::Subtract)
         ) {
             self.next();
-            // Signs bind as multiplication does, so only powers come first.
+            // Signs have the precedence of multiplication, so only powers bind tighter.
             let value = self.expression(Operator::Power.binding())?;
             return match value.kind {
                 Type::Scalar | Type::Vector => Ok(Value::of(value.kind)),
-                other => self.wrong(token, &format!("{} has no sign", other.described())),
+                other => self.wrong(
+                    token,
+                    &format!("a sign is not allowed before {}", other.described()),
+                ),
             };
         }
         let mut value = self.primary()?;
@@ -251,7 +254,7 @@ impl<'a> Parser<'a> {
                 TokenKind::At => self.with_timestamp(value)?,
                 TokenKind::LeftBracket => self.with_range(value)?,
                 TokenKind::Word(Word::Extended) => {
-                    return self.wrong(token, "Thanos does not know smoothed and anchored ranges");
+                    return self.wrong(token, "Thanos does not support smoothed and anchored");
                 }
                 _ => return Ok(value),
             };
@@ -286,7 +289,7 @@ impl<'a> Parser<'a> {
             }
             TokenKind::Identifier if follows == TokenKind::LeftParen => self.call(token),
             TokenKind::Word(Word::Step) if follows == TokenKind::LeftParen => {
-                self.wrong(token, "step() stands only where a duration does")
+                self.wrong(token, "step() is only allowed in a duration")
             }
             TokenKind::Identifier
             | TokenKind::MetricIdentifier
@@ -314,8 +317,8 @@ impl<'a> Parser<'a> {
         });
         match empty {
             Some((_, selector)) => Err(format!(
-                "the selector at {} could select everything; give it a metric name, or a matcher \
-                 that an empty value does not meet",
+                "the selector at {} can match every series; add a metric name, or a matcher that \
+                 does not match an empty value",
                 place(self.input, selector.insert.saturating_sub(1))
             )),
             None => Ok(()),

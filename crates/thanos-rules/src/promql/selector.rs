@@ -1,4 +1,4 @@
-//! Selectors: what is between the braces, and where.
+//! Selectors: their matchers and positions.
 
 use super::lexer::place;
 use super::parser::Parser;
@@ -12,24 +12,24 @@ pub(crate) struct Selector {
     /// The metric name before the braces.
     pub(crate) name: Option<String>,
     pub(crate) matchers: Vec<Matcher>,
-    /// Where a matcher can be put in: after the opening brace, or after the name if there is none.
+    /// Position at which a matcher can be inserted: after the opening brace, or after the name.
     pub(crate) insert: usize,
     /// Whether there are braces.
     pub(crate) braces: bool,
 }
 
-/// One condition of a selector.
+/// One label matcher of a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Matcher {
     /// The label. Escapes can make it anything but UTF-8.
     pub(crate) label: Vec<u8>,
     pub(crate) kind: MatchKind,
     pub(crate) value: Vec<u8>,
-    /// Whether it is met by a label that is not there.
+    /// Whether it matches a missing label.
     pub(super) meets_empty: bool,
 }
 
-/// How a matcher compares.
+/// The operator of a matcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchKind {
     /// `=`, and a quoted metric name between braces.
@@ -70,7 +70,7 @@ impl Parser<'_> {
         let names_metric = |m: &Matcher| m.label == METRIC_NAME.as_bytes();
         if selector.name.is_some() && selector.matchers.iter().any(names_metric) {
             return Err(format!(
-                "the metric name is given twice at {}; write it once",
+                "the metric name is set twice at {}; remove one",
                 place(self.input, start)
             ));
         }
@@ -123,10 +123,15 @@ impl Parser<'_> {
     }
 
     fn matches_empty(&self, pattern: &[u8], at: usize) -> Result<bool, String> {
-        let judged = match std::str::from_utf8(pattern) {
+        let matches = match std::str::from_utf8(pattern) {
             Ok(pattern) => regex::matches_empty(pattern),
             Err(_) => Err("not UTF-8".to_owned()),
         };
-        judged.map_err(|e| format!("bad regular expression at {}: {e}", place(self.input, at)))
+        matches.map_err(|e| {
+            format!(
+                "invalid regular expression at {}: {e}",
+                place(self.input, at)
+            )
+        })
     }
 }

@@ -1,9 +1,9 @@
-//! The words of PromQL.
+//! The tokens of PromQL.
 
-/// What a token is. Words are told apart where the grammar does.
+/// The kind of a token. Keywords are distinguished as far as the grammar needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
-    /// A name without a colon that is no keyword.
+    /// A name without a colon that is not a keyword.
     Identifier,
     /// A name with a colon.
     MetricIdentifier,
@@ -54,7 +54,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    /// How tightly it binds; a higher one binds first.
+    /// Its precedence; a higher one binds tighter.
     pub(super) fn binding(self) -> u8 {
         match self {
             Self::Or => 1,
@@ -84,7 +84,7 @@ impl Operator {
     }
 }
 
-/// The aggregations, as far as their arguments differ.
+/// The aggregations, by their arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aggregator {
     /// One argument. `min` and `max` are also functions of durations.
@@ -112,11 +112,11 @@ pub(super) enum Word {
     /// `start` and `end`
     Bound,
     Step,
-    /// `smoothed` and `anchored`, which Thanos never enables.
+    /// `smoothed` and `anchored`, which Thanos does not enable.
     Extended,
 }
 
-/// A token and where it is.
+/// A token and its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
@@ -124,7 +124,7 @@ pub(super) struct Token {
     pub(super) end: usize,
 }
 
-/// What a word is; keywords are known in any case.
+/// The kind of a word. Keywords are case-insensitive.
 pub(super) fn keyword(word: &str) -> Option<TokenKind> {
     let kind = match word.to_ascii_lowercase().as_str() {
         "and" => TokenKind::Operator(Operator::And),
