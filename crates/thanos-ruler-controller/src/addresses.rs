@@ -1,8 +1,8 @@
-//! Addresses that rulers read from files while they run. Pure.
+//! Files with the addresses of queriers and Alertmanagers, which rulers reload while they run. Pure.
 //!
-//! Scheme, path and TLS they read only when they start: each combination is a block of their
-//! configuration, with a file of addresses of its own. A block stays when its last address goes, so
-//! rulers restart only for a combination that was never there.
+//! Rulers read scheme, path and TLS only at startup: each combination is a block of their configuration
+//! with its own file of addresses. A block stays after its last address is removed, so rulers restart only
+//! for a new combination.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,23 +12,23 @@ use thanos_workload::FieldError;
 use thanos_workload::checks::without_credentials;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How an API is reached.
+/// Scheme and path of an API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Transport {
-    /// Whether by HTTPS.
+    /// HTTPS instead of HTTP.
     pub https: bool,
-    /// Path before that of the API: empty, or with a slash at its begin and none at its end.
+    /// Path prefix of the API: empty, or with a leading and no trailing slash.
     pub prefix: String,
 }
 
 impl Transport {
-    /// How almost everything is reached. The block for it is there from the start.
+    /// The usual transport. Its block always exists.
     pub const USUAL: Self = Self {
         https: false,
         prefix: String::new(),
     };
 
-    /// The scheme of URLs.
+    /// The URL scheme.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
         match self.https {
@@ -50,7 +50,7 @@ impl Transport {
         }
     }
 
-    /// From what [`Display`](fmt::Display) gives.
+    /// Parses the format of [`Display`](fmt::Display).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, prefix) = text.split_once(':')?;
@@ -69,21 +69,21 @@ impl Transport {
     }
 }
 
-/// As an annotation remembers it: `https:/prefix`.
+/// The format in annotations: `https:/prefix`.
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.scheme(), self.prefix)
     }
 }
 
-/// Whom rulers ask or tell.
+/// A querier or an Alertmanager.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// How it is reached.
-    pub way: Transport,
-    /// Host and port, as Thanos takes them: with `dns+` before a name that is several.
+    /// Scheme and path.
+    pub transport: Transport,
+    /// Host and port in the format of Thanos: with `dns+` before a name with several addresses.
     pub address: String,
-    /// The Alertmanager or Service that led here, if one did.
+    /// The Alertmanager resource or Service with this address, if it does not come from a URL.
     pub resource: Option<Key>,
 }
 
@@ -91,19 +91,25 @@ impl Target {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        let Self { way, address, .. } = self;
+        let Self {
+            transport, address, ..
+        } = self;
         let (lookup, host) = match address.split_once('+') {
             Some((lookup, host)) => (format!("{lookup}+"), host),
             None => (String::new(), address.as_str()),
         };
-        format!("{lookup}{}://{host}{}", way.scheme(), way.prefix)
+        format!(
+            "{lookup}{}://{host}{}",
+            transport.scheme(),
+            transport.prefix
+        )
     }
 
-    /// The Alertmanager of a URL as `--alertmanagers.url` takes it. `field` is the path of the field
-    /// that holds it.
+    /// The Alertmanager of a URL in the format of `--alertmanagers.url`. `field` is the path of the field
+    /// with the URL.
     ///
     /// # Errors
-    /// It is none.
+    /// The URL is invalid or contains credentials.
     pub fn of_url(url: &str, field: &str) -> Result<Self, FieldError> {
         let wrong = |why: &str| {
             FieldError::new(
@@ -136,21 +142,21 @@ impl Target {
         }
         let address = match lookup {
             None => host.to_owned(),
-            // Names with several addresses have no default port in files.
+            // Thanos has no default port for names with several addresses in files.
             Some("dns") if !has_port(host) => format!("dns+{host}:9093"),
             Some(lookup @ ("dns" | "dnssrv" | "dnssrvnoa")) => format!("{lookup}+{host}"),
             Some(_) => return Err(wrong("has an unknown lookup before its scheme")),
         };
         let prefix = path.trim_end_matches('/').to_owned();
         Ok(Self {
-            way: Transport { https, prefix },
+            transport: Transport { https, prefix },
             address,
             resource: None,
         })
     }
 }
 
-/// Whether this is a name or an address, and a port if there is one.
+/// Whether this is a name or an IP address with an optional port.
 fn is_plain(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -172,10 +178,10 @@ fn has_port(host: &str) -> bool {
     after.contains(':')
 }
 
-/// The blocks of the configuration: those in use, those that were, and the usual one.
+/// The blocks of the configuration: those in use, those of the last configuration, and the usual one.
 #[must_use]
 pub fn blocks(targets: &[Target], before: &BTreeSet<Transport>) -> BTreeSet<Transport> {
-    let now = targets.iter().map(|target| target.way.clone());
+    let now = targets.iter().map(|target| target.transport.clone());
     now.chain(before.iter().cloned())
         .chain([Transport::USUAL])
         .collect()
@@ -188,23 +194,23 @@ pub fn files(
     blocks: &BTreeSet<Transport>,
     targets: &[Target],
 ) -> BTreeMap<String, String> {
-    let of_block = |way: &Transport| {
-        let targets = targets.iter().filter(|target| target.way == *way);
+    let of_block = |block: &Transport| {
+        let targets = targets.iter().filter(|target| target.transport == *block);
         let addresses: BTreeSet<&str> = targets.map(|t| t.address.as_str()).collect();
         addresses
     };
     blocks
         .iter()
-        .map(|way| (way.file(what), target_file(&of_block(way))))
+        .map(|block| (block.file(what), target_file(&of_block(block))))
         .collect()
 }
 
-/// A file with addresses, as Thanos reads them while it runs.
+/// A file with addresses, which Thanos reloads while it runs.
 fn target_file(addresses: &BTreeSet<&str>) -> String {
     format!("{}\n", serde_json::json!([{"targets": addresses}]))
 }
 
-/// A text in YAML.
+/// A quoted YAML string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -218,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_as_thanos_takes_them() {
+    fn urls_are_parsed_into_transport_and_address() {
         let cases = [
             ("http://am:9093", "http:", "am:9093"),
             ("https://am.example.com", "https:", "am.example.com"),
@@ -232,20 +238,18 @@ mod tests {
                 "dnssrv+_web._tcp.am.ns.svc",
             ),
         ];
-        for (url, way, address) in cases {
+        for (url, transport, address) in cases {
             let target = of(url);
-            assert_eq!(
-                (target.way.to_string().as_str(), target.address.as_str()),
-                (way, address)
-            );
-            assert_eq!(Transport::parse(way), Some(target.way));
+            assert_eq!(target.transport.to_string(), transport);
+            assert_eq!(target.address, address);
+            assert_eq!(Transport::parse(transport), Some(target.transport));
         }
         assert_eq!(of("dns+https://am/x/").url(), "dns+https://am:9093/x");
         assert_eq!(of("http://am:9093").url(), "http://am:9093");
     }
 
     #[test]
-    fn what_is_no_url_is_told_with_its_field() {
+    fn invalid_urls_are_rejected_with_their_field() {
         for url in [
             "am:9093",
             "//am",
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_refused_and_not_repeated() {
+    fn credentials_are_rejected_and_not_repeated() {
         for url in [
             "http://ruler:hunter2@am",
             "http://hunter2@am",
@@ -293,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_in_parameters_are_refused_and_not_repeated() {
+    fn credentials_in_parameters_are_rejected_and_not_repeated() {
         for url in [
             "http://am/?token=hunter2",
             "am:9093?API-Key=hunter2",
@@ -306,22 +310,25 @@ mod tests {
             );
             assert!(!message.contains("hunter2"), "{message}");
         }
-        assert_eq!(of("http://am/@team").way.prefix, "/@team");
+        assert_eq!(of("http://am/@team").transport.prefix, "/@team");
     }
 
     #[test]
-    fn a_block_stays_when_its_targets_go() {
+    fn a_block_stays_after_its_targets_are_removed() {
         let https = of("https://am/x");
         let first = blocks(std::slice::from_ref(&https), &BTreeSet::new());
-        assert_eq!(first, BTreeSet::from([Transport::USUAL, https.way.clone()]));
+        assert_eq!(
+            first,
+            BTreeSet::from([Transport::USUAL, https.transport.clone()])
+        );
         let later = blocks(&[], &first);
         assert_eq!(later, first);
         assert_eq!(
-            files("x", &later, &[])[&https.way.file("x")],
+            files("x", &later, &[])[&https.transport.file("x")],
             "[{\"targets\":[]}]\n"
         );
         assert_eq!(
-            files("x", &first, std::slice::from_ref(&https))[&https.way.file("x")],
+            files("x", &first, std::slice::from_ref(&https))[&https.transport.file("x")],
             "[{\"targets\":[\"am\"]}]\n"
         );
     }

@@ -1,37 +1,37 @@
-//! Whom rulers tell of alerts, as their configuration says it. Pure.
+//! The Alertmanager configuration file of rulers. Pure.
 
 use std::collections::BTreeSet;
 
 use crate::addresses::{Transport, quoted};
 
-/// What the files with the addresses are named after.
+/// Name prefix of the files with addresses.
 pub const FILES: &str = "alertmanagers";
 
-/// How the certificates of Alertmanagers are trusted, as Thanos takes it.
+/// TLS settings for Alertmanagers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     /// The file with the certificate authority.
     pub ca_file: Option<String>,
-    /// The name that certificates must have.
+    /// The required name in certificates.
     pub server_name: Option<String>,
     /// Whether any certificate is accepted.
     pub skip_verify: bool,
 }
 
-/// The configuration file. `folder` is where the files with the addresses are.
+/// The configuration file. `folder` contains the files with the addresses.
 #[must_use]
 pub fn config(blocks: &BTreeSet<Transport>, trust: &Trust, folder: &str) -> String {
     let mut text = "alertmanagers:\n".to_owned();
-    for way in blocks {
-        text += &format!("- scheme: {}\n", way.scheme());
-        if !way.prefix.is_empty() {
-            text += &format!("  path_prefix: {}\n", quoted(&way.prefix));
+    for transport in blocks {
+        text += &format!("- scheme: {}\n", transport.scheme());
+        if !transport.prefix.is_empty() {
+            text += &format!("  path_prefix: {}\n", quoted(&transport.prefix));
         }
         text += &format!(
             "  api_version: v2\n  file_sd_configs:\n  - files: [{}]\n    refresh_interval: 30s\n",
-            quoted(&format!("{folder}/{}", way.file(FILES)))
+            quoted(&format!("{folder}/{}", transport.file(FILES)))
         );
-        if way.https && *trust != Trust::default() {
+        if transport.https && *trust != Trust::default() {
             text += "  http_config:\n    tls_config:\n";
             if let Some(file) = &trust.ca_file {
                 text += &format!("      ca_file: {}\n", quoted(file));
@@ -53,7 +53,7 @@ mod tests {
     use crate::addresses::{Target, blocks};
 
     #[test]
-    fn the_way_to_trust_is_said_of_https_only() {
+    fn tls_config_is_written_for_https_only() {
         let trust = Trust {
             ca_file: Some("/ca".into()),
             ..Trust::default()

@@ -1,4 +1,4 @@
-//! What is read of the objects that only a ThanosRuler depends on.
+//! Facts extracted from the objects that only a ThanosRuler depends on. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::addresses::Transport;
 #[serde(transparent)]
 pub struct RulerSetObject(SetObject);
 
-/// What decisions need to know of it.
+/// Facts of a StatefulSet of rulers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RulerSetFacts {
-    /// What every StatefulSet has.
+    /// Facts of every StatefulSet.
     pub set: SetFacts,
-    /// The blocks in the configuration of queriers.
+    /// The transports in the configuration of queriers.
     pub queriers: BTreeSet<Transport>,
-    /// The blocks in the configuration of Alertmanagers.
+    /// The transports in the configuration of Alertmanagers.
     pub alertmanagers: BTreeSet<Transport>,
     /// The tenants in the configuration of remote write.
     pub tenants: BTreeSet<String>,
@@ -35,15 +35,15 @@ impl Extract for RulerSetObject {
 
     fn into_parts(self) -> (ObjectMeta, RulerSetFacts) {
         let Self(object) = self;
-        let ways = |annotation: &str| {
+        let transports = |annotation: &str| {
             let text = object.annotations().get(annotation);
             text.into_iter()
                 .flat_map(|text| text.split(' '))
                 .filter_map(Transport::parse)
                 .collect()
         };
-        let queriers = ways(annotation::QUERIER_BLOCKS);
-        let alertmanagers = ways(annotation::ALERTMANAGER_BLOCKS);
+        let queriers = transports(annotation::QUERIER_BLOCKS);
+        let alertmanagers = transports(annotation::ALERTMANAGER_BLOCKS);
         let tenants = object.annotations().get(annotation::TENANTS);
         let tenants = tenants.into_iter().flat_map(|text| text.split(' '));
         let tenants = tenants.filter(|t| !t.is_empty());
@@ -67,7 +67,7 @@ pub struct RuleFileObject {
     data: BTreeMap<String, String>,
 }
 
-/// What decisions need to know of it.
+/// Facts of a ConfigMap with rule files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleFileFacts {
     /// UID.

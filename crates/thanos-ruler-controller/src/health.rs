@@ -1,4 +1,4 @@
-//! Whether rulers run, and run what they should, as their pods say. Pure.
+//! The conditions `RulesLoaded` and `ObjectStorageReady`, from pods and their probe results. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use thanos_controller_common::volumes::ConditionState;
 use crate::rules::collect::LOAD_ERRORS;
 use crate::rules::loaded::{self, Expected, Loaded};
 
-/// The condition `RulesLoaded`. `known` is whether anybody knows what is mounted.
+/// The condition `RulesLoaded`. `known` is false while rule sources are unreadable.
 #[must_use]
 pub fn loaded(
     pods: &BTreeMap<String, &PodFacts>,
@@ -21,7 +21,8 @@ pub fn loaded(
     known: bool,
 ) -> ConditionState {
     if !known {
-        let message = "PrometheusRules cannot be read now: rulers go on with those that they have";
+        let message =
+            "PrometheusRules are unreadable; rulers keep evaluating the rules they have loaded";
         return (None, Reason::RulesUnreadable, message.to_owned());
     }
     let ready: Vec<_> = pods.iter().filter(|(_, pod)| pod.ready).collect();
@@ -34,30 +35,30 @@ pub fn loaded(
     let (failed, late, silent) = (of(Loaded::Failed), of(Loaded::NotYet), of(Loaded::Silent));
     if let Some(first) = failed.first() {
         let message = format!(
-            "{} could not load the rules that are mounted, and goes on with those before; \
-             its log says why: kubectl logs {first} -c thanos-rule | {LOAD_ERRORS}",
+            "{} failed to reload the mounted rules; the previously loaded rules stay in effect. To see \
+             why: kubectl logs {first} -c thanos-rule | {LOAD_ERRORS}",
             failed.join(", ")
         );
         return (Some(false), Reason::ReloadFailed, message);
     }
     if !late.is_empty() {
-        let message = format!("{} will load the newest rules soon", late.join(", "));
+        let message = format!("{} not reloaded yet since the last change", late.join(", "));
         return (None, Reason::Loading, message);
     }
-    let mut answered = ready
+    let mut unclear = ready
         .iter()
         .filter(|(_, pod)| loaded::is_unclear(pod, answers));
-    if let Some((name, _)) = answered.next() {
+    if let Some((name, _)) = unclear.next() {
         let message = format!(
-            "{name} does not export {}, so what it has loaded is not known; set spec.version to a \
-             version of Thanos that does",
+            "{name} does not export {}, so its loaded rules are unknown; set spec.version to a Thanos \
+             version that exports it",
             loaded::SUCCESS
         );
         return (None, Reason::Unreachable, message);
     }
     if !silent.is_empty() {
         let message = format!(
-            "{} cannot be asked by this controller; does a NetworkPolicy keep it out of port 9090?",
+            "{} cannot be probed on port 9090; check that NetworkPolicies admit this controller",
             silent.join(", ")
         );
         return (None, Reason::Unreachable, message);
@@ -68,7 +69,7 @@ pub fn loaded(
     }
 }
 
-/// The condition `ObjectStorageReady`: whether pods run with all that they read at their start.
+/// The condition `ObjectStorageReady`: whether pods run with all files that they read at startup.
 #[must_use]
 pub fn pods(
     pods: &BTreeMap<String, &PodFacts>,
@@ -86,13 +87,14 @@ pub fn pods(
         return (Some(false), reason, message);
     }
     if !uploads {
-        let message = "nothing is uploaded: results of rules are kept in volumes, or sent away";
+        let message = "no object storage configured; blocks are not uploaded";
         return (None, Reason::NotConfigured, message.to_owned());
     }
     let is_late = |pod: &&&PodFacts| !pod.ready && pod.state != PodState::Terminating;
     match pods.values().filter(is_late).count() {
-        0 if pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+        0 if pods.is_empty() => (None, Reason::Syncing, "no pod exists yet".to_owned()),
         0 => (Some(true), Reason::Configured, String::new()),
+        1 => (None, Reason::Syncing, "1 pod is not ready yet".to_owned()),
         late => (
             None,
             Reason::Syncing,

@@ -1,4 +1,5 @@
-//! The controller of ThanosRuler: rules over queriers, and one bad rule harms nothing.
+//! The controller of ThanosRuler: evaluates rules over queriers; a bad group is rejected and all others
+//! stay loaded.
 
 pub mod addresses;
 pub mod alertmanagers;
@@ -42,20 +43,19 @@ use thanos_controller_common::stores::{is_of, of};
 
 pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
-use crate::rules::source::treat;
+use crate::rules::source::render;
 use crate::stores::{RulerMemory, Stores};
 
-/// Name of the controller: its field manager, and the value of the label by which it finds its
-/// objects.
+/// Name of the controller: its field manager, and the value of the label that selects its objects.
 pub const NAME: &str = "thanos-ruler-controller";
 
-/// What the controller is started with.
+/// Settings from the command line.
 #[derive(Args, Clone, Debug)]
 pub struct RulerSettings {
-    /// What every controller has.
+    /// Settings of every controller.
     #[command(flatten)]
     pub common: Settings,
-    /// Image of Prometheus Operator's config reloader, which runs beside rulers
+    /// Image of Prometheus Operator's config reloader, a sidecar of rulers
     #[arg(
         long,
         env = "CONFIG_RELOADER_IMAGE",
@@ -71,19 +71,19 @@ pub struct RulerController {
     watched: Option<BTreeSet<String>>,
 }
 
-/// What a pass observed: what the plan is made of, and what the status tells.
+/// The observation of one reconcile.
 pub struct Seen {
-    /// For the plan.
+    /// Inputs of the plan.
     pub observed: Observed,
-    /// For the status.
+    /// Further inputs of the status.
     pub status_inputs: StatusInputs,
-    /// For the next reconcile.
+    /// State for the next reconcile.
     pub memory: Arc<RulerMemory>,
 }
 
 impl RulerController {
-    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits
-    /// what is looked at, if it is not empty.
+    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces`, unless empty,
+    /// limits the watched namespaces.
     #[must_use]
     pub fn new(settings: RulerSettings, operator_gate: bool, namespaces: &[String]) -> Self {
         let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
@@ -109,16 +109,16 @@ impl Reconciler for RulerController {
         EventRule::new("RulesAccepted", "True", true),
         EventRule::new("AlertmanagersResolved", "True", true),
         EventRule::new("QueriersResolved", "True", true),
-        // Most rulers keep their results.
+        // Most rulers are stateful.
         EventRule::new("ReceiversResolved", "True", false),
-        // Pods need a moment to start.
+        // Pods need time to start.
         EventRule::new("RulesLoaded", "True", false),
         EventRule::new("ObjectStorageReady", "True", false),
         EventRule::new("Frozen", "False", true),
         EventRule::new("VolumesReady", "True", false),
-        // Without Prometheus Operator from the start is a way to run, not a fault.
+        // An absent Prometheus Operator is a valid setup.
         EventRule::new("PrometheusOperatorIntegration", "True", false),
-        // Nobody needs to scrape it, but somebody did.
+        // Only the loss of monitoring is worth an event.
         EventRule::new("Monitored", "True", false),
     ];
 
@@ -152,8 +152,8 @@ impl Reconciler for RulerController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosRuler>) -> Seen {
-        observe::observe(self, stores, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, ruler: &Arc<ThanosRuler>) -> Seen {
+        observe::observe(self, stores, cluster, ruler)
     }
 
     fn needs_relist(seen: &Seen) -> bool {
@@ -161,25 +161,25 @@ impl Reconciler for RulerController {
     }
 
     fn work(seen: &Seen) -> Option<Work<Stores>> {
-        let unjudged = &seen.status_inputs.rules.unjudged;
-        if unjudged.is_empty() {
+        let unrendered = &seen.status_inputs.rules.unrendered;
+        if unrendered.is_empty() {
             return None;
         }
-        let unjudged = unjudged.clone();
+        let unrendered = unrendered.clone();
         Some(Box::new(move || {
-            let judged = unjudged.into_iter().map(|(key, source)| {
-                let outcome = treat(&source);
-                (key, source, outcome)
+            let rendered = unrendered.into_iter().map(|(key, source)| {
+                let rendered = render(&source);
+                (key, source, rendered)
             });
-            let judged: Vec<_> = judged.collect();
-            Box::new(move |stores: &mut Stores| stores.outcomes.keep(judged))
+            let rendered: Vec<_> = rendered.collect();
+            Box::new(move |stores: &mut Stores| stores.rendered.insert(rendered))
         }))
     }
 
-    fn remember(stores: &mut Stores, it: &ThanosRuler, seen: &Seen) {
-        let uid = it.metadata.uid.clone().unwrap_or_default();
+    fn remember(stores: &mut Stores, ruler: &ThanosRuler, seen: &Seen) {
+        let uid = ruler.metadata.uid.clone().unwrap_or_default();
         stores.memories.insert(uid, seen.memory.clone());
-        stores.outcomes.tidy();
+        stores.rendered.tidy();
     }
 
     fn forget(stores: &mut Stores, uid: &str) {
@@ -234,18 +234,23 @@ impl Reconciler for RulerController {
         &status.conditions
     }
 
-    fn paused(it: &ThanosRuler) -> bool {
-        it.spec.paused.unwrap_or_default()
+    fn paused(ruler: &ThanosRuler) -> bool {
+        ruler.spec.paused.unwrap_or_default()
     }
 
-    fn pods_mounting(&self, stores: &Stores, it: &ThanosRuler, object: &ObjectKey) -> Vec<String> {
-        let namespace = it.metadata.namespace.as_deref().unwrap_or_default();
-        // What is read at the start only is renewed with the pods.
-        let config = plan::names::config(it.metadata.name.as_deref().unwrap_or_default());
+    fn pods_mounting(
+        &self,
+        stores: &Stores,
+        ruler: &ThanosRuler,
+        object: &ObjectKey,
+    ) -> Vec<String> {
+        let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
+        // Rulers read this ConfigMap only at startup, and its change replaces the pods.
+        let config = plan::names::config(ruler.metadata.name.as_deref().unwrap_or_default());
         if object.kind != "ConfigMap" || object.name == config {
             return Vec::new();
         }
-        let pods = of(&stores.pods, namespace).filter(|(_, pod)| is_of(it, &pod.owner));
+        let pods = of(&stores.pods, namespace).filter(|(_, pod)| is_of(ruler, &pod.owner));
         pods.filter(|(_, pod)| pod.state != PodState::Terminating)
             .map(|(key, _)| key.name.clone())
             .collect()

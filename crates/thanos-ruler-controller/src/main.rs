@@ -1,4 +1,4 @@
-//! The controller of ThanosRuler resources.
+//! The binary of the ThanosRuler controller.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! NetworkPolicies on the way from rulers to Alertmanagers. Pure.
+//! NetworkPolicies that block traffic from rulers to Alertmanagers. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use thanos_api::v1alpha1::ThanosRuler;
 
 use crate::plan::{PROGRAM, identity};
 
-/// A way that NetworkPolicies block.
+/// Traffic that NetworkPolicies block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
     /// The policies, as namespace/name.
     pub by: Vec<String>,
-    /// What would open the way.
+    /// The policy change that would admit the traffic.
     pub open_with: String,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn blocked<'a>(
         labels: &labels,
         ports: &[],
     };
-    // The pods of one differ in nothing that a policy would go by.
+    // Policies cannot distinguish the pods of one Alertmanager.
     let mut first: BTreeMap<&Key, &Target> = BTreeMap::new();
     for target in targets {
         first.entry(&target.alertmanager).or_insert(target);
@@ -65,7 +65,7 @@ pub(crate) fn blocked<'a>(
         let mut open_with = Vec::new();
         if !ingress_by.is_empty() {
             open_with.push(format!(
-                "in namespace {}, admit pods with {}={PROGRAM} of namespace {own} to port {}",
+                "in namespace {}, allow ingress from pods {}={PROGRAM} of namespace {own} to port {}",
                 key.namespace,
                 label::NAME,
                 target.port
@@ -73,7 +73,7 @@ pub(crate) fn blocked<'a>(
         }
         if !egress_by.is_empty() {
             open_with.push(format!(
-                "in namespace {own}, let pods with {}={PROGRAM} out to port {} of namespace {}",
+                "in namespace {own}, allow egress of pods {}={PROGRAM} to port {} of namespace {}",
                 label::NAME,
                 target.port,
                 key.namespace

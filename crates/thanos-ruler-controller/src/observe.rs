@@ -1,4 +1,4 @@
-//! From views to what a plan and a status are made of. Pure.
+//! The inputs of plan and status, from the stores and the spec. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::network::{self, Blocked};
 use crate::observed::Observed;
 use crate::plan::{self, identity};
 use crate::queriers::{self, Queriers};
-use crate::rules::collect::{Collected, World, collect};
+use crate::rules::collect::{CollectInputs, Collected, collect};
 use crate::rules::held::HeldBack;
 use crate::rules::loaded;
 use crate::rules::waiting::Decisions;
@@ -35,23 +35,23 @@ use crate::spec_inputs::SpecInputs;
 use crate::stores::{RulerMemory, Stores};
 use crate::{RulerController, Seen, sends};
 
-/// What a user can do about volumes.
+/// Advice about volumes in messages.
 const REMEDIES: Remedies = Remedies {
-    no_class: "make a new ThanosRuler that names one in spec.storage.storageClass",
-    no_growth: "make a new ThanosRuler with larger volumes, and delete this one when that is ready",
+    no_class: "create a new ThanosRuler with spec.storage.storageClass set",
+    no_growth: "create a new ThanosRuler with larger volumes, and delete this one when the new one is ready",
 };
 
-/// Why overlap is not known.
+/// Why overlap cannot be detected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OverlapUnknown {
-    /// ConfigMaps may not be read.
+    /// The controller has no permission to read ConfigMaps.
     Forbidden,
-    /// Rule files are read in these namespaces only, and a Prometheus of another one may select rules
-    /// in them.
+    /// Rule files are read only in these namespaces, and a Prometheus in another namespace may select
+    /// their rules.
     Limited(BTreeSet<String>),
 }
 
-/// What the status tells, besides what the plan is made of.
+/// Inputs of the status in addition to those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
     /// The gate of each kind in use.
@@ -60,43 +60,43 @@ pub struct StatusInputs {
     pub rules: Collected,
     /// Why Prometheus Operator rejects PrometheusRules, by UID, as its Events say.
     pub rejections: BTreeMap<String, String>,
-    /// Why it is not known of every rule who else evaluates it.
+    /// Why overlap cannot be detected for every rule.
     pub overlap_unknown: Option<OverlapUnknown>,
     /// The rules that are held back, for the next process.
     pub held: Vec<HeldRules>,
     /// Whether rulers have loaded them.
     pub loaded: ConditionState,
-    /// The Alertmanager resources, if they are looked for.
+    /// The Alertmanager resources, if the spec selects any.
     pub alertmanagers: Option<operated::Alertmanagers>,
-    /// What rulers say of their sends; `None` if one of them says nothing.
-    pub sends: Option<sends::Said>,
-    /// When this was.
+    /// The send counters of rulers; `None` if one of them does not report them.
+    pub sends: Option<sends::SendCounters>,
+    /// Time of the reconcile.
     pub now: jiff::Timestamp,
-    /// Those of them that NetworkPolicies keep rulers from.
+    /// The Alertmanager resources that NetworkPolicies block.
     pub blocked: BTreeMap<Key, Blocked>,
-    /// Nobody is to be told.
-    pub tells_nobody: bool,
-    /// Some selected object is not held as a whole, and must be listed again.
+    /// The spec disables alerting.
+    pub alerting_disabled: bool,
+    /// The cache of a selected object is partial; it must be listed again.
     pub incomplete: bool,
-    /// What was discovered stands as it was.
+    /// The last discovered configuration stays in effect.
     pub frozen: bool,
-    /// Whether pods run that have their configuration.
+    /// The condition `ObjectStorageReady`.
     pub pods: ConditionState,
-    /// Whether Secrets may be watched.
+    /// Whether the controller has permission to watch Secrets.
     pub secrets_watched: bool,
-    /// What the scheduler says of pods without a node.
+    /// Message of the scheduler about pods without a node.
     pub unscheduled: Option<String>,
-    /// Whether a Prometheus scrapes what runs here.
+    /// Whether a Prometheus scrapes the rulers.
     pub monitored: Monitored,
-    /// What must be asked of pods.
+    /// Probes of the rulers.
     pub probes: Vec<Probe>,
-    /// When something changes for the time alone.
+    /// Time after which the decision changes without an event.
     pub requeue_after: Option<Duration>,
-    /// What of the spec is no address.
+    /// An invalid Alertmanager URL of the spec.
     pub invalid: Option<Invalid>,
 }
 
-/// Reads the views for one ThanosRuler.
+/// Observes one ThanosRuler.
 pub(crate) fn observe(
     controller: &RulerController,
     stores: &Stores,
@@ -118,11 +118,11 @@ pub(crate) fn observe(
         Kind::ThanosRuler,
         Kind::ServiceMonitor,
     ];
-    // Few have its ThanosRuler, and nobody misses it.
-    let is_told =
+    // The CRD of Prometheus Operator's ThanosRuler is rarely installed, and its absence needs no action.
+    let is_reported =
         |(kind, gate): &(Kind, Gate)| *kind != Kind::ThanosRuler || *gate != Gate::CrdsAbsent;
     let gates = kinds.map(|kind| (kind, gate(kind))).into_iter();
-    let gates: Vec<(Kind, Gate)> = gates.filter(is_told).collect();
+    let gates: Vec<(Kind, Gate)> = gates.filter(is_reported).collect();
     let spec_inputs = SpecInputs::of(ruler);
     let namespace = spec_inputs.namespace;
     let namespaces = namespaces(controller, stores);
@@ -138,7 +138,7 @@ pub(crate) fn observe(
     };
     let mut held = held.with_image(&image);
     let before = memory.and_then(|memory| memory.waiting.as_ref());
-    let look = |held: &HeldBack| {
+    let collect_rules = |held: &HeldBack| {
         let decisions = Decisions::new(before, cluster.now);
         rules(
             controller,
@@ -150,20 +150,20 @@ pub(crate) fn observe(
             decisions,
         )
     };
-    let mut rules = look(&held);
+    let mut rules = collect_rules(&held);
     let is_known = rules.rules.is_some() && rules.files.is_some();
-    if is_known && rules.unjudged.is_empty() {
+    if is_known && rules.unrendered.is_empty() {
         let (now, is_written) = (cluster.now, is_written(ruler));
         rules.expected.after = held.mount(now, &rules.mounted, is_written);
-        let said = loaded::said(&pods, cluster.answers, &rules.expected);
-        if held.learn(now, (&rules.mounted, &rules.held), &said) {
-            rules = look(&held);
+        let all_loaded = loaded::all_loaded(&pods, cluster.answers, &rules.expected);
+        if held.learn(now, (&rules.mounted, &rules.held), &all_loaded) {
+            rules = collect_rules(&held);
             rules.expected.after = held.mount(now, &rules.mounted, is_written);
         }
     }
     let memory = Arc::new(RulerMemory {
         held,
-        // What is not known now is not forgotten.
+        // While PrometheusRules are unreadable the decisions stay as they are.
         waiting: match rules.rules.is_some() {
             true => Some(std::mem::take(&mut rules.waiting)),
             false => before.cloned(),
@@ -178,9 +178,9 @@ pub(crate) fn observe(
         Ok(targets) => (targets, None),
         Err(error) => (Vec::new(), Some(Invalid::new(error.field, error.message))),
     };
-    // Where none was ever told, none is missed.
-    let told = ruler.status.iter().flat_map(|s| &s.alertmanagers);
-    let had_some = told.into_iter().any(|a| !a.alertmanager.is_empty());
+    // Without a former Alertmanager resource there is nothing to keep.
+    let previous = ruler.status.iter().flat_map(|s| &s.alertmanagers);
+    let had_some = previous.into_iter().any(|a| !a.alertmanager.is_empty());
     let unknown = alertmanagers.is_some() && stores.alertmanagers.is_unknown() && had_some;
     let known = (!unknown).then_some(targets);
 
@@ -198,11 +198,11 @@ pub(crate) fn observe(
         access: cluster.access,
     };
     let rules_gate = gate(Kind::PrometheusRule);
-    let rules_stand = stands(&stores.rules) || are_missing(stores, ruler, rules_gate);
+    let rules_frozen = is_frozen(&stores.rules) || are_missing(stores, ruler, rules_gate);
     let status_inputs = StatusInputs {
         incomplete: rules.incomplete && !stores.rules.is_frozen(),
-        frozen: rules_stand && !is_disabled(rules_gate)
-            || alertmanagers.is_some() && (stands(&stores.alertmanagers) || unknown),
+        frozen: rules_frozen && !is_disabled(rules_gate)
+            || alertmanagers.is_some() && (is_frozen(&stores.alertmanagers) || unknown),
         loaded: health::loaded(&pods, cluster.answers, &rules.expected, is_known),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
@@ -210,9 +210,9 @@ pub(crate) fn observe(
         monitored: monitored.decide(),
         probes: pods
             .values()
-            .filter_map(|pod| loaded::inquiry(pod, cluster.answers, &rules.expected))
+            .filter_map(|pod| loaded::probe(pod, cluster.answers, &rules.expected))
             .collect(),
-        sends: sends::said(pods.values().copied(), cluster.answers),
+        sends: sends::counters(pods.values().copied(), cluster.answers),
         now: cluster.now,
         blocked: network::blocked(
             ruler,
@@ -224,7 +224,7 @@ pub(crate) fn observe(
             stores.policies.items(),
             &namespaces,
         ),
-        tells_nobody: spec_inputs.tells_nobody(),
+        alerting_disabled: spec_inputs.alerting_disabled(),
         alertmanagers,
         gates,
         invalid,
@@ -270,7 +270,7 @@ pub(crate) fn observe(
         alertmanagers: known,
         remote_write,
         tenants: {
-            // One that has no rules for a while comes back, and what is not known is not missed.
+            // A tenant stays: its rules can be absent for a while, or unreadable.
             let before = stores.set(ruler).map(|set| &set.tenants);
             let now = status_inputs.rules.tenants.iter();
             let tenancy = spec_inputs.tenancy().is_some();
@@ -334,7 +334,7 @@ fn rules(
         _ => Some(stores.rules.items()),
     };
     let (no_prometheuses, no_rulers) = (BTreeMap::new(), BTreeMap::new());
-    // With a definition go its objects, and with these their pods: whoever is frozen evaluates nothing.
+    // Deleting a CRD deletes its custom resources and their pods, so frozen ones evaluate nothing.
     let prometheuses = match gate(Kind::Prometheus) {
         Gate::Forbidden if stores.prometheuses.is_unknown() => None,
         Gate::CrdsAbsent if stores.prometheuses.is_frozen() => Some(&no_prometheuses),
@@ -350,7 +350,7 @@ fn rules(
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
     let args = ruler.spec.additional.additional_args.iter().flatten();
     let dialect = Dialect::of_version(tag(&image)).with_arguments(args.map(String::as_str));
-    let world = World {
+    let inputs = CollectInputs {
         rules,
         files: stores
             .files
@@ -360,33 +360,32 @@ fn rules(
         decisions,
         namespaces,
         dialect,
-        outcomes: &stores.outcomes,
+        rendered: &stores.rendered,
         held,
     };
-    let mut all = collect(spec_inputs, world);
-    // What stands as it was may lack what was let go before: then all of it stands. So does it while a
-    // selector cannot be used.
+    let mut all = collect(spec_inputs, inputs);
+    // A frozen store may lack objects that no selector selected before: then the mounted rules stay as a
+    // whole, as they do while a selector is unusable.
     if all.incomplete || all.unusable.is_some() {
         all.rules = None;
     }
     all
 }
 
-/// Whether what is planned is written, as far as the status reports.
+/// Whether the plan is applied, according to the status.
 fn is_written(ruler: &ThanosRuler) -> bool {
     let conditions = ruler.status.iter().flat_map(|s| &s.conditions);
     let mut reconciled = conditions.filter(|c| c.type_ == Condition::Reconciled.as_str());
-    // Everything but the field is written.
+    // Everything except the field is applied.
     reconciled.all(|c| c.status == "True" || c.reason == Reason::ImmutableField.as_str())
 }
 
-/// Whether nothing is known of PrometheusRules.
+/// Whether PrometheusRules are unreadable.
 fn is_unreadable(stores: &Stores, gate: Gate) -> bool {
     stores.rules.is_unknown() || gate == Gate::Forbidden
 }
 
-/// Whether nothing is known of PrometheusRules of which some are mounted. Where none was ever mounted,
-/// none is missed.
+/// Whether PrometheusRules are unreadable while some are mounted.
 fn are_missing(stores: &Stores, ruler: &ThanosRuler, gate: Gate) -> bool {
     let status = ruler.status.as_ref().and_then(|s| s.rules.as_ref());
     is_unreadable(stores, gate) && status.is_some_and(|rules| rules.prometheus_rules > 0)
@@ -399,7 +398,7 @@ fn tag(image: &str) -> &str {
     last.split_once(':').map_or("", |(_, tag)| tag)
 }
 
-/// Whom to tell.
+/// The Alertmanagers, from URLs and resources.
 fn targets(
     spec_inputs: &SpecInputs<'_>,
     found: Option<&operated::Alertmanagers>,
@@ -408,12 +407,12 @@ fn targets(
     let urls = urls.iter().map(|(url, field)| Target::of_url(url, field));
     let mut targets: Vec<Target> = urls.collect::<Result<_, _>>()?;
     for group in found.iter().flat_map(|found| &found.groups) {
-        let way = Transport {
+        let transport = Transport {
             https: group.way.https,
             prefix: group.way.path_prefix.trim_end_matches('/').to_owned(),
         };
         targets.extend(group.targets.iter().map(|target| Target {
-            way: way.clone(),
+            transport: transport.clone(),
             address: target.address(),
             resource: Some(target.alertmanager.clone()),
         }));
@@ -445,12 +444,12 @@ fn write_url(service: &Key) -> String {
     format!("http://{name}.{namespace}.svc:{port}/api/v1/receive")
 }
 
-/// Whether objects of a kind stand as they were.
-fn stands<F: PartialEq>(view: &Store<F>) -> bool {
-    view.is_frozen() && !view.is_unknown()
+/// Whether a kind was readable before and is not now.
+fn is_frozen<F: PartialEq>(store: &Store<F>) -> bool {
+    store.is_frozen() && !store.is_unknown()
 }
 
-/// Whether somebody wants it off; that ends a freeze at once.
+/// Whether a gate is closed on purpose, which ends a freeze at once.
 fn is_disabled(gate: Gate) -> bool {
     matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }

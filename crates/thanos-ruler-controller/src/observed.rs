@@ -1,4 +1,4 @@
-//! What a plan is made of.
+//! The inputs of the plan. Pure data.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,47 +12,46 @@ use crate::facts::RulerSetFacts;
 use crate::queriers::Queriers;
 use crate::rules::pack::Packed;
 
-/// What a plan is made of.
+/// The inputs of the plan.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The custom resource.
     pub ruler: Arc<ThanosRuler>,
-    /// What the controller was started with.
+    /// Settings of the controller.
     pub settings: RulerSettings,
     /// Whether ServiceMonitors may be created.
     pub service_monitors: bool,
     /// The StatefulSet, if it exists.
     pub set: Option<RulerSetFacts>,
-    /// The rule files of PrometheusRules; `None` if nobody knows all of them, and those that are
-    /// mounted stay.
+    /// The rule files of PrometheusRules; `None` while these are unreadable, and the mounted files stay.
     pub rules: Option<Packed>,
-    /// The rule files of ConfigMaps; `None` if these may not be read, and those that are mounted stay.
+    /// The rule files of ConfigMaps; `None` while these are unreadable, and the mounted files stay.
     pub files: Option<Packed>,
     /// The queriers.
     pub queriers: Queriers,
-    /// The Alertmanagers; `None` if nobody knows all of them, and those that are told stay.
+    /// The Alertmanagers; `None` while these are unreadable, and the last addresses stay.
     pub alertmanagers: Option<Vec<Target>>,
-    /// The remote write URLs of routers, for rulers that keep nothing.
+    /// The remote write URLs of routers, for stateless rulers.
     pub remote_write: Vec<String>,
-    /// The tenants of rules, if there are any.
+    /// The tenants of rules.
     pub tenants: BTreeSet<String>,
     /// The label that holds the tenant.
     pub tenant_label: String,
-    /// Digest of the Secrets that pods read when they start; `None` if it is not known.
+    /// Digest of the Secrets that pods read when they start; `None` if unknown.
     pub secrets: Option<String>,
     /// The volumes.
     pub volumes: Volumes,
 }
 
 impl Observed {
-    /// How queriers are reached, also those that are gone.
+    /// The transports of queriers, including those of deleted ones.
     #[must_use]
     pub fn querier_blocks(&self) -> BTreeSet<Transport> {
         let before = self.set.as_ref().map(|set| &set.queriers);
         blocks(&self.queriers.targets, before.unwrap_or(&BTreeSet::new()))
     }
 
-    /// How Alertmanagers are reached, also those that are gone.
+    /// The transports of Alertmanagers, including those of deleted ones.
     #[must_use]
     pub fn alertmanager_blocks(&self) -> BTreeSet<Transport> {
         let before = self.set.as_ref().map(|set| &set.alertmanagers);

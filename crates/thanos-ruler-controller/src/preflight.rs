@@ -1,5 +1,5 @@
-//! What this controller adds to a preflight: the operator that it takes over from, and values
-//! of a ThanosRuler that are accepted and do harm. Pure.
+//! Preflight checks of this controller: the operator that it replaces, and harmful values of a
+//! ThanosRuler. Pure.
 
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
@@ -8,7 +8,7 @@ use thanos_workload::duration;
 
 use crate::{NAME, RulerController, Seen};
 
-/// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
+/// Before the controller runs there are no pods, and permission to watch Secrets is optional.
 const ONLY_WARNS: [&str; 8] = [
     Reason::BlockedByNetworkPolicy.as_str(),
     Reason::Loading.as_str(),
@@ -20,11 +20,11 @@ const ONLY_WARNS: [&str; 8] = [
     Reason::AlertingDisabled.as_str(),
 ];
 
-/// Shorter than this, results can be gone before they are in a block, and alerts forget how long they
-/// were pending: twice the time that a block covers, in milliseconds.
+/// Shortest safe retention in milliseconds: twice the time range of a block. Below it, results can expire
+/// before they are in a block, and pending alerts lose their state.
 const SHORT: u64 = 4 * 60 * 60 * 1000;
 
-/// What a preflight of this controller looks at besides what every one does.
+/// Preflight checks in addition to those of every controller.
 #[must_use]
 pub fn extra() -> Extra<RulerController> {
     Extra {
@@ -35,7 +35,7 @@ pub fn extra() -> Extra<RulerController> {
     }
 }
 
-/// The values of a ThanosRuler that do harm.
+/// Harmful values of a ThanosRuler.
 fn harms(seen: &Seen) -> Vec<Harm> {
     let spec = &seen.observed.ruler.spec;
     short_retention(spec)
@@ -44,7 +44,7 @@ fn harms(seen: &Seen) -> Vec<Harm> {
         .collect()
 }
 
-/// Rulers neither write a block nor upload one when they stop.
+/// Rulers neither write nor upload a block when they stop.
 fn lost_results(spec: &ThanosRulerSpec) -> Option<Harm> {
     let policy = spec
         .stateful
@@ -60,8 +60,8 @@ fn lost_results(spec: &ThanosRulerSpec) -> Option<Harm> {
     Some(Harm {
         fatal: false,
         found: format!(
-            "spec.persistentVolumeClaimRetentionPolicy.{field} is Delete: with a pod goes its volume, \
-             and with that the results that are in no block yet, some hours of them"
+            "spec.persistentVolumeClaimRetentionPolicy.{field} is Delete: deleting a pod's volume loses \
+             some hours of results that are in no block yet"
         ),
         remedy: "set it to Retain, or remove it".to_owned(),
     })
@@ -74,8 +74,8 @@ fn short_retention(spec: &ThanosRulerSpec) -> Option<Harm> {
     short.then(|| Harm {
         fatal: false,
         found: format!(
-            "spec.rulerMode.stateful.retention is {retention}, which is about the time that a block \
-             covers: results are gone soon, and are not uploaded for certain"
+            "spec.rulerMode.stateful.retention is {retention}, about the time range of a block: results \
+             can expire before they are uploaded"
         ),
         remedy: "set it to 24h or more, or remove it".to_owned(),
     })
@@ -87,23 +87,23 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_retention_that_the_go_operator_writes_is_told() {
-        let told = |retention: &str| {
+    fn the_default_retention_of_the_go_operator_is_warned_about() {
+        let harm = |retention: &str| {
             let mode = json!({"type": "Stateful", "stateful": {"retention": retention}});
             short_retention(&serde_json::from_value(json!({"rulerMode": mode})).unwrap())
         };
-        assert!(told("2h").is_some_and(|harm| !harm.fatal));
-        assert!(told("48h").is_none());
+        assert!(harm("2h").is_some_and(|harm| !harm.fatal));
+        assert!(harm("48h").is_none());
     }
 
     #[test]
-    fn volumes_that_go_with_their_pods_are_told() {
-        let told = |policy: serde_json::Value| {
+    fn deleting_volumes_with_their_pods_is_warned_about() {
+        let found = |policy: serde_json::Value| {
             let spec = json!({"persistentVolumeClaimRetentionPolicy": policy});
             lost_results(&serde_json::from_value(spec).unwrap()).map(|harm| harm.found)
         };
-        let found = told(json!({"whenDeleted": "Retain", "whenScaled": "Delete"})).unwrap();
-        assert!(found.contains("whenScaled is Delete"), "{found}");
-        assert_eq!(told(json!({"whenScaled": "Retain"})), None);
+        let harm = found(json!({"whenDeleted": "Retain", "whenScaled": "Delete"})).unwrap();
+        assert!(harm.contains("whenScaled is Delete"), "{harm}");
+        assert_eq!(found(json!({"whenScaled": "Retain"})), None);
     }
 }

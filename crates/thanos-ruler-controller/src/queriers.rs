@@ -1,4 +1,4 @@
-//! Which queriers rulers ask. Pure.
+//! Queriers that rulers query, from Services and querier pods. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +11,20 @@ use thanos_workload::{ports, query_api};
 
 use crate::addresses::{Target, Transport, quoted};
 
-/// What the files with the addresses are named after.
+/// Name prefix of the files with addresses.
 pub const FILES: &str = "queriers";
 
-/// What the Services of a namespace lead to.
+/// The queriers that the Services of a namespace select.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queriers {
     /// The queriers.
     pub targets: Vec<Target>,
-    /// Services that are selected and have no port by the name of `http`.
+    /// Selected Services without a port named `http`.
     pub portless: Vec<Key>,
 }
 
-/// Looks for queriers. `prefixes` is the path under which the queriers of a ThanosQuery serve their
-/// API, by the label that their pods and Services carry.
+/// Finds queriers. `prefixes` is the API path of the queriers of each ThanosQuery, by the owner label of
+/// their pods and Services.
 pub fn find<'a>(
     services: impl Iterator<Item = (&'a Key, &'a ServiceFacts)>,
     desired: Option<&LabelSelector>,
@@ -32,8 +32,8 @@ pub fn find<'a>(
 ) -> Queriers {
     let mut queriers = Queriers::default();
     for (key, facts) in services {
-        let is_wanted = desired.is_none_or(|desired| selector::matches(desired, &facts.labels));
-        if !is_wanted || !query_api::is_offered(&facts.labels) {
+        let is_selected = desired.is_none_or(|desired| selector::matches(desired, &facts.labels));
+        if !is_selected || !query_api::is_offered(&facts.labels) {
             continue;
         }
         let mut ports = facts.ports.iter();
@@ -44,7 +44,7 @@ pub fn find<'a>(
         let owner = facts.labels.get(label::OWNER);
         let prefix = owner.and_then(|owner| prefixes.get(owner));
         queriers.targets.push(Target {
-            way: Transport {
+            transport: Transport {
                 https: false,
                 prefix: prefix.cloned().unwrap_or_default(),
             },
@@ -55,23 +55,18 @@ pub fn find<'a>(
     queriers
 }
 
-/// The name of the file with the addresses of one block.
-fn file(way: &Transport) -> String {
-    way.file(FILES)
-}
-
-/// The configuration file. `folder` is where the files with the addresses are.
+/// The configuration file. `folder` contains the files with the addresses.
 #[must_use]
 pub fn config(blocks: &BTreeSet<Transport>, folder: &str) -> String {
-    let block = |way: &Transport| {
-        let prefix = match way.prefix.as_str() {
+    let block = |transport: &Transport| {
+        let prefix = match transport.prefix.as_str() {
             "" => String::new(),
             prefix => format!("  path_prefix: {}\n", quoted(prefix)),
         };
         format!(
             "- scheme: {}\n{prefix}  file_sd_configs:\n  - files: [{}]\n    refresh_interval: 30s\n",
-            way.scheme(),
-            quoted(&format!("{folder}/{}", file(way)))
+            transport.scheme(),
+            quoted(&format!("{folder}/{}", transport.file(FILES)))
         )
     };
     blocks.iter().map(block).collect()
@@ -96,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn services_of_the_query_api_are_asked() {
+    fn services_with_the_query_api_labels_are_queried_below_their_prefix() {
         let offered = |owner: &str| json!({label::QUERY_API: "true", label::PART_OF: "thanos", label::OWNER: owner});
         let all = BTreeMap::from([
             (Key::new("n", "a"), service(offered("main"), "http", true)),
@@ -119,8 +114,8 @@ mod tests {
             serde_json::from_value(json!({"matchLabels": {label::OWNER: "web"}})).unwrap();
         assert_eq!(find(all.iter(), Some(&only), &prefixes).targets.len(), 1);
 
-        let ways = found.targets.iter().map(|t| t.way.clone()).collect();
-        let config = config(&ways, "/t");
+        let transports = found.targets.iter().map(|t| t.transport.clone());
+        let config = config(&transports.collect(), "/t");
         let usual = "- scheme: http\n  file_sd_configs:\n  - files: [\"/t/queriers-http.json\"]\n";
         assert!(config.starts_with(usual), "{config}");
         assert!(config.contains("  path_prefix: \"/thanos\"\n"), "{config}");

@@ -1,7 +1,7 @@
-//! Which Alertmanagers take no alerts, as the metrics of rulers say. Pure.
+//! Alertmanagers that accept no alerts, from the metrics of rulers. Pure.
 //!
-//! Counters only ever grow, so one scrape does not say whether sends fail now. The status keeps what
-//! the counters were when they last grew; it is written only when another send has failed.
+//! Counters only grow, so one scrape does not show whether sends fail now. The status keeps the values of
+//! the counters when they last grew; it is written only when another send has failed.
 
 use std::collections::BTreeMap;
 
@@ -12,37 +12,37 @@ use thanos_controller_common::facts::PodFacts;
 use thanos_controller_common::status::whole_seconds;
 
 use crate::addresses::Target;
-use crate::rules::loaded::said_of_sends;
+use crate::rules::loaded::send_lines;
 
-/// Sends that failed, by address of the Alertmanager.
+/// Failed sends by address of the Alertmanager.
 pub(crate) const FAILED: &str = "thanos_alert_sender_errors_total";
 
-/// Alerts that were sent, likewise.
+/// Sent alerts by address of the Alertmanager.
 pub(crate) const SENT: &str = "thanos_alert_sender_alerts_sent_total";
 
 /// Requests by HTTP status, to all Alertmanagers together.
 pub(crate) const REQUESTS: &str = "http_client_request_total";
 
-/// What begins the line of an HTTP status. No address does.
+/// First field of a line about an HTTP status. No address equals it.
 const CODE: &str = "=";
 
-/// The answers of an Alertmanager that wants credentials.
+/// The HTTP statuses of an Alertmanager that demands credentials.
 const DENIED: [&str; 2] = ["401", "403"];
 
-/// For how many seconds a failed send counts if no other follows. Rulers send alerts that are
-/// resolved for as long.
+/// Seconds for which a failed send counts if no other follows. Rulers send resolved alerts for the same
+/// time.
 const COUNTS_FOR: i64 = 15 * 60;
 
-/// What rulers say of sends.
+/// The send counters of all rulers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    /// Failed sends and sent alerts of all rulers, by address; where any failed.
+pub struct SendCounters {
+    /// Failed sends and sent alerts by address, for addresses with failed sends.
     addresses: BTreeMap<String, (i64, i64)>,
     /// Requests that were denied, by HTTP status.
     denied: BTreeMap<i32, i64>,
 }
 
-/// Of a sample about sends as much as [`summary`] needs.
+/// The parts of a sample that [`summary`] needs; `None` for other samples.
 pub(crate) fn shorten(sample: &Sample<'_>) -> Option<String> {
     let value = sample.value;
     if sample.name == REQUESTS {
@@ -60,23 +60,21 @@ pub(crate) fn shorten(sample: &Sample<'_>) -> Option<String> {
     is_word.then(|| format!("{} {address} {value:.0}", sample.name))
 }
 
-/// A line for each address that a send to failed: the address, failed sends and sent alerts; and one for
+/// One line for each address with failed sends: the address, failed sends and sent alerts; and one for
 /// each HTTP status that denies access.
 pub(crate) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let (mut failed, mut sent) = (BTreeMap::new(), BTreeMap::new());
     let mut denied = String::new();
     for line in lines {
-        let mut termination_message = line.split(' ');
-        let (Some(what), Some(of), Some(count)) = (
-            termination_message.next(),
-            termination_message.next(),
-            termination_message.next(),
-        ) else {
+        let mut fields = line.split(' ');
+        let (Some(kind), Some(address), Some(count)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
             continue;
         };
-        match what {
-            FAILED if count != "0" => _ = failed.insert(of, count),
-            SENT => _ = sent.insert(of, count),
+        match kind {
+            FAILED if count != "0" => _ = failed.insert(address, count),
+            SENT => _ = sent.insert(address, count),
             CODE => denied += &format!("\n{line}"),
             _ => {}
         }
@@ -88,22 +86,19 @@ pub(crate) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     failed.into_iter().map(line).collect::<String>() + &denied
 }
 
-/// What all rulers together say; `None` unless each of them that is ready says something.
+/// The sum of the counters of all rulers; `None` unless every ready ruler reports them.
 #[must_use]
-pub fn said<'a>(
+pub fn counters<'a>(
     pods: impl IntoIterator<Item = &'a PodFacts>,
     answers: &ProbeResults,
-) -> Option<Said> {
-    let mut said: Option<Said> = None;
+) -> Option<SendCounters> {
+    let mut counters: Option<SendCounters> = None;
     for pod in pods.into_iter().filter(|pod| pod.ready) {
-        let said = said.get_or_insert_default();
-        for line in said_of_sends(pod, answers)? {
-            let mut termination_message = line.split(' ');
-            let (Some(first), Some(a), Some(b)) = (
-                termination_message.next(),
-                termination_message.next(),
-                termination_message.next(),
-            ) else {
+        let counters = counters.get_or_insert_default();
+        for line in send_lines(pod, answers)? {
+            let mut fields = line.split(' ');
+            let (Some(first), Some(a), Some(b)) = (fields.next(), fields.next(), fields.next())
+            else {
                 continue;
             };
             let (Ok(a), Ok(b)) = (a.parse::<i64>(), b.parse::<i64>()) else {
@@ -111,48 +106,52 @@ pub fn said<'a>(
             };
             match first {
                 CODE => {
-                    *said
+                    *counters
                         .denied
                         .entry(i32::try_from(a).unwrap_or(0))
                         .or_default() += b
                 }
                 address => {
-                    let (failed, sent) = said.addresses.entry(address.to_owned()).or_default();
+                    let (failed, sent) = counters.addresses.entry(address.to_owned()).or_default();
                     *failed += a;
                     *sent += b;
                 }
             }
         }
     }
-    said
+    counters
 }
 
-/// What is to be remembered of sends, after what was remembered before.
+/// The next `status.failedSends`, from the previous one and the current counters.
 #[must_use]
-pub fn follow(previous: &[FailedSends], said: Option<&Said>, now: Timestamp) -> Vec<FailedSends> {
+pub fn follow(
+    previous: &[FailedSends],
+    counters: Option<&SendCounters>,
+    now: Timestamp,
+) -> Vec<FailedSends> {
     let counts = |since: &Timestamp| now.as_second() - since.as_second() < COUNTS_FOR;
-    let Some(said) = said else {
+    let Some(counters) = counters else {
         let kept = previous.iter().cloned().map(|mut sends| {
             sends.last_failure = sends.last_failure.filter(|last| counts(&last.0));
             sends
         });
         return kept.collect();
     };
-    let all: i64 = said.addresses.values().map(|(failed, _)| failed).sum();
-    let denied: i64 = said.denied.values().sum();
-    let code = said.denied.iter().max_by_key(|(_, count)| **count);
+    let all: i64 = counters.addresses.values().map(|(failed, _)| failed).sum();
+    let denied: i64 = counters.denied.values().sum();
+    let code = counters.denied.iter().max_by_key(|(_, count)| **count);
     let code = code.map(|(code, _)| *code).filter(|_| denied >= all);
     let next = |(address, (failed, sent)): (&String, &(i64, i64))| {
         let before = previous.iter().find(|p| p.address == *address);
         let (had_failed, had_sent) = before.map_or((0, 0), |p| (p.failed, p.sent));
         let last = before.and_then(|p| p.last_failure.clone());
         let (sent_then, last_failure) = match failed - had_failed {
-            // None failed; and if one succeeded, it works again.
+            // No send failed; one that succeeded ends the failure.
             0 => (
                 had_sent,
                 last.filter(|last| *sent == had_sent && counts(&last.0)),
             ),
-            // All failed, since then or since the rulers started.
+            // All sends failed, since then or since the rulers started.
             _ if *sent == had_sent || *sent == 0 => (*sent, Some(whole_seconds(now))),
             _ => (*sent, None),
         };
@@ -164,37 +163,38 @@ pub fn follow(previous: &[FailedSends], said: Option<&Said>, now: Timestamp) -> 
             last_failure,
         }
     };
-    said.addresses
+    counters
+        .addresses
         .iter()
         .map(next)
         .take(MAX_FAILED_SENDS)
         .collect()
 }
 
-/// What the condition says of Alertmanagers that take no alerts; `None` if there is none. `log` is the
-/// command that shows the log of rulers.
+/// The message about Alertmanagers that accept no alerts; `None` if all accept some. `log` is the command
+/// that shows the log of rulers.
 #[must_use]
 pub fn describe(sends: &[FailedSends], targets: &[Target], log: &str) -> Option<String> {
     let mut failing = sends.iter().filter(|s| s.last_failure.is_some());
     let first = failing.next()?;
     let name = name(&first.address, targets);
-    let who = match failing.count() {
+    let alertmanagers = match failing.count() {
         0 => format!("Alertmanager {name}"),
         more => format!("{} Alertmanagers, such as {name}", more + 1),
     };
     Some(match first.status_code {
         Some(code) => format!(
-            "rulers cannot send alerts to {who}: it answers with HTTP status {code}, and rulers have no \
-             credentials; give the URL of a port that needs none in spec.alertmanagers.urls"
+            "sending alerts to {alertmanagers} fails with HTTP status {code}; rulers send no \
+             credentials. Set spec.alertmanagers.urls to an address that requires none"
         ),
         None => format!(
-            "rulers cannot send alerts to {who}; {log} | grep 'sending alerts failed' shows why. With \
-             HTTP status 401 or 403 it wants credentials, which rulers do not have"
+            "sending alerts to {alertmanagers} fails. To see why: {log} | grep 'sending alerts failed' \
+             (HTTP status 401 or 403: it requires credentials, which rulers do not send)"
         ),
     })
 }
 
-/// The Alertmanager at an address that rulers may have resolved themselves.
+/// The Alertmanager at an address, which rulers may have resolved from a name.
 fn name(address: &str, targets: &[Target]) -> String {
     if let Some(target) = targets.iter().find(|t| t.address == address) {
         return target.url();

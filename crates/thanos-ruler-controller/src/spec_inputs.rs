@@ -1,4 +1,4 @@
-//! What a ThanosRuler asks for: which rules, and whom to tell. Pure.
+//! Selectors, URLs and modes of a ThanosRuler spec, with defaults applied. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
@@ -11,18 +11,18 @@ use thanos_api::v1alpha1::{
 use crate::plan::identity;
 use crate::stores::{Stores, is_gated};
 
-/// What one ThanosRuler asks for.
+/// The resolved spec of one ThanosRuler.
 pub(crate) struct SpecInputs<'a> {
     ruler: &'a ThanosRuler,
     /// Its namespace.
     pub namespace: &'a str,
-    /// Over ConfigMaps and PrometheusRules that carry the label for it.
+    /// Selector of ConfigMaps and PrometheusRules with the label operator.thanos.io/prometheus-rule.
     config: LabelSelector,
 }
 
 impl<'a> SpecInputs<'a> {
     pub fn of(ruler: &'a ThanosRuler) -> Self {
-        // As the Go operator does it: the label must be there, whatever else is asked for.
+        // As with the Go operator, the label is required in addition to the selector.
         let mut config = ruler.spec.rule_config_selector.clone().unwrap_or_default();
         config
             .match_labels
@@ -46,7 +46,7 @@ impl<'a> SpecInputs<'a> {
         !is_gated(self.ruler)
     }
 
-    /// The selectors over PrometheusRules; what any of them selects counts.
+    /// The selectors of PrometheusRules; their union is evaluated.
     pub fn prometheus_rules(&self) -> [Selectors<'_>; 2] {
         let spec = &self.ruler.spec;
         [
@@ -63,12 +63,12 @@ impl<'a> SpecInputs<'a> {
         ]
     }
 
-    /// The selector over ConfigMaps with rule files.
+    /// The selector of ConfigMaps with rule files.
     pub fn files(&self) -> &LabelSelector {
         &self.config
     }
 
-    /// The selectors over Alertmanager resources; `None` if the spec names whom to tell, or nobody.
+    /// The selectors of Alertmanager resources; `None` if the spec gives only URLs or disables alerting.
     pub fn alertmanagers(&self) -> Option<Selectors<'_>> {
         let spec = &self.ruler.spec;
         match &spec.alertmanagers {
@@ -90,7 +90,7 @@ impl<'a> SpecInputs<'a> {
         }
     }
 
-    /// The URLs of Alertmanagers, each with the field that gives it.
+    /// The URLs of Alertmanagers, each with its field.
     pub fn urls(&self) -> Vec<(&'a str, String)> {
         let spec = &self.ruler.spec;
         let single = spec
@@ -108,18 +108,17 @@ impl<'a> SpecInputs<'a> {
         single.into_iter().chain(several).collect()
     }
 
-    /// Whether the spec says that nobody is to be told.
-    pub fn tells_nobody(&self) -> bool {
+    /// Whether the spec disables alerting.
+    pub fn alerting_disabled(&self) -> bool {
         self.alertmanagers().is_none() && self.urls().is_empty()
     }
 
-    /// What becomes of rules that are evaluated elsewhere as well.
+    /// How rules are handled that another evaluator also evaluates.
     pub fn mode(&self) -> RuleMode {
         self.ruler.spec.mode.unwrap_or_default()
     }
 
-    /// The label that holds the tenant of series, and the label of objects that names it, if rules have
-    /// tenants.
+    /// The series label with the tenant, and the object label that names it; `None` without tenancy.
     pub fn tenancy(&self) -> Option<(&'a str, &'a str)> {
         let config = self.ruler.spec.rule_tenancy_config.as_ref()?;
         let or = |given: &'a Option<String>, default| {
@@ -135,17 +134,17 @@ impl<'a> SpecInputs<'a> {
         ))
     }
 
-    /// Whether labels of namespaces decide anything.
+    /// Whether any decision depends on labels of namespaces.
     pub fn reads_namespaces(&self, stores: &Stores) -> bool {
         let mut own = self
             .prometheus_rules()
             .into_iter()
             .chain(self.alertmanagers());
-        // Who else evaluates a rule depends on the namespaces that these select.
+        // Overlap depends on the namespaces that Prometheuses select.
         own.any(|s| s.read_namespaces()) || !stores.prometheuses.items().is_empty()
     }
 
-    /// Whether the status names what a selector nearly matches, which any PrometheusRule can change.
+    /// Whether the status names candidates of a selector, which any PrometheusRule can change.
     pub fn shows_candidates(&self) -> bool {
         let status = self.ruler.status.iter();
         let mut conditions = status

@@ -28,10 +28,10 @@ use crate::rules::collect::{LOAD_ERRORS, count};
 use crate::spec_inputs::SpecInputs;
 use crate::{secrets, sends};
 
-/// How many objects with rules that are held back a condition names.
+/// Number of objects with held-back rules that a condition names.
 const NAMED: usize = 10;
 
-/// The status after a pass.
+/// The status after a reconcile.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> ThanosRulerStatus {
     let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
@@ -43,9 +43,9 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         essential: true,
         note: String::new(),
     }];
-    let refused = refused(seen, outcome);
+    let immutable = immutable_field(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, ruler.metadata.generation);
-    conditions.set_standard(refused.as_ref().unwrap_or(outcome), &required);
+    conditions.set_standard(immutable.as_ref().unwrap_or(outcome), &required);
     let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
@@ -90,7 +90,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     );
 
     let pods = outcome.workload(&identity.name);
-    let told = observed.alertmanagers.as_deref();
+    let targets = observed.alertmanagers.as_deref();
     let rules = &status_inputs.rules;
     let unknown = rules.rules.is_none();
     ThanosRulerStatus {
@@ -104,7 +104,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         conditions: conditions.finish(),
         paused: (outcome.verdict == Verdict::Paused).then_some(true),
         prometheus_operator: Some(integration::status(&status_inputs.gates)),
-        // What is mounted stays, and so does what is known of it.
+        // The mounted rules are unchanged, and so is their status.
         rules: match unknown {
             true => previous.rules.clone(),
             false => Some(rules.counts.clone()),
@@ -134,17 +134,17 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
             true => previous.not_evaluated_elsewhere.clone(),
             false => missed(seen, previous),
         },
-        alertmanagers: match told {
+        alertmanagers: match targets {
             None => previous.alertmanagers.clone(),
-            Some(told) => told
+            Some(targets) => targets
                 .iter()
                 .take(MAX_ALERTMANAGERS)
                 .map(|target| alertmanager(target, &status_inputs.blocked))
                 .collect(),
         },
-        alertmanagers_total: match told {
+        alertmanagers_total: match targets {
             None => previous.alertmanagers_total,
-            Some(told) => Some(count(told.len())),
+            Some(targets) => Some(count(targets.len())),
         },
         failed_sends,
         queriers: {
@@ -157,7 +157,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     }
 }
 
-/// The PrometheusRules that others select and do not evaluate. Events expire, so what one said stays.
+/// PrometheusRules that other evaluators select and do not evaluate. The text of an Event is kept after
+/// the Event expires.
 fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
     let all = seen.status_inputs.rules.missed.iter().take(MAX_OVERLAPS);
     all.map(|missed| {
@@ -180,8 +181,9 @@ fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
     .collect()
 }
 
-/// What was applied apart from what cannot be changed, which the user should hear of.
-fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+/// The outcome with an error if the spec changes an immutable field of the StatefulSet. Everything else
+/// is applied.
+fn immutable_field(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     if outcome.verdict != Verdict::Applied {
         return None;
     }
@@ -198,17 +200,18 @@ fn accepted(seen: &Seen) -> ConditionState {
     let rules = &seen.status_inputs.rules;
     if let Some(unusable) = &rules.unusable {
         let why = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
-        let message = format!("{why}; PrometheusRules that are mounted stay");
+        let message = format!("{why}; the mounted PrometheusRules stay in effect");
         return (Some(false), Reason::InvalidSelector, message);
     }
     if rules.rules.is_none() {
-        let message = "PrometheusRules cannot be read now: those that are mounted stay";
+        let message = "PrometheusRules are unreadable; the mounted rules stay in effect";
         return (None, Reason::RulesUnreadable, message.to_owned());
     }
     let is_forbidden =
         |(kind, gate): &(Kind, Gate)| *kind == Kind::PrometheusRule && *gate == Gate::Forbidden;
     if seen.status_inputs.gates.iter().any(is_forbidden) {
-        let message = "PrometheusRules may not be read; apply the controller's ClusterRole";
+        let message =
+            "the controller has no permission to list PrometheusRules; apply its ClusterRole";
         return (Some(false), Reason::Forbidden, message.to_owned());
     }
     let counts = &rules.counts;
@@ -223,9 +226,9 @@ fn accepted(seen: &Seen) -> ConditionState {
             .filter(|p| !p.is_empty())
             .collect();
         let message = format!(
-            "{} of {} groups are not mounted, the others are: {}: {}",
+            "{} of {} are rejected, the others are mounted; first: {}: {}",
             counts.rejected,
-            counts.rejected + counts.groups,
+            plural(counts.rejected + counts.groups, "group"),
             place.join(" / "),
             first.message
         );
@@ -236,32 +239,34 @@ fn accepted(seen: &Seen) -> ConditionState {
     }
     if seen.status_inputs.overlap_unknown == Some(OverlapUnknown::Forbidden) {
         let message = format!(
-            "{} rules, all of them active: ConfigMaps may not be read, so rules that a Prometheus \
-             evaluates as well are sent twice. Permit the controller to list and watch configmaps, as \
-             its ClusterRole does",
-            counts.evaluated
+            "{} mounted, all active: without permission to list ConfigMaps the controller cannot detect \
+             overlaps, and alerts that a Prometheus also evaluates are sent twice. Apply its ClusterRole",
+            plural(counts.evaluated, "rule")
         );
         return (Some(true), Reason::OverlapUnknown, message);
     }
     let mode = seen.observed.ruler.spec.mode.unwrap_or_default();
     let message = match counts.shadowed + counts.left_out {
-        0 => format!("{} rules", counts.evaluated),
+        0 => format!("{} mounted", plural(counts.evaluated, "rule")),
         _ if mode == RuleMode::Shadow => format!(
-            "{} rules, of which {} alerts are not sent, as spec.mode says, and {} recording rules left \
-             out, since they are evaluated elsewhere as well",
-            counts.evaluated, counts.shadowed, counts.left_out
+            "{} mounted; {} in shadow mode (spec.mode is Shadow), {} omitted because another evaluator \
+             has them",
+            plural(counts.evaluated, "rule"),
+            plural(counts.shadowed, "alerting rule"),
+            plural(counts.left_out, "recording rule")
         ),
         _ => format!(
-            "{} rules, of which {} alerts are not sent, and {} recording rules left out, since they \
-             are evaluated elsewhere as well",
-            counts.evaluated, counts.shadowed, counts.left_out
+            "{} mounted; another evaluator also has {} (in shadow mode here) and {} (omitted here)",
+            plural(counts.evaluated, "rule"),
+            plural(counts.shadowed, "alerting rule"),
+            plural(counts.left_out, "recording rule")
         ),
     };
     if let Some(OverlapUnknown::Limited(namespaces)) = &seen.status_inputs.overlap_unknown {
         let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
         let message = format!(
-            "{message}; the controller reads rule files in the namespaces {} only (--namespaces), so \
-             alerts that a Prometheus of another namespace evaluates are sent twice",
+            "{message}; the controller reads rule files only in {} (--namespaces), so alerts that a \
+             Prometheus in another namespace also evaluates are sent twice",
             namespaces.join(", ")
         );
         return (Some(true), Reason::OverlapUnknown, message);
@@ -277,7 +282,7 @@ fn held_back(seen: &Seen) -> String {
         .take(NAMED)
         .map(|h| h.subject.as_str())
         .collect();
-    let others = format!("{} others", held.len().saturating_sub(NAMED));
+    let others = format!("{} more", held.len().saturating_sub(NAMED));
     if held.len() > NAMED {
         names.push(&others);
     }
@@ -315,12 +320,15 @@ fn nothing_selected(nearest: &[Candidate]) -> ConditionState {
         .collect();
     match near.is_empty() {
         true => {
-            let message = "no rule is selected; set spec.ruleSelector, or label a ConfigMap or \
-                           PrometheusRule operator.thanos.io/prometheus-rule=true";
+            let message = "no PrometheusRule or ConfigMap is selected; set spec.ruleSelector, or label one \
+                           operator.thanos.io/prometheus-rule=true";
             (Some(false), Reason::NoRules, message.to_owned())
         }
         false => {
-            let message = format!("no PrometheusRule matches; nearest: {}", near.join("; "));
+            let message = format!(
+                "no PrometheusRule matches spec.ruleSelector; closest: {}",
+                near.join("; ")
+            );
             (Some(false), Reason::SelectorMatchesNothing, message)
         }
     }
@@ -332,12 +340,13 @@ fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> ConditionState {
     if let Some(invalid) = &status_inputs.invalid {
         return (None, Reason::InvalidSpec, invalid.to_string());
     }
-    let Some(told) = &seen.observed.alertmanagers else {
-        let message = "Alertmanager resources cannot be read now: those that are told stay";
+    let Some(targets) = &seen.observed.alertmanagers else {
+        let message = "Alertmanager resources are unreadable; rulers keep sending to the last known \
+                       addresses";
         return (None, Reason::CrdRemoved, message.to_owned());
     };
-    if status_inputs.tells_nobody {
-        let message = "spec.alertmanagerURL is empty: alerts are raised and sent to nobody";
+    if status_inputs.alerting_disabled {
+        let message = "spec.alertmanagerURL is empty; alerts are evaluated and not sent";
         return (None, Reason::AlertingDisabled, message.to_owned());
     }
     if let Some(unusable) = status_inputs
@@ -353,42 +362,47 @@ fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> ConditionState {
     }
     if let Some((key, blocked)) = status_inputs.blocked.iter().next() {
         let message = format!(
-            "{} of the Alertmanagers cannot be reached, such as {key}: NetworkPolicy {} keeps rulers \
-             out; {}",
-            status_inputs.blocked.len(),
+            "rulers cannot reach {}, such as {key}: blocked by NetworkPolicy {}; {}",
+            plural(count(status_inputs.blocked.len()), "Alertmanager"),
             blocked.by.join(", "),
             blocked.open_with
         );
         return (Some(false), Reason::BlockedByNetworkPolicy, message);
     }
     let log = SpecInputs::of(&seen.observed.ruler).log_command();
-    if let Some(message) = sends::describe(failed_sends, told, &log) {
+    if let Some(message) = sends::describe(failed_sends, targets, &log) {
         return (Some(false), Reason::SendsFailing, message);
     }
     let skipped = status_inputs.alertmanagers.iter().flat_map(|a| &a.skipped);
     let skipped: Vec<String> = skipped
         .map(|s| format!("Alertmanager {}: {}", s.alertmanager, s.message))
         .collect();
-    match (told.len(), skipped.first()) {
+    match (targets.len(), skipped.first()) {
         (0, Some(first)) => (Some(false), Reason::NoAlertmanagers, first.clone()),
         (0, None) => {
-            let message = "there is no Alertmanager to tell: alerts are raised and sent to nobody. Name \
-                           one in spec.alertmanagers, or set spec.alertmanagerURL to an empty string if \
-                           that is meant";
+            let message = "no Alertmanager found; alerts are not sent. Set spec.alertmanagers, or set \
+                           spec.alertmanagerURL to an empty string to disable alerting";
             (Some(false), Reason::NoAlertmanagers, message.to_owned())
         }
         (n, Some(first)) => {
-            let message = format!("tells {}; {} skipped: {first}", pods(n), skipped.len());
+            let sending = plural(count(n), "Alertmanager");
+            let message = format!(
+                "sending alerts to {sending}; {} skipped: {first}",
+                skipped.len()
+            );
             (Some(true), Reason::SomeSkipped, message)
         }
-        (n, None) => (Some(true), Reason::Resolved, format!("tells {}", pods(n))),
+        (n, None) => {
+            let message = format!("sending alerts to {}", plural(count(n), "Alertmanager"));
+            (Some(true), Reason::Resolved, message)
+        }
     }
 }
 
-fn pods(n: usize) -> String {
+fn plural(n: i32, noun: &str) -> String {
     match n {
-        1 => "1 Alertmanager".to_owned(),
-        n => format!("{n} Alertmanagers"),
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
     }
 }
 
@@ -397,36 +411,32 @@ fn queriers(seen: &Seen) -> ConditionState {
     let queriers = &seen.observed.queriers;
     match queriers.targets.len() {
         0 => {
-            let message = "there is no querier to ask, so no rule can be evaluated: make a ThanosQuery \
-                           in this namespace, or label a Service of one with \
+            let message = "no querier found, so no rule can be evaluated. Create a ThanosQuery in this \
+                           namespace, or label the Service of a querier \
                            operator.thanos.io/query-api=true and app.kubernetes.io/part-of=thanos";
             (Some(false), Reason::NoQueriers, message.to_owned())
         }
-        1 => (Some(true), Reason::Resolved, "asks 1 Service".to_owned()),
-        n => (Some(true), Reason::Resolved, format!("asks {n} Services")),
+        n => {
+            let message = format!("querying {}", plural(count(n), "Service"));
+            (Some(true), Reason::Resolved, message)
+        }
     }
 }
 
-/// The condition `ReceiversResolved`, of rulers that keep nothing.
+/// The condition `ReceiversResolved` of stateless rulers.
 fn receivers(seen: &Seen) -> ConditionState {
     match seen.observed.remote_write.len() {
         0 => {
-            let message = "there is nobody to write results to, so they are lost: make a ThanosReceive in \
-                           this namespace, or label a Service of one with \
-                           operator.thanos.io/remote-write-api=true and app.kubernetes.io/part-of=thanos; \
-                           with spec.rulerMode.stateless.labelSelector, its labels must match as well";
+            let message = "no receive router found, so results are lost. Create a ThanosReceive in this \
+                           namespace, or label the Service of a router \
+                           operator.thanos.io/remote-write-api=true and app.kubernetes.io/part-of=thanos, \
+                           and as spec.rulerMode.stateless.labelSelector requires";
             (Some(false), Reason::NoReceivers, message.to_owned())
         }
-        1 => (
-            Some(true),
-            Reason::Resolved,
-            "writes to 1 Service".to_owned(),
-        ),
-        n => (
-            Some(true),
-            Reason::Resolved,
-            format!("writes to {n} Services"),
-        ),
+        n => {
+            let message = format!("writing to {}", plural(count(n), "Service"));
+            (Some(true), Reason::Resolved, message)
+        }
     }
 }
 
@@ -434,8 +444,8 @@ fn frozen(is_frozen: bool) -> ConditionState {
     match is_frozen {
         false => (Some(false), Reason::Live, String::new()),
         true => {
-            let message = "Prometheus Operator's resources cannot be read since \
-                           lastTransitionTime; what they led to stays";
+            let message = "Prometheus Operator's resources are unreadable since lastTransitionTime; the \
+                           last configuration stays in effect";
             (Some(true), Reason::CrdRemoved, message.to_owned())
         }
     }
@@ -469,7 +479,7 @@ fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
     let portless = portless.map(|key| SkippedStatus {
         subject: format!("Service {key}"),
         reason: "NoHttpPort".to_owned(),
-        message: "it is labelled as a Query API and has no port named http; name the port"
+        message: "the Service is labelled as a Query API and has no port named http; name the port"
             .to_owned(),
     });
     alertmanagers.chain(portless).take(MAX_SKIPPED).collect()
@@ -488,7 +498,7 @@ fn rotation(seen: &Seen) -> ConditionState {
     rotation::unwatched(&names, &namespace, &resource)
 }
 
-/// What is newly refused of PrometheusRules, told on each of them. As many as the status lists.
+/// One warning event on each PrometheusRule for each new rejection that the status lists.
 #[must_use]
 pub fn warning_events(
     seen: &Seen,
@@ -506,7 +516,11 @@ pub fn warning_events(
         .iter()
         .filter(|rejected| !previous.rejected_rules.contains(rejected));
     let rejected = new.filter_map(|rejected| {
-        let (key, uid) = seen.status_inputs.rules.refused.get(&rejected.subject)?;
+        let (key, uid) = seen
+            .status_inputs
+            .rules
+            .rejected_objects
+            .get(&rejected.subject)?;
         let place = match (rejected.group.as_str(), rejected.rule.as_str()) {
             ("", _) => String::new(),
             (group, "") => format!("group {group}: "),
@@ -516,7 +530,7 @@ pub fn warning_events(
             about: prometheus_rule(key, uid),
             reason: EventReason::RuleRejected.as_str(),
             action: format!("Mount/{}/{}", rejected.group, rejected.rule),
-            note: format!("{by} does not evaluate it: {place}{}", rejected.message),
+            note: format!("rejected by {by}: {place}{}", rejected.message),
         })
     });
     let is_new = |missed: &MissedRule| {
@@ -549,7 +563,7 @@ fn prometheus_rule(key: &Key, uid: &str) -> ObjectReference {
     }
 }
 
-/// The numbers that are metrics.
+/// The numbers of the status that the controller exports as metrics.
 #[must_use]
 pub fn gauges() -> Vec<Gauge<ThanosRulerStatus>> {
     macro_rules! gauge {
@@ -566,17 +580,17 @@ pub fn gauges() -> Vec<Gauge<ThanosRulerStatus>> {
     vec![
         gauge!(
             "thanos_operator_ruler_evaluated_rules",
-            "Rules that are mounted",
+            "Number of mounted rules",
             evaluated
         ),
         gauge!(
             "thanos_operator_ruler_rejected_groups",
-            "Groups of rules that are not mounted, since something in them is refused",
+            "Number of rule groups that are not mounted because a part of them is rejected",
             rejected
         ),
         gauge!(
             "thanos_operator_ruler_shadowed_rules",
-            "Alerting rules whose alerts are not sent, since they are evaluated elsewhere",
+            "Number of alerting rules in shadow mode, whose alerts are not sent",
             shadowed
         ),
     ]

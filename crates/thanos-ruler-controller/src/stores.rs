@@ -1,4 +1,4 @@
-//! What a ThanosRuler depends on, and which change concerns which ThanosRuler.
+//! The stores of objects that a ThanosRuler depends on, and which event affects which ThanosRuler.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,28 +38,28 @@ use thanos_workload::{integration, query_api, remote_write};
 use crate::RulerController;
 use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
 use crate::rules::held::HeldBack;
-use crate::rules::source::Outcomes;
+use crate::rules::source::RenderCache;
 use crate::rules::waiting::Waiting;
 use crate::secrets;
 use crate::spec_inputs::SpecInputs;
 
-/// Pods, StatefulSets and claims of rulers carry these labels.
+/// Labels of the pods, StatefulSets and PVCs of rulers.
 const RULERS: &str =
     "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-rule,operator.thanos.io/owner";
 
-/// ConfigMaps with rule files carry this label.
+/// Label of ConfigMaps with rule files.
 const RULE_FILES: &str = "operator.thanos.io/prometheus-rule=true";
 
-/// ConfigMaps that Prometheus Operator generates carry this label, in all of its versions.
+/// Label of ConfigMaps that Prometheus Operator generates, in all of its versions.
 const GENERATED: &str = "managed-by=prometheus-operator";
 
-/// Fields of the Events by which Prometheus Operator rejects PrometheusRules.
+/// Field selector of the Events with which Prometheus Operator rejects PrometheusRules.
 const REJECTIONS: &str = "involvedObject.kind=PrometheusRule,reason=InvalidConfiguration";
 
-/// Services that rulers ask or write to carry this label.
+/// Label of the Services that rulers query or write to.
 const THANOS: &str = "app.kubernetes.io/part-of=thanos";
 
-/// Views of everything that is read.
+/// The stores of all watched kinds.
 #[derive(Default)]
 pub struct Stores {
     /// PrometheusRules.
@@ -88,9 +88,9 @@ pub struct Stores {
     pub replica_sets: Store<ReplicaSetFacts>,
     /// Deployments of queriers.
     pub querier_deployments: Store<DeploymentFacts>,
-    /// What nodes say of volumes that they cannot mount.
+    /// Events about volumes that fail to mount.
     pub mounts: Store<MountFacts>,
-    /// Claims of rulers.
+    /// PVCs of rulers.
     pub claims: Store<ClaimFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
@@ -100,24 +100,24 @@ pub struct Stores {
     pub policies: Store<PolicyFacts>,
     /// Namespaces.
     pub namespaces: Store<NamespaceFacts>,
-    /// What became of rules when they were judged.
-    pub outcomes: Outcomes,
-    /// What one reconcile of a ThanosRuler leaves to the next, by the UID of the ThanosRuler.
+    /// Rendered rules of each object.
+    pub rendered: RenderCache,
+    /// State that one reconcile of a ThanosRuler keeps for the next, by the UID of the ThanosRuler.
     pub memories: BTreeMap<String, Arc<RulerMemory>>,
 }
 
-/// What one reconcile of a ThanosRuler leaves to the next.
+/// State that one reconcile of a ThanosRuler keeps for the next.
 #[derive(Clone, Debug)]
 pub struct RulerMemory {
-    /// Rules that are held back, and those that rulers loaded.
+    /// Rules that are held back, and those that rulers have loaded.
     pub held: HeldBack,
-    /// What was decided on PrometheusRules that others may evaluate; `None` while
-    /// PrometheusRules were never known.
+    /// Decisions on PrometheusRules that other evaluators may evaluate; `None` until PrometheusRules are
+    /// first readable.
     pub waiting: Option<Waiting>,
 }
 
 impl Stores {
-    /// The pods of a ThanosRuler: its StatefulSet controls them.
+    /// The pods that the StatefulSet of a ThanosRuler controls.
     pub(crate) fn pods_of<'a>(&'a self, ruler: &'a ThanosRuler) -> BTreeMap<String, &'a PodFacts> {
         let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
         let set = self.set(ruler).map(|it| &it.set);
@@ -140,8 +140,8 @@ impl Stores {
         all.filter(move |(key, _)| key.namespace == namespace)
     }
 
-    /// The namespaces as far as they are known. What is not watched causes no events, so the limit of
-    /// this process does not matter.
+    /// The readable namespaces. Objects outside the watched namespaces cause no events, so the limit of
+    /// the process is not applied.
     fn namespaces(&self) -> Namespaces<'_> {
         Namespaces {
             listed: self.namespaces.readable(),
@@ -150,7 +150,7 @@ impl Stores {
     }
 }
 
-/// Every related kind, and how it gets into the views.
+/// Every related kind with its store.
 #[must_use]
 pub fn related() -> Vec<Related<RulerController>> {
     [of_prometheus_operator(), of_thanos(), of_kubernetes()]
@@ -302,7 +302,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             Spec {
                 store: |v: &Stores| &v.queriers,
                 store_mut: |v: &mut Stores| &mut v.queriers,
-                // Pods come and go; where they serve their API matters.
+                // Only a new API path matters, not the pods themselves.
                 is_affected_by: |_, ruler, key, old: Option<&QuerierFacts>, new| {
                     is_at_home(ruler, key)
                         && new.is_some_and(|new| old.map(|old| &old.prefix) != Some(&new.prefix))
@@ -340,7 +340,7 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
             Spec {
                 store: |v: &Stores| &v.mounts,
                 store_mut: |v: &mut Stores| &mut v.mounts,
-                // Whose pod it is, says the pod.
+                // The event has no owner; the pod has.
                 is_affected_by: |stores: &Stores, ruler, key, _, new| {
                     let failure = new.and_then(Option::as_ref);
                     is_at_home(ruler, key)
@@ -357,7 +357,7 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
             Spec {
                 store: |v: &Stores| &v.rejections,
                 store_mut: |v: &mut Stores| &mut v.rejections,
-                // The rule files say what is evaluated; this says only why.
+                // Only the rule files decide; the events give the reason.
                 is_affected_by: |_, _, _, _, _| false,
             },
         )

@@ -1,10 +1,9 @@
-//! Alerts that only a shadow sees.
+//! Shadowed alerts, and omitted recording rules. Pure.
 
 use crate::Checked;
-use crate::group::Kind;
+use crate::group::RuleKind;
 
-/// The group with a label on those of its alerts that `shadows` names. A label of the same name is
-/// overwritten.
+/// The group with a label on the alerts for which `shadows` is true. It overwrites a label of the same name.
 #[must_use]
 pub fn add_shadow_label(
     checked: &Checked,
@@ -14,21 +13,20 @@ pub fn add_shadow_label(
 ) -> Checked {
     let mut group = checked.0.clone();
     for rule in &mut group.rules {
-        if rule.kind() == Kind::Alert && shadows(rule.name()) {
+        if rule.kind() == RuleKind::Alert && shadows(rule.name()) {
             rule.labels.insert(label.to_owned(), value.to_owned());
         }
     }
     Checked(group)
 }
 
-/// The group without those of its recording rules that `omits` names, since another evaluator has
-/// them. Nothing if no rule is left.
+/// The group without the recording rules for which `omits` is true. `None` if no rule is left.
 #[must_use]
 pub fn without_records(checked: &Checked, omits: impl Fn(&str) -> bool) -> Option<Checked> {
     let mut group = checked.0.clone();
     group
         .rules
-        .retain(|rule| rule.kind() == Kind::Alert || !omits(rule.name()));
+        .retain(|rule| rule.kind() == RuleKind::Alert || !omits(rule.name()));
     (!group.rules.is_empty()).then_some(Checked(group))
 }
 
@@ -38,7 +36,7 @@ mod tests {
     use crate::{Checked, Group, Rule};
 
     #[test]
-    fn alerts_stay_and_get_a_label() {
+    fn alerts_get_the_label_and_records_are_omitted() {
         let alert = |labels: &[(&str, &str)]| Rule {
             alert: "A".to_owned(),
             expr: "up".to_owned(),

@@ -1,14 +1,14 @@
-//! Judges one group: everything for which Thanos refuses a file.
+//! Validates one group: everything for which Thanos rejects a file. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::group::{Group, Kind, Rejection, Rule};
+use crate::group::{Group, Rejection, Rule, RuleKind};
 use crate::{Checked, Dialect, duration, promql, template};
 
 /// Checks a group.
 ///
 /// # Errors
-/// Everything that is wrong with it, group first and then rule by rule.
+/// All errors, first of the group and then of each rule.
 pub fn check(group: &Group, dialect: &Dialect) -> Result<Checked, Vec<Rejection>> {
     let mut found = Vec::new();
     of_group(group, &mut found);
@@ -38,14 +38,12 @@ fn of_group(group: &Group, found: &mut Vec<Rejection>) {
     }
     let mut reasons = Vec::new();
     of_labels(&group.labels, &mut reasons);
-    // A template in a label of the group is one in a label of each of its alerts, but nobody checks
-    // it there: it fails when the alert fires.
+    // Thanos does not validate templates in labels of a group: they fail when the alert fires.
     found.extend(reasons.into_iter().map(Rejection::new));
     found.extend(unwritable(&group.name).map(|e| Rejection::new(format!("name: {e}"))));
 }
 
-const LOGQL: &str =
-    "expr: this is LogQL, which Thanos does not evaluate; move the rule to a Loki ruler";
+const LOGQL: &str = "expr: LogQL, which Thanos does not evaluate; move the rule to a Loki ruler";
 
 fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
     match (rule.alert.is_empty(), rule.record.is_empty()) {
@@ -65,30 +63,34 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         }
     }
     for (field, value) in [
-        ("for", &rule.hold),
+        ("for", &rule.for_),
         ("keep_firing_for", &rule.keep_firing_for),
     ] {
         match value.as_deref().map(duration::milliseconds) {
             Some(Err(e)) => found.push(format!("{field}: {e}")),
             Some(Ok(1..)) if !rule.record.is_empty() => {
-                found.push(format!("remove {field}: a recording rule has none"));
+                found.push(format!(
+                    "{field}: not allowed in a recording rule; remove it"
+                ));
             }
             _ => {}
         }
     }
     if !rule.record.is_empty() {
         if !rule.annotations.is_empty() {
-            found.push("remove annotations: a recording rule has none".to_owned());
+            found.push("annotations: not allowed in a recording rule; remove them".to_owned());
         }
         if rule.record.contains(['{', '}']) {
-            found.push("record: a metric name has no braces; move the matchers to expr".to_owned());
+            found.push(
+                "record: braces are not allowed in a metric name; move matchers to expr".to_owned(),
+            );
         }
     }
     of_labels(&rule.labels, found);
     for name in rule.annotations.keys() {
         found.extend(bad_key(name).map(|e| format!("annotations: {name:?} {e}")));
     }
-    if rule.kind() == Kind::Alert {
+    if rule.kind() == RuleKind::Alert {
         for (field, values) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
             for (name, value) in values {
                 if let Err(e) = template::check(value, dialect) {
@@ -111,10 +113,10 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
 
 fn of_labels(labels: &BTreeMap<String, String>, found: &mut Vec<String>) {
     for (name, value) in labels {
-        // Any other name is one since Prometheus 3.
+        // Since Prometheus 3, every other name is valid.
         if name == "__name__" {
             found.push(format!(
-                "labels: {name:?} is not a label that a rule can set"
+                "labels: {name:?} cannot be set by a rule; remove it"
             ));
         }
         found.extend(bad_key(name).map(|e| format!("labels: {name:?} {e}")));
@@ -122,15 +124,15 @@ fn of_labels(labels: &BTreeMap<String, String>, found: &mut Vec<String>) {
     }
 }
 
-/// A key of YAML, with its quotes, has at most 1024 characters, and one of these may take two.
+/// A YAML key has at most 1024 characters including quotes, and an escaped character takes two.
 const LONGEST_KEY: usize = 500;
 
-/// Why a name cannot be that of a label or annotation.
+/// Why a name is not valid for a label or annotation.
 fn bad_key(name: &str) -> Option<String> {
     match name {
-        "" => Some("is not a name".to_owned()),
-        // When Thanos writes a file anew, it forgets that this was in quotes.
-        "<<" => Some("is not a name that Thanos keeps".to_owned()),
+        "" => Some("is not a valid name".to_owned()),
+        // Thanos rewrites files without the quotes of this name.
+        "<<" => Some("is not a valid name, since Thanos reads it as a YAML merge key".to_owned()),
         _ if name.len() > LONGEST_KEY && name.chars().count() > LONGEST_KEY => Some(format!(
             "has more than {LONGEST_KEY} characters; shorten it"
         )),
@@ -138,8 +140,8 @@ fn bad_key(name: &str) -> Option<String> {
     }
 }
 
-/// Why the YAML that Thanos reads, writes and reads again does not keep a text. Control characters
-/// have no use in a rule, and not all of them survive that.
+/// Why a text does not survive that Thanos reads, rewrites and rereads the YAML. All control characters are
+/// rejected: rules do not need them, and some of them do not survive.
 fn unwritable(text: &str) -> Option<String> {
     let odd = text.chars().find(|c| {
         c.is_control() && !matches!(c, '\n' | '\t' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::check;
-use crate::{Dialect, Kind, read_file, read_spec};
+use crate::{Dialect, RuleKind, read_file, read_spec};
 
-/// What is wrong with a group, one line each.
+/// The errors of a group, one line each.
 fn wrong(group: &Value, dialect: &Dialect) -> Vec<String> {
     let read = read_spec(&json!([group])).remove(0).group;
     let checked = read.and_then(|group| check(&group, dialect));
@@ -17,7 +17,7 @@ fn of_rule(rule: &Value) -> Vec<String> {
 }
 
 #[test]
-fn fields_that_thanos_refuses() {
+fn invalid_fields_are_rejected() {
     for (group, expected) in [
         (json!({"name": ""}), "the group has no name"),
         (
@@ -30,11 +30,11 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"name": "g", "labels": {"__name__": "x"}}),
-            "labels: \"__name__\" is not",
+            "labels: \"__name__\" cannot be set by a rule",
         ),
         (
             json!({"name": "g", "labels": {"": "x"}}),
-            "labels: \"\" is not a name",
+            "labels: \"\" is not a valid name",
         ),
     ] {
         let found = wrong(&group, &Dialect::default());
@@ -64,19 +64,19 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"record": "r", "expr": "up", "for": "5m"}),
-            "r: remove for",
+            "r: for: not allowed in a recording rule",
         ),
         (
             json!({"record": "r", "expr": "up", "keep_firing_for": "5m"}),
-            "r: remove keep_firing_for",
+            "r: keep_firing_for: not allowed",
         ),
         (
             json!({"record": "r", "expr": "up", "annotations": {"a": "b"}}),
-            "r: remove annotations",
+            "r: annotations: not allowed",
         ),
         (
             json!({"record": "r{a=\"b\"}", "expr": "up"}),
-            "r{a=\"b\"}: record: a metric name has no braces",
+            "r{a=\"b\"}: record: braces are not allowed",
         ),
         (
             json!({"alert": "A", "expr": "up", "labels": {"__name__": "x"}}),
@@ -88,11 +88,11 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"alert": "A", "expr": "up", "labels": {"a": "{{ $nope }}"}}),
-            "A: labels.a: the variable",
+            "A: labels.a: undefined variable $nope",
         ),
         (
             json!({"alert": "A", "expr": "up", "annotations": {"a": "{{ nope }}"}}),
-            "A: annotations.a: there is no function nope",
+            "A: annotations.a: undefined function nope",
         ),
         (
             json!({"alert": "A", "expr": "up", "annotations": {"a": "\u{0}"}}),
@@ -108,11 +108,11 @@ fn fields_that_thanos_refuses() {
         ),
         (
             json!({"alert": "A", "expr": "sum(rate({app=\"x\"} |= \"error\" [5m])) > 0"}),
-            "A: expr: this is LogQL",
+            "A: expr: LogQL",
         ),
         (
             json!({"alert": "A", "expr": "up", "new": null}),
-            "A: new: a ruler of this version knows no such key",
+            "A: new: unknown key",
         ),
     ] {
         let found = of_rule(&rule);
@@ -124,7 +124,7 @@ fn fields_that_thanos_refuses() {
 }
 
 #[test]
-fn fields_that_thanos_takes() {
+fn valid_fields_are_accepted() {
     for rule in [
         json!({"alert": "any name {{", "expr": "up", "for": "0", "keep_firing_for": "1y"}),
         json!({"record": "a metric é", "expr": 1, "for": "0s", "annotations": {}}),
@@ -169,7 +169,7 @@ fn functions_need_their_flags() {
 }
 
 #[test]
-fn versions_differ() {
+fn functions_need_their_version_of_thanos() {
     let at = |version: &str, expr: &str| {
         let group = json!({"name": "g", "rules": [{"record": "r", "expr": expr}]});
         let experimental = "--enable-feature=promql-experimental-functions";
@@ -208,19 +208,19 @@ fn reasons_are_one_line_and_bounded() {
 }
 
 #[test]
-fn what_is_told_of_a_group() {
+fn checked_groups_list_and_count_their_rules() {
     let spec = json!([{"name": "g", "rules": [{"record": "r", "expr": "1"}, {"alert": "A", "expr": "up"}]}]);
     let group = read_spec(&spec).remove(0).group.unwrap();
     let checked = check(&group, &Dialect::default()).unwrap();
     assert_eq!(
         checked.rules().collect::<Vec<_>>(),
-        [(Kind::Record, "r"), (Kind::Alert, "A")]
+        [(RuleKind::Record, "r"), (RuleKind::Alert, "A")]
     );
     assert_eq!(
         (
             checked.name(),
-            checked.count(Kind::Alert),
-            checked.count(Kind::Record)
+            checked.count(RuleKind::Alert),
+            checked.count(RuleKind::Record)
         ),
         ("g", 1, 1)
     );

@@ -1,8 +1,8 @@
 //! Groups that Thanos accepts.
 
-use crate::group::{Group, Kind};
+use crate::group::{Group, RuleKind};
 
-/// A group that was checked. There is no other way to make one than to check it.
+/// A valid group. Only [`check`](crate::check) creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked(pub(crate) Group);
 
@@ -20,17 +20,17 @@ impl Checked {
     }
 
     /// Its rules by kind and name, in their order.
-    pub fn rules(&self) -> impl Iterator<Item = (Kind, &str)> {
+    pub fn rules(&self) -> impl Iterator<Item = (RuleKind, &str)> {
         self.0.rules.iter().map(|rule| (rule.kind(), rule.name()))
     }
 
-    /// How many of its rules are of a kind.
+    /// Number of its rules of a kind.
     #[must_use]
-    pub fn count(&self, kind: Kind) -> usize {
+    pub fn count(&self, kind: RuleKind) -> usize {
         self.rules().filter(|(of, _)| *of == kind).count()
     }
 
-    /// About how many bytes it is in a file.
+    /// Approximate size in a file, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let map = |map: &std::collections::BTreeMap<String, String>| -> usize {
@@ -42,10 +42,10 @@ impl Checked {
         self.0.name.len() + map(&self.0.labels) + 60 + rules.sum::<usize>()
     }
 
-    /// The group in a compact form, for keeping many of them.
+    /// The group in a compact form, for storing many of them.
     #[must_use]
     pub fn pack(&self) -> Box<str> {
-        // Maps of strings to strings and no others: JSON can hold it.
+        // Keys of all maps are strings, so serialization cannot fail.
         serde_json::to_string(&self.0).unwrap_or_default().into()
     }
 

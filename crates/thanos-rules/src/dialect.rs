@@ -1,11 +1,11 @@
-//! What the configured Thanos accepts. Pure.
+//! The PromQL functions and template functions of the configured Thanos. Pure.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use crate::promql::{Function, Table};
 
-/// A version of Thanos and what its arguments switch on.
+/// A version of Thanos and the features that its arguments enable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dialect {
     version: &'static Version,
@@ -17,13 +17,12 @@ pub struct Dialect {
 
 #[derive(Debug)]
 struct Version {
-    /// The first minor version of Thanos 0 that it is true of.
+    /// The first minor version of Thanos 0.
     since: u32,
     functions: LazyLock<Table>,
-    /// Whether durations are expressions: there are `step()`, `min()` and `max()` of them, and one may
-    /// be zero.
+    /// Whether durations are expressions: `step()`, `min()`, `max()` and zero are allowed.
     computes_durations: bool,
-    /// Functions of templates that came later.
+    /// Template functions that later versions added.
     missing_in_templates: &'static [&'static str],
 }
 
@@ -50,7 +49,7 @@ static VERSIONS: [Version; 3] = [
     },
 ];
 
-/// The functions of Thanos' own engine. Each takes a range vector.
+/// The extended functions of the Thanos engine. Each takes a range vector.
 static EXTENDED: LazyLock<Table> = LazyLock::new(|| {
     Table::read(
         "xdelta\tmatrix\t0\tvector\tstable\n\
@@ -59,7 +58,7 @@ static EXTENDED: LazyLock<Table> = LazyLock::new(|| {
     )
 });
 
-// There is one version for each number.
+// `since` identifies a version.
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
         self.since == other.since
@@ -81,15 +80,15 @@ impl Ord for Version {
 }
 
 impl Default for Dialect {
-    /// The newest version that is known, with nothing switched on.
+    /// The newest known version without optional features.
     fn default() -> Self {
         Self::of_version("")
     }
 }
 
 impl Dialect {
-    /// The dialect of a version as in the tag of an image, such as `v0.42.4`. What is no version, or
-    /// is newer than what is known, is as the newest; what is older, as the oldest.
+    /// The dialect of an image tag such as `v0.42.4`. Newer versions, and tags without a version, count as
+    /// the newest known version; older versions as the oldest.
     #[must_use]
     pub fn of_version(version: &str) -> Self {
         let minor = minor(version).unwrap_or(u32::MAX);
@@ -105,8 +104,7 @@ impl Dialect {
         }
     }
 
-    /// Adds what arguments of `thanos rule` switch on. A flag may be `--flag` or `--flag=value`;
-    /// other arguments mean nothing here.
+    /// Adds the features that arguments of `thanos rule` enable. Other arguments are ignored.
     #[must_use]
     pub fn with_arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let mut arguments = arguments.into_iter().peekable();
@@ -116,7 +114,7 @@ impl Dialect {
                 None => (argument, None),
             };
             match (flag, value) {
-                // Thanos does not split a list here: a value with a comma is no feature.
+                // Thanos does not split the value at commas.
                 ("--enable-feature", value) => {
                     let value = value.or_else(|| arguments.next());
                     self.experimental_functions |= value == Some("promql-experimental-functions");
@@ -148,8 +146,7 @@ impl Dialect {
     }
 }
 
-/// The minor version of a tag such as `v0.42.4` or `0.42.4-rc.1`; of version 1 and later, the
-/// highest there can be.
+/// The minor version of a tag such as `v0.42.4` or `0.42.4-rc.1`; `None` for version 1 and later.
 fn minor(version: &str) -> Option<u32> {
     let version = version.strip_prefix('v').unwrap_or(version);
     let (major, rest) = version.split_once('.')?;

@@ -1,4 +1,4 @@
-//! Durations as Prometheus writes them: `1h30m`.
+//! Durations in the format of Prometheus: `1h30m`. Pure.
 
 /// The units, from the longest to the shortest, in milliseconds.
 const UNITS: [(&str, u64); 7] = [
@@ -12,13 +12,13 @@ const UNITS: [(&str, u64); 7] = [
 ];
 const DAY: u64 = 86_400_000;
 
-/// What fits in 63 bits of nanoseconds.
+/// Longest duration in milliseconds: 63 bits of nanoseconds.
 const LONGEST: u64 = i64::MAX.unsigned_abs() / 1_000_000;
 
 /// The milliseconds of a duration.
 ///
 /// # Errors
-/// What is wrong, and what to write.
+/// The duration is invalid; the message has the valid format.
 pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     if text == "0" {
         return Ok(0);
@@ -26,7 +26,7 @@ pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     parse(text)?.ok_or_else(|| format!("{text:?} is longer than 292 years"))
 }
 
-/// As [`milliseconds`]; nothing if it is too long.
+/// Same as [`milliseconds`]; `None` if it is too long.
 fn parse(text: &str) -> Result<Option<u64>, String> {
     let wrong = || {
         format!(
@@ -65,7 +65,7 @@ mod tests {
     use super::milliseconds;
 
     #[test]
-    fn durations() {
+    fn durations_are_parsed_in_the_format_of_prometheus() {
         for (text, expected) in [
             ("0", 0),
             ("0s", 0),

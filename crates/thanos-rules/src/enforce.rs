@@ -1,17 +1,17 @@
-//! Tenancy: a group that reads and writes only what has a label.
+//! Restricts a group to the series of one tenant. Pure.
 //!
-//! The text of an expression stays as the user wrote it; a matcher is put into each selector. Then
-//! the result is read anew and held against what was there before, word by word: if anything but
-//! these matchers differs, the group is refused.
+//! The text of an expression stays as written; a matcher is inserted into each selector. Then the result is
+//! parsed and compared with the original, token by token: if anything but these matchers differs, the
+//! group is rejected.
 
-use crate::group::{Kind, Rejection};
+use crate::group::{Rejection, RuleKind};
 use crate::promql::{self, MatchKind, Selector};
 use crate::{Checked, Dialect, check, template};
 
-/// The group, kept to series with `label="value"`, and with this label on all that its rules make.
+/// The group with the matcher `label="value"` in all selectors, and with this label on all results.
 ///
 /// # Errors
-/// A selector or label that asks for anything else, and whatever cannot be enforced for certain.
+/// A selector or label of another tenant, or an expression for which enforcement cannot be proven.
 pub fn enforce(
     checked: &Checked,
     dialect: &Dialect,
@@ -21,12 +21,14 @@ pub fn enforce(
     let mut group = checked.0.clone();
     let mut found = Vec::new();
     if label.is_empty() || label == "__name__" || value.is_empty() {
-        return Err(vec![Rejection::new("a tenant needs a label and a value")]);
+        return Err(vec![Rejection::new(
+            "the label or value of the tenant is empty or `__name__`",
+        )]);
     }
     if group.labels.get(label).is_some_and(|other| other != value) {
         found.push(Rejection::new(foreign_label(label, value)));
     }
-    // These are templates of each alert.
+    // They are templates in every alert of the group.
     if group.labels.values().any(|text| template::queries(text)) {
         found.push(Rejection::new(format!("labels: {QUERY}")));
     }
@@ -36,7 +38,7 @@ pub fn enforce(
             wrong.push(foreign_label(label, value));
         }
         let texts = rule.labels.values().chain(rule.annotations.values());
-        if rule.kind() == Kind::Alert && texts.into_iter().any(|text| template::queries(text)) {
+        if rule.kind() == RuleKind::Alert && texts.into_iter().any(|text| template::queries(text)) {
             wrong.push(QUERY.to_owned());
         }
         match within(&rule.expr, dialect, label, value) {
@@ -52,17 +54,17 @@ pub fn enforce(
     }
 }
 
-const QUERY: &str = "a template calls query, which reads series that no matcher can hold back";
+const QUERY: &str = "a template calls query, which reads series of other tenants; remove the call";
 
 fn foreign_label(label: &str, value: &str) -> String {
-    format!("labels.{label}: it must be {value:?} here; remove it")
+    format!("labels.{label}: another tenant than {value:?}; remove the label")
 }
 
-/// An expression, every selector of which asks for `label="value"`.
+/// The expression with the matcher `label="value"` in every selector.
 fn within(expr: &str, dialect: &Dialect, label: &str, value: &str) -> Result<String, String> {
     let before = promql::parse(expr, dialect)?;
     if before.reaches_further {
-        return Err("info() reads series that no matcher can hold back".to_owned());
+        return Err("info() reads series of other tenants; remove the call".to_owned());
     }
     let missing = |selector: &Selector| {
         let mut of_label = selector
@@ -74,7 +76,7 @@ fn within(expr: &str, dialect: &Dialect, label: &str, value: &str) -> Result<Str
         match of_label.all(|m| m.kind == MatchKind::Equal && m.value == value.as_bytes()) {
             true => Ok(lacks),
             false => Err(format!(
-                "a selector asks for {label} other than {value:?}; remove its matcher"
+                "a selector matches {label} other than {value:?}; remove the matcher"
             )),
         }
     };
@@ -93,7 +95,8 @@ fn within(expr: &str, dialect: &Dialect, label: &str, value: &str) -> Result<Str
         .filter(|(_, lacks)| **lacks)
     {
         let (upto, rest) = (selector.insert, expr.get(copied..selector.insert));
-        changed.push_str(rest.ok_or("its selectors could not be told apart")?);
+        changed
+            .push_str(rest.ok_or("enforcing the tenant is not possible; rewrite the expression")?);
         match (selector.braces, selector.matchers.is_empty()) {
             (false, _) => changed.push_str(&format!("{{{matcher}}}")),
             (true, true) => changed.push_str(&matcher),
@@ -102,9 +105,9 @@ fn within(expr: &str, dialect: &Dialect, label: &str, value: &str) -> Result<Str
         copied = upto;
     }
     changed.push_str(expr.get(copied..).unwrap_or_default());
-    match holds(expr, &changed, dialect, label, value) {
+    match is_enforced(expr, &changed, dialect, label, value) {
         true => Ok(changed),
-        false => Err("it could not be kept to one tenant for certain".to_owned()),
+        false => Err("enforcing the tenant cannot be proven; rewrite the expression".to_owned()),
     }
 }
 
@@ -112,7 +115,7 @@ fn is_of(matcher: &promql::Matcher, label: &str) -> bool {
     matcher.label == label.as_bytes()
 }
 
-/// A label as the grammar takes it.
+/// A label in PromQL, quoted if necessary.
 fn name(label: &str) -> String {
     let plain = |c: char| c == '_' || c.is_ascii_alphanumeric();
     let starts = |c: char| c.is_ascii_digit();
@@ -122,8 +125,8 @@ fn name(label: &str) -> String {
     }
 }
 
-/// Whether every selector of `after` has the matcher, and nothing else differs.
-fn holds(before: &str, after: &str, dialect: &Dialect, label: &str, value: &str) -> bool {
+/// Whether every selector of `after` has the matcher, and `after` is otherwise equal to `before`.
+fn is_enforced(before: &str, after: &str, dialect: &Dialect, label: &str, value: &str) -> bool {
     let (Ok(old), Ok(new)) = (
         promql::parse(before, dialect),
         promql::parse(after, dialect),
@@ -145,19 +148,19 @@ fn holds(before: &str, after: &str, dialect: &Dialect, label: &str, value: &str)
         && without_matchers(before).is_some()
 }
 
-/// The words of an expression without all that is in braces, and without empty braces.
+/// The tokens of an expression without braces and their content.
 fn without_matchers(expr: &str) -> Option<Vec<&str>> {
     let mut inside = false;
-    let mut words = promql::words(expr)?;
-    words.retain(|word| {
-        match *word {
+    let mut tokens = promql::token_texts(expr)?;
+    tokens.retain(|token| {
+        match *token {
             "{" => inside = true,
             "}" => inside = false,
             _ => return !inside,
         }
         false
     });
-    Some(words)
+    Some(tokens)
 }
 
 #[cfg(test)]

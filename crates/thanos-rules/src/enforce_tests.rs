@@ -47,7 +47,7 @@ fn every_selector_gets_the_matcher() {
 }
 
 #[test]
-fn what_asks_for_others_is_refused() {
+fn selectors_of_another_tenant_are_rejected() {
     for expr in [
         "up{tenant=\"x\"}",
         "up{tenant!=\"a\\\"b\"}",
@@ -79,7 +79,7 @@ fn group(change: impl FnOnce(&mut Group)) -> Checked {
 }
 
 #[test]
-fn rules_get_the_label() {
+fn rules_get_the_label_and_foreign_labels_are_rejected() {
     let of = |change: fn(&mut Group)| enforce(&group(change), &Dialect::default(), "tenant", "a");
     let enforced = of(|_| {}).unwrap();
     assert_eq!(enforced.group().rules[0].labels["tenant"], "a");
@@ -105,8 +105,8 @@ fn rules_get_the_label() {
     ];
     for (i, change) in bad.into_iter().enumerate() {
         let group = group(|g| change(g, &set));
-        let refused = enforce(&group, &Dialect::default(), "tenant", "a").unwrap_err();
-        assert_eq!(refused.len(), 1, "{i}: {refused:?}");
+        let rejected = enforce(&group, &Dialect::default(), "tenant", "a").unwrap_err();
+        assert_eq!(rejected.len(), 1, "{i}: {rejected:?}");
     }
     let good = group(|g| set(&mut g.labels, "tenant", "a"));
     assert!(enforce(&good, &Dialect::default(), "tenant", "a").is_ok());
@@ -117,7 +117,7 @@ fn rules_get_the_label() {
 
 proptest! {
     #[test]
-    fn only_the_matcher_is_new(expr in expression()) {
+    fn only_the_matcher_is_added(expr in expression()) {
         let dialect = Dialect::default();
         let before = promql::parse(&expr, &dialect).unwrap();
         let text = within(&expr, &dialect, "tenant", "a").unwrap();
@@ -131,17 +131,17 @@ proptest! {
             prop_assert_eq!(&old.matchers, &new.matchers);
             prop_assert_eq!(&old.name, &new.name);
         }
-        // Without what was put in, it is the text that the user wrote.
+        // Without the matcher, it is the original text.
         let bare = text.replace("{tenant=\"a\",", "{").replace("tenant=\"a\"", "");
         prop_assert_eq!(bare.replace("{}", ""), expr.replace("{}", ""));
-        // Enforcing it again changes nothing, and another tenant is refused.
+        // Enforcing it again changes nothing, and another tenant is rejected.
         prop_assert_eq!(within(&text, &dialect, "tenant", "a"), Ok(text.clone()));
         let other = within(&text, &dialect, "tenant", "b");
         prop_assert_eq!(other.is_err(), !before.selectors.is_empty());
     }
 
     #[test]
-    fn groups_stay_groups(group in checked()) {
+    fn names_of_rules_are_preserved(group in checked()) {
         let enforced = enforce(&group, &Dialect::default(), "tenant", "a").unwrap();
         prop_assert_eq!(group.rules().collect::<Vec<_>>(), enforced.rules().collect::<Vec<_>>());
     }

@@ -1,4 +1,4 @@
-//! Reads the text of a rule file, with the meaning that Thanos gives it.
+//! Reads groups from the text of a rule file as Thanos does. Pure.
 
 use go_yaml::{Document, Entry, Node};
 use serde_json::{Map, Value};
@@ -8,10 +8,10 @@ use crate::duration;
 use crate::group::Rejection;
 use crate::read::{Empty, all, limit};
 
-/// Reads a rule file as it is in a ConfigMap, with the meaning that Thanos gives it.
+/// Reads a rule file of a ConfigMap as Thanos does.
 ///
 /// # Errors
-/// It is not YAML, or no rule file; then nothing of it is known.
+/// The text is not YAML or not a rule file.
 pub fn read_file(text: &str) -> Result<Vec<Read>, Rejection> {
     let mut documents = go_yaml::documents(text);
     let mut read = match documents.next() {
@@ -33,14 +33,16 @@ fn file(document: &Document<'_>) -> Result<Vec<Read>, Rejection> {
     let Some(entries) = root.entries().map_err(broken)? else {
         return match root.to_value() {
             Ok(Value::Null) => Ok(Vec::new()),
-            _ => Err(Rejection::new("not a rule file: it begins with `groups:`")),
+            _ => Err(Rejection::new(
+                "not a rule file: expected a map with the key groups",
+            )),
         };
     };
-    // Thanos does not look at other keys of the file.
+    // Thanos ignores other keys of the file.
     let Some(groups) = entries.iter().find(|entry| entry.key == "groups") else {
         return match entries.is_empty() {
             true => Ok(Vec::new()),
-            false => Err(Rejection::new("there is no list `groups` in it")),
+            false => Err(Rejection::new("not a rule file: the key groups is missing")),
         };
     };
     let groups = groups.value;
@@ -51,7 +53,7 @@ fn file(document: &Document<'_>) -> Result<Vec<Read>, Rejection> {
     }
 }
 
-/// Of several documents, Thanos reads the first.
+/// A rejection if there are further documents: Thanos reads only the first one.
 fn ignored<'a>(
     documents: impl Iterator<Item = Result<Document<'a>, go_yaml::Error>>,
 ) -> Option<Read> {
@@ -63,13 +65,13 @@ fn ignored<'a>(
     Some(Read {
         name: "second document".to_owned(),
         group: Err(vec![Rejection::new(format!(
-            "line {line} is in another document of the file, and Thanos reads only the first; \
-             remove the line --- and have one list of groups, or use another key of the ConfigMap"
+            "line {line} is in another YAML document, and Thanos reads only the first; merge the \
+             groups into one document, or move them to another key of the ConfigMap"
         ))]),
     })
 }
 
-/// A group of a file, or its name and what is wrong.
+/// A group of a file, or its name and the error.
 fn of_file(group: &Node<'_, '_>) -> Result<Value, (Option<String>, Rejection)> {
     value_of(group).map_err(|error| {
         let entries = group.entries().ok().flatten().unwrap_or_default();
@@ -79,7 +81,7 @@ fn of_file(group: &Node<'_, '_>) -> Result<Value, (Option<String>, Rejection)> {
     })
 }
 
-/// A group of a file as it would be in a PrometheusRule.
+/// A group of a file in the form of a PrometheusRule.
 fn value_of(group: &Node<'_, '_>) -> Result<Value, go_yaml::Error> {
     let of_rule = |rule: &Node<'_, '_>| with_durations(rule, &|_, _| Ok(None));
     let rules = |key: &str, value: &Node<'_, '_>| match key {
@@ -96,11 +98,11 @@ fn value_of(group: &Node<'_, '_>) -> Result<Value, go_yaml::Error> {
     with_durations(group, &rules)
 }
 
-/// What a value of a key is, if it is more than the node says.
+/// The value of a key that is not read as a plain node.
 type Special<'s> = dyn Fn(&str, &Node<'_, '_>) -> Result<Option<Value>, go_yaml::Error> + 's;
 
-/// An object in which durations are as they are written: Thanos takes `00` for none, though it is a
-/// number. Others are what `special` makes of them, if it makes something.
+/// An object in which durations keep their text: Thanos rejects the duration `00`, which is a YAML number.
+/// `special` can read other values.
 fn with_durations(node: &Node<'_, '_>, special: &Special<'_>) -> Result<Value, go_yaml::Error> {
     let Some(entries) = node.entries()? else {
         return node.to_value();

@@ -1,7 +1,7 @@
 use super::read_file;
 
 #[test]
-fn rule_files() {
+fn groups_of_a_rule_file_are_read() {
     let read = read_file(
         "groups:\n- name: a\n  rules:\n  - record: r\n    expr: 1\n    labels: {v: 1.5, b: true}\n- name: b\n  rules: null\n- name: c\n  key: 1\nother: 1\n",
     )
@@ -19,7 +19,7 @@ fn rule_files() {
     assert_eq!(read_file(""), Ok(Vec::new()));
     assert_eq!(read_file("# nothing\n"), Ok(Vec::new()));
     assert_eq!(read_file("{}\n"), Ok(Vec::new()));
-    // Thanos does not take an empty duration in a file.
+    // Thanos rejects an empty duration in a file.
     let empty = read_file("groups: [{name: a, interval: \"\"}]").unwrap();
     assert_eq!(
         empty[0].group.as_ref().unwrap().interval.as_deref(),
@@ -28,7 +28,7 @@ fn rule_files() {
 }
 
 #[test]
-fn files_that_are_none() {
+fn malformed_files_are_rejected() {
     for text in [
         "groups: [",
         "a",
@@ -39,20 +39,19 @@ fn files_that_are_none() {
         "groups: &a [*b]",
         "\u{0}",
     ] {
-        let refused = read_file(text).unwrap_err();
+        let rejected = read_file(text).unwrap_err();
         assert!(
-            !refused.reason.contains('\n') && refused.rule.is_none(),
-            "{refused:?}"
+            !rejected.reason.contains('\n') && rejected.rule.is_none(),
+            "{rejected:?}"
         );
     }
-    let refused = read_file("groups:\n- name: [\n").unwrap_err();
-    assert!(refused.reason.contains("line"), "{refused}");
-    assert!(!refused.reason.contains("expected ',' or"), "{refused}");
+    let rejected = read_file("groups:\n- name: [\n").unwrap_err();
+    assert!(rejected.reason.contains("line"), "{rejected}");
+    assert!(!rejected.reason.contains("expected ',' or"), "{rejected}");
 }
 
-/// What is wrong in one group leaves the others alone.
 #[test]
-fn groups_that_go_does_not_read() {
+fn malformed_group_is_rejected_and_others_are_read() {
     let mut bomb = "a: &a0 [x]\n".to_owned();
     for i in 0..40 {
         bomb += &format!("b{i}: &a{} [*a{i}, *a{i}, *a{i}, *a{i}]\n", i + 1);
@@ -95,9 +94,9 @@ fn groups_that_go_does_not_read() {
     assert_eq!(read[0].name, "g");
 }
 
-/// Thanos reads a file by go-yaml 2, writes it anew, and Prometheus reads that.
+/// Thanos parses a file with go-yaml 2 and rewrites it for Prometheus.
 #[test]
-fn scalars_without_quotes_mean_what_they_mean_to_thanos() {
+fn unquoted_scalars_are_read_as_yaml_1_1() {
     let text = r"base: &base
   severity: warning
   team: infra
@@ -129,9 +128,9 @@ groups:
     let group = read_file(text).unwrap().remove(0).group.unwrap();
     assert_eq!((group.name.as_str(), group.limit), ("8", Some(1000)));
     let rule = &group.rules[0];
-    let hold = rule.hold.as_deref();
+    let for_ = rule.for_.as_deref();
     assert_eq!(
-        (rule.alert.as_str(), rule.expr.as_str(), hold),
+        (rule.alert.as_str(), rule.expr.as_str(), for_),
         ("10", "493", Some("0"))
     );
     let labels: Vec<_> = rule
@@ -157,9 +156,9 @@ groups:
     assert_eq!(group.rules[2].annotations["a"], "x");
 }
 
-/// A duration is read as it is written, before anything is made of it.
+/// Durations keep their text even if YAML reads a number or null.
 #[test]
-fn numbers_are_no_durations() {
+fn durations_keep_their_text_and_limits_are_numbers() {
     for duration in ["00", "0.0", "0x0", "NULL", "1_0s"] {
         let read = read_file(&format!("groups: [{{name: g, interval: {duration}}}]")).unwrap();
         let group = read[0].group.as_ref().unwrap();
@@ -196,7 +195,7 @@ fn only_the_first_document_is_read() {
         assert!(read[0].group.is_ok());
         let found = read[1].group.as_ref().unwrap_err();
         assert!(
-            found[0].reason.contains("another document"),
+            found[0].reason.contains("another YAML document"),
             "{more:?}: {found:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! Groups as they are read, before anything is known of their content.
+//! Groups before validation. Pure data.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 /// A group of rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
-    /// Its name, which no other group of a file may have.
+    /// Its name, unique in a file.
     pub name: String,
-    /// How often it is evaluated.
+    /// Interval between evaluations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<String>,
-    /// How far in the past it is evaluated.
+    /// Offset of the evaluation time into the past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_offset: Option<String>,
-    /// How many series or alerts a rule may give; 0 is any number.
+    /// Maximum number of series or alerts of a rule; 0 is unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
-    /// What happens when not all stores answer.
+    /// Handling of partial responses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial_response_strategy: Option<Strategy>,
     /// Labels of all its rules.
@@ -36,15 +36,15 @@ pub struct Rule {
     /// The name of an alert.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub alert: String,
-    /// The metric that a recording rule makes.
+    /// The metric of a recording rule.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub record: String,
     /// PromQL.
     pub expr: String,
-    /// How long the expression holds before the alert fires.
+    /// Time for which the expression must be true before the alert fires.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    pub hold: Option<String>,
-    /// How long the alert fires after the expression held last.
+    pub for_: Option<String>,
+    /// Time for which the alert keeps firing after the expression was last true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_firing_for: Option<String>,
     /// Labels, which are templates in an alert.
@@ -56,46 +56,46 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Its name, whichever kind it is; nothing if it has none.
+    /// Its name; empty if it has none.
     #[must_use]
     pub fn name(&self) -> &str {
         match self.kind() {
-            Kind::Alert => &self.alert,
-            Kind::Record => &self.record,
+            RuleKind::Alert => &self.alert,
+            RuleKind::Record => &self.record,
         }
     }
 
-    /// What kind it is. One with both names or none is never accepted.
+    /// Its kind. A rule with both names or none is always rejected.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> RuleKind {
         match self.alert.is_empty() {
-            true => Kind::Record,
-            false => Kind::Alert,
+            true => RuleKind::Record,
+            false => RuleKind::Alert,
         }
     }
 }
 
 /// The kinds of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// It makes alerts.
+pub enum RuleKind {
+    /// An alerting rule.
     Alert,
-    /// It makes a metric.
+    /// A recording rule.
     Record,
 }
 
-/// What Thanos does when not all stores answer.
+/// Handling of partial responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The evaluation fails.
     Abort,
-    /// It goes on with what there is.
+    /// The evaluation uses the partial response.
     Warn,
 }
 
 impl Strategy {
-    /// As it is written in a file.
+    /// Its value in a rule file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -105,12 +105,12 @@ impl Strategy {
     }
 }
 
-/// Why something is not given to Thanos.
+/// Why a rule, a group or a file is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The rule that it is about, by name; none if it is about the group or the file.
+    /// The name of the rule; `None` if the group or the file is rejected.
     pub rule: Option<String>,
-    /// What is wrong, in one line of at most 300 characters.
+    /// The reason, in one line of at most 300 characters.
     pub reason: String,
 }
 
@@ -127,7 +127,7 @@ impl Rejection {
         }
     }
 
-    /// A rejection of a rule. One without a name is called by its number, from one.
+    /// A rejection of a rule. A rule without a name is identified by its number, from one.
     pub(crate) fn of(rule: &Rule, number: usize, reason: impl AsRef<str>) -> Self {
         let name = match rule.name() {
             "" => format!("rule {number}"),

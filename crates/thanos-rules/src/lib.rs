@@ -1,12 +1,12 @@
-//! Groups of Prometheus rules, judged as a Thanos ruler judges them. Pure.
+//! Validates groups of Prometheus rules as a Thanos ruler does. Pure.
 //!
-//! A ruler that is given one bad group keeps its former rules as a whole, and does not start. So
-//! nothing may be given to it that it would refuse, and it is known here before it is mounted:
-//! [`read_spec`] and [`read_file`] read groups, [`check`] judges one, [`enforce`] keeps one to the
-//! data of a tenant, [`add_shadow_label`] marks its alerts, [`without_records`] leaves out the rest, and [`write`] makes a file of them.
+//! One bad group makes the reload of a ruler fail as a whole, and prevents its start. So groups are
+//! validated before they are mounted: [`read_spec`] and [`read_file`] read groups, [`check`] validates one,
+//! [`enforce`] restricts one to the series of a tenant, [`add_shadow_label`] marks its alerts,
+//! [`without_records`] omits its recording rules, and [`write`] writes a rule file.
 //!
-//! What is accepted here, Thanos accepts. What Thanos accepts and is refused here is written down
-//! in the tests that compare both.
+//! Thanos accepts every group that is accepted here. Groups that Thanos accepts and that are rejected here
+//! are listed in the tests that compare both.
 
 mod add_shadow_label;
 mod check;
@@ -30,6 +30,6 @@ pub use checked::Checked;
 pub use dialect::Dialect;
 pub use enforce::enforce;
 pub use file::read_file;
-pub use group::{Group, Kind, Rejection, Rule, Strategy};
+pub use group::{Group, Rejection, Rule, RuleKind, Strategy};
 pub use read::{Read, read_spec};
 pub use write::write;

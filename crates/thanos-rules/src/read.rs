@@ -1,7 +1,6 @@
-//! Reads groups from the `spec.groups` of a PrometheusRule, and from what a rule file is as JSON.
+//! Reads groups from `spec.groups` of a PrometheusRule, and from a rule file converted to JSON. Pure.
 //!
-//! Only the shape is judged here. A key that nobody knows is refused, since Thanos refuses the file
-//! that holds it.
+//! Only the structure is validated here. Unknown keys are rejected, since Thanos rejects a file with one.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,16 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::group::{Group, Rejection, Rule, Strategy, one_line};
 
-/// A group that was read, or why it could not be.
+/// A group, or why its structure is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// Its name; one without a name is called by its number, from one.
+    /// Its name; a group without a name is identified by its number, from one.
     pub name: String,
     /// The group.
     pub group: Result<Group, Vec<Rejection>>,
 }
 
-/// Reads `spec.groups` of a PrometheusRule. Durations that are empty are as if they were not there.
+/// Reads `spec.groups` of a PrometheusRule. Empty durations count as unset.
 #[must_use]
 pub fn read_spec(groups: &Value) -> Vec<Read> {
     match groups {
@@ -32,7 +31,7 @@ pub fn read_spec(groups: &Value) -> Vec<Read> {
     }
 }
 
-/// What becomes of durations that are empty: a PrometheusRule may have them, Thanos may not.
+/// Handling of empty durations: a PrometheusRule may have them, Thanos rejects them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Empty {
     Unset,
@@ -117,8 +116,8 @@ fn group(value: &Value, empty: Empty) -> Result<Group, Vec<Rejection>> {
     }
 }
 
-/// Keys of a group and of a rule. Without a value they are as if they were not there; others are
-/// refused all the same.
+/// Keys of a group and of a rule. They count as unset if the value is null; unknown keys are rejected even
+/// then.
 const GROUP: [&str; 7] = [
     "name",
     "interval",
@@ -138,9 +137,9 @@ const RULE: [&str; 7] = [
     "annotations",
 ];
 
-const UNKNOWN: &str = "a ruler of this version knows no such key; remove it";
+const UNKNOWN: &str = "unknown key in this version of Thanos; remove it";
 
-/// A rule; or what is known of it, and what is wrong.
+/// A rule; or its valid fields and the errors.
 fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
     let mut rule = Rule::default();
     let Value::Object(fields) = value else {
@@ -158,7 +157,7 @@ fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
             "alert" => text(value).map(|v| rule.alert = v),
             "record" => text(value).map(|v| rule.record = v),
             "expr" => text(value).map(|v| rule.expr = v),
-            "for" => optional_duration(value, empty).map(|v| rule.hold = v),
+            "for" => optional_duration(value, empty).map(|v| rule.for_ = v),
             "keep_firing_for" => optional_duration(value, empty).map(|v| rule.keep_firing_for = v),
             "labels" => map(value).map(|v| rule.labels = v),
             "annotations" => map(value).map(|v| rule.annotations = v),
@@ -174,7 +173,7 @@ fn rule(value: &Value, empty: Empty) -> Result<Rule, Box<(Rule, Vec<String>)>> {
     }
 }
 
-/// A text, or what YAML and `int-or-string` make of one without quotes.
+/// A string, or a scalar that YAML and `int-or-string` make of one without quotes.
 fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -183,7 +182,7 @@ fn text(value: &Value) -> Result<String, String> {
             Ok(go_yaml::float(number.as_f64().unwrap_or_default()))
         }
         Value::Number(number) => Ok(number.to_string()),
-        _ => Err("not a text".to_owned()),
+        _ => Err("not a string".to_owned()),
     }
 }
 
@@ -196,7 +195,7 @@ fn optional_duration(value: &Value, empty: Empty) -> Result<Option<String>, Stri
 }
 
 pub(crate) fn limit(value: &Value) -> Result<i64, String> {
-    // Every whole number up to here is one as a float, too.
+    // A float represents every integer up to this one exactly.
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     let float = || {
         value
@@ -216,7 +215,7 @@ fn strategy(value: &Value) -> Result<Option<Strategy>, String> {
         "" => Ok(None),
         "abort" => Ok(Some(Strategy::Abort)),
         "warn" => Ok(Some(Strategy::Warn)),
-        other => Err(format!("{other:?} is no strategy; write abort or warn")),
+        other => Err(format!("invalid value {other:?}; set abort or warn")),
     }
 }
 

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::read_spec;
 use crate::Strategy;
 
-/// What is wrong with the only group of a spec.
+/// The errors of the only group of a spec.
 fn wrong(group: serde_json::Value) -> Vec<String> {
     let read = read_spec(&json!([group])).remove(0);
     let found = read.group.err().unwrap_or_default();
@@ -11,7 +11,7 @@ fn wrong(group: serde_json::Value) -> Vec<String> {
 }
 
 #[test]
-fn a_group_of_a_resource() {
+fn a_group_of_a_prometheus_rule_is_read() {
     let mut read = read_spec(&json!([{
         "name": "g", "interval": "", "query_offset": "1m", "limit": 5, "labels": {"a": "b"},
         "partial_response_strategy": "WARN",
@@ -27,7 +27,7 @@ fn a_group_of_a_resource() {
     );
     assert_eq!(group.partial_response_strategy, Some(Strategy::Warn));
     assert_eq!((group.limit, group.labels["a"].as_str()), (Some(5), "b"));
-    assert_eq!((&group.rules[0].hold, group.rules[0].name()), (&None, "A"));
+    assert_eq!((&group.rules[0].for_, group.rules[0].name()), (&None, "A"));
     assert_eq!(
         (group.rules[1].expr.as_str(), group.rules[1].name()),
         ("1", "r")
@@ -35,13 +35,10 @@ fn a_group_of_a_resource() {
 }
 
 #[test]
-fn shapes_that_are_refused() {
+fn malformed_groups_are_rejected() {
     for (group, expected) in [
         (json!("x"), "the group is not an object"),
-        (
-            json!({"name": "g", "new": 1}),
-            "new: a ruler of this version knows no such key",
-        ),
+        (json!({"name": "g", "new": 1}), "new: unknown key"),
         (
             json!({"name": "g", "limit": "5"}),
             "limit: not a whole number",
@@ -61,7 +58,7 @@ fn shapes_that_are_refused() {
         ),
         (
             json!({"name": "g", "rules": [{"alert": "A", "expr": ["x"]}]}),
-            "A: expr: not a text",
+            "A: expr: not a string",
         ),
         (
             json!({"name": "g", "rules": [{"record": "A", "labels": []}]}),
@@ -69,11 +66,11 @@ fn shapes_that_are_refused() {
         ),
         (
             json!({"name": "g", "rules": [{"record": "A", "labels": {"a": {}}}]}),
-            "A: labels: a: not a text",
+            "A: labels: a: not a string",
         ),
         (
             json!({"name": "g", "rules": [{"alert": "A", "exprs": "x"}]}),
-            "A: exprs: a ruler of this version",
+            "A: exprs: unknown key",
         ),
     ] {
         let found = wrong(group.clone());

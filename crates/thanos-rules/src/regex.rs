@@ -1,16 +1,15 @@
-//! Regular expressions of matchers: whether Go's package accepts one, and whether it matches an
-//! empty value. Pure.
+//! Regular expressions of matchers: whether Go accepts one, and whether it matches an empty value. Pure.
 //!
-//! It parses a subset that Go surely accepts: what a matcher needs, within bounds that are far below
-//! those of Go. Nothing is compiled.
+//! The parser accepts a subset of the syntax of Go, with limits far below those of Go. Patterns are not
+//! compiled.
 //!
 //! The crate regex-syntax does not replace it: braces and classes have to be scanned by Go's rules
 //! before it can parse them, and its tree takes ten times the time and 90 bytes per character.
 
-/// Whether a pattern, anchored at both ends, matches the empty text.
+/// Whether a pattern, anchored at both ends, matches the empty string.
 ///
 /// # Errors
-/// Go would refuse the pattern, or might.
+/// Go rejects the pattern, or may reject it.
 pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
     let mut parser = Parser {
         rest: pattern,
@@ -24,7 +23,7 @@ pub(crate) fn matches_empty(pattern: &str) -> Result<bool, String> {
     match parser.rest.is_empty() {
         true => Ok(found.empty),
         // Only a closing parenthesis ends alternatives early.
-        false => Err("a closing parenthesis without an opening one".to_owned()),
+        false => Err("unexpected closing parenthesis".to_owned()),
     }
 }
 
@@ -34,7 +33,7 @@ const DEEPEST: usize = 100;
 const HIGHEST: usize = 400;
 const LARGEST: usize = 200_000;
 const MOST_CLASSES: usize = 1000;
-/// The most repetitions, all that are nested in each other multiplied.
+/// Maximum product of nested repetition counts.
 const MOST: usize = 1000;
 
 struct Parser<'a> {
@@ -45,23 +44,23 @@ struct Parser<'a> {
     size: usize,
     /// Classes of Unicode.
     classes: usize,
-    /// No fewer than there are in the pattern.
+    /// An upper bound of their number in the pattern.
     alternatives: usize,
 }
 
 /// A part of a pattern.
 #[derive(Clone, Copy)]
 struct Part {
-    /// Whether it matches the empty text when there is nothing else.
+    /// Whether it matches the empty string.
     empty: bool,
-    /// Counted repetitions within each other, multiplied.
+    /// Product of nested repetition counts.
     repeats: usize,
     /// An estimate of its instructions.
     size: usize,
-    /// No fewer than its levels, halved. Go makes levels of alternatives that begin alike: `a|ab|abc`
-    /// becomes `a(?:|b(?:|c))`.
+    /// An upper bound of half its nesting levels. Go factors common prefixes: `a|ab|abc` becomes
+    /// `a(?:|b(?:|c))`.
     height: usize,
-    /// No fewer than the characters, groups and classes one after another in it.
+    /// An upper bound of the characters, groups and classes in sequence.
     length: usize,
 }
 
@@ -108,11 +107,11 @@ impl Parser<'_> {
             all.length = all.length.max(part.length);
         }
         if several {
-            // Each level needs a character to begin with, and parts an alternative off.
+            // Each level needs a common character and splits off an alternative.
             all.height += 1 + all.length.min(self.alternatives);
         }
         if all.height > HIGHEST {
-            return Err("too many long alternatives; divide the matcher into several".to_owned());
+            return Err("too many long alternatives; split the matcher into several".to_owned());
         }
         self.depth -= 1;
         Ok(all)
@@ -129,7 +128,7 @@ impl Parser<'_> {
             all.length += part.length;
             self.size = self.size.max(all.size);
             if self.size > LARGEST {
-                return Err("it is too large".to_owned());
+                return Err("too large".to_owned());
             }
         }
         Ok(all)
@@ -137,9 +136,9 @@ impl Parser<'_> {
 
     fn repeated(&mut self) -> Result<Part, String> {
         let Some(part) = self.part()? else {
-            // A change of flags: nothing that could be repeated.
+            // A change of flags cannot be repeated.
             return match self.repetition() {
-                Some(_) => Err("nothing before a repetition".to_owned()),
+                Some(_) => Err("missing argument of a repetition".to_owned()),
                 None => Ok(Part::one(true)),
             };
         };
@@ -149,23 +148,23 @@ impl Parser<'_> {
         // Not greedy.
         self.take("?");
         if self.repetition().is_some() {
-            return Err("a repetition of a repetition".to_owned());
+            return Err("nested repetition operators".to_owned());
         }
-        let least = least.ok_or("a repetition of more than 1000")?;
+        let least = least.ok_or("repetition count above 1000")?;
         let times = match most {
             Most::Unlimited => least,
             Most::Counted(most) => most,
             Most::Operator => 1,
         };
         if times > MOST || matches!(most, Most::Counted(most) if most < least) {
-            return Err("a repetition of more than 1000, or of fewer at most than at least".into());
+            return Err("repetition count above 1000, or maximum below minimum".into());
         }
         let repeats = match times {
             0 => 1,
             times => part.repeats.saturating_mul(times),
         };
         if repeats > MOST {
-            return Err("repetitions of repetitions that are more than 1000 together".to_owned());
+            return Err("product of nested repetition counts above 1000".to_owned());
         }
         Ok(Part {
             empty: part.empty || least == 0,
@@ -214,11 +213,11 @@ impl Parser<'_> {
             return Ok(None);
         };
         let part = match c {
-            '*' | '+' | '?' => return Err("nothing before a repetition".to_owned()),
+            '*' | '+' | '?' => return Err("missing argument of a repetition".to_owned()),
             '{' => {
                 self.rest = before;
                 if self.repetition().is_some() {
-                    return Err("nothing before a repetition".to_owned());
+                    return Err("missing argument of a repetition".to_owned());
                 }
                 self.next();
                 Part::one(false)
@@ -245,7 +244,7 @@ impl Parser<'_> {
         }
         let mut part = self.alternatives()?;
         if !self.take(")") {
-            return Err("a parenthesis that is not closed".to_owned());
+            return Err("unclosed parenthesis".to_owned());
         }
         part.size += 2;
         part.height += 1;
@@ -256,14 +255,14 @@ impl Parser<'_> {
         let (name, after) = self.rest.split_once('>').unwrap_or_default();
         let valid = |b: u8| b == b'_' || b.is_ascii_alphanumeric();
         if name.is_empty() || !name.bytes().all(valid) || self.names.contains(&name) {
-            return Err("a group without a name, or with that of another one".to_owned());
+            return Err("missing or duplicate group name".to_owned());
         }
         self.names.push(name);
         self.rest = after;
         Ok(())
     }
 
-    /// Flags after `(?`. True if they begin a group, false if they are all there is.
+    /// Flags after `(?`. True if they begin a group.
     fn flags(&mut self) -> Result<bool, String> {
         let (mut minus, mut any) = (false, true);
         loop {
@@ -272,7 +271,7 @@ impl Parser<'_> {
                 Some('-') if !minus => (minus, any) = (true, false),
                 Some(')') if any => return Ok(false),
                 Some(':') if any => return Ok(true),
-                _ => return Err("(? with what Go does not know".to_owned()),
+                _ => return Err("(? with a flag that Go does not support".to_owned()),
             }
         }
     }
@@ -287,15 +286,15 @@ impl Parser<'_> {
                 self.next();
                 Ok(Part::one(false))
             }
-            Some('Q') => Err("\\Q; escape each character".to_owned()),
+            Some('Q') => Err("\\Q is not supported; escape each character".to_owned()),
             _ => self.character().map(|_| Part::one(false)),
         }
     }
 
-    /// What is after a backslash; the character, if it is a single one.
+    /// An escape after a backslash; the character, if it is a single one.
     fn character(&mut self) -> Result<Option<char>, String> {
         let Some(c) = self.next() else {
-            return Err("a backslash at the end".to_owned());
+            return Err("trailing backslash".to_owned());
         };
         match c {
             'd' | 'D' | 's' | 'S' | 'w' | 'W' => Ok(None),
@@ -308,14 +307,14 @@ impl Parser<'_> {
             'v' => Ok(Some('\x0b')),
             'x' => self.hexadecimal().map(Some),
             c if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok(Some(c)),
-            c => Err(format!("\\{c}, which Go does not know")),
+            c => Err(format!("invalid escape \\{c}")),
         }
     }
 
     fn hexadecimal(&mut self) -> Result<char, String> {
         let digits = match self.take("{") {
             true => {
-                let (digits, after) = self.rest.split_once('}').ok_or("\\x{ that is not closed")?;
+                let (digits, after) = self.rest.split_once('}').ok_or("unclosed \\x{")?;
                 self.rest = after;
                 digits
             }
@@ -329,13 +328,13 @@ impl Parser<'_> {
         let value = u32::from_str_radix(digits, 16).ok().filter(|_| desired);
         value
             .and_then(char::from_u32)
-            .ok_or_else(|| "\\x without a character".to_owned())
+            .ok_or_else(|| "\\x without a valid character".to_owned())
     }
 
     fn unicode_class(&mut self) -> Result<(), String> {
         let name = match self.take("{") {
             true => {
-                let (name, after) = self.rest.split_once('}').ok_or("\\p{ that is not closed")?;
+                let (name, after) = self.rest.split_once('}').ok_or("unclosed \\p{")?;
                 self.rest = after;
                 name.strip_prefix('^').unwrap_or(name)
             }
@@ -352,7 +351,7 @@ impl Parser<'_> {
                 Err(format!("more than {MOST_CLASSES} character classes"))
             }
             true => Ok(()),
-            false => Err(format!("the character class \\p{{{name}}}")),
+            false => Err(format!("unsupported character class \\p{{{name}}}")),
         }
     }
 
@@ -369,7 +368,7 @@ impl Parser<'_> {
             let named = self.rest.strip_prefix("[:");
             if let Some((name, after)) = named.and_then(|rest| rest.split_once(":]")) {
                 if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
-                    return Err(format!("the character class [:{name}:]"));
+                    return Err(format!("unknown character class [:{name}:]"));
                 }
                 self.rest = after;
                 continue;
@@ -381,7 +380,7 @@ impl Parser<'_> {
                 self.next();
                 match self.class_character()? {
                     Some(high) if low <= high => {}
-                    _ => return Err("a range of characters that ends before it begins".to_owned()),
+                    _ => return Err("character range in reverse order".to_owned()),
                 }
             }
         }
@@ -392,12 +391,12 @@ impl Parser<'_> {
         match self.next() {
             Some('\\') => self.character(),
             Some(c) => Ok(Some(c)),
-            None => Err("a bracket that is not closed".to_owned()),
+            None => Err("unclosed bracket".to_owned()),
         }
     }
 }
 
-/// How often at most.
+/// Maximum of a repetition.
 #[derive(Clone, Copy)]
 enum Most {
     /// `*`, `+` and `?` do not multiply.
@@ -406,8 +405,7 @@ enum Most {
     Counted(usize),
 }
 
-/// A number of repetitions as Go reads it; nothing inside if it is too large. No number at all
-/// makes the brace a character.
+/// A repetition count as Go reads it; `Some(None)` if it is too large. `None` makes the brace a character.
 #[allow(clippy::option_option)]
 fn count(text: &str) -> Option<Option<usize>> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -1,7 +1,7 @@
 use super::matches_empty;
 
 #[test]
-fn what_matches_nothing() {
+fn patterns_that_match_the_empty_string() {
     for pattern in [
         "",
         ".*",
@@ -68,7 +68,7 @@ fn what_matches_nothing() {
 }
 
 #[test]
-fn what_go_refuses() {
+fn patterns_that_go_rejects_are_rejected() {
     for pattern in [
         "(",
         ")",
@@ -127,10 +127,9 @@ fn what_go_refuses() {
     assert!(matches_empty(&"a".repeat(1_000_000)).is_err());
 }
 
-/// Go has limits besides, for ranges of characters and for levels, which it also makes itself of
-/// alternatives that begin alike.
+/// Go also limits character ranges and nesting levels, and factoring common prefixes adds levels.
 #[test]
-fn sizes_stay_far_below_those_of_go() {
+fn limits_are_below_those_of_go() {
     let stairs = |count: usize, form: fn(String) -> String| {
         let alternatives: Vec<_> = (1..=count).map(|i| form("a".repeat(i))).collect();
         alternatives.join("|")
@@ -145,7 +144,7 @@ fn sizes_stay_far_below_those_of_go() {
     ] {
         assert!(matches_empty(&pattern).is_err(), "{pattern:.60}");
     }
-    // What a rule may have: each host of a cluster, and a few long texts.
+    // Realistic rules: each host of a cluster, and a few long texts.
     let hosts: Vec<_> = (0..3000)
         .map(|i| format!("host-{i}.eu-west-1.compute.internal:9100"))
         .collect();

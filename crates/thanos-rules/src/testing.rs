@@ -1,4 +1,4 @@
-//! What the tests of this crate make: expressions by a grammar of their own, and groups of them.
+//! Random expressions and groups for the tests of this crate.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn selector() -> impl Strategy<Value = String> {
     ]
 }
 
-/// An expression that gives an instant vector.
+/// An expression of type instant vector.
 pub(crate) fn expression() -> impl Strategy<Value = String> {
     let modified = (
         selector(),
@@ -75,7 +75,7 @@ pub(crate) fn expression() -> impl Strategy<Value = String> {
     })
 }
 
-/// Text that is hard on YAML.
+/// Strings that need care in YAML.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~é\n]{0,20}",
@@ -104,27 +104,27 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn map() -> impl Strategy<Value = BTreeMap<String, String>> {
-    // No template: what is in braces would have to be one.
+    // Without braces, which would have to be a valid template.
     let value = text().prop_map(|text| text.replace("{{", "{ "));
     btree_map("[a-zé -]{1,6}", value, 0..3)
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let hold = proptest::option::of(select(vec!["0s", "5m", "1h30m"]).prop_map(str::to_owned));
+    let for_ = proptest::option::of(select(vec!["0s", "5m", "1h30m"]).prop_map(str::to_owned));
     (
         any::<bool>(),
         "[a-z: é]{1,8}",
         expression(),
-        hold,
+        for_,
         map(),
         map(),
     )
         .prop_map(
-            |(is_alert, name, expr, hold, labels, annotations)| match is_alert {
+            |(is_alert, name, expr, for_, labels, annotations)| match is_alert {
                 true => Rule {
                     alert: name,
                     expr,
-                    hold,
+                    for_,
                     labels,
                     annotations,
                     ..Rule::default()

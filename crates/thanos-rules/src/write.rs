@@ -1,4 +1,5 @@
-//! Writes a rule file. Every text is quoted or a block, so that no reader takes it for anything else.
+//! Writes a rule file. Every string is quoted or a block scalar, so that no reader parses it as another
+//! type. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,14 +10,14 @@ use crate::group::{Rejection, Rule};
 /// A rule file of these groups, in their order.
 ///
 /// # Errors
-/// Two groups have the same name, which Thanos refuses.
+/// Two groups have the same name, which Thanos rejects.
 pub fn write<'a>(groups: impl IntoIterator<Item = &'a Checked>) -> Result<String, Rejection> {
     let mut names = BTreeSet::new();
     let mut file = String::new();
     for Checked(group) in groups {
         if !names.insert(group.name.as_str()) {
             return Err(Rejection::new(format!(
-                "two groups are called {:?}",
+                "two groups have the name {:?}; rename one",
                 group.name
             )));
         }
@@ -53,7 +54,7 @@ fn rule(file: &mut String, rule: &Rule) {
         false => text(file, "  - alert", 3, &rule.alert),
     }
     text(file, "    expr", 3, &rule.expr);
-    optional(file, "    for", rule.hold.as_ref());
+    optional(file, "    for", rule.for_.as_ref());
     optional(file, "    keep_firing_for", rule.keep_firing_for.as_ref());
     map(file, "    labels:", 3, &rule.labels);
     map(file, "    annotations:", 3, &rule.annotations);
@@ -82,7 +83,7 @@ fn map(file: &mut String, key: &str, level: usize, map: &BTreeMap<String, String
     }
 }
 
-/// An entry whose value is a text. The lines of a block are indented by `level`.
+/// An entry with a string value. The lines of a block are indented by `level`.
 fn text(file: &mut String, key: &str, level: usize, value: &str) {
     file.push_str(key);
     file.push_str(": ");
@@ -102,7 +103,7 @@ fn text(file: &mut String, key: &str, level: usize, value: &str) {
     file.push('\n');
 }
 
-/// How a block begins that keeps a text as it is; nothing if only quotes do.
+/// The header of a block scalar that preserves a string; `None` if it needs quotes.
 fn block(value: &str) -> Option<&'static str> {
     let plain = |c: char| c == '\n' || !c.is_control() && !is_break(c);
     let several = value.trim_end_matches('\n').contains('\n');

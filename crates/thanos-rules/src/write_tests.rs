@@ -5,7 +5,7 @@ use crate::testing::checked;
 use crate::{Checked, Group, Rule, read_file};
 
 #[test]
-fn a_file() {
+fn a_file_has_all_fields() {
     let rule = |name: &str, expr: &str| Rule {
         record: name.to_owned(),
         expr: expr.to_owned(),
@@ -14,7 +14,7 @@ fn a_file() {
     let mut alert = Rule {
         alert: "Down".to_owned(),
         expr: "up == 0\nand\n  foo\n".to_owned(),
-        hold: Some("5m".to_owned()),
+        for_: Some("5m".to_owned()),
         ..Rule::default()
     };
     alert.labels.insert("severity".to_owned(), "yes".to_owned());
@@ -53,13 +53,13 @@ fn a_file() {
 }
 
 #[test]
-fn an_empty_file_is_one() {
+fn a_file_without_groups_is_valid() {
     assert_eq!(write([]).unwrap(), "groups: []\n");
     assert_eq!(read_file("groups: []\n"), Ok(Vec::new()));
 }
 
 #[test]
-fn names_are_not_repeated() {
+fn duplicate_group_names_are_rejected() {
     let group = Checked(Group {
         name: "a".to_owned(),
         ..Group::default()
@@ -69,7 +69,7 @@ fn names_are_not_repeated() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(group in checked()) {
+    fn a_written_file_reads_back_equal(group in checked()) {
         let file = write([&group]).unwrap();
         let mut read = read_file(&file).unwrap();
         prop_assert_eq!(read.len(), 1, "{}", file);
@@ -78,14 +78,14 @@ proptest! {
     }
 
     #[test]
-    fn packing_keeps_everything(group in checked()) {
+    fn packing_and_unpacking_gives_the_same_group(group in checked()) {
         prop_assert_eq!(Checked::unpack(&group.pack()), Some(group));
     }
 }
 
-/// Go takes them for line breaks, or leaves them out at the beginning of a line.
+/// Go reads them as line breaks, or drops them at the beginning of a line.
 #[test]
-fn characters_that_divide_lines_are_escaped() {
+fn line_separators_are_escaped() {
     let rule = Rule {
         record: "a\u{2028}b".to_owned(),
         expr: "vector(1)\n\u{feff}# x\u{2029}\n".to_owned(),

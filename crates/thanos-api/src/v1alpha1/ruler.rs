@@ -17,12 +17,12 @@ use super::ruler_status::ThanosRulerStatus;
 use super::stateful::{StatefulSetFields, StorageConfig};
 use crate::schema;
 
-/// The label that rules of a tenant get, where the spec names none.
+/// Default label that holds the tenant of series.
 pub const DEFAULT_TENANT_IDENTIFIER: &str = "tenant_id";
-/// The label of a PrometheusRule or ConfigMap that names the tenant, where the spec names none.
+/// Default label of a PrometheusRule or ConfigMap that names the tenant.
 pub const DEFAULT_TENANT_SPECIFIER: &str = "operator.thanos.io/tenant";
 
-/// What rulers should run, which rules they evaluate, and whom they tell.
+/// Rulers, the rules that they evaluate, and the Alertmanagers that receive alerts.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "monitoring.thanos.io",
@@ -84,14 +84,14 @@ pub const DEFAULT_TENANT_SPECIFIER: &str = "operator.thanos.io/tenant";
 )]
 #[x_kube(
     validation = Rule::new("!has(self.alertmanagerURL) || self.alertmanagerURL == '' || !has(self.alertmanagers)")
-        .message("alertmanagerURL and alertmanagers are two ways to name Alertmanagers; leave one of them out (alertmanagers.urls takes URLs as well)"),
+        .message("alertmanagerURL and alertmanagers are mutually exclusive; leave one of them out (alertmanagers.urls accepts URLs as well)"),
     validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '10Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '10Gi')) >= 0")
-        .message("storage.size cannot become smaller, since volumes cannot shrink; make a new ThanosRuler with smaller volumes, and delete this one when that is ready"),
+        .message("storage.size cannot become smaller, since volumes cannot shrink; create a new ThanosRuler with smaller volumes, and delete this one when the new one is ready"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClass) ? self.storage.storageClass : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClass) ? oldSelf.storage.storageClass : '')")
-        .message("storage.storageClass cannot be changed, since volumes cannot move; make a new ThanosRuler with the other class, and delete this one when that is ready")
+        .message("storage.storageClass cannot be changed, since volumes cannot move; create a new ThanosRuler with the other class, and delete this one when the new one is ready")
 )]
 #[serde(rename_all = "camelCase")]
-// A resource without a spec is one with an empty spec.
+// A missing spec equals an empty one.
 #[schemars(extend("default" = {}))]
 pub struct ThanosRulerSpec {
     #[serde(flatten)]
@@ -100,47 +100,47 @@ pub struct ThanosRulerSpec {
     #[serde(flatten)]
     #[allow(missing_docs)]
     pub stateful: StatefulSetFields,
-    /// Number of pods. Each evaluates all rules; with two, alerts go out while one of them is away.
+    /// Number of pods. Each evaluates all rules; with two, alerts are sent while one of them is down.
     // The one schema default: the scale subresource shows an unset path as zero, and an autoscaler
     // takes zero for "switched off".
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub replicas: i32,
-    /// PrometheusRules to evaluate, by their labels, as Prometheus Operator selects them. Unset:
-    /// none. Empty: all.
+    /// Label selector of the PrometheusRules to evaluate. Unset: none. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub rule_selector: Option<LabelSelector>,
-    /// Namespaces in which these PrometheusRules are looked for. Unset: this one. Empty: all.
+    /// Label selector of the namespaces of these PrometheusRules. Unset: this namespace. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub rule_namespace_selector: Option<LabelSelector>,
-    /// ConfigMaps with rule files, and more PrometheusRules, of this namespace, by their labels. Only
-    /// those with the label operator.thanos.io/prometheus-rule=true are looked at. Unset: all of
-    /// these.
+    /// Label selector of ConfigMaps with rule files, and of further PrometheusRules, in this namespace.
+    /// The label operator.thanos.io/prometheus-rule=true is required in addition. Unset: all with this
+    /// label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub rule_config_selector: Option<LabelSelector>,
-    /// What becomes of rules that a Prometheus or a ThanosRuler of Prometheus Operator evaluates as
-    /// well. Unset: ShadowOverlapping.
+    /// Handling of rules that a Prometheus or a ThanosRuler of Prometheus Operator also evaluates.
+    /// Unset: ShadowOverlapping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<RuleMode>")]
     pub mode: Option<RuleMode>,
-    /// Makes each rule see the series of its own tenant only. Unset: no tenants.
+    /// Restriction of each rule to the series of its tenant. Unset: no restriction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_tenancy_config: Option<RuleTenancyConfig>,
-    /// How often groups without an interval of their own are evaluated. Unset: 1m.
+    /// Evaluation interval of groups that set none. Unset: 1m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub evaluation_interval: Option<String>,
-    /// More labels that a Service must have to be asked, besides
-    /// operator.thanos.io/query-api=true and app.kubernetes.io/part-of=thanos.
+    /// Label selector of the Services of queriers, in addition to the required labels
+    /// operator.thanos.io/query-api=true and app.kubernetes.io/part-of=thanos. Unset: all with these
+    /// labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub query_label_selector: Option<LabelSelector>,
-    /// The Alertmanager to tell, as [dns+|dnssrv+]http(s)://host[:port][/prefix]. A name that starts
-    /// with dns+ or dnssrv+ is resolved to all its addresses, each of which is told. Empty: nobody is
-    /// told. Unset, and without alertmanagers: the Alertmanager resources of this namespace.
+    /// URL of the Alertmanager, as [dns+|dnssrv+]http(s)://host[:port][/prefix]. With dns+ or dnssrv+,
+    /// alerts are sent to every address of the name. Empty: alerts are not sent. Unset, and without
+    /// alertmanagers: all Alertmanager resources of this namespace.
     #[serde(
         default,
         rename = "alertmanagerURL",
@@ -148,18 +148,18 @@ pub struct ThanosRulerSpec {
     )]
     #[schemars(schema_with = "schema::alertmanager_url")]
     pub alertmanager_url: Option<String>,
-    /// The Alertmanagers to tell, where they are several.
+    /// Several Alertmanagers, by resources and URLs. Mutually exclusive with alertmanagerURL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alertmanagers: Option<Alertmanagers>,
-    /// Labels that are taken off alerts, besides the one that tells replicas apart.
+    /// Labels to drop from alerts, in addition to the label that distinguishes replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_names")]
     pub alert_label_drop: Option<Vec<String>>,
-    /// Relabeling of alerts before they are sent. An alert that is dropped is sent to nobody.
+    /// Relabeling of alerts before they are sent. A dropped alert is not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert_relabel_configs: Option<Vec<RelabelConfig>>,
-    /// The address of the query UI in a browser, to which alerts link. Unset: alerts link to the pod
-    /// that raised them.
+    /// URL of the query UI for links in alerts, without credentials. Unset: the URL of the pod that sends
+    /// the alert.
     #[serde(
         default,
         rename = "alertQueryURL",
@@ -167,13 +167,13 @@ pub struct ThanosRulerSpec {
     )]
     #[schemars(schema_with = "schema::http_url")]
     pub alert_query_url: Option<String>,
-    /// Where the results of rules go.
+    /// Storage of the results of rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruler_mode: Option<RulerMode>,
-    /// The volume of each pod. It holds the results of rules, or those that are still to be sent.
+    /// Volume of each pod. It stores results of rules, or in Stateless mode those that are not yet sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageConfig>,
-    /// Leaves every object as it is, until unset.
+    /// Suspends all changes by the controller. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
     #[serde(flatten)]
@@ -188,129 +188,128 @@ const fn one() -> i32 {
     1
 }
 
-/// What becomes of rules that a Prometheus or a ThanosRuler of Prometheus Operator evaluates as
-/// well.
+/// Handling of rules that a Prometheus or a ThanosRuler of Prometheus Operator also evaluates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RuleMode {
-    /// They are evaluated here as well: alerts are sent from both, and series exist twice.
+    /// Rules are evaluated on both sides: alerts are sent twice, and series exist twice.
     Active,
-    /// No alert is sent from here, whoever else evaluates its rule.
+    /// All alerts are evaluated and not sent. Recording rules that another evaluator has are omitted.
     Shadow,
-    /// No alert is sent from here, and nothing is recorded here, for a rule that is evaluated
-    /// elsewhere as well.
+    /// Alerts that another evaluator also evaluates are evaluated and not sent, and recording rules that
+    /// it has are omitted. All other rules are active.
     #[default]
     ShadowOverlapping,
 }
 
-/// How rules are kept to their tenants.
+/// Labels that restrict rules to their tenants.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleTenancyConfig {
-    /// The label that every selector of a rule and every result of it gets, with the tenant as its
-    /// value. Unset: tenant_id.
+    /// Label that holds the tenant in series. It is added to every selector and every result of a rule.
+    /// Unset: tenant_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_name")]
     pub enforced_tenant_identifier: Option<String>,
-    /// The label of a PrometheusRule or ConfigMap whose value is the tenant of its rules. Rules
-    /// without it are not evaluated. Unset: operator.thanos.io/tenant.
+    /// Label of a PrometheusRule or ConfigMap that names its tenant. Objects without it are rejected.
+    /// Unset: operator.thanos.io/tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_key")]
     pub tenant_specifier_label: Option<String>,
 }
 
-/// The Alertmanagers to tell. What the selectors and the URLs name counts together.
+/// Alertmanagers that receive alerts: those of the selectors and those of the URLs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Alertmanagers {
-    /// Alertmanager resources of Prometheus Operator, by their labels. Each of their pods is told.
-    /// Unset: none, if urls are given; otherwise all. Empty: all.
+    /// Label selector of Alertmanager resources of Prometheus Operator. Alerts are sent to each of their
+    /// pods. Unset: none if urls is set, otherwise all. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub selector: Option<LabelSelector>,
-    /// Namespaces in which these are looked for. Unset: this one. Empty: all.
+    /// Label selector of the namespaces of these Alertmanagers. Unset: this namespace. Empty: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
-    /// Other Alertmanagers, each as alertmanagerURL.
+    /// URLs of further Alertmanagers, in the format of alertmanagerURL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::alertmanager_urls")]
     pub urls: Option<Vec<String>>,
-    /// How to trust the certificates of Alertmanagers that are reached by https. Unset: those of the
-    /// image's certificate authorities.
+    /// TLS settings for Alertmanagers with https. Unset: the certificate authorities of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_config: Option<AlertmanagerTls>,
 }
 
-/// How to trust the certificates of Alertmanagers.
+/// TLS settings for Alertmanagers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertmanagerTls {
-    /// The key of a Secret of this namespace that holds the certificate authority, in PEM.
+    /// Key of a Secret in this namespace with the certificate authority in PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_secret_key")]
     pub ca: Option<SecretKeySelector>,
-    /// The name that certificates must have. Unset: the name in the address.
+    /// Server name in certificates. Unset: the host of the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::host_name")]
     pub server_name: Option<String>,
-    /// Whether any certificate is accepted. Unset: false.
+    /// Disables verification of certificates. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insecure_skip_verify: Option<bool>,
 }
 
-/// Where the results of rules go.
+/// Storage of the results of rules.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RulerMode {
-    /// Unset: Stateful.
+    /// Mode of the rulers. Unset: Stateful.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<RulerModeType>")]
     pub type_: Option<RulerModeType>,
-    /// What counts if type is Stateful.
+    /// Settings of type Stateful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stateful: Option<StatefulMode>,
-    /// What counts if type is Stateless.
+    /// Settings of type Stateless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stateless: Option<StatelessMode>,
 }
 
-/// Where the results of rules go.
+/// Storage of the results of rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RulerModeType {
-    /// Into the pods themselves, which answer queries for them.
+    /// Results are stored in the volumes of the pods, which serve them as a StoreAPI.
     #[default]
     Stateful,
-    /// To receive routers, by remote write.
+    /// Results are sent to receive routers by remote write.
     Stateless,
 }
 
-/// Results are kept in the pods.
+/// Settings of rulers that store results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatefulMode {
-    /// Labels of all results and alerts. The label thanos_rule is always added, as is rule_replica,
-    /// which tells replicas apart, unless one of these has the value $(NAME) or $(POD_NAME), which
-    /// is the name of the pod.
+    /// Labels of all results and alerts. $(NAME) and $(POD_NAME) in a value are the name of the pod. The
+    /// label thanos_rule is always added, and rule_replica, which distinguishes replicas, unless a label
+    /// contains the name of the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::external_labels")]
     pub external_labels: Option<BTreeMap<String, String>>,
-    /// How long results are kept in the pods. Unset: 48h.
+    /// Retention of results in the volumes. Unset: 48h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub retention: Option<String>,
-    /// The key of a Secret of this namespace that holds the object storage configuration of Thanos.
-    /// Unset: results are not uploaded, and are gone after the retention.
+    /// Key of a Secret in this namespace with the object storage configuration of Thanos. Unset: results
+    /// are not uploaded, and are deleted after the retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_secret_key")]
     pub object_storage_config: Option<SecretKeySelector>,
 }
 
-/// Results are sent away.
+/// Settings of rulers that send results by remote write.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatelessMode {
-    /// More labels that a Service must have to be written to, besides
-    /// operator.thanos.io/remote-write-api=true and app.kubernetes.io/part-of=thanos.
+    /// Label selector of the Services of receive routers, in addition to the required labels
+    /// operator.thanos.io/remote-write-api=true and app.kubernetes.io/part-of=thanos. Unset: all with
+    /// these labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub label_selector: Option<LabelSelector>,

@@ -8,139 +8,139 @@ use serde::{Deserialize, Serialize};
 use super::stateful::StatefulSetStatus;
 use super::status::{PrometheusOperatorStatus, SkippedStatus};
 
-/// How many rejected rules a status lists. The total is always exact.
+/// Maximum number of rejected rules in a status. The total is always exact.
 pub const MAX_REJECTED: usize = 100;
-/// How many objects a status lists whose rules are held back.
+/// Maximum number of objects with held-back rules in a status.
 pub const MAX_HELD_RULES: usize = 200;
-/// How many overlapping PrometheusRules a status lists. The total is always exact.
+/// Maximum number of overlapping PrometheusRules in a status. The total is always exact.
 pub const MAX_OVERLAPS: usize = 50;
-/// How many Alertmanagers a status lists. The total is always exact.
+/// Maximum number of Alertmanagers in a status. The total is always exact.
 pub const MAX_ALERTMANAGERS: usize = 50;
-/// How many addresses of Alertmanagers a status lists to which sends failed.
+/// Maximum number of Alertmanager addresses with failed sends in a status.
 pub const MAX_FAILED_SENDS: usize = 50;
 
-/// What a ThanosRuler observed and runs.
+/// Observed state of a ThanosRuler.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosRulerStatus {
-    /// The generation of the spec that this status is about.
+    /// Generation of the spec that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Pods.
+    /// Number of pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Pods that are ready.
+    /// Number of ready pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
-    /// Pods that are up to date; the same as in rulerStatus, as are the next two.
+    /// Number of updated pods, as in rulerStatus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_replicas: Option<i32>,
-    /// Pods that are available.
+    /// Number of available pods, as in rulerStatus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_replicas: Option<i32>,
-    /// Pods of the revision that is being replaced; all of them when none is.
+    /// Number of pods of the current revision, as in rulerStatus; during a rollout, the revision that is
+    /// being replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_replicas: Option<i32>,
     /// Label selector of the pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// What is true of this resource, one entry per question.
+    /// Conditions of this ThanosRuler.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Whether spec.paused was seen.
+    /// Whether spec.paused is in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// What of Prometheus Operator is used.
+    /// Kinds of Prometheus Operator that are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus_operator: Option<PrometheusOperatorStatus>,
-    /// How many rules there are.
+    /// Numbers of selected, mounted, shadowed and rejected rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<RuleCounts>,
-    /// Rules that Thanos would refuse, or that are not evaluated for another reason: the first 100.
+    /// Rules that are invalid or not mounted for another reason, the first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_REJECTED))]
     pub rejected_rules: Vec<RejectedRule>,
-    /// Objects whose rules are held back, because rulers fail to load the rules that changed since the last
-    /// successful load: the first 200. All are mounted again when one of them changes or is deleted, or
+    /// Objects whose rules are held back because rulers fail to load the rules that changed since the last
+    /// successful load, the first 200. All are mounted again when one of them changes or is deleted, or
     /// when the image of the rulers changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_HELD_RULES))]
     pub held_rules: Vec<HeldRules>,
-    /// PrometheusRules that are evaluated elsewhere as well: the first 50.
+    /// PrometheusRules that another evaluator also evaluates, the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_OVERLAPS))]
     pub overlaps: Vec<RuleOverlap>,
-    /// The number of PrometheusRules that are evaluated elsewhere as well.
+    /// Number of PrometheusRules that another evaluator also evaluates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlaps_total: Option<i32>,
-    /// PrometheusRules that a Prometheus, or a ThanosRuler of Prometheus Operator, selects without
-    /// evaluating them, or all of them, so that the rest is active here: the first 50.
+    /// PrometheusRules that a Prometheus or a ThanosRuler of Prometheus Operator selects and does not
+    /// evaluate completely, the first 50. The rules that it does not evaluate are active here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_OVERLAPS))]
     pub not_evaluated_elsewhere: Vec<MissedRule>,
-    /// The Alertmanagers that are told: the first 50.
+    /// Alertmanagers that receive alerts, the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ALERTMANAGERS))]
     pub alertmanagers: Vec<AlertmanagerStatus>,
-    /// The number of Alertmanagers that are told.
+    /// Number of Alertmanagers that receive alerts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alertmanagers_total: Option<i32>,
-    /// The addresses of Alertmanagers to which sends of alerts failed since the rulers started: the
-    /// first 50. Written only when another send fails.
+    /// Addresses of Alertmanagers to which sends failed since the rulers started, the first 50. Updated
+    /// only when another send fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FAILED_SENDS))]
     pub failed_sends: Vec<FailedSends>,
-    /// The addresses of the queriers that are asked.
+    /// Addresses of the queriers that rulers query, the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub queriers: Vec<String>,
-    /// What was selected and led to nothing, the first 50.
+    /// Selected Alertmanagers and Services that are not used, the first 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub skipped: Vec<SkippedStatus>,
-    /// Pods of the StatefulSet.
+    /// Status of the StatefulSet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruler_status: Option<StatefulSetStatus>,
-    /// Digest of what was applied last; lets a restarted controller know that nothing has to be
-    /// written.
+    /// Digest of the last applied objects. A restarted controller writes nothing if it is equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
 }
 
-/// How many rules there are.
+/// Numbers of rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleCounts {
-    /// PrometheusRules that are selected.
+    /// Number of selected PrometheusRules.
     pub prometheus_rules: i32,
-    /// ConfigMaps that are selected.
+    /// Number of selected ConfigMaps.
     pub config_maps: i32,
-    /// Groups that are mounted.
+    /// Number of mounted groups.
     pub groups: i32,
-    /// Rules that are mounted.
+    /// Number of mounted rules.
     pub evaluated: i32,
-    /// Alerting rules among them whose alerts are not sent, since they are evaluated elsewhere.
+    /// Number of mounted alerting rules in shadow mode, whose alerts are not sent.
     pub shadowed: i32,
-    /// Recording rules that are not mounted, since they are evaluated elsewhere.
+    /// Number of recording rules that are omitted because another evaluator has them.
     pub left_out: i32,
-    /// Groups that are not mounted, since something in them is refused.
+    /// Number of rejected groups, which are not mounted.
     pub rejected: i32,
 }
 
-/// A rule that is not mounted, with the group that it is in.
+/// A rejected rule, group or object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RejectedRule {
-    /// The object, as Kind namespace/name.
+    /// Object with the rule, as Kind namespace/name.
     pub subject: String,
-    /// The group; empty if the whole object is concerned.
+    /// Name of the group; empty if the whole object is rejected.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub group: String,
-    /// The rule; empty if the whole group is concerned.
+    /// Name of the rule; empty if the whole group is rejected.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
-    /// Why, and what to do.
+    /// Reason and remedy.
     pub message: String,
 }
 
@@ -148,51 +148,51 @@ pub struct RejectedRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldRules {
-    /// The object, as Kind namespace/name.
+    /// Object with the rules, as Kind namespace/name.
     pub subject: String,
-    /// A digest of the rules that are held back and of the image of the rulers.
+    /// Digest of the held-back rules and of the image of the rulers.
     pub digest: String,
 }
 
-/// A PrometheusRule that is evaluated elsewhere as well.
+/// A PrometheusRule that another evaluator also evaluates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleOverlap {
     /// The PrometheusRule, as namespace/name.
     pub prometheus_rule: String,
-    /// Who evaluates it, as Kind namespace/name.
+    /// First evaluator, as Kind namespace/name.
     pub evaluated_by: String,
-    /// How many others do.
+    /// Number of further evaluators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others: Option<i32>,
 }
 
-/// A PrometheusRule that another evaluator selects and does not evaluate.
+/// A PrometheusRule that another evaluator selects and does not evaluate completely.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MissedRule {
     /// The PrometheusRule, as namespace/name.
     pub prometheus_rule: String,
-    /// The resource that selects it, as Kind namespace/name.
+    /// Evaluator that selects it, as Kind namespace/name.
     pub selected_by: String,
-    /// What it does not evaluate, and why, as far as Prometheus Operator reports it.
+    /// Rules that are not evaluated there, with the reason if Prometheus Operator reports one.
     pub message: String,
 }
 
-/// An Alertmanager that is told.
+/// An Alertmanager that receives alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertmanagerStatus {
-    /// Its URL.
+    /// URL of the Alertmanager.
     pub url: String,
-    /// The Alertmanager resource, as namespace/name; empty if the spec gives the URL.
+    /// Alertmanager resource, as namespace/name; empty if the URL is from the spec.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub alertmanager: String,
-    /// The NetworkPolicies that keep the rulers out, as namespace/name.
+    /// NetworkPolicies that block rulers, as namespace/name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub blocked_by: Vec<String>,
-    /// What would open the way.
+    /// Change of NetworkPolicies that admits rulers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_with: Option<String>,
 }
@@ -210,8 +210,8 @@ pub struct FailedSends {
     /// HTTP status of the Alertmanager, 401 or 403, if all failed sends got it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_code: Option<i32>,
-    /// When the controller last found that only failed sends were added. Unset once a send succeeds, or
-    /// when no send failed for 15 minutes.
+    /// Time at which the controller last found new failed sends and no successful one. Unset after a
+    /// successful send, or if no send failed for 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Time>,
 }

@@ -1,4 +1,4 @@
-//! The command line of a ruler.
+//! The command line of a ruler, from the spec. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,28 +11,27 @@ use super::files::{CONFIG_FOLDER, RULES_FOLDER, is_stateless};
 use super::names;
 use crate::rules::SHADOW;
 
-/// Where the volume is.
+/// Directory of the volume.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/rule";
-/// Where the object storage configuration is.
+/// Directory of the object storage configuration.
 pub(super) const OBJECT_STORAGE_FOLDER: &str = "/etc/thanos/object-storage";
-/// Its file.
+/// File of the object storage configuration.
 pub(super) const OBJECT_STORAGE_FILE: &str = "config.yaml";
 
-/// The environment variables that hold the name of the pod: ours, and the one that manifests for the
-/// Go operator rely on.
+/// The environment variables with the name of the pod: the second one is for manifests of the Go operator.
 pub(super) const POD_NAME: [&str; 2] = ["POD_NAME", "NAME"];
 
-/// The label that says which ThanosRuler a result comes from.
+/// The label that names the ThanosRuler of a result.
 const ORIGIN: &str = "thanos_rule";
 
-/// The label that tells replicas apart, unless the user has one.
+/// The label that distinguishes replicas, unless the user sets one.
 const REPLICA: &str = "rule_replica";
 
-/// Labels that receivers add to what they are sent, as far as they are known: alerts are looked for
-/// without them after a restart.
+/// Labels that receivers add by default. Rulers ignore them when they restore pending alerts after a
+/// restart.
 const OF_RECEIVERS: [&str; 3] = ["receive", "replica", "tenant_id"];
 
-/// Flags of rulers that may be given several times.
+/// Repeatable flags of rulers.
 const REPEATABLE: &[&str] = &[
     "alert.label-drop",
     "enable-feature",
@@ -44,13 +43,14 @@ const REPEATABLE: &[&str] = &[
 ];
 
 const REMOVE: &str = "remove the argument";
-const ALERTMANAGERS: &str = "name Alertmanagers in spec.alertmanagers";
-const QUERIERS: &str =
-    "queriers are found by the labels of their Services; narrow them with spec.queryLabelSelector";
-const OBJECT_STORAGE: &str = "put the configuration into a Secret and name it in spec.rulerMode.stateful.objectStorageConfig";
+const ALERTMANAGERS: &str = "set spec.alertmanagers";
+const QUERIERS: &str = "queriers are discovered by the labels of their Services; narrow them with \
+                        spec.queryLabelSelector";
+const OBJECT_STORAGE: &str =
+    "put the configuration into a Secret and set spec.rulerMode.stateful.objectStorageConfig";
 const REMOTE_WRITE: &str = "set spec.rulerMode.type: Stateless, which writes to receive routers";
 
-/// Flags on which Services, probes, volumes and discovery rely.
+/// Flags that Services, probes, volumes and discovery depend on.
 const RESERVED: [(&str, &str); 17] = [
     ("alert.relabel-config", "use spec.alertRelabelConfigs"),
     ("alert.relabel-config-file", "use spec.alertRelabelConfigs"),
@@ -63,12 +63,12 @@ const RESERVED: [(&str, &str); 17] = [
     ),
     (
         "grpc-address",
-        "the Services lead to it; remove the argument",
+        "the Services target this port; remove the argument",
     ),
     ("grpc-query-endpoint", QUERIERS),
     (
         "http-address",
-        "the Services and probes lead to it; remove the argument",
+        "the Services and probes target this port; remove the argument",
     ),
     ("objstore.config", OBJECT_STORAGE),
     ("objstore.config-file", OBJECT_STORAGE),
@@ -83,9 +83,9 @@ const RESERVED: [(&str, &str); 17] = [
 /// The external labels of the pods, with `$(POD_NAME)` for the name of each.
 pub(super) struct ExternalLabels {
     all: BTreeMap<String, String>,
-    /// Those that differ from pod to pod.
+    /// Labels with a different value in each pod.
     of_pods: Vec<String>,
-    /// The one of these that tells replicas apart.
+    /// The one of these that distinguishes replicas.
     pub replica: String,
 }
 
@@ -102,7 +102,7 @@ impl ExternalLabels {
                 .iter()
                 .any(|name| value.contains(&format!("$({name})")))
         };
-        // Whatever the user says, this one is ours.
+        // This label wins over one of the user.
         all.insert(ORIGIN.to_owned(), origin.to_owned());
         let own = all.iter().filter(|(_, value)| is_of_pod(value));
         let mut of_pods: Vec<String> = own.map(|(name, _)| name.clone()).collect();
@@ -134,7 +134,7 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
     let limited = pod::has_memory_limit(spec.common.resource_requirements.as_ref());
     let interval = spec.evaluation_interval.as_deref().unwrap_or("1m");
     positive(interval, "spec.evaluationInterval")?;
-    keep_marks(spec)?;
+    check_shadow_label(spec)?;
     let query_url = spec
         .alert_query_url
         .as_deref()
@@ -152,10 +152,10 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
         .logging(&spec.common)
         .set("http-address", format!(":{}", ports::HTTP_NUMBER))
         .set("grpc-address", format!(":{}", ports::GRPC_NUMBER))
-        // What Thanos takes for the time that open connections are given at the end.
+        // Thanos uses it as the time for open connections at shutdown.
         .set("grpc-server-max-connection-age", "2m")
         .set("data-dir", DATA_FOLDER)
-        // A bare asterisk would match what the kubelet keeps beside the files.
+        // A bare asterisk would match the hidden directories of the kubelet.
         .set("rule-file", format!("{RULES_FOLDER}/*.yaml"))
         .set(
             "eval-interval",
@@ -181,7 +181,7 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
                 .set("remote-write.config-file", file(names::REMOTE_WRITE_FILE))
                 .each("restore-ignored-label", ignored)
         }
-        false => kept(flags, spec)?,
+        false => stateful_flags(flags, spec)?,
     };
     flags.switch("enable-auto-gomemlimit", limited).merge(
         spec.additional.additional_args.as_deref(),
@@ -193,14 +193,14 @@ pub(super) fn args(spec: &ThanosRulerSpec, origin: &str) -> Result<Vec<String>, 
     )
 }
 
-/// Alerts that are not sent are known by a label, which must still be on them when they are dropped:
-/// after labels are taken off, and external labels are put on.
-fn keep_marks(spec: &ThanosRulerSpec) -> Result<(), FieldError> {
+/// Checks that no argument changes the label of shadowed alerts: alert relabeling drops them by it, after
+/// Thanos has dropped labels and added external labels.
+fn check_shadow_label(spec: &ThanosRulerSpec) -> Result<(), FieldError> {
     let (shadow, _) = SHADOW;
     let wrong = |field: String| {
         let message = format!(
-            "{shadow} marks alerts that are not sent, and must stay on them as it is; to send all \
-             alerts, set spec.mode: Active"
+            "the label {shadow} is reserved for alerts in shadow mode; to send all alerts, set \
+             spec.mode: Active"
         );
         Err(FieldError::new(field, message))
     };
@@ -225,8 +225,8 @@ fn keep_marks(spec: &ThanosRulerSpec) -> Result<(), FieldError> {
     }
 }
 
-/// The flags about results that are kept.
-fn kept(flags: Flags, spec: &ThanosRulerSpec) -> Result<Flags, FieldError> {
+/// The flags of stateful rulers.
+fn stateful_flags(flags: Flags, spec: &ThanosRulerSpec) -> Result<Flags, FieldError> {
     let mode = spec.ruler_mode.as_ref();
     let stateful: StatefulMode = mode.and_then(|m| m.stateful.clone()).unwrap_or_default();
     let retention = stateful.retention.as_deref().unwrap_or("48h");
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_differ_in_one_label_that_alerts_do_not_have() {
+    fn the_replica_label_is_dropped_from_alerts() {
         let args = of(json!({}));
         let own = ["rule_replica=\"$(POD_NAME)\"", "thanos_rule=\"ns/main\""];
         assert_eq!(all(&args, "label"), own);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_have_no_label_that_differs_from_pod_to_pod() {
+    fn every_label_with_the_name_of_the_pod_is_dropped_from_alerts() {
         let labels = json!({"a": "$(NAME)", "b": "x-$(POD_NAME)", "thanos_rule": "$(NAME)"});
         let mode = json!({"type": "Stateful", "stateful": {"externalLabels": labels}});
         let args = of(json!({"rulerMode": mode}));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_labels_are_written_for_thanos() {
+    fn values_of_external_labels_are_escaped() {
         let labels = json!({"a": "\"b\" \\ c\nd"});
         let mode = json!({"type": "Stateful", "stateful": {"externalLabels": labels}});
         let args = of(json!({"rulerMode": mode}));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_are_restored_whatever_receivers_add() {
+    fn labels_added_by_receivers_are_ignored_when_alerts_are_restored() {
         let args = of(json!({"rulerMode": {"type": "Stateless"}}));
         let ignored = [
             "receive",

@@ -1,4 +1,4 @@
-//! What rulers read of ConfigMaps, besides rules.
+//! The files that rulers read from ConfigMaps, except rules. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,26 +11,26 @@ use crate::observed::Observed;
 use crate::rules::SHADOW;
 use crate::{addresses, queriers};
 
-/// Where the rule files are.
+/// Directory of the rule files.
 pub(crate) const RULES_FOLDER: &str = "/etc/thanos/rules";
-/// Where the files are that are read at the start.
+/// Directory of the files that rulers read at startup.
 pub(super) const CONFIG_FOLDER: &str = "/etc/thanos/config";
-/// Where the addresses of queriers are.
+/// Directory of the addresses of queriers.
 pub(super) const QUERIERS_FOLDER: &str = "/etc/thanos/queriers";
-/// Where the addresses of Alertmanagers are.
+/// Directory of the addresses of Alertmanagers.
 pub(super) const ALERTMANAGERS_FOLDER: &str = "/etc/thanos/alertmanagers";
-/// Where the certificate authority of Alertmanagers is.
+/// Directory of the certificate authority of Alertmanagers.
 pub(super) const ALERTMANAGER_CA_FOLDER: &str = "/etc/thanos/alertmanager-ca";
-/// Its file.
+/// File of the certificate authority.
 pub(super) const CA_FILE: &str = "ca.crt";
 
-/// Where results go that are not kept.
+/// Whether results are written to receive routers instead of volumes.
 pub(crate) fn is_stateless(spec: &ThanosRulerSpec) -> bool {
     let mode = spec.ruler_mode.as_ref().and_then(|mode| mode.type_);
     mode == Some(RulerModeType::Stateless)
 }
 
-/// What rulers read when they start. Another content replaces the pods.
+/// The files that rulers read at startup. A change replaces the pods.
 pub(super) fn config(seen: &Observed) -> BTreeMap<String, String> {
     let spec = &seen.ruler.spec;
     let mut files = BTreeMap::from([
@@ -57,7 +57,7 @@ pub(super) fn config(seen: &Observed) -> BTreeMap<String, String> {
     files
 }
 
-/// The addresses of queriers, which are read again and again.
+/// The addresses of queriers, which rulers reload while they run.
 pub(super) fn querier_addresses(seen: &Observed) -> BTreeMap<String, String> {
     addresses::files(
         queriers::FILES,
@@ -66,7 +66,7 @@ pub(super) fn querier_addresses(seen: &Observed) -> BTreeMap<String, String> {
     )
 }
 
-/// The addresses of Alertmanagers, which are read again and again; `None` if nobody knows them.
+/// The addresses of Alertmanagers, which rulers reload while they run; `None` while unreadable.
 pub(super) fn alertmanager_addresses(seen: &Observed) -> Option<BTreeMap<String, String>> {
     let targets = seen.alertmanagers.as_ref()?;
     Some(addresses::files(
@@ -89,8 +89,8 @@ fn trust(config: Option<&Alertmanagers>) -> Trust {
     }
 }
 
-/// The relabeling of alerts. Those of shadowed rules are dropped whatever the mode is, so that a
-/// change of it changes rules and no configuration.
+/// The relabeling of alerts. It drops alerts of shadowed rules in every mode, so that a change of the mode
+/// changes only rules and restarts no pod.
 fn relabeling(more: &[RelabelConfig]) -> String {
     let mut text = format!(
         "- action: drop\n  source_labels: [{}]\n  regex: \"{}\"\n",
@@ -107,7 +107,7 @@ fn relabeling(more: &[RelabelConfig]) -> String {
     text
 }
 
-/// As Prometheus names its fields.
+/// The field name in Prometheus configuration.
 fn snake_case(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {
@@ -119,7 +119,7 @@ fn snake_case(name: &str) -> String {
     text
 }
 
-/// Where results are written: to each Service once; for each tenant, if rules have tenants.
+/// The remote write configuration: one target for each Service, or for each Service and tenant.
 fn remote_write(seen: &Observed) -> String {
     let urls: BTreeSet<&String> = seen.remote_write.iter().collect();
     let mut text = "remote_write:\n".to_owned();
@@ -141,7 +141,7 @@ fn remote_write(seen: &Observed) -> String {
     text
 }
 
-/// A text as a regular expression that matches nothing else.
+/// A regular expression that matches exactly a text.
 fn escaped(text: &str) -> String {
     let escape = |c: char| match c.is_ascii_alphanumeric() || c == '_' || c == '-' {
         true => c.to_string(),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_no_patterns() {
+    fn special_characters_of_tenants_are_escaped() {
         assert_eq!(escaped("team.a|b"), "team\\.a\\|b");
     }
 }

@@ -21,13 +21,13 @@ use thanos_workload::{
 use crate::observed::Observed;
 use crate::rules::pack::{self, Packed};
 
-/// Name of the program and of its container. The ThanosRuler of Prometheus Operator has another, by
-/// which its Service selects pods.
+/// Name of the program and of its container. It differs from that of Prometheus Operator's ThanosRuler,
+/// whose Service selects pods by it.
 pub const PROGRAM: &str = "thanos-rule";
 
 const COMPONENT: &str = "rule-evaluation-engine";
 
-/// Who the rulers of a ThanosRuler are.
+/// Names and labels of the rulers of a ThanosRuler.
 #[must_use]
 pub fn identity(cr: &str) -> Identity {
     Identity {
@@ -39,10 +39,10 @@ pub fn identity(cr: &str) -> Identity {
     }
 }
 
-/// Decides what should exist.
+/// Plans the desired objects.
 ///
 /// # Errors
-/// A field of the spec that the user must change.
+/// An invalid field of the spec.
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
@@ -53,7 +53,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     integration::check(&spec.integration)?;
     checks::replicas(spec.replicas, "spec.replicas")?;
     let identity = identity(&cr);
-    // Queriers find Services by this label, and nothing else.
+    // Queriers discover only Services by this label.
     let metadata = store_api::withdrawn(workload::metadata(
         &seen.ruler.metadata,
         &identity,
@@ -89,14 +89,14 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     }
     let size = stateful::size(spec.storage.as_ref())?;
     let text = stateful::size_text(spec.storage.as_ref());
-    for amendment in seen.volumes.foreign_patches(size, text) {
-        plan.patch_foreign(amendment);
+    for patch in seen.volumes.foreign_patches(size, text) {
+        plan.patch_foreign(patch);
     }
     Ok(plan)
 }
 
-/// The ConfigMaps with the rule files. One without files is not made, and those of which nothing is
-/// known stay as they are.
+/// The ConfigMaps with the rule files. Empty ones are not created, and those of unreadable rules stay
+/// unchanged.
 fn rules(seen: &Observed, cr: &str, metadata: &ObjectMeta, plan: &mut Plan) {
     let mut push = |packed: &Option<Packed>, name: fn(&str, usize) -> String, count: usize| {
         let Some(packed) = packed else {
@@ -138,7 +138,7 @@ fn service_monitor(ruler: &ThanosRuler) -> ServiceMonitor {
     monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }
 
-/// Name and labels of the ServiceMonitors that are created if the gates are open.
+/// Names and labels of the ServiceMonitors that are created if the gates are open.
 #[must_use]
 pub fn monitors(ruler: &ThanosRuler) -> Vec<(String, Labels)> {
     vec![integration::selectable(service_monitor(ruler), crate::NAME)]

@@ -1,17 +1,17 @@
 //! Names of the objects of a ThanosRuler named `cr`.
 //!
-//! None begins with `thanos-ruler-`: Prometheus Operator's own ThanosRuler of the same name has such
-//! objects, and takes over what it finds by these names.
+//! No name begins with `thanos-ruler-`: Prometheus Operator uses it for the objects of its own ThanosRuler,
+//! and takes over existing objects.
 
 use thanos_workload::names::{child, child_of_stateful_set};
 
-/// The StatefulSet, and what belongs to it.
+/// The StatefulSet and its Service, ServiceAccount, PodDisruptionBudget and ServiceMonitor.
 #[must_use]
 pub fn ruler(cr: &str) -> String {
     child_of_stateful_set(&["thanos-rule", cr])
 }
 
-/// One of the ConfigMaps with rule files that users wrote into ConfigMaps of their own.
+/// One of the ConfigMaps with the rule files from ConfigMaps of users.
 #[must_use]
 pub fn files(cr: &str, slot: usize) -> String {
     child(&["thanos-rule", cr, "files", &slot.to_string()])
@@ -23,7 +23,7 @@ pub fn rules(cr: &str, slot: usize) -> String {
     child(&["thanos-rule", cr, "rules", &slot.to_string()])
 }
 
-/// The ConfigMap with what rulers read when they start.
+/// The ConfigMap with the files that rulers read at startup.
 #[must_use]
 pub fn config(cr: &str) -> String {
     child(&["thanos-rule", cr, "config"])
@@ -43,7 +43,7 @@ pub fn alertmanagers(cr: &str) -> String {
 
 /// The volume of the rule files.
 pub const RULES: &str = "rules";
-/// The volume of what rulers read when they start.
+/// The volume of the files that rulers read at startup.
 pub const CONFIG: &str = "config";
 /// The volume of the addresses of queriers.
 pub const QUERIERS: &str = "queriers";
@@ -54,11 +54,11 @@ pub const OBJECT_STORAGE: &str = "object-storage";
 /// The volume of the certificate authority of Alertmanagers.
 pub const ALERTMANAGER_CA: &str = "alertmanager-ca";
 
-/// The file that says how queriers are reached.
+/// The file with the scheme and path of queriers.
 pub const QUERY_FILE: &str = "query.yaml";
-/// The file that says how Alertmanagers are reached.
+/// The file with the scheme, path and TLS settings of Alertmanagers.
 pub const ALERTMANAGERS_FILE: &str = "alertmanagers.yaml";
 /// The file with the relabeling of alerts.
 pub const RELABEL_FILE: &str = "alert-relabel.yaml";
-/// The file that says where results are written.
+/// The file with the remote write targets.
 pub const REMOTE_WRITE_FILE: &str = "remote-write.yaml";

@@ -1,4 +1,4 @@
-//! The StatefulSet of a ThanosRuler and its Service.
+//! The StatefulSet of a ThanosRuler and its Service. Pure.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
@@ -28,15 +28,15 @@ use crate::observed::Observed;
 use crate::rules::pack;
 use crate::secrets;
 
-/// Minutes that a ruler may take to read its log of results.
+/// Minutes for a ruler to replay its write-ahead log.
 const STARTUP_MINUTES: i32 = 30;
 
-/// Seconds until queriers ask a new pod: they resolve names every 10 s. The next pod is not replaced
-/// before.
+/// Seconds until queriers use a new pod: they resolve names every 10 s. The next pod is replaced after
+/// that.
 const KNOWN_AFTER: i32 = 15;
 
-/// Seconds that a pod goes on answering: queriers let go of it when they resolve names next, every
-/// 10 s, and check their endpoints after that, every 5 s.
+/// Seconds for which a terminating pod still serves: queriers resolve names every 10 s, and check their
+/// endpoints after that, every 5 s.
 const DRAIN_SECONDS: i64 = 20;
 
 pub(super) fn stateful_set(
@@ -83,20 +83,19 @@ pub(super) fn stateful_set(
         (annotation::QUERIER_BLOCKS, seen.querier_blocks()),
         (annotation::ALERTMANAGER_BLOCKS, seen.alertmanager_blocks()),
     ];
-    for (name, ways) in blocks {
-        let ways: Vec<String> = ways.iter().map(Transport::to_string).collect();
-        annotations.insert(name.to_owned(), ways.join(" "));
+    for (name, transports) in blocks {
+        let transports: Vec<String> = transports.iter().map(Transport::to_string).collect();
+        annotations.insert(name.to_owned(), transports.join(" "));
     }
     if files::is_stateless(spec) && !seen.tenants.is_empty() {
-        // They are values of labels, which have no spaces.
+        // Tenants are label values and contain no spaces.
         let tenants: Vec<&str> = seen.tenants.iter().map(String::as_str).collect();
         annotations.insert(annotation::TENANTS.to_owned(), tenants.join(" "));
     }
     Ok(set)
 }
 
-/// The Service of the pods: their governing one, the one by which queriers find them, and the one that
-/// is scraped.
+/// The Service of the pods: the governing Service, which queriers discover and Prometheus scrapes.
 pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
     let spec = &seen.ruler.spec;
     let mut metadata = workload::scraped(workload::metadata(
@@ -106,7 +105,7 @@ pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, F
         &identity.name,
     ));
     let labels = metadata.labels.get_or_insert_default();
-    // Those that keep nothing still tell which rules there are.
+    // Stateless rulers also serve the rules API.
     store_api::offer(labels, false);
     store_api::tell_replica_label(labels, &ExternalLabels::of(spec, "").replica);
     let ports = service::with_additional(
@@ -201,7 +200,7 @@ fn pod<'a>(
     })
 }
 
-/// All containers of a pod share its ports, and the user did not ask for the config reloader.
+/// Checks that no port of the user is that of the config reloader: all containers of a pod share its ports.
 fn check_ports(additional: &Additional) -> Result<(), FieldError> {
     let ports = additional.additional_ports.iter().flatten().enumerate();
     let own = ports.map(|(i, port)| (format!("spec.additionalPorts[{i}]"), port));
@@ -215,17 +214,17 @@ fn check_ports(additional: &Additional) -> Result<(), FieldError> {
         Some((field, _)) => Err(FieldError::new(
             format!("{field}.containerPort"),
             format!(
-                "the container {} of the same pod listens on {}; choose another",
-                reloader::CONTAINER,
-                reloader::PORT_NUMBER
+                "port {} is used by the container {} of the same pod; choose another",
+                reloader::PORT_NUMBER,
+                reloader::CONTAINER
             ),
         )),
         None => Ok(()),
     }
 }
 
-/// All ConfigMaps with rule files as one folder, also those that are not there yet: none of them is
-/// needed to start, and none that comes restarts a pod.
+/// All ConfigMaps with rule files as one directory. They are optional, so a pod starts without them, and a
+/// new one restarts no pod.
 fn rule_files(cr: &str) -> Volume {
     let source = |name: String| VolumeProjection {
         config_map: Some(ConfigMapProjection {
@@ -261,7 +260,7 @@ fn pod_name(variable: &str) -> EnvVar {
     }
 }
 
-/// The path under which rulers serve their API, if the user moved it.
+/// The path prefix of the API of rulers, from the arguments of the user.
 fn route_prefix(args: Option<&[String]>) -> String {
     let mut all = args.into_iter().flatten().rev();
     let prefix = all.find_map(|arg| arg.strip_prefix("--web.route-prefix="));

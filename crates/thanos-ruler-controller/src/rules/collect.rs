@@ -1,5 +1,4 @@
-//! All rules of one ThanosRuler: which objects are selected, who else evaluates them, and the files
-//! that come of it. Pure.
+//! All rules of one ThanosRuler: selected objects, other evaluators of each, and the rule files. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,81 +19,80 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::held::{HeldBack, Piece, Pieces};
 use super::loaded::Expected;
 use super::pack::{self, FILES, Files, Packed, RULES, pack};
-use super::source::{Elsewhere, Format, Outcome, Outcomes, RenderOptions, Source, stem};
+use super::source::{Elsewhere, Format, RenderCache, RenderOptions, Rendered, RuleSource, stem};
 use super::waiting::{Decisions, Waiting};
 use crate::facts::RuleFileFacts;
 use crate::spec_inputs::SpecInputs;
 
-/// Labels of ConfigMaps in which the Go operator keeps copies of what it selected.
+/// Labels of ConfigMaps in which the Go operator keeps copies of selected rules.
 const COPIES: [&str; 2] = [legacy::DERIVED_RULES, legacy::COPIED_RULES];
 
-/// The filter of a ruler's log that shows which rule it fails to load.
+/// Filter of a ruler's log that shows which rule fails to load.
 pub(crate) const LOAD_ERRORS: &str = "grep 'loading groups failed'";
 
-/// All that rules are collected from.
-pub(crate) struct World<'a> {
-    /// PrometheusRules; `None` if nobody knows which there are.
+/// Inputs of [`collect`].
+pub(crate) struct CollectInputs<'a> {
+    /// PrometheusRules; `None` while unreadable.
     pub rules: Option<&'a BTreeMap<Key, RuleFacts>>,
-    /// ConfigMaps with rule files, in the namespace of the ThanosRuler; `None` if they may not be read.
+    /// ConfigMaps with rule files in the namespace of the ThanosRuler; `None` while unreadable.
     pub files: Option<Vec<(&'a Key, &'a RuleFileFacts)>>,
-    /// Who else evaluates rules.
+    /// Other evaluators of rules.
     pub evaluators: Evaluators<'a>,
-    /// Whether PrometheusRules that may soon be evaluated elsewhere are shadowed.
+    /// Whether PrometheusRules that another evaluator may soon evaluate are shadowed.
     pub decisions: Decisions<'a>,
     /// Namespaces.
     pub namespaces: Namespaces<'a>,
-    /// What Thanos accepts.
+    /// The dialect of the Thanos version.
     pub dialect: Dialect,
-    /// What became of objects, as far as they were judged.
-    pub outcomes: &'a Outcomes,
-    /// What is held back.
+    /// Rendered rules of each object.
+    pub rendered: &'a RenderCache,
+    /// Rules that are held back.
     pub held: &'a HeldBack,
 }
 
-/// What came of all rules of one ThanosRuler.
+/// All rules of one ThanosRuler.
 #[derive(Clone, Debug)]
 pub struct Collected {
-    /// The files of PrometheusRules; `None` if nobody knows all of them.
+    /// The files of PrometheusRules; `None` while some are unknown.
     pub rules: Option<Packed>,
-    /// The files of ConfigMaps; `None` if they may not be read.
+    /// The files of ConfigMaps; `None` while unreadable.
     pub files: Option<Packed>,
-    /// What is still to be judged; until it is, nothing else here is complete.
-    pub unjudged: Vec<(Key, Source)>,
-    /// What rulers will have loaded.
+    /// Objects to render. Unless empty, all other fields are incomplete.
+    pub unrendered: Vec<(Key, RuleSource)>,
+    /// The rules that rulers are expected to load.
     pub expected: Expected,
-    /// What is mounted of each object.
+    /// The mounted rules of each object.
     pub mounted: Pieces,
     /// The objects whose rules are held back.
     pub held: BTreeSet<String>,
-    /// How many there are.
+    /// Counts for the status.
     pub counts: RuleCounts,
-    /// What is refused, all of it.
+    /// All rejected rules.
     pub rejected: Vec<RejectedRule>,
-    /// The PrometheusRules of which something is refused, by what the status calls them: namespace and
-    /// name, and UID.
-    pub refused: BTreeMap<String, (Key, String)>,
-    /// PrometheusRules that are evaluated elsewhere as well, all of them.
+    /// Key and UID of each PrometheusRule with rejected rules, by its subject in the status.
+    pub rejected_objects: BTreeMap<String, (Key, String)>,
+    /// All PrometheusRules that another evaluator also evaluates.
     pub overlaps: Vec<RuleOverlap>,
-    /// PrometheusRules that others select and do not evaluate, or not all of them: active here.
+    /// PrometheusRules that another evaluator selects and does not evaluate completely: active here.
     pub missed: Vec<Missed>,
-    /// What was decided on PrometheusRules without evidence, for the next reconcile.
+    /// Decisions without evidence, for the next reconcile.
     pub waiting: Waiting,
-    /// When the first of these decisions ends.
+    /// Time at which the first of these decisions ends.
     pub waiting_ends: Option<Timestamp>,
     /// The tenants of rules.
     pub tenants: BTreeSet<String>,
-    /// Why `spec.ruleSelector` selects nothing, whatever there is.
+    /// Why `spec.ruleSelector` cannot be evaluated.
     pub unusable: Option<Unusable>,
-    /// What `spec.ruleSelector` nearly selects, if it selects nothing.
+    /// The PrometheusRules closest to `spec.ruleSelector`, if it selects none.
     pub nearest: Vec<Candidate>,
-    /// Some selected PrometheusRule is not held as a whole, and must be listed again.
+    /// The cache of a selected PrometheusRule is partial; it must be listed again.
     pub incomplete: bool,
 }
 
-/// A PrometheusRule that another evaluator selects and does not evaluate, or not all of it.
+/// A PrometheusRule that another evaluator selects and does not evaluate completely.
 #[derive(Clone, Debug)]
 pub struct Missed {
-    /// As the status has it.
+    /// Its entry in the status.
     pub status: MissedRule,
     /// Namespace and name.
     pub key: Key,
@@ -103,17 +101,17 @@ pub struct Missed {
 }
 
 /// Collects all rules.
-pub(crate) fn collect(spec_inputs: &SpecInputs<'_>, mut world: World<'_>) -> Collected {
+pub(crate) fn collect(spec_inputs: &SpecInputs<'_>, mut inputs: CollectInputs<'_>) -> Collected {
     let mut all = Collected {
         rules: None,
         files: None,
-        unjudged: Vec::new(),
+        unrendered: Vec::new(),
         expected: Expected::default(),
         mounted: Pieces::new(),
         held: BTreeSet::new(),
         counts: RuleCounts::default(),
         rejected: Vec::new(),
-        refused: BTreeMap::new(),
+        rejected_objects: BTreeMap::new(),
         overlaps: Vec::new(),
         missed: Vec::new(),
         waiting: Waiting::default(),
@@ -123,40 +121,40 @@ pub(crate) fn collect(spec_inputs: &SpecInputs<'_>, mut world: World<'_>) -> Col
         nearest: Vec::new(),
         incomplete: false,
     };
-    if let Some(rules) = world.rules {
-        let files = prometheus_rules(spec_inputs, rules, &mut world, &mut all);
+    if let Some(rules) = inputs.rules {
+        let files = prometheus_rules(spec_inputs, rules, &mut inputs, &mut all);
         let packed = all.packed(files, RULES);
         all.rules = Some(packed);
     }
-    if let Some(maps) = &world.files {
-        let files = config_maps(spec_inputs, maps, &world, &mut all);
+    if let Some(maps) = &inputs.files {
+        let files = config_maps(spec_inputs, maps, &inputs, &mut all);
         let packed = all.packed(files, FILES);
         all.files = Some(packed);
     }
     let packed = [&all.rules, &all.files].into_iter().flatten();
     let no_room = packed.flat_map(|packed| &packed.left).map(String::as_str);
     let no_room: BTreeSet<&str> = no_room.collect();
-    for Piece { stem, outcome } in all.mounted.values() {
+    for Piece { stem, rendered } in all.mounted.values() {
         all.expected
-            .add(stem, outcome, |file| !no_room.contains(file));
+            .add(stem, rendered, |file| !no_room.contains(file));
     }
-    all.waiting = world.decisions.next;
-    all.waiting_ends = world.decisions.ends;
+    all.waiting = inputs.decisions.next;
+    all.waiting_ends = inputs.decisions.ends;
     all
 }
 
-/// The files of the PrometheusRules that are selected.
+/// The files of the selected PrometheusRules.
 fn prometheus_rules<'a>(
     spec_inputs: &SpecInputs<'_>,
     rules: &'a BTreeMap<Key, RuleFacts>,
-    world: &mut World<'a>,
+    inputs: &mut CollectInputs<'a>,
     all: &mut Collected,
 ) -> Files {
     let [by_selector, by_config] = spec_inputs.prometheus_rules();
-    let selected = rules::select(rules, &world.namespaces, &by_selector);
+    let selected = rules::select(rules, &inputs.namespaces, &by_selector);
     all.unusable = selected.unusable;
     all.nearest = selected.nearest;
-    let more = rules::select(rules, &world.namespaces, &by_config);
+    let more = rules::select(rules, &inputs.namespaces, &by_config);
     let both: BTreeMap<&Key, &RuleFacts> =
         selected.objects.into_iter().chain(more.objects).collect();
     let mut files = Files::new();
@@ -169,45 +167,45 @@ fn prometheus_rules<'a>(
         let subject = format!("PrometheusRule {key}");
         let known = all.rejected.len();
         let Some(tenant) = all.tenant(spec_inputs, &subject, &facts.labels) else {
-            all.refused
+            all.rejected_objects
                 .insert(subject, (key.clone(), facts.uid.clone()));
             continue;
         };
-        let mut source = Source {
+        let mut source = RuleSource {
             subject,
             stem: stem(key, &facts.uid),
             text: text.clone(),
             format: Format::Spec,
-            treatment: treatment(spec_inputs, world.dialect, tenant),
+            options: options(spec_inputs, inputs.dialect, tenant),
         };
-        let overlap = world.evaluators.of_rule(key, facts);
+        let overlap = inputs.evaluators.of_rule(key, facts);
         all.overlaps.extend(overlapping(key, &overlap.evaluated_by));
-        let outcome = match spec_inputs.mode() {
+        let rendered = match spec_inputs.mode() {
             RuleMode::Active => {
-                world.decisions.is_active(&facts.uid);
-                all.outcome(world.outcomes, key, &source)
+                inputs.decisions.is_active(&facts.uid);
+                all.rendered(inputs.rendered, key, &source)
             }
             RuleMode::Shadow | RuleMode::ShadowOverlapping => {
-                all.shadowed(world, key, facts, &overlap, &mut source)
+                all.shadowed(inputs, key, facts, &overlap, &mut source)
             }
         };
-        let Some(outcome) = outcome else {
+        let Some(rendered) = rendered else {
             continue;
         };
-        all.take(spec_inputs, world.held, &source, outcome, &mut files);
+        all.take(spec_inputs, inputs.held, &source, rendered, &mut files);
         if all.rejected.len() > known {
-            let refused = (key.clone(), facts.uid.clone());
-            all.refused.insert(source.subject, refused);
+            let rejected = (key.clone(), facts.uid.clone());
+            all.rejected_objects.insert(source.subject, rejected);
         }
     }
     files
 }
 
-/// The files of the ConfigMaps that are selected. Nobody else knows of them.
+/// The files of the selected ConfigMaps. No other evaluator reads them.
 fn config_maps(
     spec_inputs: &SpecInputs<'_>,
     maps: &[(&Key, &RuleFileFacts)],
-    world: &World<'_>,
+    inputs: &CollectInputs<'_>,
     all: &mut Collected,
 ) -> Files {
     let mut files = Files::new();
@@ -223,24 +221,24 @@ fn config_maps(
         };
         for (name, text) in &facts.data {
             let hash = xxh3_64(name.as_bytes()) as u32;
-            let source = Source {
+            let source = RuleSource {
                 subject: format!("{subject} {name}"),
                 stem: format!("{}-{hash:08x}", stem(key, &facts.uid)),
                 text: text.clone(),
                 format: Format::File,
-                treatment: treatment(spec_inputs, world.dialect, tenant.clone()),
+                options: options(spec_inputs, inputs.dialect, tenant.clone()),
             };
-            // No namespace has a slash in its name: no PrometheusRule is at this key.
+            // Names of namespaces contain no slash, so no PrometheusRule has this key.
             let at = Key::new(format!("{}/{name}", key.namespace), key.name.as_str());
-            if let Some(outcome) = all.outcome(world.outcomes, &at, &source) {
-                all.take(spec_inputs, world.held, &source, outcome, &mut files);
+            if let Some(rendered) = all.rendered(inputs.rendered, &at, &source) {
+                all.take(spec_inputs, inputs.held, &source, rendered, &mut files);
             }
         }
     }
     files
 }
 
-fn treatment(
+fn options(
     spec_inputs: &SpecInputs<'_>,
     dialect: Dialect,
     tenant: Option<(String, String)>,
@@ -269,49 +267,54 @@ fn named((kind, key): &Evaluator<'_>) -> String {
 }
 
 impl Collected {
-    /// What became of an object; nothing while it is not judged.
-    fn outcome(&mut self, outcomes: &Outcomes, key: &Key, source: &Source) -> Option<Arc<Outcome>> {
-        let outcome = outcomes.get(key, source);
-        if outcome.is_none() {
-            self.unjudged.push((key.clone(), source.clone()));
+    /// The rendered rules of an object; `None` while they are not in the cache.
+    fn rendered(
+        &mut self,
+        cache: &RenderCache,
+        key: &Key,
+        source: &RuleSource,
+    ) -> Option<Arc<Rendered>> {
+        let rendered = cache.get(key, source);
+        if rendered.is_none() {
+            self.unrendered.push((key.clone(), source.clone()));
         }
-        outcome
+        rendered
     }
 
-    /// What became of a PrometheusRule whose rules are shadowed where another evaluator has them.
+    /// The rendered rules of a PrometheusRule, shadowed where another evaluator has them.
     fn shadowed(
         &mut self,
-        world: &mut World<'_>,
+        inputs: &mut CollectInputs<'_>,
         key: &Key,
         facts: &RuleFacts,
         overlap: &Overlap<'_>,
-        source: &mut Source,
-    ) -> Option<Arc<Outcome>> {
+        source: &mut RuleSource,
+    ) -> Option<Arc<Rendered>> {
         if overlap.evaluated_by.is_empty() && !overlap.may_follow() {
-            world.decisions.is_active(&facts.uid);
-            return self.outcome(world.outcomes, key, source);
+            inputs.decisions.is_active(&facts.uid);
+            return self.rendered(inputs.rendered, key, source);
         }
-        source.treatment.elsewhere = match overlap.evaluated_by.is_empty() {
+        source.options.elsewhere = match overlap.evaluated_by.is_empty() {
             true => Elsewhere::Nothing,
             false => Elsewhere::Named(overlap.rules.clone()),
         };
-        let outcome = self.outcome(world.outcomes, key, source)?;
-        if outcome.uncovered == 0 && !overlap.evaluated_by.is_empty() {
-            return Some(outcome);
+        let rendered = self.rendered(inputs.rendered, key, source)?;
+        if rendered.uncovered == 0 && !overlap.evaluated_by.is_empty() {
+            return Some(rendered);
         }
-        if world.decisions.shadows(&facts.uid) {
-            source.treatment.elsewhere = Elsewhere::Everything;
-            return self.outcome(world.outcomes, key, source);
+        if inputs.decisions.shadows(&facts.uid) {
+            source.options.elsewhere = Elsewhere::Everything;
+            return self.rendered(inputs.rendered, key, source);
         }
-        // In shadow mode nothing is active.
-        if !source.treatment.shadowed {
+        // In shadow mode no rule is active.
+        if !source.options.shadowed {
             self.missed
-                .extend(missed(key, facts, overlap, outcome.uncovered));
+                .extend(missed(key, facts, overlap, rendered.uncovered));
         }
-        Some(outcome)
+        Some(rendered)
     }
 
-    /// The tenant of an object, if there are tenants; nothing if it has none, which is told.
+    /// The tenant label of an object, `Some(None)` without tenancy. An object without tenant is rejected.
     fn tenant(
         &mut self,
         spec_inputs: &SpecInputs<'_>,
@@ -324,7 +327,7 @@ impl Collected {
         let Some(tenant) = labels.get(specifier).filter(|tenant| !tenant.is_empty()) else {
             self.reject(
                 subject,
-                format!("it has no label {specifier}, which names its tenant; add it"),
+                format!("the object lacks the label {specifier}, which names its tenant; add it"),
             );
             return None;
         };
@@ -345,31 +348,32 @@ impl Collected {
         &mut self,
         spec_inputs: &SpecInputs<'_>,
         held: &HeldBack,
-        source: &Source,
-        outcome: Arc<Outcome>,
+        source: &RuleSource,
+        rendered: Arc<Rendered>,
         files: &mut Files,
     ) {
-        self.counts.rejected += count(outcome.rejected.len());
-        self.rejected.extend(outcome.told(&source.subject));
-        let piece = if held.holds(&source.subject, &outcome) {
+        self.counts.rejected += count(rendered.rejected.len());
+        self.rejected
+            .extend(rendered.rejected_rules(&source.subject));
+        let piece = if held.holds(&source.subject, &rendered) {
             let previous = held.previous(&source.subject);
-            self.hold_back(spec_inputs, &source.subject, &outcome, previous.is_some());
+            self.hold_back(spec_inputs, &source.subject, &rendered, previous.is_some());
             previous
         } else {
             Some(Piece {
                 stem: source.stem.clone(),
-                outcome,
+                rendered,
             })
         };
-        let Some(piece) = piece.filter(|piece| !piece.outcome.files.is_empty()) else {
+        let Some(piece) = piece.filter(|piece| !piece.rendered.files.is_empty()) else {
             return;
         };
-        let (counts, outcome) = (&mut self.counts, &piece.outcome);
-        counts.groups += count(outcome.mounted.len());
-        counts.evaluated += count(outcome.evaluated());
-        counts.shadowed += count(outcome.shadowed);
-        counts.left_out += count(outcome.left_out);
-        files.extend(outcome.named(&piece.stem));
+        let (counts, rendered) = (&mut self.counts, &piece.rendered);
+        counts.groups += count(rendered.mounted.len());
+        counts.evaluated += count(rendered.evaluated());
+        counts.shadowed += count(rendered.shadowed);
+        counts.left_out += count(rendered.left_out);
+        files.extend(rendered.named(&piece.stem));
         self.mounted.insert(source.subject.clone(), piece);
     }
 
@@ -377,19 +381,20 @@ impl Collected {
         &mut self,
         spec_inputs: &SpecInputs<'_>,
         subject: &str,
-        outcome: &Outcome,
+        rendered: &Rendered,
         has_previous: bool,
     ) {
         let stays = match has_previous {
             true => "its previous rules stay mounted",
             false => "none of its rules are mounted",
         };
-        self.counts.rejected += count(outcome.mounted.len()) - 1;
+        self.counts.rejected += count(rendered.mounted.len()) - 1;
         self.reject(
             subject,
             format!(
                 "held back with all rules that changed since the last successful load, because rulers \
-                 fail to load them; {stays}. Fix or remove the object that the log of a ruler names: {} | {LOAD_ERRORS}",
+                 fail to load them; {stays}. Fix or remove the object that the log of a ruler names: \
+                 {} | {LOAD_ERRORS}",
                 spec_inputs.log_command()
             ),
         );
@@ -407,8 +412,8 @@ impl Collected {
             self.reject(
                 &format!("file {name}"),
                 format!(
-                    "there is no room for it: all selected rules have {} KiB, and rulers take {}; \
-                     narrow the selectors, or divide the rules over several ThanosRulers",
+                    "no room: all selected rules have {} KiB, the limit is {} KiB; narrow the \
+                     selectors, or split the rules among several ThanosRulers",
                     total / 1024,
                     slots * pack::CAPACITY / 1024
                 ),
@@ -420,23 +425,24 @@ impl Collected {
     /// The number of rules of each group in a file.
     fn rules_in(&self, name: &str) -> Vec<usize> {
         let groups = self.mounted.values().flat_map(|piece| {
-            let groups = piece.outcome.mounted.iter();
-            let file = |number| Outcome::file_name(&piece.stem, number);
+            let groups = piece.rendered.mounted.iter();
+            let file = |number| Rendered::file_name(&piece.stem, number);
             groups.filter_map(move |(number, _, rules)| (file(*number) == name).then_some(*rules))
         });
         groups.collect()
     }
 }
 
-/// What the status says of a PrometheusRule that others do not evaluate, or not all of it.
+/// The status entry of a PrometheusRule that another evaluator does not evaluate completely.
 fn missed(key: &Key, facts: &RuleFacts, overlap: &Overlap<'_>, uncovered: usize) -> Option<Missed> {
     let (by, lacks) = match (overlap.evaluated_by.first(), overlap.selected_by.first()) {
-        (Some(by), _) => (by, format!("lack {uncovered} of the rules, which are")),
+        (Some(by), _) if uncovered == 1 => (by, "lack 1 of its rules, which is".to_owned()),
+        (Some(by), _) => (by, format!("lack {uncovered} of its rules, which are")),
         (None, Some(by)) => (
             by,
             "do not contain the PrometheusRule, so its rules are".to_owned(),
         ),
-        // Nothing is known to select it.
+        // No other evaluator is known to select it.
         (None, None) => return None,
     };
     let message = format!("the rule files of {} {lacks} active here", named(by));
@@ -451,7 +457,7 @@ fn missed(key: &Key, facts: &RuleFacts, overlap: &Overlap<'_>, uncovered: usize)
     })
 }
 
-/// A count as the API writes it.
+/// A count in the type of the API.
 pub(crate) fn count(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }

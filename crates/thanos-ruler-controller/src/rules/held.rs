@@ -1,9 +1,9 @@
 //! Rules that are held back because rulers fail to load them, although they were accepted. Pure.
 //!
-//! Rules are judged before they are mounted. Should a ruler reject some nevertheless, its reload fails as
-//! a whole, a ruler that starts ends at once, and only its log identifies the rule. So all objects whose
-//! rules changed since the last successful load are held back together: their rules of that load are
-//! mounted again, with which rulers can start. A user who mends or deletes one of them releases them all.
+//! Rules are validated before they are mounted. If a ruler rejects one nevertheless, its whole reload
+//! fails, a starting ruler exits, and only its log identifies the rule. So all objects whose rules changed
+//! since the last successful load are held back together: their rules of that load are mounted again, with
+//! which rulers can start. Fixing or deleting one of these objects releases all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use jiff::Timestamp;
 use thanos_api::v1alpha1::HeldRules;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::loaded::{Said, groups};
-use super::source::Outcome;
+use super::loaded::{AllLoaded, groups};
+use super::source::Rendered;
 
-/// How long rules must have been mounted before a failed reload is their fault, and before they count as
-/// loaded for certain. A node renews files within 90 s, and the reloader tries again every 5 s.
+/// Time after a change before a failed reload counts against the mounted rules, and before they count as
+/// loaded. The kubelet updates files within 90 s, and the reloader retries every 5 s.
 pub const SETTLED: Duration = Duration::from_secs(100);
 
-/// The same where no ruler runs: a node waits 5 minutes at most before it starts one again.
+/// The same if no ruler runs: the kubelet waits up to 5 minutes before it restarts a container.
 pub const RESTARTED: Duration = Duration::from_secs(400);
 
-/// The rules of one object as they are mounted.
+/// The mounted rules of one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
-    /// What its files are named after.
+    /// Name prefix of its files.
     pub stem: String,
-    /// What became of its rules.
-    pub outcome: Arc<Outcome>,
+    /// Its rendered rules.
+    pub rendered: Arc<Rendered>,
 }
 
-/// The rules of all objects, by the names of the objects in the status.
+/// The rules of all objects, by their subjects in the status.
 pub type Pieces = BTreeMap<String, Piece>;
 
-/// What is held back of one ThanosRuler, and what its rulers loaded.
+/// The held-back rules of one ThanosRuler, and the rules that its rulers have loaded.
 #[derive(Clone, Debug, Default)]
 pub struct HeldBack {
     /// The image of rulers: another one may load what this one does not.
     image: u64,
-    /// Digests of the rules that are held back, by the names of their objects.
+    /// Digests of the held-back rules, by subject.
     held: BTreeMap<String, u64>,
-    /// The last rules that rulers reported to be loaded; `None` if that was before this process started.
+    /// The last rules that all rulers had loaded; `None` if that was before this process started.
     loaded: Option<Arc<Pieces>>,
-    /// The same before the mounted rules counted as loaded, until those have been mounted for [`SETTLED`]:
-    /// a reload can be of the content before, which rulers do not report if only texts differ.
+    /// The value of `loaded` before that, until the mounted rules are [`SETTLED`]: a reload can be of the
+    /// previous content, which metrics do not show if only the text of rules differs.
     before: Option<Arc<Pieces>>,
-    /// Reloads failed for [`RESTARTED`] with the rules held back as well: these were not the cause.
+    /// Reloads also failed for [`RESTARTED`] with the rules held back, so these were not the cause.
     is_doubtful: bool,
     mounted: Option<Mounted>,
 }
@@ -56,7 +56,7 @@ pub struct HeldBack {
 #[derive(Clone, Copy, Debug)]
 struct Mounted {
     digest: u64,
-    /// When it changed, or when this process saw it first.
+    /// When it changed, or when this process first observed it.
     since: Timestamp,
     /// This process changed it, less than [`SETTLED`] ago.
     is_new: bool,
@@ -69,7 +69,7 @@ impl Mounted {
 }
 
 impl HeldBack {
-    /// What a status says to be held back.
+    /// Restores the held-back rules from a status.
     #[must_use]
     pub fn new(status: &[HeldRules]) -> Self {
         let held = status.iter().filter_map(|held| {
@@ -89,7 +89,7 @@ impl HeldBack {
         self
     }
 
-    /// What the status says to be held back.
+    /// The held-back rules for the status.
     pub fn status(&self) -> impl Iterator<Item = HeldRules> {
         self.held.iter().map(|(subject, digest)| HeldRules {
             subject: subject.clone(),
@@ -99,8 +99,8 @@ impl HeldBack {
 
     /// Whether these rules of an object are held back.
     #[must_use]
-    pub fn holds(&self, subject: &str, outcome: &Outcome) -> bool {
-        self.held.get(subject) == Some(&self.digest(outcome))
+    pub fn holds(&self, subject: &str, rendered: &Rendered) -> bool {
+        self.held.get(subject) == Some(&self.digest(rendered))
     }
 
     /// The rules of an object at the last successful load; `None` if it had none then, or if that load was
@@ -110,12 +110,12 @@ impl HeldBack {
         self.loaded.as_ref()?.get(subject).cloned()
     }
 
-    fn digest(&self, outcome: &Outcome) -> u64 {
-        outcome.digest ^ self.image
+    fn digest(&self, rendered: &Rendered) -> u64 {
+        rendered.digest ^ self.image
     }
 
-    /// Notes what is planned to be mounted, and returns the time after which rulers must have reloaded to
-    /// have loaded it, if there is one. Content that is not written yet counts as changed now.
+    /// Records the planned content, and returns the time after which rulers must have reloaded to have
+    /// loaded it, if any. Content that is not applied yet counts as changed now.
     pub fn mount(
         &mut self,
         now: Timestamp,
@@ -125,7 +125,7 @@ impl HeldBack {
         let mut bytes = Vec::new();
         for (subject, piece) in pieces {
             bytes.extend(xxh3_64(subject.as_bytes()).to_le_bytes());
-            bytes.extend(piece.outcome.digest.to_le_bytes());
+            bytes.extend(piece.rendered.digest.to_le_bytes());
         }
         let new = Mounted {
             digest: xxh3_64(&bytes),
@@ -145,22 +145,22 @@ impl HeldBack {
         mounted.is_new.then_some(mounted.since)
     }
 
-    /// Learns from what rulers report of the mounted rules; `held` are the objects of which
+    /// Updates the state from what rulers report of the mounted rules; `held` are the objects for which
     /// [`HeldBack::holds`] is true.
-    /// Returns whether other rules are to be mounted now.
+    /// Returns whether the rules to mount changed.
     pub fn learn(
         &mut self,
         now: Timestamp,
         (mounted, held): (&Pieces, &BTreeSet<String>),
-        said: &Said,
+        all_loaded: &AllLoaded,
     ) -> bool {
         if !self.held.keys().all(|subject| held.contains(subject)) {
             return self.release();
         }
         let age = self.mounted.map(|it| it.age(now)).unwrap_or_default();
-        match said {
-            Said::Loaded if self.is_doubtful => self.release(),
-            Said::Loaded => {
+        match all_loaded {
+            AllLoaded::Loaded if self.is_doubtful => self.release(),
+            AllLoaded::Loaded => {
                 if self.loaded.as_deref() != Some(mounted) {
                     self.before = self.loaded.replace(Arc::new(mounted.clone()));
                 }
@@ -169,14 +169,14 @@ impl HeldBack {
                 }
                 false
             }
-            Said::Failed(loaded) if age >= SETTLED => {
-                // Before this process saw a load, names of groups are all that is known of it.
+            AllLoaded::Failed(loaded) if age >= SETTLED => {
+                // Of a load before this process started, only names and sizes of groups are known.
                 let is_loaded = |piece: &Piece| {
-                    groups(&piece.stem, &piece.outcome).all(|(_, group)| loaded.contains(&group))
+                    groups(&piece.stem, &piece.rendered).all(|(_, group)| loaded.contains(&group))
                 };
                 self.hold_back(age, mounted, is_loaded)
             }
-            Said::Ended if age >= RESTARTED => self.hold_back(age, mounted, |_| false),
+            AllLoaded::Ended if age >= RESTARTED => self.hold_back(age, mounted, |_| false),
             _ => false,
         }
     }
@@ -187,7 +187,7 @@ impl HeldBack {
         true
     }
 
-    /// Holds back what differs from the last rules that were loaded.
+    /// Holds back the rules that differ from the last loaded ones.
     fn hold_back(
         &mut self,
         age: Duration,
@@ -202,11 +202,11 @@ impl HeldBack {
         let last = self.loaded.clone().unwrap_or_else(guess);
         for loaded in [Some(last), self.before.clone()].into_iter().flatten() {
             let differs = |(subject, piece): &(&String, &Piece)| {
-                let before = loaded.get(*subject).map(|before| before.outcome.digest);
-                before != Some(piece.outcome.digest)
+                let before = loaded.get(*subject).map(|before| before.rendered.digest);
+                before != Some(piece.rendered.digest)
             };
             let held = mounted.iter().filter(differs);
-            let held = held.map(|(s, piece)| (s.clone(), self.digest(&piece.outcome)));
+            let held = held.map(|(s, piece)| (s.clone(), self.digest(&piece.rendered)));
             let held: BTreeMap<String, u64> = held.collect();
             if !held.is_empty() {
                 self.held.extend(held);

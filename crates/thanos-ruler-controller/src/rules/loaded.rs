@@ -13,7 +13,7 @@ use thanos_controller_common::facts::{PodFacts, PodState};
 use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::source::Outcome;
+use super::source::Rendered;
 use crate::plan::files::RULES_FOLDER;
 use crate::sends;
 
@@ -30,16 +30,16 @@ const RULES: &str = "thanos_rule_loaded_rules";
 /// Whether the last reload succeeded. Rulers export it from their start; the others only of groups.
 pub const SUCCESS: &str = "thanos_rule_config_last_reload_successful";
 
-/// The Unix time of the last successful reload by the clock of the ruler's node; 0 until the first.
+/// The Unix time of the last successful reload by the clock of the ruler's node; 0 before the first.
 const SUCCESS_TIME: &str = "thanos_rule_config_last_reload_success_timestamp_seconds";
 
-/// What a ruler logs last that could not load rules at its start.
+/// Last log message of a ruler that fails to load rules at startup.
 const LOAD_ERROR: &str = "error loading rules";
 
-/// What rulers will have loaded.
+/// The rules that rulers are expected to load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// The digests of all groups, added up.
+    /// The sum of the digests of all groups.
     groups: u64,
     /// The reload must be later than this, if it is set: then the mounted rules changed. `None` where no
     /// change is known, or where it is so long ago that every node has renewed its files.
@@ -54,8 +54,13 @@ pub struct Expected {
 
 impl Expected {
     /// Adds the groups in the mounted files of an object. `is_mounted` is given the name of a file.
-    pub(crate) fn add(&mut self, stem: &str, outcome: &Outcome, is_mounted: impl Fn(&str) -> bool) {
-        for (file, digest) in groups(stem, outcome) {
+    pub(crate) fn add(
+        &mut self,
+        stem: &str,
+        rendered: &Rendered,
+        is_mounted: impl Fn(&str) -> bool,
+    ) {
+        for (file, digest) in groups(stem, rendered) {
             if is_mounted(&file) {
                 self.groups = self.groups.wrapping_add(digest);
             }
@@ -81,24 +86,24 @@ fn group(file: &str, name: &str, rules: f64) -> u64 {
 }
 
 /// The digests of the groups of an object, each with the name of its file.
-pub(crate) fn groups(stem: &str, outcome: &Outcome) -> impl Iterator<Item = (String, u64)> {
-    outcome.mounted.iter().map(move |(file, name, rules)| {
-        let file = Outcome::file_name(stem, *file);
+pub(crate) fn groups(stem: &str, rendered: &Rendered) -> impl Iterator<Item = (String, u64)> {
+    rendered.mounted.iter().map(move |(file, name, rules)| {
+        let file = Rendered::file_name(stem, *file);
         let digest = group(&format!("{RULES_FOLDER}/{file}"), name, *rules as f64);
         (file, digest)
     })
 }
 
-/// What a ruler reports.
+/// Which rules a ruler has loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loaded {
     /// It has loaded exactly what is mounted.
     All,
-    /// It has loaded something else or nothing, and will reload as soon as its files are renewed.
+    /// It has loaded other rules or none, and reloads as soon as its files are updated.
     NotYet,
-    /// Its last reload failed: it goes on with the rules it had.
+    /// Its last reload failed; the previously loaded rules stay in effect.
     Failed,
-    /// It does not answer, does not report whether its last reload succeeded, or was not probed yet.
+    /// It is unreachable, does not report whether its last reload succeeded, or was not probed yet.
     Silent,
 }
 
@@ -108,8 +113,8 @@ fn url(pod: &PodFacts) -> Option<String> {
     (pod.state == PodState::Running).then(|| format!("http://{address}/metrics"))
 }
 
-/// The report of a ruler.
-struct StatusInputs<'a> {
+/// What a ruler reports.
+struct Report<'a> {
     /// Whether its last reload succeeded.
     success: bool,
     /// The digest of what it has loaded.
@@ -120,119 +125,109 @@ struct StatusInputs<'a> {
     groups: std::str::Split<'a, char>,
 }
 
-fn status_inputs<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<StatusInputs<'a>> {
-    let mut termination_message = answer(pod, answers)?.split(' ');
-    Some(StatusInputs {
-        success: match termination_message.next()? {
+fn report<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<Report<'a>> {
+    let mut fields = first_line(pod, answers)?.split(' ');
+    Some(Report {
+        success: match fields.next()? {
             "1" => true,
             "0" => false,
             _ => return None,
         },
-        digest: termination_message.next()?,
-        at: termination_message
-            .next()
-            .and_then(|at| at.parse().ok())
-            .unwrap_or(0.0),
-        groups: termination_message,
+        digest: fields.next()?,
+        at: fields.next().and_then(|at| at.parse().ok()).unwrap_or(0.0),
+        groups: fields,
     })
 }
 
-/// What a ruler reports of what is expected.
+/// Whether a ruler has loaded the expected rules.
 #[must_use]
 pub fn loaded(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> Loaded {
-    let Some(status_inputs) = status_inputs(pod, answers) else {
+    let Some(report) = report(pod, answers) else {
         return Loaded::Silent;
     };
-    let is_expected =
-        status_inputs.digest == expected.digest() && expected.is_met_at(status_inputs.at);
-    match status_inputs.success {
+    let is_expected = report.digest == expected.digest() && expected.is_met_at(report.at);
+    match report.success {
         true if is_expected => Loaded::All,
-        // One that starts has not reloaded yet; if that fails, it ends.
-        false if status_inputs.at > 0.0 => Loaded::Failed,
+        // A starting ruler has not loaded rules yet; it exits if that fails.
+        false if report.at > 0.0 => Loaded::Failed,
         _ => Loaded::NotYet,
     }
 }
 
-/// Whether a ruler answers without reporting whether its last reload succeeded.
+/// Whether a ruler is reachable and does not report whether its last reload succeeded.
 #[must_use]
 pub fn is_unclear(pod: &PodFacts, answers: &ProbeResults) -> bool {
-    answer(pod, answers).is_some_and(str::is_empty)
+    first_line(pod, answers).is_some_and(str::is_empty)
 }
 
-fn answer<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<&'a str> {
+fn first_line<'a>(pod: &PodFacts, answers: &'a ProbeResults) -> Option<&'a str> {
     let answer = answers.answer(&url(pod)?)?.ok()?;
     Some(answer.lines().next().unwrap_or_default())
 }
 
-/// What a ruler says of its sends to Alertmanagers; `None` if it says nothing.
-pub(crate) fn said_of_sends<'a>(
+/// The lines about sends to Alertmanagers in the probe result of a ruler; `None` without a result.
+pub(crate) fn send_lines<'a>(
     pod: &PodFacts,
     answers: &'a ProbeResults,
 ) -> Option<impl Iterator<Item = &'a str>> {
     Some(answers.answer(&url(pod)?)?.ok()?.lines().skip(1))
 }
 
-/// What all rulers of a ThanosRuler report together.
+/// Which rules all rulers of a ThanosRuler have loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Everything is loaded by all that run.
+pub enum AllLoaded {
+    /// Every running ruler has loaded all rules.
     Loaded,
-    /// The last reload of each failed: all go on with the rules they had. The digests of the groups of one
-    /// of them.
+    /// The last reload of every ruler failed. The digests of the groups that one of them has loaded.
     Failed(BTreeSet<u64>),
-    /// None runs: rules that do not load end each of them at its start.
+    /// No ruler runs: each exits at startup because rules do not load.
     Ended,
-    /// They differ, or it is not known.
+    /// Rulers differ, or their state is unknown.
     Unclear,
 }
 
-/// What rulers report of what is expected.
+/// Whether all rulers have loaded the expected rules.
 #[must_use]
-pub fn said(
+pub fn all_loaded(
     pods: &BTreeMap<String, &PodFacts>,
     answers: &ProbeResults,
     expected: &Expected,
-) -> Said {
-    let there = pods
+) -> AllLoaded {
+    let present = pods
         .values()
         .filter(|pod| pod.state != PodState::Terminating);
     let (ended, others): (Vec<&PodFacts>, Vec<&PodFacts>) =
-        there.copied().partition(|pod| ended_by_rules(pod));
+        present.copied().partition(|pod| ended_by_rules(pod));
     let of = |pod: &PodFacts| loaded(pod, answers, expected);
     let mut ready = others.iter().filter(|pod| pod.ready).peekable();
     match others.first() {
-        None if ended.is_empty() => Said::Unclear,
-        None => Said::Ended,
-        // One that cannot load what another can has some other problem.
+        None if ended.is_empty() => AllLoaded::Unclear,
+        None => AllLoaded::Ended,
+        // If another ruler loads the same rules, they are not the cause.
         Some(first) if others.iter().all(|pod| of(pod) == Loaded::Failed) => {
-            let groups = status_inputs(first, answers).map(|status_inputs| status_inputs.groups);
+            let groups = report(first, answers).map(|report| report.groups);
             let groups = groups.into_iter().flatten();
-            Said::Failed(
+            AllLoaded::Failed(
                 groups
                     .filter_map(|g| u64::from_str_radix(g, 16).ok())
                     .collect(),
             )
         }
-        Some(_) if !ended.is_empty() || ready.peek().is_none() => Said::Unclear,
-        Some(_) if ready.all(|pod| of(pod) == Loaded::All) => Said::Loaded,
-        Some(_) => Said::Unclear,
+        Some(_) if !ended.is_empty() || ready.peek().is_none() => AllLoaded::Unclear,
+        Some(_) if ready.all(|pod| of(pod) == Loaded::All) => AllLoaded::Loaded,
+        Some(_) => AllLoaded::Unclear,
     }
 }
 
-/// Whether a ruler could not start because of rules.
+/// Whether rules made a ruler exit at startup.
 fn ended_by_rules(pod: &PodFacts) -> bool {
-    let termination_message = pod
-        .ended
-        .as_ref()
-        .map(|ended| ended.termination_message.as_str());
-    !pod.ready
-        && termination_message
-            .is_some_and(|termination_message| termination_message.contains(LOAD_ERROR))
+    let ended = pod.ended.as_ref();
+    !pod.ready && ended.is_some_and(|ended| ended.termination_message.contains(LOAD_ERROR))
 }
 
 /// The probe of a ruler; `None` if it cannot be probed.
 #[must_use]
-pub fn inquiry(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> Option<Probe> {
+pub fn probe(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> Option<Probe> {
     Some(Probe {
         url: url(pod)?,
         every: match loaded(pod, answers, expected) {
@@ -243,9 +238,9 @@ pub fn inquiry(pod: &PodFacts, answers: &ProbeResults, expected: &Expected) -> O
     })
 }
 
-/// What is read, in the first line: whether the last reload succeeded, the digest of what is loaded, since
-/// when it is, and if the last reload failed, the digest of each group. In the others: what counts of sends
-/// to Alertmanagers.
+/// The probe result. First line: whether the last reload succeeded, the digest of the loaded rules, the
+/// time of that reload, and the digest of each group if the last reload failed. Other lines: sends to
+/// Alertmanagers.
 const READ: Read = Read::Metrics {
     names: &[
         RULES,
@@ -259,10 +254,10 @@ const READ: Read = Read::Metrics {
     keep: summary,
 };
 
-/// What begins a line about sends.
+/// First field of a line about sends.
 const SEND: &str = "send";
 
-/// Of a line as much as the summary needs: there can be one of each of many thousands of groups.
+/// The parts of a line that the summary needs: there can be many thousands of groups.
 fn shorten(text: &str) -> Option<String> {
     let sample = Sample::parse(text)?;
     let value = sample.value;
@@ -280,9 +275,9 @@ fn shorten(text: &str) -> Option<String> {
 
 fn summary(lines: &str) -> String {
     let of = |what: &'static str| {
-        let termination_message = lines.lines().filter_map(|line| line.split_once(' '));
-        termination_message
-            .filter(move |(it, _)| *it == what)
+        let fields = lines.lines().filter_map(|line| line.split_once(' '));
+        fields
+            .filter(move |(first, _)| *first == what)
             .map(|(_, rest)| rest)
     };
     let Some(success) = of("success").next() else {

@@ -1,4 +1,4 @@
-//! Rules: which are selected, which of them are good, and where they go.
+//! Rules: selection, validation, overlap, and packing into ConfigMaps.
 
 pub mod collect;
 pub mod held;
@@ -7,5 +7,5 @@ pub mod pack;
 pub mod source;
 pub mod waiting;
 
-/// The label of the alerts of shadowed rules, and its value. Alerts that have it are not sent.
+/// Label and value of the alerts of shadowed rules. Rulers drop alerts with it.
 pub const SHADOW: (&str, &str) = ("thanos_shadow", "true");

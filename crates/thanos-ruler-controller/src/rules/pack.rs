@@ -1,38 +1,37 @@
-//! Rule files in ConfigMaps, so that a change of one file writes one ConfigMap. Pure.
+//! Packs rule files into ConfigMaps so that a change of one file writes one ConfigMap. Pure.
 //!
-//! All ConfigMaps are mounted from the start, as one folder, so no number of files ever restarts a pod.
-//! Where a file goes follows from its name, and only where there is no room from what else is there:
-//! it stays where it is while others come and go.
+//! All ConfigMaps are mounted from the start as one directory, so the number of files never restarts a
+//! pod. The name of a file determines its ConfigMap; only a full ConfigMap makes other files matter.
 
 use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// How many ConfigMaps there are at most for PrometheusRules.
+/// Maximum number of ConfigMaps for PrometheusRules.
 pub const RULES: usize = 16;
 
-/// How many ConfigMaps there are at most for rule files of users.
+/// Maximum number of ConfigMaps for rule files of users.
 pub const FILES: usize = 4;
 
-/// Bytes of names and content that one ConfigMap takes. The API server accepts 1 MiB.
+/// Maximum bytes of file names and content in one ConfigMap. The API server accepts 1 MiB.
 pub const CAPACITY: usize = 900 * 1024;
 
-/// The largest file that is made of the groups of one object, if they are several.
+/// Size in bytes at which the groups of one object are split into several files.
 pub const FILE: usize = 300 * 1024;
 
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
 
-/// What goes where.
+/// The distribution of files over ConfigMaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// The content of each ConfigMap.
     pub slots: Vec<Files>,
-    /// The names of the files that nothing has room for.
+    /// The names of the files that fit into no ConfigMap.
     pub left: Vec<String>,
 }
 
-/// Packs files into so many ConfigMaps.
+/// Packs files into `slots` ConfigMaps.
 #[must_use]
 pub fn pack(files: Files, slots: usize) -> Packed {
     let mut packed = Packed {
@@ -54,7 +53,7 @@ pub fn pack(files: Files, slots: usize) -> Packed {
     packed
 }
 
-/// The ConfigMaps in the order in which a file wants them.
+/// The ConfigMaps in the order of preference of a file.
 fn preferred(name: &str, slots: usize) -> Vec<usize> {
     let mut slots: Vec<usize> = (0..slots).collect();
     slots.sort_by_cached_key(|slot| xxh3_64_with_seed(name.as_bytes(), *slot as u64));
@@ -84,7 +83,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn everything_is_somewhere_once_and_nothing_is_too_large(
+        fn every_file_is_packed_once_and_no_config_map_is_too_large(
             sizes in proptest::collection::btree_map(any::<u16>(), 0..FILE, 0..80)
         ) {
             let all = files(&sizes);
@@ -104,7 +103,7 @@ mod tests {
         }
 
         #[test]
-        fn one_file_changes_one_config_map_while_there_is_room(
+        fn a_change_of_one_file_changes_one_config_map_while_there_is_room(
             mut sizes in proptest::collection::btree_map(any::<u16>(), 0..5000_usize, 1..400),
             which in any::<proptest::sample::Index>(),
         ) {
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_named() {
+    fn files_that_fit_into_no_config_map_are_listed() {
         let packed = pack(Files::from([
             ("large".to_owned(), "x".repeat(CAPACITY)),
             ("small".to_owned(), String::new()),

@@ -1,4 +1,4 @@
-//! The rules of one object, and what becomes of them. Pure.
+//! Renders the rules of one object into rule files. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -6,34 +6,33 @@ use std::sync::{Arc, Weak};
 use kube_facts::Key;
 use promop_compat::model::{RuleName, RuleNames};
 use thanos_api::v1alpha1::RejectedRule;
-use thanos_rules::{Checked, Dialect, Kind, Rejection};
+use thanos_rules::{Checked, Dialect, Rejection, RuleKind};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::SHADOW;
 use super::pack::{CAPACITY, FILE};
 
-/// What becomes of the rules of an object. Equal treatments of equal texts give equal files.
+/// Options for rendering the rules of an object. Equal options and texts give equal files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RenderOptions {
-    /// What Thanos accepts.
+    /// The dialect of the Thanos version.
     pub dialect: Dialect,
-    /// Its alerts are not sent, whoever else evaluates them.
+    /// All alerts are shadowed, even without another evaluator.
     pub shadowed: bool,
-    /// The rules that Prometheus Operator has another evaluator evaluate: their alerts are not sent, and
-    /// recording rules are left out.
+    /// The rules that another evaluator has: their alerts are shadowed, and recording rules are left out.
     pub elsewhere: Elsewhere,
-    /// The label and the value to which everything is kept.
+    /// Label and value of the tenant to enforce.
     pub tenant: Option<(String, String)>,
 }
 
-/// Which rules of an object another evaluator has as well.
+/// Which rules of an object another evaluator also has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Elsewhere {
     /// None.
     Nothing,
     /// All of them.
     Everything,
-    /// Those of these names.
+    /// Those with these names.
     Named(RuleNames),
 }
 
@@ -47,7 +46,7 @@ impl Elsewhere {
     }
 }
 
-/// How the text of an object is to be read.
+/// The format of the text of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// `spec.groups` of a PrometheusRule, as JSON.
@@ -58,47 +57,46 @@ pub enum Format {
 
 /// The rules of one object.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct RuleSource {
     /// The object, as Kind namespace/name.
     pub subject: String,
-    /// What its files are named after. No two objects share it.
+    /// Name prefix of its files, unique to the object.
     pub stem: String,
     /// Its text.
     pub text: Arc<str>,
-    /// How that is to be read.
+    /// The format of the text.
     pub format: Format,
-    /// What becomes of it.
-    pub treatment: RenderOptions,
+    /// Options for rendering.
+    pub options: RenderOptions,
 }
 
-/// What became of the rules of one object.
+/// The rendered rules of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// The files, without what they are named after: their numbers.
+pub struct Rendered {
+    /// The content of each file. The index is part of its name.
     pub files: Vec<String>,
-    /// The groups in them: number of the file, name, number of rules.
+    /// The groups in the files: index of the file, name, number of rules.
     pub mounted: Vec<(usize, String, usize)>,
-    /// How many of the rules in them are alerts that are not sent.
+    /// Number of shadowed alerting rules in the files.
     pub shadowed: usize,
-    /// How many recording rules are left out.
+    /// Number of recording rules that are left out.
     pub left_out: usize,
-    /// How many of the rules in them no other evaluator has, though it was said to have some of the
-    /// object.
+    /// Number of rules that no other evaluator has, if another one evaluates the object.
     pub uncovered: usize,
-    /// The groups that are not mounted, with what is wrong with each.
+    /// The rejected groups with the reasons.
     pub rejected: Vec<(String, Vec<Rejection>)>,
     /// The digest of the files.
     pub digest: u64,
 }
 
-impl Outcome {
-    /// How many rules are mounted.
+impl Rendered {
+    /// Number of mounted rules.
     #[must_use]
     pub fn evaluated(&self) -> usize {
         self.mounted.iter().map(|(_, _, rules)| rules).sum()
     }
 
-    /// The name of one of the files.
+    /// The name of the file with an index.
     #[must_use]
     pub fn file_name(stem: &str, number: usize) -> String {
         match number {
@@ -113,8 +111,8 @@ impl Outcome {
         files.map(move |(i, content)| (Self::file_name(stem, i), content.clone()))
     }
 
-    /// What is wrong, as the status tells it.
-    pub fn told(&self, subject: &str) -> impl Iterator<Item = RejectedRule> {
+    /// The rejected rules for the status.
+    pub fn rejected_rules(&self, subject: &str) -> impl Iterator<Item = RejectedRule> {
         self.rejected.iter().flat_map(move |(group, reasons)| {
             reasons.iter().map(move |rejection| RejectedRule {
                 subject: subject.to_owned(),
@@ -126,10 +124,10 @@ impl Outcome {
     }
 }
 
-/// Decides what becomes of the rules of one object.
+/// Renders the rules of one object.
 #[must_use]
-pub fn treat(source: &Source) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn render(source: &RuleSource) -> Rendered {
+    let mut rendered = Rendered::default();
     let groups = match source.format {
         Format::Spec => {
             let value = serde_json::from_str(&source.text).unwrap_or_default();
@@ -138,12 +136,12 @@ pub fn treat(source: &Source) -> Outcome {
         Format::File => match thanos_rules::read_file(&source.text) {
             Ok(groups) => groups,
             Err(rejection) => {
-                outcome.rejected.push((String::new(), vec![rejection]));
-                return outcome;
+                rendered.rejected.push((String::new(), vec![rejection]));
+                return rendered;
             }
         },
     };
-    let dialect = &source.treatment.dialect;
+    let dialect = &source.options.dialect;
     let checked = groups.into_iter().map(|read| {
         let checked = read
             .group
@@ -153,12 +151,12 @@ pub fn treat(source: &Source) -> Outcome {
     let mut file = Vec::new();
     let mut size = 0;
     for (name, group) in checked {
-        match group.and_then(|group| treated(group, &source.treatment, &mut outcome)) {
-            Err(rejections) => outcome.rejected.push((name, rejections)),
+        match group.and_then(|group| render_group(group, &source.options, &mut rendered)) {
+            Err(rejections) => rendered.rejected.push((name, rejections)),
             Ok(None) => {}
             Ok(Some(group)) => {
                 if size + group.size() > FILE {
-                    outcome.close(&mut file);
+                    rendered.close(&mut file);
                     size = 0;
                 }
                 size += group.size();
@@ -166,55 +164,55 @@ pub fn treat(source: &Source) -> Outcome {
             }
         }
     }
-    outcome.close(&mut file);
-    outcome.digest = xxh3_64(outcome.files.join("\0").as_bytes());
-    outcome
+    rendered.close(&mut file);
+    rendered.digest = xxh3_64(rendered.files.join("\0").as_bytes());
+    rendered
 }
 
-/// One group; nothing if no rule of it is left.
-fn treated(
+/// One group; `None` if all of its rules are left out.
+fn render_group(
     mut group: Checked,
-    treatment: &RenderOptions,
-    outcome: &mut Outcome,
+    options: &RenderOptions,
+    rendered: &mut Rendered,
 ) -> Result<Option<Checked>, Vec<Rejection>> {
-    if let Some((label, value)) = &treatment.tenant {
-        group = thanos_rules::enforce(&group, &treatment.dialect, label, value)?;
+    if let Some((label, value)) = &options.tenant {
+        group = thanos_rules::enforce(&group, &options.dialect, label, value)?;
     }
-    let elsewhere = &treatment.elsewhere;
+    let elsewhere = &options.elsewhere;
     if *elsewhere != Elsewhere::Nothing {
         let rules = group.rules();
         let left_out =
             |rule: &RuleName<'_>| matches!(rule, RuleName::Record(_)) && elsewhere.has(*rule);
         let names = rules.map(|(kind, name)| rule_name(kind, name));
         let (covered, uncovered): (Vec<_>, Vec<_>) = names.partition(|rule| elsewhere.has(*rule));
-        outcome.uncovered += uncovered.len();
-        outcome.left_out += covered.iter().filter(|rule| left_out(rule)).count();
+        rendered.uncovered += uncovered.len();
+        rendered.left_out += covered.iter().filter(|rule| left_out(rule)).count();
         let omits = |name: &str| elsewhere.has(RuleName::Record(name));
         group = match thanos_rules::without_records(&group, omits) {
             Some(group) => group,
             None => return Ok(None),
         };
     }
-    let shadows = |name: &str| treatment.shadowed || elsewhere.has(RuleName::Alert(name));
+    let shadows = |name: &str| options.shadowed || elsewhere.has(RuleName::Alert(name));
     let alerts = group
         .rules()
-        .filter(|(kind, name)| *kind == Kind::Alert && shadows(name));
+        .filter(|(kind, name)| *kind == RuleKind::Alert && shadows(name));
     let shadowed = alerts.count();
     if shadowed > 0 {
-        outcome.shadowed += shadowed;
+        rendered.shadowed += shadowed;
         group = thanos_rules::add_shadow_label(&group, SHADOW.0, SHADOW.1, shadows);
     }
     Ok(Some(group))
 }
 
-fn rule_name(kind: Kind, name: &str) -> RuleName<'_> {
+fn rule_name(kind: RuleKind, name: &str) -> RuleName<'_> {
     match kind {
-        Kind::Alert => RuleName::Alert(name),
-        Kind::Record => RuleName::Record(name),
+        RuleKind::Alert => RuleName::Alert(name),
+        RuleKind::Record => RuleName::Record(name),
     }
 }
 
-impl Outcome {
+impl Rendered {
     /// Writes the groups of one file.
     fn close(&mut self, groups: &mut Vec<Checked>) {
         let groups = std::mem::take(groups);
@@ -230,7 +228,7 @@ impl Outcome {
         match thanos_rules::write(&groups) {
             Ok(content) if content.len() > CAPACITY => {
                 let reason = format!(
-                    "the group has {} KiB, and a ConfigMap takes {}; divide it into several groups",
+                    "the group has {} KiB, the limit is {} KiB; split it into several groups",
                     content.len() / 1024,
                     CAPACITY / 1024,
                 );
@@ -248,46 +246,46 @@ impl Outcome {
     }
 }
 
-/// What became of objects, by object and treatment, as long as a view holds the text that was judged.
+/// Rendered rules by object and options, kept as long as a store contains the text.
 #[derive(Debug, Default)]
-pub struct Outcomes(BTreeMap<(Key, RenderOptions), Kept>);
+pub struct RenderCache(BTreeMap<(Key, RenderOptions), Kept>);
 
 #[derive(Debug)]
 struct Kept {
-    /// Dropped as soon as no view holds the object any more.
+    /// The store owns the text.
     text: Weak<str>,
-    outcome: Arc<Outcome>,
+    rendered: Arc<Rendered>,
 }
 
-impl Outcomes {
-    /// What became of the rules of the object `key`, if this text was judged.
+impl RenderCache {
+    /// The rendered rules of the object `key`, if they were rendered from this text.
     #[must_use]
-    pub fn get(&self, key: &Key, source: &Source) -> Option<Arc<Outcome>> {
-        let kept = self.0.get(&(key.clone(), source.treatment.clone()))?;
+    pub fn get(&self, key: &Key, source: &RuleSource) -> Option<Arc<Rendered>> {
+        let kept = self.0.get(&(key.clone(), source.options.clone()))?;
         let text = kept.text.upgrade()?;
-        Arc::ptr_eq(&text, &source.text).then(|| kept.outcome.clone())
+        Arc::ptr_eq(&text, &source.text).then(|| kept.rendered.clone())
     }
 
-    /// Keeps what became of an object, and drops what no view holds any more.
-    pub fn keep(&mut self, judged: impl IntoIterator<Item = (Key, Source, Outcome)>) {
-        for (key, source, outcome) in judged {
+    /// Adds rendered rules, and drops those whose text is in no store any more.
+    pub fn insert(&mut self, all: impl IntoIterator<Item = (Key, RuleSource, Rendered)>) {
+        for (key, source, rendered) in all {
             let kept = Kept {
                 text: Arc::downgrade(&source.text),
-                outcome: Arc::new(outcome),
+                rendered: Arc::new(rendered),
             };
-            self.0.insert((key, source.treatment), kept);
+            self.0.insert((key, source.options), kept);
         }
         self.tidy();
     }
 
-    /// Drops what no view holds any more.
+    /// Drops rendered rules whose text is in no store any more.
     pub fn tidy(&mut self) {
         self.0.retain(|_, kept| kept.text.strong_count() > 0);
     }
 }
 
-/// The name of the files of an object, which no other object has: a uid is nobody else's, and a
-/// namespace and a name joined by a dash could be.
+/// The name prefix of the files of an object. The UID makes it unique: a namespace and a name joined by a
+/// dash are not.
 #[must_use]
 pub fn stem(key: &Key, uid: &str) -> String {
     // A key of a ConfigMap has 253 characters at most.
@@ -302,7 +300,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn treatment() -> RenderOptions {
+    fn options() -> RenderOptions {
         RenderOptions {
             dialect: Dialect::default(),
             shadowed: false,
@@ -311,13 +309,13 @@ mod tests {
         }
     }
 
-    fn of(groups: &Value, treatment: &RenderOptions) -> Outcome {
-        treat(&Source {
+    fn of(groups: &Value, options: &RenderOptions) -> Rendered {
+        render(&RuleSource {
             subject: "PrometheusRule n/x".into(),
             stem: "n-x-u".into(),
             text: groups.to_string().into(),
             format: Format::Spec,
-            treatment: treatment.clone(),
+            options: options.clone(),
         })
     }
 
@@ -332,41 +330,39 @@ mod tests {
     }
 
     #[test]
-    fn good_groups_live_beside_bad_ones() {
-        let outcome = of(&groups(), &treatment());
-        assert_eq!((outcome.mounted.len(), outcome.evaluated()), (2, 3));
-        assert_eq!(outcome.files.len(), 1);
-        assert!(outcome.files[0].contains("a:b") && !outcome.files[0].contains("Odd"));
-        let told: Vec<RejectedRule> = outcome.told("PrometheusRule n/x").collect();
-        assert_eq!(told.len(), 1);
-        assert_eq!(
-            (told[0].group.as_str(), told[0].rule.as_str()),
-            ("bad", "Odd")
-        );
+    fn bad_group_is_rejected_and_others_stay_loaded() {
+        let rendered = of(&groups(), &options());
+        assert_eq!((rendered.mounted.len(), rendered.evaluated()), (2, 3));
+        assert_eq!(rendered.files.len(), 1);
+        assert!(rendered.files[0].contains("a:b") && !rendered.files[0].contains("Odd"));
+        let rejected: Vec<RejectedRule> = rendered.rejected_rules("PrometheusRule n/x").collect();
+        assert_eq!(rejected.len(), 1);
+        assert_eq!(rejected[0].group, "bad");
+        assert_eq!(rejected[0].rule, "Odd");
     }
 
     #[test]
-    fn what_is_evaluated_elsewhere_sends_and_records_nothing() {
-        let counts = |outcome: &Outcome| {
-            let Outcome {
+    fn overlapping_alerts_are_shadowed_and_overlapping_records_left_out() {
+        let counts = |rendered: &Rendered| {
+            let Rendered {
                 shadowed,
                 left_out,
                 uncovered,
                 ..
-            } = outcome;
-            (outcome.evaluated(), *shadowed, *left_out, *uncovered)
+            } = rendered;
+            (rendered.evaluated(), *shadowed, *left_out, *uncovered)
         };
         let elsewhere = |elsewhere| {
-            let treatment = RenderOptions {
+            let options = RenderOptions {
                 elsewhere,
-                ..treatment()
+                ..options()
             };
-            of(&groups(), &treatment)
+            of(&groups(), &options)
         };
-        let outcome = elsewhere(Elsewhere::Everything);
-        assert_eq!(counts(&outcome), (1, 1, 2, 0));
+        let rendered = elsewhere(Elsewhere::Everything);
+        assert_eq!(counts(&rendered), (1, 1, 2, 0));
         let shadow = "\"thanos_shadow\": \"true\"";
-        assert!(outcome.files[0].contains(shadow), "{}", outcome.files[0]);
+        assert!(rendered.files[0].contains(shadow), "{}", rendered.files[0]);
 
         // Rule by rule: what the other evaluator lacks is active here.
         let named = |names: &[RuleName<'_>]| {
@@ -378,7 +374,7 @@ mod tests {
             RuleName::Record("c:d"),
             RuleName::Alert("Down"),
         ];
-        assert_eq!(named(&all).files, outcome.files);
+        assert_eq!(named(&all).files, rendered.files);
         assert_eq!(counts(&named(&all)), (1, 1, 2, 0));
         assert_eq!(counts(&named(&all[..2])), (1, 0, 2, 1));
         assert_eq!(counts(&named(&all[1..])), (2, 1, 1, 1));
@@ -386,16 +382,16 @@ mod tests {
 
         let shadowed = RenderOptions {
             shadowed: true,
-            ..treatment()
+            ..options()
         };
         assert_eq!(counts(&of(&groups(), &shadowed)), (3, 1, 0, 0));
     }
 
     #[test]
-    fn a_rule_that_cannot_be_kept_to_its_tenant_is_not_mounted() {
+    fn a_rule_that_selects_another_tenant_is_rejected() {
         let tenant = |value: &str| RenderOptions {
             tenant: Some(("tenant_id".into(), value.into())),
-            ..treatment()
+            ..options()
         };
         let groups =
             json!([{"name": "g", "rules": [{"record": "r", "expr": "sum(up{tenant_id=\"b\"})"}]}]);
@@ -404,59 +400,57 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_is_divided_and_what_is_too_large_is_told_by_size() {
+    fn large_objects_are_split_and_oversized_groups_are_rejected() {
         let group = |name: &str, bytes: usize| json!({"name": name, "rules": [{"alert": "A", "expr": "up", "annotations": {"d": "x".repeat(bytes)}}]});
-        let outcome = of(
+        let rendered = of(
             &json!([
                 group("a", FILE / 2),
                 group("b", FILE / 2),
                 group("c", 2 << 20)
             ]),
-            &treatment(),
+            &options(),
         );
-        assert_eq!((outcome.files.len(), outcome.mounted.len()), (2, 2));
-        let names: Vec<String> = outcome.named("s").map(|(name, _)| name).collect();
+        assert_eq!((rendered.files.len(), rendered.mounted.len()), (2, 2));
+        let names: Vec<String> = rendered.named("s").map(|(name, _)| name).collect();
         assert_eq!(names, ["s.yaml", "s-1.yaml"]);
-        let told: Vec<RejectedRule> = outcome.told("x").collect();
-        assert_eq!(told.len(), 1);
-        assert!(told[0].message.contains("2048 KiB"), "{}", told[0].message);
+        let rejected: Vec<RejectedRule> = rendered.rejected_rules("x").collect();
+        assert_eq!(rejected.len(), 1);
+        let message = &rejected[0].message;
+        assert!(message.contains("2048 KiB"), "{message}");
     }
 
     #[test]
-    fn outcomes_are_kept_as_long_as_their_text() {
-        let (mut outcomes, key) = (Outcomes::default(), Key::new("n", "x"));
-        let source = |text: &Arc<str>| Source {
+    fn rendered_rules_are_cached_as_long_as_their_text() {
+        let (mut cache, key) = (RenderCache::default(), Key::new("n", "x"));
+        let source = |text: &Arc<str>| RuleSource {
             subject: String::new(),
             stem: String::new(),
             text: text.clone(),
             format: Format::Spec,
-            treatment: treatment(),
+            options: options(),
         };
         let text: Arc<str> = groups().to_string().into();
-        assert_eq!(outcomes.get(&key, &source(&text)), None);
-        let outcome = treat(&source(&text));
-        outcomes.keep([(key.clone(), source(&text), outcome.clone())]);
-        assert_eq!(
-            outcomes.get(&key, &source(&text)).as_deref(),
-            Some(&outcome)
-        );
-        let shadowed = Source {
-            treatment: RenderOptions {
+        assert_eq!(cache.get(&key, &source(&text)), None);
+        let rendered = render(&source(&text));
+        cache.insert([(key.clone(), source(&text), rendered.clone())]);
+        assert_eq!(cache.get(&key, &source(&text)).as_deref(), Some(&rendered));
+        let shadowed = RuleSource {
+            options: RenderOptions {
                 shadowed: true,
-                ..treatment()
+                ..options()
             },
             ..source(&text)
         };
-        assert_eq!(outcomes.get(&key, &shadowed), None);
+        assert_eq!(cache.get(&key, &shadowed), None);
         let other: Arc<str> = "[]".into();
-        assert_eq!(outcomes.get(&key, &source(&other)), None);
+        assert_eq!(cache.get(&key, &source(&other)), None);
         drop((text, shadowed));
-        outcomes.tidy();
-        assert!(outcomes.0.is_empty());
+        cache.tidy();
+        assert!(cache.0.is_empty());
     }
 
     #[test]
-    fn names_of_files_fit() {
+    fn file_names_are_valid_and_unique() {
         let long = Key::new("n".repeat(63), "ä".repeat(120));
         let name = format!("{}-9999.yaml", stem(&long, &"u".repeat(36)));
         assert!(name.len() <= 253, "{}", name.len());

@@ -1,5 +1,5 @@
-//! For how long a PrometheusRule that Prometheus Operator may give to another evaluator is shadowed
-//! without evidence. Pure.
+//! Bounded shadowing of PrometheusRules that another evaluator selects, without evidence that it evaluates
+//! them. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,32 +7,32 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long Prometheus Operator has to put a new or changed PrometheusRule into the rule files of those
-/// that select it: it needs a second or two, and up to half a minute when it starts anew.
+/// Time for Prometheus Operator to write a new or changed PrometheusRule into rule files: it takes a second
+/// or two, and up to half a minute after its restart.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// What the last reconcile of a ThanosRuler decided, by a digest of the UID of each PrometheusRule.
+/// Decisions of the last reconcile of a ThanosRuler, by a digest of the UID of each PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Those that are active.
+    /// Active PrometheusRules.
     active: BTreeSet<u64>,
-    /// Those that are shadowed without evidence, and since when.
+    /// PrometheusRules that are shadowed without evidence, and since when.
     shadowed: BTreeMap<u64, Timestamp>,
 }
 
-/// The decisions of one reconcile, made from those of the one before.
+/// The decisions of one reconcile, from those of the previous one.
 #[derive(Debug)]
 pub(crate) struct Decisions<'a> {
     before: Option<&'a Waiting>,
     now: Timestamp,
     /// For the next reconcile.
     pub next: Waiting,
-    /// When the first of them ends.
+    /// Time at which the first bounded shadowing ends.
     pub ends: Option<Timestamp>,
 }
 
 impl<'a> Decisions<'a> {
-    /// None yet. `before` is unset for the first reconcile of a process.
+    /// No decisions yet. `before` is unset for the first reconcile of a process.
     pub fn new(before: Option<&'a Waiting>, now: Timestamp) -> Self {
         Self {
             before,
@@ -42,9 +42,9 @@ impl<'a> Decisions<'a> {
         }
     }
 
-    /// Whether all of a PrometheusRule is shadowed although its rules are not, or not all, in the rule
-    /// files of those that may evaluate it. One that is active stays so until there is evidence: a
-    /// controller that starts, or a Prometheus that begins to select it, interrupts no alert.
+    /// Whether a whole PrometheusRule is shadowed although the rule files of other evaluators lack some of
+    /// its rules. An active one stays active until there is evidence: neither a controller restart nor a
+    /// Prometheus that begins to select it interrupts an alert.
     pub fn shadows(&mut self, uid: &str) -> bool {
         let rule = digest(uid);
         let since = match self.before {
@@ -69,7 +69,7 @@ impl<'a> Decisions<'a> {
         true
     }
 
-    /// Nothing else evaluates a PrometheusRule, nor may soon.
+    /// Records that no other evaluator selects a PrometheusRule.
     pub fn is_active(&mut self, uid: &str) {
         self.next.active.insert(digest(uid));
     }
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(ends, Some(at(30)));
         let (shadows, waiting, ends) = decide(Some(&waiting), 29);
         assert!(shadows);
-        assert_eq!(ends, Some(at(30)), "the time does not begin anew");
+        assert_eq!(ends, Some(at(30)), "the time does not restart");
         let (shadows, waiting, ends) = decide(Some(&waiting), 30);
         assert!(!shadows);
         assert_eq!(ends, None);
@@ -110,16 +110,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_active_stays_active_without_evidence() {
-        assert!(!decide(None, 0).0, "a controller that starts");
+    fn an_active_rule_stays_active_without_evidence() {
+        assert!(!decide(None, 0).0, "after a restart of the controller");
         let mut decisions = Decisions::new(None, at(0));
         decisions.is_active("u");
         assert!(!decide(Some(&decisions.next), 1).0);
     }
 
     #[test]
-    fn a_rule_that_loses_its_evidence_waits_as_a_new_one_does() {
-        // It was covered: neither active nor waiting.
+    fn a_rule_that_loses_its_evidence_is_shadowed_like_a_new_one() {
+        // A covered rule is neither active nor waiting.
         let before = Decisions::new(None, at(0)).next;
         assert!(decide(Some(&before), 1).0);
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What is kept of the metrics of a ruler.
+/// The summary of the metrics of a ruler.
 fn keep(body: &str) -> String {
     let samples = body.lines().filter_map(Sample::parse);
     let lines: Vec<String> = samples.filter_map(|sample| shorten(&sample)).collect();
@@ -13,33 +13,33 @@ fn body(lines: &[&str]) -> String {
     format!("# HELP x\n{}\nother 1\n", lines.join("\n"))
 }
 
-/// What a scrape says in which sends to one address failed so often, and so many alerts were sent.
-fn counted(failed: i64, sent: i64) -> Said {
-    Said {
+/// Counters of one address.
+fn counted(failed: i64, sent: i64) -> SendCounters {
+    SendCounters {
         addresses: BTreeMap::from([("am:9093".to_owned(), (failed, sent))]),
         denied: BTreeMap::new(),
     }
 }
 
-/// Minutes after the first scrape, failed sends and sent alerts; and whether sends fail then.
+/// Minutes after the first scrape, failed sends, sent alerts, and whether sends fail then.
 fn walk(scrapes: &[(i64, i64, i64, bool)]) {
     let mut sends = Vec::new();
     for (minute, failed, sent, fails) in scrapes {
         let now = Timestamp::from_second(1_767_225_600 + minute * 60).unwrap();
-        let said = counted(*failed, *sent);
-        sends = follow(&sends, Some(&said), now);
+        let counters = counted(*failed, *sent);
+        sends = follow(&sends, Some(&counters), now);
         let failing = describe(&sends, &[], "log");
         assert_eq!(failing.is_some(), *fails, "minute {minute}: {sends:?}");
-        // The same scrape, a moment later: nothing is written.
+        // An equal scrape, or none, changes nothing.
         let later = now + std::time::Duration::from_secs(1);
-        assert_eq!(follow(&sends, Some(&said), later), sends, "minute {minute}");
-        // And without one.
+        let same = follow(&sends, Some(&counters), later);
+        assert_eq!(same, sends, "minute {minute}");
         assert_eq!(follow(&sends, None, later), sends, "minute {minute}");
     }
 }
 
 #[test]
-fn an_alertmanager_that_never_took_an_alert_fails_until_it_does() {
+fn an_address_fails_from_the_start_until_it_accepts_an_alert() {
     walk(&[
         (0, 2, 0, true),
         (2, 4, 0, true),
@@ -50,11 +50,11 @@ fn an_alertmanager_that_never_took_an_alert_fails_until_it_does() {
 }
 
 #[test]
-fn one_that_takes_none_any_more_fails() {
+fn an_address_that_stops_accepting_alerts_fails() {
     walk(&[
         (0, 1, 500, false),
         (2, 1, 700, false),
-        // The first scrape after the change has both.
+        // Between the first two scrapes some sends succeeded.
         (4, 2, 710, false),
         (6, 4, 710, true),
         (8, 6, 710, true),
@@ -63,12 +63,12 @@ fn one_that_takes_none_any_more_fails() {
 }
 
 #[test]
-fn one_that_takes_some_does_not_fail() {
+fn an_address_that_accepts_some_alerts_does_not_fail() {
     walk(&[(0, 1, 5, false), (2, 2, 9, false), (4, 7, 15, false)]);
 }
 
 #[test]
-fn a_failure_that_nothing_follows_is_forgotten() {
+fn a_single_failure_expires_after_15_minutes() {
     walk(&[
         (0, 1, 0, true),
         (2, 1, 0, true),
@@ -80,23 +80,27 @@ fn a_failure_that_nothing_follows_is_forgotten() {
 }
 
 #[test]
-fn rulers_that_restart_count_anew() {
+fn a_ruler_restart_resets_the_counters() {
     walk(&[
         (0, 40, 7, false),
         (2, 42, 7, true),
         (4, 1, 0, true),
         (6, 1, 4, false),
     ]);
-    // None of them has failed since.
+    // No send has failed since.
     let before = follow(&[], Some(&counted(5, 0)), Timestamp::UNIX_EPOCH);
     assert_eq!(
-        follow(&before, Some(&Said::default()), Timestamp::UNIX_EPOCH),
+        follow(
+            &before,
+            Some(&SendCounters::default()),
+            Timestamp::UNIX_EPOCH
+        ),
         []
     );
 }
 
 #[test]
-fn the_lines_of_metrics_that_count_are_kept() {
+fn the_summary_has_addresses_with_failures_and_denied_requests() {
     let kept = keep(&body(&[
         "thanos_alert_sender_errors_total{alertmanager=\"am-0:9093\"} 3",
         "thanos_alert_sender_errors_total{alertmanager=\"am-1:9093\"} 0",
@@ -118,30 +122,32 @@ fn target(url: &str) -> Target {
 
 #[test]
 fn messages_name_the_alertmanager_and_the_status() {
-    let mut said = counted(3, 0);
+    let mut counters = counted(3, 0);
     let now = Timestamp::UNIX_EPOCH;
-    let unknown = follow(&[], Some(&said), now);
+    let unknown = follow(&[], Some(&counters), now);
     let log = "kubectl logs x-0";
     let message = describe(&unknown, &[target("https://am:9093/x")], log).unwrap();
     assert!(
-        message.contains("to Alertmanager https://am:9093/x; kubectl logs x-0 | grep"),
+        message.contains(
+            "to Alertmanager https://am:9093/x fails. To see why: kubectl logs x-0 | grep"
+        ),
         "{message}"
     );
-    said.denied.insert(401, 3);
-    let denied = follow(&[], Some(&said), now);
+    counters.denied.insert(401, 3);
+    let denied = follow(&[], Some(&counters), now);
     let message = describe(&denied, &[target("dns+https://am.ns.svc:9094")], log).unwrap();
     assert!(
         message.contains(
-            "Alertmanager dns+https://am.ns.svc:9094 at am:9093: it answers with HTTP status 401"
+            "Alertmanager dns+https://am.ns.svc:9094 at am:9093 fails with HTTP status 401"
         ),
         "{message}"
     );
     // Some failed for other reasons.
-    said.addresses.insert("other:9093".to_owned(), (1, 0));
-    let some = follow(&[], Some(&said), now);
+    counters.addresses.insert("other:9093".to_owned(), (1, 0));
+    let some = follow(&[], Some(&counters), now);
     let message = describe(&some, &[], log).unwrap();
     assert!(
-        message.contains("2 Alertmanagers, such as am:9093; kubectl"),
+        message.contains("2 Alertmanagers, such as am:9093 fails. To see why"),
         "{message}"
     );
     assert_eq!(describe(&[], &[], log), None);

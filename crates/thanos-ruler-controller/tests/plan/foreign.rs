@@ -1,11 +1,11 @@
-//! Pods of others that carry the labels of ours.
+//! Pods of other owners with the labels of rulers and queriers.
 
 use plan_testing::foreign::{are_not_probed_and_change_nothing, pods};
 use serde_json::Value;
 
 use crate::case::Case;
 
-/// Of each kind that is probed, and of queriers, whose arguments say where rulers send their queries.
+/// Pods of each probed kind, and of queriers, whose arguments set the path of queries.
 fn all(case: &Case) -> Vec<Value> {
     let (name, program) = ("thanos-rule-main-7", "thanos-rule");
     let mut all = Vec::from(pods(name, program, program, case.cr(), "10.6.6.3"));

@@ -1,4 +1,4 @@
-//! Rules that rulers fail to load, although they were accepted, are held back.
+//! Holding back accepted rules that rulers fail to load.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use thanos_ruler_controller::{RulerController, Seen};
 use crate::case::Case;
 use crate::case::world::{self, Set};
 
-/// A controller, and two rulers whose image loads no rule with this expression.
+/// An expression that the image of the rulers fails to load.
 const BAD: &str = "vector(13)";
 
-struct World {
+struct Simulation {
     case: Case,
     stores: Stores,
     now: Timestamp,
-    /// The groups that rulers have loaded, and when.
+    /// The groups that rulers have loaded, and the time of that reload.
     loaded: (Vec<String>, Timestamp),
     answers: ProbeResults,
 }
@@ -30,13 +30,13 @@ fn rule(name: &str, expr: &str) -> Value {
     world::rule(name, &json!([{"alert": "A", "expr": expr}]))
 }
 
-/// The files that are mounted.
+/// The mounted files.
 fn files(seen: &Seen) -> BTreeMap<String, String> {
     let packed = seen.observed.rules.clone().unwrap();
     packed.slots.into_iter().flatten().collect()
 }
 
-impl World {
+impl Simulation {
     fn new(rules: &[&str]) -> Self {
         let mut case = Case::of(json!({"ruleSelector": {}}));
         case.objects = rules.iter().map(|name| rule(name, "up")).collect();
@@ -44,15 +44,15 @@ impl World {
             replicas: 2,
             ..Set::default()
         });
-        let mut world = Self {
+        let mut sim = Self {
             stores: case.loaded(),
             case,
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             loaded: Default::default(),
             answers: ProbeResults::default(),
         };
-        world.run(20);
-        world
+        sim.run(20);
+        sim
     }
 
     fn apply(&mut self, name: &str, expr: &str) {
@@ -62,7 +62,7 @@ impl World {
         self.case.load(&mut self.stores);
     }
 
-    /// A new process, which knows the status.
+    /// Restarts the controller, which keeps only the status.
     fn restart(&mut self) {
         self.case.status = json!(self.status());
         self.stores = self.case.loaded();
@@ -106,9 +106,8 @@ impl World {
             u8::from(success),
             self.loaded.1.as_second(),
         );
-        for inquiry in RulerController::probes(seen) {
-            self.answers
-                .remember(&inquiry.url, inquiry.read.text(&text));
+        for probe in RulerController::probes(seen) {
+            self.answers.remember(&probe.url, probe.read.text(&text));
         }
     }
 
@@ -132,28 +131,28 @@ impl World {
 
 #[test]
 fn rules_that_changed_since_the_last_load_are_held_back_until_one_of_them_changes() {
-    let mut world = World::new(&["good", "other"]);
-    let (loaded, _, _) = world.condition("RulesLoaded");
+    let mut sim = Simulation::new(&["good", "other"]);
+    let (loaded, _, _) = sim.condition("RulesLoaded");
     assert_eq!(loaded, "True");
-    let before = files(&world.observe());
+    let before = files(&sim.observe());
 
-    world.apply("first", BAD);
-    world.apply("beside", "up == 1");
-    world.apply("other", BAD);
-    let seen = world.run(SETTLED.as_secs() - 10);
+    sim.apply("first", BAD);
+    sim.apply("beside", "up == 1");
+    sim.apply("other", BAD);
+    let seen = sim.run(SETTLED.as_secs() - 10);
     assert_eq!(files(&seen).len(), 4, "all are mounted");
-    let (loaded, reason, message) = world.condition("RulesLoaded");
+    let (loaded, reason, message) = sim.condition("RulesLoaded");
     assert_eq!(
         (loaded.as_str(), reason.as_str()),
         ("False", "ReloadFailed")
     );
     assert!(message.contains("kubectl"), "{message}");
 
-    let seen = world.run(20);
+    let seen = sim.run(20);
     assert_eq!(files(&seen), before);
     let subjects = ["beside", "first", "other"].map(|n| format!("PrometheusRule monitoring/{n}"));
-    assert_eq!(world.held(), subjects);
-    let (accepted, reason, message) = world.condition("RulesAccepted");
+    assert_eq!(sim.held(), subjects);
+    let (accepted, reason, message) = sim.condition("RulesAccepted");
     assert_eq!(
         (accepted.as_str(), reason.as_str()),
         ("False", "SomeRejected")
@@ -165,7 +164,7 @@ fn rules_that_changed_since_the_last_load_are_held_back_until_one_of_them_change
          previous rules of 1 of them stay mounted. Fix or remove the one that the log of a ruler names: \
          kubectl -n monitoring logs thanos-rule-main-0 -c thanos-rule | grep 'loading groups failed'"
     );
-    let status = world.status();
+    let status = sim.status();
     let counts = status.rules.unwrap();
     assert_eq!((counts.groups, counts.rejected), (2, 3));
     let rejected = status.rejected_rules;
@@ -180,74 +179,74 @@ fn rules_that_changed_since_the_last_load_are_held_back_until_one_of_them_change
             .message
             .contains("its previous rules stay mounted")
     );
-    let seen = world.observe();
+    let seen = sim.observe();
     let previous = ThanosRulerStatus::default();
-    let events = RulerController::warning_events(&seen, &previous, &world.case.status_of(&seen));
+    let events = RulerController::warning_events(&seen, &previous, &sim.case.status_of(&seen));
     assert_eq!(events.len(), 3, "one on each object");
 
-    // Rulers load what is mounted, and other changes.
-    world.apply("good", "up == 1");
-    let seen = world.run(20);
-    assert_eq!(world.condition("RulesLoaded").0, "True");
+    // Rulers load the previous rules, and changes of other objects.
+    sim.apply("good", "up == 1");
+    let seen = sim.run(20);
+    assert_eq!(sim.condition("RulesLoaded").0, "True");
     assert_eq!(files(&seen).len(), 2);
     assert_ne!(files(&seen), before);
-    assert_eq!(world.held(), subjects);
+    assert_eq!(sim.held(), subjects);
 
-    world.apply("first", "up");
-    world.apply("other", "up == 0");
-    assert_eq!(files(&world.observe()).len(), 4, "at once");
-    world.run(20);
-    assert_eq!(world.held(), [""; 0]);
-    assert_eq!(world.condition("RulesAccepted").0, "True");
-    assert_eq!(world.condition("RulesLoaded").0, "True");
+    sim.apply("first", "up");
+    sim.apply("other", "up == 0");
+    assert_eq!(files(&sim.observe()).len(), 4, "at once");
+    sim.run(20);
+    assert_eq!(sim.held(), [""; 0]);
+    assert_eq!(sim.condition("RulesAccepted").0, "True");
+    assert_eq!(sim.condition("RulesLoaded").0, "True");
 }
 
-/// Groups are as before: only a later reload shows that rulers have loaded the new text.
+/// With unchanged groups, only a later reload shows that rulers have loaded the new text.
 #[test]
-fn another_text_counts_as_loaded_after_the_next_reload() {
-    let mut world = World::new(&["good"]);
-    let seen = world.observe();
-    world.apply("good", "up == 1");
-    world.now += std::time::Duration::from_secs(1);
-    let (loaded, reason, _) = world.condition("RulesLoaded");
+fn a_changed_text_counts_as_loaded_after_the_next_reload() {
+    let mut sim = Simulation::new(&["good"]);
+    let seen = sim.observe();
+    sim.apply("good", "up == 1");
+    sim.now += std::time::Duration::from_secs(1);
+    let (loaded, reason, _) = sim.condition("RulesLoaded");
     assert_eq!((loaded.as_str(), reason.as_str()), ("Unknown", "Loading"));
-    world.now += std::time::Duration::from_secs(1);
-    world.reload(&seen);
-    assert_eq!(world.condition("RulesLoaded").0, "True");
+    sim.now += std::time::Duration::from_secs(1);
+    sim.reload(&seen);
+    assert_eq!(sim.condition("RulesLoaded").0, "True");
 }
 
 #[test]
-fn a_restarted_controller_mounts_nothing_of_the_objects_that_are_held_back() {
-    let mut world = World::new(&["good", "other"]);
-    world.apply("other", BAD);
-    world.run(SETTLED.as_secs() + 20);
-    let held = world.held();
+fn a_restarted_controller_mounts_no_rules_of_held_back_objects() {
+    let mut sim = Simulation::new(&["good", "other"]);
+    sim.apply("other", BAD);
+    sim.run(SETTLED.as_secs() + 20);
+    let held = sim.held();
     assert_eq!(held, ["PrometheusRule monitoring/other"]);
-    world.restart();
-    let seen = world.run(20);
+    sim.restart();
+    let seen = sim.run(20);
     assert_eq!(files(&seen).len(), 1);
-    assert_eq!(world.held(), held);
-    let message = world.condition("RulesAccepted").2;
+    assert_eq!(sim.held(), held);
+    let message = sim.condition("RulesAccepted").2;
     assert!(
         message.contains("none of their rules are mounted"),
         "{message}"
     );
     // Another image may load them.
-    world.case.spec["baseImage"] = json!("quay.io/thanos/thanos:v0.41.0");
-    let seen = world.run(0);
+    sim.case.spec["baseImage"] = json!("quay.io/thanos/thanos:v0.41.0");
+    let seen = sim.run(0);
     assert_eq!(files(&seen).len(), 2);
-    assert_eq!(world.held(), [""; 0]);
+    assert_eq!(sim.held(), [""; 0]);
 }
 
 #[test]
-fn what_is_held_back_stays_so_while_prometheus_rules_cannot_be_read() {
-    let mut world = World::new(&["good"]);
-    world.apply("first", BAD);
-    world.run(SETTLED.as_secs() + 20);
-    world.restart();
-    world.case.capabilities = [("PrometheusRule".to_owned(), "Forbidden".to_owned())].into();
-    world.now += RESTARTED;
-    let seen = world.observe();
+fn rules_stay_held_back_while_prometheus_rules_are_unreadable() {
+    let mut sim = Simulation::new(&["good"]);
+    sim.apply("first", BAD);
+    sim.run(SETTLED.as_secs() + 20);
+    sim.restart();
+    sim.case.capabilities = [("PrometheusRule".to_owned(), "Forbidden".to_owned())].into();
+    sim.now += RESTARTED;
+    let seen = sim.observe();
     assert_eq!(seen.observed.rules, None);
-    assert_eq!(world.held(), ["PrometheusRule monitoring/first"]);
+    assert_eq!(sim.held(), ["PrometheusRule monitoring/first"]);
 }

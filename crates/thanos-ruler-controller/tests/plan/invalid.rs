@@ -1,13 +1,13 @@
-//! What is refused: the field is named, and what to do.
+//! Rejected specs: the message names the field and the remedy.
 
 use plan_testing::{Case as _, invalid};
 use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, termination_message: &str) {
-    invalid::rejected::<Case>(spec.clone(), field, termination_message);
-    // The status says so, and which.
+fn rejected(spec: Value, field: &str, expected: &str) {
+    invalid::rejected::<Case>(spec.clone(), field, expected);
+    // The status names the field as well.
     let (status, _, message) = Case::of(spec).condition("Reconciled");
     assert!(status == "False" && message.contains(field), "{message}");
 }
@@ -17,9 +17,9 @@ fn stateful(stateful: &Value) -> Value {
 }
 
 #[test]
-fn numbers_durations_and_sizes() {
+fn invalid_numbers_durations_and_sizes_are_rejected() {
     rejected(json!({"replicas": 0}), "spec.replicas", "1 or more");
-    for (text, termination_message) in [
+    for (text, expected) in [
         ("1M", "such as 1h30m"),
         ("0s", "longer than zero"),
         ("", "such as"),
@@ -27,12 +27,12 @@ fn numbers_durations_and_sizes() {
         rejected(
             json!({"evaluationInterval": text}),
             "spec.evaluationInterval",
-            termination_message,
+            expected,
         );
         rejected(
             stateful(&json!({"retention": text})),
             "spec.rulerMode.stateful.retention",
-            termination_message,
+            expected,
         );
     }
     rejected(
@@ -48,7 +48,7 @@ fn numbers_durations_and_sizes() {
 }
 
 #[test]
-fn what_is_no_url_of_an_alertmanager() {
+fn invalid_alertmanager_urls_are_rejected() {
     for url in [
         "am:9093",
         "//am",
@@ -73,8 +73,8 @@ fn what_is_no_url_of_an_alertmanager() {
 }
 
 #[test]
-fn arguments_that_break_promises() {
-    for (flag, termination_message) in [
+fn reserved_arguments_are_rejected_and_repeatable_ones_added() {
+    for (flag, expected) in [
         ("--data-dir=/x", "volume"),
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
@@ -96,7 +96,7 @@ fn arguments_that_break_promises() {
         rejected(
             json!({"additionalArgs": ["--for-grace-period=1m", flag]}),
             "spec.additionalArgs[1]",
-            termination_message,
+            expected,
         );
     }
     rejected(
@@ -104,7 +104,7 @@ fn arguments_that_break_promises() {
         "spec.additionalArgs[0]",
         "not a flag",
     );
-    // More of them, besides those of the operator.
+    // Repeatable flags are added to those of the operator.
     for flag in [
         "--rule-file=/etc/thanos/configmaps/mine/*.yaml",
         "--label=region=\"x\"",
@@ -122,9 +122,8 @@ fn arguments_that_break_promises() {
     }
 }
 
-/// The label by which alerts are dropped must come through to where they are.
 #[test]
-fn nothing_touches_the_label_of_shadowed_alerts() {
+fn the_label_of_shadowed_alerts_is_reserved() {
     rejected(
         json!({"alertLabelDrop": ["pod", "thanos_shadow"]}),
         "spec.alertLabelDrop[1]",
@@ -148,7 +147,7 @@ fn nothing_touches_the_label_of_shadowed_alerts() {
 }
 
 #[test]
-fn keys_that_are_taken() {
+fn names_and_ports_in_use_are_rejected() {
     for (name, items, field) in [
         (
             "additionalVolumes",
@@ -238,7 +237,7 @@ fn keys_that_are_taken() {
 
 /// All containers of a pod share its ports.
 #[test]
-fn the_port_of_the_reloader_is_taken() {
+fn the_port_of_the_config_reloader_is_rejected() {
     let ports = json!([{"containerPort": 7000}, {"containerPort": 8080}]);
     rejected(
         json!({"additionalPorts": ports}),
@@ -253,7 +252,7 @@ fn the_port_of_the_reloader_is_taken() {
 }
 
 #[test]
-fn references_that_name_nothing() {
+fn secret_references_without_name_or_key_are_rejected() {
     for key in [json!({"key": "k"}), json!({"name": "", "key": "k"})] {
         rejected(
             stateful(&json!({"objectStorageConfig": key})),

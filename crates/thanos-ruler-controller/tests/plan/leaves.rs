@@ -9,9 +9,9 @@ use crate::case::world::{self, Querier};
 const LEAVES: Leaves<'_, Case> = Leaves {
     more_than: 500,
     without_effect: &[
-        // Whether there is a plan at all.
+        // Suspends the plan.
         "spec.paused",
-        // Opens ways to what is discovered: tested with the code that finds what is in the way.
+        // Has no effect for this kind.
         "spec.networkPolicy.openDiscovered",
     ],
     case,
@@ -28,8 +28,8 @@ const SELECTORS: [&str; 7] = [
     "rulerMode.stateless.labelSelector",
 ];
 
-/// Something of everything that the leaf may act on: with no label, and with each that samples have.
-fn world() -> Case {
+/// Objects of every selectable kind: one without labels, and one with each label of the samples.
+fn every_selectable_object() -> Case {
     let labels = [
         json!({}),
         json!({"sample": "sample"}),
@@ -80,7 +80,7 @@ fn world() -> Case {
         labels: labels.clone(),
         ..Querier::default()
     };
-    // As annotations remember it, something is reached by https.
+    // An https transport from the last configuration.
     let set =
         json!({"replicas": 1, "querierBlocks": "http:", "alertmanagerBlocks": "http: https:"});
     Case {
@@ -92,7 +92,7 @@ fn world() -> Case {
     }
 }
 
-/// What must be there for the leaf to be of any use: a volume to mount, a second pod to protect.
+/// Adds the fields without which the leaf has no effect.
 fn around(leaf: &Leaf, mut spec: Value) -> Value {
     let path = leaf.path.as_str();
     fill_section(leaf, "spec.", &mut spec);
@@ -102,7 +102,7 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
             spec.pointer_mut(&at).unwrap()["operator"] = json!("Exists");
         }
     }
-    // Namespaces count for what is selected.
+    // A namespace selector needs an object selector.
     if path.starts_with("spec.ruleNamespaceSelector") {
         spec["ruleSelector"] = json!({});
     }
@@ -130,9 +130,9 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
 }
 
 fn case(leaf: &Leaf, value: Option<&Value>) -> Case {
-    let mut case = world();
+    let mut case = every_selectable_object();
     case.spec = around(leaf, leaf.spec(value));
-    // What is stored cannot be changed.
+    // The field is immutable in an existing StatefulSet.
     if leaf.path == "spec.podManagementPolicy" {
         case.set = None;
     }
@@ -164,7 +164,7 @@ fn credentials_of_urls_are_not_repeated() {
         "ConfigMap of spec.alertRelabelConfigs[].separator",
         "ConfigMap of spec.alertRelabelConfigs[].sourceLabels[]",
         "ConfigMap of spec.alertRelabelConfigs[].targetLabel",
-        // The schema takes a host name only.
+        // The schema accepts only a host name.
         "ConfigMap of spec.alertmanagers.tlsConfig.serverName",
         "ConfigMap of spec.ruleTenancyConfig.enforcedTenantIdentifier",
         "arguments of spec.additionalContainers[].args[]",

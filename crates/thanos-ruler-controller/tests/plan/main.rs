@@ -1,7 +1,6 @@
-//! Tests of the plan and of the status: what they look like (goldens), what must hold for any plan
-//! (relations), that every field has an effect (leaves), what is refused (invalid), what stays as it
-//! is (stable), that what is mounted is what Thanos takes (rules), what is held back (held), and whose alerts are
-//! sent (modes).
+//! Tests of the plan and of the status: golden files (goldens), invariants of every plan (relations), the
+//! effect of every field (leaves), rejected specs (invalid), changes that restart no pod (stable), mounted
+//! rule files (rules), held-back rules (held), overlap and modes (modes), and pods of other owners (foreign).
 
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used, clippy::panic)]

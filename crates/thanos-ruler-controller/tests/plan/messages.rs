@@ -1,4 +1,4 @@
-//! What users read in the status and in events.
+//! The messages of conditions and events in all cases.
 
 use crate::case::Case;
 

@@ -1,4 +1,4 @@
-//! Whose alerts are sent, and what is recorded: by the mode, and by who else evaluates a rule.
+//! Active, shadowed and omitted rules, by the mode and by overlap with other evaluators.
 
 use jiff::Timestamp;
 use operator_runtime::Reconciler;
@@ -11,19 +11,18 @@ use thanos_ruler_controller::stores::Stores;
 use crate::case::Case;
 use crate::case::world;
 
-/// What is mounted of a rule.
+/// How a rule is mounted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mounted {
     Plain,
-    /// With the label by which its alerts are dropped.
+    /// With the label of shadowed alerts.
     Shadowed,
     Nothing,
 }
 
 use Mounted::{Nothing, Plain, Shadowed};
 
-/// Mode; whether a Prometheus evaluates the rule as well; what is mounted of alerts, and of recording
-/// rules.
+/// Mode, overlap with a Prometheus, and how alerting and recording rules are mounted.
 const TABLE: [(Option<&str>, bool, Mounted, Mounted); 8] = [
     (Some("Active"), false, Plain, Plain),
     (Some("Active"), true, Plain, Plain),
@@ -68,7 +67,7 @@ fn case(mode: Option<&str>, overlapping: bool, rules: &[Value]) -> Case {
 }
 
 #[test]
-fn what_is_mounted_follows_from_mode_overlap_and_kind() {
+fn rules_are_mounted_by_mode_overlap_and_kind() {
     for (mode, overlapping, alert, record) in TABLE {
         let what = format!("{mode:?}, overlapping: {overlapping}");
         for (kind, expected) in [(ALERT, alert), (RECORD, record)] {
@@ -83,18 +82,18 @@ fn what_is_mounted_follows_from_mode_overlap_and_kind() {
             "{what}: a record of both"
         );
         let counts = both.status().rules.unwrap();
-        let told = (counts.evaluated, counts.shadowed, counts.left_out);
+        let counts = (counts.evaluated, counts.shadowed, counts.left_out);
         let left_out = i32::from(record == Nothing);
         let shadowed = i32::from(alert == Shadowed);
-        assert_eq!(told, (2 - left_out, shadowed, left_out), "{what}");
+        assert_eq!(counts, (2 - left_out, shadowed, left_out), "{what}");
         let overlaps = both.status().overlaps_total;
         assert_eq!(overlaps, Some(i32::from(overlapping)), "{what}");
     }
 }
 
-/// Rule files in ConfigMaps are read by nobody else; the mode counts all the same.
+/// No other evaluator reads rule files in ConfigMaps; the mode applies to them as well.
 #[test]
-fn rules_in_config_maps_overlap_with_nobody() {
+fn rules_in_config_maps_never_overlap() {
     for (mode, expected) in [
         ("Active", Plain),
         ("Shadow", Shadowed),
@@ -113,7 +112,7 @@ fn rules_in_config_maps_overlap_with_nobody() {
 
 /// Prometheuses and ThanosRulers evaluate what is in their rule files while they have pods.
 #[test]
-fn others_evaluate_what_is_in_their_rule_files() {
+fn evidence_of_overlap_is_the_rule_file_of_an_evaluator_with_pods() {
     let other = |kind: &str, mut spec: Value| {
         if kind == "Prometheus" && spec["unmanaged"].is_null() {
             spec["podMonitorSelector"] = json!({});
@@ -126,19 +125,19 @@ fn others_evaluate_what_is_in_their_rule_files() {
             true,
             Shadowed,
         ),
-        // Its configuration is the user's, and nothing says that it names the rule files.
+        // An unmanaged Prometheus may not load the rule files.
         (
             other("Prometheus", json!({"ruleSelector": {}, "unmanaged": true})),
             true,
             Plain,
         ),
-        // Prometheus Operator rejects it, whatever the selector says.
+        // Selected and rejected by Prometheus Operator.
         (
             other("Prometheus", json!({"ruleSelector": {}})),
             false,
             Plain,
         ),
-        // Prometheus Operator has not yet read that it is not selected any more.
+        // No longer selected, and still in the rule file.
         (other("Prometheus", json!({})), true, Shadowed),
         (
             other("Prometheus", json!({"ruleSelector": {}, "replicas": 0})),
@@ -192,38 +191,35 @@ fn rules_that_a_prometheus_selects_and_does_not_evaluate_are_active_and_reported
     assert_eq!(place, ["monitoring/one", "Prometheus monitoring/k8s"]);
     assert_eq!(case.status().overlaps_total, Some(0));
 
-    let told = case.with([reason]);
-    let message = missed(&told)[0].message.clone();
+    let explained = case.with([reason]);
+    let message = missed(&explained)[0].message.clone();
     assert!(
         message.ends_with("Prometheus Operator reports: one was rejected: invalid rule"),
         "{message}"
     );
     // Events expire.
     let mut later = case.clone();
-    later.status = serde_json::to_value(told.status()).unwrap();
+    later.status = serde_json::to_value(explained.status()).unwrap();
     assert_eq!(missed(&later)[0].message, message);
     let warning_events = RulerController::warning_events(
-        &told.seen(),
+        &explained.seen(),
         &case.ruler().status.unwrap_or_default(),
-        &told.status(),
+        &explained.status(),
     );
-    let [complaint] = &warning_events[..] else {
+    let [event] = &warning_events[..] else {
         panic!("{warning_events:?}");
     };
-    assert_eq!(complaint.about.uid.as_deref(), Some("uid-of-one"));
-    assert!(
-        complaint.note.contains("invalid rule"),
-        "{}",
-        complaint.note
-    );
-    let again = RulerController::warning_events(&told.seen(), &told.status(), &told.status());
+    assert_eq!(event.about.uid.as_deref(), Some("uid-of-one"));
+    assert!(event.note.contains("invalid rule"), "{}", event.note);
+    let status = explained.status();
+    let again = RulerController::warning_events(&explained.seen(), &status, &status);
     assert_eq!(again, []);
 }
 
-/// Prometheus Operator is down or paused while a PrometheusRule gets one more alert: the Prometheus goes
-/// on with the file that it has.
+/// Prometheus Operator is down or paused while a PrometheusRule gets one more alert: the Prometheus keeps
+/// evaluating its current file.
 #[test]
-fn a_rule_that_the_rule_file_lacks_is_active_beside_those_that_it_has() {
+fn a_rule_missing_from_the_rule_file_is_active_and_the_others_stay_shadowed() {
     let more = json!({"alert": "More", "expr": "up == 0"});
     let before = case(None, true, &[rule(ALERT), rule(RECORD)]);
     let file = before.generated();
@@ -237,13 +233,12 @@ fn a_rule_that_the_rule_file_lacks_is_active_beside_those_that_it_has() {
     let status = after.status();
     assert_eq!(status.overlaps_total, Some(1));
     let message = &status.not_evaluated_elsewhere[0].message;
-    assert!(message.contains("lack 1 of the rules"), "{message}");
+    assert!(message.contains("lack 1 of its rules"), "{message}");
 }
 
-/// A PrometheusRule that appears while a Prometheus selects it waits for Prometheus Operator, for a
-/// bounded time, and what is active already is not interrupted.
+/// Shadowing without evidence is bounded, and never interrupts an active rule.
 #[test]
-fn new_rules_are_shadowed_until_prometheus_operator_had_time() {
+fn new_rules_are_shadowed_for_a_bounded_time_without_evidence() {
     let nothing = Case::of(json!({"ruleSelector": {}})).with([world::prometheus()]);
     let one = nothing.with([world::rule("one", &json!([rule(ALERT)]))]);
     let mut stores = nothing.loaded();
@@ -260,22 +255,22 @@ fn new_rules_are_shadowed_until_prometheus_operator_had_time() {
     assert_eq!(shadowed(&mut stores, &one, 35), (0, None));
     let evaluated = one.evaluated_by("Prometheus k8s", &["one"]);
     assert_eq!(shadowed(&mut stores, &evaluated, 40), (1, None));
-    // Prometheus Operator deletes the ConfigMap, to create it anew.
+    // Prometheus Operator deletes the ConfigMap before it creates it again.
     stores.generated = Default::default();
     assert_eq!(shadowed(&mut stores, &one, 41), (1, Some(30)));
     assert_eq!(shadowed(&mut stores, &evaluated, 42), (1, None));
-    // A Prometheus that is gone is not waited for.
+    // A deleted Prometheus ends the wait.
     stores.prometheuses = Default::default();
     let alone =
         Case::of(json!({"ruleSelector": {}})).with([world::rule("one", &json!([rule(ALERT)]))]);
     assert_eq!(shadowed(&mut stores, &alone, 43), (0, None));
-    // One that begins to select what is active here is shadowed when there is evidence, and not before.
+    // A Prometheus that begins to select an active rule shadows it only with evidence.
     assert_eq!(shadowed(&mut stores, &one, 44), (1, None));
 }
 
-/// Without the ConfigMaps it is not known who evaluates a rule: better sent twice than never.
+/// Without ConfigMaps overlap is unknown: sending an alert twice is better than never.
 #[test]
-fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
+fn all_alerts_are_active_while_rule_files_are_unreadable() {
     let case = case(None, true, &[rule(ALERT)]);
     let mut stores = case.loaded();
     stores.generated = Default::default();
@@ -293,19 +288,19 @@ fn while_rule_files_cannot_be_read_all_alerts_are_sent() {
         ("True", "OverlapUnknown")
     );
     assert!(
-        accepted.message.contains("configmaps"),
+        accepted.message.contains("permission to list ConfigMaps"),
         "{}",
         accepted.message
     );
-    // Rule files of users are in ConfigMaps as well: those that are mounted stay.
+    // Mounted rule files of users stay.
     stores.files.deny();
     let seen = case.reconcile(&mut stores, Timestamp::UNIX_EPOCH);
     assert_eq!(seen.observed.files, None);
 }
 
-/// A Prometheus of another namespace can select rules here, and its rule files are not read.
+/// A Prometheus of another namespace can select rules here, and its rule files are not watched.
 #[test]
-fn a_controller_of_some_namespaces_reports_that_it_does_not_know_all_overlap() {
+fn a_controller_limited_to_namespaces_reports_unknown_overlap() {
     let accepted = |mode: Option<&str>, namespaces: &[&str]| {
         let case = case(mode, true, &[rule(ALERT)]);
         let mut stores = case.loaded();
@@ -320,18 +315,18 @@ fn a_controller_of_some_namespaces_reports_that_it_does_not_know_all_overlap() {
         ("True", "OverlapUnknown")
     );
     assert!(
-        limited.message.contains("monitoring, team-b only"),
+        limited.message.contains("only in monitoring, team-b"),
         "{}",
         limited.message
     );
     assert_eq!(accepted(None, &[]).reason, "Accepted");
-    // It makes no difference where every rule is active anyway.
+    // In mode Active overlap does not matter.
     assert_eq!(accepted(Some("Active"), &["monitoring"]).reason, "Accepted");
 }
 
-/// Resources that may not be read evaluate what is in their rule files.
+/// Rule files count even if the controller cannot read their Prometheus or ThanosRuler.
 #[test]
-fn rule_files_of_resources_that_may_not_be_read_are_evidence() {
+fn rule_files_of_unreadable_evaluators_are_evidence() {
     for kind in ["Prometheus", "ThanosRuler"] {
         let mut case = case(None, false, &[rule(ALERT)]);
         case.capabilities

@@ -1,4 +1,4 @@
-//! What must hold between the objects of any plan.
+//! Invariants between the objects of any plan.
 
 use plan_testing::Case as _;
 use plan_testing::relations::{self, Checks};
@@ -34,8 +34,7 @@ fn the_status_knows_the_service_monitors_of_the_plan() {
     relations::the_status_knows_the_service_monitors_of_the_plan::<Case>();
 }
 
-/// The checks of a ThanosRuler find what they are for, and so do the shared ones of volumes that are
-/// made of several ConfigMaps, and of a second container.
+/// Tests the checks of a ThanosRuler, and the shared ones of projected volumes and second containers.
 #[test]
 fn checks_find_mistakes() {
     let case = Case::named("everything");
@@ -68,12 +67,12 @@ fn checks_find_mistakes() {
     checks.find("Service", "not scraped once", &|o| {
         o["metadata"]["labels"][NAME] = json!("thanos-rule");
     });
-    checks.find("Service", "are told of", &|o| {
+    checks.find("Service", "announces", &|o| {
         o["metadata"]["labels"]["operator.thanos.io/replica-label"] = json!("other");
     });
-    for (of, from, to, termination_message) in [
+    for (of, from, to, expected) in [
         (0, "alert.label-drop=pod", "alert.label-drop=x", "differ in"),
-        (0, "=thanos_rule=", "=other=", "which ThanosRuler"),
+        (0, "=thanos_rule=", "=other=", "name their ThanosRuler"),
         (
             0,
             "alert.label-drop=cluster",
@@ -86,10 +85,15 @@ fn checks_find_mistakes() {
             "/etc/rules/*.yaml",
             "watches",
         ),
-        (0, "config/query.yaml", "config/other.yaml", "is not there"),
-        (1, "/rules/-/reload", "/-/reload", "somewhere else"),
+        (
+            0,
+            "config/query.yaml",
+            "config/other.yaml",
+            "does not exist",
+        ),
+        (1, "/rules/-/reload", "/-/reload", "another address"),
     ] {
-        checks.find("StatefulSet", termination_message, &argument(of, from, to));
+        checks.find("StatefulSet", expected, &argument(of, from, to));
     }
     checks.find("StatefulSet", "other files", &|o| {
         let mount = "/spec/template/spec/containers/1/volumeMounts/0/name";

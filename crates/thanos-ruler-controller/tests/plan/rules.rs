@@ -1,4 +1,4 @@
-//! What is mounted is what Thanos takes, whole, and kept to its tenant.
+//! Mounted rule files: Thanos accepts them, they are complete, and tenants are enforced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::case::Case;
 use crate::case::problems::flag;
 use crate::case::world::{self, Set};
 
-/// What the rulers of a case accept, as their pods say.
+/// The dialect of the rulers of a case, from the image and arguments of their pods.
 fn dialect(case: &Case) -> Dialect {
     let set = case.stateful_set();
     let container = &set["spec"]["template"]["spec"]["containers"][0];
@@ -29,7 +29,7 @@ fn files(case: &Case) -> impl Iterator<Item = (String, String)> {
     files.map(|(name, text)| (name, text.as_str().unwrap().to_owned()))
 }
 
-/// The groups of a file, as Thanos would judge them.
+/// The checked groups of a file.
 fn groups(name: &str, text: &str, dialect: &Dialect) -> Vec<Checked> {
     let read = read_file(text).unwrap_or_else(|e| panic!("{name}: {e}"));
     let checked = read.into_iter().map(|read| {
@@ -48,29 +48,29 @@ fn every_mounted_file_is_accepted() {
         let mut names = BTreeSet::new();
         for (name, text) in files(&case) {
             let what = format!("{case_name}: {name}");
-            // As the pattern of the flag has it, which matches nothing that begins with a dot.
+            // The glob of the flag matches no name that begins with a dot.
             assert!(name.ends_with(".yaml") && !name.starts_with('.'), "{what}");
-            assert!(names.insert(name.clone()), "{what} is there twice");
+            assert!(names.insert(name.clone()), "{what} exists twice");
             let groups = groups(&what, &text, &dialect);
-            assert!(!groups.is_empty(), "{what} holds nothing");
+            assert!(!groups.is_empty(), "{what} has no group");
             assert_eq!(write(&groups).unwrap(), text, "{what}");
             groups_there += groups.len();
             rules += groups.iter().map(|g| g.rules().count()).sum::<usize>();
             seen += 1;
         }
-        // What cannot be read is counted as it was.
+        // Counts of unreadable rules stay as they were.
         if case.seen().observed.rules.is_some() {
             let counts = case.status().rules.unwrap();
-            let told = (counts.groups as usize, counts.evaluated as usize);
-            assert_eq!(told, (groups_there, rules), "{case_name}");
+            let counts = (counts.groups as usize, counts.evaluated as usize);
+            assert_eq!(counts, (groups_there, rules), "{case_name}");
         }
     }
     assert!(seen > 20, "only {seen} files were read");
 }
 
-/// To keep a group to its tenant again changes nothing: everything in it has the matcher already.
+/// Enforcing the tenant again changes nothing: every selector has the matcher already.
 #[test]
-fn with_tenants_everything_is_kept_to_one() {
+fn every_mounted_group_is_restricted_to_one_tenant() {
     let mut kept = 0;
     for (case_name, case) in Case::all() {
         let Some(config) = case.ruler().spec.rule_tenancy_config else {
@@ -96,7 +96,7 @@ fn with_tenants_everything_is_kept_to_one() {
     assert!(kept > 4, "only {kept} groups have tenants");
 }
 
-/// Rulers that have exactly these files have loaded everything; those that lack a group have not.
+/// A ruler with exactly these files has loaded all rules; one that lacks a group has not.
 #[test]
 fn rulers_that_have_the_files_have_loaded_them() {
     let mut compared = 0;
@@ -132,18 +132,17 @@ fn rulers_that_have_the_files_have_loaded_them() {
 fn loaded(case: &Case, metrics: &[String]) -> Option<bool> {
     let seen = case.seen_with(&ProbeResults::default());
     let probes = RulerController::probes(&seen);
-    let [inquiry] = &probes[..] else {
-        panic!("one pod is asked: {probes:?}");
+    let [probe] = &probes[..] else {
+        panic!("expected one probe: {probes:?}");
     };
     let mut answers = ProbeResults::default();
     let text = metrics.join("\n") + "\n";
-    answers.remember(&inquiry.url, inquiry.read.text(&text));
+    answers.remember(&probe.url, probe.read.text(&text));
     case.seen_with(&answers).status_inputs.loaded.0
 }
 
-/// A group that is no longer good takes nobody with it.
 #[test]
-fn one_bad_group_harms_nothing() {
+fn bad_group_is_rejected_and_others_stay_loaded() {
     let alert = json!([{"alert": "A", "expr": "up == 0"}]);
     let good = |i: usize| world::rule(&format!("good-{i}"), &alert);
     let base = Case::of(json!({"ruleSelector": {}})).with((0..5).map(good));
@@ -167,9 +166,9 @@ fn one_bad_group_harms_nothing() {
     }
 }
 
-/// What is too much is told, by name and size; the rest is there.
+/// The message has the name and size of each file; all other files are mounted.
 #[test]
-fn what_has_no_room_is_told() {
+fn files_without_room_are_rejected() {
     let bulk = |objects| world::Bulk {
         objects,
         groups: 1,
@@ -189,9 +188,10 @@ fn what_has_no_room_is_told() {
         assert!(bytes < 1 << 20, "{name} has {bytes} bytes");
     }
     let status = case.status();
-    let (counts, told) = (status.rules.unwrap(), status.rejected_rules);
-    assert_eq!((counts.rejected, told.len()), (3, 3));
-    assert!(told[0].message.contains("no room"), "{}", told[0].message);
+    let (counts, rejected) = (status.rules.unwrap(), status.rejected_rules);
+    assert_eq!((counts.rejected, rejected.len()), (3, 3));
+    let message = &rejected[0].message;
+    assert!(message.contains("no room"), "{message}");
     assert_eq!(files(&case).count(), pack::RULES);
     let (status, reason, _) = case.condition("RulesAccepted");
     assert_eq!(
@@ -200,9 +200,9 @@ fn what_has_no_room_is_told() {
     );
 }
 
-/// Of many objects, one that comes, changes or goes is one write.
+/// Adding, changing or deleting one of many objects is one write.
 #[test]
-fn one_rule_changes_one_config_map() {
+fn a_change_of_one_prometheus_rule_changes_one_config_map() {
     let rule = |i: usize, expr: &str| {
         world::rule(&format!("rule-{i}"), &json!([{"alert": "A", "expr": expr}]))
     };
@@ -216,9 +216,9 @@ fn one_rule_changes_one_config_map() {
     let mut without = some(0..40);
     without.remove(17);
     for (what, after) in [
-        ("one changes", case(edited)),
-        ("one comes", case(some(0..41))),
-        ("one goes", case(without)),
+        ("one changed", case(edited)),
+        ("one added", case(some(0..41))),
+        ("one deleted", case(without)),
     ] {
         let by_name = |objects: &[Value]| -> BTreeMap<String, Value> {
             let name = |o: &Value| format!("{} {}", o["kind"], o["metadata"]["name"]);
@@ -233,9 +233,9 @@ fn one_rule_changes_one_config_map() {
     }
 }
 
-/// The reloader and Thanos are told of one folder, whatever there is in it.
+/// One glob covers all rule files, so their number restarts no pod.
 #[test]
-fn rules_are_in_one_folder() {
+fn the_rule_file_flag_is_one_glob() {
     for (name, case) in Case::all() {
         let set = case.stateful_set();
         let containers = &set["spec"]["template"]["spec"]["containers"];

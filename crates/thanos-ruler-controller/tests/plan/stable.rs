@@ -1,4 +1,4 @@
-//! What replaces no pod, and what must never change.
+//! Changes that replace no pod, and immutable fields.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ fn base() -> Case {
     Case::of(json!({"ruleSelector": {}}))
 }
 
-/// Selectors, names and claims are immutable in existing workloads, or hold data.
+/// Selectors and names are immutable in existing workloads, and names of PVCs belong to data.
 #[test]
-fn workloads_stay_who_they_are() {
+fn selectors_names_and_volumes_never_change() {
     const NAME: &str = "thanos-rule-main";
     let set = Case::default().stateful_set();
     let store_api = ("operator.thanos.io/store-api", "true");
@@ -34,9 +34,9 @@ fn workloads_stay_who_they_are() {
     check_volume(&set, &service, "/var/thanos/rule");
 }
 
-/// Prometheus Operator takes over what has such a name.
+/// Prometheus Operator takes over objects whose names begin with `thanos-ruler-`.
 #[test]
-fn no_name_is_that_of_an_object_of_prometheus_operator() {
+fn no_name_collides_with_objects_of_prometheus_operator() {
     let long = "r".repeat(200);
     for cr in [
         "r",
@@ -57,7 +57,6 @@ fn no_name_is_that_of_an_object_of_prometheus_operator() {
     }
 }
 
-/// Which rules there are, who else evaluates them, and what may be read of them.
 #[test]
 fn rules_replace_no_pod() {
     let rule = |expr: &str| world::rule("a", &alert(expr));
@@ -85,50 +84,41 @@ fn rules_replace_no_pod() {
     };
     let template = base().template();
     for (what, case) in [
-        ("a rule comes", one.clone()),
-        ("it changes", base().with([rule("up == 1")])),
-        ("it breaks", base().with([rule("sum(")])),
-        ("a file comes", base().with([file])),
+        ("a rule added", one.clone()),
+        ("a rule changed", base().with([rule("up == 1")])),
+        ("a bad rule", base().with([rule("sum(")])),
+        ("a file added", base().with([file])),
         (
-            "there are many",
+            "many rules",
             Case {
                 bulk: Some(bulk),
                 ..base()
             },
         ),
-        ("somebody evaluates them", one.with([world::prometheus()])),
+        ("overlap", one.with([world::prometheus()])),
+        ("mode Active", one.set(&json!({"mode": "Active"}))),
+        ("mode Shadow", one.set(&json!({"mode": "Shadow"}))),
+        ("no rule selected", one.set(&json!({"ruleSelector": null}))),
         (
-            "nothing may be evaluated twice",
-            one.set(&json!({"mode": "Active"})),
-        ),
-        ("no alert is sent", one.set(&json!({"mode": "Shadow"}))),
-        (
-            "nothing is selected",
-            one.set(&json!({"ruleSelector": null})),
-        ),
-        (
-            "all namespaces are",
+            "all namespaces selected",
             one.set(&json!({"ruleNamespaceSelector": {}})),
         ),
-        ("the kinds go", capable("Absent")),
-        ("the kinds are forbidden", capable("Forbidden")),
-        ("nobody has seen them", without("Absent")),
-        ("nobody could see them", without("Forbidden")),
+        ("CRDs deleted", capable("Absent")),
+        ("CRDs forbidden", capable("Forbidden")),
+        ("CRDs deleted before the start", without("Absent")),
+        ("CRDs forbidden before the start", without("Forbidden")),
         (
-            "they do not matter",
+            "feature gate closed",
             one.set(&json!({"featureGates": {"enablePrometheusOperatorCRDs": false}})),
         ),
-        (
-            "rules have tenants",
-            one.set(&json!({"ruleTenancyConfig": {}})),
-        ),
+        ("tenancy", one.set(&json!({"ruleTenancyConfig": {}}))),
     ] {
         assert_eq!(case.template(), template, "{what}");
         assert_eq!(case.applied().template(), template, "{what}, again");
     }
 }
 
-/// Whom rulers tell and ask comes and goes, as long as it is reached in a way that is known.
+/// Queriers and Alertmanagers can be added and deleted, as long as their transport is known.
 #[test]
 fn addresses_replace_no_pod() {
     let querier = |name: &str, headless| Querier {
@@ -136,7 +126,7 @@ fn addresses_replace_no_pod() {
         headless,
         ..Querier::default()
     };
-    let asking = |queriers: Vec<Querier>| Case { queriers, ..base() };
+    let with = |queriers: Vec<Querier>| Case { queriers, ..base() };
     let am = |name: &str, replicas: i32| world::alertmanager(name, &json!({"replicas": replicas}));
     let set = |fields: Value| base().set(&fields);
     let absent = |objects: Vec<Value>| {
@@ -149,28 +139,25 @@ fn addresses_replace_no_pod() {
     for (what, case) in [
         ("an Alertmanager", base().with([am("a", 1)])),
         (
-            "two, of several pods",
+            "two Alertmanagers of several pods",
             base().with([am("a", 3), am("b", 2)]),
         ),
-        ("one that nobody can reach", base().with([am("a", 0)])),
-        ("they are gone", absent(vec![am("a", 1)])),
-        ("nobody has seen them", absent(Vec::new())),
+        ("an Alertmanager without pods", base().with([am("a", 0)])),
+        ("CRD deleted", absent(vec![am("a", 1)])),
+        ("CRD deleted before the start", absent(Vec::new())),
+        ("a URL", set(json!({"alertmanagerURL": "http://am:9093"}))),
         (
-            "one by its URL",
-            set(json!({"alertmanagerURL": "http://am:9093"})),
-        ),
-        (
-            "several",
+            "several URLs",
             set(json!({"alertmanagers": {"urls": ["http://a", "dns+http://b"]}})),
         ),
-        ("nobody", set(json!({"alertmanagerURL": ""}))),
-        ("queriers", asking(vec![querier("a", true)])),
+        ("alerting disabled", set(json!({"alertmanagerURL": ""}))),
+        ("queriers", with(vec![querier("a", true)])),
         (
-            "queriers behind one address",
-            asking(vec![querier("a", false), querier("b", true)]),
+            "queriers with a cluster IP",
+            with(vec![querier("a", false), querier("b", true)]),
         ),
         (
-            "others than those",
+            "a selector of queriers",
             set(json!({"queryLabelSelector": {"matchLabels": {"a": "b"}}})),
         ),
     ] {
@@ -179,9 +166,9 @@ fn addresses_replace_no_pod() {
     }
 }
 
-/// Neither scaling, nor volumes, nor who looks on, nor what is read of Secrets.
+/// Scaling, volumes, monitoring, and readability of Secrets.
 #[test]
-fn some_changes_replace_no_pod() {
+fn settings_outside_of_the_pod_template_replace_no_pod() {
     let template = base().template();
     for spec in [
         json!({"replicas": 3}),
@@ -208,19 +195,19 @@ fn some_changes_replace_no_pod() {
         secrets: Some(BTreeMap::new()),
         ..readable.applied()
     };
-    assert_eq!(missing.template(), secret.template(), "for a moment");
+    assert_eq!(missing.template(), secret.template(), "a missing Secret");
 }
 
-/// A way that was never there replaces the pods once: when it comes, and not when it goes or is back.
+/// A new transport replaces the pods once: when it first appears, and not when it disappears or returns.
 #[test]
-fn another_way_replaces_pods_once() {
+fn a_new_transport_replaces_pods_once() {
     let https = json!({"web": {"tlsConfig": {"cert": {}, "keySecret": {"name": "k", "key": "k"}}}});
     let under = |prefix: &str| Querier {
         name: "a".to_owned(),
         prefix: Some(prefix.to_owned()),
         ..Querier::default()
     };
-    let asking = |prefix: &str| Case {
+    let querying = |prefix: &str| Case {
         queriers: vec![under(prefix)],
         ..base()
     };
@@ -243,32 +230,36 @@ fn another_way_replaces_pods_once() {
             base().set(&json!({"alertmanagerURL": "https://am.example.com/x"})),
             base().set(&json!({"alertmanagerURL": "dns+https://other.example.com/x/"})),
         ),
-        ("a path of queriers", asking("/thanos"), asking("/thanos/")),
+        (
+            "a path of queriers",
+            querying("/thanos"),
+            querying("/thanos/"),
+        ),
     ] {
         let before = base().template();
         let first = with.template();
-        assert_ne!(first, before, "{what} comes");
+        assert_ne!(first, before, "{what} appears");
         let applied = with.applied();
-        assert_eq!(applied.template(), first, "{what} is there");
-        // What the StatefulSet remembers, and a world without the way, or with another such.
-        let then = |world: &Case| Case {
+        assert_eq!(applied.template(), first, "{what} is in use");
+        // The StatefulSet stays, with targets of no or another transport.
+        let then = |case: &Case| Case {
             set: applied.set.clone(),
-            ..world.clone()
+            ..case.clone()
         };
         let gone = then(&base());
-        assert_eq!(gone.template(), first, "{what} goes");
-        assert_eq!(then(&more).template(), first, "{what} leads elsewhere");
+        assert_eq!(gone.template(), first, "{what} disappears");
+        assert_eq!(then(&more).template(), first, "{what} of another target");
         let back = Case {
             set: gone.applied().set,
             ..with.clone()
         };
-        assert_eq!(back.template(), first, "{what} is back");
+        assert_eq!(back.template(), first, "{what} returns");
     }
 }
 
-/// What is read at the start only replaces the pods, or would have no effect.
+/// Rulers read these settings only at startup.
 #[test]
-fn what_is_read_at_the_start_replaces_pods() {
+fn startup_settings_replace_pods() {
     let template = base().template();
     for spec in [
         json!({"alertRelabelConfigs": [{"action": "labeldrop", "regex": "pod"}]}),
@@ -281,9 +272,9 @@ fn what_is_read_at_the_start_replaces_pods() {
     }
 }
 
-/// Results go to one address for all, or for each tenant: another one is another configuration.
+/// The remote write configuration has one target for each router and tenant.
 #[test]
-fn a_new_tenant_or_router_replaces_pods_that_keep_nothing() {
+fn a_new_tenant_or_router_replaces_stateless_pods() {
     let of_tenant = |name: &str, tenant: &str| {
         let mut rule = world::rule(name, &alert("up"));
         rule["metadata"]["labels"] = json!({"operator.thanos.io/tenant": tenant});
@@ -303,7 +294,7 @@ fn a_new_tenant_or_router_replaces_pods_that_keep_nothing() {
     assert_ne!(one.with([of_tenant("b", "b")]).template(), one.template());
     let two = routers(&["r", "s"]).with([of_tenant("a", "a")]);
     assert_ne!(two.template(), one.template());
-    // One that keeps its results has nothing to do with tenants when it starts.
+    // The configuration of stateful rulers does not depend on tenants.
     let kept = |case: &Case| {
         case.set(&json!({"rulerMode": {"type": "Stateful"}}))
             .template()
@@ -311,29 +302,28 @@ fn a_new_tenant_or_router_replaces_pods_that_keep_nothing() {
     assert_eq!(kept(&one.with([of_tenant("b", "b")])), kept(&two));
 }
 
-/// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
 #[test]
-fn what_cannot_change_is_sent_as_it_is() {
-    let adopted = Case::named("adopted-claim-templates");
+fn immutable_fields_are_applied_as_stored() {
+    let adopted = Case::named("adopted-volume-claim-templates");
     let stored = &adopted.set.as_ref().unwrap().claim_templates[0];
     check_immutable(&adopted.stateful_set(), stored);
 }
 
 /// Volumes hold results that are nowhere else.
 #[test]
-fn volumes_are_kept_unless_somebody_says_otherwise() {
+fn volumes_are_retained_by_default() {
     let kept =
         |case: &Case| case.stateful_set()["spec"]["persistentVolumeClaimRetentionPolicy"].clone();
     let retain = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
     assert_eq!(kept(&base()), retain);
-    let asked = json!({"whenDeleted": "Delete", "whenScaled": "Delete"});
-    let spec = json!({"persistentVolumeClaimRetentionPolicy": asked});
-    assert_eq!(kept(&base().set(&spec)), asked);
+    let delete = json!({"whenDeleted": "Delete", "whenScaled": "Delete"});
+    let spec = json!({"persistentVolumeClaimRetentionPolicy": delete});
+    assert_eq!(kept(&base().set(&spec)), delete);
 }
 
-/// One Service is the governing one, is scraped, and leads queriers to each pod.
+/// The governing Service is scraped, and queriers discover each pod by it.
 #[test]
-fn there_is_one_service() {
+fn there_is_exactly_one_service() {
     for (name, case) in Case::all() {
         let bodies = case.bodies();
         let services: Vec<_> = of_kind(&bodies, "Service").collect();

@@ -1,9 +1,9 @@
-//! Functions and aggregations: how many arguments, and of which types.
+//! Functions and aggregations: number and types of arguments.
 
 use super::parser::{Form, Parser, Type, Value};
 use super::table::Function;
 use super::text::unquote;
-use super::token::{Aggregator, Kind, Token, Word};
+use super::token::{Aggregator, Token, TokenKind, Word};
 
 impl Parser<'_> {
     pub(super) fn aggregation(
@@ -33,7 +33,7 @@ impl Parser<'_> {
 
     /// Labels after `by` or `without`, if there are any.
     fn grouping(&mut self) -> Result<bool, String> {
-        if !self.take(Kind::Word(Word::By)) && !self.take(Kind::Word(Word::Without)) {
+        if !self.take(TokenKind::Word(Word::By)) && !self.take(TokenKind::Word(Word::Without)) {
             return Ok(false);
         }
         self.labels().map(|_| true)
@@ -41,16 +41,18 @@ impl Parser<'_> {
 
     /// Labels in parentheses.
     pub(super) fn labels(&mut self) -> Result<Vec<Vec<u8>>, String> {
-        self.expect(Kind::LeftParen, "labels in parentheses")?;
+        self.expect(TokenKind::LeftParen, "labels in parentheses")?;
         let mut found = Vec::new();
-        while !self.take(Kind::RightParen) {
+        while !self.take(TokenKind::RightParen) {
             let token = self.next();
             let text = self.text(token);
             let label = match token.kind {
-                Kind::Text => unquote(text),
-                Kind::Identifier | Kind::MetricIdentifier | Kind::Aggregator(_) => text.into(),
-                Kind::Word(word) if word != Word::Without => text.into(),
-                Kind::Operator(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                TokenKind::Text => unquote(text),
+                TokenKind::Identifier | TokenKind::MetricIdentifier | TokenKind::Aggregator(_) => {
+                    text.into()
+                }
+                TokenKind::Word(word) if word != Word::Without => text.into(),
+                TokenKind::Operator(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
                     text.into()
                 }
                 _ => return self.unexpected(token, "a label"),
@@ -59,8 +61,8 @@ impl Parser<'_> {
                 return self.unexpected(token, "a label");
             }
             found.push(label);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
+            if !self.take(TokenKind::Comma) {
+                self.expect(TokenKind::RightParen, "a comma or a closing parenthesis")?;
                 break;
             }
         }
@@ -68,15 +70,15 @@ impl Parser<'_> {
     }
 
     fn arguments(&mut self) -> Result<Vec<Value>, String> {
-        self.expect(Kind::LeftParen, "an opening parenthesis")?;
+        self.expect(TokenKind::LeftParen, "an opening parenthesis")?;
         let mut found = Vec::new();
-        if self.take(Kind::RightParen) {
+        if self.take(TokenKind::RightParen) {
             return Ok(found);
         }
         loop {
             found.push(self.expression(0)?);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightParen, "a comma or a closing parenthesis")?;
+            if !self.take(TokenKind::Comma) {
+                self.expect(TokenKind::RightParen, "a comma or a closing parenthesis")?;
                 return Ok(found);
             }
         }
@@ -84,7 +86,7 @@ impl Parser<'_> {
 
     fn not_enabled(&self, token: Token) -> String {
         format!(
-            "{} is experimental; the ruler needs --enable-feature=promql-experimental-functions for it",
+            "{} is experimental; enable it with --enable-feature=promql-experimental-functions",
             self.text(token)
         )
     }
@@ -107,7 +109,8 @@ impl Parser<'_> {
                     self.exempt.push(index);
                 }
                 Some(_) => {
-                    return self.wrong(token, "info() takes label matchers in braces second");
+                    return self
+                        .wrong(token, "argument 2 of info must be label matchers in braces");
                 }
                 None => {}
             }
@@ -162,7 +165,7 @@ impl Parser<'_> {
 
 fn count(name: &str, desired: usize, found: &[Value]) -> String {
     format!(
-        "{name}() has {} arguments, and takes {desired}",
+        "expected {desired} arguments of {name}(), got {}",
         found.len()
     )
 }
@@ -170,10 +173,8 @@ fn count(name: &str, desired: usize, found: &[Value]) -> String {
 fn unknown(name: &str) -> String {
     match name {
         "xrate" | "xincrease" | "xdelta" => {
-            format!(
-                "{name} is an extended function; the ruler needs --query.enable-x-functions for it"
-            )
+            format!("{name} is an extended function; enable it with --query.enable-x-functions")
         }
-        _ => format!("this version of Thanos knows no function {name}"),
+        _ => format!("function {name} does not exist in this version of Thanos"),
     }
 }

@@ -1,22 +1,21 @@
 //! Durations inside an expression: ranges, steps and offsets.
 //!
-//! The grammar has arithmetic on durations too, behind a flag that Thanos does not have: operators
-//! and parentheses are refused.
+//! Thanos has no flag for arithmetic on durations, so operators and parentheses are rejected.
 
 use super::number;
 use super::parser::Parser;
-use super::token::{Aggregator, Kind, Operator, Word};
+use super::token::{Aggregator, Operator, TokenKind, Word};
 
 /// A duration.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Length {
     Seconds(f64),
-    /// By `step()`, `min()` or `max()`, known when it is evaluated.
+    /// `step()`, `min()` or `max()`, computed during evaluation.
     Computed,
 }
 
 impl Parser<'_> {
-    /// What is after `offset`.
+    /// The duration after `offset`.
     pub(super) fn offset(&mut self) -> Result<Length, String> {
         let first = self.peek();
         let (negative, signs) = self.signs();
@@ -28,7 +27,7 @@ impl Parser<'_> {
         // Prometheus reads an operator after two signs as arithmetic.
         let token = self.peek();
         match token.kind {
-            Kind::Operator(operator) if signs > 1 && operator.calculates() => {
+            TokenKind::Operator(operator) if signs > 1 && operator.calculates() => {
                 self.unexpected(token, "an offset with one sign")
             }
             _ => Ok(length),
@@ -56,8 +55,8 @@ impl Parser<'_> {
         let (mut negative, mut count) = (false, 0);
         loop {
             match self.peek().kind {
-                Kind::Operator(Operator::Subtract) => negative = !negative,
-                Kind::Operator(Operator::Add) => {}
+                TokenKind::Operator(Operator::Subtract) => negative = !negative,
+                TokenKind::Operator(Operator::Add) => {}
                 _ => return (negative, count),
             }
             count += 1;
@@ -68,7 +67,7 @@ impl Parser<'_> {
     fn signed(&mut self, negative: bool) -> Result<Length, String> {
         let token = self.next();
         match token.kind {
-            Kind::Number | Kind::Duration => {
+            TokenKind::Number | TokenKind::Duration => {
                 let seconds = self.value(token)?;
                 if !number::is_duration(seconds) {
                     return self.unexpected(token, "a duration of less than 292 years");
@@ -76,22 +75,22 @@ impl Parser<'_> {
                 Ok(Length::Seconds(if negative { -seconds } else { seconds }))
             }
             _ if !self.dialect.computes_durations() => self.unexpected(token, "a duration"),
-            Kind::Word(Word::Step) => {
-                self.expect(Kind::LeftParen, "step()")?;
-                self.expect(Kind::RightParen, "step()")?;
+            TokenKind::Word(Word::Step) => {
+                self.expect(TokenKind::LeftParen, "step()")?;
+                self.expect(TokenKind::RightParen, "step()")?;
                 Ok(Length::Computed)
             }
-            Kind::Aggregator(Aggregator::MinMax) => {
+            TokenKind::Aggregator(Aggregator::MinMax) => {
                 self.deeper()?;
-                self.expect(Kind::LeftParen, "two durations in parentheses")?;
+                self.expect(TokenKind::LeftParen, "two durations in parentheses")?;
                 self.nested()?;
-                self.expect(Kind::Comma, "a comma and a second duration")?;
+                self.expect(TokenKind::Comma, "a comma and a second duration")?;
                 self.nested()?;
-                self.expect(Kind::RightParen, "a closing parenthesis")?;
+                self.expect(TokenKind::RightParen, "a closing parenthesis")?;
                 self.shallower();
                 Ok(Length::Computed)
             }
-            Kind::LeftParen => self.unexpected(
+            TokenKind::LeftParen => self.unexpected(
                 token,
                 "a duration, since Thanos does not calculate with them",
             ),

@@ -1,13 +1,13 @@
 //! Splits an expression into tokens as Prometheus does, with the states that its lexer has: between
-//! braces there are no keywords, and between brackets hardly any words.
+//! braces there are no keywords, and between brackets only keywords of durations.
 
 use super::text;
-use super::token::{Kind, Operator, Token, keyword};
+use super::token::{Operator, Token, TokenKind, keyword};
 
-/// The tokens of an expression; the last one is its end. Comments are left out.
+/// The tokens of an expression; the last one is its end. Comments are skipped.
 ///
 /// # Errors
-/// Where and why Prometheus would stop.
+/// The first error and its position.
 pub(super) fn tokens(input: &str) -> Result<Vec<Token>, String> {
     let mut lexer = Lexer {
         input,
@@ -26,7 +26,7 @@ pub(super) fn tokens(input: &str) -> Result<Vec<Token>, String> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bracket {
     None,
-    /// Before the first number, and after what is no number: only what durations are made of.
+    /// Before the first number, and after other tokens: only parts of durations.
     Duration,
     /// After a number.
     Open,
@@ -70,7 +70,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn emit(&mut self, kind: Kind, start: usize) {
+    fn emit(&mut self, kind: TokenKind, start: usize) {
         let end = self.at;
         self.found.push(Token { kind, start, end });
     }
@@ -93,11 +93,11 @@ impl Lexer<'_> {
         }
         let Some(c) = self.next() else {
             return match () {
-                () if self.braces => self.fail("a brace is not closed"),
-                () if self.parens > 0 => self.fail("a parenthesis is not closed"),
-                () if self.bracket != Bracket::None => self.fail("a bracket is not closed"),
+                () if self.braces => self.fail("unclosed brace"),
+                () if self.parens > 0 => self.fail("unclosed parenthesis"),
+                () if self.bracket != Bracket::None => self.fail("unclosed bracket"),
                 () => {
-                    self.emit(Kind::End, start);
+                    self.emit(TokenKind::End, start);
                     Ok(false)
                 }
             };
@@ -117,20 +117,20 @@ impl Lexer<'_> {
         let kind = match c {
             c if is_alpha(c) => {
                 self.take_while(is_alphanumeric);
-                Kind::Identifier
+                TokenKind::Identifier
             }
-            ',' => Kind::Comma,
+            ',' => TokenKind::Comma,
             '"' | '\'' | '`' => {
                 self.at = text::end(self.input, start)?;
-                Kind::Text
+                TokenKind::Text
             }
-            '=' if self.take("~") => Kind::Match,
-            '=' => Kind::Equal,
-            '!' if self.take("~") => Kind::NoMatch,
-            '!' if self.take("=") => Kind::Operator(Operator::NotEqual),
+            '=' if self.take("~") => TokenKind::Match,
+            '=' => TokenKind::Equal,
+            '!' if self.take("~") => TokenKind::NoMatch,
+            '!' if self.take("=") => TokenKind::Operator(Operator::NotEqual),
             '}' => {
                 self.braces = false;
-                Kind::RightBrace
+                TokenKind::RightBrace
             }
             _ => return self.unexpected(c),
         };
@@ -143,12 +143,12 @@ impl Lexer<'_> {
             's' | 'S' | 'm' | 'M' => return self.duration_word(start),
             ']' => {
                 self.bracket = Bracket::None;
-                self.emit(Kind::RightBracket, start);
+                self.emit(TokenKind::RightBracket, start);
             }
             ':' if self.colon || !self.duration => return self.unexpected(c),
             ':' => {
                 self.colon = true;
-                self.emit(Kind::Colon, start);
+                self.emit(TokenKind::Colon, start);
             }
             c if self.starts_number(c) => {
                 self.duration = true;
@@ -165,27 +165,27 @@ impl Lexer<'_> {
         match c {
             '"' | '\'' | '`' => {
                 self.at = text::end(self.input, start)?;
-                self.emit(Kind::Text, start);
+                self.emit(TokenKind::Text, start);
             }
             c if self.starts_number(c) => self.number(start)?,
             c if self.bracket == Bracket::None && (is_alpha(c) || c == ':') => self.word(start),
             ':' if !self.colon => {
                 self.colon = true;
-                self.emit(Kind::Colon, start);
+                self.emit(TokenKind::Colon, start);
             }
             's' | 'S' | 'm' | 'M' => return self.duration_word(start),
             '{' => {
                 self.braces = true;
-                self.emit(Kind::LeftBrace, start);
+                self.emit(TokenKind::LeftBrace, start);
             }
             '[' if self.bracket == Bracket::None => {
                 self.colon = false;
                 self.bracket = Bracket::Duration;
-                self.emit(Kind::LeftBracket, start);
+                self.emit(TokenKind::LeftBracket, start);
             }
             ']' if self.bracket != Bracket::None => {
                 self.bracket = Bracket::None;
-                self.emit(Kind::RightBracket, start);
+                self.emit(TokenKind::RightBracket, start);
             }
             _ => self.symbol(c, start)?,
         }
@@ -194,28 +194,28 @@ impl Lexer<'_> {
 
     fn symbol(&mut self, c: char, start: usize) -> Result<(), String> {
         let kind = match c {
-            ',' => Kind::Comma,
-            '@' => Kind::At,
-            '*' => Kind::Operator(Operator::Multiply),
-            '/' => Kind::Operator(Operator::Divide),
-            '%' => Kind::Operator(Operator::Modulo),
-            '+' => Kind::Operator(Operator::Add),
-            '-' => Kind::Operator(Operator::Subtract),
-            '^' => Kind::Operator(Operator::Power),
-            '=' if self.take("=") => Kind::Operator(Operator::Equal),
-            '=' if self.peek() != Some('~') => Kind::Equal,
-            '!' if self.take("=") => Kind::Operator(Operator::NotEqual),
-            '<' if self.take("=") => Kind::Operator(Operator::LessOrEqual),
-            '<' => Kind::Operator(Operator::Less),
-            '>' if self.take("=") => Kind::Operator(Operator::GreaterOrEqual),
-            '>' => Kind::Operator(Operator::Greater),
+            ',' => TokenKind::Comma,
+            '@' => TokenKind::At,
+            '*' => TokenKind::Operator(Operator::Multiply),
+            '/' => TokenKind::Operator(Operator::Divide),
+            '%' => TokenKind::Operator(Operator::Modulo),
+            '+' => TokenKind::Operator(Operator::Add),
+            '-' => TokenKind::Operator(Operator::Subtract),
+            '^' => TokenKind::Operator(Operator::Power),
+            '=' if self.take("=") => TokenKind::Operator(Operator::Equal),
+            '=' if self.peek() != Some('~') => TokenKind::Equal,
+            '!' if self.take("=") => TokenKind::Operator(Operator::NotEqual),
+            '<' if self.take("=") => TokenKind::Operator(Operator::LessOrEqual),
+            '<' => TokenKind::Operator(Operator::Less),
+            '>' if self.take("=") => TokenKind::Operator(Operator::GreaterOrEqual),
+            '>' => TokenKind::Operator(Operator::Greater),
             '(' => {
                 self.parens += 1;
-                Kind::LeftParen
+                TokenKind::LeftParen
             }
             ')' if self.parens > 0 => {
                 self.parens -= 1;
-                Kind::RightParen
+                TokenKind::RightParen
             }
             _ => return self.unexpected(c),
         };
@@ -227,13 +227,13 @@ impl Lexer<'_> {
         self.take_while(|c| is_alphanumeric(c) || c == ':');
         let word = &self.input[start..self.at];
         let kind = keyword(word).unwrap_or(match word.contains(':') {
-            true => Kind::MetricIdentifier,
-            false => Kind::Identifier,
+            true => TokenKind::MetricIdentifier,
+            false => TokenKind::Identifier,
         });
         self.emit(kind, start);
     }
 
-    /// The few words of durations, between brackets.
+    /// A keyword of a duration, between brackets.
     fn duration_word(&mut self, start: usize) -> Result<(), String> {
         self.take_while(is_alpha);
         let word = self.input[start..self.at].to_ascii_lowercase();
@@ -242,7 +242,7 @@ impl Lexer<'_> {
                 self.emit(kind, start);
                 Ok(())
             }
-            _ => self.fail(&format!("{word:?} is not part of a duration,")),
+            _ => self.fail(&format!("invalid duration {word:?}")),
         }
     }
 
@@ -253,15 +253,15 @@ impl Lexer<'_> {
     fn number(&mut self, start: usize) -> Result<(), String> {
         self.at = start;
         if self.scan_number() {
-            self.emit(Kind::Number, start);
+            self.emit(TokenKind::Number, start);
             return Ok(());
         }
-        // It goes on where the number stopped, wherever that was.
+        // The scan continues where the number ended.
         if self.scan_units() {
-            self.emit(Kind::Duration, start);
+            self.emit(TokenKind::Duration, start);
             return Ok(());
         }
-        self.fail("bad number or duration")
+        self.fail("invalid number or duration")
     }
 
     fn scan_units(&mut self) -> bool {
@@ -325,7 +325,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Line and column of a place, both from one.
+/// Line and column of a position, counted from one.
 pub(super) fn place(input: &str, at: usize) -> String {
     let before = input.get(..at).unwrap_or(input);
     let line = before.matches('\n').count() + 1;

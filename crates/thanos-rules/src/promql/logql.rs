@@ -1,4 +1,4 @@
-//! Whether an expression that is not PromQL is LogQL, the language of a Loki ruler. Pure.
+//! Detects LogQL, the language of a Loki ruler. Pure.
 
 /// Functions that only LogQL has.
 const FUNCTIONS: [&str; 3] = ["bytes_over_time", "bytes_rate", "rate_counter"];
@@ -45,7 +45,7 @@ pub(crate) fn is_logql(input: &str) -> bool {
     false
 }
 
-/// What is after a text whose opening quote was read.
+/// The rest after a string whose opening quote was read.
 fn after_text(text: &str, quote: char) -> &str {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

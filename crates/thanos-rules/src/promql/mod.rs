@@ -1,8 +1,8 @@
-//! PromQL as the ruler's own parser takes it. Pure.
+//! Parses PromQL as the ruler does. Pure.
 //!
-//! A text goes in; what is needed to judge and to enforce comes out: its selectors with their
-//! places, and the functions it calls. No tree is kept: types are checked while it is read.
-//! What is accepted here must be accepted by Thanos, so in doubt it is refused.
+//! The result is what validation and enforcement need: the selectors with their positions, and whether a
+//! function reads other series. There is no syntax tree: types are checked while parsing.
+//! Thanos must accept every accepted expression, so unclear ones are rejected.
 
 mod calls;
 mod duration;
@@ -21,12 +21,9 @@ pub(crate) use parser::parse;
 pub(crate) use selector::{MatchKind, Matcher, Selector};
 pub(crate) use table::{Function, Table};
 pub(crate) use text::quote;
-pub(crate) use words::words;
 
-mod words {
-    /// The tokens of an expression as text, for comparing two expressions word by word.
-    pub(crate) fn words(input: &str) -> Option<Vec<&str>> {
-        let tokens = super::lexer::tokens(input).ok()?;
-        tokens.iter().map(|t| input.get(t.start..t.end)).collect()
-    }
+/// The tokens of an expression as text, for comparing two expressions.
+pub(crate) fn token_texts(input: &str) -> Option<Vec<&str>> {
+    let tokens = lexer::tokens(input).ok()?;
+    tokens.iter().map(|t| input.get(t.start..t.end)).collect()
 }

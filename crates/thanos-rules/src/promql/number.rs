@@ -1,11 +1,11 @@
-//! Numbers and durations of PromQL, by value, as Go reads them.
+//! Values of numbers and durations in PromQL, as Go parses them.
 
 use crate::duration;
 
 /// The value of a number token.
 ///
 /// # Errors
-/// It is no number for Go, or larger than one can be.
+/// Go does not accept the number, or it is out of range.
 pub(super) fn number(text: &str) -> Option<f64> {
     match text.to_ascii_lowercase().as_str() {
         "inf" => return Some(f64::INFINITY),
@@ -62,22 +62,22 @@ fn underscores_separate_digits(text: &str) -> bool {
 /// The seconds of a duration token.
 ///
 /// # Errors
-/// Its units are in a wrong order, or it is too long.
+/// The units are in a wrong order, or the duration is too long.
 #[allow(clippy::cast_precision_loss)] // as in Go
 pub(super) fn seconds(text: &str) -> Option<f64> {
     let milliseconds = duration::milliseconds(text).ok()?;
     Some(milliseconds as f64 / 1000.0)
 }
 
-/// The longest duration in seconds: what fits in 63 bits of nanoseconds.
+/// The longest duration in seconds: 63 bits of nanoseconds.
 const LONGEST: f64 = 9_223_372_036.854_776;
 
-/// Whether Go can hold a duration.
+/// Whether Go can represent a duration.
 pub(super) fn is_duration(seconds: f64) -> bool {
     (-LONGEST..=LONGEST).contains(&seconds)
 }
 
-/// Whether a timestamp after `@` can be held.
+/// Whether Go can represent a timestamp after `@`.
 pub(super) fn is_timestamp(seconds: f64) -> bool {
     // 2^63, which no longer fits.
     seconds.abs() < 9_223_372_036_854_775_808.0

@@ -3,9 +3,9 @@
 use super::duration::Length;
 use super::number;
 use super::parser::{Form, Parser, Type, Value};
-use super::token::{Kind, Operator, Token, Word};
+use super::token::{Operator, Token, TokenKind, Word};
 
-/// What stands between an operator and its right side.
+/// The modifiers between an operator and its right side.
 #[derive(Debug, Default)]
 pub(super) struct Matching {
     bool: bool,
@@ -19,17 +19,17 @@ pub(super) struct Matching {
 impl Parser<'_> {
     pub(super) fn matching(&mut self) -> Result<Matching, String> {
         let mut matching = Matching {
-            bool: self.take(Kind::Word(Word::Bool)),
+            bool: self.take(TokenKind::Word(Word::Bool)),
             ..Matching::default()
         };
-        matching.on = self.peek().kind == Kind::Word(Word::On);
-        if !self.take(Kind::Word(Word::On)) && !self.take(Kind::Word(Word::Ignoring)) {
+        matching.on = self.peek().kind == TokenKind::Word(Word::On);
+        if !self.take(TokenKind::Word(Word::On)) && !self.take(TokenKind::Word(Word::Ignoring)) {
             return Ok(matching);
         }
         matching.labels = self.labels()?;
-        matching.grouped =
-            self.take(Kind::Word(Word::GroupLeft)) || self.take(Kind::Word(Word::GroupRight));
-        if matching.grouped && self.peek().kind == Kind::LeftParen {
+        matching.grouped = self.take(TokenKind::Word(Word::GroupLeft))
+            || self.take(TokenKind::Word(Word::GroupRight));
+        if matching.grouped && self.peek().kind == TokenKind::LeftParen {
             matching.include = self.labels()?;
         }
         Ok(matching)
@@ -47,25 +47,29 @@ impl Parser<'_> {
         let scalars = left == Type::Scalar && right == Type::Scalar;
         let both = |label| matching.on && matching.include.contains(label);
         let wrong = match () {
-            () if matching.bool && !operator.compares() => "bool stands only after comparisons",
+            () if matching.bool && !operator.compares() => {
+                "bool is only allowed after a comparison operator"
+            }
             () if operator.compares() && !matching.bool && scalars => {
-                "scalars are compared with bool after the operator"
+                "a comparison of scalars needs bool after the operator"
             }
             () if matching.labels.iter().any(both) => {
-                "a label stands in on() and in the group as well"
+                "a label is in on() and in group_left() or group_right()"
             }
             () if [left, right]
                 .iter()
                 .any(|t| !matches!(t, Type::Scalar | Type::Vector)) =>
             {
-                "an operator takes scalars and instant vectors only"
+                "operands must be scalars or instant vectors"
             }
             () if !vectors && !matching.labels.is_empty() => {
-                "labels are matched only between two instant vectors"
+                "on and ignoring are only allowed between two instant vectors"
             }
-            () if operator.is_set() && !vectors => "and, or and unless take two instant vectors",
+            () if operator.is_set() && !vectors => {
+                "operands of and, or and unless must be instant vectors"
+            }
             () if operator.is_set() && matching.grouped => {
-                "and, or and unless take no group_left or group_right"
+                "group_left and group_right are not allowed with and, or and unless"
             }
             () if scalars => return Ok(Value::of(Type::Scalar)),
             () => return Ok(Value::of(Type::Vector)),
@@ -79,15 +83,18 @@ impl Parser<'_> {
         let modifiers = &mut value.modifiers;
         match value.form {
             Form::Other => {
-                return self.wrong(token, "offset follows only a selector or a subquery");
+                return self.wrong(
+                    token,
+                    "offset is only allowed after a selector or a subquery",
+                );
             }
             _ if modifiers.offset || modifiers.computed_offset => {
-                return self.wrong(token, "a second offset");
+                return self.wrong(token, "offset is set twice");
             }
             _ => {}
         }
         match length {
-            // Less than half a nanosecond is nothing.
+            // Go rounds less than half a nanosecond to zero.
             Length::Seconds(seconds) => modifiers.offset = (seconds * 1e9).round() != 0.0,
             Length::Computed => modifiers.computed_offset = true,
         }
@@ -97,23 +104,25 @@ impl Parser<'_> {
     pub(super) fn with_timestamp(&mut self, mut value: Value) -> Result<Value, String> {
         let token = self.next();
         if value.form == Form::Other {
-            return self.wrong(token, "@ follows only a selector or a subquery");
+            return self.wrong(token, "@ is only allowed after a selector or a subquery");
         }
         if value.modifiers.timestamp || value.modifiers.bound {
-            return self.wrong(token, "a second @");
+            return self.wrong(token, "@ is set twice");
         }
-        if self.take(Kind::Word(Word::Bound)) {
-            self.expect(Kind::LeftParen, "start() or end()")?;
-            self.expect(Kind::RightParen, "start() or end()")?;
+        if self.take(TokenKind::Word(Word::Bound)) {
+            self.expect(TokenKind::LeftParen, "start() or end()")?;
+            self.expect(TokenKind::RightParen, "start() or end()")?;
             value.modifiers.bound = true;
             return Ok(value);
         }
-        if !self.take(Kind::Operator(Operator::Add)) {
-            self.take(Kind::Operator(Operator::Subtract));
+        if !self.take(TokenKind::Operator(Operator::Add)) {
+            self.take(TokenKind::Operator(Operator::Subtract));
         }
         let timestamp = self.next();
         match timestamp.kind {
-            Kind::Number | Kind::Duration if number::is_timestamp(self.value(timestamp)?) => {
+            TokenKind::Number | TokenKind::Duration
+                if number::is_timestamp(self.value(timestamp)?) =>
+            {
                 value.modifiers.timestamp = true;
                 Ok(value)
             }
@@ -124,26 +133,26 @@ impl Parser<'_> {
     pub(super) fn with_range(&mut self, value: Value) -> Result<Value, String> {
         let token = self.next();
         self.positive()?;
-        if self.take(Kind::Colon) {
-            if !self.take(Kind::RightBracket) {
+        if self.take(TokenKind::Colon) {
+            if !self.take(TokenKind::RightBracket) {
                 self.positive()?;
-                self.expect(Kind::RightBracket, "a closing bracket")?;
+                self.expect(TokenKind::RightBracket, "a closing bracket")?;
             }
             return match value.kind {
                 Type::Vector => Ok(Value::new(Type::Matrix, Form::Subquery)),
                 other => self.wrong(
                     token,
                     &format!(
-                        "a subquery of {}; it takes an instant vector",
+                        "subquery of {}, expected an instant vector",
                         other.described()
                     ),
                 ),
             };
         }
-        self.expect(Kind::RightBracket, "a colon or a closing bracket")?;
+        self.expect(TokenKind::RightBracket, "a colon or a closing bracket")?;
         match value.form {
             Form::Selector(_) if value.modifiers.offset || value.modifiers.timestamp => {
-                self.wrong(token, "a range after offset or @; write them after the range")
+                self.wrong(token, "offset and @ must be after the range")
             }
             Form::Selector(_) => Ok(Value {
                 kind: Type::Matrix,
@@ -152,7 +161,7 @@ impl Parser<'_> {
             }),
             _ => self.wrong(
                 token,
-                "a range of what is no selector; for other expressions write a subquery such as [5m:]",
+                "a range is only allowed after a selector; for other expressions use a subquery such as [5m:]",
             ),
         }
     }

@@ -3,10 +3,10 @@
 use super::lexer::{place, tokens};
 use super::number;
 use super::selector::Selector;
-use super::token::{Kind, Operator, Token, Word};
+use super::token::{Operator, Token, TokenKind, Word};
 use crate::Dialect;
 
-/// What an expression gives.
+/// The type of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Scalar,
@@ -26,19 +26,19 @@ impl Type {
     }
 }
 
-/// What is known of an expression that Thanos accepts.
+/// A valid expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expression {
     /// In the order of the text.
     pub(crate) selectors: Vec<Selector>,
-    /// Whether a function selects data that no selector names.
+    /// Whether a function reads series that no selector matches.
     pub(crate) reaches_further: bool,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// What is wrong, where, and what was expected, in one line.
+/// The first error with its position, in one line.
 pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String> {
     let mut parser = Parser {
         input,
@@ -50,11 +50,11 @@ pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String
         exempt: Vec::new(),
         reaches_further: false,
     };
-    if parser.peek().kind == Kind::End {
-        return Err("there is no expression".to_owned());
+    if parser.peek().kind == TokenKind::End {
+        return Err("empty expression".to_owned());
     }
     parser.expression(0)?;
-    parser.expect(Kind::End, "an operator or the end")?;
+    parser.expect(TokenKind::End, "an operator or end of input")?;
     parser.all_select_something()?;
     Ok(Expression {
         selectors: parser.found,
@@ -62,7 +62,7 @@ pub(crate) fn parse(input: &str, dialect: &Dialect) -> Result<Expression, String
     })
 }
 
-/// How deep expressions may be nested, so that the stack is never exhausted.
+/// Maximum nesting depth of expressions, so that the stack is never exhausted.
 const DEEPEST: usize = 100;
 
 pub(super) struct Parser<'a> {
@@ -72,12 +72,12 @@ pub(super) struct Parser<'a> {
     at: usize,
     depth: usize,
     pub(super) found: Vec<Selector>,
-    /// Selectors that may select anything.
+    /// Selectors without a required matcher.
     pub(super) exempt: Vec<usize>,
     pub(super) reaches_further: bool,
 }
 
-/// An expression that was read: its type, and what modifiers may follow.
+/// A parsed expression: its type, and which modifiers may follow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value {
     pub(super) kind: Type,
@@ -93,7 +93,7 @@ pub(super) enum Form {
     Other,
 }
 
-/// Modifiers that are set already. A zero offset is as none.
+/// Modifiers that are already set. A zero offset counts as unset.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Modifiers {
     pub(super) offset: bool,
@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
             .get(self.at.min(last))
             .copied()
             .unwrap_or(Token {
-                kind: Kind::End,
+                kind: TokenKind::End,
                 start: self.input.len(),
                 end: self.input.len(),
             })
@@ -133,11 +133,11 @@ impl<'a> Parser<'a> {
 
     pub(super) fn next(&mut self) -> Token {
         let token = self.peek();
-        self.at += usize::from(token.kind != Kind::End);
+        self.at += usize::from(token.kind != TokenKind::End);
         token
     }
 
-    pub(super) fn take(&mut self, kind: Kind) -> bool {
+    pub(super) fn take(&mut self, kind: TokenKind) -> bool {
         let found = self.peek().kind == kind;
         if found {
             self.next();
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub(super) fn expect(&mut self, kind: Kind, desired: &str) -> Result<(), String> {
+    pub(super) fn expect(&mut self, kind: TokenKind, desired: &str) -> Result<(), String> {
         let token = self.peek();
         match token.kind == kind {
             true => {
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
         self.input.get(token.start..token.end).unwrap_or_default()
     }
 
-    /// Where the token ended that was read last.
+    /// The end of the last token.
     pub(super) fn last_end(&self) -> usize {
         let last = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
         last.map_or(0, |token| token.end)
@@ -169,9 +169,9 @@ impl<'a> Parser<'a> {
     pub(super) fn unexpected<T>(&self, token: Token, desired: &str) -> Result<T, String> {
         let at = place(self.input, token.start);
         match token.kind {
-            Kind::End => Err(format!("it ends where {desired} should be")),
+            TokenKind::End => Err(format!("unexpected end of input, expected {desired}")),
             _ => Err(format!(
-                "{:?} at {at}, where {desired} should be",
+                "unexpected {:?} at {at}, expected {desired}",
                 self.text(token)
             )),
         }
@@ -183,10 +183,10 @@ impl<'a> Parser<'a> {
 
     pub(super) fn deeper(&mut self) -> Result<(), String> {
         self.depth += 1;
-        // The outermost expression is no level.
+        // The outermost expression does not count.
         match self.depth > DEEPEST + 1 {
             true => Err(format!(
-                "it is nested more than {DEEPEST} levels deep; take a part of it into a recording rule"
+                "nested more than {DEEPEST} levels deep; move a part of it into a recording rule"
             )),
             false => Ok(()),
         }
@@ -199,14 +199,14 @@ impl<'a> Parser<'a> {
     pub(super) fn value(&self, token: Token) -> Result<f64, String> {
         let text = self.text(token);
         let value = match token.kind {
-            // Before durations were expressions, one of zero was none.
-            Kind::Duration => number::seconds(text)
+            // Older versions reject a zero duration.
+            TokenKind::Duration => number::seconds(text)
                 .filter(|seconds| *seconds > 0.0 || self.dialect.computes_durations()),
             _ => number::number(text),
         };
         match value {
             Some(value) => Ok(value),
-            None => self.unexpected(token, "a number or a duration that can be represented"),
+            None => self.unexpected(token, "a number or a duration within range"),
         }
     }
 
@@ -214,14 +214,14 @@ impl<'a> Parser<'a> {
     pub(super) fn expression(&mut self, least: u8) -> Result<Value, String> {
         self.deeper()?;
         let mut left = self.prefixed()?;
-        while let Kind::Operator(operator) = self.peek().kind {
+        while let TokenKind::Operator(operator) = self.peek().kind {
             let binding = operator.binding();
             if binding < least {
                 break;
             }
             let token = self.next();
             let matching = self.matching()?;
-            // Only powers are grouped from the right.
+            // Only powers are right-associative.
             let right = self.expression(binding + u8::from(operator != Operator::Power))?;
             left = self.binary(token, operator, &matching, left.kind, right.kind)?;
         }
@@ -233,25 +233,28 @@ impl<'a> Parser<'a> {
         let token = self.peek();
         if matches!(
             token.kind,
-            Kind::Operator(Operator::Add | Operator::Subtract)
+            TokenKind::Operator(Operator::Add | Operator::Subtract)
         ) {
             self.next();
-            // Signs bind as multiplication does, so only powers come first.
+            // Signs have the precedence of multiplication, so only powers bind tighter.
             let value = self.expression(Operator::Power.binding())?;
             return match value.kind {
                 Type::Scalar | Type::Vector => Ok(Value::of(value.kind)),
-                other => self.wrong(token, &format!("{} has no sign", other.described())),
+                other => self.wrong(
+                    token,
+                    &format!("a sign is not allowed before {}", other.described()),
+                ),
             };
         }
         let mut value = self.primary()?;
         loop {
             let token = self.peek();
             value = match token.kind {
-                Kind::Word(Word::Offset) => self.with_offset(value)?,
-                Kind::At => self.with_timestamp(value)?,
-                Kind::LeftBracket => self.with_range(value)?,
-                Kind::Word(Word::Extended) => {
-                    return self.wrong(token, "Thanos does not know smoothed and anchored ranges");
+                TokenKind::Word(Word::Offset) => self.with_offset(value)?,
+                TokenKind::At => self.with_timestamp(value)?,
+                TokenKind::LeftBracket => self.with_range(value)?,
+                TokenKind::Word(Word::Extended) => {
+                    return self.wrong(token, "Thanos does not support smoothed and anchored");
                 }
                 _ => return Ok(value),
             };
@@ -262,37 +265,37 @@ impl<'a> Parser<'a> {
         let token = self.next();
         let follows = self.peek().kind;
         match token.kind {
-            Kind::Number | Kind::Duration => {
+            TokenKind::Number | TokenKind::Duration => {
                 self.value(token)?;
                 Ok(Value::of(Type::Scalar))
             }
-            Kind::Text => Ok(Value::of(Type::Text)),
-            Kind::LeftParen => {
+            TokenKind::Text => Ok(Value::of(Type::Text)),
+            TokenKind::LeftParen => {
                 let inner = self.expression(0)?;
-                self.expect(Kind::RightParen, "a closing parenthesis")?;
+                self.expect(TokenKind::RightParen, "a closing parenthesis")?;
                 Ok(Value::of(inner.kind))
             }
-            Kind::LeftBrace => {
+            TokenKind::LeftBrace => {
                 self.at -= 1;
                 self.selected(None)
             }
-            Kind::Aggregator(aggregator)
+            TokenKind::Aggregator(aggregator)
                 if matches!(
                     follows,
-                    Kind::LeftParen | Kind::Word(Word::By | Word::Without)
+                    TokenKind::LeftParen | TokenKind::Word(Word::By | Word::Without)
                 ) =>
             {
                 self.aggregation(token, aggregator)
             }
-            Kind::Identifier if follows == Kind::LeftParen => self.call(token),
-            Kind::Word(Word::Step) if follows == Kind::LeftParen => {
-                self.wrong(token, "step() stands only where a duration does")
+            TokenKind::Identifier if follows == TokenKind::LeftParen => self.call(token),
+            TokenKind::Word(Word::Step) if follows == TokenKind::LeftParen => {
+                self.wrong(token, "step() is only allowed in a duration")
             }
-            Kind::Identifier
-            | Kind::MetricIdentifier
-            | Kind::Aggregator(_)
-            | Kind::Operator(Operator::And | Operator::Or | Operator::Unless)
-            | Kind::Word(
+            TokenKind::Identifier
+            | TokenKind::MetricIdentifier
+            | TokenKind::Aggregator(_)
+            | TokenKind::Operator(Operator::And | Operator::Or | Operator::Unless)
+            | TokenKind::Word(
                 Word::By | Word::Without | Word::Offset | Word::Bound | Word::Step | Word::Extended,
             ) => self.selected(Some(self.text(token))),
             _ => self.unexpected(token, "an expression"),
@@ -314,8 +317,8 @@ impl<'a> Parser<'a> {
         });
         match empty {
             Some((_, selector)) => Err(format!(
-                "the selector at {} could select everything; give it a metric name, or a matcher \
-                 that an empty value does not meet",
+                "the selector at {} can match every series; add a metric name, or a matcher that \
+                 does not match an empty value",
                 place(self.input, selector.insert.saturating_sub(1))
             )),
             None => Ok(()),

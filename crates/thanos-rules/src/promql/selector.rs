@@ -1,9 +1,9 @@
-//! Selectors: what is between the braces, and where.
+//! Selectors: their matchers and positions.
 
 use super::lexer::place;
 use super::parser::Parser;
 use super::text::unquote;
-use super::token::{Kind, Operator};
+use super::token::{Operator, TokenKind};
 use crate::regex;
 
 /// A vector selector.
@@ -12,24 +12,24 @@ pub(crate) struct Selector {
     /// The metric name before the braces.
     pub(crate) name: Option<String>,
     pub(crate) matchers: Vec<Matcher>,
-    /// Where a matcher can be put in: after the opening brace, or after the name if there is none.
+    /// Position at which a matcher can be inserted: after the opening brace, or after the name.
     pub(crate) insert: usize,
     /// Whether there are braces.
     pub(crate) braces: bool,
 }
 
-/// One condition of a selector.
+/// One label matcher of a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Matcher {
     /// The label. Escapes can make it anything but UTF-8.
     pub(crate) label: Vec<u8>,
     pub(crate) kind: MatchKind,
     pub(crate) value: Vec<u8>,
-    /// Whether it is met by a label that is not there.
+    /// Whether it matches a missing label.
     pub(super) meets_empty: bool,
 }
 
-/// How a matcher compares.
+/// The operator of a matcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchKind {
     /// `=`, and a quoted metric name between braces.
@@ -55,22 +55,22 @@ impl Parser<'_> {
             braces: false,
         };
         let start = self.peek().start;
-        if !self.take(Kind::LeftBrace) {
+        if !self.take(TokenKind::LeftBrace) {
             return Ok(selector);
         }
         selector.insert = self.last_end();
         selector.braces = true;
-        while !self.take(Kind::RightBrace) {
+        while !self.take(TokenKind::RightBrace) {
             selector.matchers.push(self.matcher()?);
-            if !self.take(Kind::Comma) {
-                self.expect(Kind::RightBrace, "a comma or a closing brace")?;
+            if !self.take(TokenKind::Comma) {
+                self.expect(TokenKind::RightBrace, "a comma or a closing brace")?;
                 break;
             }
         }
         let names_metric = |m: &Matcher| m.label == METRIC_NAME.as_bytes();
         if selector.name.is_some() && selector.matchers.iter().any(names_metric) {
             return Err(format!(
-                "the metric name is given twice at {}; write it once",
+                "the metric name is set twice at {}; remove one",
                 place(self.input, start)
             ));
         }
@@ -79,18 +79,18 @@ impl Parser<'_> {
 
     fn matcher(&mut self) -> Result<Matcher, String> {
         let token = self.next();
-        let quoted = token.kind == Kind::Text;
+        let quoted = token.kind == TokenKind::Text;
         let text = self.text(token);
         let label = match token.kind {
-            Kind::Identifier => text.as_bytes().to_vec(),
-            Kind::Text => unquote(text),
+            TokenKind::Identifier => text.as_bytes().to_vec(),
+            TokenKind::Text => unquote(text),
             _ => return self.unexpected(token, "a label or a closing brace"),
         };
         let kind = match self.peek().kind {
-            Kind::Equal => MatchKind::Equal,
-            Kind::Operator(Operator::NotEqual) => MatchKind::NotEqual,
-            Kind::Match => MatchKind::Match,
-            Kind::NoMatch => MatchKind::NoMatch,
+            TokenKind::Equal => MatchKind::Equal,
+            TokenKind::Operator(Operator::NotEqual) => MatchKind::NotEqual,
+            TokenKind::Match => MatchKind::Match,
+            TokenKind::NoMatch => MatchKind::NoMatch,
             // A quoted metric name.
             _ if quoted => {
                 return Ok(Matcher {
@@ -104,7 +104,7 @@ impl Parser<'_> {
         };
         self.next();
         let token = self.next();
-        if token.kind != Kind::Text {
+        if token.kind != TokenKind::Text {
             return self.unexpected(token, "a quoted value");
         }
         let value = unquote(self.text(token));
@@ -123,10 +123,15 @@ impl Parser<'_> {
     }
 
     fn matches_empty(&self, pattern: &[u8], at: usize) -> Result<bool, String> {
-        let judged = match std::str::from_utf8(pattern) {
+        let matches = match std::str::from_utf8(pattern) {
             Ok(pattern) => regex::matches_empty(pattern),
             Err(_) => Err("not UTF-8".to_owned()),
         };
-        judged.map_err(|e| format!("bad regular expression at {}: {e}", place(self.input, at)))
+        matches.map_err(|e| {
+            format!(
+                "invalid regular expression at {}: {e}",
+                place(self.input, at)
+            )
+        })
     }
 }

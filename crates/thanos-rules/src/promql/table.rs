@@ -1,4 +1,4 @@
-//! The functions of PromQL, as Thanos' own parser prints them (`hack/promql-table.sh`).
+//! The functions of PromQL, printed by the parser of Thanos (`hack/promql-table.sh`).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::parser::Type;
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(super) arguments: Vec<Type>,
-    /// 0: exactly these. More: so many beyond all but the last. Less: any number.
+    /// 0: exactly these. Positive: up to as many more than all but the last. Negative: any number.
     pub(super) variadic: i32,
     pub(super) result: Type,
     pub(super) experimental: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Function {
 pub(crate) struct Table(BTreeMap<&'static str, Function>);
 
 impl Table {
-    /// Reads a table. A line that is not understood is left out, so that its function is unknown.
+    /// Parses a table. Invalid lines are skipped, so that their functions are unknown.
     pub(crate) fn read(text: &'static str) -> Self {
         Self(text.lines().filter_map(line).collect())
     }

@@ -1,11 +1,11 @@
-//! Strings of PromQL: where they end, and what they say.
+//! String literals of PromQL: their ends and values.
 
 use super::lexer::place;
 
 /// The position after the string that starts at `start` with its quote.
 ///
 /// # Errors
-/// It does not end, or has an escape that Prometheus does not know.
+/// The string is not closed, or has an escape that Prometheus does not support.
 pub(super) fn end(input: &str, start: usize) -> Result<usize, String> {
     let mut rest = input[start..].char_indices();
     let quote = rest.next().map_or('"', |(_, c)| c);
@@ -38,16 +38,16 @@ pub(super) fn end(input: &str, start: usize) -> Result<usize, String> {
                     value = value.wrapping_mul(base).wrapping_add(digit);
                 }
                 if value > most || (0xd800..0xe000).contains(&value) {
-                    return fail("escape of no character", at);
+                    return fail("invalid escape", at);
                 }
             }
             _ => {}
         }
     }
-    fail("a string is not closed", 0)
+    fail("unclosed string", 0)
 }
 
-/// What a string says whose end was found by [`end`]. Escapes can make it anything but UTF-8.
+/// The value of a string whose end was found by [`end`]. Escapes can make it invalid UTF-8.
 pub(super) fn unquote(quoted: &str) -> Vec<u8> {
     let inner = &quoted[1..quoted.len() - 1];
     if quoted.starts_with('`') || !inner.contains('\\') {
@@ -88,7 +88,7 @@ pub(super) fn unquote(quoted: &str) -> Vec<u8> {
     said
 }
 
-/// A string that says `text`, in double quotes.
+/// `text` as a string literal in double quotes.
 pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

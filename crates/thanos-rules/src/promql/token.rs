@@ -1,9 +1,9 @@
-//! The words of PromQL.
+//! The tokens of PromQL.
 
-/// What a token is. Words are told apart where the grammar does.
+/// The kind of a token. Keywords are distinguished as far as the grammar needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A name without a colon that is no keyword.
+pub(super) enum TokenKind {
+    /// A name without a colon that is not a keyword.
     Identifier,
     /// A name with a colon.
     MetricIdentifier,
@@ -54,7 +54,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    /// How tightly it binds; a higher one binds first.
+    /// Its precedence; a higher one binds tighter.
     pub(super) fn binding(self) -> u8 {
         match self {
             Self::Or => 1,
@@ -84,7 +84,7 @@ impl Operator {
     }
 }
 
-/// The aggregations, as far as their arguments differ.
+/// The aggregations, by their arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aggregator {
     /// One argument. `min` and `max` are also functions of durations.
@@ -112,44 +112,44 @@ pub(super) enum Word {
     /// `start` and `end`
     Bound,
     Step,
-    /// `smoothed` and `anchored`, which Thanos never enables.
+    /// `smoothed` and `anchored`, which Thanos does not enable.
     Extended,
 }
 
-/// A token and where it is.
+/// A token and its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// What a word is; keywords are known in any case.
-pub(super) fn keyword(word: &str) -> Option<Kind> {
+/// The kind of a word. Keywords are case-insensitive.
+pub(super) fn keyword(word: &str) -> Option<TokenKind> {
     let kind = match word.to_ascii_lowercase().as_str() {
-        "and" => Kind::Operator(Operator::And),
-        "or" => Kind::Operator(Operator::Or),
-        "unless" => Kind::Operator(Operator::Unless),
-        "atan2" => Kind::Operator(Operator::Atan2),
+        "and" => TokenKind::Operator(Operator::And),
+        "or" => TokenKind::Operator(Operator::Or),
+        "unless" => TokenKind::Operator(Operator::Unless),
+        "atan2" => TokenKind::Operator(Operator::Atan2),
         "sum" | "avg" | "count" | "group" | "stddev" | "stdvar" => {
-            Kind::Aggregator(Aggregator::Plain)
+            TokenKind::Aggregator(Aggregator::Plain)
         }
-        "min" | "max" => Kind::Aggregator(Aggregator::MinMax),
-        "topk" | "bottomk" | "quantile" => Kind::Aggregator(Aggregator::Scalar),
-        "limitk" | "limit_ratio" => Kind::Aggregator(Aggregator::Experimental),
-        "count_values" => Kind::Aggregator(Aggregator::CountValues),
-        "offset" => Kind::Word(Word::Offset),
-        "smoothed" | "anchored" => Kind::Word(Word::Extended),
-        "by" => Kind::Word(Word::By),
-        "without" => Kind::Word(Word::Without),
-        "on" => Kind::Word(Word::On),
-        "ignoring" => Kind::Word(Word::Ignoring),
-        "group_left" => Kind::Word(Word::GroupLeft),
-        "group_right" => Kind::Word(Word::GroupRight),
-        "bool" => Kind::Word(Word::Bool),
-        "start" | "end" => Kind::Word(Word::Bound),
-        "step" => Kind::Word(Word::Step),
-        "inf" | "nan" => Kind::Number,
+        "min" | "max" => TokenKind::Aggregator(Aggregator::MinMax),
+        "topk" | "bottomk" | "quantile" => TokenKind::Aggregator(Aggregator::Scalar),
+        "limitk" | "limit_ratio" => TokenKind::Aggregator(Aggregator::Experimental),
+        "count_values" => TokenKind::Aggregator(Aggregator::CountValues),
+        "offset" => TokenKind::Word(Word::Offset),
+        "smoothed" | "anchored" => TokenKind::Word(Word::Extended),
+        "by" => TokenKind::Word(Word::By),
+        "without" => TokenKind::Word(Word::Without),
+        "on" => TokenKind::Word(Word::On),
+        "ignoring" => TokenKind::Word(Word::Ignoring),
+        "group_left" => TokenKind::Word(Word::GroupLeft),
+        "group_right" => TokenKind::Word(Word::GroupRight),
+        "bool" => TokenKind::Word(Word::Bool),
+        "start" | "end" => TokenKind::Word(Word::Bound),
+        "step" => TokenKind::Word(Word::Step),
+        "inf" | "nan" => TokenKind::Number,
         _ => return None,
     };
     Some(kind)

@@ -1,6 +1,6 @@
 //! Splits a template into text and the tokens of its actions.
 
-/// A token. Text between actions is only told apart by being empty or not.
+/// A token. Of the text between actions, only whether it is blank matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// Text that is not only spaces.
@@ -9,7 +9,7 @@ pub(super) enum Token {
     Open,
     /// `}}`
     Close,
-    /// Between operands it is needed, so it counts.
+    /// Separates operands.
     Space,
     Pipe,
     LeftParen,
@@ -33,7 +33,7 @@ pub(super) enum Token {
 /// The tokens of a template.
 ///
 /// # Errors
-/// What Go would stop at, or might.
+/// The first error that makes Go stop, or may make it stop.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -52,7 +52,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(found)
 }
 
-/// What is after `{{`, without the mark that trims the text before.
+/// The action after `{{`, without the trim marker.
 fn trimmed(action: &str) -> &str {
     match action.strip_prefix('-') {
         Some(after) if after.starts_with(is_space) => &after[1..],
@@ -60,7 +60,7 @@ fn trimmed(action: &str) -> &str {
     }
 }
 
-/// The rest after the end of an action, if it is there.
+/// The rest after the end of an action, if the action ends here.
 fn end(rest: &str) -> Option<&str> {
     let trimming = rest
         .strip_prefix(is_space)
@@ -69,8 +69,8 @@ fn end(rest: &str) -> Option<&str> {
 }
 
 fn comment(action: &str) -> Result<&str, String> {
-    let (_, after) = action.split_once("*/").ok_or("a comment is not closed")?;
-    end(after).ok_or_else(|| "a comment must be all there is between {{ and }}".to_owned())
+    let (_, after) = action.split_once("*/").ok_or("unclosed comment")?;
+    end(after).ok_or_else(|| "a comment must fill the whole action".to_owned())
 }
 
 fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, String> {
@@ -79,19 +79,19 @@ fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, Stri
     loop {
         if let Some(after) = end(rest) {
             if parens > 0 {
-                return Err("a parenthesis is not closed".to_owned());
+                return Err("unclosed parenthesis".to_owned());
             }
             found.push(Token::Close);
             return Ok(after);
         }
         let mut chars = rest.chars();
         let Some(c) = chars.next() else {
-            return Err("{{ is not closed by }}".to_owned());
+            return Err("unclosed action, expected }}".to_owned());
         };
         let after = chars.as_str();
         let (token, after) = match c {
             c if is_space(c) => {
-                // The last space may belong to the mark that trims.
+                // The last space may belong to the trim marker.
                 let mut after = after;
                 while after.starts_with(is_space) && end(after).is_none() {
                     after = &after[1..];
@@ -104,7 +104,7 @@ fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, Stri
             ':' => {
                 let after = after
                     .strip_prefix('=')
-                    .ok_or("a colon without = after it")?;
+                    .ok_or("expected := instead of a colon")?;
                 (Token::Declare, after)
             }
             '(' => {
@@ -114,12 +114,12 @@ fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, Stri
             ')' => {
                 parens = parens
                     .checked_sub(1)
-                    .ok_or("a closing parenthesis without an opening one")?;
+                    .ok_or("unexpected closing parenthesis")?;
                 (Token::RightParen, after)
             }
             '"' => string(after)?,
             '`' => {
-                let (inner, after) = after.split_once('`').ok_or("a string is not closed")?;
+                let (inner, after) = after.split_once('`').ok_or("unclosed string")?;
                 (Token::Literal(format!("`{inner}")), after)
             }
             '.' if after.starts_with(|c: char| c.is_ascii_digit()) => number(rest)?,
@@ -131,7 +131,7 @@ fn action<'a>(mut rest: &'a str, found: &mut Vec<Token>) -> Result<&'a str, Stri
                 terminated(after)?;
                 (Token::Word(word.to_owned()), after)
             }
-            c => return Err(format!("{c:?} between {{{{ and }}}}")),
+            c => return Err(format!("unexpected {c:?} in an action")),
         };
         found.push(token);
         rest = after;
@@ -155,7 +155,9 @@ fn name(first: char, after: &str) -> Result<(Token, &str), String> {
 fn terminated(after: &str) -> Result<(), String> {
     let ends = |c: char| is_space(c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '(');
     match after.chars().next() {
-        Some(c) if !ends(c) && !after.starts_with("}}") => Err(format!("{c:?} after a name")),
+        Some(c) if !ends(c) && !after.starts_with("}}") => {
+            Err(format!("unexpected {c:?} after a name"))
+        }
         _ => Ok(()),
     }
 }
@@ -174,13 +176,13 @@ fn number(text: &str) -> Result<(Token, &str), String> {
             let tail = tail.strip_prefix(['+', '-']).unwrap_or(tail);
             let (exponent, tail) = tail.split_at(digits(tail));
             if !(1..=3).contains(&exponent.len()) {
-                return Err("a number with an exponent of more than three digits".to_owned());
+                return Err("exponent of more than three digits".to_owned());
             }
             tail
         }
         None => after,
     };
-    let wrong = || "a number that is not written as 1, 1.5 or 1e6".to_owned();
+    let wrong = || "unsupported number format; use 1, 1.5 or 1e6".to_owned();
     let plain = whole == "0" || !whole.starts_with('0');
     let length = whole.len() + fraction.len();
     if length == 0 || length > 15 || !plain || after.starts_with(is_name) {
@@ -188,9 +190,9 @@ fn number(text: &str) -> Result<(Token, &str), String> {
     }
     let written = &text[..text.len() - after.len()];
     if !written.parse().is_ok_and(f64::is_finite) {
-        return Err("a number that is too large".to_owned());
+        return Err("number out of range".to_owned());
     }
-    // A second sign would make it a complex number, another dot something else.
+    // A second sign would make it a complex number.
     if after.starts_with(['+', '-', '.']) || after.chars().next().is_some_and(|c| !c.is_ascii()) {
         return Err(wrong());
     }
@@ -200,7 +202,7 @@ fn number(text: &str) -> Result<(Token, &str), String> {
 /// A string whose opening quote was read.
 fn string(after: &str) -> Result<(Token, &str), String> {
     let mut chars = after.char_indices();
-    let bad = || "an escape that Go does not know".to_owned();
+    let bad = || "invalid escape".to_owned();
     while let Some((at, c)) = chars.next() {
         match c {
             '"' => {
@@ -233,7 +235,7 @@ fn string(after: &str) -> Result<(Token, &str), String> {
             _ => {}
         }
     }
-    Err("a string is not closed".to_owned())
+    Err("unclosed string".to_owned())
 }
 
 fn is_space(c: char) -> bool {

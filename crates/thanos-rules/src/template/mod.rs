@@ -1,7 +1,7 @@
-//! Templates in the labels and annotations of alerts, as Go's `text/template` reads them when rules
-//! are loaded: nothing is executed. Pure.
+//! Validates templates in labels and annotations of alerts as Go's `text/template` parses them when rules
+//! are loaded. Templates are not executed. Pure.
 //!
-//! It takes a subset that Go surely takes: numbers in plain notation, names in ASCII.
+//! The parser accepts a subset of the syntax of Go: numbers in plain notation, names in ASCII.
 
 mod lexer;
 mod parser;
@@ -11,19 +11,19 @@ use crate::Dialect;
 /// Checks a template.
 ///
 /// # Errors
-/// What is wrong, and where.
+/// The first syntax error.
 pub(crate) fn check(text: &str, dialect: &Dialect) -> Result<(), String> {
-    // Most texts are no templates.
+    // Most texts contain no action.
     if !text.contains("{{") {
         return Ok(());
     }
     parser::check(&lexer::tokens(text)?, dialect)
 }
 
-/// Whether a template asks for data, or might.
+/// Whether a template calls `query`, or may call it.
 pub(crate) fn queries(text: &str) -> bool {
-    let asks = |token: &lexer::Token| matches!(token, lexer::Token::Word(word) if word == "query");
-    text.contains("{{") && lexer::tokens(text).map_or(true, |tokens| tokens.iter().any(asks))
+    let calls = |token: &lexer::Token| matches!(token, lexer::Token::Word(word) if word == "query");
+    text.contains("{{") && lexer::tokens(text).map_or(true, |tokens| tokens.iter().any(calls))
 }
 
 #[cfg(test)]

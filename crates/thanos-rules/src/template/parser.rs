@@ -19,11 +19,11 @@ pub(super) fn check(tokens: &[Token], dialect: &Dialect) -> Result<(), String> {
     };
     match parser.list(true)? {
         None => Ok(()),
-        Some(end) => Err(format!("{{{{{end}}}}} without a beginning")),
+        Some(end) => Err(format!("unexpected {{{{{end}}}}}")),
     }
 }
 
-/// How deep blocks and parentheses may be nested, so that the stack is never exhausted.
+/// Maximum nesting depth of blocks and parentheses, so that the stack is never exhausted.
 const DEEPEST: usize = 50;
 
 /// Functions of every version: those of Go, and those of Prometheus.
@@ -87,17 +87,16 @@ struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     variables: Vec<String>,
-    /// Templates that were defined. A second one of a name is refused, unless one of them is empty:
-    /// here, always.
+    /// Defined templates. A second definition is always rejected; Go accepts it if one of them is empty.
     defined: Vec<String>,
     ranges: usize,
     depth: usize,
 }
 
-/// What an operand is, as far as the grammar cares.
+/// Whether an operand can be called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operand {
-    /// It can stand at the beginning of a later stage of a pipeline.
+    /// It is allowed at the beginning of a later stage of a pipeline.
     Callable,
     /// It cannot.
     Value,
@@ -124,9 +123,7 @@ impl<'a> Parser<'a> {
     fn close(&mut self, context: &str) -> Result<(), String> {
         match self.take(&Token::Close) {
             true => Ok(()),
-            false => Err(format!(
-                "something after {context} that does not belong there"
-            )),
+            false => Err(format!("unexpected input after {context}, expected }}}}")),
         }
     }
 
@@ -201,9 +198,9 @@ impl<'a> Parser<'a> {
                 self.close("define")?;
                 self.definition(name)?;
             }
-            Some("define") => return Err("{{define}} inside of something else".to_owned()),
+            Some("define") => return Err("{{define}} is only allowed at the top level".to_owned()),
             Some(other) if self.ranges > 0 => self.close(other)?,
-            Some(other) => return Err(format!("{{{{{other}}}}} outside of {{{{range}}}}")),
+            Some(other) => return Err(format!("{{{{{other}}}}} is only allowed in {{{{range}}}}")),
         }
         Ok(None)
     }
@@ -235,7 +232,7 @@ impl<'a> Parser<'a> {
         self.variables.truncate(variables);
         match ended {
             Some("end") => Ok(()),
-            _ => Err("a second {{else}}".to_owned()),
+            _ => Err("unexpected second {{else}}".to_owned()),
         }
     }
 
@@ -246,7 +243,7 @@ impl<'a> Parser<'a> {
         }
         // What Prometheus calls the text of an alert itself.
         if name.starts_with("__alert_") {
-            return Err(format!("a template cannot be called {name}"));
+            return Err(format!("the template name {name} is reserved"));
         }
         self.defined.push(name);
         let variables = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
@@ -256,7 +253,7 @@ impl<'a> Parser<'a> {
         self.ranges = ranges;
         match ended {
             Some("end") => Ok(()),
-            _ => Err("{{else}} in a definition".to_owned()),
+            _ => Err("{{else}} is not allowed in {{define}}".to_owned()),
         }
     }
 
@@ -269,7 +266,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 Ok(name[1..].to_owned())
             }
-            _ => Err("a template without a plain quoted name".to_owned()),
+            _ => Err("expected a quoted template name without escapes".to_owned()),
         }
     }
 
@@ -281,13 +278,13 @@ impl<'a> Parser<'a> {
             if self.peek() == Some(end) {
                 self.at += 1;
                 return match stages {
-                    0 => Err(format!("no value for {context}")),
+                    0 => Err(format!("missing value for {context}")),
                     _ => Ok(()),
                 };
             }
             let first = self.command()?;
             if stages > 0 && first == Operand::Value {
-                return Err("a value after |, where a function should be".to_owned());
+                return Err("unexpected value after |, expected a function".to_owned());
             }
             stages += 1;
         }
@@ -313,13 +310,13 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(Token::Assign) => return Err(format!("the variable {name} is not declared")),
+                Some(Token::Assign) => return Err(format!("undefined variable {name}")),
                 Some(Token::Comma) if !last => {
                     self.at += 1;
                     self.variables.push(name.clone());
                     self.skip_space();
                     if !matches!(self.peek(), Some(Token::Variable(_))) {
-                        return Err("a comma without a second variable".to_owned());
+                        return Err("expected a second variable after the comma".to_owned());
                     }
                 }
                 Some(Token::Comma) => return Err(format!("too many variables for {context}")),
@@ -346,10 +343,10 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     break;
                 }
-                _ => return Err("something between operands that does not belong there".to_owned()),
+                _ => return Err("unexpected input between operands".to_owned()),
             }
         }
-        first.ok_or_else(|| "an empty command".to_owned())
+        first.ok_or_else(|| "missing value for command".to_owned())
     }
 
     fn operand(&mut self) -> Result<Option<Operand>, String> {
@@ -361,18 +358,18 @@ impl<'a> Parser<'a> {
             Token::Word(word) => match word.as_str() {
                 "true" | "false" | "nil" => (Operand::Value, false),
                 word if KEYWORDS.contains(&word) => {
-                    return Err(format!("{word} in the middle of an action"));
+                    return Err(format!("unexpected keyword {word} in an action"));
                 }
                 word if FUNCTIONS.contains(&word) && self.dialect.has_template_function(word) => {
                     (Operand::Callable, true)
                 }
-                word => return Err(format!("there is no function {word}")),
+                word => return Err(format!("undefined function {word}")),
             },
             Token::Dot | Token::Number | Token::Literal(_) => (Operand::Value, false),
             Token::Field => (Operand::Callable, true),
             Token::Variable(name) => match self.variables.contains(name) {
                 true => (Operand::Callable, true),
-                false => return Err(format!("the variable {name} is not declared")),
+                false => return Err(format!("undefined variable {name}")),
             },
             Token::LeftParen => {
                 self.deeper()?;
@@ -387,7 +384,7 @@ impl<'a> Parser<'a> {
         };
         while self.peek() == Some(&Token::Field) {
             if !has_fields {
-                return Err("a field of what has none".to_owned());
+                return Err("field access on a value without fields".to_owned());
             }
             self.at += 1;
         }

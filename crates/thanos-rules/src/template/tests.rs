@@ -2,7 +2,7 @@ use super::check;
 use crate::Dialect;
 
 #[test]
-fn what_go_takes() {
+fn valid_templates_are_accepted() {
     for text in [
         "",
         "plain",
@@ -51,7 +51,7 @@ fn what_go_takes() {
 }
 
 #[test]
-fn what_go_refuses() {
+fn templates_that_go_rejects_are_rejected() {
     for text in [
         "{{",
         "{{ }}",
@@ -124,7 +124,7 @@ fn what_go_refuses() {
 }
 
 #[test]
-fn functions_of_later_versions() {
+fn template_functions_need_their_version_of_thanos() {
     let text = "{{ now }}";
     assert!(check(text, &Dialect::of_version("v0.39.0")).is_err());
     assert_eq!(check(text, &Dialect::of_version("v0.40.0")), Ok(()));

@@ -9,7 +9,7 @@ const PROBED: Duration = Duration::from_secs(10);
 type Versions = BTreeMap<usize, u64>;
 
 /// Rulers, and what they do with the mounted rules.
-struct World {
+struct Rulers {
     selected: Versions,
     /// Versions that they fail to load.
     bad: BTreeSet<(usize, u64)>,
@@ -23,7 +23,7 @@ struct World {
 }
 
 fn piece(object: usize, version: u64) -> Piece {
-    let outcome = Outcome {
+    let rendered = Rendered {
         files: vec![String::new()],
         mounted: vec![(0, "g".into(), 1)],
         // No version of one object is that of another.
@@ -32,7 +32,7 @@ fn piece(object: usize, version: u64) -> Piece {
     };
     Piece {
         stem: format!("n-{object}-u"),
-        outcome: Arc::new(outcome),
+        rendered: Arc::new(rendered),
     }
 }
 
@@ -40,7 +40,7 @@ fn subject(object: usize) -> String {
     format!("{object:03}")
 }
 
-impl World {
+impl Rulers {
     fn new(objects: usize) -> Self {
         Self {
             selected: (0..objects).map(|object| (object, 0)).collect(),
@@ -55,9 +55,9 @@ impl World {
 
     /// One in which rulers have loaded everything, for long.
     fn settled(objects: usize) -> Self {
-        let mut world = Self::new(objects);
-        world.run(2 * SETTLED);
-        world
+        let mut rulers = Self::new(objects);
+        rulers.run(2 * SETTLED);
+        rulers
     }
 
     fn add(&mut self, object: usize, version: u64) {
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn is_bad(&self, piece: &Piece) -> bool {
-        let digest = piece.outcome.digest;
+        let digest = piece.rendered.digest;
         let version = ((digest >> 32) as usize, digest & 0xffff_ffff);
         self.is_broken || self.bad.contains(&version)
     }
@@ -80,7 +80,7 @@ impl World {
         let (mut mounted, mut held) = (Pieces::new(), BTreeSet::new());
         for (object, version) in &self.selected {
             let (subject, mut piece) = (subject(*object), Some(piece(*object, *version)));
-            if piece.iter().any(|p| self.held.holds(&subject, &p.outcome)) {
+            if piece.iter().any(|p| self.held.holds(&subject, &p.rendered)) {
                 held.insert(subject.clone());
                 piece = self.held.previous(&subject);
             }
@@ -89,10 +89,10 @@ impl World {
         (mounted, held)
     }
 
-    fn learn(&mut self, said: &Said) {
+    fn learn(&mut self, all_loaded: &AllLoaded) {
         let (mounted, held) = self.content();
         self.held.mount(self.now, &mounted, true);
-        if self.held.learn(self.now, (&mounted, &held), said) {
+        if self.held.learn(self.now, (&mounted, &held), all_loaded) {
             self.held.mount(self.now, &self.content().0, true);
         }
         self.now += PROBED;
@@ -105,15 +105,15 @@ impl World {
         if !self.failed {
             self.loaded = Some(mounted);
         }
-        let said = match (&self.loaded, self.failed) {
-            (Some(_), false) => Said::Loaded,
+        let all_loaded = match (&self.loaded, self.failed) {
+            (Some(_), false) => AllLoaded::Loaded,
             (Some(loaded), true) => {
-                let all = loaded.values().flat_map(|p| groups(&p.stem, &p.outcome));
-                Said::Failed(all.map(|(_, group)| group).collect())
+                let all = loaded.values().flat_map(|p| groups(&p.stem, &p.rendered));
+                AllLoaded::Failed(all.map(|(_, group)| group).collect())
             }
-            (None, _) => Said::Ended,
+            (None, _) => AllLoaded::Ended,
         };
-        self.learn(&said);
+        self.learn(&all_loaded);
     }
 
     fn run(&mut self, time: Duration) {
@@ -133,7 +133,7 @@ impl World {
         let (mounted, _) = self.content();
         let version = |(subject, piece): (&String, &Piece)| {
             let object: usize = subject.parse().unwrap();
-            (object, piece.outcome.digest & 0xffff_ffff)
+            (object, piece.rendered.digest & 0xffff_ffff)
         };
         mounted.iter().map(version).collect()
     }
@@ -147,180 +147,180 @@ impl World {
 
 #[test]
 fn everything_that_changed_since_the_last_load_is_held_back_together() {
-    let mut world = World::settled(3);
-    world.add_bad(1, 1);
-    world.add_bad(7, 0);
-    world.add(8, 0);
-    world.run(SETTLED / 2);
-    assert!(world.failed && world.held().is_empty(), "too early");
-    world.run(SETTLED);
-    assert!(!world.failed);
-    assert_eq!(world.held(), [1, 7, 8]);
+    let mut rulers = Rulers::settled(3);
+    rulers.add_bad(1, 1);
+    rulers.add_bad(7, 0);
+    rulers.add(8, 0);
+    rulers.run(SETTLED / 2);
+    assert!(rulers.failed && rulers.held().is_empty(), "too early");
+    rulers.run(SETTLED);
+    assert!(!rulers.failed);
+    assert_eq!(rulers.held(), [1, 7, 8]);
     let previous = Versions::from([(0, 0), (1, 0), (2, 0)]);
-    assert_eq!(world.mounted(), previous);
+    assert_eq!(rulers.mounted(), previous);
 
     // Other objects come, change and are deleted meanwhile.
-    world.add(9, 0);
-    world.add(2, 1);
-    world.selected.remove(&0);
-    world.step();
-    assert_eq!(world.held(), [1, 7, 8]);
+    rulers.add(9, 0);
+    rulers.add(2, 1);
+    rulers.selected.remove(&0);
+    rulers.step();
+    assert_eq!(rulers.held(), [1, 7, 8]);
     let others = Versions::from([(1, 0), (2, 1), (9, 0)]);
-    assert_eq!(world.mounted(), others);
-    assert!(!world.failed);
+    assert_eq!(rulers.mounted(), others);
+    assert!(!rulers.failed);
 }
 
 #[test]
 fn a_change_of_one_object_releases_all_that_are_held_back() {
-    let mut world = World::settled(1);
-    world.add_bad(0, 1);
-    world.add(8, 0);
-    world.run(2 * SETTLED);
-    assert_eq!(world.held(), [0, 8]);
+    let mut rulers = Rulers::settled(1);
+    rulers.add_bad(0, 1);
+    rulers.add(8, 0);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.held(), [0, 8]);
 
     // It is still bad: both are held back again.
-    world.add_bad(0, 2);
-    world.step();
-    assert_eq!((world.held().len(), world.mounted()[&0]), (0, 2));
-    world.run(2 * SETTLED);
-    assert_eq!((world.held(), world.mounted()[&0]), (vec![0, 8], 0));
+    rulers.add_bad(0, 2);
+    rulers.step();
+    assert_eq!((rulers.held().len(), rulers.mounted()[&0]), (0, 2));
+    rulers.run(2 * SETTLED);
+    assert_eq!((rulers.held(), rulers.mounted()[&0]), (vec![0, 8], 0));
 
-    world.add(0, 3);
-    world.step();
-    assert_eq!(world.mounted(), world.selected);
-    world.run(2 * SETTLED);
-    assert!(!world.failed && world.held().is_empty());
+    rulers.add(0, 3);
+    rulers.step();
+    assert_eq!(rulers.mounted(), rulers.selected);
+    rulers.run(2 * SETTLED);
+    assert!(!rulers.failed && rulers.held().is_empty());
 }
 
 #[test]
 fn deletion_of_one_object_releases_all_that_are_held_back() {
-    let mut world = World::settled(1);
-    world.add_bad(7, 0);
-    world.add(8, 0);
-    world.run(2 * SETTLED);
-    assert_eq!(world.held(), [7, 8]);
-    world.selected.remove(&7);
-    world.run(2 * PROBED);
-    assert!(!world.failed && world.held().is_empty());
-    assert_eq!(world.mounted(), world.selected);
+    let mut rulers = Rulers::settled(1);
+    rulers.add_bad(7, 0);
+    rulers.add(8, 0);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.held(), [7, 8]);
+    rulers.selected.remove(&7);
+    rulers.run(2 * PROBED);
+    assert!(!rulers.failed && rulers.held().is_empty());
+    assert_eq!(rulers.mounted(), rulers.selected);
 }
 
 #[test]
 fn another_image_releases_all_that_are_held_back() {
-    let mut world = World::settled(1);
-    world.add_bad(7, 0);
-    world.run(2 * SETTLED);
-    world.held = world.held.clone().with_image("b");
-    world.bad.clear();
-    world.run(2 * PROBED);
-    assert_eq!(world.mounted(), world.selected);
-    assert!(world.held().is_empty());
+    let mut rulers = Rulers::settled(1);
+    rulers.add_bad(7, 0);
+    rulers.run(2 * SETTLED);
+    rulers.held = rulers.held.clone().with_image("b");
+    rulers.bad.clear();
+    rulers.run(2 * PROBED);
+    assert_eq!(rulers.mounted(), rulers.selected);
+    assert!(rulers.held().is_empty());
 }
 
 #[test]
 fn another_bad_object_is_held_back_as_well() {
-    let mut world = World::settled(1);
-    world.add_bad(7, 0);
-    world.run(2 * SETTLED);
-    world.add_bad(8, 0);
-    world.run(2 * SETTLED);
-    assert_eq!(world.held(), [7, 8]);
-    assert!(!world.failed);
+    let mut rulers = Rulers::settled(1);
+    rulers.add_bad(7, 0);
+    rulers.run(2 * SETTLED);
+    rulers.add_bad(8, 0);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.held(), [7, 8]);
+    assert!(!rulers.failed);
 }
 
 #[test]
 fn rules_that_were_held_back_for_another_cause_are_mounted_again() {
-    let mut world = World::settled(2);
-    world.is_broken = true;
-    world.add(8, 0);
-    world.run(SETTLED + RESTARTED + 2 * PROBED);
-    assert_eq!((world.held(), world.failed), (vec![8], true));
-    world.is_broken = false;
-    world.run(2 * PROBED);
-    assert!(!world.failed && world.held().is_empty());
-    assert_eq!(world.mounted(), world.selected);
+    let mut rulers = Rulers::settled(2);
+    rulers.is_broken = true;
+    rulers.add(8, 0);
+    rulers.run(SETTLED + RESTARTED + 2 * PROBED);
+    assert_eq!((rulers.held(), rulers.failed), (vec![8], true));
+    rulers.is_broken = false;
+    rulers.run(2 * PROBED);
+    assert!(!rulers.failed && rulers.held().is_empty());
+    assert_eq!(rulers.mounted(), rulers.selected);
 }
 
 #[test]
 fn rules_stay_held_back_where_nodes_renew_files_late() {
-    let mut world = World::settled(2);
-    world.add_bad(8, 0);
-    world.run(SETTLED + PROBED);
+    let mut rulers = Rulers::settled(2);
+    rulers.add_bad(8, 0);
+    rulers.run(SETTLED + PROBED);
     for _ in 0..20 {
-        world.learn(&Said::Failed(Default::default()));
+        rulers.learn(&AllLoaded::Failed(Default::default()));
     }
-    world.run(SETTLED);
-    assert_eq!((world.held(), world.failed), (vec![8], false));
+    rulers.run(SETTLED);
+    assert_eq!((rulers.held(), rulers.failed), (vec![8], false));
 }
 
 #[test]
 fn nothing_is_held_back_while_rulers_differ() {
-    let mut world = World::settled(1);
-    world.add_bad(7, 0);
+    let mut rulers = Rulers::settled(1);
+    rulers.add_bad(7, 0);
     for _ in 0..100 {
-        world.learn(&Said::Unclear);
+        rulers.learn(&AllLoaded::Unclear);
     }
-    assert!(world.held().is_empty());
+    assert!(rulers.held().is_empty());
 }
 
 #[test]
 fn a_restart_of_the_controller_mounts_nothing_that_is_held_back() {
-    let mut world = World::settled(2);
-    world.add_bad(1, 1);
-    world.run(2 * SETTLED);
-    assert_eq!(world.mounted(), Versions::from([(0, 0), (1, 0)]));
-    world.restart();
+    let mut rulers = Rulers::settled(2);
+    rulers.add_bad(1, 1);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.mounted(), Versions::from([(0, 0), (1, 0)]));
+    rulers.restart();
     // The previous rules are not known any more.
-    assert_eq!(world.mounted(), Versions::from([(0, 0)]));
-    world.run(5 * SETTLED);
-    assert_eq!(world.held(), [1]);
-    assert!(!world.failed);
-    world.add(1, 2);
-    world.step();
-    assert_eq!(world.mounted(), world.selected);
+    assert_eq!(rulers.mounted(), Versions::from([(0, 0)]));
+    rulers.run(5 * SETTLED);
+    assert_eq!(rulers.held(), [1]);
+    assert!(!rulers.failed);
+    rulers.add(1, 2);
+    rulers.step();
+    assert_eq!(rulers.mounted(), rulers.selected);
 }
 
 /// A new version of the controller accepts more than the one before, and rulers do not load it.
 #[test]
 fn a_controller_that_finds_failing_rulers_holds_back_what_they_do_not_report() {
-    let mut world = World::settled(2);
-    world.restart();
-    world.add_bad(7, 0);
-    world.run(2 * SETTLED);
-    assert_eq!(world.held(), [7]);
-    assert!(!world.failed);
-    assert_eq!(world.mounted(), Versions::from([(0, 0), (1, 0)]));
+    let mut rulers = Rulers::settled(2);
+    rulers.restart();
+    rulers.add_bad(7, 0);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.held(), [7]);
+    assert!(!rulers.failed);
+    assert_eq!(rulers.mounted(), Versions::from([(0, 0), (1, 0)]));
 }
 
 #[test]
 fn rulers_that_end_at_their_start_can_start_with_what_they_loaded_last() {
-    let mut world = World::settled(2);
-    world.add_bad(7, 0);
-    world.loaded = None;
-    world.run(RESTARTED / 2);
-    assert!(world.held().is_empty(), "too early");
-    world.run(RESTARTED);
-    assert_eq!((world.held(), world.failed), (vec![7], false));
+    let mut rulers = Rulers::settled(2);
+    rulers.add_bad(7, 0);
+    rulers.loaded = None;
+    rulers.run(RESTARTED / 2);
+    assert!(rulers.held().is_empty(), "too early");
+    rulers.run(RESTARTED);
+    assert_eq!((rulers.held(), rulers.failed), (vec![7], false));
 
     // None of a new ThanosRuler has ever started.
-    let mut world = World::new(2);
-    world.loaded = None;
-    world.add_bad(1, 0);
-    world.run(RESTARTED + 2 * PROBED);
-    assert_eq!((world.held(), world.failed), (vec![0, 1], false));
+    let mut rulers = Rulers::new(2);
+    rulers.loaded = None;
+    rulers.add_bad(1, 0);
+    rulers.run(RESTARTED + 2 * PROBED);
+    assert_eq!((rulers.held(), rulers.failed), (vec![0, 1], false));
 }
 
 /// A reload of the content before that comes after the change, and shows the same groups.
 #[test]
 fn a_load_that_is_followed_by_failures_does_not_count() {
-    let mut world = World::new(2);
-    world.step();
-    world.add_bad(1, 1);
-    world.learn(&Said::Loaded);
-    world.run(2 * SETTLED);
-    assert_eq!(world.held(), [1]);
-    assert_eq!(world.mounted(), Versions::from([(0, 0), (1, 0)]));
-    assert!(!world.failed);
+    let mut rulers = Rulers::new(2);
+    rulers.step();
+    rulers.add_bad(1, 1);
+    rulers.learn(&AllLoaded::Loaded);
+    rulers.run(2 * SETTLED);
+    assert_eq!(rulers.held(), [1]);
+    assert_eq!(rulers.mounted(), Versions::from([(0, 0), (1, 0)]));
+    assert!(!rulers.failed);
 }
 
 #[test]
@@ -369,30 +369,30 @@ proptest! {
     fn rulers_can_always_start_in_the_end(
         events in proptest::collection::vec(event(), 0..40),
     ) {
-        let mut world = World::new(10);
-        world.step();
+        let mut rulers = Rulers::new(10);
+        rulers.step();
         for (version, event) in (1..).zip(events) {
             match event {
-                Event::Change { object, bad: false } => world.add(object, version),
-                Event::Change { object, bad: true } => world.add_bad(object, version),
-                Event::Remove(object) => _ = world.selected.remove(&object),
+                Event::Change { object, bad: false } => rulers.add(object, version),
+                Event::Change { object, bad: true } => rulers.add_bad(object, version),
+                Event::Remove(object) => _ = rulers.selected.remove(&object),
                 // Which texts rulers have loaded while they fail to load others, only memory knows.
                 Event::Restart => {
-                    world.run(2 * PROBED);
-                    if !world.failed {
-                        world.restart();
-                        world.step();
+                    rulers.run(2 * PROBED);
+                    if !rulers.failed {
+                        rulers.restart();
+                        rulers.step();
                     }
                 }
-                Event::Wait(seconds) => world.run(Duration::from_secs(seconds)),
+                Event::Wait(seconds) => rulers.run(Duration::from_secs(seconds)),
             }
         }
-        world.run(5 * SETTLED);
-        prop_assert!(!world.failed);
-        let (held, mounted) = (world.held(), world.mounted());
-        let is_bad = |(object, version): (&usize, &u64)| world.bad.contains(&(*object, *version));
-        prop_assert_eq!(world.selected.iter().any(is_bad), !held.is_empty());
-        for (object, version) in &world.selected {
+        rulers.run(5 * SETTLED);
+        prop_assert!(!rulers.failed);
+        let (held, mounted) = (rulers.held(), rulers.mounted());
+        let is_bad = |(object, version): (&usize, &u64)| rulers.bad.contains(&(*object, *version));
+        prop_assert_eq!(rulers.selected.iter().any(is_bad), !held.is_empty());
+        for (object, version) in &rulers.selected {
             let is_held = held.contains(object);
             prop_assert_eq!(mounted.get(object) == Some(version), !is_held, "{}", object);
         }

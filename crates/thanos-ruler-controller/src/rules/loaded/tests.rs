@@ -11,11 +11,11 @@ const OTHER: &Groups = &[(0, "g", 2), (0, "h", 1)];
 /// When the ruler reloaded last.
 const RELOADED: i64 = 1_700_000_000;
 
-fn outcome(groups: &Groups) -> Outcome {
+fn rendered(groups: &Groups) -> Rendered {
     let groups = groups
         .iter()
         .map(|(file, name, rules)| (*file, (*name).to_owned(), *rules));
-    Outcome {
+    Rendered {
         mounted: groups.collect(),
         ..Default::default()
     }
@@ -25,7 +25,7 @@ fn outcome(groups: &Groups) -> Outcome {
 fn metrics(success: u8, groups: &Groups) -> String {
     let mut text = format!("# HELP x\n{SUCCESS} {success}\n{SUCCESS_TIME} {RELOADED}e0\n");
     for (file, group, rules) in groups {
-        let file = format!("{RULES_FOLDER}/{}", Outcome::file_name("n-a-u", *file));
+        let file = format!("{RULES_FOLDER}/{}", Rendered::file_name("n-a-u", *file));
         text +=
             &format!("{RULES}{{file=\"{file}\",group=\"{group}\",strategy=\"ABORT\"}} {rules}\n");
     }
@@ -34,7 +34,7 @@ fn metrics(success: u8, groups: &Groups) -> String {
 
 fn expected() -> Expected {
     let mut expected = Expected::default();
-    expected.add("n-a-u", &outcome(MOUNTED), |_| true);
+    expected.add("n-a-u", &rendered(MOUNTED), |_| true);
     expected
 }
 
@@ -71,7 +71,7 @@ fn a_ruler_has_loaded_what_is_mounted_and_nothing_else() {
     }
     // A file for which there was no room is not expected.
     let mut fewer = Expected::default();
-    fewer.add("n-a-u", &outcome(MOUNTED), |file| file == "n-a-u.yaml");
+    fewer.add("n-a-u", &rendered(MOUNTED), |file| file == "n-a-u.yaml");
     assert_eq!(says_of(&metrics(1, OTHER), &fewer), Loaded::All);
 }
 
@@ -119,7 +119,7 @@ fn little_is_kept_of_many_groups() {
     let mut many = expected();
     let group = |i: usize| {
         let stem = format!("{}-{i}", "n".repeat(200));
-        many.add(&stem, &outcome(&[(0, "g", 1)]), |_| true);
+        many.add(&stem, &rendered(&[(0, "g", 1)]), |_| true);
         format!("{RULES}{{file=\"{RULES_FOLDER}/{stem}.yaml\",group=\"g\",strategy=\"ABORT\"}} 1\n")
     };
     let groups: String = (0..12_000).map(group).collect();
@@ -137,7 +137,7 @@ fn read(metrics: &str) -> Result<String, String> {
     READ.text(&format!("{}\n", metrics.trim_end()))
 }
 
-fn all_say(pods: &[(PodFacts, &str)]) -> Said {
+fn all_loaded_of(pods: &[(PodFacts, &str)]) -> AllLoaded {
     let mut answers = ProbeResults::default();
     let mut named = BTreeMap::new();
     for (i, (pod, metrics)) in pods.iter().enumerate() {
@@ -146,7 +146,7 @@ fn all_say(pods: &[(PodFacts, &str)]) -> Said {
         }
         named.insert(format!("x-{i}"), pod);
     }
-    said(&named, &answers, &expected())
+    all_loaded(&named, &answers, &expected())
 }
 
 fn running(number: u8) -> PodFacts {
@@ -177,35 +177,41 @@ fn only_what_all_rulers_say_is_the_fault_of_rules() {
         "err=\"reloading rules failed: error loading rules, previous rule set restored\"";
 
     assert_eq!(
-        all_say(&[(running(1), good), (running(2), good)]),
-        Said::Loaded
+        all_loaded_of(&[(running(1), good), (running(2), good)]),
+        AllLoaded::Loaded
     );
     let starts = PodFacts::default();
-    assert_eq!(all_say(&[(running(1), good), (starts, "")]), Said::Loaded);
     assert_eq!(
-        all_say(&[(running(1), good), (running(2), bad)]),
-        Said::Unclear
+        all_loaded_of(&[(running(1), good), (starts, "")]),
+        AllLoaded::Loaded
     );
     assert_eq!(
-        all_say(&[(running(1), bad), (running(2), "")]),
-        Said::Unclear
+        all_loaded_of(&[(running(1), good), (running(2), bad)]),
+        AllLoaded::Unclear
     );
-    assert_eq!(all_say(&[]), Said::Unclear);
-    assert_eq!(all_say(&[(ended("no space left"), "")]), Said::Unclear);
-    assert_eq!(all_say(&[(ended(by_rules), "")]), Said::Ended);
     assert_eq!(
-        all_say(&[(running(1), good), (ended(by_rules), "")]),
-        Said::Unclear
+        all_loaded_of(&[(running(1), bad), (running(2), "")]),
+        AllLoaded::Unclear
+    );
+    assert_eq!(all_loaded_of(&[]), AllLoaded::Unclear);
+    assert_eq!(
+        all_loaded_of(&[(ended("no space left"), "")]),
+        AllLoaded::Unclear
+    );
+    assert_eq!(all_loaded_of(&[(ended(by_rules), "")]), AllLoaded::Ended);
+    assert_eq!(
+        all_loaded_of(&[(running(1), good), (ended(by_rules), "")]),
+        AllLoaded::Unclear
     );
 
     for pods in [
         vec![(running(1), bad)],
         vec![(running(1), bad), (ended(by_rules), "")],
     ] {
-        let Said::Failed(loaded) = all_say(&pods) else {
-            panic!("{:?}", all_say(&pods));
+        let AllLoaded::Failed(loaded) = all_loaded_of(&pods) else {
+            panic!("{:?}", all_loaded_of(&pods));
         };
-        let other = outcome(OTHER);
+        let other = rendered(OTHER);
         let reported: BTreeSet<u64> = groups("n-a-u", &other).map(|(_, group)| group).collect();
         assert_eq!(loaded, reported);
     }

@@ -1,4 +1,4 @@
-//! Cases: a ThanosRuler and what was observed, from `tests/cases/*.yaml`.
+//! Cases: a ThanosRuler and the objects of its cluster, from `tests/cases/*.yaml`.
 
 pub mod problems;
 pub mod world;
@@ -33,30 +33,29 @@ use world::{Bulk, Querier, Set};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
-    /// Metadata of the resource besides its namespace.
+    /// Name of the ThanosRuler; `main` by default.
     pub name: Option<String>,
     pub annotations: Labels,
     pub spec: Value,
-    /// The status that the last pass wrote.
+    /// The status after the last reconcile.
     pub status: Value,
-    /// What the cluster offers of Prometheus Operator's kinds. Those that are not named are there.
+    /// Whether kinds of Prometheus Operator are installed and readable; both by default.
     pub capabilities: BTreeMap<String, String>,
-    /// None of these kinds is there.
+    /// No kind of Prometheus Operator is installed.
     pub without_prometheus_operator: bool,
     pub set: Option<Set>,
     pub claims: Vec<Claim>,
     pub queriers: Vec<Querier>,
     /// The Services of receive routers.
     pub routers: Vec<String>,
-    /// The content of Secrets by name, if they may be watched.
+    /// The content of Secrets by name; unset without permission to watch them.
     pub secrets: Option<BTreeMap<String, Value>>,
-    /// Any other objects. What they do not say of themselves is filled in.
+    /// Other objects. Missing metadata is filled in.
     pub objects: Vec<Value>,
-    /// The PrometheusRules among them that Prometheus Operator has given to an evaluator, which is named
-    /// as in `Prometheus k8s`.
+    /// The PrometheusRules in the rule files of each evaluator, such as `Prometheus k8s`.
     pub rule_files: BTreeMap<String, Vec<String>>,
     pub bulk: Option<Bulk>,
-    /// ConfigMaps and Secrets that the user named.
+    /// ConfigMaps and Secrets that the spec references.
     pub given: Vec<String>,
 }
 
@@ -73,10 +72,10 @@ impl plan_testing::Case for Case {
         Self::controller().plan(&self.seen())
     }
 
-    /// What is left alone, what is changed of the objects of others, and the status after it.
+    /// Unchanged ConfigMaps, patches of foreign objects, and the status.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
         let decisions = json!({"leaves": self.left(plan), "amends": amended(plan)});
-        // Without the time of the clock.
+        // Timestamps would differ in each run.
         let mut status = serde_json::to_value(self.status()).unwrap();
         for condition in status["conditions"].as_array_mut().unwrap() {
             let condition = condition.as_object_mut().unwrap();
@@ -188,26 +187,26 @@ impl Case {
         all
     }
 
-    /// Views that hold the objects of this case.
+    /// Stores with the objects of this case.
     pub fn loaded(&self) -> Stores {
         let mut stores = Stores::default();
         self.load(&mut stores);
         stores
     }
 
-    /// Enters the objects of this case into views.
+    /// Adds the objects of this case to stores.
     pub fn load(&self, stores: &mut Stores) {
         objects::load::<RulerController>(stores, &self.objects());
     }
 
-    /// What a reconcile at this time sees, which the next one knows of.
+    /// The observation of a reconcile at this time. Its state is kept for the next one.
     pub fn reconcile(&self, stores: &mut Stores, now: Timestamp) -> Seen {
         self.reconcile_in(&[], stores, now)
     }
 
-    /// The same by a controller that is limited to these namespaces.
+    /// The same with a controller that is limited to these namespaces.
     pub fn reconcile_in(&self, namespaces: &[&str], stores: &mut Stores, now: Timestamp) -> Seen {
-        self.pass(
+        self.reconcile_by(
             &limited_to(namespaces),
             &ProbeResults::default(),
             stores,
@@ -215,17 +214,17 @@ impl Case {
         )
     }
 
-    /// The same with these answers.
+    /// The same with these probe results.
     pub fn reconcile_with(
         &self,
         answers: &ProbeResults,
         stores: &mut Stores,
         now: Timestamp,
     ) -> Seen {
-        self.pass(&limited_to(&[]), answers, stores, now)
+        self.reconcile_by(&limited_to(&[]), answers, stores, now)
     }
 
-    fn pass(
+    fn reconcile_by(
         &self,
         controller: &RulerController,
         answers: &ProbeResults,
@@ -251,8 +250,7 @@ impl Case {
             .unwrap()
     }
 
-    /// What views hold of the objects of this case. Of a kind that cannot be read, they hold what was
-    /// there before it went.
+    /// Stores with the objects of this case. Those of unreadable kinds are frozen.
     fn stores(&self) -> Stores {
         let mut stores = self.loaded();
         let objects = self.objects();
@@ -269,31 +267,31 @@ impl Case {
         if !caps.has(Kind::Alertmanager) {
             stores.alertmanagers.freeze();
         }
-        let is_there = |kind: &str| objects.iter().any(|o| o["kind"] == kind);
+        let has_any = |kind: &str| objects.iter().any(|o| o["kind"] == kind);
         if self.secrets.is_none() {
             stores.secrets.deny();
         }
-        if !is_there("StorageClass") {
+        if !has_any("StorageClass") {
             stores.classes.deny();
         }
-        if !is_there("Namespace") {
+        if !has_any("Namespace") {
             stores.namespaces.deny();
         }
         stores
     }
 
-    /// What a pass sees.
+    /// The observation of a reconcile.
     pub fn seen(&self) -> Seen {
         let mut answers = ProbeResults::default();
         if let Some(set) = &self.set {
-            // What rulers say does not change what they should have loaded.
+            // Probe results do not change the expected rules.
             let silent = self.seen_with(&answers);
             set.answer(&silent.status_inputs.rules.expected.digest(), &mut answers);
         }
         self.seen_with(&answers)
     }
 
-    /// What a pass sees that got these answers.
+    /// The observation of a reconcile with these probe results.
     pub fn seen_with(&self, answers: &ProbeResults) -> Seen {
         let (controller, mut stores) = (Self::controller(), self.stores());
         objects::observe(&controller, &mut stores, self.caps(), answers, self.ruler())
@@ -327,7 +325,7 @@ impl Case {
         case
     }
 
-    /// The ConfigMaps that are left as they are.
+    /// The ConfigMaps that stay unchanged.
     fn left(&self, plan: &Plan) -> Vec<String> {
         let cr = self.cr();
         let rules = (0..pack::RULES).map(|slot| names::rules(cr, slot));
@@ -348,9 +346,9 @@ impl Case {
         .collect()
     }
 
-    /// Everything that is wrong with these objects, which may be others than those of the plan.
+    /// Violations of invariants by these objects, which may differ from those of the plan.
     pub fn problems_of(&self, plan: &Plan, objects: &[Value]) -> Vec<String> {
-        // What is left alone is there.
+        // Unchanged ConfigMaps exist.
         let names = self.given.iter().cloned().chain(self.left(plan));
         let given = Given {
             names: names.collect(),
@@ -373,12 +371,12 @@ impl Case {
         planned.collect()
     }
 
-    /// The status, after everything was applied and the pods are as the StatefulSet says.
+    /// The status after the plan is applied and the pods match the StatefulSet.
     pub fn status(&self) -> ThanosRulerStatus {
         self.status_of(&self.seen())
     }
 
-    /// The status after a reconcile that saw this.
+    /// The status after a reconcile with this observation.
     pub fn status_of(&self, seen: &Seen) -> ThanosRulerStatus {
         let ruler = self.ruler();
         let pods = self.set.as_ref().map_or(0, |set| set.replicas);

@@ -1,4 +1,4 @@
-//! What must hold of the plan of a ThanosRuler, besides what holds of any plan.
+//! Invariants of the plan of a ThanosRuler, in addition to those of any plan.
 
 use plan_testing::relations::of_kind;
 use plan_testing::stable::services_of;
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 
 pub const NAME: &str = "app.kubernetes.io/name";
 
-/// Prometheus Operator finds what belongs to its own ThanosRulers by labels with these keys.
+/// Label keys by which Prometheus Operator selects objects of its own ThanosRulers.
 const KEYS_OF_OTHERS: [&str; 3] = ["thanos-ruler", "thanos-ruler-name", "managed-by"];
 
-/// What the API server takes of a ConfigMap.
+/// Maximum bytes of a ConfigMap.
 pub const MOST: usize = 1 << 20;
 
 fn fields(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
     object.as_object().map(Map::iter).into_iter().flatten()
 }
 
-/// What must hold of the plan of a ThanosRuler.
+/// Violations of the invariants.
 pub fn own_problems(objects: &[Value]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut wrong = |is: bool, what: String| problems.extend(is.then_some(what));
@@ -25,7 +25,7 @@ pub fn own_problems(objects: &[Value]) -> Vec<String> {
         let name = object["metadata"]["name"].as_str().unwrap();
         wrong(
             name.starts_with("thanos-ruler"),
-            format!("Prometheus Operator may take {name} for its own"),
+            format!("Prometheus Operator may take over {name}"),
         );
         let template = &object["spec"]["template"]["metadata"]["labels"];
         for (key, value) in fields(&object["metadata"]["labels"]).chain(fields(template)) {
@@ -67,8 +67,8 @@ pub fn flag<'a>(container: &'a Value, name: &str) -> Vec<&'a str> {
     args.filter_map(|arg| arg.strip_prefix(&prefix)).collect()
 }
 
-/// Four things must agree for replicas to be told apart by nobody but queriers: each has a label of
-/// its own, alerts do not have it, queriers are told of it, and all have the same rule files.
+/// Replicas deduplicate if each has a label of its own, alerts do not carry it, the Service announces it to
+/// queriers, and all have the same rule files.
 fn agreements(set: &Value, objects: &[Value], wrong: &mut impl FnMut(bool, String)) {
     let thanos = container(set, "thanos-rule");
     let dropped = flag(thanos, "alert.label-drop");
@@ -89,27 +89,27 @@ fn agreements(set: &Value, objects: &[Value], wrong: &mut impl FnMut(bool, Strin
             format!("alerts of replicas differ in {label}"),
         );
     }
-    let told = of_kind(objects, "Service").filter_map(|s| {
+    let announced = of_kind(objects, "Service").filter_map(|s| {
         let labels = &s["metadata"]["labels"];
         labels["operator.thanos.io/replica-label"].as_str()
     });
-    let told: Vec<&str> = told.collect();
+    let announced: Vec<&str> = announced.collect();
     wrong(
-        told.len() != 1 || !own.contains(&told[0]),
-        format!("queriers are told of {told:?}, and replicas differ in {own:?}"),
+        announced.len() != 1 || !own.contains(&announced[0]),
+        format!("the Service announces {announced:?}, and replicas differ in {own:?}"),
     );
     wrong(
         !names(false).contains(&"thanos_rule"),
-        "nobody can tell which ThanosRuler a series is of".to_owned(),
+        "series do not name their ThanosRuler".to_owned(),
     );
-    // What marks the alerts that are not sent must come through.
+    // Alert relabeling drops shadowed alerts by this label.
     wrong(
         dropped.contains(&"thanos_shadow") || names(false).contains(&"thanos_shadow"),
         "alerts of shadowed rules are sent".to_owned(),
     );
 }
 
-/// The reloader watches what Thanos reads, and asks where it listens.
+/// The reloader watches the directory that Thanos reads, and posts to the address on which it listens.
 fn reloader(set: &Value, wrong: &mut impl FnMut(bool, String)) {
     let (thanos, reloader) = (
         container(set, "thanos-rule"),
@@ -139,11 +139,11 @@ fn reloader(set: &Value, wrong: &mut impl FnMut(bool, String)) {
     };
     wrong(
         flag(reloader, "reload-url") != [format!("http://localhost{listens}{prefix}/-/reload")],
-        "the reloader asks somewhere else".to_owned(),
+        "the reloader posts to another address".to_owned(),
     );
 }
 
-/// Every file that a flag names is in a volume that is mounted there; and every ConfigMap is mounted.
+/// Every file of a flag is in a mounted volume, and every ConfigMap is mounted.
 fn mounts(set: &Value, objects: &[Value], wrong: &mut impl FnMut(bool, String)) {
     let thanos = container(set, "thanos-rule");
     let spec = &set["spec"]["template"]["spec"];
@@ -168,7 +168,7 @@ fn mounts(set: &Value, objects: &[Value], wrong: &mut impl FnMut(bool, String)) 
             let content = map.and_then(data).map(|data| data[file].clone());
             wrong(
                 content.is_none_or(|c| !c.is_string()),
-                format!("{path} is not there"),
+                format!("{path} does not exist"),
             );
         }
     }

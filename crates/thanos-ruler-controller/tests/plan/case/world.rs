@@ -1,4 +1,4 @@
-//! Objects as an API server has them.
+//! Objects as the API server returns them.
 
 use operator_runtime::ProbeResults;
 use plan_testing::world::{self as objects, NAMESPACE, Pods, controlled, pod, stateful_set, uid};
@@ -13,19 +13,19 @@ use thanos_ruler_controller::plan::names;
 pub struct Set {
     #[serde(default = "one")]
     pub replicas: i32,
-    /// The blocks that the configuration has, as annotations remember them.
+    /// The transports in the last configuration, in the format of the annotations.
     pub querier_blocks: String,
     pub alertmanager_blocks: String,
     /// The digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
-    /// What is stored and cannot be changed.
+    /// Immutable fields as stored.
     pub pod_management_policy: Option<String>,
     pub claim_templates: Value,
-    /// What the pods say that they have loaded. Unset: they do not answer.
+    /// Which rules the pods have loaded. Unset: they are unreachable.
     pub loaded: Option<Loaded>,
 }
 
-/// What a pod says.
+/// Which rules a pod has loaded.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub enum Loaded {
     All,
@@ -37,28 +37,28 @@ const fn one() -> i32 {
     1
 }
 
-/// The Service of queriers, and one of their pods.
+/// The Service of queriers and one of their pods.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Querier {
-    /// Of the ThanosQuery.
+    /// Name of the ThanosQuery.
     pub name: String,
-    /// The path under which they serve their API.
+    /// The path prefix of their API.
     pub prefix: Option<String>,
     pub headless: bool,
-    /// The Service names its port otherwise.
+    /// The port of the Service has another name.
     pub unnamed: bool,
     pub labels: Value,
 }
 
-/// PrometheusRules that are alike.
+/// Equal PrometheusRules.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bulk {
     pub objects: usize,
-    /// Groups of each.
+    /// Number of groups in each.
     pub groups: usize,
-    /// About how large each group is.
+    /// Approximate size of each group.
     pub bytes: usize,
 }
 
@@ -121,19 +121,19 @@ impl Set {
         std::iter::once(set).chain(pods).collect()
     }
 
-    /// Enters what its pods say. `expected` is the digest of what they should have loaded.
+    /// Adds the probe results of its pods. `expected` is the digest of the expected rules.
     pub fn answer(&self, expected: &str, answers: &mut ProbeResults) {
         let Some(loaded) = self.loaded else {
             return;
         };
-        let said = match loaded {
+        let line = match loaded {
             Loaded::All => format!("1 {expected}"),
             Loaded::NotYet => "1 other".to_owned(),
             Loaded::Failed => "0 other 1".to_owned(),
         };
         for i in 0..self.replicas {
             let url = format!("http://{}:9090/metrics", address(i));
-            answers.remember(&url, Ok(said.clone()));
+            answers.remember(&url, Ok(line.clone()));
         }
     }
 }
@@ -206,8 +206,7 @@ pub fn prometheus() -> Value {
     })
 }
 
-/// The ConfigMap by which Prometheus Operator gives PrometheusRules to an evaluator, as in
-/// `Prometheus k8s`. It is in the usual namespace.
+/// The ConfigMap with the rule files of an evaluator, such as `Prometheus k8s`.
 pub fn rule_files<'a>(evaluator: &str, rules: impl Iterator<Item = &'a Value>) -> Value {
     let (kind, name) = evaluator.split_once(' ').unwrap();
     let prefix = match kind {
@@ -240,7 +239,7 @@ pub fn alertmanager(name: &str, spec: &Value) -> Value {
     json!({"kind": "Alertmanager", "metadata": {"name": name}, "spec": spec})
 }
 
-/// The object with its version, namespace and UID, where it does not say them.
+/// The object with version, namespace and UID filled in if missing.
 pub fn filled(object: &Value) -> Value {
     let mut object = object.clone();
     let kind = object["kind"].as_str().unwrap().to_owned();
