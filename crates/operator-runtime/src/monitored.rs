@@ -85,7 +85,7 @@ impl Monitoring<'_> {
                     );
                     return Monitored::new(None, "NamespacesForbidden", message);
                 }
-                Scraped::Nobody(nearest) => return self.not_selected(name, nearest),
+                Scraped::NotScraped(nearest) => return self.not_selected(name, nearest),
             }
         }
         by.sort();
@@ -116,7 +116,7 @@ impl Monitoring<'_> {
                 ),
             }
         }));
-        if !nearest.looks {
+        if !nearest.selects_namespace {
             ways.push(format!(
                 "let its spec.serviceMonitorNamespaceSelector select the namespace {}",
                 self.namespace

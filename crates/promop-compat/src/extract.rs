@@ -1,11 +1,10 @@
-//! From objects as the API server sends them to facts. Pure.
+//! Extracts facts from API objects. No IO.
 //!
-//! Each kind has a thin type with the fields that are read and no others. A watch can deserialize
-//! into it directly, or an object that is there as JSON can be read by `from_object`; both are
-//! lenient: a field of an unexpected type is unset.
+//! Each kind has a type with only the fields that are read. A watch deserializes into it directly,
+//! and `from_object` reads JSON; both are tolerant: a field of an unexpected type is unset.
 //!
-//! Of most kinds, labels and `spec` are all that is read: their types are a [`Spec`] in a [`Thin`].
-//! A type that reads something else of an object is an [`Extract`] of its own.
+//! For most kinds only labels and `spec` are read: their types are a [`Spec`] in a [`Thin`]. Other
+//! types implement [`Extract`] directly.
 
 mod alerting;
 mod core;
@@ -36,37 +35,38 @@ pub use policy::PolicySpec;
 use crate::lenient::{Lenient, Object};
 use crate::model::Labels;
 
-/// What is read of an object of one kind.
+/// Decoded object of one kind.
 ///
-/// Each field is a [`Lenient`] one, in every struct that is read: nothing in an object may make
+/// All fields, in all nested structs, are [`Lenient`]: an object must never fail to decode, since
+/// that would stop the watch for all objects.
 /// reading it fail, since that would stop the watch of all of them.
 pub trait Extract: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
+    /// Extracted facts.
     type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
 
-    /// Which object it is, in which version, and its facts.
+    /// Identity, version and facts of the object.
     fn into_parts(self) -> (ObjectMeta, Self::Facts);
 
-    /// Reads an object that is there as JSON. What is no object at all is an empty one.
+    /// Decodes a JSON object. Anything else decodes as an empty object.
     #[must_use]
     fn read(object: &Value) -> Self {
         Self::deserialize(object).unwrap_or_default()
     }
 }
 
-/// What is read of the `spec` of one kind.
+/// Decoded `spec` of one kind.
 pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
+    /// Extracted facts.
     type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
 
-    /// The facts of an object with these labels and this spec.
+    /// Facts of an object with these labels and this spec.
     fn into_facts(self, labels: Labels) -> Self::Facts;
 
-    /// Adds the UID of the object, where facts have it.
+    /// Adds the UID of the object to facts that contain it.
     fn identify(_: &mut Self::Facts, _uid: &str) {}
 }
 
-/// An object: what is read of its metadata and of its spec.
+/// Object with the fields of metadata and spec that are read.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, bound = "S: Spec")]
 pub struct Thin<S> {
@@ -85,7 +85,7 @@ struct Meta {
 }
 
 impl<S: Spec> Thin<S> {
-    /// The facts of the object.
+    /// Facts of the object.
     #[must_use]
     pub fn into_facts(self) -> S::Facts {
         self.into_parts().1

@@ -1,4 +1,4 @@
-//! Short forms for tests.
+//! Helpers for tests.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::model::{Key, Labels, NamespaceFacts};
 
-/// Reads JSON.
+/// Decodes JSON.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).unwrap()
 }
 
-/// A label map.
+/// Label map.
 pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs
         .iter()
@@ -19,7 +19,7 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
         .collect()
 }
 
-/// A selector with `matchLabels` alone.
+/// Selector with only `matchLabels`.
 pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     LabelSelector {
         match_labels: Some(labels(pairs)),
@@ -27,7 +27,7 @@ pub(crate) fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     }
 }
 
-/// A selector that is malformed, and that everything would meet if nobody noticed.
+/// Malformed selector, which everything would meet if it were not detected.
 pub(crate) fn malformed() -> LabelSelector {
     parse(r#"{"matchExpressions": [{"key": "-", "operator": "DoesNotExist"}]}"#)
 }
@@ -37,7 +37,7 @@ pub(crate) fn key(namespace: &str, name: &str) -> Key {
     Key::new(namespace, name)
 }
 
-/// The view of namespaces.
+/// Store of namespaces.
 pub(crate) fn namespaces(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<Key, NamespaceFacts> {
     of.iter()
         .map(|(name, pairs)| {

@@ -10,7 +10,7 @@ use generate::{labels, namespaces, selectors};
 use promop_compat::model::{Key, PortFacts};
 use promop_compat::namespaces::Namespaces;
 use promop_compat::policy::{
-    Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict, verdict,
+    Connectivity, Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, connectivity,
 };
 use promop_compat::selector::{count_missing, matches, selects, validate};
 use proptest::collection::{btree_map, vec};
@@ -19,7 +19,7 @@ use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 #[test]
-fn selectors_are_evaluated_as_defined() {
+fn selector_evaluation_equals_the_oracle() {
     let counts = Cell::new([0_u32; 3]);
     generate::runner(5_000)
         .run(&(selectors(), labels()), |(selector, labels)| {
@@ -82,7 +82,7 @@ fn policies() -> impl Strategy<Value = BTreeMap<Key, PolicyFacts>> {
 }
 
 #[test]
-fn policies_are_evaluated_as_defined() {
+fn policy_evaluation_equals_the_oracle() {
     let counts = Cell::new([0_u32; 5]);
     let end = || (select(vec!["a", "b"]), labels());
     let ports = vec(
@@ -126,15 +126,15 @@ fn policies_are_evaluated_as_defined() {
                 labels: &to.1,
                 ports: &ports,
             };
-            let found = verdict(&policies, &known, &from, &to, port);
+            let found = connectivity(&policies, &known, &from, &to, port);
             assert_eq!(
                 found,
-                oracle::policy::verdict(&policies, &known, &from, &to, port)
+                oracle::policy::connectivity(&policies, &known, &from, &to, port)
             );
             let mut now = counts.get();
             match found {
-                Verdict::Allowed { assumed } => now[usize::from(assumed)] += 1,
-                Verdict::Blocked {
+                Connectivity::Allowed { assumed } => now[usize::from(assumed)] += 1,
+                Connectivity::Blocked {
                     ingress_by,
                     egress_by,
                 } => {

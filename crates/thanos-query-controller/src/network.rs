@@ -6,7 +6,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use promop_compat::model::{Key, Labels, PodFacts, StatefulSetFacts};
 use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
+use promop_compat::policy::{Connectivity, Peer, PolicyFacts, connectivity, opening_policy};
 use promop_compat::resolve::{Endpoint, Via};
 use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
 use thanos_workload::names::child_of_many;
@@ -121,7 +121,7 @@ impl<'a> Network<'a> {
         &self,
         policies: &BTreeMap<Key, PolicyFacts>,
         connection: &Connection<'_>,
-    ) -> Verdict {
+    ) -> Connectivity {
         let from = Peer {
             namespace: &self.own,
             labels: connection.from,
@@ -132,13 +132,13 @@ impl<'a> Network<'a> {
             labels: &connection.to.labels,
             ports: &connection.to.ports,
         };
-        verdict(policies, self.namespaces, &from, &to, connection.port)
+        connectivity(policies, self.namespaces, &from, &to, connection.port)
     }
 
     /// NetworkPolicies that block the connection to an endpoint.
     pub fn blocked(&self, endpoint: &Endpoint) -> Option<Blocked> {
         let connection = self.connection(endpoint)?;
-        let Verdict::Blocked {
+        let Connectivity::Blocked {
             ingress_by,
             egress_by,
         } = self.evaluate(self.policies, &connection)
@@ -178,7 +178,7 @@ impl<'a> Network<'a> {
             return None;
         }
         match self.evaluate(&self.foreign, &connection) {
-            Verdict::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
+            Connectivity::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
             _ => return None,
         }
         let labels: Labels = STABLE

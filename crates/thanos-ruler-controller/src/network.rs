@@ -7,7 +7,7 @@ use promop_compat::alertmanagers::Target;
 use promop_compat::model::{AlertmanagerFacts, Key, PortFacts};
 use promop_compat::names;
 use promop_compat::namespaces::Namespaces;
-use promop_compat::policy::{Peer, PolicyFacts, Verdict, verdict};
+use promop_compat::policy::{Connectivity, Peer, PolicyFacts, connectivity};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosRuler;
 
@@ -54,10 +54,10 @@ pub(crate) fn blocked<'a>(
             labels: &pod,
             ports: &[port],
         };
-        let Verdict::Blocked {
+        let Connectivity::Blocked {
             ingress_by,
             egress_by,
-        } = verdict(policies, namespaces, &from, &to, target.port)
+        } = connectivity(policies, namespaces, &from, &to, target.port)
         else {
             return None;
         };

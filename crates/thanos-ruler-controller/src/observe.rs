@@ -409,8 +409,8 @@ fn targets(
     let mut targets: Vec<Target> = urls.collect::<Result<_, _>>()?;
     for group in found.iter().flat_map(|found| &found.groups) {
         let way = Transport {
-            https: group.way.https,
-            prefix: group.way.path_prefix.trim_end_matches('/').to_owned(),
+            https: group.transport.https,
+            prefix: group.transport.path_prefix.trim_end_matches('/').to_owned(),
         };
         targets.extend(group.targets.iter().map(|target| Target {
             way: way.clone(),

@@ -1,4 +1,4 @@
-//! Services, pods and namespaces.
+//! Facts of Services, pods and namespaces. No IO.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::digest::LabelDigest;
 use crate::lenient::{Lenient, Object};
 use crate::model::{ExternalFacts, Labels, NamespaceFacts, PodFacts, ServiceFacts};
 
-/// What is read of a Service.
+/// Decoded Service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceSpec {
@@ -22,7 +22,7 @@ pub struct ServiceSpec {
     ports: Lenient<Vec<Object<Port>>>,
 }
 
-/// What is read of a pod.
+/// Decoded pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSpec {
@@ -31,13 +31,13 @@ pub struct PodSpec {
     containers: Lenient<Vec<Object<Container>>>,
 }
 
-/// What is read of a namespace: nothing but its labels.
+/// Decoded namespace: only its labels.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct NamespaceSpec {}
 
 impl ServiceFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<ServiceSpec>::read(object).into_facts()
@@ -59,8 +59,8 @@ impl Spec for ServiceSpec {
             headless: self.cluster_ip.or_default() == "None",
             ..ServiceFacts::default()
         };
-        // An ExternalName Service is a DNS alias. It has neither endpoints nor SRV records, and the
-        // API server ignores its selector.
+        // An ExternalName Service is a DNS alias without endpoints and SRV records, and the API
+        // server ignores its selector.
         if self.kind.or_default() == "ExternalName" {
             facts.selector.clear();
             facts.external = Some(ExternalFacts {
@@ -75,7 +75,7 @@ impl Spec for ServiceSpec {
 }
 
 impl PodFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<PodSpec>::read(object).into_facts()
@@ -96,7 +96,7 @@ impl Spec for PodSpec {
 }
 
 impl NamespaceFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<NamespaceSpec>::read(object).into_facts()

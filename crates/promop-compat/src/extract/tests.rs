@@ -17,7 +17,7 @@ fn port(name: Option<&str>, port: u16) -> PortFacts {
 }
 
 #[test]
-fn defaults_of_a_prometheus_are_those_of_prometheus_operator() {
+fn prometheus_defaults_equal_prometheus_operators() {
     let expected = PrometheusFacts {
         replicas: 1,
         shards: 1,
@@ -50,7 +50,7 @@ fn defaults_of_a_prometheus_are_those_of_prometheus_operator() {
 }
 
 #[test]
-fn every_field_of_a_prometheus() {
+fn every_field_of_a_prometheus_is_read() {
     let facts = PrometheusFacts::from_object(&json!({
         "metadata": {"name": "k8s", "labels": {"a": "b"}},
         "spec": {
@@ -108,7 +108,7 @@ fn every_field_of_a_prometheus() {
 }
 
 #[test]
-fn prometheus_agents_and_their_pods() {
+fn prometheus_agents_and_their_pods_are_read() {
     let agent = |spec| PrometheusAgentFacts::from_object(&json!({"spec": spec}));
     let default = PrometheusAgentFacts {
         replicas: 1,
@@ -151,7 +151,7 @@ fn prometheus_agents_and_their_pods() {
 }
 
 #[test]
-fn the_sidecar_and_the_tls_of_a_prometheus() {
+fn sidecar_and_tls_of_a_prometheus_are_read() {
     let of = |spec| PrometheusFacts::from_object(&json!({"spec": spec}));
     let sidecar = |thanos| of(json!({"thanos": thanos})).sidecar;
     let plain = SidecarFacts {
@@ -221,7 +221,7 @@ fn external_labels_can_be_switched_off_one_by_one() {
 }
 
 #[test]
-fn a_null_selector_is_none_and_an_empty_one_is_not() {
+fn null_selector_is_unset_and_empty_selector_is_not() {
     for (given, expected) in [
         (json!(null), None),
         (json!({}), Some(Default::default())),
@@ -239,7 +239,7 @@ fn a_null_selector_is_none_and_an_empty_one_is_not() {
 }
 
 #[test]
-fn a_selector_that_cannot_be_read_selects_nothing() {
+fn malformed_selector_selects_nothing() {
     for odd in [
         json!({"matchLabels": {"a": 1}}),
         json!({"matchExpressions": ["x"]}),
@@ -255,7 +255,7 @@ fn a_selector_that_cannot_be_read_selects_nothing() {
 }
 
 #[test]
-fn service_monitors() {
+fn service_monitors_are_read() {
     let of = |desired| {
         let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "namespaceSelector": desired});
         ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": {"l": "v"}}, "spec": spec}))
@@ -291,7 +291,7 @@ fn service_monitors() {
 }
 
 #[test]
-fn services() {
+fn services_are_read() {
     let facts = ServiceFacts::from_object(&json!({
         "metadata": {"labels": {"l": "v"}},
         "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [
@@ -329,7 +329,7 @@ fn services() {
 }
 
 #[test]
-fn pods() {
+fn pods_are_read() {
     let facts = PodFacts::from_object(&json!({
         "metadata": {"name": "p", "labels": {"l": "v"}},
         "spec": {"hostname": "p", "subdomain": "s", "containers": [
@@ -360,9 +360,9 @@ fn pods() {
     assert_eq!(PodFacts::from_object(&without).sidecar, None);
 }
 
-/// Ports of pods behind Services: those of containers, and those that Thanos says it serves.
+/// Ports of pods behind Services: declared by containers, and in arguments of Thanos.
 #[test]
-fn backends_and_stateful_sets() {
+fn backends_and_stateful_sets_are_read() {
     let thanos = |container: Value| {
         let pod = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}});
         BackendFacts::from_object(&pod).ports
@@ -431,7 +431,7 @@ fn backends_and_stateful_sets() {
     assert_eq!(StatefulSetFacts::from_object(&json!({})).replicas, 1);
 }
 
-/// Prometheus Operator merges `spec.containers` over the containers that it makes.
+/// Prometheus Operator merges `spec.containers` over the generated containers.
 #[test]
 fn containers_of_a_prometheus_change_its_sidecar() {
     let read = |spec: Value| PrometheusFacts::from_object(&json!({"spec": spec}));
@@ -499,7 +499,7 @@ fn containers_of_a_prometheus_change_its_sidecar() {
 }
 
 #[test]
-fn what_makes_prometheus_operator_refuse_or_narrow_a_service_monitor() {
+fn fields_for_rejection_by_prometheus_operator_are_read() {
     let field = |endpoints: Value| {
         let object = json!({"spec": {"endpoints": endpoints}});
         ServiceMonitorFacts::from_object(&object).file_field
@@ -544,7 +544,7 @@ fn what_makes_prometheus_operator_refuse_or_narrow_a_service_monitor() {
 }
 
 #[test]
-fn the_flags_of_a_sidecar() {
+fn sidecar_flags_are_read() {
     for (args, listen_local, tls) in [
         (&["sidecar"][..], false, false),
         (&["--grpc-address=:10901"], false, false),
@@ -586,7 +586,7 @@ fn the_flags_of_a_sidecar() {
 }
 
 #[test]
-fn namespaces_and_metadata() {
+fn namespaces_and_metadata_are_read() {
     let object = json!({
         "metadata": {
             "name": "n", "namespace": "ns", "uid": "u", "resourceVersion": "7", "labels": {"a": "b", "odd": 1},
@@ -611,7 +611,7 @@ fn namespaces_and_metadata() {
     assert_eq!(facts.labels, labels(&[("a", "b")]));
 }
 
-/// A type of its own: what is read are an annotation, the controller, and the status.
+/// A custom type that reads an annotation, the controller, and the status.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Claim {
@@ -654,7 +654,7 @@ impl Extract for Claim {
 }
 
 #[test]
-fn a_type_of_its_own_reads_annotations_owners_and_status() {
+fn custom_type_reads_annotations_owners_and_status() {
     let object = json!({
         "metadata": {"name": "data-x-0", "namespace": "ns", "uid": "u", "resourceVersion": "7",
             "annotations": {"example.com/keep": "yes", "odd": 1},
@@ -680,7 +680,7 @@ fn a_type_of_its_own_reads_annotations_owners_and_status() {
 }
 
 #[test]
-fn a_type_of_its_own_reads_whatever_there_is() {
+fn custom_type_is_tolerant() {
     let odd = json!({"metadata": {"name": "x", "annotations": [], "ownerReferences": {}},
         "status": {"phase": 1, "capacity": "much"}});
     let (identity, facts) = from_str::<Claim>(&odd.to_string()).unwrap().into_parts();
@@ -696,7 +696,7 @@ fn a_type_of_its_own_reads_whatever_there_is() {
 }
 
 #[test]
-fn a_sidecar_listens_where_its_arguments_say() {
+fn sidecar_port_is_read_from_its_arguments() {
     let port_of = |container: Value| {
         let facts = PrometheusFacts::from_object(&json!({
             "spec": {"thanos": {}, "containers": [container]},
