@@ -46,7 +46,7 @@ pub struct Detector {
     namespaces: Vec<Option<String>>,
     recheck: Arc<Notify>,
     /// Kinds whose CRD is being deleted, or is deleted. Discovery still lists them briefly.
-    going: BTreeSet<Kind>,
+    deleted: BTreeSet<Kind>,
     defined: BTreeSet<Kind>,
     /// Kinds with granted permissions that no failed request has put in question since.
     granted: BTreeSet<Kind>,
@@ -61,7 +61,7 @@ impl Detector {
             needs,
             namespaces,
             recheck: Arc::new(Notify::new()),
-            going: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             defined: BTreeSet::new(),
             granted: BTreeSet::new(),
         }
@@ -79,8 +79,11 @@ impl Detector {
     /// Failed requests: the caller keeps the previous state.
     pub async fn probe(&mut self) -> Result<Caps, kube::Error> {
         // A deleted kind needs no request.
-        let asked = self.needs.iter().filter(|n| !self.going.contains(&n.kind));
-        let versions: BTreeSet<&str> = asked.map(|n| n.kind.version()).collect();
+        let queried = self
+            .needs
+            .iter()
+            .filter(|n| !self.deleted.contains(&n.kind));
+        let versions: BTreeSet<&str> = queried.map(|n| n.kind.version()).collect();
         let mut plurals = BTreeMap::new();
         for version in versions {
             let api_version = format!("{GROUP}/{version}");
@@ -93,7 +96,7 @@ impl Detector {
         let mut caps = Caps::default();
         for need in self.needs.clone() {
             let kind = need.kind;
-            let capability = if self.going.contains(&kind) {
+            let capability = if self.deleted.contains(&kind) {
                 Capability::Absent
             } else if is_served(kind) {
                 if self.granted.contains(&kind) || self.permitted(&need).await? {
@@ -146,13 +149,13 @@ impl Detector {
                     Some(Err(error)) if is_forbidden(&error) => {
                         tracing::info!("cannot watch Prometheus Operator CRDs; polling discovery");
                         watches = None;
-                        self.going.clear();
+                        self.deleted.clear();
                         continue;
                     }
                     Some(Err(_)) => continue,
                     None => {
                         watches = None;
-                        self.going.clear();
+                        self.deleted.clear();
                         continue;
                     }
                 },
@@ -229,15 +232,15 @@ impl Detector {
     /// Applies an event of a CRD; returns whether capabilities may have changed.
     fn note(&mut self, (kind, event): (Kind, CrdState)) -> bool {
         match event {
-            CrdState::Gone => {
-                self.going.insert(kind);
+            CrdState::Deleted => {
+                self.deleted.insert(kind);
                 self.defined.remove(&kind)
             }
             CrdState::Defined { terminating } => {
                 if terminating {
-                    self.going.insert(kind);
+                    self.deleted.insert(kind);
                 } else {
-                    self.going.remove(&kind);
+                    self.deleted.remove(&kind);
                 }
                 self.defined.insert(kind);
                 true
@@ -250,7 +253,7 @@ impl Detector {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CrdState {
     Defined { terminating: bool },
-    Gone,
+    Deleted,
 }
 
 type MetaEvent = Event<PartialObjectMeta<CustomResourceDefinition>>;
@@ -284,7 +287,7 @@ async fn next_event(
                 }
             }
             Event::InitDone if watches.seen.get(&kind) == Some(&true) => continue,
-            Event::InitDone | Event::Delete(_) => CrdState::Gone,
+            Event::InitDone | Event::Delete(_) => CrdState::Deleted,
         };
         return Some(Ok((kind, seen)));
     }

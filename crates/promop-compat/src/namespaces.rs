@@ -209,10 +209,10 @@ mod tests {
             (&NamespaceScope::Own, "a", Membership::In),
             (&NamespaceScope::Own, "b", Membership::Out),
             (&NamespaceScope::All, "b", Membership::In),
-            (&NamespaceScope::All, "unheard-of", Membership::In),
+            (&NamespaceScope::All, "other", Membership::In),
             (&matching, "a", Membership::In),
             (&matching, "b", Membership::Out),
-            (&matching, "unheard-of", Membership::Out),
+            (&matching, "other", Membership::Out),
         ] {
             assert_eq!(
                 known.membership(scope, "a", namespace),

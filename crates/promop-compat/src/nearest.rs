@@ -48,11 +48,11 @@ impl Candidate {
     /// Whether the selector requires another value for this label, or its absence.
     #[must_use]
     pub fn has_wrong(&self, label: &str) -> bool {
-        let asked = |missing: &String| {
+        let requires = |missing: &String| {
             let rest = missing.strip_prefix(label);
             rest.is_some_and(|rest| rest.starts_with(['=', ' ']))
         };
-        self.missing.iter().any(asked) || self.excluded.iter().any(|e| e.key == label)
+        self.missing.iter().any(requires) || self.excluded.iter().any(|e| e.key == label)
     }
 }
 

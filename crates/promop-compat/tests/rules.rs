@@ -45,9 +45,9 @@ fn known() -> impl Strategy<Value = Known> {
     let name = select(NAMESPACES.to_vec()).prop_map(str::to_owned);
     // Some namespaces may be deleted.
     let listed = (namespaces(), weighted(0.1, select(NAMESPACES.to_vec())));
-    let listed = listed.prop_map(|(mut all, gone)| {
-        if let Some(gone) = gone {
-            all.remove(&Key::new("", gone));
+    let listed = listed.prop_map(|(mut all, deleted)| {
+        if let Some(deleted) = deleted {
+            all.remove(&Key::new("", deleted));
         }
         all
     });

@@ -253,7 +253,7 @@ pub(crate) fn observe(
         .map(|(key, _)| write_url(key))
         .collect();
     let volumes = Volumes {
-        claims: of(&stores.claims, namespace)
+        pvcs: of(&stores.claims, namespace)
             .filter(|(_, claim)| is_of(ruler.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),

@@ -190,9 +190,13 @@ fn thanos_rulers_of_prometheus_operator_are_read() {
     for object in [json!({}), json!({"spec": {"queryEndpoints": []}})] {
         assert_eq!(ThanosRulerFacts::from_object(&object), default);
     }
-    let asks = |spec| ThanosRulerFacts::from_object(&json!({"spec": spec})).has_queriers;
-    assert!(asks(json!({"queryEndpoints": ["dnssrv+_http._tcp.query"]})));
-    assert!(asks(json!({"queryConfig": {"name": "s", "key": "k"}})));
+    let has_queriers = |spec| ThanosRulerFacts::from_object(&json!({"spec": spec})).has_queriers;
+    assert!(has_queriers(
+        json!({"queryEndpoints": ["dnssrv+_http._tcp.query"]})
+    ));
+    assert!(has_queriers(
+        json!({"queryConfig": {"name": "s", "key": "k"}})
+    ));
     let facts = ThanosRulerFacts::from_object(&json!({
         "metadata": {"labels": {"a": "b"}},
         "spec": {"replicas": 2, "queryEndpoints": ["q"], "ruleSelector": {},

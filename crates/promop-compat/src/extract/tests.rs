@@ -614,36 +614,36 @@ fn namespaces_and_metadata_are_read() {
 /// A custom type that reads an annotation, the controller, and the status.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Claim {
+struct PvcObject {
     metadata: Lenient<Object<Metadata>>,
-    status: Lenient<Object<ClaimStatus>>,
+    status: Lenient<Object<PvcStatus>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct ClaimStatus {
+struct PvcStatus {
     phase: Lenient<String>,
     capacity: Lenient<Labels>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct ClaimFacts {
+struct PvcFacts {
     keep: Option<String>,
     controller: Option<String>,
     phase: Option<String>,
     capacity: Labels,
 }
 
-impl Extract for Claim {
-    type Facts = ClaimFacts;
+impl Extract for PvcObject {
+    type Facts = PvcFacts;
 
-    fn into_parts(self) -> (ObjectMeta, ClaimFacts) {
+    fn into_parts(self) -> (ObjectMeta, PvcFacts) {
         let metadata = self.metadata.fields();
         let identity = metadata.identity();
         let status = self.status.fields();
         let owners = metadata.owner_references.or_default().into_iter();
         let mut owners = owners.filter(|Object(owner)| owner.controller.clone().or_default());
-        let facts = ClaimFacts {
+        let facts = PvcFacts {
             keep: metadata.annotations.or_default().remove("example.com/keep"),
             controller: owners.next().and_then(|Object(owner)| owner.uid.get()),
             phase: status.phase.get(),
@@ -662,15 +662,18 @@ fn custom_type_reads_annotations_owners_and_status() {
         "spec": {"volumeName": "pv"},
         "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "conditions": [{}]},
     });
-    let expected = ClaimFacts {
+    let expected = PvcFacts {
         keep: Some("yes".to_owned()),
         controller: Some("b".to_owned()),
         phase: Some("Bound".to_owned()),
         capacity: labels(&[("storage", "1Gi")]),
     };
-    let read = [Claim::read(&object), from_str(&object.to_string()).unwrap()];
-    for claim in read {
-        let (identity, facts) = claim.into_parts();
+    let read = [
+        PvcObject::read(&object),
+        from_str(&object.to_string()).unwrap(),
+    ];
+    for pvc in read {
+        let (identity, facts) = pvc.into_parts();
         assert_eq!(identity.name.as_deref(), Some("data-x-0"));
         assert_eq!(identity.namespace.as_deref(), Some("ns"));
         assert_eq!(identity.uid.as_deref(), Some("u"));
@@ -683,15 +686,17 @@ fn custom_type_reads_annotations_owners_and_status() {
 fn custom_type_is_tolerant() {
     let odd = json!({"metadata": {"name": "x", "annotations": [], "ownerReferences": {}},
         "status": {"phase": 1, "capacity": "much"}});
-    let (identity, facts) = from_str::<Claim>(&odd.to_string()).unwrap().into_parts();
+    let (identity, facts) = from_str::<PvcObject>(&odd.to_string())
+        .unwrap()
+        .into_parts();
     assert_eq!(identity.name.as_deref(), Some("x"));
-    assert_eq!(facts, ClaimFacts::default());
+    assert_eq!(facts, PvcFacts::default());
     for odd in [
         json!("odd"),
         json!(null),
         json!({"metadata": 1, "status": []}),
     ] {
-        assert_eq!(Claim::read(&odd).into_parts().1, ClaimFacts::default());
+        assert_eq!(PvcObject::read(&odd).into_parts().1, PvcFacts::default());
     }
 }
 

@@ -77,7 +77,7 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
                 "it has no Thanos sidecar, and its Prometheus resource is not readable; grant permission to read Prometheus resources",
             );
         }
-        Owner::Gone | Owner::Agent(_) => {
+        Owner::Missing | Owner::Agent(_) => {
             return skipped(
                 Reason::PrometheusGone,
                 pod(replica),

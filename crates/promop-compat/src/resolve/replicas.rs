@@ -36,7 +36,7 @@ pub(super) enum Owner<'a> {
     /// This Prometheus.
     Prometheus(&'a Key, &'a PrometheusFacts),
     /// A Prometheus that does not exist.
-    Gone,
+    Missing,
     /// Some Prometheus; the CRD is not readable.
     Unreadable,
     /// The PrometheusAgent with this name, if labels contain it.
@@ -48,7 +48,7 @@ impl<'a> Owner<'a> {
     pub(super) fn resource(self) -> Option<(&'a Key, &'a PrometheusFacts)> {
         match self {
             Self::Prometheus(key, facts) => Some((key, facts)),
-            Self::Gone | Self::Unreadable | Self::Agent(_) => None,
+            Self::Missing | Self::Unreadable | Self::Agent(_) => None,
         }
     }
 }
@@ -194,7 +194,7 @@ fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Re
             let name = resource(pod).unwrap_or_default();
             match prometheuses.get_key_value(&Key::new(key.namespace.as_str(), name)) {
                 Some((key, facts)) => Owner::Prometheus(key, facts),
-                None => Owner::Gone,
+                None => Owner::Missing,
             }
         }
     };

@@ -4,25 +4,25 @@ use super::*;
 use crate::model::{Labels, RuleName};
 use crate::testing::{key, labels, malformed, namespaces, selector};
 
-fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
+fn prometheus(selects: &LabelSelector, namespaces: Option<&LabelSelector>) -> PrometheusFacts {
     PrometheusFacts {
         uid: "p".to_owned(),
         replicas: 1,
         shards: 1,
         is_managed: true,
         rule_selector: Some(selects.clone()),
-        rule_namespace_selector: looks.cloned(),
+        rule_namespace_selector: namespaces.cloned(),
         ..Default::default()
     }
 }
 
-fn ruler(selects: &LabelSelector, looks: Option<&LabelSelector>) -> ThanosRulerFacts {
+fn ruler(selects: &LabelSelector, namespaces: Option<&LabelSelector>) -> ThanosRulerFacts {
     ThanosRulerFacts {
         uid: "r".to_owned(),
         replicas: 1,
         has_queriers: true,
         rule_selector: Some(selects.clone()),
-        rule_namespace_selector: looks.cloned(),
+        rule_namespace_selector: namespaces.cloned(),
         ..Default::default()
     }
 }
@@ -139,7 +139,7 @@ fn evaluators_are_those_whose_rule_files_contain_the_rule() {
     assert_eq!(found, "by ; selected by Prometheus z/p");
     // A deleted Prometheus, or one of the same name in another namespace or of another kind.
     assert_eq!(
-        of(&[(Kind::Prometheus, "gone/p"), (Kind::ThanosRuler, "z/p")]),
+        of(&[(Kind::Prometheus, "deleted/p"), (Kind::ThanosRuler, "z/p")]),
         none
     );
 }

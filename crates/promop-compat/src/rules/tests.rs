@@ -147,8 +147,8 @@ fn empty_selection_reports_the_nearest_rules() {
     assert_eq!(found.nearest[1].missing, ["team=a"]);
 
     let none = BTreeMap::new();
-    let nobody = select(&none, &known(&listed), &pair(Some(&desired), None));
-    assert_eq!(nobody, Selected::default());
+    let unset = select(&none, &known(&listed), &pair(Some(&desired), None));
+    assert_eq!(unset, Selected::default());
 }
 
 #[test]

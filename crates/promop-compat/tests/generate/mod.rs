@@ -22,10 +22,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// Runner with deterministic cases, so that their coverage can be asserted. `PROPTEST_CASES` sets
 /// the number.
 pub fn runner(cases: u32) -> TestRunner {
-    let asked = std::env::var("PROPTEST_CASES").ok();
+    let given = std::env::var("PROPTEST_CASES").ok();
     let config = Config {
         failure_persistence: None,
-        cases: asked.and_then(|n| n.parse().ok()).unwrap_or(cases),
+        cases: given.and_then(|n| n.parse().ok()).unwrap_or(cases),
         ..Config::default()
     };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
