@@ -319,7 +319,7 @@ fn the_reasons_of_skipped_objects_are_those_of_the_code() {
         .filter(|line| line.trim_start().starts_with("Self::"))
         .filter_map(|line| quoted(line, "=> \""))
         .collect();
-    let report = read("crates/thanos-query-controller/src/report.rs");
+    let report = read("crates/thanos-query-controller/src/status_inputs.rs");
     used.extend(report.lines().filter_map(|line| quoted(line, "reason: \"")));
     assert!(used.len() > 10, "{used:?}");
     assert_complete("Skipped reason", &used);
