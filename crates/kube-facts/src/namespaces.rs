@@ -1,4 +1,4 @@
-//! Namespace scopes: in which namespaces a selector looks. Pure.
+//! Namespace scopes of selectors. No IO.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,24 +8,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use crate::selector;
 use crate::{Key, Labels, NamespaceFacts};
 
-/// The label that the API server puts on every namespace: its name.
+/// Label with the name of a namespace, set by the API server.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// Where a selector looks for objects.
+/// Namespaces in which a selector selects objects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum NamespaceScope {
-    /// In the namespace of the object that holds the selector.
+    /// The namespace of the object with the selector.
     #[default]
     Own,
-    /// In all namespaces.
+    /// All namespaces.
     All,
-    /// In the namespaces with these labels.
+    /// Namespaces with these labels.
     Matching(LabelSelector),
 }
 
 impl NamespaceScope {
-    /// The scope that a namespace selector means to Prometheus Operator: none is the object's own
-    /// namespace, an empty one is all.
+    /// Scope of a namespace selector in Prometheus Operator: unset is the own namespace, an empty
+    /// one is all.
     #[must_use]
     pub fn from_selector(selector: Option<&LabelSelector>) -> Self {
         match selector {
@@ -39,25 +39,25 @@ impl NamespaceScope {
 /// Whether a namespace is in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// It is.
+    /// In the scope.
     In,
-    /// It is not.
+    /// Not in the scope.
     Out,
-    /// The labels of namespaces are needed and may not be read. Never guessed; to be reported.
+    /// Requires namespace labels that are not readable. Reported, never guessed.
     Unevaluable,
 }
 
-/// What is known of the cluster's namespaces.
+/// Known namespaces of the cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Namespaces<'a> {
-    /// All namespaces (by a key whose namespace is empty); `None` where they may not be listed.
+    /// All namespaces (by a key with an empty namespace); `None` if they cannot be listed.
     pub listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
-    /// The namespaces that this process is limited to (`--namespaces`); `None` for no limit.
+    /// Namespaces that this process is limited to (`--namespaces`); `None`: unlimited.
     pub watched: Option<&'a BTreeSet<String>>,
 }
 
 impl<'a> Namespaces<'a> {
-    /// What is known of one namespace. To hold several scopes against it, look it up once.
+    /// One namespace, to evaluate several scopes with one lookup.
     #[must_use]
     pub fn place<'n>(&self, namespace: &'n str) -> Place<'n>
     where
@@ -71,13 +71,13 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Whether `namespace` is in `scope` for an object that lives in `own`.
+    /// Whether `namespace` is in `scope` for an object in namespace `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str, namespace: &str) -> Membership {
         self.place(namespace).membership(scope, own)
     }
 
-    /// Whether `scope` can be evaluated at all.
+    /// Whether `scope` can be evaluated.
     #[must_use]
     pub fn can_evaluate(&self, scope: &NamespaceScope) -> bool {
         match scope {
@@ -87,13 +87,13 @@ impl<'a> Namespaces<'a> {
     }
 }
 
-/// What is known of one namespace.
+/// One namespace.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {
     name: &'a str,
     watched: bool,
     listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
-    /// Looked up at the first question that needs them: most scopes need none.
+    /// Looked up on first use, since most scopes need no labels.
     labels: OnceCell<PlaceLabels<'a>>,
 }
 
@@ -105,7 +105,7 @@ enum PlaceLabels<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Whether it is in `scope` for an object that lives in `own`.
+    /// Whether it is in `scope` for an object in namespace `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str) -> Membership {
         match scope {
@@ -115,8 +115,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// As [`Self::membership`], in the scope that a namespace selector means to Prometheus
-    /// Operator, without copying it.
+    /// As [`Self::membership`], for the scope of a namespace selector in Prometheus Operator,
+    /// without copying it.
     #[must_use]
     pub fn selected_by(&self, selector: Option<&LabelSelector>, own: &str) -> Membership {
         match selector {
@@ -157,12 +157,12 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether the selector asks for nothing.
+/// Whether the selector has no requirement.
 fn is_empty(selector: &LabelSelector) -> bool {
     selector::requirements(selector).next().is_none()
 }
 
-/// Whether the selector asks for nothing but names, which are known without reading namespaces.
+/// Whether the selector uses only names, which are known without reading namespaces.
 fn is_by_name(selector: &LabelSelector) -> bool {
     let expressions = selector.match_expressions.iter().flatten().map(|r| &r.key);
     let mut keys = selector
@@ -209,10 +209,10 @@ mod tests {
             (&NamespaceScope::Own, "a", Membership::In),
             (&NamespaceScope::Own, "b", Membership::Out),
             (&NamespaceScope::All, "b", Membership::In),
-            (&NamespaceScope::All, "unlisted", Membership::In),
+            (&NamespaceScope::All, "other", Membership::In),
             (&matching, "a", Membership::In),
             (&matching, "b", Membership::Out),
-            (&matching, "unlisted", Membership::Out),
+            (&matching, "other", Membership::Out),
         ] {
             assert_eq!(
                 known.membership(scope, "a", namespace),

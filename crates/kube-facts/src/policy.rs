@@ -1,8 +1,8 @@
-//! NetworkPolicies: whether they let one pod reach another, which of them do not, and the policy
-//! that would. Pure.
+//! Evaluates NetworkPolicies: whether they allow a connection between two pods, which of them block
+//! it, and the policy that would allow it. No IO.
 //!
-//! Policies only ever add: a pod that no policy of a direction selects is open in that direction,
-//! and otherwise any rule of any of them that admits the connection is enough.
+//! Policies are additive: a pod that no policy of a direction selects is open in that direction;
+//! otherwise any rule of any of them that allows the connection is sufficient.
 
 use std::collections::BTreeMap;
 
@@ -17,95 +17,95 @@ use crate::namespaces::{Membership, NAME_LABEL, NamespaceScope, Namespaces};
 use crate::selector;
 use crate::{Key, Labels, PortFacts};
 
-/// A NetworkPolicy.
+/// NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyFacts {
-    /// `spec.podSelector`: the pods of its namespace that it governs.
+    /// `spec.podSelector`: pods of its namespace to which it applies.
     pub pods: LabelSelector,
-    /// The ingress rules; `None` if it does not govern ingress.
+    /// Ingress rules; `None` if it does not apply to ingress.
     pub ingress: Option<Vec<PolicyRule>>,
-    /// The egress rules; `None` if it does not govern egress.
+    /// Egress rules; `None` if it does not apply to egress.
     pub egress: Option<Vec<PolicyRule>>,
 }
 
-/// One rule: it admits connections with any of the peers to any of the ports.
+/// Rule that allows connections with any of the peers on any of the ports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRule {
-    /// The peers; none means everyone.
+    /// Peers; empty means all.
     pub peers: Vec<PolicyPeer>,
-    /// The TCP ports; `None` means all ports, and an empty list none (the rule has ports of other
+    /// TCP ports; `None` means all ports, and an empty list none (the rule has only ports of other
     /// protocols).
     pub ports: Option<Vec<PortMatch>>,
 }
 
-/// Who may be at the other end.
+/// Peer of a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PolicyPeer {
     /// Pods.
     Pods {
-        /// Their namespaces; `None` means that of the policy.
+        /// Namespaces; `None` means that of the policy.
         namespaces: Option<LabelSelector>,
-        /// Their labels; `None` means all pods of these namespaces.
+        /// Labels; `None` means all pods of these namespaces.
         pods: Option<LabelSelector>,
     },
-    /// A range of addresses (`ipBlock`). Objects do not say which pods have these.
+    /// Address range (`ipBlock`). Its pods cannot be derived from objects.
     Addresses,
 }
 
-/// Which ports of the pod that is connected to.
+/// Ports of the destination pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortMatch {
-    /// All.
+    /// All ports.
     Any,
-    /// From the first to the last, both included.
+    /// Inclusive range.
     Numbers {
         /// `port`.
         first: u16,
         /// `endPort`, or `port` if unset.
         last: u16,
     },
-    /// The container port of that name.
+    /// Container port with this name.
     Named(String),
 }
 
-/// One end of a connection.
+/// Source or destination of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
-    /// The namespace of the pod.
+    /// Namespace of the pod.
     pub namespace: &'a str,
-    /// The labels of the pod.
+    /// Labels of the pod.
     pub labels: &'a Labels,
-    /// Its named container ports. They matter at the end that is connected to.
+    /// Named container ports of the pod, used only for the destination.
     pub ports: &'a [PortFacts],
 }
 
-/// Whether NetworkPolicies admit a connection.
+/// Whether NetworkPolicies allow a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// They do.
+pub enum Connectivity {
+    /// Allowed.
     Allowed {
-        /// It is undecidable: it depends on whether a range of addresses holds the peer, or which
-        /// labels its namespace has.
+        /// Whether the result depends on unknown facts: whether an address range contains the peer,
+        /// or the labels of its namespace.
         assumed: bool,
     },
-    /// They do not.
+    /// Blocked.
     Blocked {
-        /// The policies that govern the pod connected to, and do not admit the other.
+        /// Policies that apply to the destination and do not allow the source.
         ingress_by: Vec<Key>,
-        /// The policies that govern the pod that connects, and do not let it out to the other.
+        /// Policies that apply to the source and do not allow the destination.
         egress_by: Vec<Key>,
     },
 }
 
-/// Whether `policies` let `from` connect to TCP port `port` of `to`.
+/// Whether `policies` allow `from` to connect to TCP port `port` of `to`.
 #[must_use]
-pub fn verdict(
+pub fn connectivity(
     policies: &BTreeMap<Key, PolicyFacts>,
     namespaces: &Namespaces<'_>,
     from: &Peer<'_>,
     to: &Peer<'_>,
     port: u16,
-) -> Verdict {
+) -> Connectivity {
     let connection = Connection {
         namespaces,
         to,
@@ -114,17 +114,17 @@ pub fn verdict(
     let ingress = connection.direction(policies, to, from, |policy| policy.ingress.as_deref());
     let egress = connection.direction(policies, from, to, |policy| policy.egress.as_deref());
     match (ingress, egress) {
-        (Ok(ingress), Ok(egress)) => Verdict::Allowed {
+        (Ok(ingress), Ok(egress)) => Connectivity::Allowed {
             assumed: ingress == Admits::Perhaps || egress == Admits::Perhaps,
         },
-        (ingress, egress) => Verdict::Blocked {
+        (ingress, egress) => Connectivity::Blocked {
             ingress_by: ingress.err().unwrap_or_default(),
             egress_by: egress.err().unwrap_or_default(),
         },
     }
 }
 
-/// Whether a rule admits a connection; the greater answer of several rules counts.
+/// Whether a rule allows a connection; the most permissive result of several rules applies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Admits {
     No,
@@ -139,8 +139,8 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// One direction: the policies that govern `subject` must admit `other`. If they do not, they
-    /// are the error.
+    /// Evaluates one direction: the policies that apply to `subject` must allow `other`. The error
+    /// contains the policies that do not.
     fn direction<'p>(
         &self,
         policies: &'p BTreeMap<Key, PolicyFacts>,
@@ -199,7 +199,7 @@ impl Connection<'_> {
     fn peer(&self, peer: &PolicyPeer, own: &str, other: &Peer<'_>) -> Admits {
         let (namespaces, pods) = match peer {
             PolicyPeer::Addresses => return Admits::Perhaps,
-            // Refused by the API server.
+            // Rejected by the API server.
             PolicyPeer::Pods {
                 namespaces: None,
                 pods: None,
@@ -209,9 +209,9 @@ impl Connection<'_> {
         if !pods.is_none_or(|desired| selector::matches(desired, other.labels)) {
             return Admits::No;
         }
-        // None is the policy's own namespace and an empty selector is all: the same rule as for
-        // the selectors of Prometheus Operator. But policies do not end at the namespaces that
-        // this process watches.
+        // Unset is the policy's namespace and an empty selector is all, as for selectors of
+        // Prometheus Operator. But policies are not limited to the namespaces that this process
+        // watches.
         let scope = NamespaceScope::from_selector(namespaces);
         let everywhere = Namespaces {
             watched: None,
@@ -225,8 +225,8 @@ impl Connection<'_> {
     }
 }
 
-/// The narrowest NetworkPolicy that admits `from` at TCP port `port` of `to`: to be created in the
-/// namespace of `to`. The labels of both are those by which the policy is to know them.
+/// Minimal NetworkPolicy that allows `from` to connect to TCP port `port` of `to`, to be created in
+/// the namespace of `to`. The labels of both are used as pod selectors.
 #[must_use]
 pub fn opening_policy(name: &str, from: &Peer<'_>, to: &Peer<'_>, port: u16) -> NetworkPolicy {
     let rule = NetworkPolicyIngressRule {
@@ -236,8 +236,8 @@ pub fn opening_policy(name: &str, from: &Peer<'_>, to: &Peer<'_>, port: u16) -> 
     policy(name, to, "Ingress", |spec| spec.ingress = Some(vec![rule]))
 }
 
-/// The narrowest NetworkPolicy that lets `from` out to TCP port `port` of `to`: to be created in
-/// the namespace of `from`. A policy that closes egress must admit name resolution as well.
+/// Minimal NetworkPolicy that allows `from` to connect to TCP port `port` of `to`, to be created in
+/// the namespace of `from`. DNS has to be allowed separately.
 #[must_use]
 pub fn opening_egress_policy(
     name: &str,
@@ -274,7 +274,7 @@ fn policy(
     }
 }
 
-/// A peer as seen from a policy in `namespace`.
+/// Peer relative to a policy in `namespace`.
 fn peer(namespace: &str, other: &Peer<'_>) -> NetworkPolicyPeer {
     let by_name = || {
         with_labels(&Labels::from([(

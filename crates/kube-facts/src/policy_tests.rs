@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::{key, labels, namespaces, selector};
 use serde_json::json;
 
-/// The policy that kube-prometheus ships for its Prometheus, shortened.
+/// The policy of kube-prometheus for its Prometheus, shortened.
 fn kube_prometheus() -> PolicyFacts {
     PolicyFacts::from_object(&json!({"metadata": {"name": "prometheus-k8s"}, "spec": {
         "podSelector": {"matchLabels": {"app": "prometheus"}},
@@ -36,12 +36,12 @@ impl Case {
         }
     }
 
-    fn verdict(&self, port: u16) -> Verdict {
+    fn connectivity(&self, port: u16) -> Connectivity {
         let listed = namespaces(&[
             ("monitoring", &[("team", "ops")]),
             ("apps", &[("team", "apps")]),
         ]);
-        self.verdict_in(
+        self.connectivity_in(
             &Namespaces {
                 listed: Some(&listed),
                 watched: None,
@@ -50,7 +50,7 @@ impl Case {
         )
     }
 
-    fn verdict_in(&self, known: &Namespaces<'_>, port: u16) -> Verdict {
+    fn connectivity_in(&self, known: &Namespaces<'_>, port: u16) -> Connectivity {
         let ports = [PortFacts {
             name: Some("web".to_owned()),
             port: 9090,
@@ -65,16 +65,16 @@ impl Case {
             labels: &self.to.1,
             ports: &ports,
         };
-        verdict(&self.policies, known, &from, &to, port)
+        connectivity(&self.policies, known, &from, &to, port)
     }
 }
 
-const ALLOWED: Verdict = Verdict::Allowed { assumed: false };
-const ASSUMED: Verdict = Verdict::Allowed { assumed: true };
+const ALLOWED: Connectivity = Connectivity::Allowed { assumed: false };
+const ASSUMED: Connectivity = Connectivity::Allowed { assumed: true };
 
-fn blocked(ingress_by: &[&str], egress_by: &[&str]) -> Verdict {
+fn blocked(ingress_by: &[&str], egress_by: &[&str]) -> Connectivity {
     let keys = |names: &[&str]| names.iter().map(|name| key("monitoring", name)).collect();
-    Verdict::Blocked {
+    Connectivity::Blocked {
         ingress_by: keys(ingress_by),
         egress_by: keys(egress_by),
     }
@@ -85,56 +85,56 @@ fn ingress(rules: serde_json::Value) -> PolicyFacts {
 }
 
 #[test]
-fn no_policy_admits_everything() {
-    assert_eq!(Case::new(&[]).verdict(9090), ALLOWED);
+fn connections_are_allowed_without_policies() {
+    assert_eq!(Case::new(&[]).connectivity(9090), ALLOWED);
     let elsewhere = [("apps/closed", ingress(json!([])))];
-    assert_eq!(Case::new(&elsewhere).verdict(9090), ALLOWED);
+    assert_eq!(Case::new(&elsewhere).connectivity(9090), ALLOWED);
 }
 
 #[test]
-fn kube_prometheus_admits_only_its_own_pods() {
+fn kube_prometheus_policy_allows_only_its_own_pods() {
     let mut case = Case::new(&[("monitoring/prometheus-k8s", kube_prometheus())]);
-    assert_eq!(case.verdict(9090), blocked(&["prometheus-k8s"], &[]));
+    assert_eq!(case.connectivity(9090), blocked(&["prometheus-k8s"], &[]));
     case.from.1 = labels(&[("app", "grafana")]);
-    assert_eq!(case.verdict(9090), ALLOWED);
-    assert_eq!(case.verdict(8080), blocked(&["prometheus-k8s"], &[]));
-    assert_eq!(case.verdict(10901), blocked(&["prometheus-k8s"], &[]));
+    assert_eq!(case.connectivity(9090), ALLOWED);
+    assert_eq!(case.connectivity(8080), blocked(&["prometheus-k8s"], &[]));
+    assert_eq!(case.connectivity(10901), blocked(&["prometheus-k8s"], &[]));
     case.from.0 = "apps";
-    assert_eq!(case.verdict(9090), blocked(&["prometheus-k8s"], &[]));
-    // Governs other pods only.
+    assert_eq!(case.connectivity(9090), blocked(&["prometheus-k8s"], &[]));
+    // Applies only to other pods.
     case.to.1 = labels(&[("app", "other")]);
-    assert_eq!(case.verdict(9090), ALLOWED);
+    assert_eq!(case.connectivity(9090), ALLOWED);
 }
 
 #[test]
-fn policies_add_up() {
+fn policies_are_additive() {
     let open = ingress(json!([{"from": [{"podSelector": {"matchLabels": {"app": "bridge"}}}]}]));
     let case = Case::new(&[
         ("monitoring/a", ingress(json!([]))),
         ("monitoring/b", kube_prometheus()),
     ]);
-    assert_eq!(case.verdict(9090), blocked(&["a", "b"], &[]));
+    assert_eq!(case.connectivity(9090), blocked(&["a", "b"], &[]));
     let case = Case::new(&[
         ("monitoring/a", ingress(json!([]))),
         ("monitoring/open", open),
     ]);
-    assert_eq!(case.verdict(9090), ALLOWED);
+    assert_eq!(case.connectivity(9090), ALLOWED);
 }
 
 #[test]
-fn both_directions_must_admit() {
+fn ingress_and_egress_must_be_allowed() {
     let closed = PolicyFacts {
         ingress: None,
         egress: Some(vec![]),
         ..Default::default()
     };
     let case = Case::new(&[("monitoring/out", closed.clone())]);
-    assert_eq!(case.verdict(9090), blocked(&[], &["out"]));
+    assert_eq!(case.connectivity(9090), blocked(&[], &["out"]));
     let case = Case::new(&[
         ("monitoring/in", ingress(json!([]))),
         ("monitoring/out", closed),
     ]);
-    assert_eq!(case.verdict(9090), blocked(&["in"], &["out"]));
+    assert_eq!(case.connectivity(9090), blocked(&["in"], &["out"]));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn policy_types_follow_from_the_rules_unless_given() {
 }
 
 #[test]
-fn peers_combine_namespaces_and_pods() {
+fn peers_combine_namespace_and_pod_selectors() {
     let team = json!({"matchLabels": {"team": "ops"}});
     let app = json!({"matchLabels": {"app": "bridge"}});
     let other = json!({"matchLabels": {"app": "other"}});
@@ -184,7 +184,7 @@ fn peers_combine_namespaces_and_pods() {
         } else {
             blocked(&["x"], &[])
         };
-        assert_eq!(case.verdict(9090), expected, "{peers}");
+        assert_eq!(case.connectivity(9090), expected, "{peers}");
     }
 }
 
@@ -209,38 +209,38 @@ fn ports_are_numbers_ranges_or_names() {
         } else {
             blocked(&["x"], &[])
         };
-        assert_eq!(case.verdict(9090), expected, "{ports}");
+        assert_eq!(case.connectivity(9090), expected, "{ports}");
     }
-    // The name belongs to another port.
+    // The name is declared for another port.
     let case = Case::new(&[(
         "monitoring/x",
         ingress(json!([{"ports": [{"port": "web"}]}])),
     )]);
-    assert_eq!(case.verdict(10901), blocked(&["x"], &[]));
+    assert_eq!(case.connectivity(10901), blocked(&["x"], &[]));
 }
 
 #[test]
-fn undecidable_rules_are_assumed_to_admit() {
+fn unknown_peers_are_assumed_to_be_allowed() {
     let block = json!({"ipBlock": {"cidr": "10.0.0.0/8"}});
     let case = Case::new(&[("monitoring/x", ingress(json!([{"from": [block]}])))]);
-    assert_eq!(case.verdict(9090), ASSUMED);
+    assert_eq!(case.connectivity(9090), ASSUMED);
     let app = json!({"podSelector": {"matchLabels": {"app": "bridge"}}});
     let case = Case::new(&[("monitoring/x", ingress(json!([{"from": [block, app]}])))]);
-    assert_eq!(case.verdict(9090), ALLOWED);
+    assert_eq!(case.connectivity(9090), ALLOWED);
 
     let by_label = json!({"namespaceSelector": {"matchLabels": {"team": "x"}}});
     let case = Case::new(&[("monitoring/x", ingress(json!([{"from": [by_label]}])))]);
-    assert_eq!(case.verdict_in(&Namespaces::default(), 9090), ASSUMED);
+    assert_eq!(case.connectivity_in(&Namespaces::default(), 9090), ASSUMED);
     let watched = std::collections::BTreeSet::new();
     let limited = Namespaces {
         listed: None,
         watched: Some(&watched),
     };
-    assert_eq!(case.verdict_in(&limited, 9090), ASSUMED);
+    assert_eq!(case.connectivity_in(&limited, 9090), ASSUMED);
 }
 
 #[test]
-fn the_opening_policies_open_and_no_more() {
+fn opening_policies_are_minimal() {
     let closed = PolicyFacts {
         ingress: Some(vec![]),
         egress: Some(vec![]),
@@ -280,21 +280,21 @@ fn the_opening_policies_open_and_no_more() {
             listed: Some(&listed),
             watched: None,
         };
-        assert_eq!(case.verdict_in(&known, 9090), ALLOWED);
-        assert_ne!(case.verdict_in(&known, 9091), ALLOWED);
+        assert_eq!(case.connectivity_in(&known, 9090), ALLOWED);
+        assert_ne!(case.connectivity_in(&known, 9091), ALLOWED);
         case.from.0 = if namespace == "apps" {
             "monitoring"
         } else {
             "apps"
         };
-        assert_ne!(case.verdict_in(&known, 9090), ALLOWED);
+        assert_ne!(case.connectivity_in(&known, 9090), ALLOWED);
         case.from = (namespace, labels(&[("app", "other")]));
-        assert_ne!(case.verdict_in(&known, 9090), ALLOWED);
+        assert_ne!(case.connectivity_in(&known, 9090), ALLOWED);
     }
 }
 
 #[test]
-fn the_opening_policy_reads_well() {
+fn opening_policy_manifest() {
     let from_labels = labels(&[("app", "bridge")]);
     let to_labels = labels(&[("app", "prometheus")]);
     let from = Peer {

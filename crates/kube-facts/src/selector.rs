@@ -1,7 +1,7 @@
-//! Label selectors, evaluated as apimachinery evaluates them. Pure.
+//! Evaluates label selectors with the semantics of apimachinery. No IO.
 //!
-//! Evaluation works on the API type itself, so that facts need no second form of it, and it does
-//! not allocate: one event is held against every selector of every custom resource.
+//! Evaluation uses the API type, so that facts need no second form, and does not allocate: one
+//! event is evaluated against every selector of every custom resource.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 
 use crate::Labels;
 
-/// Whether an optional selector selects `labels`: none selects nothing, an empty one everything.
+/// Whether an optional selector selects `labels`: unset selects nothing, empty selects everything.
 #[must_use]
 pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
     selector.is_some_and(|selector| matches(selector, labels))
@@ -17,13 +17,13 @@ pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
 
 /// Whether `selector` selects `labels`.
 ///
-/// A requirement that [`validate`] refuses for its shape (operator and values) is met by nothing.
+/// No labels meet a requirement that [`validate`] rejects for its shape (operator and values).
 #[must_use]
 pub fn matches(selector: &LabelSelector, labels: &Labels) -> bool {
     matches_by(selector, |key| labels.get(key).map(String::as_str))
 }
 
-/// As [`matches()`], over labels that are not in a map.
+/// As [`matches()`], for labels that are not in a map.
 pub fn matches_by<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&'a str>) -> bool {
     let equal = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
@@ -34,7 +34,7 @@ pub fn matches_by<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&
 }
 
 /// Whether the selector of a Service (a plain map) selects `labels`. An empty one selects nothing:
-/// the endpoints of such a Service are managed by hand.
+/// the endpoints of such a Service are managed manually.
 #[must_use]
 pub fn service_selects(selector: &Labels, labels: &Labels) -> bool {
     !selector.is_empty()
@@ -43,13 +43,13 @@ pub fn service_selects(selector: &Labels, labels: &Labels) -> bool {
             .all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// The number of requirements of `selector` that `labels` do not meet.
+/// Number of requirements of `selector` that `labels` do not meet.
 #[must_use]
 pub fn count_missing(selector: &LabelSelector, labels: &Labels) -> usize {
     requirements(selector).filter(|r| !r.is_met(labels)).count()
 }
 
-/// The requirements of a selector, one by one: first `matchLabels`, then `matchExpressions`.
+/// Requirements of a selector: first `matchLabels`, then `matchExpressions`.
 pub fn requirements(selector: &LabelSelector) -> impl Iterator<Item = Requirement<'_>> {
     let equal = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
@@ -58,7 +58,7 @@ pub fn requirements(selector: &LabelSelector) -> impl Iterator<Item = Requiremen
         .chain(expressions.map(Requirement::Expression))
 }
 
-/// One requirement of a selector. Its `Display` is the notation of `kubectl --selector`.
+/// Requirement of a selector, displayed in the notation of `kubectl --selector`.
 #[derive(Clone, Copy, Debug)]
 pub enum Requirement<'a> {
     /// An entry of `matchLabels`: key and value.
@@ -77,7 +77,7 @@ impl Requirement<'_> {
         }
     }
 
-    /// The label that must not be there, if one is there.
+    /// The label that excludes an object, if it has one.
     fn excludes(&self, labels: &Labels) -> Option<Excluded> {
         let Self::Expression(r) = self else {
             return None;
@@ -112,26 +112,26 @@ impl fmt::Display for Requirement<'_> {
     }
 }
 
-/// A label for which a selector does not select an object.
+/// Label that excludes an object from a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excluded {
     /// Its key.
     pub key: String,
     /// Its value.
     pub value: String,
-    /// Whether the selector excludes the key, whatever the value.
+    /// Whether the selector excludes the key with any value.
     pub any_value: bool,
 }
 
-/// As `kubectl --selector` writes it.
+/// In the notation of `kubectl --selector`.
 impl fmt::Display for Excluded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.key, self.value)
     }
 }
 
-/// What has to change of labels for a selector to select them: the requirements that other labels
-/// would meet, as `kubectl --selector` writes them, and the labels that must not be there.
+/// Changes of labels that a selector requires: unmet requirements in the notation of `kubectl
+/// --selector`, and labels that must not be set.
 #[must_use]
 pub fn to_change(selector: &LabelSelector, labels: &Labels) -> (Vec<String>, Vec<Excluded>) {
     let (mut missing, mut excluded) = (Vec::new(), Vec::new());
@@ -156,12 +156,12 @@ fn is_met(requirement: &LabelSelectorRequirement, found: Option<&str>) -> bool {
     }
 }
 
-/// What is wrong with a selector, and where.
+/// Error in a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectorError {
-    /// The field, relative to the selector: `matchExpressions[0].operator`.
+    /// Field relative to the selector: `matchExpressions[0].operator`.
     pub field: String,
-    /// What is wrong, and what to write instead.
+    /// Problem and correction.
     pub problem: String,
 }
 
@@ -173,11 +173,11 @@ impl fmt::Display for SelectorError {
 
 impl std::error::Error for SelectorError {}
 
-/// Checks what the schema of a custom resource cannot: the rules by which apimachinery refuses a
-/// selector as a whole.
+/// Checks the rules by which apimachinery rejects a selector and which the schema of a CRD cannot
+/// express.
 ///
 /// # Errors
-/// The first field that is wrong, `matchLabels` before `matchExpressions`.
+/// First invalid field, `matchLabels` before `matchExpressions`.
 pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
     for (key, value) in selector.match_labels.iter().flatten() {
         if let Some(field) = key.strip_prefix(UNREADABLE) {
@@ -198,7 +198,7 @@ pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
             ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
             ("In" | "NotIn", true) => {
                 let problem = format!(
-                    "{} needs at least one value; to ask for the key alone use Exists or DoesNotExist",
+                    "{} needs at least one value; to match only the key, use Exists or DoesNotExist",
                     r.operator
                 );
                 return Err(SelectorError {
@@ -232,10 +232,10 @@ pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
     Ok(())
 }
 
-/// What begins the key of a selector that could not be read. No label has such a key.
+/// Prefix of the key of a selector that could not be decoded. No label has such a key.
 const UNREADABLE: char = '\0';
 
-/// A selector that selects nothing, and of which [`validate`] reports this problem.
+/// Selector that selects nothing, for which [`validate`] reports this problem.
 pub(crate) fn unreadable(field: &str, problem: &str) -> LabelSelector {
     let label = (format!("{UNREADABLE}{field}"), problem.to_owned());
     LabelSelector {
@@ -244,9 +244,9 @@ pub(crate) fn unreadable(field: &str, problem: &str) -> LabelSelector {
     }
 }
 
-/// The longest name part of a key, and the longest value.
+/// Maximum length of the name part of a key, and of a value.
 const NAME_MAX: usize = 63;
-/// The longest prefix of a key: a DNS subdomain.
+/// Maximum length of the prefix of a key: a DNS subdomain.
 const PREFIX_MAX: usize = 253;
 
 fn check_key(key: &str, field: impl FnOnce() -> String) -> Result<(), SelectorError> {
@@ -260,7 +260,7 @@ fn check_key(key: &str, field: impl FnOnce() -> String) -> Result<(), SelectorEr
     Err(SelectorError {
         field: field(),
         problem: format!(
-            "{key:?} is not a label key; write an optional DNS name and a slash, then at most \
+            "{key:?} is not a label key; use an optional DNS name and a slash, then at most \
              {NAME_MAX} letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
         ),
     })
@@ -273,7 +273,7 @@ fn check_value(value: &str, field: impl FnOnce() -> String) -> Result<(), Select
     Err(SelectorError {
         field: field(),
         problem: format!(
-            "{value:?} is not a label value; write at most {NAME_MAX} letters, digits, '-', '_' or \
+            "{value:?} is not a label value; use at most {NAME_MAX} letters, digits, '-', '_' or \
              '.', beginning and ending with a letter or digit"
         ),
     })
@@ -294,7 +294,7 @@ fn is_dns_subdomain(name: &str) -> bool {
         })
 }
 
-/// Whether the first and the last byte are what `is` asks for; an empty text has neither.
+/// Whether the first and the last byte satisfy `is`; false for an empty text.
 fn ends_are(text: &str, is: impl Fn(u8) -> bool) -> bool {
     matches!(text.as_bytes(), [first, .., last] if is(*first) && is(*last))
         || matches!(text.as_bytes(), [only] if is(*only))

@@ -13,7 +13,7 @@ fn expression(key: &str, operator: &str, values: &[&str]) -> LabelSelector {
 }
 
 #[test]
-fn none_selects_nothing_and_empty_everything() {
+fn unset_selects_nothing_and_empty_selects_everything() {
     let any = labels(&[("a", "1")]);
     assert!(!selects(None, &any));
     assert!(selects(Some(&LabelSelector::default()), &any));
@@ -21,7 +21,7 @@ fn none_selects_nothing_and_empty_everything() {
 }
 
 #[test]
-fn every_operator() {
+fn every_operator_is_evaluated() {
     let present = labels(&[("a", "1")]);
     let other = labels(&[("a", "2")]);
     let absent = labels(&[("b", "1")]);
@@ -53,7 +53,7 @@ fn all_requirements_must_be_met() {
 }
 
 #[test]
-fn what_is_malformed_is_named_and_selects_nothing() {
+fn malformed_selector_is_reported_and_selects_nothing() {
     let any = labels(&[("a", "1")]);
     for (selector, field, hint) in [
         (
@@ -154,7 +154,7 @@ fn keys_and_values_follow_the_syntax_of_labels() {
 }
 
 #[test]
-fn a_service_without_selector_selects_nothing() {
+fn service_without_selector_selects_nothing() {
     let pod = labels(&[("a", "1"), ("b", "2")]);
     assert!(service_selects(&labels(&[("a", "1")]), &pod));
     assert!(service_selects(&pod, &pod));
@@ -164,7 +164,7 @@ fn a_service_without_selector_selects_nothing() {
 }
 
 #[test]
-fn requirements_read_as_kubectl_writes_them() {
+fn requirements_are_displayed_in_kubectl_notation() {
     let selector: LabelSelector = parse(
         r#"{"matchLabels": {"a": "1"}, "matchExpressions": [
             {"key": "b", "operator": "In", "values": ["2", "3"]},

@@ -1,4 +1,4 @@
-//! Short forms for tests.
+//! Helpers for tests.
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
-//! Lenient reading: a field of an unexpected type is unset, and never an error.
+//! Tolerant decoding: a field of an unexpected type is unset and never an error.
 //!
-//! Foreign objects come from other people's schemas. One odd field of one object must neither stop
-//! a watch nor hide the rest of the object. Nothing is buffered: what is not wanted is skipped
-//! while it is read.
+//! Foreign objects have foreign schemas. One unexpected field of one object must neither stop a
+//! watch nor hide the rest of the object. Nothing is buffered: unused fields are skipped while
+//! decoding.
 //!
-//! A type that reads a foreign object has the fields it wants as [`Lenient`], those that are
-//! objects in turn as `Lenient<Object<T>>` or `Lenient<Vec<Object<T>>>`, and derives `Deserialize`
-//! with `#[serde(default)]`. It may not use `#[serde(flatten)]`, which buffers.
+//! A type for a foreign object declares its fields as [`Lenient`], nested objects as
+//! `Lenient<Object<T>>` or `Lenient<Vec<Object<T>>>`, and derives `Deserialize` with
+//! `#[serde(default)]`. It must not use `#[serde(flatten)]`, which buffers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A field: its value, if it is set and of the expected type.
+/// Field: its value, if set and of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lenient<T>(Option<T>);
 
@@ -27,12 +27,12 @@ impl<T> Default for Lenient<T> {
 }
 
 impl<T> Lenient<T> {
-    /// The value, if there is one.
+    /// The value, if set.
     pub fn get(self) -> Option<T> {
         self.0
     }
 
-    /// The value where it is, if there is one.
+    /// Mutable reference to the value, if set.
     pub fn as_ref(&self) -> Option<&T> {
         self.0.as_ref()
     }
@@ -51,7 +51,7 @@ impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// A type that takes the JSON shapes that suit it, and is unset by the others.
+/// Type that accepts certain JSON shapes and is unset by all others.
 pub trait Shape<'de>: Sized {
     /// From `true` or `false`.
     fn from_bool(_: bool) -> Option<Self> {
@@ -70,7 +70,7 @@ pub trait Shape<'de>: Sized {
 
     /// From a list.
     ///
-    /// # Errors
+    /// Only errors of the deserializer: text that is not JSON.
     /// Only those of the source: text that is not JSON.
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
@@ -80,7 +80,7 @@ pub trait Shape<'de>: Sized {
     /// From an object.
     ///
     /// # Errors
-    /// Only those of the source: text that is not JSON.
+    /// Only errors of the deserializer: text that is not JSON.
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(None)
@@ -147,7 +147,7 @@ impl Shape<'_> for String {
     }
 }
 
-/// The elements of the expected type; the others are left out.
+/// Elements of the expected type; others are omitted.
 impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut found = Self::new();
@@ -158,7 +158,7 @@ impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     }
 }
 
-/// The entries of the expected type; the others are left out.
+/// Entries of the expected type; others are omitted.
 impl<'de, T: Shape<'de>> Shape<'de> for BTreeMap<String, T> {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut found = Self::new();
@@ -169,7 +169,7 @@ impl<'de, T: Shape<'de>> Shape<'de> for BTreeMap<String, T> {
     }
 }
 
-/// Only whether there is an object, whatever is in it.
+/// Only whether an object exists, regardless of its contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Present;
 
@@ -180,7 +180,7 @@ impl<'de> Shape<'de> for Present {
     }
 }
 
-/// A struct whose fields are [`Lenient`].
+/// Struct with [`Lenient`] fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Object<T>(pub T);
 
@@ -191,7 +191,7 @@ impl<'de, T: Deserialize<'de>> Shape<'de> for Object<T> {
 }
 
 impl<T: Default> Lenient<Object<T>> {
-    /// The fields, all of them unset if there is no object.
+    /// The fields; all unset without an object.
     pub fn fields(self) -> T {
         self.or_default().0
     }

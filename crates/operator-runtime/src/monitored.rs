@@ -86,7 +86,7 @@ impl Monitoring<'_> {
                     );
                     return Monitored::new(None, "NamespacesForbidden", message);
                 }
-                Scraped::NotSelected(nearest) => return self.not_selected(name, nearest),
+                Scraped::NotScraped(nearest) => return self.not_selected(name, nearest),
             }
         }
         by.sort();
@@ -117,7 +117,7 @@ impl Monitoring<'_> {
                 ),
             }
         }));
-        if !nearest.looks {
+        if !nearest.selects_namespace {
             ways.push(format!(
                 "let its spec.serviceMonitorNamespaceSelector select the namespace {}",
                 self.namespace

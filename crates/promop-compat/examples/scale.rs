@@ -129,7 +129,7 @@ fn main() {
         let facts = ServiceMonitorFacts {
             labels,
             selector: with_labels(&[("number", &number)]),
-            // One in a hundred looks everywhere, and one in fifty finds nothing.
+            // One in a hundred selects all namespaces, and one in fifty selects nothing.
             namespaces: match i % 100 {
                 50 => TargetNamespaces::Any,
                 _ => TargetNamespaces::Own,
@@ -189,7 +189,7 @@ fn main() {
         return;
     };
     let [none, hundred] = ["none", "7"].map(|g| selection(&[("group", g)], NamespaceScope::All));
-    time("one Service event that concerns nobody", 100_000, || {
+    time("one Service event that affects no query", 100_000, || {
         let request = request(&none);
         affects_services(&world, &request, service, Some(changed), Some(changed))
     });

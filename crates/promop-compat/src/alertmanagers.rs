@@ -1,4 +1,4 @@
-//! From Alertmanager resources to the addresses at which each of their pods takes alerts. Pure.
+//! Resolves Alertmanager resources to the alert endpoints of their pods. No IO.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +9,35 @@ use crate::selection::{self, Selectors, Unusable};
 use kube_facts::Key;
 use kube_facts::namespaces::Namespaces;
 
-/// How many pods of one resource are told at most. It may claim billions; no cluster of Alertmanagers
-/// is that large.
+/// Maximum number of pods per Alertmanager. spec.replicas may be set to billions; no Alertmanager
+/// cluster is that large.
 const REPLICAS_MAX: u32 = 100;
 
-/// What selectors resolve to. Equal views and selectors give equal answers.
+/// Resolution of selectors. Equal stores and selectors give equal results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alertmanagers {
-    /// The pods to tell, together with those that are reached in the same way; by scheme and
-    /// prefix.
+    /// Pods that receive alerts, grouped by transport (scheme and path prefix).
     pub groups: Vec<Group>,
-    /// What was selected and is not told, or not as a whole; by namespace and name.
+    /// Selected Alertmanagers that receive no alerts, or not on all pods; by namespace and name.
     pub skipped: Vec<Skipped>,
-    /// The number of Alertmanager resources selected.
+    /// Number of selected Alertmanager resources.
     pub selected: usize,
-    /// Why nothing can be selected, if so.
+    /// Reason why the selectors are unusable.
     pub unusable: Option<Unusable>,
-    /// If nothing is selected, though something is asked for: those that come nearest.
+    /// Nearest candidates, if nothing is selected though selectors are set.
     pub nearest: Vec<Candidate>,
 }
 
-/// How the API of an Alertmanager is reached.
+/// Transport to the API of an Alertmanager.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way {
-    /// By HTTPS. The certificate may not be for the name of the pod.
+pub struct Transport {
+    /// HTTPS. The certificate may not be valid for the pod name.
     pub https: bool,
-    /// What stands before `/api`: `/`, or a path that starts with a slash and does not end with
-    /// one.
+    /// Path before `/api`: `/`, or a path with a leading and without a trailing slash.
     pub path_prefix: String,
 }
 
-impl Way {
+impl Transport {
     /// `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
@@ -50,25 +48,25 @@ impl Way {
     }
 }
 
-/// Pods that are reached in the same way.
+/// Pods with the same transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// How.
-    pub way: Way,
-    /// Whom, by namespace and name of the resource, and by ordinal.
+    /// Transport.
+    pub transport: Transport,
+    /// Pods, by namespace and name of the Alertmanager, and by ordinal.
     pub targets: Vec<Target>,
 }
 
-/// One pod of an Alertmanager. It may be absent for a moment, while it restarts.
+/// Pod of an Alertmanager. It may be temporarily absent during a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The resource.
+    /// Alertmanager resource.
     pub alertmanager: Key,
-    /// The ordinal of the pod.
+    /// Ordinal of the pod.
     pub ordinal: u32,
-    /// The DNS name of the pod, as resolvable in every namespace.
+    /// DNS name of the pod that resolves in every namespace.
     pub host: String,
-    /// The port of the API.
+    /// Port of the API.
     pub port: u16,
 }
 
@@ -80,32 +78,32 @@ impl Target {
     }
 }
 
-/// An Alertmanager that was selected and is not told, or not as a whole.
+/// Selected Alertmanager that receives no alerts, or not on all pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// The resource.
+    /// Alertmanager resource.
     pub alertmanager: Key,
-    /// Why.
+    /// Reason.
     pub reason: Reason,
-    /// What is the matter and the way out, in one sentence.
+    /// Reason and remedy in one sentence.
     pub message: String,
 }
 
-/// Why an Alertmanager is not told.
+/// Reason why an Alertmanager receives no alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// It has no pods.
+    /// No pods.
     NoReplicas,
-    /// It listens on loopback only.
+    /// Listens on loopback only.
     ListenLocal,
-    /// It demands a client certificate.
+    /// Requires a client certificate.
     ClientCertificateRequired,
-    /// It has more pods than are told.
+    /// More pods than the maximum.
     TooManyReplicas,
 }
 
 impl Reason {
-    /// The reason as status writes it.
+    /// Reason in the status.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -123,8 +121,8 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Whom to tell: every pod of the Alertmanagers that `selectors` select. With
-/// [`Selectors::all_of`], these are all Alertmanagers of one namespace.
+/// All pods of the Alertmanagers that `selectors` select. With [`Selectors::all_of`], these are all
+/// Alertmanagers of one namespace.
 #[must_use]
 pub fn resolve(
     alertmanagers: &BTreeMap<Key, AlertmanagerFacts>,
@@ -132,7 +130,7 @@ pub fn resolve(
     selectors: &Selectors<'_>,
 ) -> Alertmanagers {
     let found = selection::select(alertmanagers, namespaces, selectors);
-    let mut groups: BTreeMap<Way, Vec<Target>> = BTreeMap::new();
+    let mut groups: BTreeMap<Transport, Vec<Target>> = BTreeMap::new();
     let mut skipped = Vec::new();
     for (key, facts) in &found.objects {
         let mut skip = |reason, message: &str| {
@@ -148,22 +146,22 @@ pub fn resolve(
         }
         if facts.replicas > REPLICAS_MAX {
             let message = format!(
-                "only the first {REPLICAS_MAX} of its pods are told; lower spec.replicas of the \
+                "alerts are sent only to its first {REPLICAS_MAX} pods; reduce spec.replicas of the \
                  Alertmanager",
             );
             skip(Reason::TooManyReplicas, &message);
         }
-        let way = Way {
+        let transport = Transport {
             https: facts.web_tls,
             path_prefix: facts.route_prefix.clone(),
         };
         let targets = (0..facts.replicas.min(REPLICAS_MAX)).map(|i| target(key, facts, i));
-        groups.entry(way).or_default().extend(targets);
+        groups.entry(transport).or_default().extend(targets);
     }
     let groups = groups.into_iter();
     Alertmanagers {
         groups: groups
-            .map(|(way, targets)| Group { way, targets })
+            .map(|(transport, targets)| Group { transport, targets })
             .collect(),
         skipped,
         selected: found.objects.len(),
@@ -172,7 +170,7 @@ pub fn resolve(
     }
 }
 
-/// Why an Alertmanager cannot be told anything, if so.
+/// Reason why an Alertmanager cannot receive alerts.
 fn why_not(facts: &AlertmanagerFacts) -> Option<(Reason, &'static str)> {
     if facts.replicas == 0 {
         return Some((
@@ -183,14 +181,13 @@ fn why_not(facts: &AlertmanagerFacts) -> Option<(Reason, &'static str)> {
     if facts.listen_local {
         return Some((
             Reason::ListenLocal,
-            "it listens on loopback only, so nobody can reach it; set spec.listenLocal of the \
-             Alertmanager to false, or name the address of the proxy before it",
+            "it listens on loopback only; set spec.listenLocal of the Alertmanager to false, or configure the address of its proxy",
         ));
     }
     if facts.web_client_cert {
         return Some((
             Reason::ClientCertificateRequired,
-            "its API demands a client certificate, which rulers do not have; relax \
+            "its API requires a client certificate, which rulers do not have; relax \
              spec.web.tlsConfig.clientAuthType of the Alertmanager",
         ));
     }

@@ -1,12 +1,12 @@
-//! Capabilities: what the API server and our permissions offer for each Prometheus Operator kind,
-//! and the gates that decide whether a custom resource uses it.
+//! Capabilities of the API server and permissions of the controller for each Prometheus Operator
+//! CRD, and the gates that decide whether a custom resource uses it. No IO.
 
 use std::fmt;
 
 /// API group of Prometheus Operator.
 pub const GROUP: &str = "monitoring.coreos.com";
 
-/// A kind of Prometheus Operator.
+/// Kind of Prometheus Operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `servicemonitors.monitoring.coreos.com`.
@@ -19,7 +19,7 @@ pub enum Kind {
     PrometheusRule,
     /// `alertmanagers.monitoring.coreos.com`.
     Alertmanager,
-    /// `thanosrulers.monitoring.coreos.com`, the kind of Prometheus Operator itself.
+    /// `thanosrulers.monitoring.coreos.com`, the ThanosRuler of Prometheus Operator.
     ThanosRuler,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
         Self::ThanosRuler,
     ];
 
-    /// The kind as it stands in `kind:`.
+    /// Kind in manifests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// The version that is read and written.
+    /// Version that is read and written.
     #[must_use]
     pub fn version(self) -> &'static str {
         match self {
@@ -69,13 +69,13 @@ impl Kind {
         }
     }
 
-    /// Name of the CustomResourceDefinition.
+    /// Name of the CRD.
     #[must_use]
     pub fn crd_name(self) -> String {
         format!("{}.{GROUP}", self.plural())
     }
 
-    /// Where the API server serves it.
+    /// Group, version and resource.
     #[must_use]
     pub fn api_resource(self) -> kube::core::ApiResource {
         kube::core::ApiResource {
@@ -92,15 +92,15 @@ impl Kind {
     }
 }
 
-/// What the cluster offers for one kind.
+/// Capability for one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// The kind is not served, or its definition is being deleted.
+    /// Not served, or its CRD is being deleted.
     #[default]
     Absent,
-    /// The definition exists, but the API server does not serve it yet.
+    /// The CRD exists but is not served yet.
     NotEstablished,
-    /// Served, but we lack a permission that we need.
+    /// Served, but a required permission is missing.
     Forbidden,
     /// Served and permitted.
     Present,
@@ -112,24 +112,24 @@ impl fmt::Display for Capability {
     }
 }
 
-/// The capability of every kind.
+/// Capabilities for all kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caps([Capability; 6]);
 
 impl Caps {
-    /// Every kind in the same state.
+    /// The same capability for all kinds.
     #[must_use]
     pub fn all(capability: Capability) -> Self {
         Self([capability; 6])
     }
 
-    /// The capability of `kind`.
+    /// Capability for `kind`.
     #[must_use]
     pub fn get(&self, kind: Kind) -> Capability {
         self.0[kind.index()]
     }
 
-    /// Sets the capability of `kind`, and returns the one before.
+    /// Sets the capability for `kind` and returns the previous one.
     pub fn set(&mut self, kind: Kind, capability: Capability) -> Capability {
         std::mem::replace(&mut self.0[kind.index()], capability)
     }
@@ -141,24 +141,24 @@ impl Caps {
     }
 }
 
-/// Whether a custom resource uses a kind, and what decided it. The first "no" in the order of the
-/// variants is the cause.
+/// Whether a custom resource uses a kind, and which gate decides. The first closed gate in the
+/// order of the variants is the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// All gates are open.
     Enabled,
-    /// The operator runs with the integration switched off.
+    /// The flag of the controller disables the integration.
     DisabledByOperator,
     /// `spec.featureGates.enablePrometheusOperatorCRDs` is false.
     DisabledByResource,
     /// The kind is not served.
     CrdsAbsent,
-    /// The kind is served, but may not be used.
+    /// The kind is served, but a permission is missing.
     Forbidden,
 }
 
 impl Gate {
-    /// The outcome for one kind.
+    /// Gate for one kind.
     #[must_use]
     pub fn of(operator: bool, resource: Option<bool>, capability: Capability) -> Self {
         match capability {
@@ -176,7 +176,7 @@ impl Gate {
         self == Self::Enabled
     }
 
-    /// The reason as conditions write it.
+    /// Reason in conditions.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Live detection of capabilities. Does IO: discovery, one metadata-only watch per definition where
-//! that is permitted, and access reviews.
+//! Detects capabilities at run time. Does IO: discovery, one metadata-only watch per CRD if
+//! permitted, and access reviews.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,42 +19,41 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::caps::{Capability, Caps, GROUP, Kind};
 
-/// How often discovery is asked where definitions may not be watched, and permission while a kind
+/// Poll interval of discovery without permission to watch CRDs, and of access reviews while a kind
 /// is `Forbidden`.
 pub const POLL: Duration = Duration::from_secs(10);
 
-/// After a definition changes, discovery answers wrongly for 50 to 250 ms, so it is read again.
+/// Discovery is stale for 50 to 250 ms after a CRD changes, so it is read again.
 const SETTLE: [Duration; 3] = [
     Duration::from_millis(300),
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
 
-/// A kind, and what a controller does with it.
+/// Kind with the verbs that a controller needs.
 #[derive(Clone, Debug)]
 pub struct Need {
     /// The kind.
     pub kind: Kind,
-    /// The verbs without which it is `Forbidden`.
+    /// Verbs without which the kind is `Forbidden`.
     pub verbs: &'static [&'static str],
 }
 
-/// Asks the cluster for its capabilities, and keeps asking.
+/// Detects and tracks the capabilities of the cluster.
 pub struct Detector {
     client: Client,
     needs: Vec<Need>,
     namespaces: Vec<Option<String>>,
     recheck: Arc<Notify>,
-    /// Kinds whose definition is being deleted, or was seen to be gone. Discovery still lists them
-    /// for a moment.
-    going: BTreeSet<Kind>,
+    /// Kinds whose CRD is being deleted, or is deleted. Discovery still lists them briefly.
+    deleted: BTreeSet<Kind>,
     defined: BTreeSet<Kind>,
-    /// Kinds whose permissions were found granted, and that nobody has doubted since.
+    /// Kinds with granted permissions that no failed request has put in question since.
     granted: BTreeSet<Kind>,
 }
 
 impl Detector {
-    /// A detector for `needs`, in the given namespaces (`None`: in all).
+    /// Creates a detector for `needs` in the given namespaces (`None`: all).
     #[must_use]
     pub fn new(client: Client, needs: Vec<Need>, namespaces: Vec<Option<String>>) -> Self {
         Self {
@@ -62,26 +61,29 @@ impl Detector {
             needs,
             namespaces,
             recheck: Arc::new(Notify::new()),
-            going: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             defined: BTreeSet::new(),
             granted: BTreeSet::new(),
         }
     }
 
-    /// Whoever meets a 403 or a missing kind notifies this; the cluster is then asked at once.
+    /// Notified on a 403 or a missing kind; triggers an immediate detection.
     #[must_use]
     pub fn recheck(&self) -> Arc<Notify> {
         self.recheck.clone()
     }
 
-    /// Asks once. A kind is `Absent` only on a clean answer.
+    /// Detects once. A kind is `Absent` only on an unambiguous response.
     ///
     /// # Errors
-    /// Any failure to get an answer: the caller keeps the one it has.
+    /// Failed requests: the caller keeps the previous state.
     pub async fn probe(&mut self) -> Result<Caps, kube::Error> {
-        // A kind that is known to be gone needs no request.
-        let asked = self.needs.iter().filter(|n| !self.going.contains(&n.kind));
-        let versions: BTreeSet<&str> = asked.map(|n| n.kind.version()).collect();
+        // A deleted kind needs no request.
+        let queried = self
+            .needs
+            .iter()
+            .filter(|n| !self.deleted.contains(&n.kind));
+        let versions: BTreeSet<&str> = queried.map(|n| n.kind.version()).collect();
         let mut plurals = BTreeMap::new();
         for version in versions {
             let api_version = format!("{GROUP}/{version}");
@@ -94,7 +96,7 @@ impl Detector {
         let mut caps = Caps::default();
         for need in self.needs.clone() {
             let kind = need.kind;
-            let capability = if self.going.contains(&kind) {
+            let capability = if self.deleted.contains(&kind) {
                 Capability::Absent
             } else if is_served(kind) {
                 if self.granted.contains(&kind) || self.permitted(&need).await? {
@@ -116,15 +118,15 @@ impl Detector {
         Ok(caps)
     }
 
-    /// Keeps `caps` up to date until it is closed.
+    /// Keeps `caps` up to date until the channel is closed.
     pub async fn run(mut self, caps: watch::Sender<Caps>) {
         if self.needs.is_empty() {
             return;
         }
-        let mut definitions = self.definitions().await;
+        let mut watches = self.watches().await;
         let mut due: Vec<Instant> = Vec::new();
         loop {
-            let polled = definitions.is_none()
+            let polled = watches.is_none()
                 || self
                     .needs
                     .iter()
@@ -135,7 +137,7 @@ impl Detector {
             let next = due.iter().min().copied();
             let recheck = self.recheck.clone();
             tokio::select! {
-                event = next_definition(&mut definitions) => match event {
+                event = next_event(&mut watches) => match event {
                     Some(Ok(event)) => {
                         if self.note(event) {
                             let now = Instant::now();
@@ -145,15 +147,15 @@ impl Detector {
                         }
                     }
                     Some(Err(error)) if is_forbidden(&error) => {
-                        tracing::info!("prometheus-operator definitions may not be watched, discovery is polled");
-                        definitions = None;
-                        self.going.clear();
+                        tracing::info!("cannot watch Prometheus Operator CRDs; polling discovery");
+                        watches = None;
+                        self.deleted.clear();
                         continue;
                     }
                     Some(Err(_)) => continue,
                     None => {
-                        definitions = None;
-                        self.going.clear();
+                        watches = None;
+                        self.deleted.clear();
                         continue;
                     }
                 },
@@ -170,7 +172,7 @@ impl Detector {
                     caps.send_if_modified(|known| std::mem::replace(known, found) != found);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "discovery gave no answer, keeping the last one");
+                    tracing::debug!(%error, "discovery failed; keeping the last state");
                     due.push(Instant::now() + POLL);
                 }
             }
@@ -195,8 +197,8 @@ impl Detector {
         Ok(true)
     }
 
-    /// One watch per definition, by name; `None` where that is not permitted.
-    async fn definitions(&self) -> Option<Definitions> {
+    /// One watch per CRD by name; `None` if not permitted.
+    async fn watches(&self) -> Option<CrdWatches> {
         let mut streams = SelectAll::new();
         for need in &self.needs {
             let attributes = ResourceAttributes {
@@ -221,24 +223,24 @@ impl Detector {
                     .boxed(),
             );
         }
-        Some(Definitions {
+        Some(CrdWatches {
             streams,
             seen: BTreeMap::new(),
         })
     }
 
-    /// Takes in an event of a definition; returns whether capabilities may have changed.
-    fn note(&mut self, (kind, event): (Kind, Seen)) -> bool {
+    /// Applies an event of a CRD; returns whether capabilities may have changed.
+    fn note(&mut self, (kind, event): (Kind, CrdState)) -> bool {
         match event {
-            Seen::Gone => {
-                self.going.insert(kind);
+            CrdState::Deleted => {
+                self.deleted.insert(kind);
                 self.defined.remove(&kind)
             }
-            Seen::Defined { terminating } => {
+            CrdState::Defined { terminating } => {
                 if terminating {
-                    self.going.insert(kind);
+                    self.deleted.insert(kind);
                 } else {
-                    self.going.remove(&kind);
+                    self.deleted.remove(&kind);
                 }
                 self.defined.insert(kind);
                 true
@@ -247,51 +249,51 @@ impl Detector {
     }
 }
 
-/// What an event says of a definition.
+/// State of a CRD in an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum CrdState {
     Defined { terminating: bool },
-    Gone,
+    Deleted,
 }
 
 type MetaEvent = Event<PartialObjectMeta<CustomResourceDefinition>>;
 
-struct Definitions {
+struct CrdWatches {
     streams: SelectAll<BoxStream<'static, Result<(Kind, MetaEvent), watcher::Error>>>,
-    /// Whether a list under way has named the definition.
+    /// Whether the list in progress contains the CRD.
     seen: BTreeMap<Kind, bool>,
 }
 
-async fn next_definition(
-    definitions: &mut Option<Definitions>,
-) -> Option<Result<(Kind, Seen), watcher::Error>> {
-    let Some(definitions) = definitions else {
+async fn next_event(
+    watches: &mut Option<CrdWatches>,
+) -> Option<Result<(Kind, CrdState), watcher::Error>> {
+    let Some(watches) = watches else {
         return std::future::pending().await;
     };
     loop {
-        let (kind, event) = match definitions.streams.next().await? {
+        let (kind, event) = match watches.streams.next().await? {
             Ok(item) => item,
             Err(error) => return Some(Err(error)),
         };
         let seen = match event {
             Event::Init => {
-                definitions.seen.insert(kind, false);
+                watches.seen.insert(kind, false);
                 continue;
             }
             Event::Apply(meta) | Event::InitApply(meta) => {
-                definitions.seen.insert(kind, true);
-                Seen::Defined {
+                watches.seen.insert(kind, true);
+                CrdState::Defined {
                     terminating: meta.meta().deletion_timestamp.is_some(),
                 }
             }
-            Event::InitDone if definitions.seen.get(&kind) == Some(&true) => continue,
-            Event::InitDone | Event::Delete(_) => Seen::Gone,
+            Event::InitDone if watches.seen.get(&kind) == Some(&true) => continue,
+            Event::InitDone | Event::Delete(_) => CrdState::Deleted,
         };
         return Some(Ok((kind, seen)));
     }
 }
 
-/// Sleeps until `due`; for ever if nothing is due.
+/// Sleeps until `due`; forever if unset.
 pub async fn sleep_to(due: Option<Instant>) {
     match due {
         Some(at) => sleep_until(at).await,
@@ -299,10 +301,10 @@ pub async fn sleep_to(due: Option<Instant>) {
     }
 }
 
-/// The plurals that a group and version serves; none if it does not exist.
+/// Plurals served for a group and version; none if it does not exist.
 ///
 /// # Errors
-/// Any failure to get an answer.
+/// Failed requests.
 pub async fn served(client: &Client, api_version: &str) -> Result<BTreeSet<String>, kube::Error> {
     match client.list_api_group_resources(api_version).await {
         Ok(list) => Ok(list.resources.into_iter().map(|r| r.name).collect()),
@@ -311,10 +313,10 @@ pub async fn served(client: &Client, api_version: &str) -> Result<BTreeSet<Strin
     }
 }
 
-/// Whether we are allowed to do what `attributes` say.
+/// Whether this controller may do what `attributes` describe.
 ///
 /// # Errors
-/// Any failure to get an answer.
+/// Failed requests.
 pub async fn allowed(client: &Client, attributes: ResourceAttributes) -> Result<bool, kube::Error> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
@@ -329,20 +331,20 @@ pub async fn allowed(client: &Client, attributes: ResourceAttributes) -> Result<
     Ok(answer.status.is_some_and(|s| s.allowed))
 }
 
-/// Whether a watch failed for want of permission.
+/// Whether a watch failed because of a missing permission.
 #[must_use]
 pub fn is_forbidden(error: &watcher::Error) -> bool {
     matches!(status_of(error), Some(status) if status.code == 403)
 }
 
-/// Whether a watch failed since the kind is not served. (A missing object has the reason
+/// Whether a watch failed because the kind is not served. (A missing object has the reason
 /// `NotFound`; a missing kind is answered by the plain text of the HTTP server.)
 #[must_use]
 pub fn is_kind_missing(error: &watcher::Error) -> bool {
     matches!(status_of(error), Some(status) if status.code == 404)
 }
 
-/// Whether a watch failed since the API server's history does not reach back to where it stood.
+/// Whether a watch failed because its resourceVersion is too old.
 #[must_use]
 pub fn is_expired(error: &watcher::Error) -> bool {
     matches!(status_of(error), Some(status) if status.code == 410)

@@ -1,11 +1,10 @@
-//! From objects as the API server sends them to facts. Pure.
+//! Extracts facts from API objects. No IO.
 //!
-//! Each kind has a thin type with the fields that are read and no others. A watch can deserialize
-//! into it directly, or an object that is there as JSON can be read by `from_object`; both are
-//! lenient: a field of an unexpected type is unset.
+//! Each kind has a type with only the fields that are read. A watch deserializes into it directly,
+//! and `from_object` reads JSON; both are tolerant: a field of an unexpected type is unset.
 //!
-//! Of most kinds, labels and `spec` are all that is read: their types are a [`Spec`] in a [`Thin`].
-//! A type that reads something else of an object is an [`Extract`] of its own.
+//! For most kinds only labels and `spec` are read: their types are a [`Spec`] in a [`Thin`]. Other
+//! types implement [`Extract`] directly.
 
 mod alerting;
 mod core;

@@ -1,8 +1,8 @@
-//! Prometheus Operator compatibility: the fields of its resources that are read or written here,
-//! selection as Prometheus Operator does it, the resolution of ServiceMonitors to StoreAPIs, and who
-//! evaluates which rules.
+//! Prometheus Operator compatibility: the fields of its custom resources that are read or written,
+//! its selection semantics, resolution of ServiceMonitors to StoreAPIs, and overlap of rule
+//! evaluation.
 //!
-//! Pure, except for the feature `detect`.
+//! No IO, except for the feature `detect`.
 
 pub mod alertmanagers;
 pub mod caps;

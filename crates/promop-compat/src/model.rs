@@ -1,5 +1,5 @@
-//! Extracted facts: the few fields of foreign objects that decisions depend on. Two objects with
-//! equal facts are the same to every decision, so an event that changes none of them wakes nobody.
+//! Facts: the fields of foreign objects that decisions depend on. Objects with equal facts are
+//! equivalent for every decision, so an event without a change of facts enqueues nothing.
 
 mod alerting;
 
@@ -16,7 +16,7 @@ pub use alerting::{
 pub struct ServiceMonitorFacts {
     /// `metadata.labels`.
     pub labels: Labels,
-    /// `spec.selector`, over Service labels.
+    /// `spec.selector` for labels of Services.
     pub selector: LabelSelector,
     /// `spec.namespaceSelector`.
     pub namespaces: TargetNamespaces,
@@ -27,10 +27,10 @@ pub struct ServiceMonitorFacts {
     pub scrape_class: Option<String>,
 }
 
-/// The namespaces whose Services a ServiceMonitor selects (`spec.namespaceSelector`).
+/// Namespaces whose Services a ServiceMonitor selects (`spec.namespaceSelector`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TargetNamespaces {
-    /// Neither `any` nor `matchNames`: the ServiceMonitor's own namespace.
+    /// Neither `any` nor `matchNames`: the namespace of the ServiceMonitor.
     #[default]
     Own,
     /// `any: true`.
@@ -48,24 +48,24 @@ pub struct ServiceFacts {
     pub selector: Labels,
     /// `spec.ports`, TCP ones; empty for type ExternalName, which has no endpoints.
     pub ports: Vec<PortFacts>,
-    /// `targetPort` of each of `ports`; the number of the port where an entry is missing.
+    /// `targetPort` of each of `ports`; the port number if unset.
     pub targets: Vec<TargetPort>,
     /// `spec.clusterIP: None`.
     pub headless: bool,
-    /// What a Service of type ExternalName is an alias of.
+    /// Target of a Service of type ExternalName.
     pub external: Option<ExternalFacts>,
 }
 
-/// The port of the pods that a Service port leads to.
+/// Target port of a Service port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetPort {
-    /// The container port of this name.
+    /// Container port with this name.
     Name(String),
-    /// This port, whether or not a container declares it.
+    /// Port number, declared by a container or not.
     Number(u16),
 }
 
-/// A Service of type ExternalName.
+/// Service of type ExternalName.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalFacts {
     /// `spec.externalName`.
@@ -83,47 +83,47 @@ pub struct PodFacts {
     pub hostname: Option<String>,
     /// `spec.subdomain`.
     pub subdomain: Option<String>,
-    /// The container `thanos-sidecar`, if there is one.
+    /// Container `thanos-sidecar`, if present.
     pub sidecar: Option<SidecarFacts>,
-    /// Named container ports, for NetworkPolicies that name a port.
+    /// Named container ports, for NetworkPolicies that use port names.
     pub ports: Vec<PortFacts>,
 }
 
-/// A pod, as far as it matters to the Services in front of it.
+/// Pod as seen by the Services in front of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackendFacts {
     /// `metadata.labels`.
     pub labels: Labels,
-    /// TCP ports that its containers declare, and those that the arguments of Thanos name.
+    /// TCP ports that its containers declare, and those in the arguments of Thanos.
     pub ports: Vec<PortFacts>,
 }
 
-/// A StatefulSet: the pods that exist, or will exist again after a restart.
+/// StatefulSet: pods that exist, or will be recreated after a restart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetFacts {
     /// `spec.replicas` (1 if unset).
     pub replicas: u32,
-    /// A pod as the template makes it, without the labels that differ from replica to replica.
+    /// Pod of the template, without the labels that differ between replicas.
     pub pod: PodFacts,
-    /// TCP ports that its containers declare, and those that the arguments of Thanos name.
+    /// TCP ports that its containers declare, and those in the arguments of Thanos.
     pub ports: Vec<PortFacts>,
 }
 
-/// The Thanos sidecar container of a Prometheus pod.
+/// Thanos sidecar container of a Prometheus pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SidecarFacts {
-    /// The StoreAPI port as declared by the container (10901 unless it says otherwise).
+    /// StoreAPI port declared by the container (default 10901).
     pub grpc_port: u16,
-    /// `--grpc-address` is a loopback address: not reachable from other pods.
+    /// Whether `--grpc-address` is a loopback address, unreachable from other pods.
     pub listen_local: bool,
-    /// `--grpc-server-tls-cert` is set.
+    /// Whether `--grpc-server-tls-cert` is set.
     pub tls: bool,
 }
 
-/// A Prometheus resource (`monitoring.coreos.com/v1`).
+/// Prometheus (`monitoring.coreos.com/v1`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrometheusFacts {
-    /// `metadata.uid`; empty for an object that was never in a cluster.
+    /// `metadata.uid`; empty for an object from a file.
     pub uid: String,
     /// `metadata.labels`.
     pub labels: Labels,
@@ -131,63 +131,63 @@ pub struct PrometheusFacts {
     pub replicas: u32,
     /// `spec.shards` (1 if unset).
     pub shards: u32,
-    /// `spec.serviceName`: the governing Service, if it is not `prometheus-operated`.
+    /// `spec.serviceName`: the governing Service, if not `prometheus-operated`.
     pub service_name: Option<String>,
-    /// The sidecar that `spec.thanos` makes, as `spec.containers` changes it, if there is one.
+    /// Sidecar defined by `spec.thanos`, with changes by `spec.containers`.
     pub sidecar: Option<SidecarFacts>,
-    /// Named ports that `spec.containers` declares.
+    /// Named ports declared in `spec.containers`.
     pub container_ports: Vec<PortFacts>,
-    /// `spec.shardRetentionPolicy.whenScaled: Retain`: shards beyond `shards` may still run.
+    /// `spec.shardRetentionPolicy.whenScaled: Retain`: shards above `shards` may still run.
     pub retains_shards: bool,
-    /// `spec.listenLocal`: only loopback reaches the API.
+    /// `spec.listenLocal`: the API listens on loopback only.
     pub listen_local: bool,
-    /// `spec.web.tlsConfig` is set: the API is served by HTTPS.
+    /// Whether `spec.web.tlsConfig` is set: the API uses HTTPS.
     pub web_tls: bool,
-    /// `spec.web.tlsConfig.clientAuthType` demands a client certificate.
+    /// Whether `spec.web.tlsConfig.clientAuthType` requires a client certificate.
     pub web_client_cert: bool,
     /// `spec.routePrefix` (`/` if unset).
     pub route_prefix: String,
-    /// The label that tells replicas apart: `spec.replicaExternalLabelName`, `prometheus_replica`
-    /// if unset, none if set to the empty string.
+    /// Replica label: `spec.replicaExternalLabelName`, `prometheus_replica` if unset, none if
+    /// empty.
     pub replica_label: Option<String>,
-    /// Whether its series have any external label at all.
+    /// Whether its series have an external label.
     pub has_external_labels: bool,
-    /// Whether Prometheus Operator writes its configuration: not where none of the selectors of
-    /// monitors, probes and scrape configurations is set.
+    /// Whether Prometheus Operator writes its configuration, which it does only if a selector of
+    /// monitors, probes or scrape configurations is set.
     pub is_managed: bool,
     /// `spec.serviceMonitorSelector`; `None` selects nothing.
     pub service_monitor_selector: Option<LabelSelector>,
-    /// `spec.serviceMonitorNamespaceSelector`; `None` is its own namespace.
+    /// `spec.serviceMonitorNamespaceSelector`; `None` is the own namespace.
     pub service_monitor_namespace_selector: Option<LabelSelector>,
-    /// `spec.arbitraryFSAccessThroughSMs.deny`: ServiceMonitors that name files are rejected.
+    /// `spec.arbitraryFSAccessThroughSMs.deny`: ServiceMonitors with file references are rejected.
     pub denies_files: bool,
-    /// `spec.ignoreNamespaceSelectors`: ServiceMonitors select in their own namespace only.
+    /// `spec.ignoreNamespaceSelectors`: ServiceMonitors select only in their own namespace.
     pub ignores_namespace_selectors: bool,
     /// Names of `spec.scrapeClasses`.
     pub scrape_classes: Vec<String>,
     /// `spec.ruleSelector`; `None` selects nothing.
     pub rule_selector: Option<LabelSelector>,
-    /// `spec.ruleNamespaceSelector`; `None` is its own namespace.
+    /// `spec.ruleNamespaceSelector`; `None` is the own namespace.
     pub rule_namespace_selector: Option<LabelSelector>,
     /// `spec.serviceAccountName` (`default` if unset).
     pub service_account: String,
-    /// `spec.serviceDiscoveryRole: EndpointSlice`; it finds targets by Endpoints otherwise.
+    /// `spec.serviceDiscoveryRole: EndpointSlice`; otherwise targets are discovered by Endpoints.
     pub endpoint_slices: bool,
-    /// `spec.portName`: the name of the container port of the API (`web` if unset).
+    /// `spec.portName`: name of the container port of the API (`web` if unset).
     pub port_name: String,
-    /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
+    /// `spec.podMetadata.labels`, which Prometheus Operator adds to the pods.
     pub pod_labels: Labels,
 }
 
-/// A PrometheusAgent resource (`monitoring.coreos.com/v1alpha1`).
+/// PrometheusAgent (`monitoring.coreos.com/v1alpha1`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrometheusAgentFacts {
     /// `spec.replicas` (1 if unset).
     pub replicas: u32,
     /// `spec.shards` (1 if unset).
     pub shards: u32,
-    /// `spec.mode: DaemonSet`: a pod on each node. It has a StatefulSet for each shard otherwise.
+    /// `spec.mode: DaemonSet`: one pod per node; otherwise one StatefulSet per shard.
     pub daemon_set: bool,
-    /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
+    /// `spec.podMetadata.labels`, which Prometheus Operator adds to the pods.
     pub pod_labels: Labels,
 }

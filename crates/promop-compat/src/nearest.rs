@@ -1,4 +1,4 @@
-//! If nothing is selected: what may have been meant. Pure.
+//! Nearest candidates of a selector that selects nothing. No IO.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use kube_facts::namespaces::Namespaces;
 use kube_facts::selector::{self, Excluded, requirements};
 use kube_facts::{Key, Labels};
 
-/// How many candidates are named.
+/// Maximum number of candidates.
 const NAMED: usize = 3;
 
-/// An object that is not selected but comes near.
+/// Object that is not selected but nearly matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The object.
     pub key: Key,
-    /// Its labels.
+    /// Labels of the object.
     pub labels: Labels,
-    /// The requirements that it meets, as `kubectl --selector` writes them.
+    /// Requirements that it meets, in the notation of `kubectl --selector`.
     pub matched: Vec<String>,
-    /// The requirements that it does not meet, and that other labels would meet.
+    /// Requirements that it does not meet, and that other labels would meet.
     pub missing: Vec<String>,
-    /// Labels that it must not have.
+    /// Labels that exclude it.
     pub excluded: Vec<Excluded>,
     /// Whether its namespace is in scope.
     pub in_scope: bool,
@@ -30,13 +30,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What keeps it from being selected, to go on after its name: `misses team=x` and `must not have
+    /// Reasons why it is not selected, to follow its name: `lacks team=x` and `must not have
     /// tier=y`.
     #[must_use]
     pub fn differs(&self) -> String {
         let mut all = Vec::new();
         if !self.missing.is_empty() {
-            all.push(format!("misses {}", self.missing.join(", ")));
+            all.push(format!("lacks {}", self.missing.join(", ")));
         }
         if !self.excluded.is_empty() {
             let excluded: Vec<String> = self.excluded.iter().map(ToString::to_string).collect();
@@ -45,19 +45,19 @@ impl Candidate {
         all.join(" and ")
     }
 
-    /// Whether the selector asks for this label with another value, or for none.
+    /// Whether the selector requires another value for this label, or its absence.
     #[must_use]
     pub fn has_wrong(&self, label: &str) -> bool {
-        let asked = |missing: &String| {
+        let requires = |missing: &String| {
             let rest = missing.strip_prefix(label);
             rest.is_some_and(|rest| rest.starts_with(['=', ' ']))
         };
-        self.missing.iter().any(asked) || self.excluded.iter().any(|e| e.key == label)
+        self.missing.iter().any(requires) || self.excluded.iter().any(|e| e.key == label)
     }
 }
 
-/// The nearest candidates: first those that match in namespaces out of scope, then those in scope
-/// with the fewest requirements missing.
+/// Nearest candidates: first matches in namespaces out of scope, then those in scope with the
+/// fewest missing requirements.
 pub(crate) fn find<F: Labelled>(
     view: &BTreeMap<Key, F>,
     namespaces: &Namespaces<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn find<F: Labelled>(
             })
             .min_by_key(Near::rank);
         let Some(near) = near else { continue };
-        // Views are sorted, so of equals the first key stays first.
+        // Stores are sorted, so the first key of equal candidates stays first.
         let place = nearest.partition_point(|other| other.rank() <= near.rank());
         nearest.insert(place, near);
         nearest.truncate(NAMED);

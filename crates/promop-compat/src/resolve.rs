@@ -1,10 +1,10 @@
-//! From ServiceMonitors to StoreAPI endpoints, with the chain that led there. Pure.
+//! Resolves ServiceMonitors to StoreAPI endpoints and their origin. No IO.
 //!
-//! A selected ServiceMonitor leads to data in one of two ways. If it points at a Prometheus (or at
-//! a Service that serves the StoreAPI itself), the data is there. If it points at an application,
-//! the data is in every Prometheus that scrapes by it. One that points at both leads both ways, and
-//! one that selects no Service leads nowhere. Each Prometheus replica is one endpoint, however many
-//! ServiceMonitors and Services lead to it.
+//! A selected ServiceMonitor resolves in one of two ways. If it targets a Prometheus (or a Service
+//! that serves the StoreAPI), that is the endpoint. If it targets an application, every Prometheus
+//! that scrapes it is an endpoint. A ServiceMonitor for both resolves both ways, and one that
+//! selects no Service provides no endpoint. Each Prometheus replica is one endpoint, regardless of
+//! the number of ServiceMonitors and Services that select it.
 
 mod backends;
 mod candidates;
@@ -42,119 +42,119 @@ use replicas::Replicas;
 use scraped::Scrapers;
 use search::Search;
 
-/// How an endpoint's data is reached.
+/// Transport to the data of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Via {
     /// The Thanos sidecar in the Prometheus pod.
     Sidecar,
-    /// A bridge: a sidecar in a pod of its own, for a Prometheus that has none.
+    /// A bridge: a sidecar in a separate pod, for a Prometheus without one.
     Bridge,
-    /// A selected Service that exposes a StoreAPI port itself.
+    /// A selected Service that exposes a StoreAPI port.
     Service,
 }
 
-/// The chain from a ServiceMonitor to an endpoint. One chain is named, the others are counted.
+/// Chain from a ServiceMonitor to an endpoint. One chain is listed, the others are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Chain {
-    /// The first (by namespace and name) ServiceMonitor that points here, or else the first that
-    /// is scraped from here.
+    /// First ServiceMonitor (by namespace and name) that targets the endpoint, otherwise the first
+    /// that it scrapes.
     pub service_monitor: Key,
-    /// The Service it selects; `None` if the chain goes by the Prometheus that scrapes it.
+    /// Selected Service; `None` if the endpoint is a Prometheus that scrapes the ServiceMonitor.
     pub service: Option<Key>,
-    /// The Prometheus resource, if one is behind it.
+    /// Prometheus resource of the endpoint, if any.
     pub prometheus: Option<Key>,
-    /// How many other selected ServiceMonitors lead to the same endpoint.
+    /// Number of other selected ServiceMonitors that resolve to the same endpoint.
     pub others: usize,
 }
 
-/// One StoreAPI endpoint.
+/// StoreAPI endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The address as Thanos takes it (`dns+host:port`, `dnssrv+_port._tcp.host`), empty for a
-    /// bridge, whose address depends on the workload that serves it.
+    /// Address in the syntax of Thanos (`dns+host:port`, `dnssrv+_port._tcp.host`); empty for a
+    /// bridge, whose address depends on its workload.
     pub address: String,
-    /// How the data is reached.
+    /// Transport to the data.
     pub via: Via,
-    /// Why it is here.
+    /// Origin of the endpoint.
     pub chain: Chain,
-    /// The pod behind it (Sidecar and Bridge). It may be absent for a moment, while it restarts.
+    /// Pod of the endpoint (Sidecar and Bridge). It may be temporarily absent during a restart.
     pub pod: Option<Key>,
-    /// What a bridge needs to know.
+    /// Target of the bridge.
     pub bridge: Option<BridgeTarget>,
 }
 
-/// The Prometheus API of one replica, as a bridge reaches it.
+/// Prometheus API of one replica, as the target of a bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeTarget {
     /// `<scheme>://<pod DNS name>:<port><route prefix>`.
     pub url: String,
-    /// The API is served by HTTPS, with a certificate that may not be for this name.
+    /// Whether the API uses HTTPS, with a certificate that may not be valid for this name.
     pub tls: bool,
 }
 
-/// The related objects, as far as they may be read.
+/// Related objects, as far as they are readable.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
     /// All ServiceMonitors.
     pub service_monitors: &'a BTreeMap<Key, ServiceMonitorFacts>,
     /// All Services.
     pub services: &'a BTreeMap<Key, ServiceFacts>,
-    /// The pods that Prometheus Operator manages.
+    /// Pods managed by Prometheus Operator.
     pub pods: &'a BTreeMap<Key, PodFacts>,
-    /// All pods, as Services see them.
+    /// All pods, as seen by Services.
     pub backends: &'a BTreeMap<Key, BackendFacts>,
-    /// All StatefulSets; empty where they may not be read.
+    /// All StatefulSets; empty if not readable.
     pub stateful_sets: &'a BTreeMap<Key, StatefulSetFacts>,
-    /// All Prometheus resources; `None` if the kind is absent or may not be read.
+    /// All Prometheuses; `None` if the CRD is absent or not readable.
     pub prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
-    /// All PrometheusAgent resources; `None` if the kind is absent or may not be read.
+    /// All PrometheusAgents; `None` if the CRD is absent or not readable.
     pub prometheus_agents: Option<&'a BTreeMap<Key, PrometheusAgentFacts>>,
-    /// The namespaces.
+    /// Namespaces.
     pub namespaces: Namespaces<'a>,
-    /// The label key that marks Services of our own components. They join queriers by another
-    /// path; found through ServiceMonitors, a querier would query itself.
+    /// Label key of Services of Thanos controllers. Queriers discover them by labels; discovered
+    /// through ServiceMonitors, a querier would query itself.
     pub own_label: &'a str,
-    /// The label, key and value, by which a Service announces a StoreAPI to queriers.
+    /// Label key and value by which a Service announces a StoreAPI.
     pub store_label: (&'a str, &'a str),
 }
 
-/// What one custom resource asks for.
+/// Discovery request of one custom resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The namespace of the custom resource.
+    /// Namespace of the custom resource.
     pub namespace: &'a str,
-    /// Which ServiceMonitors it selects: the union of these.
+    /// Selected ServiceMonitors: the union of these selections.
     pub selections: &'a [Selection],
-    /// What becomes of a Prometheus without a sidecar.
+    /// Handling of a Prometheus without a sidecar.
     pub without_sidecar: WithoutSidecar,
 }
 
-/// What becomes of a Prometheus without a sidecar.
+/// Handling of a Prometheus without a sidecar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WithoutSidecar {
-    /// It gets a bridge.
+    /// Run a bridge.
     #[default]
     Bridge,
-    /// It is only reported.
+    /// Report it only.
     Report,
 }
 
-/// What a request resolves to. Equal worlds and requests give equal resolutions.
+/// Result of a resolution. Equal inputs give equal results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
-    /// The endpoints: first those of pods, then those of Services, by namespace and name.
+    /// Endpoints: first those of pods, then those of Services, by namespace and name.
     pub endpoints: Vec<Endpoint>,
-    /// What was selected and gives no endpoint, once per reason and subject.
+    /// Selected objects that provide no endpoint, once per reason and subject.
     pub skipped: Vec<Finding>,
-    /// What is worth knowing about endpoints that are listed all the same.
+    /// Notes on listed endpoints.
     pub notes: Vec<Finding>,
-    /// The number of ServiceMonitors selected.
+    /// Number of selected ServiceMonitors.
     pub selected: usize,
-    /// The Prometheus resources reached, also those that give no endpoint.
+    /// Resolved Prometheus resources, including those that provide no endpoint.
     pub prometheuses: BTreeSet<Key>,
-    /// The labels by which the reached Prometheuses tell their replicas apart.
+    /// Replica labels of the resolved Prometheuses.
     pub replica_labels: BTreeSet<String>,
-    /// If no ServiceMonitor is selected, those that come nearest: at most three.
+    /// Up to three nearest ServiceMonitors, if none is selected.
     pub nearest: Vec<Candidate>,
 }
 

@@ -1,4 +1,4 @@
-//! PrometheusRules: which of them are selected, and who else evaluates them. Pure.
+//! Selection of PrometheusRules, and their evaluation by others. No IO.
 
 mod overlap;
 
@@ -11,7 +11,7 @@ use kube_facts::namespaces::Namespaces;
 
 pub use overlap::{Evaluator, Evaluators, Overlap, prometheus_affects, ruler_affects};
 
-/// The rules that `selectors` select, as Prometheus Operator selects them for a Prometheus or a
+/// Rules that `selectors` select, with the semantics of Prometheus Operator for a Prometheus or a
 /// ThanosRuler.
 #[must_use]
 pub fn select<'a>(
@@ -22,8 +22,8 @@ pub fn select<'a>(
     selection::select(rules, namespaces, selectors)
 }
 
-/// Whether a change of one rule can change what `selectors` select, or what is in it: whether it
-/// was or is now selected. See [`Selectors::is_affected_by`].
+/// Whether a change of one rule can affect the selection or its contents: whether it was or is now
+/// selected. See [`Selectors::is_affected_by`].
 #[must_use]
 pub fn is_affected_by(
     namespaces: &Namespaces<'_>,

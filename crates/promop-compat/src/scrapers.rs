@@ -1,4 +1,5 @@
-//! Which Prometheuses scrape by a ServiceMonitor, as Prometheus Operator selects it for them. Pure.
+//! Prometheuses that scrape a ServiceMonitor, according to the selection of Prometheus Operator. No
+//! IO.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,12 @@ use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces, Place};
 use kube_facts::selector::{self, Excluded};
 use kube_facts::{Key, Labels};
 
-/// A Prometheus that may scrape.
+/// Prometheus that may scrape.
 pub(crate) struct Scraper<'a> {
     pub key: &'a Key,
     desired: Option<&'a LabelSelector>,
     scope: NamespaceScope,
-    /// Why its selectors select nothing, if they are malformed.
+    /// Error of malformed selectors, which select nothing.
     pub invalid: Option<String>,
 }
 
@@ -35,31 +36,31 @@ impl<'a> Scraper<'a> {
         }
     }
 
-    /// Whether this Prometheus scrapes by a ServiceMonitor with these labels at `place`.
+    /// Whether this Prometheus scrapes a ServiceMonitor with these labels at `place`.
     pub fn scrapes(&self, place: &Place<'_>, labels: &Labels) -> Membership {
         if self.invalid.is_some() || !selector::selects(self.desired, labels) {
             return Membership::Out;
         }
-        self.looks_in(place)
+        self.selects_namespace_in(place)
     }
 
-    /// Whether this Prometheus looks for ServiceMonitors at `place`.
-    fn looks_in(&self, place: &Place<'_>) -> Membership {
+    /// Whether this Prometheus selects ServiceMonitors at `place`.
+    fn selects_namespace_in(&self, place: &Place<'_>) -> Membership {
         place.membership(&self.scope, &self.key.namespace)
     }
 }
 
-/// The Prometheus that comes nearest to scraping by a ServiceMonitor, and what is missing.
+/// Prometheus that nearly selects a ServiceMonitor, and what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nearest {
     /// The Prometheus.
     pub prometheus: Key,
-    /// The labels that it asks for and the ServiceMonitor does not have.
+    /// Required labels that the ServiceMonitor does not have.
     pub missing: Vec<String>,
-    /// The labels for which it does not select the ServiceMonitor.
+    /// Labels that exclude the ServiceMonitor.
     pub excluded: Vec<Excluded>,
-    /// Whether it looks in the namespace of the ServiceMonitor, as far as can be known.
-    pub looks: bool,
+    /// Whether it selects the namespace of the ServiceMonitor, as far as known.
+    pub selects_namespace: bool,
 }
 
 impl Nearest {
@@ -68,13 +69,18 @@ impl Nearest {
         place: &Place<'_>,
         labels: &Labels,
     ) -> Option<Self> {
-        let (_, nearest, desired, looks) = scrapers
+        let (_, nearest, desired, selects_namespace) = scrapers
             .filter(|s| s.invalid.is_none())
             .filter_map(|scraper| {
-                let looks = scraper.looks_in(place) != Membership::Out;
+                let selects_namespace = scraper.selects_namespace_in(place) != Membership::Out;
                 let desired = scraper.desired?;
                 let missing = selector::count_missing(desired, labels);
-                Some((missing + usize::from(!looks), scraper.key, desired, looks))
+                Some((
+                    missing + usize::from(!selects_namespace),
+                    scraper.key,
+                    desired,
+                    selects_namespace,
+                ))
             })
             .min_by_key(|(distance, key, ..)| (*distance, *key))?;
         let (missing, excluded) = selector::to_change(desired, labels);
@@ -82,23 +88,23 @@ impl Nearest {
             prometheus: nearest.clone(),
             missing,
             excluded,
-            looks,
+            selects_namespace,
         })
     }
 }
 
-/// Who scrapes by a ServiceMonitor.
+/// Prometheuses that scrape a ServiceMonitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scraped {
     /// These Prometheuses, by namespace and name.
     By(Vec<Key>),
-    /// Perhaps this Prometheus: it depends on labels of namespaces, which may not be read.
+    /// Possibly this Prometheus, depending on namespace labels that are not readable.
     Unevaluable(Key),
-    /// None. The one that comes nearest, if any selects ServiceMonitors at all.
-    NotSelected(Option<Nearest>),
+    /// None, with the nearest one, if any Prometheus selects ServiceMonitors.
+    NotScraped(Option<Nearest>),
 }
 
-/// Who scrapes by a ServiceMonitor in `namespace` with these labels.
+/// Prometheuses that scrape a ServiceMonitor in `namespace` with these labels.
 #[must_use]
 pub fn scraped(
     prometheuses: &BTreeMap<Key, PrometheusFacts>,
@@ -119,7 +125,7 @@ pub fn scraped(
     }
     match all.iter().find(|s| of(s) == Membership::Unevaluable) {
         Some(perhaps) => Scraped::Unevaluable(perhaps.key.clone()),
-        None => Scraped::NotSelected(Nearest::of(all.iter(), &place, labels)),
+        None => Scraped::NotScraped(Nearest::of(all.iter(), &place, labels)),
     }
 }
 
@@ -128,15 +134,18 @@ mod tests {
     use super::*;
     use kube_facts::testing::{key, labels, namespaces, selector};
 
-    fn prometheus(selects: Option<LabelSelector>, looks: Option<LabelSelector>) -> PrometheusFacts {
+    fn prometheus(
+        selects: Option<LabelSelector>,
+        selects_namespace: Option<LabelSelector>,
+    ) -> PrometheusFacts {
         PrometheusFacts {
             service_monitor_selector: selects,
-            service_monitor_namespace_selector: looks,
+            service_monitor_namespace_selector: selects_namespace,
             ..Default::default()
         }
     }
 
-    fn asked(prometheuses: &[(&str, PrometheusFacts)], readable: bool) -> Scraped {
+    fn scraped_by(prometheuses: &[(&str, PrometheusFacts)], readable: bool) -> Scraped {
         let prometheuses = prometheuses
             .iter()
             .map(|(name, facts)| (key("monitoring", name), facts.clone()))
@@ -157,7 +166,7 @@ mod tests {
     #[test]
     fn every_prometheus_that_selects_it_is_named() {
         let all = Some(LabelSelector::default());
-        let found = asked(
+        let found = scraped_by(
             &[
                 (
                     "b",
@@ -183,15 +192,16 @@ mod tests {
         let all = Some(LabelSelector::default());
         let far = prometheus(Some(selector(&[("release", "y"), ("tier", "z")])), None);
         let near = prometheus(Some(selector(&[("release", "y")])), all);
-        let Scraped::NotSelected(Some(nearest)) = asked(&[("a", far), ("b", near)], true) else {
-            panic!("nobody scrapes");
+        let Scraped::NotScraped(Some(nearest)) = scraped_by(&[("a", far), ("b", near)], true)
+        else {
+            panic!("not scraped");
         };
         assert_eq!(nearest.prometheus, key("monitoring", "b"));
         assert_eq!(nearest.missing, ["release=y"]);
-        assert!(nearest.looks);
-        assert_eq!(asked(&[], true), Scraped::NotSelected(None));
+        assert!(nearest.selects_namespace);
+        assert_eq!(scraped_by(&[], true), Scraped::NotScraped(None));
         let null = prometheus(None, None);
-        assert_eq!(asked(&[("a", null)], true), Scraped::NotSelected(None));
+        assert_eq!(scraped_by(&[("a", null)], true), Scraped::NotScraped(None));
     }
 
     #[test]
@@ -201,7 +211,7 @@ mod tests {
             Some(selector(&[("team", "a")])),
         );
         assert_eq!(
-            asked(&[("a", by_team)], false),
+            scraped_by(&[("a", by_team)], false),
             Scraped::Unevaluable(key("monitoring", "a"))
         );
     }

@@ -1,5 +1,5 @@
-//! Pairs of selectors: one over the labels of objects, one over their namespaces. Prometheus
-//! Operator writes every selection of its resources so. Pure.
+//! Pairs of a label selector and a namespace selector, the form of every selection of Prometheus
+//! Operator. No IO.
 
 mod scopes;
 mod selectors;
@@ -18,20 +18,20 @@ pub use selectors::Selectors;
 
 pub(crate) use scopes::{Scopes, in_namespace};
 
-/// A selection of objects.
+/// Selection of objects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
-    /// The labels of objects; empty for all of them.
+    /// Labels of objects; empty for all.
     pub selector: LabelSelector,
-    /// The namespaces of objects.
+    /// Namespaces of objects.
     pub scope: NamespaceScope,
 }
 
 impl Selection {
-    /// Whether it is well formed.
+    /// Checks whether it is well formed.
     ///
     /// # Errors
-    /// Which of its two selectors is not, and why.
+    /// The malformed selector, and its error.
     pub(crate) fn validate(&self) -> Result<(), Unusable> {
         selector::validate(&self.selector).map_err(Unusable::Objects)?;
         match &self.scope {
@@ -42,10 +42,10 @@ impl Selection {
         }
     }
 
-    /// Whether it can be evaluated.
+    /// Checks whether it can be evaluated.
     ///
     /// # Errors
-    /// Why not.
+    /// Reason.
     pub(crate) fn check(&self, namespaces: &Namespaces<'_>) -> Result<(), Unusable> {
         self.validate()?;
         match namespaces.can_evaluate(&self.scope) {
@@ -55,19 +55,19 @@ impl Selection {
     }
 }
 
-/// Why a selection selects nothing, whatever there is.
+/// Reason why a selection selects nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// The selector over objects is malformed.
+    /// The label selector is malformed.
     Objects(SelectorError),
-    /// The selector over namespaces is malformed.
+    /// The namespace selector is malformed.
     Namespaces(SelectorError),
-    /// The selector over namespaces needs their labels, which may not be read.
+    /// The namespace selector needs namespace labels that are not readable.
     Unevaluable,
 }
 
 impl Unusable {
-    /// The reason as status writes it.
+    /// Reason in the status.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -76,23 +76,22 @@ impl Unusable {
         }
     }
 
-    /// What is the matter and the way out, in one sentence; given the fields in which the two
-    /// selectors are.
+    /// Reason and remedy in one sentence, given the fields of the two selectors.
     #[must_use]
     pub fn describe(&self, objects: &str, namespaces: &str) -> String {
         match self {
             Self::Objects(error) => format!("{objects}.{error}"),
             Self::Namespaces(error) => format!("{namespaces}.{error}"),
-            Self::Unevaluable => "the namespace selector needs the labels of namespaces, which \
-                                  this controller may not list; leave it out for the own \
-                                  namespace, leave it empty for all, or select by \
-                                  kubernetes.io/metadata.name alone"
+            Self::Unevaluable => "the namespace selector needs namespace labels, which the \
+                                  controller has no permission to list; unset it for the own \
+                                  namespace, leave it empty for all, or select only by \
+                                  kubernetes.io/metadata.name"
                 .to_owned(),
         }
     }
 }
 
-/// Objects of one kind that are selected by their labels.
+/// Objects of one kind that are selected by labels.
 pub trait Labelled {
     /// `metadata.labels`.
     fn labels(&self) -> &Labels;
@@ -122,15 +121,15 @@ impl Labelled for AlertmanagerFacts {
     }
 }
 
-/// What two selectors select.
+/// Result of two selectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selected<'a, F> {
-    /// The selected objects, by namespace and name.
+    /// Selected objects, by namespace and name.
     pub objects: Vec<(&'a Key, &'a F)>,
-    /// Why nothing can be selected, if so.
+    /// Reason why the selectors are unusable.
     pub unusable: Option<Unusable>,
-    /// If nothing is selected, though something is asked for: those that come nearest, at most
-    /// three. First those that would be selected in other namespaces.
+    /// Up to three nearest candidates, if nothing is selected though selectors are set. Matches in
+    /// other namespaces come first.
     pub nearest: Vec<Candidate>,
 }
 
@@ -144,7 +143,7 @@ impl<F> Default for Selected<'_, F> {
     }
 }
 
-/// What `selectors` select in `view`, as Prometheus Operator does it.
+/// Objects in `view` that `selectors` select, with the semantics of Prometheus Operator.
 #[must_use]
 pub fn select<'a, F: Labelled>(
     view: &'a BTreeMap<Key, F>,
@@ -173,7 +172,7 @@ pub fn select<'a, F: Labelled>(
     }
 }
 
-/// The objects that any of `selections` selects, by key.
+/// Objects that any of `selections` selects, by key.
 pub(crate) fn union<'a, F: Labelled>(
     view: &'a BTreeMap<Key, F>,
     namespaces: &Namespaces<'_>,

@@ -1,4 +1,4 @@
-//! ServiceMonitors as they are written: only the fields that are set.
+//! ServiceMonitors for writing, with only the fields that are set.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -19,19 +19,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 )]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceMonitorSpec {
-    /// The label of the Service whose value becomes the label `job`.
+    /// Label of the Service whose value becomes the label `job`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_label: Option<String>,
-    /// Which Services, by their labels.
+    /// Labels of the selected Services.
     pub selector: LabelSelector,
-    /// In which namespaces; unset for its own.
+    /// Namespaces of the selected Services; unset for the own namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<NamespaceSelector>,
-    /// Which ports of them, and how.
+    /// Ports to scrape.
     pub endpoints: Vec<Endpoint>,
 }
 
-/// The namespaces of Services.
+/// Namespaces of Services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct NamespaceSelector {
@@ -43,7 +43,7 @@ pub struct NamespaceSelector {
     pub match_names: Vec<String>,
 }
 
-/// A port to scrape.
+/// Port to scrape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Endpoint {
@@ -56,52 +56,52 @@ pub struct Endpoint {
     /// `http` (if unset) or `https`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
-    /// How often, as a Prometheus duration; unset for the interval of the Prometheus.
+    /// Scrape interval as a Prometheus duration; unset for the default of the Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<String>,
-    /// After which time to give up, as a Prometheus duration.
+    /// Scrape timeout as a Prometheus duration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_timeout: Option<String>,
-    /// Labels of the samples win over those of the target.
+    /// Whether labels of samples override those of the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub honor_labels: Option<bool>,
-    /// Rules for the labels of targets.
+    /// Relabeling of targets before the scrape.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub relabelings: Vec<RelabelConfig>,
-    /// Rules for the labels of samples.
+    /// Relabeling of samples before ingestion.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metric_relabelings: Vec<RelabelConfig>,
 }
 
-/// One relabelling rule. What is unset has the default of Prometheus.
+/// Relabeling step. Unset fields have the defaults of Prometheus.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RelabelConfig {
-    /// The labels whose values are joined.
+    /// Labels whose values are joined.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub source_labels: Vec<String>,
-    /// What stands between the joined values.
+    /// Separator of the joined values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// The label that is written.
+    /// Label that is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_label: Option<String>,
-    /// What the joined values must match.
+    /// Regular expression that the joined values must match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
-    /// The modulus of a hash.
+    /// Modulus of the hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modulus: Option<u64>,
-    /// What is written.
+    /// Replacement value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replacement: Option<String>,
-    /// What is done (`replace` if unset).
+    /// Action (`replace` if unset).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
 }
 
 impl ServiceMonitor {
-    /// A ServiceMonitor of this name and namespace.
+    /// ServiceMonitor with this name and namespace.
     #[must_use]
     pub fn named(namespace: &str, name: &str, labels: Labels, spec: ServiceMonitorSpec) -> Self {
         let mut monitor = Self::new(name, spec);

@@ -1,4 +1,4 @@
-//! Resolution against the oracle, over random worlds.
+//! Resolution against the oracle, for random clusters.
 
 mod generate;
 mod oracle;
@@ -15,7 +15,7 @@ use promop_compat::resolve::{
 };
 
 #[test]
-fn resolution_is_what_the_definitions_say() {
+fn resolution_equals_the_oracle() {
     let covered = RefCell::new(BTreeMap::<String, u32>::new());
     generate::runner(4_000)
         .run(&cases(), |case| {
@@ -42,8 +42,7 @@ fn resolution_is_what_the_definitions_say() {
     assert_covered(&covered.into_inner());
 }
 
-/// Taking an object away, or putting it back, changes a resolution only if the predicates say that
-/// it may.
+/// Removing or restoring an object changes a resolution only if the predicates report it.
 #[test]
 fn changes_that_affect_no_resource_change_nothing() {
     let quiet = RefCell::new([0_u32; 5]);
@@ -103,8 +102,8 @@ fn changes_that_affect_no_resource_change_nothing() {
     assert!(quiet.borrow().iter().all(|n| *n > 200), "{quiet:?}");
 }
 
-/// Whether a pod's name is one that a Prometheus or an agent claims; a foreign pod of that name is in
-/// its way.
+/// Whether the name of a pod belongs to a replica of a Prometheus or agent, so that a foreign pod
+/// of that name conflicts with it.
 fn is_expected(case: &Case, pod: &Key) -> bool {
     let of = |prefix: &str, key: &Key| {
         key.namespace == pod.namespace && pod.name.starts_with(&format!("{prefix}-{}", key.name))
@@ -148,7 +147,7 @@ fn check(found: &Endpoint, expected: &Expected) {
     assert_eq!(chain.others, monitors.len() - 1);
 }
 
-/// Counts the interesting things that a case has.
+/// Counts the interesting properties of a case.
 fn count(
     case: &Case,
     found: &promop_compat::resolve::Resolution,

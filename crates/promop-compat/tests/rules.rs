@@ -1,4 +1,4 @@
-//! Selection of rules, and who else evaluates them, against the oracle.
+//! Selection and overlap of rules against the oracle.
 
 mod generate;
 mod oracle;
@@ -25,7 +25,7 @@ use proptest::sample::select;
 
 const CASES: u32 = 10_000;
 
-/// What is known of namespaces: which there are, and which are watched.
+/// Known namespaces: existing and watched ones.
 #[derive(Clone, Debug)]
 struct Known {
     listed: Option<BTreeMap<Key, NamespaceFacts>>,
@@ -43,11 +43,11 @@ impl Known {
 
 fn known() -> impl Strategy<Value = Known> {
     let name = select(NAMESPACES.to_vec()).prop_map(str::to_owned);
-    // Some namespaces may be gone already.
+    // Some namespaces may be deleted.
     let listed = (namespaces(), weighted(0.1, select(NAMESPACES.to_vec())));
-    let listed = listed.prop_map(|(mut all, gone)| {
-        if let Some(gone) = gone {
-            all.remove(&Key::new("", gone));
+    let listed = listed.prop_map(|(mut all, deleted)| {
+        if let Some(deleted) = deleted {
+            all.remove(&Key::new("", deleted));
         }
         all
     });
@@ -102,7 +102,7 @@ fn assert_covered(counts: &Cell<[u32; 6]>) {
 }
 
 #[test]
-fn rules_are_selected_as_defined() {
+fn rule_selection_equals_the_oracle() {
     let counts = Cell::new([0; 6]);
     let own = select(NAMESPACES.to_vec());
     generate::runner(CASES)
@@ -127,12 +127,12 @@ fn rules_are_selected_as_defined() {
                     .collect();
                 let unevaluable = found.unusable == Some(Unusable::Unevaluable);
                 if unevaluable {
-                    // What can be told by name or by limit alone is not half selected either.
+                    // Parts that are decided by name or limit alone are not selected either.
                     assert_eq!(keys, []);
                     assert!(known.listed.is_none());
                 } else {
                     assert_eq!(keys, expected);
-                    assert_eq!(of(Answer::CannotBeTold), []);
+                    assert_eq!(of(Answer::Unknown), []);
                 }
                 assert_eq!(found.unusable.is_some() && !unevaluable, !is_valid(&holder));
 
@@ -169,7 +169,7 @@ fn rules_are_selected_as_defined() {
 }
 
 #[test]
-fn a_change_affects_whom_it_concerns() {
+fn changes_are_reported_for_affected_selections() {
     let counts = Cell::new([0; 6]);
     let place = (select(NAMESPACES.to_vec()), select(NAMESPACES.to_vec()));
     let change = (weighted(0.7, rule()), weighted(0.7, rule()));
@@ -204,7 +204,7 @@ fn a_change_affects_whom_it_concerns() {
     assert_covered(&counts);
 }
 
-/// UIDs: of resources, and of owners.
+/// UIDs of resources and owners.
 fn uid() -> impl Strategy<Value = String> {
     select(vec!["", "old", "new", "new", "new"]).prop_map(str::to_owned)
 }
@@ -242,7 +242,7 @@ fn generated() -> impl Strategy<Value = BTreeMap<Key, GeneratedRulesFacts>> {
         (Kind::ThanosRuler, "t1"),
     ]);
     let place = select(NAMESPACES.to_vec());
-    // Of which rule; whether the file name has a uid, which is empty here; which alerts.
+    // Rule, whether the file name has a UID (empty here), and alerts.
     let rule = (select(NAMESPACES.to_vec()), select(vec!["r1", "r2", "r3"]));
     let file = (rule, any::<bool>(), btree_set(0..3_usize, 0..3));
     let map = (owner, place, vec(file, 0..6), weighted(0.95, uid()));
@@ -274,7 +274,7 @@ fn generated() -> impl Strategy<Value = BTreeMap<Key, GeneratedRulesFacts>> {
 const ALERTS: [&str; 3] = ["A", "B", "C"];
 
 #[test]
-fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
+fn overlap_equals_the_oracle() {
     let counts = Cell::new([0; 6]);
     let evaluators = (
         weighted(0.9, keyed(&["p1", "p2"], prometheus(), 0..4)),
@@ -287,7 +287,7 @@ fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
                 let known = known.get();
                 let mut all =
                     Evaluators::of(prometheuses.as_ref(), rulers.as_ref(), &generated, known);
-                // In any order: backwards is no worse than forwards.
+                // In any order: reverse order gives the same result.
                 for (key, facts) in rules.iter().chain(rules.iter().rev()) {
                     let runs = |kind, at: &Key| match kind {
                         Kind::Prometheus => prometheuses.as_ref().is_none_or(|all| {
@@ -311,7 +311,7 @@ fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
                                 .map(|all| all.get(at).map(|it| &it.uid)),
                             _ => rulers.as_ref().map(|all| all.get(at).map(|it| &it.uid)),
                         };
-                        // Nothing is known, or it is the same one.
+                        // Either unknown, or equal.
                         let is_same = live.is_none_or(|live| {
                             live.is_some_and(|live| live.is_empty() || live == uid)
                         });
@@ -334,7 +334,7 @@ fn rules_are_evaluated_by_those_whose_rule_files_have_them() {
                         let holding = self::holder(&holder.namespace, &pair);
                         match answer(&known, &holding, &key.namespace, &facts.labels) {
                             Answer::Selected => _ = sure.insert(at),
-                            Answer::CannotBeTold => perhaps = true,
+                            Answer::Unknown => perhaps = true,
                             Answer::NotSelected => {}
                         }
                     };

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use generate::{labels, namespaces, selectors};
 use kube_facts::namespaces::Namespaces;
-use kube_facts::policy::{Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict, verdict};
+use kube_facts::policy::{
+    Connectivity, Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, connectivity,
+};
 use kube_facts::selector::{count_missing, matches, selects, validate};
 use kube_facts::{Key, PortFacts};
 use proptest::collection::{btree_map, vec};
@@ -17,7 +19,7 @@ use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 #[test]
-fn selectors_are_evaluated_as_defined() {
+fn selector_evaluation_equals_the_oracle() {
     let counts = Cell::new([0_u32; 3]);
     generate::runner(5_000)
         .run(&(selectors(), labels()), |(selector, labels)| {
@@ -80,7 +82,7 @@ fn policies() -> impl Strategy<Value = BTreeMap<Key, PolicyFacts>> {
 }
 
 #[test]
-fn policies_are_evaluated_as_defined() {
+fn policy_evaluation_equals_the_oracle() {
     let counts = Cell::new([0_u32; 5]);
     let end = || (select(vec!["a", "b"]), labels());
     let ports = vec(
@@ -124,15 +126,15 @@ fn policies_are_evaluated_as_defined() {
                 labels: &to.1,
                 ports: &ports,
             };
-            let found = verdict(&policies, &known, &from, &to, port);
+            let found = connectivity(&policies, &known, &from, &to, port);
             assert_eq!(
                 found,
-                oracle::policy::verdict(&policies, &known, &from, &to, port)
+                oracle::policy::connectivity(&policies, &known, &from, &to, port)
             );
             let mut now = counts.get();
             match found {
-                Verdict::Allowed { assumed } => now[usize::from(assumed)] += 1,
-                Verdict::Blocked {
+                Connectivity::Allowed { assumed } => now[usize::from(assumed)] += 1,
+                Connectivity::Blocked {
                     ingress_by,
                     egress_by,
                 } => {

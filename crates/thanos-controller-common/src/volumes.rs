@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use thanos_api::names::Reason;
 
-use crate::facts::{ClaimFacts, ClassFacts};
+use crate::facts::{ClassFacts, PvcFacts};
 
 /// Maximum number of names in a message.
 const NAMED: usize = 3;
@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volumes {
     /// PVCs by name.
-    pub claims: BTreeMap<String, ClaimFacts>,
+    pub pvcs: BTreeMap<String, PvcFacts>,
     /// The StorageClasses by name; `None` if they may not be read.
     pub classes: Option<BTreeMap<String, ClassFacts>>,
     /// Remedies for the messages.
@@ -52,25 +52,25 @@ impl Volumes {
         let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
         let growing = self
             .smaller(size)
-            .filter(|(_, claim)| claim.bound && self.may_grow(claim));
+            .filter(|(_, pvc)| pvc.bound && self.may_grow(pvc));
         growing
-            .map(|(name, claim)| ForeignPatch {
+            .map(|(name, pvc)| ForeignPatch {
                 key: ObjectKey::of(&resource, name),
                 resource: resource.clone(),
-                uid: claim.uid.clone(),
+                uid: pvc.uid.clone(),
                 patch: json!({"spec": {"resources": {"requests": {"storage": text}}}}),
             })
             .collect()
     }
 
-    fn smaller(&self, size: u64) -> impl Iterator<Item = (&String, &ClaimFacts)> {
-        let claims = self.claims.iter();
-        claims.filter(move |(_, claim)| claim.requested.is_some_and(|r| r < size))
+    fn smaller(&self, size: u64) -> impl Iterator<Item = (&String, &PvcFacts)> {
+        let pvcs = self.pvcs.iter();
+        pvcs.filter(move |(_, pvc)| pvc.requested.is_some_and(|r| r < size))
     }
 
     /// If the StorageClasses are not readable, the API server decides.
-    fn may_grow(&self, claim: &ClaimFacts) -> bool {
-        let class = claim.class.as_ref();
+    fn may_grow(&self, pvc: &PvcFacts) -> bool {
+        let class = pvc.class.as_ref();
         match (&self.classes, class) {
             (Some(classes), Some(class)) => classes.get(class).is_some_and(|c| c.grows),
             (Some(_), None) => false,
@@ -81,23 +81,19 @@ impl Volumes {
     /// Condition `VolumesReady` for volumes of `size` bytes. `class` is the StorageClass in the
     /// spec, `unscheduled` the message of the scheduler about an unscheduled pod.
     #[must_use]
-    pub fn verdict(
+    pub fn condition(
         &self,
         size: u64,
         class: Option<&str>,
         unscheduled: Option<&str>,
     ) -> ConditionState {
-        let pending = names(self.claims.iter().filter(|(_, claim)| !claim.bound));
+        let pending = names(self.pvcs.iter().filter(|(_, pvc)| !pvc.bound));
         if let Some(pending) = pending {
             return self.pending(&pending, class, unscheduled);
         }
-        let stuck = self
-            .smaller(size)
-            .filter(|(_, claim)| !self.may_grow(claim));
+        let stuck = self.smaller(size).filter(|(_, pvc)| !self.may_grow(pvc));
         if let Some(stuck) = names(stuck) {
-            let class = self
-                .smaller(size)
-                .find_map(|(_, claim)| claim.class.as_deref());
+            let class = self.smaller(size).find_map(|(_, pvc)| pvc.class.as_deref());
             let message = format!(
                 "PVC {stuck} cannot be expanded: StorageClass {} does not set allowVolumeExpansion. \
                  Set it if the driver supports expansion, or {}",
@@ -107,14 +103,11 @@ impl Volumes {
             return (Some(false), Reason::ExpansionNotAllowed, message);
         }
         let small = self
-            .claims
+            .pvcs
             .iter()
             .filter(|(_, c)| c.capacity.is_some_and(|has| has < size));
         if let Some(growing) = names(small) {
-            let mut failures = self
-                .claims
-                .values()
-                .filter_map(|c| c.pod_failures.as_deref());
+            let mut failures = self.pvcs.values().filter_map(|c| c.pod_failures.as_deref());
             let failure = failures.next().map(|message| format!(": {message}"));
             let failure = failure.unwrap_or_default();
             let message = format!("expanding PVC {growing}{failure}");
@@ -129,7 +122,7 @@ impl Volumes {
         class: Option<&str>,
         unscheduled: Option<&str>,
     ) -> ConditionState {
-        let classless = self.claims.values().any(|c| !c.bound && c.class.is_none());
+        let classless = self.pvcs.values().any(|c| !c.bound && c.class.is_none());
         let no_default = self
             .classes
             .as_ref()
@@ -152,8 +145,8 @@ impl Volumes {
 }
 
 /// The first names and the number of further ones; `None` if empty.
-fn names<'a>(claims: impl Iterator<Item = (&'a String, &'a ClaimFacts)>) -> Option<String> {
-    let all: Vec<&str> = claims.map(|(name, _)| name.as_str()).collect();
+fn names<'a>(pvcs: impl Iterator<Item = (&'a String, &'a PvcFacts)>) -> Option<String> {
+    let all: Vec<&str> = pvcs.map(|(name, _)| name.as_str()).collect();
     let more = all.len().saturating_sub(NAMED);
     let shown = all
         .iter()
@@ -175,7 +168,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     fn volumes(requested: u64, capacity: u64, class: Option<&str>, grows: Option<bool>) -> Volumes {
-        let claim = ClaimFacts {
+        let pvc = PvcFacts {
             uid: "u".into(),
             requested: Some(requested * GIB),
             capacity: Some(capacity * GIB),
@@ -188,7 +181,7 @@ mod tests {
             grows: grows.unwrap_or(false),
         };
         Volumes {
-            claims: BTreeMap::from([("data-x-0".to_owned(), claim)]),
+            pvcs: BTreeMap::from([("data-x-0".to_owned(), pvc)]),
             classes: Some(BTreeMap::from([("fast".to_owned(), class)])),
             remedies: Remedies {
                 no_class: "make another",
@@ -198,7 +191,7 @@ mod tests {
     }
 
     fn state(volumes: &Volumes, size: u64) -> (usize, Option<bool>, Reason, String) {
-        let (holds, reason, message) = volumes.verdict(size * GIB, None, Some("no volumes"));
+        let (holds, reason, message) = volumes.condition(size * GIB, None, Some("no volumes"));
         (
             volumes.foreign_patches(size * GIB, "x").len(),
             holds,
@@ -216,7 +209,7 @@ mod tests {
             (patches, holds, reason),
             (1, Some(false), Reason::VolumesGrowing)
         );
-        all.claims.get_mut("data-x-0").unwrap().requested = Some(20 * GIB);
+        all.pvcs.get_mut("data-x-0").unwrap().requested = Some(20 * GIB);
         assert_eq!(state(&all, 20).0, 0, "already requested");
         assert_eq!(state(&all, 20).2, Reason::VolumesGrowing);
         assert_eq!(state(&all, 5).0, 0, "nothing shrinks");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube_facts::namespaces::Namespaces;
-use kube_facts::policy::{Peer, PolicyFacts, Verdict, opening_policy, verdict};
+use kube_facts::policy::{Connectivity, Peer, PolicyFacts, connectivity, opening_policy};
 use kube_facts::{Key, Labels};
 use promop_compat::model::{PodFacts, StatefulSetFacts};
 use promop_compat::resolve::{Endpoint, Via};
@@ -122,7 +122,7 @@ impl<'a> Network<'a> {
         &self,
         policies: &BTreeMap<Key, PolicyFacts>,
         connection: &Connection<'_>,
-    ) -> Verdict {
+    ) -> Connectivity {
         let from = Peer {
             namespace: &self.own,
             labels: connection.from,
@@ -133,13 +133,13 @@ impl<'a> Network<'a> {
             labels: &connection.to.labels,
             ports: &connection.to.ports,
         };
-        verdict(policies, self.namespaces, &from, &to, connection.port)
+        connectivity(policies, self.namespaces, &from, &to, connection.port)
     }
 
     /// NetworkPolicies that block the connection to an endpoint.
     pub fn blocked(&self, endpoint: &Endpoint) -> Option<Blocked> {
         let connection = self.connection(endpoint)?;
-        let Verdict::Blocked {
+        let Connectivity::Blocked {
             ingress_by,
             egress_by,
         } = self.evaluate(self.policies, &connection)
@@ -179,7 +179,7 @@ impl<'a> Network<'a> {
             return None;
         }
         match self.evaluate(&self.foreign, &connection) {
-            Verdict::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
+            Connectivity::Blocked { ingress_by, .. } if !ingress_by.is_empty() => {}
             _ => return None,
         }
         let labels: Labels = STABLE

@@ -252,18 +252,18 @@ fn disabled_section_selects_nothing_and_enabled_one_everything() {
 fn deleted_prometheus_is_reported_and_others_stay_endpoints() {
     let monitor = json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
-        "metadata": {"name": "gone", "namespace": "monitoring", "labels": {"app": "prometheus"}},
-        "spec": {"selector": {"matchLabels": {"app": "gone"}}, "endpoints": [{"port": "web"}]},
+        "metadata": {"name": "deleted", "namespace": "monitoring", "labels": {"app": "prometheus"}},
+        "spec": {"selector": {"matchLabels": {"app": "deleted"}}, "endpoints": [{"port": "web"}]},
     });
     let service = json!({
         "apiVersion": "v1", "kind": "Service",
-        "metadata": {"name": "gone", "namespace": "monitoring", "labels": {"app": "gone"}},
-        "spec": {"selector": {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/instance": "gone"},
+        "metadata": {"name": "deleted", "namespace": "monitoring", "labels": {"app": "deleted"}},
+        "spec": {"selector": {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/instance": "deleted"},
             "ports": [{"name": "web", "port": 9090}]},
     });
-    let mut left = pod("prometheus-gone-0");
-    left["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("gone");
-    left["metadata"]["labels"]["operator.prometheus.io/name"] = json!("gone");
+    let mut left = pod("prometheus-deleted-0");
+    left["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("deleted");
+    left["metadata"]["labels"]["operator.prometheus.io/name"] = json!("deleted");
     let more = [monitor, service, left];
     let spec = json!({"serviceMonitorSelector": selector()});
     let (_, status) = render("monitoring", spec, &more, present());
@@ -280,7 +280,7 @@ fn deleted_prometheus_is_reported_and_others_stay_endpoints() {
         found["subject"]
             .as_str()
             .unwrap()
-            .contains("prometheus-gone-0"),
+            .contains("prometheus-deleted-0"),
         "{found}"
     );
 }

@@ -146,7 +146,7 @@ fn discovered_endpoints_are_retained_without_crds() {
         assert!(file(&plan).contains(SIDECAR) && file(&plan).contains(BRIDGE));
         assert!(
             !file(&plan).contains("store.here"),
-            "labelled components are known, and this one is gone"
+            "labelled components are still discovered, and this one is deleted"
         );
         let bridge = deployment("thanos-sidecar-q-prometheus-old-0-12345678");
         assert!(plan.leaves(&bridge));

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube_facts::Key;
 use operator_runtime::{Cluster, Probe};
 use thanos_api::v1alpha1::ThanosReceive;
-use thanos_controller_common::facts::{ClaimFacts, PodState, SetFacts};
+use thanos_controller_common::facts::{PodState, PvcFacts, SetFacts};
 use thanos_controller_common::listing::{self, Listing, Querier, TIMEOUT};
 use thanos_controller_common::pod_failures::unscheduled;
 use thanos_controller_common::stores::{controlled_by, is_of, of, queriers};
@@ -32,7 +32,7 @@ pub(crate) struct Own<'a> {
     /// All pods, by name.
     pub pods: BTreeMap<String, &'a ReceiverFacts>,
     /// All claims, by name.
-    pub claims: BTreeMap<String, ClaimFacts>,
+    pub claims: BTreeMap<String, PvcFacts>,
 }
 
 impl<'a> Own<'a> {
@@ -220,7 +220,7 @@ impl<'a> Own<'a> {
     }
 
     /// The claims of a hashring, by name.
-    pub fn claims_of(&self, ring: &str) -> BTreeMap<String, ClaimFacts> {
+    pub fn claims_of(&self, ring: &str) -> BTreeMap<String, PvcFacts> {
         let claims = self.claims.iter();
         let of_ring =
             claims.filter(|(name, _)| self.member_of_claim(name).is_some_and(|(r, _)| r == ring));

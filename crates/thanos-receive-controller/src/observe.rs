@@ -95,7 +95,7 @@ pub(crate) fn observe(
             }
         }
         let of_ring = Volumes {
-            claims: children.claims_of(&ring.name),
+            pvcs: children.claims_of(&ring.name),
             classes: classes(&stores.classes),
             remedies: REMEDIES,
         };

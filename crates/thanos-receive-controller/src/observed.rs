@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::Settings;
-use thanos_controller_common::facts::{ClaimFacts, SetFacts};
+use thanos_controller_common::facts::{PvcFacts, SetFacts};
 use thanos_controller_common::volumes::Volumes;
 
 use crate::hashring::{AllowedActions, Desired, Hosts, ObservedHashrings, Record, Router};
@@ -28,7 +28,7 @@ pub struct Observed {
     /// The volumes of each hashring.
     pub volumes: BTreeMap<String, Volumes>,
     /// UIDs of the claims, by name.
-    pub claims: BTreeMap<String, ClaimFacts>,
+    pub claims: BTreeMap<String, PvcFacts>,
     /// Resource version of what is recorded; `None` if nothing is.
     pub version: Option<String>,
     /// What is to be recorded.

@@ -205,7 +205,7 @@ fn volumes(seen: &Seen) -> Option<ConditionState> {
         let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
         let volumes = observed.volumes.get(&ring.name)?;
         let unscheduled = seen.status_inputs.unscheduled.as_deref();
-        let answer = volumes.verdict(size, class.as_deref(), unscheduled);
+        let answer = volumes.condition(size, class.as_deref(), unscheduled);
         if answer.0 != Some(true) {
             return Some(answer);
         }

@@ -15,9 +15,9 @@ use promop_compat::extract::PrometheusSpec;
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
-    MountEvent, MountFacts, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
-    SecretFacts, SecretObject,
+    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PvcFacts,
+    PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject, SecretFacts,
+    SecretObject,
 };
 use thanos_controller_common::stores::{MOUNTS, QUERIERS, THANOS, is_at_home, is_of, of};
 use thanos_workload::integration;
@@ -54,7 +54,7 @@ pub struct Stores {
     /// What nodes say of volumes that they cannot mount.
     pub mounts: Store<MountFacts>,
     /// Claims of ingesters.
-    pub claims: Store<ClaimFacts>,
+    pub claims: Store<PvcFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -146,7 +146,7 @@ fn children() -> Vec<Related<ReceiveController>> {
             },
         )
         .fields(MOUNTS),
-        Related::new::<ClaimObject>(
+        Related::new::<PvcObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
                 store: |v: &Stores| &v.claims,

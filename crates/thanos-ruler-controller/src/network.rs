@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use kube_facts::namespaces::Namespaces;
-use kube_facts::policy::{Peer, PolicyFacts, Verdict, verdict};
+use kube_facts::policy::{Connectivity, Peer, PolicyFacts, connectivity};
 use kube_facts::{Key, PortFacts};
 use promop_compat::alertmanagers::Target;
 use promop_compat::model::AlertmanagerFacts;
@@ -55,10 +55,10 @@ pub(crate) fn blocked<'a>(
             labels: &pod,
             ports: &[port],
         };
-        let Verdict::Blocked {
+        let Connectivity::Blocked {
             ingress_by,
             egress_by,
-        } = verdict(policies, namespaces, &from, &to, target.port)
+        } = connectivity(policies, namespaces, &from, &to, target.port)
         else {
             return None;
         };

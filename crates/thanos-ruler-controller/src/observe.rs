@@ -253,7 +253,7 @@ pub(crate) fn observe(
         .map(|(key, _)| write_url(key))
         .collect();
     let volumes = Volumes {
-        claims: of(&stores.claims, namespace)
+        pvcs: of(&stores.claims, namespace)
             .filter(|(_, claim)| is_of(ruler.as_ref(), &claim.owner))
             .map(|(key, claim)| (key.name.clone(), claim.clone()))
             .collect(),
@@ -408,8 +408,8 @@ fn targets(
     let mut targets: Vec<Target> = urls.collect::<Result<_, _>>()?;
     for group in found.iter().flat_map(|found| &found.groups) {
         let transport = Transport {
-            https: group.way.https,
-            prefix: group.way.path_prefix.trim_end_matches('/').to_owned(),
+            https: group.transport.https,
+            prefix: group.transport.path_prefix.trim_end_matches('/').to_owned(),
         };
         targets.extend(group.targets.iter().map(|target| Target {
             transport: transport.clone(),

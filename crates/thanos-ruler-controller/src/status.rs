@@ -77,7 +77,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         let unscheduled = status_inputs.unscheduled.as_deref();
         set(
             Condition::VolumesReady,
-            observed.volumes.verdict(size, class, unscheduled),
+            observed.volumes.condition(size, class, unscheduled),
         );
     }
     set(Condition::SecretRotation, rotation(seen));

@@ -28,9 +28,9 @@ use promop_compat::model::{
 use promop_compat::rules;
 use thanos_api::v1alpha1::ThanosRuler;
 use thanos_controller_common::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
-    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
-    ReplicaSetObject, SecretFacts, SecretObject,
+    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PodFacts,
+    PodObject, PvcFacts, PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
+    SecretFacts, SecretObject,
 };
 use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of, queriers};
 use thanos_workload::{integration, query_api, remote_write};
@@ -90,8 +90,8 @@ pub struct Stores {
     pub querier_deployments: Store<DeploymentFacts>,
     /// Events about volumes that fail to mount.
     pub mounts: Store<MountFacts>,
-    /// PVCs of rulers.
-    pub claims: Store<ClaimFacts>,
+    /// Claims of rulers.
+    pub claims: Store<PvcFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -363,7 +363,7 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
         )
         .fields(REJECTIONS)
         .dispensable(),
-        Related::new::<ClaimObject>(
+        Related::new::<PvcObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
                 store: |v: &Stores| &v.claims,
@@ -371,7 +371,7 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
                 is_affected_by: |_, ruler, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
                     is_at_home(ruler, key)
-                        && either.any(|claim: &ClaimFacts| is_of(ruler, &claim.owner))
+                        && either.any(|claim: &PvcFacts| is_of(ruler, &claim.owner))
                 },
             },
         )

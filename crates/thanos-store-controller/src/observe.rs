@@ -163,9 +163,9 @@ pub(crate) fn observe(
     let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
     let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
     let volumes = Volumes {
-        claims: of(&stores.claims, &namespace)
-            .filter(|(_, claim)| is_of(store.as_ref(), &claim.owner))
-            .map(|(key, claim)| (key.name.clone(), claim.clone()))
+        pvcs: of(&stores.pvcs, &namespace)
+            .filter(|(_, pvc)| is_of(store.as_ref(), &pvc.owner))
+            .map(|(key, pvc)| (key.name.clone(), pvc.clone()))
             .collect(),
         classes: classes(&stores.classes),
         remedies: REMEDIES,

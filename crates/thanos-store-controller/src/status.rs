@@ -73,7 +73,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         let volumes = &observed.volumes;
         set(
             Condition::VolumesReady,
-            volumes.verdict(size, class, status_inputs.unscheduled.as_deref()),
+            volumes.condition(size, class, status_inputs.unscheduled.as_deref()),
         );
     }
     set(Condition::SecretRotation, rotation(seen));

@@ -13,9 +13,9 @@ use promop_compat::extract::PrometheusSpec;
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::{
-    ClaimFacts, ClaimObject, ClassFacts, ClassObject, DeploymentFacts, DeploymentObject,
-    MountEvent, MountFacts, PodFacts, PodObject, QuerierFacts, QuerierObject, ReplicaSetFacts,
-    ReplicaSetObject, SecretFacts, SecretObject,
+    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PodFacts,
+    PodObject, PvcFacts, PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
+    SecretFacts, SecretObject,
 };
 use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of};
 use thanos_workload::integration;
@@ -44,7 +44,7 @@ pub struct Stores {
     /// Events about volumes that cannot be mounted.
     pub mounts: Store<MountFacts>,
     /// PVCs of stores.
-    pub claims: Store<ClaimFacts>,
+    pub pvcs: Store<PvcFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -133,14 +133,14 @@ pub fn related() -> Vec<Related<StoreController>> {
             },
         )
         .fields(MOUNTS),
-        Related::new::<ClaimObject>(
+        Related::new::<PvcObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
-                store: |v: &Stores| &v.claims,
-                store_mut: |v: &mut Stores| &mut v.claims,
+                store: |v: &Stores| &v.pvcs,
+                store_mut: |v: &mut Stores| &mut v.pvcs,
                 is_affected_by: |_, store, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(store, key) && either.any(|claim| is_of(store, &claim.owner))
+                    is_at_home(store, key) && either.any(|pvc| is_of(store, &pvc.owner))
                 },
             },
         )

@@ -1,4 +1,4 @@
-//! Parts of objects that are kept as they are, as text.
+//! Parts of objects that are kept unchanged as JSON text. No IO.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use serde_json::{Map, Number, Value};
 
 use crate::tolerant_decode::Shape;
 
-/// How deep a list is read; what is below is null. Reading without an end would fail for some
-/// object, and take the others of its watch with it.
+/// Maximum depth; deeper values become null. Unlimited depth would fail for some object, and stop
+/// the watch for all others.
 const DEPTH: u8 = 32;
 
-/// A list, whatever is in it.
+/// List with arbitrary contents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct List(Vec<Value>);
 
@@ -30,7 +30,7 @@ impl<'de> Shape<'de> for List {
     }
 }
 
-/// Reads any value down to so many levels.
+/// Decodes any value down to a number of levels.
 #[derive(Clone, Copy)]
 struct Levels(u8);
 

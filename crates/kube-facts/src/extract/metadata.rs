@@ -1,4 +1,4 @@
-//! Metadata, for types that read more of it than labels.
+//! Metadata, for types that read more than labels. No IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -6,29 +6,29 @@ use serde::Deserialize;
 use crate::Labels;
 use crate::tolerant_decode::{Lenient, Object};
 
-/// The metadata of an object: a field of this type is a `Lenient<Object<Metadata>>`.
+/// Metadata of an object, for a field of type `Lenient<Object<Metadata>>`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
     /// Name.
     pub name: Lenient<String>,
-    /// Namespace; unset for kinds that have none.
+    /// Namespace; unset for cluster-scoped kinds.
     pub namespace: Lenient<String>,
     /// UID.
     pub uid: Lenient<String>,
     /// Resource version.
     pub resource_version: Lenient<String>,
-    /// When its deletion was asked for, as RFC 3339.
+    /// Deletion timestamp as RFC 3339.
     pub deletion_timestamp: Lenient<String>,
     /// Labels.
     pub labels: Lenient<Labels>,
     /// Annotations.
     pub annotations: Lenient<Labels>,
-    /// What owns it.
+    /// Owner references.
     pub owner_references: Lenient<Vec<Object<OwnerRef>>>,
 }
 
-/// An object that owns another.
+/// Owner reference.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OwnerRef {
@@ -40,12 +40,12 @@ pub struct OwnerRef {
     pub name: Lenient<String>,
     /// UID.
     pub uid: Lenient<String>,
-    /// Whether it is the one that manages the object.
+    /// Whether it is the controller of the object.
     pub controller: Lenient<bool>,
 }
 
 impl Metadata {
-    /// Which object it is, and in which version.
+    /// Identity and version of the object.
     #[must_use]
     pub fn identity(&self) -> ObjectMeta {
         ObjectMeta {

@@ -1,4 +1,4 @@
-//! NetworkPolicies.
+//! Facts of NetworkPolicies. No IO.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::Labels;
 use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
 use crate::tolerant_decode::{Lenient, Object, Present, Shape};
 
-/// What is read of a NetworkPolicy.
+/// Decoded NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PolicySpec {
@@ -60,7 +60,7 @@ impl Shape<'_> for NumberOrName {
 }
 
 impl PolicyFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<PolicySpec>::read(object).into_facts()
@@ -75,7 +75,8 @@ impl Spec for PolicySpec {
         let names = |kind: &str| types.iter().any(|t| t == kind);
         let ingress = self.ingress.or_default();
         let egress = self.egress.or_default();
-        // Unset, the types follow from the rules: ingress always, egress if there are any.
+        // If unset, the types follow from the rules: ingress always, egress if there are egress
+        // rules.
         let (governs_ingress, governs_egress) = match types.is_empty() {
             true => (true, !egress.is_empty()),
             false => (names("Ingress"), names("Egress")),
@@ -127,7 +128,7 @@ impl Peer {
 }
 
 impl Port {
-    /// The ports meant, if they are TCP ports.
+    /// TCP ports of the rule.
     fn into_facts(self) -> Option<PortMatch> {
         if self
             .protocol

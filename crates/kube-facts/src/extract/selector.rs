@@ -1,5 +1,5 @@
-//! Label selectors. Leaving out a requirement that cannot be read would make a selector select
-//! more than its author meant, so a selector is read as a whole or selects nothing.
+//! Label selectors. Omitting a malformed requirement would select more than intended, so a selector
+//! is decoded entirely or selects nothing. No IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::selector;
 use crate::tolerant_decode::{Lenient, Shape};
 
-/// A label selector.
+/// Label selector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selector(LabelSelector);
 
@@ -22,7 +22,7 @@ impl<'de> Shape<'de> for Selector {
     }
 }
 
-/// A selector that no labels meet, and that validation names as malformed, with the field.
+/// Selector that no labels meet, and that validation reports as malformed, with the field.
 fn unreadable(value: &Value) -> LabelSelector {
     let (field, expected) = wrong(value).unwrap_or_default();
     let remedy = match expected {
@@ -32,7 +32,7 @@ fn unreadable(value: &Value) -> LabelSelector {
     selector::unreadable(&field, &format!("expected {expected}{remedy}"))
 }
 
-/// The first field of a selector that has the wrong type, and the type that is expected.
+/// First field of a selector with a wrong type, and the expected type.
 fn wrong(selector: &Value) -> Option<(String, &'static str)> {
     let no_text = |value: &Value| !value.is_string() && !value.is_null();
     match &selector["matchLabels"] {
@@ -69,12 +69,12 @@ fn wrong(selector: &Value) -> Option<(String, &'static str)> {
     })
 }
 
-/// A selector that may be unset.
+/// Optional selector.
 pub fn optional(selector: Lenient<Selector>) -> Option<LabelSelector> {
     selector.get().map(|Selector(selector)| selector)
 }
 
-/// A selector that is empty if unset.
+/// Selector that is empty if unset.
 pub fn required(selector: Lenient<Selector>) -> LabelSelector {
     optional(selector).unwrap_or_default()
 }
@@ -85,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_selector_that_cannot_be_read_names_the_field() {
+    fn malformed_selector_reports_the_field() {
         for (value, error) in [
             (
                 json!({"matchLabels": {"a": "b", "app": 1}}),

@@ -32,8 +32,8 @@ fn written(found: &Alertmanagers) -> Vec<String> {
         let addresses: Vec<_> = group.targets.iter().map(Target::address).collect();
         format!(
             "{} {} {}",
-            group.way.scheme(),
-            group.way.path_prefix,
+            group.transport.scheme(),
+            group.transport.path_prefix,
             addresses.join(" ")
         )
     };
@@ -59,7 +59,7 @@ fn each_pod_is_a_target() {
 }
 
 #[test]
-fn those_that_are_reached_alike_are_together() {
+fn targets_are_grouped_by_transport() {
     let tls = json!({"web": {"tlsConfig": {}}, "routePrefix": "/am/"});
     let found = everywhere(&[
         ("a/plain", json!({})),
@@ -82,7 +82,7 @@ fn those_that_are_reached_alike_are_together() {
 }
 
 #[test]
-fn undecidable_cases_say_why() {
+fn unreachable_alertmanagers_are_reported() {
     let client = json!({"web": {"tlsConfig": {"clientAuthType": "RequireAnyClientCert"}}});
     let found = everywhere(&[
         ("a/none", json!({"replicas": 0})),
@@ -108,7 +108,7 @@ fn undecidable_cases_say_why() {
 }
 
 #[test]
-fn a_claim_of_billions_is_bounded() {
+fn billions_of_replicas_are_bounded() {
     let found = everywhere(&[("a/huge", json!({"replicas": 4_000_000_000_u32}))]);
     assert_eq!(found.groups[0].targets.len(), 100);
     assert_eq!(found.skipped[0].reason, Reason::TooManyReplicas);
@@ -120,7 +120,7 @@ fn a_claim_of_billions_is_bounded() {
 }
 
 #[test]
-fn selection_is_that_of_prometheus_operator() {
+fn selection_follows_prometheus_operator() {
     let all = alertmanagers(&[("a/one", json!({})), ("b/two", json!({}))]);
     let resolve = |selectors: &Selectors<'_>| resolve(&all, &Namespaces::default(), selectors);
     let own = resolve(&Selectors::all_of("b"));
@@ -151,7 +151,7 @@ fn selection_is_that_of_prometheus_operator() {
 }
 
 #[test]
-fn labels_of_pods() {
+fn pod_labels_contain_those_of_the_stateful_set() {
     let facts = AlertmanagerFacts {
         pod_labels: labels(&[("c", "d"), ("alertmanager", "overwritten")]),
         ..Default::default()

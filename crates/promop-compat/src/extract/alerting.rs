@@ -1,5 +1,5 @@
-//! PrometheusRules, Alertmanagers, and the ThanosRulers of Prometheus Operator, with the defaults
-//! that it applies.
+//! Facts of PrometheusRules, Alertmanagers and ThanosRulers of Prometheus Operator, with its
+//! defaults. No IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use kube_facts::extract::{Extract, Spec, Thin};
 use kube_facts::extract::{Selector, optional};
 use kube_facts::tolerant_decode::{Lenient, Object, Present};
 
-/// What is read of a PrometheusRule.
+/// Decoded PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RuleObject {
@@ -39,7 +39,7 @@ struct RuleSpec {
     groups: Lenient<List>,
 }
 
-/// What is read of an Alertmanager.
+/// Decoded Alertmanager.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct AlertmanagerSpec {
@@ -52,7 +52,7 @@ pub struct AlertmanagerSpec {
     pod_metadata: Lenient<Object<PodMetadata>>,
 }
 
-/// What is read of a ThanosRuler of Prometheus Operator.
+/// Decoded ThanosRuler of Prometheus Operator.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ThanosRulerSpec {
@@ -64,7 +64,7 @@ pub struct ThanosRulerSpec {
 }
 
 impl RuleFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         RuleObject::read(object).into_parts().1
@@ -96,7 +96,7 @@ impl Extract for RuleObject {
 }
 
 impl AlertmanagerFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<AlertmanagerSpec>::read(object).into_facts()
@@ -123,7 +123,7 @@ impl Spec for AlertmanagerSpec {
 }
 
 impl ThanosRulerFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<ThanosRulerSpec>::read(object).into_facts()
@@ -150,7 +150,7 @@ impl Spec for ThanosRulerSpec {
     }
 }
 
-/// 1 if unset, and none if negative.
+/// 1 if unset, 0 if negative.
 fn replicas(given: Lenient<i64>) -> u32 {
     let given = given.get().unwrap_or(1).max(0);
     u32::try_from(given).unwrap_or(u32::MAX)

@@ -5,7 +5,7 @@ use super::*;
 use kube_facts::testing::{labels, selector};
 
 #[test]
-fn every_field_of_a_rule() {
+fn every_field_of_a_prometheus_rule_is_read() {
     let object = json!({
         "metadata": {"name": "r", "namespace": "ns", "uid": "u", "generation": 7,
             "resourceVersion": "9", "labels": {"role": "rules"}, "annotations": {"a": "b"}},
@@ -33,7 +33,7 @@ fn every_field_of_a_rule() {
 }
 
 #[test]
-fn groups_are_a_list_as_it_is_or_an_empty_one() {
+fn groups_are_kept_unchanged_or_empty() {
     let groups = |spec| {
         RuleFacts::from_object(&json!({"spec": spec}))
             .groups
@@ -56,7 +56,7 @@ fn groups_are_a_list_as_it_is_or_an_empty_one() {
     assert_eq!(from_str::<Value>(&text).unwrap(), given);
 }
 
-/// As a watch event, whose object comes before its type.
+/// As a watch event, whose object precedes its type.
 #[derive(Deserialize)]
 #[serde(tag = "type", content = "object")]
 enum Event {
@@ -65,7 +65,7 @@ enum Event {
 }
 
 #[test]
-fn groups_come_through_a_buffer() {
+fn groups_are_read_through_a_buffer() {
     let object = r#"{"metadata": {"uid": "u", "generation": 2},
         "spec": {"groups": [{"name": "g", "limit": 3, "x": 0.5, "y": null, "z": true}]}}"#;
     let expected = r#"[{"limit":3,"name":"g","x":0.5,"y":null,"z":true}]"#;
@@ -81,7 +81,7 @@ fn groups_come_through_a_buffer() {
 }
 
 #[test]
-fn no_depth_makes_reading_fail() {
+fn deep_nesting_does_not_fail() {
     let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
     let object = format!(r#"{{"metadata": {{"uid": "u"}}, "spec": {{"groups": {deep}}}}}"#);
     let facts = from_str::<RuleObject>(&object).unwrap().into_parts().1;
@@ -91,7 +91,7 @@ fn no_depth_makes_reading_fail() {
 }
 
 #[test]
-fn versions_differ_whether_groups_are_held_or_not() {
+fn versions_differ_with_and_without_stored_groups() {
     let version = |uid: &str, generation: i64| {
         let metadata = json!({"uid": uid, "generation": generation});
         RuleFacts::from_object(&json!({"metadata": metadata, "spec": {"groups": []}}))
@@ -106,7 +106,7 @@ fn versions_differ_whether_groups_are_held_or_not() {
 }
 
 #[test]
-fn defaults_of_an_alertmanager_are_those_of_prometheus_operator() {
+fn alertmanager_defaults_equal_prometheus_operators() {
     let expected = AlertmanagerFacts {
         replicas: 1,
         service_name: "alertmanager-operated".to_owned(),
@@ -119,7 +119,7 @@ fn defaults_of_an_alertmanager_are_those_of_prometheus_operator() {
         json!({}),
         json!("odd"),
         json!({"spec": {"replicas": "3", "serviceName": "", "portName": "", "routePrefix": ""}}),
-        // Only links are made of this; the API stays at the root.
+        // It only affects links; the API stays at the root.
         json!({"spec": {"externalUrl": "https://example.com/alertmanager"}}),
         json!({"spec": {"web": {"httpConfig": {}}, "paused": true}}),
     ] {
@@ -132,7 +132,7 @@ fn defaults_of_an_alertmanager_are_those_of_prometheus_operator() {
 }
 
 #[test]
-fn every_field_of_an_alertmanager() {
+fn every_field_of_an_alertmanager_is_read() {
     let facts = AlertmanagerFacts::from_object(&json!({
         "metadata": {"labels": {"a": "b"}},
         "spec": {
@@ -166,7 +166,7 @@ fn every_field_of_an_alertmanager() {
 }
 
 #[test]
-fn replicas_of_alertmanagers_and_rulers() {
+fn replicas_of_alertmanagers_and_thanos_rulers_are_read() {
     for (given, expected) in [
         (json!(null), 1),
         (json!(0), 0),
@@ -181,7 +181,7 @@ fn replicas_of_alertmanagers_and_rulers() {
 }
 
 #[test]
-fn rulers_of_prometheus_operator() {
+fn thanos_rulers_of_prometheus_operator_are_read() {
     let default = ThanosRulerFacts {
         replicas: 1,
         ..Default::default()
@@ -189,9 +189,13 @@ fn rulers_of_prometheus_operator() {
     for object in [json!({}), json!({"spec": {"queryEndpoints": []}})] {
         assert_eq!(ThanosRulerFacts::from_object(&object), default);
     }
-    let asks = |spec| ThanosRulerFacts::from_object(&json!({"spec": spec})).has_queriers;
-    assert!(asks(json!({"queryEndpoints": ["dnssrv+_http._tcp.query"]})));
-    assert!(asks(json!({"queryConfig": {"name": "s", "key": "k"}})));
+    let has_queriers = |spec| ThanosRulerFacts::from_object(&json!({"spec": spec})).has_queriers;
+    assert!(has_queriers(
+        json!({"queryEndpoints": ["dnssrv+_http._tcp.query"]})
+    ));
+    assert!(has_queriers(
+        json!({"queryConfig": {"name": "s", "key": "k"}})
+    ));
     let facts = ThanosRulerFacts::from_object(&json!({
         "metadata": {"labels": {"a": "b"}},
         "spec": {"replicas": 2, "queryEndpoints": ["q"], "ruleSelector": {},

@@ -1,4 +1,4 @@
-//! Services, pods and namespaces.
+//! Facts of Services, pods and namespaces. No IO.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use kube_facts::Labels;
 use kube_facts::extract::{Extract, Spec, Thin};
 use kube_facts::tolerant_decode::{Lenient, Object};
 
-/// What is read of a Service.
+/// Decoded Service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceSpec {
@@ -22,7 +22,7 @@ pub struct ServiceSpec {
     ports: Lenient<Vec<Object<Port>>>,
 }
 
-/// What is read of a pod.
+/// Decoded pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSpec {
@@ -32,7 +32,7 @@ pub struct PodSpec {
 }
 
 impl ServiceFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<ServiceSpec>::read(object).into_facts()
@@ -53,8 +53,8 @@ impl Spec for ServiceSpec {
             headless: self.cluster_ip.or_default() == "None",
             ..ServiceFacts::default()
         };
-        // An ExternalName Service is a DNS alias. It has neither endpoints nor SRV records, and the
-        // API server ignores its selector.
+        // An ExternalName Service is a DNS alias without endpoints and SRV records, and the API
+        // server ignores its selector.
         if self.kind.or_default() == "ExternalName" {
             facts.selector.clear();
             facts.external = Some(ExternalFacts {
@@ -69,7 +69,7 @@ impl Spec for ServiceSpec {
 }
 
 impl PodFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<PodSpec>::read(object).into_facts()

@@ -1,5 +1,5 @@
-//! What Prometheus Operator makes of PrometheusRules: ConfigMaps with rule files, and Events about
-//! the PrometheusRules that it rejects.
+//! Facts of objects that Prometheus Operator creates for PrometheusRules: ConfigMaps with rule
+//! files, and Events about rejected PrometheusRules. No IO.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use kube_facts::Key;
 use kube_facts::extract::{Extract, Metadata, OwnerRef};
 use kube_facts::tolerant_decode::{Lenient, Object};
 
-/// A ConfigMap that Prometheus Operator manages.
+/// Decoded ConfigMap managed by Prometheus Operator.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct GeneratedRulesObject {
@@ -20,7 +20,7 @@ pub struct GeneratedRulesObject {
     data: Lenient<BTreeMap<String, String>>,
 }
 
-/// A rule file, as far as names go.
+/// Rule file, reduced to names.
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -49,7 +49,7 @@ impl Extract for GeneratedRulesObject {
         let name = identity.name.clone().unwrap_or_default();
         let mut owners = metadata.owner_references.or_default().into_iter();
         let evaluator = owners.find_map(|Object(owner)| evaluator(owner, &namespace, &name));
-        // Others may use the same label, and their files mean something else.
+        // Other ConfigMaps may have the same label, and files of another meaning.
         let files = match evaluator {
             Some(_) => self.data.or_default(),
             None => BTreeMap::new(),
@@ -63,7 +63,7 @@ impl Extract for GeneratedRulesObject {
     }
 }
 
-/// The evaluator that a ConfigMap of this name is for, if this owner is it.
+/// Evaluator of a ConfigMap with this name, if this owner is it.
 fn evaluator(owner: OwnerRef, namespace: &str, config_map: &str) -> Option<GeneratedFor> {
     let version = owner.api_version.get()?;
     let (group, _) = version.split_once('/')?;
@@ -84,10 +84,10 @@ fn evaluator(owner: OwnerRef, namespace: &str, config_map: &str) -> Option<Gener
 }
 
 fn names(text: &str) -> RuleNames {
-    // Prometheus Operator limits the size of its files; a budget would only hide rules.
+    // Prometheus Operator limits the size of its files; a limit here would only hide rules.
     let options = serde_saphyr::options! { budget: None };
     let Ok(file) = serde_saphyr::from_str_with_options::<File>(text, options) else {
-        // Better sent twice than never.
+        // Sending an alert twice is better than never.
         return RuleNames::of([]);
     };
     let rules = file.groups.iter().flat_map(|group| &group.rules);
@@ -98,7 +98,7 @@ fn names(text: &str) -> RuleNames {
     }))
 }
 
-/// An Event about a PrometheusRule.
+/// Decoded Event about a PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RejectionEvent {
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// As Prometheus Operator 0.93 writes it.
+    /// In the form of Prometheus Operator 0.93.
     const FILE: &str = r#"groups:
 - interval: 30s
   name: general
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_files_are_read_by_the_names_of_their_rules() {
+    fn rule_names_are_read_from_rule_files() {
         for (kind, prefix) in [
             (Kind::Prometheus, "prometheus"),
             (Kind::ThanosRuler, "thanos-ruler"),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_prometheus_operator_generates_is_evidence() {
+    fn only_config_maps_of_prometheus_operator_are_evidence() {
         let good = config_map("Prometheus", "prometheus", FILE);
         let changed = |pointer: &str, value: Value| {
             let mut object = good.clone();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_holds_no_rule() {
+    fn malformed_rule_file_contains_no_rules() {
         let facts = facts(&config_map("Prometheus", "prometheus", "groups: {"));
         let names = &facts.files["apps-x-1.yaml"];
         assert!(!names.contains(RuleName::Alert("any")));

@@ -1,4 +1,5 @@
-//! ServiceMonitors and Prometheuses, with the defaults that Prometheus Operator applies.
+//! Facts of ServiceMonitors, Prometheuses and PrometheusAgents, with the defaults of Prometheus
+//! Operator. No IO.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +15,7 @@ use kube_facts::extract::{Extract, Spec, Thin};
 use kube_facts::extract::{Selector, optional, required};
 use kube_facts::tolerant_decode::{Lenient, Object, Present};
 
-/// What is read of a ServiceMonitor.
+/// Decoded ServiceMonitor.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceMonitorSpec {
@@ -24,7 +25,7 @@ pub struct ServiceMonitorSpec {
     scrape_class: Lenient<String>,
 }
 
-/// What is read of an endpoint of a ServiceMonitor: the fields that name files of the Prometheus pod.
+/// Decoded endpoint of a ServiceMonitor: fields that refer to files of the Prometheus pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct MonitorEndpoint {
@@ -47,7 +48,7 @@ struct NamespaceSelector {
     match_names: Lenient<Vec<String>>,
 }
 
-/// What is read of a Prometheus.
+/// Decoded Prometheus.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrometheusSpec {
@@ -120,7 +121,7 @@ struct ServerTls {
     cert_file: Lenient<String>,
 }
 
-/// What is read of a PrometheusAgent.
+/// Decoded PrometheusAgent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrometheusAgentSpec {
@@ -131,7 +132,7 @@ pub struct PrometheusAgentSpec {
 }
 
 impl ServiceMonitorFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<ServiceMonitorSpec>::read(object).into_facts()
@@ -164,7 +165,7 @@ impl Spec for ServiceMonitorSpec {
 }
 
 impl MonitorEndpoint {
-    /// The first field that names a file, in the order in which Prometheus Operator checks them.
+    /// First field that refers to a file, in the order of the checks of Prometheus Operator.
     fn file_field(self) -> Option<&'static str> {
         let tls = self.tls_config.fields();
         let fields = [
@@ -181,7 +182,7 @@ impl MonitorEndpoint {
 }
 
 impl PrometheusFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<PrometheusSpec>::read(object).into_facts()
@@ -198,7 +199,7 @@ impl Spec for PrometheusSpec {
             self.scrape_config_selector,
         ];
         let (web_tls, web_client_cert) = self.web.fields().tls();
-        // Set to the empty string, these names switch their label off.
+        // An empty string disables the label.
         let replica_label = self.replica_external_label_name.get();
         let replica_label = replica_label.unwrap_or_else(|| "prometheus_replica".to_owned());
         let has_prometheus_label = self.prometheus_external_label_name.get().is_none_or(is_set);
@@ -248,7 +249,7 @@ impl Spec for PrometheusSpec {
 }
 
 impl PrometheusAgentFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<PrometheusAgentSpec>::read(object).into_facts()
@@ -269,7 +270,7 @@ impl Spec for PrometheusAgentSpec {
 }
 
 impl Thanos {
-    /// The sidecar that Prometheus Operator makes of it. Its port cannot be chosen.
+    /// Sidecar that Prometheus Operator creates. Its port is fixed.
     fn into_facts(self) -> SidecarFacts {
         let tls = self.grpc_server_tls_config.fields();
         let mut args = self.additional_args.or_default().into_iter();
@@ -284,9 +285,9 @@ impl Thanos {
     }
 }
 
-/// The sidecar that Prometheus Operator makes, with the container of its name in `spec.containers`
-/// merged over it: arguments replace all of its own, ports come before them. The container alone is
-/// a sidecar as well.
+/// Sidecar that Prometheus Operator creates, merged with the container of the same name in
+/// `spec.containers`: its arguments replace the generated ones, its ports precede them. Such a
+/// container without `spec.thanos` is a sidecar as well.
 fn overridden(
     made: Option<SidecarFacts>,
     containers: &[Object<Container>],
@@ -304,7 +305,7 @@ fn overridden(
     })
 }
 
-/// A count as Prometheus Operator takes it: 1 if unset or less than `least`.
+/// Count in Prometheus Operator: 1 if unset or less than `least`.
 fn count(given: Option<i64>, least: i64) -> u32 {
     let given = given.filter(|count| *count >= least).unwrap_or(1);
     u32::try_from(given).unwrap_or(u32::MAX)

@@ -1,5 +1,5 @@
-//! Containers, their ports, and what the arguments of Thanos say; pods behind Services, and
-//! StatefulSets that make pods.
+//! Facts of containers, their ports and Thanos arguments; of pods behind Services, and of
+//! StatefulSets. No IO.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use kube_facts::{Labels, PortFacts};
 /// Commands of Thanos that serve the StoreAPI.
 const STORE_APIS: [&str; 5] = ["sidecar", "store", "query", "rule", "receive"];
 
-/// A container.
+/// Container.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Container {
@@ -27,7 +27,7 @@ pub(super) struct Container {
     restart_policy: Lenient<String>,
 }
 
-/// A port of a Service or of a container.
+/// Port of a Service or container.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Port {
@@ -38,7 +38,7 @@ pub(super) struct Port {
     target_port: Lenient<TargetPort>,
 }
 
-/// What is read of a pod behind a Service.
+/// Decoded pod behind a Service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendSpec {
@@ -46,7 +46,7 @@ pub struct BackendSpec {
     containers: Lenient<Vec<Object<Container>>>,
 }
 
-/// What is read of a StatefulSet.
+/// Decoded StatefulSet.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct StatefulSetSpec {
@@ -63,7 +63,7 @@ struct Template {
 }
 
 impl BackendFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<BackendSpec>::read(object).into_facts()
@@ -83,7 +83,7 @@ impl Spec for BackendSpec {
 
 impl BackendSpec {
     fn into_ports(self) -> Vec<PortFacts> {
-        // Init containers that keep running serve ports as well.
+        // Init containers that keep running (sidecar containers) serve ports as well.
         let init = self.init_containers.or_default().into_iter();
         let init = init.filter(|Object(container)| container.keeps_running());
         let all = init.chain(self.containers.or_default());
@@ -99,7 +99,7 @@ impl BackendSpec {
 }
 
 impl StatefulSetFacts {
-    /// Reads the facts of an object.
+    /// Facts of an object.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Thin::<StatefulSetSpec>::read(object).into_facts()
@@ -115,7 +115,7 @@ impl Spec for StatefulSetSpec {
         let replicas = self.replicas.get().unwrap_or(1).max(0);
         let pod = PodFacts {
             labels: template.metadata.fields().labels.or_default(),
-            // Each pod gets its name from the StatefulSet controller, and this Service.
+            // The StatefulSet controller gives each pod its name and this Service.
             subdomain: self.service_name.get().filter(|name| !name.is_empty()),
             ..pod_facts(spec.containers.as_ref().into_iter().flatten())
         };
@@ -127,7 +127,7 @@ impl Spec for StatefulSetSpec {
     }
 }
 
-/// What the containers of a pod of Prometheus Operator say.
+/// Containers of a pod of Prometheus Operator.
 pub(super) fn pod_facts<'a>(containers: impl Iterator<Item = &'a Object<Container>>) -> PodFacts {
     let mut facts = PodFacts::default();
     for Object(container) in containers {
@@ -149,7 +149,7 @@ impl Container {
         self.restart_policy.as_ref().is_some_and(|p| p == "Always")
     }
 
-    /// Its TCP ports.
+    /// TCP ports.
     pub(super) fn declared(&self) -> Vec<PortFacts> {
         let ports = self.ports.as_ref().into_iter().flatten();
         ports
@@ -161,7 +161,7 @@ impl Container {
         self.args.as_ref().map_or(&[], Vec::as_slice)
     }
 
-    /// The sidecar that it runs.
+    /// Sidecar container.
     pub(super) fn sidecar(&self) -> SidecarFacts {
         SidecarFacts {
             grpc_port: self.grpc_port().unwrap_or(names::GRPC_PORT),
@@ -169,8 +169,8 @@ impl Container {
         }
     }
 
-    /// The port of the StoreAPI: the one that its arguments name, since it listens there, or the one
-    /// that it declares.
+    /// Port of the StoreAPI: the one in its arguments, where it listens, otherwise the declared
+    /// one.
     pub(super) fn grpc_port(&self) -> Option<u16> {
         let address = flag(self.args(), "--grpc-address");
         let port = address.and_then(|address| address.rsplit_once(':')?.1.parse().ok());
@@ -182,7 +182,7 @@ impl Container {
         })
     }
 
-    /// How its arguments say that the StoreAPI is served; `None` if it has none.
+    /// StoreAPI server according to its arguments; `None` without arguments.
     pub(super) fn listens(&self) -> Option<SidecarFacts> {
         let args = self.args();
         (!args.is_empty()).then(|| SidecarFacts {
@@ -192,7 +192,7 @@ impl Container {
         })
     }
 
-    /// The port of the StoreAPI, if the arguments say that this is Thanos and serves it.
+    /// Port of the StoreAPI, if the arguments are those of a Thanos command that serves it.
     fn thanos_port(&self) -> Option<u16> {
         let command = self.command.as_ref().map_or(&[][..], Vec::as_slice);
         let is_thanos = |program: &String| program.rsplit('/').next() == Some(names::THANOS);
@@ -212,7 +212,7 @@ impl Container {
 }
 
 impl Port {
-    /// The port of a Service and where it leads, if it is one for TCP.
+    /// Port of a Service and its target, if TCP.
     pub(super) fn into_service_port(self) -> Option<(PortFacts, TargetPort)> {
         let facts = self.facts(self.port.as_ref().copied())?;
         let target = self.target_port.get();
@@ -220,7 +220,7 @@ impl Port {
         Some((facts, target))
     }
 
-    /// The port of a container, if it is one for TCP.
+    /// Port of a container, if TCP.
     fn into_container_port(self) -> Option<PortFacts> {
         self.facts(self.container_port.as_ref().copied())
     }
@@ -235,7 +235,7 @@ impl Port {
 
 impl Shape<'_> for TargetPort {
     fn from_integer(value: i64) -> Option<Self> {
-        // Unset is how some clients write the default.
+        // Some clients leave the default unset.
         let number = u16::try_from(value).ok().filter(|number| *number > 0)?;
         Some(Self::Number(number))
     }
@@ -245,7 +245,7 @@ impl Shape<'_> for TargetPort {
     }
 }
 
-/// The value of a flag, given as `--flag=value` or as two arguments.
+/// Value of a flag, as `--flag=value` or as two arguments.
 fn flag<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
     args.iter()
         .enumerate()
@@ -255,7 +255,8 @@ fn flag<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
         })
 }
 
-/// Whether an address (`host:port`, `[host]:port`, or `:port` for all interfaces) is a loopback one.
+/// Whether an address (`host:port`, `[host]:port`, or `:port` for all interfaces) is a loopback
+/// address.
 fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -16,7 +16,7 @@ fn port(name: Option<&str>, port: u16) -> PortFacts {
 }
 
 #[test]
-fn defaults_of_a_prometheus_are_those_of_prometheus_operator() {
+fn prometheus_defaults_equal_prometheus_operators() {
     let expected = PrometheusFacts {
         replicas: 1,
         shards: 1,
@@ -49,7 +49,7 @@ fn defaults_of_a_prometheus_are_those_of_prometheus_operator() {
 }
 
 #[test]
-fn every_field_of_a_prometheus() {
+fn every_field_of_a_prometheus_is_read() {
     let facts = PrometheusFacts::from_object(&json!({
         "metadata": {"name": "k8s", "labels": {"a": "b"}},
         "spec": {
@@ -107,7 +107,7 @@ fn every_field_of_a_prometheus() {
 }
 
 #[test]
-fn prometheus_agents_and_their_pods() {
+fn prometheus_agents_and_their_pods_are_read() {
     let agent = |spec| PrometheusAgentFacts::from_object(&json!({"spec": spec}));
     let default = PrometheusAgentFacts {
         replicas: 1,
@@ -150,7 +150,7 @@ fn prometheus_agents_and_their_pods() {
 }
 
 #[test]
-fn the_sidecar_and_the_tls_of_a_prometheus() {
+fn sidecar_and_tls_of_a_prometheus_are_read() {
     let of = |spec| PrometheusFacts::from_object(&json!({"spec": spec}));
     let sidecar = |thanos| of(json!({"thanos": thanos})).sidecar;
     let plain = SidecarFacts {
@@ -220,7 +220,7 @@ fn external_labels_can_be_switched_off_one_by_one() {
 }
 
 #[test]
-fn a_null_selector_is_none_and_an_empty_one_is_not() {
+fn null_selector_is_unset_and_empty_selector_is_not() {
     for (given, expected) in [
         (json!(null), None),
         (json!({}), Some(Default::default())),
@@ -238,7 +238,7 @@ fn a_null_selector_is_none_and_an_empty_one_is_not() {
 }
 
 #[test]
-fn a_selector_that_cannot_be_read_selects_nothing() {
+fn malformed_selector_selects_nothing() {
     for odd in [
         json!({"matchLabels": {"a": 1}}),
         json!({"matchExpressions": ["x"]}),
@@ -257,7 +257,7 @@ fn a_selector_that_cannot_be_read_selects_nothing() {
 }
 
 #[test]
-fn service_monitors() {
+fn service_monitors_are_read() {
     let of = |desired| {
         let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "namespaceSelector": desired});
         ServiceMonitorFacts::from_object(&json!({"metadata": {"labels": {"l": "v"}}, "spec": spec}))
@@ -293,7 +293,7 @@ fn service_monitors() {
 }
 
 #[test]
-fn services() {
+fn services_are_read() {
     let facts = ServiceFacts::from_object(&json!({
         "metadata": {"labels": {"l": "v"}},
         "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [
@@ -331,7 +331,7 @@ fn services() {
 }
 
 #[test]
-fn pods() {
+fn pods_are_read() {
     let facts = PodFacts::from_object(&json!({
         "metadata": {"name": "p", "labels": {"l": "v"}},
         "spec": {"hostname": "p", "subdomain": "s", "containers": [
@@ -362,9 +362,9 @@ fn pods() {
     assert_eq!(PodFacts::from_object(&without).sidecar, None);
 }
 
-/// Ports of pods behind Services: those of containers, and those that Thanos says it serves.
+/// Ports of pods behind Services: declared by containers, and in arguments of Thanos.
 #[test]
-fn backends_and_stateful_sets() {
+fn backends_and_stateful_sets_are_read() {
     let thanos = |container: Value| {
         let pod = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}});
         BackendFacts::from_object(&pod).ports
@@ -433,7 +433,7 @@ fn backends_and_stateful_sets() {
     assert_eq!(StatefulSetFacts::from_object(&json!({})).replicas, 1);
 }
 
-/// Prometheus Operator merges `spec.containers` over the containers that it makes.
+/// Prometheus Operator merges `spec.containers` over the generated containers.
 #[test]
 fn containers_of_a_prometheus_change_its_sidecar() {
     let read = |spec: Value| PrometheusFacts::from_object(&json!({"spec": spec}));
@@ -501,7 +501,7 @@ fn containers_of_a_prometheus_change_its_sidecar() {
 }
 
 #[test]
-fn what_makes_prometheus_operator_refuse_or_narrow_a_service_monitor() {
+fn fields_for_rejection_by_prometheus_operator_are_read() {
     let field = |endpoints: Value| {
         let object = json!({"spec": {"endpoints": endpoints}});
         ServiceMonitorFacts::from_object(&object).file_field
@@ -546,7 +546,7 @@ fn what_makes_prometheus_operator_refuse_or_narrow_a_service_monitor() {
 }
 
 #[test]
-fn the_flags_of_a_sidecar() {
+fn sidecar_flags_are_read() {
     for (args, listen_local, tls) in [
         (&["sidecar"][..], false, false),
         (&["--grpc-address=:10901"], false, false),

@@ -1,4 +1,4 @@
-//! What Prometheuses and Alertmanagers say alike of their pods and of how they serve their API.
+//! Fields that Prometheuses and Alertmanagers share: pods and web server. No IO.
 
 use serde::Deserialize;
 
@@ -19,14 +19,14 @@ struct WebTls {
 }
 
 impl Web {
-    /// Whether the API is served by HTTPS, and whether it demands a client certificate.
+    /// Whether the API uses HTTPS, and whether it requires a client certificate.
     pub(super) fn tls(self) -> (bool, bool) {
         let tls = self.tls_config.get();
         let is_https = tls.is_some();
         let client_auth = tls.unwrap_or_default().0.client_auth_type.or_default();
         let demands = matches!(
             client_auth.as_str(),
-            // The last is an older name of the first, which their web server still takes.
+            // The last is an older name of the first, which the web server still accepts.
             "RequireAnyClientCert" | "RequireAndVerifyClientCert" | "RequireClientCert"
         );
         (is_https, demands)
@@ -40,12 +40,12 @@ pub(super) struct PodMetadata {
     pub(super) labels: Lenient<Labels>,
 }
 
-/// `spec.routePrefix`, `/` if unset. Prometheus and Alertmanager read the flag like this.
+/// `spec.routePrefix`, `/` if unset, as parsed by Prometheus and Alertmanager.
 pub(super) fn route_prefix(given: Lenient<String>) -> String {
     format!("/{}", given.or_default().trim_matches('/'))
 }
 
-/// The text, or the default if it is unset or empty.
+/// The text, or the default if unset or empty.
 pub(super) fn or(given: Option<String>, default: &str) -> String {
     given
         .filter(|text| !text.is_empty())

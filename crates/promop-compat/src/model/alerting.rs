@@ -1,4 +1,4 @@
-//! Facts of what alerts: rules, those who evaluate them, and those who are told.
+//! Facts for alerting: rules, their evaluators, and Alertmanagers.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,12 +9,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use crate::caps::Kind;
 use kube_facts::{Key, Labels};
 
-/// A PrometheusRule.
+/// PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleFacts {
-    /// `metadata.uid`; empty for an object that was never in a cluster.
+    /// `metadata.uid`; empty for an object from a file.
     pub uid: String,
-    /// `metadata.generation`, which grows with each change of the spec; 0 if unset.
+    /// `metadata.generation`, which increases with each change of the spec; 0 if unset.
     pub generation: i64,
     /// `metadata.labels`.
     pub labels: Labels,
@@ -24,8 +24,8 @@ pub struct RuleFacts {
 }
 
 impl RuleFacts {
-    /// The same without the groups, for rules that nobody selects: these are most of the memory
-    /// that a rule takes. The uid and the generation still tell one version from another.
+    /// The same without the groups, which use most of the memory, for rules that are not selected.
+    /// UID and generation still identify the version.
     #[must_use]
     pub fn without_groups(self) -> Self {
         Self {
@@ -35,30 +35,30 @@ impl RuleFacts {
     }
 }
 
-/// A ConfigMap with rule files that Prometheus Operator generates for a Prometheus, or for a
-/// ThanosRuler of its own: the evidence of which rules that resource evaluates.
+/// ConfigMap with rule files that Prometheus Operator generates for a Prometheus, or for its own
+/// ThanosRuler: the evidence of which rules it evaluates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratedRulesFacts {
-    /// The resource that owns the ConfigMap and evaluates the rules; `None` if Prometheus Operator has
-    /// not generated it.
+    /// Owner of the ConfigMap, which evaluates the rules; `None` if Prometheus Operator did not
+    /// generate it.
     pub evaluator: Option<GeneratedFor>,
-    /// The rules of each file, by file name: `<namespace>-<name>-<uid>.yaml` for a PrometheusRule
-    /// that Prometheus Operator accepts.
+    /// Rules of each file, by file name: `<namespace>-<name>-<uid>.yaml` for an accepted
+    /// PrometheusRule.
     pub files: BTreeMap<String, RuleNames>,
 }
 
-/// The resource that a ConfigMap is generated for.
+/// Owner of a generated ConfigMap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFor {
     /// `Prometheus` or `ThanosRuler`.
     pub kind: Kind,
     /// Namespace and name.
     pub key: Key,
-    /// UID, by which one is told from another of the same name that was deleted.
+    /// UID, which distinguishes it from a deleted object with the same name.
     pub uid: String,
 }
 
-/// A rule by its kind and name.
+/// Kind and name of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleName<'a> {
     /// `alert`.
@@ -67,8 +67,7 @@ pub enum RuleName<'a> {
     Record(&'a str),
 }
 
-/// Kinds and names of rules. Only a digest of each is kept, so a large rule file takes 8 bytes for
-/// each of its rules.
+/// Kinds and names of rules, stored as digests, so a rule file takes 8 bytes per rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleNames(
     /// Sorted.
@@ -76,7 +75,7 @@ pub struct RuleNames(
 );
 
 impl RuleNames {
-    /// These rules.
+    /// Creates the set of these rules.
     pub fn of<'a>(names: impl IntoIterator<Item = RuleName<'a>>) -> Self {
         let mut digests: Vec<u64> = names.into_iter().map(Self::digest).collect();
         digests.sort_unstable();
@@ -84,13 +83,13 @@ impl RuleNames {
         Self(digests.into())
     }
 
-    /// Whether a rule is among them.
+    /// Whether it contains a rule.
     #[must_use]
     pub fn contains(&self, name: RuleName<'_>) -> bool {
         self.0.binary_search(&Self::digest(name)).is_ok()
     }
 
-    /// These and others.
+    /// Union of both.
     #[must_use]
     pub fn union(&self, others: &Self) -> Self {
         let mut digests = [&self.0[..], &others.0[..]].concat();
@@ -106,7 +105,7 @@ impl RuleNames {
     }
 }
 
-/// An Event by which Prometheus Operator reports that it rejects a PrometheusRule.
+/// Event of Prometheus Operator about a rejected PrometheusRule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectionFacts {
     /// UID of the PrometheusRule.
@@ -115,7 +114,7 @@ pub struct RejectionFacts {
     pub message: String,
 }
 
-/// An Alertmanager resource (`monitoring.coreos.com/v1`).
+/// Alertmanager (`monitoring.coreos.com/v1`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertmanagerFacts {
     /// `metadata.labels`.
@@ -124,34 +123,34 @@ pub struct AlertmanagerFacts {
     pub replicas: u32,
     /// `spec.serviceName`: the governing Service (`alertmanager-operated` if unset).
     pub service_name: String,
-    /// `spec.portName`: the name of the container port of the API (`web` if unset).
+    /// `spec.portName`: name of the container port of the API (`web` if unset).
     pub port_name: String,
-    /// `spec.routePrefix` (`/` if unset, whatever `spec.externalUrl` says).
+    /// `spec.routePrefix` (`/` if unset, regardless of `spec.externalUrl`).
     pub route_prefix: String,
-    /// `spec.listenLocal`: only loopback reaches the API.
+    /// `spec.listenLocal`: the API listens on loopback only.
     pub listen_local: bool,
-    /// `spec.web.tlsConfig` is set: the API is served by HTTPS.
+    /// Whether `spec.web.tlsConfig` is set: the API uses HTTPS.
     pub web_tls: bool,
-    /// `spec.web.tlsConfig.clientAuthType` demands a client certificate.
+    /// Whether `spec.web.tlsConfig.clientAuthType` requires a client certificate.
     pub web_client_cert: bool,
-    /// `spec.podMetadata.labels`, which Prometheus Operator puts on the pods besides its own.
+    /// `spec.podMetadata.labels`, which Prometheus Operator adds to the pods.
     pub pod_labels: Labels,
 }
 
-/// A ThanosRuler resource of Prometheus Operator (`monitoring.coreos.com/v1`).
+/// ThanosRuler of Prometheus Operator (`monitoring.coreos.com/v1`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThanosRulerFacts {
-    /// `metadata.uid`; empty for an object that was never in a cluster.
+    /// `metadata.uid`; empty for an object from a file.
     pub uid: String,
     /// `metadata.labels`.
     pub labels: Labels,
-    /// `spec.replicas` (1 if unset; 0 if negative, of which no StatefulSet can be made).
+    /// `spec.replicas` (1 if unset; 0 if negative, since no StatefulSet can be created).
     pub replicas: u32,
-    /// Whether `spec.queryConfig` or `spec.queryEndpoints` says whom it asks. Prometheus Operator
-    /// makes no pods for one that asks nobody.
+    /// Whether `spec.queryConfig` or `spec.queryEndpoints` sets queriers. Prometheus Operator
+    /// creates no pods without queriers.
     pub has_queriers: bool,
     /// `spec.ruleSelector`; `None` selects nothing.
     pub rule_selector: Option<LabelSelector>,
-    /// `spec.ruleNamespaceSelector`; `None` is its own namespace.
+    /// `spec.ruleNamespaceSelector`; `None` is the own namespace.
     pub rule_namespace_selector: Option<LabelSelector>,
 }

@@ -1,4 +1,4 @@
-//! What is behind a Service: pods that exist, and pods that a StatefulSet will make again. Pure.
+//! Pods behind a Service: existing pods, and pods that a StatefulSet will recreate. No IO.
 
 use super::World;
 use crate::model::{BackendFacts, ServiceFacts, StatefulSetFacts, TargetPort};
@@ -7,19 +7,19 @@ use crate::selection::in_namespace;
 use kube_facts::selector;
 use kube_facts::{Key, Labels, PortFacts};
 
-/// What is behind a port of a Service.
+/// Backends of a Service port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backing {
-    /// A pod that serves the port, or endpoints that are managed by hand.
+    /// A pod that serves the port, or manually managed endpoints.
     Served,
-    /// Pods, none of which serves the port.
+    /// Pods, but none that serves the port.
     NotServed,
-    /// No pod at all.
+    /// No pod.
     NoPods,
 }
 
-/// What is behind the port with this index. If `declared`, a pod serves a numbered port only if one
-/// of its containers declares it; otherwise every pod may, since the declaration is informational.
+/// Backends of the port with this index. If `declared`, a pod serves a numbered port only if one of
+/// its containers declares it; otherwise any pod may, since the declaration is informational.
 #[must_use]
 pub fn backing(
     world: &World<'_>,
@@ -28,7 +28,7 @@ pub fn backing(
     port: usize,
     declared: bool,
 ) -> Backing {
-    // Without a selector, the endpoints are managed by hand.
+    // Without a selector, the endpoints are managed manually.
     if facts.selector.is_empty() {
         return Backing::Served;
     }
@@ -62,12 +62,12 @@ fn target(facts: &ServiceFacts, port: usize) -> Option<&TargetPort> {
     facts.targets.get(port)
 }
 
-/// Whether a Service with this selector leads to a pod.
+/// Whether a Service with this selector selects a pod.
 pub(super) fn is_behind(selector: &Labels, pod: &BackendFacts) -> bool {
     selector::service_selects(selector, &pod.labels)
 }
 
-/// Whether a Service with this selector leads to a pod of a StatefulSet.
+/// Whether a Service with this selector selects a pod of a StatefulSet.
 pub(super) fn makes_behind(selector: &Labels, key: &Key, set: &StatefulSetFacts) -> bool {
     let is_of_replica = |label: &str, value: &str| match label {
         names::POD_NAME => ordinal_of(key, value).is_some_and(|n| n < set.replicas),
@@ -81,7 +81,7 @@ pub(super) fn makes_behind(selector: &Labels, key: &Key, set: &StatefulSetFacts)
         })
 }
 
-/// The ordinal of a pod by its name, if it is one of the StatefulSet `key`.
+/// Ordinal of a pod of the StatefulSet `key`, from its name.
 fn ordinal_of(key: &Key, pod: &str) -> Option<u32> {
     let ordinal = pod.strip_prefix(key.name.as_str())?.strip_prefix('-')?;
     ordinal.parse().ok()

@@ -1,6 +1,6 @@
-//! Where Services lead: those with a Prometheus behind them, those that serve the StoreAPI
-//! themselves, and applications. Few of a cluster's Services are no application, so most of what is
-//! known of a Service is computed for these alone.
+//! Classifies Services: those with a Prometheus behind them, those that serve the StoreAPI, and
+//! applications. Most Services of a cluster are applications, so most facts are computed only for
+//! the others. No IO.
 
 use std::cell::OnceCell;
 
@@ -12,54 +12,54 @@ use crate::model::{ExternalFacts, ServiceFacts};
 use crate::names;
 use kube_facts::{Key, Labels, PortFacts};
 
-/// A Service that is no plain application.
+/// Service that is not a plain application.
 pub(super) struct Service<'a> {
     pub(super) key: &'a Key,
     facts: &'a ServiceFacts,
     leads_to: Purported,
-    /// Computed when a ServiceMonitor selects the Service: looking at pods costs more than the rest.
+    /// Computed when a ServiceMonitor selects the Service, since evaluating pods is expensive.
     proven: OnceCell<LeadsTo>,
 }
 
-/// Where a Service leads, as far as it says itself.
+/// Target of a Service according to the Service itself.
 pub(super) enum Purported {
-    /// To these replicas, by index.
+    /// These replicas, by index.
     Pods(Vec<usize>),
-    /// To a StoreAPI at the port with this index, if there is a pod that serves it.
+    /// A StoreAPI at the port with this index, if a pod serves it.
     Port(usize),
-    /// To a StoreAPI elsewhere.
+    /// An external StoreAPI.
     External(String),
-    /// To nothing, though it is meant for a Prometheus.
+    /// Nothing, though it is intended for a Prometheus.
     Nothing,
 }
 
-/// Where a Service leads.
+/// Target of a Service.
 pub(super) enum LeadsTo {
-    /// To these replicas, by index.
+    /// These replicas, by index.
     Pods(Vec<usize>),
-    /// To a StoreAPI of its own.
+    /// Its StoreAPI.
     StoreApi(StoreApi),
-    /// To an application.
+    /// An application.
     Application,
-    /// To nothing, though it is meant for a Prometheus or a StoreAPI.
+    /// Nothing, though it is intended for a Prometheus or a StoreAPI.
     Nothing(Finding),
 }
 
-/// The StoreAPI of a Service.
+/// StoreAPI of a Service.
 pub(super) struct StoreApi {
-    /// As Thanos takes it.
+    /// Address in the syntax of Thanos.
     pub(super) address: String,
-    /// Whether the address leads to each pod behind the Service.
+    /// Whether the address resolves to each pod behind the Service.
     pub(super) headless: bool,
 }
 
-/// A Service of an application.
+/// Service of an application.
 pub(super) struct Application<'a> {
     pub(super) key: &'a Key,
     pub(super) labels: &'a Labels,
 }
 
-/// All Services that lead somewhere, by key.
+/// All Services with a target, by key.
 pub(super) struct Candidates<'a> {
     services: Vec<Service<'a>>,
     applications: Vec<Application<'a>>,
@@ -72,7 +72,7 @@ impl<'a> Candidates<'a> {
         let mut services = Vec::new();
         let mut applications = Vec::with_capacity(world.services.len());
         for (key, facts) in world.services {
-            // Views are sorted, so the places of a namespace are looked up once.
+            // Stores are sorted, so the places of a namespace are looked up once.
             if key.namespace != namespace {
                 namespace = &key.namespace;
                 places = replicas.in_namespace(namespace);
@@ -85,7 +85,7 @@ impl<'a> Candidates<'a> {
                     leads_to,
                     proven: OnceCell::new(),
                 }),
-                // An alias has no endpoints that could be scraped.
+                // A Service of type ExternalName has no endpoints to scrape.
                 None if facts.external.is_some() => {}
                 None => applications.push(Application {
                     key,
@@ -99,22 +99,22 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Those that are no plain applications.
+    /// Services that are not plain applications.
     pub(super) fn services(&self) -> &[Service<'a>] {
         &self.services
     }
 
-    /// Those of one namespace that are no plain applications.
+    /// Services of one namespace that are not plain applications.
     pub(super) fn services_within(&self, namespace: &str) -> &[Service<'a>] {
         &self.services[range_of(&self.services, namespace, |service| service.key)]
     }
 
-    /// The applications.
+    /// Applications.
     pub(super) fn applications(&self) -> &[Application<'a>] {
         &self.applications
     }
 
-    /// The applications of one namespace.
+    /// Applications of one namespace.
     pub(super) fn applications_within(&self, namespace: &str) -> &[Application<'a>] {
         &self.applications[range_of(&self.applications, namespace, |it| it.key)]
     }
@@ -139,8 +139,8 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Where a Service says that it leads that has these replicas behind it; `None` if it is an
-/// application's or our own.
+/// Target of a Service that has these replicas behind it; `None` for applications and for Services
+/// of Thanos controllers.
 pub(super) fn purported(
     world: &World<'_>,
     pods: Vec<usize>,
@@ -160,14 +160,14 @@ pub(super) fn purported(
     } else {
         Purported::Pods(pods)
     };
-    // Asked last: almost every Service has dropped out by now.
+    // Checked last: almost every Service is excluded by now.
     (!facts.labels.contains_key(world.own_label)).then_some(leads_to)
 }
 
-/// Where a Service leads that seems to serve the StoreAPI at a port.
+/// Target of a Service that probably serves the StoreAPI at a port.
 fn store_api(world: &World<'_>, key: &Key, facts: &ServiceFacts, port: usize) -> LeadsTo {
     let of_thanos = is_thanos(world, &facts.labels);
-    // Without labels of Thanos, the number alone proves little: an application may use it as well.
+    // Without labels of Thanos, the number is weak evidence: an application may use it as well.
     let found = backing(world, key, facts, port, !of_thanos);
     match (found, facts.ports.get(port)) {
         (Backing::Served, Some(port)) => LeadsTo::StoreApi(StoreApi {
@@ -188,7 +188,7 @@ fn store_api(world: &World<'_>, key: &Key, facts: &ServiceFacts, port: usize) ->
     }
 }
 
-/// The message about a Service whose selector matches no pod.
+/// Message about a Service whose selector matches no pod.
 #[must_use]
 pub fn no_pods(facts: &ServiceFacts) -> String {
     let labels: Vec<String> = facts
@@ -197,13 +197,12 @@ pub fn no_pods(facts: &ServiceFacts) -> String {
         .map(|(k, v)| format!("{k}={v}"))
         .collect();
     format!(
-        "its selector {} matches no pod, so nothing serves the StoreAPI there; correct \
-         spec.selector of the Service or the labels of the pods",
+        "its selector {} matches no pod; correct spec.selector of the Service or the labels of the pods",
         labels.join(",")
     )
 }
 
-/// The message about a Service none of whose pods serves a port.
+/// Message about a Service without a pod that serves its port.
 #[must_use]
 pub fn unserved(facts: &ServiceFacts, port: usize) -> String {
     let target = match facts.targets.get(port) {
@@ -215,13 +214,12 @@ pub fn unserved(facts: &ServiceFacts, port: usize) -> String {
             .map_or_else(String::new, |p| p.port.to_string()),
     };
     format!(
-        "no container of the pods behind it declares the port {target}, to which its StoreAPI port \
-         leads; correct targetPort of the Service or the ports of the containers"
+        "no container of its pods declares the target port {target} of the StoreAPI port; correct targetPort of the Service or the ports of the containers"
     )
 }
 
-/// The address of the StoreAPI behind a Service of type ExternalName. An alias has no SRV records,
-/// so names of ports do not matter: of several, that of the StoreAPI is taken by name, then by number.
+/// Address of the StoreAPI of a Service of type ExternalName. It has no SRV records, so port names
+/// are irrelevant to the address: the StoreAPI port is selected by name, then by number.
 #[must_use]
 pub fn external_address(external: &ExternalFacts) -> Option<String> {
     let ports = &external.ports;
@@ -234,13 +232,13 @@ pub fn external_address(external: &ExternalFacts) -> Option<String> {
     (!external.name.is_empty()).then(|| format!("dns+{}:{}", external.name, port.port))
 }
 
-/// What a Service is for, as its selector tells.
+/// Purpose of a Service according to its selector.
 enum Purpose {
-    /// For pods of Prometheus Operator and for no others.
+    /// Only pods of Prometheus Operator.
     Operated,
-    /// For some Prometheus.
+    /// A Prometheus.
     Prometheus,
-    /// For anything else.
+    /// Anything else.
     Other,
 }
 
@@ -261,9 +259,8 @@ fn purpose(facts: &ServiceFacts) -> Purpose {
     }
 }
 
-/// The index of the port by which a Service exposes the StoreAPI, if it does. The number is Thanos'
-/// own; the name is everybody's (Loki and Tempo have such a port), so it counts on Services of Thanos
-/// only.
+/// Index of the StoreAPI port of a Service. The number is specific to Thanos; the name is common
+/// (Loki and Tempo use it), so it counts only for Services with labels of Thanos.
 pub(super) fn store_api_port(world: &World<'_>, facts: &ServiceFacts) -> Option<usize> {
     let is_numbered = |port: &PortFacts| port.port == names::GRPC_PORT;
     let is_named = |port: &PortFacts| {
@@ -275,8 +272,8 @@ pub(super) fn store_api_port(world: &World<'_>, facts: &ServiceFacts) -> Option<
     named.or_else(|| ports.position(is_numbered))
 }
 
-/// Whether labels tell that a Service belongs to Thanos: by the name that its installations give,
-/// or by the label that announces a StoreAPI.
+/// Whether labels identify a Service of Thanos: by the name in its installations, or by the
+/// StoreAPI label.
 fn is_thanos(world: &World<'_>, labels: &Labels) -> bool {
     let label = |key: &str| labels.get(key).map(String::as_str);
     let is_named = |name: &str| {
@@ -294,8 +291,8 @@ fn is_announced(world: &World<'_>, labels: &Labels) -> bool {
     labels.get(store).is_some_and(|value| value == announced)
 }
 
-/// The address of the StoreAPI behind `port`. A named port has an SRV record, so the port number
-/// may differ from pod to pod; an unnamed one has none.
+/// Address of the StoreAPI at `port`. A named port has an SRV record, so the port number may differ
+/// between pods; an unnamed one has none.
 fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String {
     match &port.name {
         Some(port) => format!("dnssrv+_{port}._tcp.{name}.{namespace}.svc"),
@@ -303,7 +300,7 @@ fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String 
     }
 }
 
-/// The finding about a Service that is meant for pods of Prometheus Operator and has none.
+/// Finding about a Service that is intended for pods of Prometheus Operator and has none.
 fn nothing_behind(world: &World<'_>, key: &Key, facts: &ServiceFacts) -> Finding {
     let subject = Subject::Service(key.clone());
     let desired = |label: &str| facts.selector.get(label).map(String::as_str);
@@ -317,16 +314,15 @@ fn nothing_behind(world: &World<'_>, key: &Key, facts: &ServiceFacts) -> Finding
         return Finding {
             reason: Reason::PrometheusUnreadable,
             subject,
-            message: "no Prometheus pod is behind it at this moment, and Prometheus resources \
-                      cannot be read to tell which should be; permit reading them"
+            message: "it has no Prometheus pod, and Prometheus resources are not readable; grant permission to read them"
                 .to_owned(),
         };
     }
     Finding {
         reason: Reason::PrometheusGone,
         subject,
-        message: "no replica of a Prometheus of Prometheus Operator is behind it; create the \
-                  Prometheus again or give it replicas, correct the selector of the Service, or \
+        message: "it has no replica of a Prometheus of Prometheus Operator; recreate the \
+                  Prometheus, scale it up, correct the selector of the Service, or \
                   delete the Service and its ServiceMonitor"
             .to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Which changes can change a resolution at all. A change that cannot wakes nobody.
+//! Decides which changes can affect a resolution. Other changes enqueue nothing. No IO.
 
 use super::backends::{is_behind, makes_behind};
 use super::candidates::{purported, store_api_port};
@@ -13,11 +13,11 @@ use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces};
 use kube_facts::selector;
 use kube_facts::{Key, Labels};
 
-/// Whether a change of one ServiceMonitor can change what `request` resolves to: whether it was
-/// or is now selected.
+/// Whether a change of one ServiceMonitor can affect the resolution of `request`: whether it was or
+/// is now selected.
 ///
-/// A resolution with nothing selected names the nearest candidates instead; whoever shows those
-/// looks again at every change of a ServiceMonitor.
+/// A resolution without selected ServiceMonitors lists the nearest candidates, which every change
+/// of a ServiceMonitor can affect.
 #[must_use]
 pub fn is_affected_by(
     namespaces: &Namespaces<'_>,
@@ -28,7 +28,7 @@ pub fn is_affected_by(
 ) -> bool {
     request.selections.iter().any(|selection| {
         let labels = [old, new].into_iter().flatten().map(|facts| &facts.labels);
-        // Labels first: they rule out most, and cost nothing.
+        // Labels first: they exclude most ServiceMonitors at no cost.
         labels
             .into_iter()
             .any(|labels| selector::matches(&selection.selector, labels))
@@ -38,12 +38,12 @@ pub fn is_affected_by(
     })
 }
 
-/// Whether a change of one Service can change what `request` resolves to: whether a Prometheus pod
-/// or a StoreAPI was or is now behind it, or a selected ServiceMonitor selected it or does now.
-/// `world` is the one after the change.
+/// Whether a change of one Service can affect the resolution of `request`: whether a Prometheus pod
+/// or a StoreAPI was or is now behind it, or a selected ServiceMonitor selected or selects it.
+/// `world` is the state after the change.
 ///
-/// A resolution with a ServiceMonitor that selects no Service names the nearest one instead: where
-/// that is shown, every change of a Service's labels matters.
+/// A ServiceMonitor that selects no Service is reported with the nearest Service, which every
+/// change of a Service's labels can affect.
 #[must_use]
 pub fn affects_services(
     world: &World<'_>,
@@ -62,12 +62,12 @@ pub fn affects_services(
     leads || is_selected(world, request, key, old, new)
 }
 
-/// What of an application's Service matters: its labels, and whether it has endpoints.
+/// Relevant parts of an application's Service: its labels, and whether it has endpoints.
 fn as_application(facts: &ServiceFacts) -> (&Labels, bool) {
     (&facts.labels, facts.external.is_some())
 }
 
-/// Whether a selected ServiceMonitor selects a Service that changed as an application.
+/// Whether a selected ServiceMonitor selects a changed Service as an application.
 fn is_selected(
     world: &World<'_>,
     request: &Request<'_>,
@@ -96,8 +96,8 @@ fn is_selected(
         })
 }
 
-/// Whether a change of one pod can change what is behind a StoreAPI: whether it was or is now behind a
-/// Service that exposes one.
+/// Whether a change of one pod can affect the backends of a StoreAPI: whether it was or is now
+/// behind a Service that exposes one.
 #[must_use]
 pub fn affects_backends(
     world: &World<'_>,
@@ -111,8 +111,8 @@ pub fn affects_backends(
     })
 }
 
-/// Whether a change of one StatefulSet can change any resolution: whether it makes replicas of a
-/// Prometheus or of a PrometheusAgent, or pods behind a Service that exposes a StoreAPI.
+/// Whether a change of one StatefulSet can affect any resolution: whether it creates replicas of a
+/// Prometheus or PrometheusAgent, or pods behind a Service that exposes a StoreAPI.
 #[must_use]
 pub fn affects_stateful_sets(
     world: &World<'_>,
@@ -127,19 +127,19 @@ pub fn affects_stateful_sets(
         })
 }
 
-/// Whether a Service of a namespace that exposes a StoreAPI has such a selector. Services of our own
-/// count without pods.
-fn any_store_api(world: &World<'_>, namespace: &str, is_wanted: impl Fn(&Labels) -> bool) -> bool {
-    // Ports first: they rule out most.
+/// Whether a Service of a namespace that exposes a StoreAPI has such a selector. Services of Thanos
+/// controllers count without pods.
+fn any_store_api(world: &World<'_>, namespace: &str, matches: impl Fn(&Labels) -> bool) -> bool {
+    // Ports first: they exclude most Services.
     in_namespace(world.services, namespace).any(|(_, facts)| {
         store_api_port(world, facts).is_some()
             && !facts.labels.contains_key(world.own_label)
-            && is_wanted(&facts.selector)
+            && matches(&facts.selector)
     })
 }
 
-/// Whether a change of one pod can change any resolution: whether it was or is now a replica of a
-/// Prometheus or of a PrometheusAgent.
+/// Whether a change of one pod can affect any resolution: whether it was or is now a replica of a
+/// Prometheus or PrometheusAgent.
 #[must_use]
 pub fn affects_pods(old: Option<&PodFacts>, new: Option<&PodFacts>) -> bool {
     [old, new]
@@ -148,8 +148,8 @@ pub fn affects_pods(old: Option<&PodFacts>, new: Option<&PodFacts>) -> bool {
         .any(super::replicas::is_replica)
 }
 
-/// Whether a change of a namespace's labels can change what `request` resolves to: whether the
-/// request or any Prometheus selects namespaces by their labels.
+/// Whether a change of a namespace's labels can affect the resolution of `request`: whether the
+/// request or any Prometheus selects namespaces by labels.
 #[must_use]
 pub fn affects_namespaces(world: &World<'_>, request: &Request<'_>) -> bool {
     let by_labels = |scope: &NamespaceScope| matches!(scope, NamespaceScope::Matching(_));

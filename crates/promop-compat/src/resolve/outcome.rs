@@ -1,4 +1,4 @@
-//! What one replica or Service gives: an endpoint, or the reason why not.
+//! Result of one replica or Service: an endpoint, or the reason why it provides none. No IO.
 
 use super::replicas::{Owner, Replica};
 use super::report::{Finding, Reason, Subject};
@@ -7,19 +7,19 @@ use crate::model::{PrometheusFacts, SidecarFacts};
 use crate::names;
 use kube_facts::Key;
 
-/// What a replica gives.
+/// Result of a replica.
 pub(super) enum Outcome {
-    /// An endpoint: by a bridge if there is one, else by the sidecar at `address`.
+    /// An endpoint: by a bridge if set, otherwise by the sidecar at `address`.
     Endpoint {
         address: String,
         bridge: Option<BridgeTarget>,
         note: Option<Finding>,
     },
-    /// Nothing.
+    /// No endpoint.
     Skipped(Finding),
 }
 
-/// What `replica` gives.
+/// Result of `replica`.
 pub(super) fn of(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outcome {
     match with_sidecar(replica) {
         Some(sidecar) => through_sidecar(replica, sidecar),
@@ -27,7 +27,7 @@ pub(super) fn of(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outc
     }
 }
 
-/// The sidecar of a pod that exists, or the one that an absent pod will have.
+/// Sidecar of an existing pod, or of the template of an absent one.
 fn with_sidecar<'a>(replica: &Replica<'a>) -> Option<&'a SidecarFacts> {
     match replica.found {
         Some(pod) => pod.sidecar.as_ref(),
@@ -52,7 +52,7 @@ fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
         return skipped(
             Reason::SidecarTls,
             pod(replica),
-            "its Thanos sidecar serves the StoreAPI by TLS, which is not supported yet; remove \
+            "its Thanos sidecar serves the StoreAPI with TLS, which is not supported yet; remove \
              spec.thanos.grpcServerTlsConfig of the Prometheus, or --grpc-server-tls-cert from its \
              spec.containers or spec.thanos.additionalArgs",
         );
@@ -75,16 +75,14 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
             return skipped(
                 Reason::PrometheusUnreadable,
                 pod(replica),
-                "it has no Thanos sidecar, and its Prometheus resource cannot be read to bridge \
-                 it; permit reading Prometheus resources",
+                "it has no Thanos sidecar, and its Prometheus resource is not readable; grant permission to read Prometheus resources",
             );
         }
-        Owner::Gone | Owner::Agent(_) => {
+        Owner::Missing | Owner::Agent(_) => {
             return skipped(
                 Reason::PrometheusGone,
                 pod(replica),
-                "it has no Thanos sidecar, and its Prometheus resource is gone; create the \
-                 resource again or delete the pod",
+                "it has no Thanos sidecar, and its Prometheus resource does not exist; recreate the resource or delete the pod",
             );
         }
     };
@@ -100,16 +98,14 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
         return skipped(
             Reason::ListenLocal,
             prometheus(),
-            "it listens on loopback only, so no bridge can reach it; set spec.listenLocal to \
-             false or switch on spec.thanos",
+            "it listens on loopback only, so no bridge can connect; set spec.listenLocal to false or enable spec.thanos",
         );
     }
     if facts.web_client_cert {
         return skipped(
             Reason::ClientCertificateRequired,
             prometheus(),
-            "its API demands a client certificate, which a bridge does not have; relax \
-             spec.web.tlsConfig.clientAuthType or switch on spec.thanos",
+            "its API requires a client certificate, which a bridge does not have; relax spec.web.tlsConfig.clientAuthType or enable spec.thanos",
         );
     }
     if !facts.has_external_labels {
@@ -125,7 +121,7 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
     }
 }
 
-/// The note about a StoreAPI Service that is not headless.
+/// Note about a StoreAPI Service that is not headless.
 pub(super) fn not_headless(service: &Key) -> Finding {
     Finding {
         reason: Reason::NotHeadless,
@@ -136,7 +132,7 @@ pub(super) fn not_headless(service: &Key) -> Finding {
     }
 }
 
-/// The API of a replica.
+/// URL of the API of a replica.
 fn url(replica: &Replica<'_>, facts: &PrometheusFacts) -> String {
     let name = match facts.port_name.as_str() {
         "" => names::WEB_PORT_NAME,
@@ -152,7 +148,7 @@ fn url(replica: &Replica<'_>, facts: &PrometheusFacts) -> String {
     format!("{scheme}://{}:{port}{}", host(replica), facts.route_prefix)
 }
 
-/// The DNS name of the pod of a replica, as resolvable in every namespace.
+/// DNS name of the pod of a replica that resolves in every namespace.
 fn host(replica: &Replica<'_>) -> String {
     let resource = replica.owner.resource().map(|(_, facts)| facts);
     let governing = resource.and_then(|facts| facts.service_name.as_deref());
@@ -182,7 +178,7 @@ fn no_external_labels(prometheus: &Key) -> Finding {
     Finding {
         reason: Reason::NoExternalLabels,
         subject: Subject::Prometheus(prometheus.clone()),
-        message: "its series carry no external label, without which no Thanos sidecar becomes \
+        message: "its series have no external label, without which no Thanos sidecar becomes \
                   ready; set spec.externalLabels, or remove the empty \
                   spec.prometheusExternalLabelName or spec.replicaExternalLabelName"
             .to_owned(),

@@ -1,7 +1,7 @@
-//! The replicas of all Prometheuses: the pods there are, and the pods there should be.
+//! Replicas of all Prometheuses: existing pods and expected pods. No IO.
 //!
-//! A replica whose pod is absent right now counts as its StatefulSet says, or else its resource, so
-//! a restart changes no endpoint. That of a PrometheusAgent counts as either of them says.
+//! An absent pod is described by its StatefulSet, otherwise by its custom resource, so a restart
+//! changes no endpoint. For a PrometheusAgent, either is used.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,40 +15,40 @@ use crate::selection::in_namespace;
 use kube_facts::selector;
 use kube_facts::{Key, Labels};
 
-/// How many absent pods are expected of one resource at most: it may claim billions.
+/// Maximum number of expected pods of one custom resource: spec.replicas may be set to billions.
 const EXPECTED_MAX: usize = 1000;
 
-/// One replica.
+/// Replica of a Prometheus.
 pub(super) struct Replica<'a> {
-    /// The pod.
+    /// Pod of the replica.
     pub(super) pod: Cow<'a, Key>,
     labels: Cow<'a, Labels>,
-    /// What the pod says of itself, or, while it is absent, the template of its StatefulSet; `None`
-    /// if neither is known.
+    /// Facts of the pod, or, while it is absent, of the template of its StatefulSet; `None` if
+    /// neither is known.
     pub(super) found: Option<&'a PodFacts>,
-    /// The resource it belongs to.
+    /// Owning custom resource.
     pub(super) owner: Owner<'a>,
 }
 
-/// The resource that a replica belongs to.
+/// Custom resource that owns a replica.
 #[derive(Clone, Copy)]
 pub(super) enum Owner<'a> {
     /// This Prometheus.
     Prometheus(&'a Key, &'a PrometheusFacts),
-    /// A Prometheus that is gone.
-    Gone,
-    /// Some Prometheus; the kind cannot be read.
+    /// A Prometheus that does not exist.
+    Missing,
+    /// Some Prometheus; the CRD is not readable.
     Unreadable,
-    /// The PrometheusAgent of this name, as far as labels say.
+    /// The PrometheusAgent with this name, if labels contain it.
     Agent(Option<&'a str>),
 }
 
 impl<'a> Owner<'a> {
-    /// The Prometheus resource, if there is one.
+    /// The Prometheus resource, if it exists.
     pub(super) fn resource(self) -> Option<(&'a Key, &'a PrometheusFacts)> {
         match self {
             Self::Prometheus(key, facts) => Some((key, facts)),
-            Self::Gone | Self::Unreadable | Self::Agent(_) => None,
+            Self::Missing | Self::Unreadable | Self::Agent(_) => None,
         }
     }
 }
@@ -57,7 +57,7 @@ impl<'a> Owner<'a> {
 pub(super) struct Replicas<'a>(Vec<Replica<'a>>);
 
 impl<'a> Replicas<'a> {
-    /// The replicas in all namespaces.
+    /// Replicas in all namespaces.
     pub(super) fn of(world: &World<'a>) -> Self {
         let existing = world
             .pods
@@ -73,7 +73,7 @@ impl<'a> Replicas<'a> {
         Self::sorted(existing.chain(expected).collect())
     }
 
-    /// The replicas in one namespace.
+    /// Replicas in one namespace.
     pub(super) fn within(world: &World<'a>, namespace: &str) -> Self {
         let pods = in_namespace(world.pods, namespace);
         let existing = pods.filter_map(|(key, pod)| existing(world, key, pod));
@@ -100,21 +100,21 @@ impl<'a> Replicas<'a> {
         &self.0[i]
     }
 
-    /// Those of `places` that a Service with this selector leads to.
+    /// Replicas at `places` that a Service with this selector selects.
     pub(super) fn behind(&self, places: Range<usize>, selector: &Labels) -> Vec<usize> {
         let is_behind = |i: &usize| selector::service_selects(selector, &self.0[*i].labels);
         places.filter(is_behind).collect()
     }
 
-    /// The replicas of one Prometheus, by index.
+    /// Replicas of one Prometheus, by index.
     pub(super) fn of_prometheus(&self, prometheus: &Key) -> impl Iterator<Item = usize> {
         let owner = |i: usize| self.0[i].owner.resource().map(|(key, _)| key);
         let places = self.in_namespace(&prometheus.namespace);
         places.filter(move |i| owner(*i) == Some(prometheus))
     }
 
-    /// The finding about a replica that is an agent's. It is about the resource: one for all pods,
-    /// and the same while they restart.
+    /// Finding about a replica of a PrometheusAgent. Its subject is the custom resource: one
+    /// finding for all pods, unchanged while they restart.
     pub(super) fn agent(&self, i: usize) -> Option<Finding> {
         let replica = self.get(i);
         let Owner::Agent(name) = replica.owner else {
@@ -127,31 +127,31 @@ impl<'a> Replicas<'a> {
         }))
     }
 
-    /// The indices of the replicas in one namespace.
+    /// Indices of the replicas in one namespace.
     pub(super) fn in_namespace(&self, namespace: &str) -> Range<usize> {
         range_of(&self.0, namespace, |replica| &replica.pod)
     }
 }
 
-/// Where the items of one namespace are in a slice that is sorted by key.
+/// Range of one namespace in a slice that is sorted by key.
 pub(super) fn range_of<T>(sorted: &[T], namespace: &str, key: impl Fn(&T) -> &Key) -> Range<usize> {
     let start = sorted.partition_point(|item| key(item).namespace.as_str() < namespace);
     let end = sorted.partition_point(|item| key(item).namespace.as_str() <= namespace);
     start..end
 }
 
-/// The finding about an agent.
+/// Finding about a PrometheusAgent.
 pub(super) fn agent(subject: Subject) -> Finding {
     Finding {
         reason: Reason::PrometheusAgent,
         subject,
-        message: "a PrometheusAgent forwards its samples and keeps none to query; select the \
-                  ServiceMonitor of what receives them"
+        message: "a PrometheusAgent forwards its samples and stores none; select the \
+                  ServiceMonitor of their receiver"
             .to_owned(),
     }
 }
 
-/// What the pods of Prometheus Operator run, as far as it matters here.
+/// Program in pods of Prometheus Operator.
 #[derive(PartialEq)]
 enum Role {
     Prometheus,
@@ -170,22 +170,22 @@ fn role(pod: &PodFacts) -> Option<Role> {
     }
 }
 
-/// Whether a pod is a replica of a Prometheus or of a PrometheusAgent.
+/// Whether a pod is a replica of a Prometheus or PrometheusAgent.
 pub(super) fn is_replica(pod: &PodFacts) -> bool {
     role(pod).is_some()
 }
 
-/// The name of the resource that a pod belongs to.
+/// Name of the custom resource of a pod.
 fn resource(pod: &PodFacts) -> Option<&str> {
     pod.labels.get(names::RESOURCE).map(String::as_str)
 }
 
-/// The shard that a pod belongs to.
+/// Shard of a pod.
 fn shard(pod: &PodFacts) -> Option<u32> {
     pod.labels.get(names::SHARD)?.parse().ok()
 }
 
-/// The replica that a pod is, if it is one at all.
+/// The pod as a replica, if it is one.
 fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Replica<'a>> {
     let owner = match (role(pod)?, world.prometheuses) {
         (Role::Agent, _) => Owner::Agent(resource(pod)),
@@ -194,7 +194,7 @@ fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Re
             let name = resource(pod).unwrap_or_default();
             match prometheuses.get_key_value(&Key::new(key.namespace.as_str(), name)) {
                 Some((key, facts)) => Owner::Prometheus(key, facts),
-                None => Owner::Gone,
+                None => Owner::Missing,
             }
         }
     };
@@ -206,7 +206,7 @@ fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Re
     })
 }
 
-/// The replicas of a Prometheus whose pods are absent.
+/// Replicas of a Prometheus with absent pods.
 fn expected<'a>(
     world: &World<'a>,
     key: &'a Key,
@@ -245,8 +245,8 @@ fn expected<'a>(
         })
 }
 
-/// The shards of a Prometheus beyond those that it asks for, and their replicas: those whose
-/// StatefulSet is there, and those of which a pod is.
+/// Shards of a Prometheus above spec.shards, and their replicas: those with an existing StatefulSet
+/// or pod.
 fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
     let is_retained = |pod: &PodFacts| {
         let is_ours =
@@ -261,7 +261,7 @@ fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u
     shards
 }
 
-/// The replicas of the StatefulSet of a PrometheusAgent whose pods are absent.
+/// Replicas of the StatefulSet of a PrometheusAgent with absent pods.
 fn agents_of_set<'a>(
     world: &World<'a>,
     key: &'a Key,
@@ -285,8 +285,8 @@ fn agents_of_set<'a>(
     })
 }
 
-/// The replicas of a PrometheusAgent whose pods are absent. It has one at least: Services lead to an
-/// agent that is scaled to zero as well, and not to a Prometheus.
+/// Replicas of a PrometheusAgent with absent pods, at least one: unlike a Prometheus, a
+/// PrometheusAgent that is scaled to zero is still a target of Services.
 fn expected_agents<'a>(
     world: &World<'a>,
     key: &'a Key,

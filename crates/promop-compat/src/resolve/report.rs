@@ -1,36 +1,36 @@
-//! What is reported besides endpoints: a reason for programs, a subject, and a sentence for people.
+//! Findings for the status: a reason for programs, a subject, and a message for users. No IO.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use kube_facts::Key;
 
-/// Why something that was selected gives no endpoint, or is worth a note.
+/// Reason why a selected object provides no endpoint, or for a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// A selector is malformed and selects nothing.
     InvalidSelector,
-    /// A namespace selector needs the labels of namespaces, which may not be read.
+    /// A namespace selector needs namespace labels that are not readable.
     UnevaluableNamespaceSelector,
     /// The sidecar listens on loopback only.
     SidecarListenLocal,
-    /// The sidecar serves the StoreAPI by TLS.
+    /// The sidecar serves the StoreAPI with TLS.
     SidecarTls,
     /// Prometheus listens on loopback only, so it cannot be bridged.
     ListenLocal,
-    /// The Prometheus API demands a client certificate, so it cannot be bridged.
+    /// The Prometheus API requires a client certificate, so it cannot be bridged.
     ClientCertificateRequired,
-    /// The series of the Prometheus carry no external label; no sidecar starts beside it.
+    /// The series of the Prometheus have no external label; no sidecar becomes ready.
     NoExternalLabels,
-    /// There is no sidecar, and bridges are not wanted.
+    /// No sidecar, and bridges are disabled.
     NoSidecar,
-    /// There is no Prometheus resource (any more) behind a Service or a pod.
+    /// The Prometheus resource of a Service or pod does not exist (any more).
     PrometheusGone,
-    /// A PrometheusAgent forwards its data and holds none.
+    /// A PrometheusAgent forwards its samples and stores none.
     PrometheusAgent,
-    /// No Prometheus scrapes by this ServiceMonitor.
+    /// No Prometheus scrapes the ServiceMonitor.
     NotScraped,
-    /// The kind Prometheus is absent or may not be read.
+    /// The Prometheus CRD is absent or not readable.
     PrometheusUnreadable,
     /// A StoreAPI Service that is not headless: only one of its pods answers each query.
     NotHeadless,
@@ -49,7 +49,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reason as status writes it.
+    /// Reason in the status.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,10 +82,10 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a finding is about.
+/// Subject of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// The selection of the request with this index.
+    /// Selection of the request with this index.
     Selection(usize),
     /// A ServiceMonitor.
     ServiceMonitor(Key),
@@ -112,18 +112,18 @@ impl fmt::Display for Subject {
     }
 }
 
-/// One thing to report.
+/// Finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Why.
     pub reason: Reason,
     /// About what.
     pub subject: Subject,
-    /// What is the matter and the way out, in one sentence.
+    /// Reason and remedy in one sentence.
     pub message: String,
 }
 
-/// Findings, each once.
+/// Distinct findings.
 #[derive(Default)]
 pub(super) struct Findings(BTreeMap<(Reason, Subject), String>);
 
@@ -132,7 +132,7 @@ impl Findings {
         self.add(finding.reason, finding.subject, || finding.message);
     }
 
-    /// Adds a finding, unless it is there already.
+    /// Adds a finding unless it exists.
     pub(super) fn add(
         &mut self,
         reason: Reason,

@@ -1,4 +1,4 @@
-//! The Prometheuses that scrape by a selected ServiceMonitor: they hold its series.
+//! Prometheuses that scrape a selected ServiceMonitor, and thus store its series. No IO.
 
 use super::World;
 use super::replicas::Replicas;
@@ -8,26 +8,26 @@ use crate::scrapers::{Nearest, Scraper};
 use kube_facts::Key;
 use kube_facts::namespaces::{Membership, Namespaces};
 
-/// The Prometheuses that may scrape.
+/// Prometheuses that may scrape.
 pub(super) struct Scrapers<'a> {
-    /// `None` if the kind cannot be read.
+    /// `None` if the CRD is not readable.
     all: Option<Vec<Source<'a>>>,
     namespaces: Namespaces<'a>,
 }
 
-/// A Prometheus that may scrape, and its replicas, by index.
+/// Prometheus that may scrape, and its replicas by index.
 struct Source<'a> {
     scraper: Scraper<'a>,
     facts: &'a PrometheusFacts,
     replicas: Vec<usize>,
 }
 
-/// Whether a ServiceMonitor selects applications, and where.
+/// Whether, and in which namespaces, a ServiceMonitor selects applications.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Applications {
     /// In its own namespace.
     here: bool,
-    /// In others.
+    /// In other namespaces.
     elsewhere: bool,
 }
 
@@ -62,8 +62,8 @@ impl<'a> Scrapers<'a> {
         }
     }
 
-    /// A Prometheus that selects the ServiceMonitor `key` and ignores its namespace selector, if none
-    /// that selects it heeds that.
+    /// A Prometheus that selects the ServiceMonitor `key` and ignores its namespace selector, if
+    /// every Prometheus that selects it does.
     pub(super) fn ignoring_namespaces(
         &self,
         key: &Key,
@@ -83,9 +83,9 @@ impl<'a> Scrapers<'a> {
         ignoring
     }
 
-    /// Visits the replicas of every Prometheus that scrapes `applications` by `monitor`, by their
-    /// index. If there are none, a finding in `skipped` says why. A Prometheus that selects the
-    /// ServiceMonitor and does not scrape all of it, beside others that do, is one of the `notes`.
+    /// Visits, by index, the replicas of every Prometheus that scrapes `applications` by `monitor`.
+    /// If there are none, a finding in `skipped` has the reason. A Prometheus that selects the
+    /// ServiceMonitor but does not scrape all of it, while others do, is added to `notes`.
     pub(super) fn of_monitor(
         &self,
         key: &Key,
@@ -98,14 +98,13 @@ impl<'a> Scrapers<'a> {
         let subject = || Subject::ServiceMonitor(key.clone());
         let Some(all) = &self.all else {
             skipped.add(Reason::PrometheusUnreadable, subject(), || {
-                "it points at an application, and Prometheus resources cannot be read to tell \
-                 which of them scrape it; install their definition or permit reading them"
+                "it selects an application, and Prometheus resources are not readable; install their CRD or grant permission to read them"
                     .to_owned()
             });
             return;
         };
         let place = self.namespaces.place(&key.namespace);
-        let (mut scraped, mut doubtful) = (false, false);
+        let (mut scraped, mut unknown) = (false, false);
         let (mut rejected, mut narrowed) = (None, None);
         for Source {
             scraper,
@@ -131,13 +130,13 @@ impl<'a> Scrapers<'a> {
                 }
                 Membership::Out => {}
                 Membership::Unevaluable => {
-                    doubtful = true;
+                    unknown = true;
                     report_unevaluable(scraper, skipped);
                 }
             }
             report_invalid(scraper, skipped);
         }
-        if !scraped && !doubtful && rejected.is_none() && narrowed.is_none() {
+        if !scraped && !unknown && rejected.is_none() && narrowed.is_none() {
             skipped.add(Reason::NotScraped, subject(), || {
                 let scrapers = all.iter().map(|source| &source.scraper);
                 not_scraped(Nearest::of(scrapers, &place, &monitor.labels), key)
@@ -155,7 +154,7 @@ impl<'a> Scrapers<'a> {
     }
 }
 
-/// Why Prometheus Operator rejects a ServiceMonitor for a Prometheus that selects it, if it does.
+/// Reason why Prometheus Operator rejects a ServiceMonitor for a Prometheus that selects it.
 fn rejection(
     prometheus: &Key,
     facts: &PrometheusFacts,
@@ -178,15 +177,15 @@ fn rejection(
     })
 }
 
-/// What a Prometheus that ignores namespace selectors makes of the ServiceMonitor `key`.
+/// Message about a Prometheus that ignores the namespace selector of the ServiceMonitor `key`.
 fn ignored(prometheus: &Key, key: &Key, here: bool) -> String {
     let left = match here {
-        true => "scrapes by it in",
-        false => "finds no Service that it selects in",
+        true => "scrapes it only in",
+        false => "finds no selected Service in",
     };
     format!(
         "spec.namespaceSelector is ignored by Prometheus {prometheus} \
-         (spec.ignoreNamespaceSelectors), which {left} namespace {} alone; create a ServiceMonitor in \
+         (spec.ignoreNamespaceSelectors), which {left} namespace {}; create a ServiceMonitor in \
          the namespace of each Service",
         key.namespace
     )
@@ -196,7 +195,7 @@ fn report_invalid(scraper: &Scraper<'_>, findings: &mut Findings) {
     if let Some(error) = &scraper.invalid {
         let subject = Subject::Prometheus(scraper.key.clone());
         findings.add(Reason::InvalidSelector, subject, || {
-            format!("{error}; Prometheus Operator refuses it as well")
+            format!("{error}; Prometheus Operator rejects it as well")
         });
     }
 }
@@ -204,37 +203,36 @@ fn report_invalid(scraper: &Scraper<'_>, findings: &mut Findings) {
 fn report_unevaluable(scraper: &Scraper<'_>, findings: &mut Findings) {
     let subject = Subject::Prometheus(scraper.key.clone());
     findings.add(Reason::UnevaluableNamespaceSelector, subject, || {
-        "whether it scrapes the selected ServiceMonitors depends on the labels of namespaces, \
-         which this controller may not list; permit listing namespaces, or select a \
-         ServiceMonitor that points at this Prometheus itself"
+        "it is unknown whether it scrapes the selected ServiceMonitors, because the controller has no permission to list namespaces; grant the permission, or select a \
+         ServiceMonitor that targets this Prometheus"
             .to_owned()
     });
 }
 
-/// Why nothing scrapes by the ServiceMonitor `key`.
+/// Message about a ServiceMonitor `key` that no Prometheus scrapes.
 fn not_scraped(nearest: Option<Nearest>, key: &Key) -> String {
     let Some(nearest) = nearest else {
-        return "it points at an application, and no Prometheus selects any ServiceMonitor; \
-                create one, or set spec.serviceMonitorSelector of one"
+        return "it selects an application, and no Prometheus selects any ServiceMonitor; create a \
+                Prometheus, or set its spec.serviceMonitorSelector"
             .to_owned();
     };
-    let mut ways = Vec::new();
+    let mut remedies = Vec::new();
     if !nearest.missing.is_empty() {
-        ways.push(format!("give it the labels {}", nearest.missing.join(", ")));
+        remedies.push(format!("add the labels {}", nearest.missing.join(", ")));
     }
-    ways.extend(nearest.excluded.iter().map(|label| match label.any_value {
-        true => format!("remove its label {label}"),
-        false => format!("remove or change its label {label}"),
+    remedies.extend(nearest.excluded.iter().map(|label| match label.any_value {
+        true => format!("remove the label {label}"),
+        false => format!("remove or change the label {label}"),
     }));
-    if !nearest.looks {
-        ways.push(format!(
-            "let spec.serviceMonitorNamespaceSelector there select the namespace {}",
+    if !nearest.selects_namespace {
+        remedies.push(format!(
+            "extend spec.serviceMonitorNamespaceSelector of the Prometheus to the namespace {}",
             key.namespace
         ));
     }
     format!(
-        "it points at an application that no Prometheus scrapes; Prometheus {} comes nearest: {}",
+        "no Prometheus scrapes the selected application; nearest: Prometheus {}; {}",
         nearest.prometheus,
-        ways.join(" and "),
+        remedies.join(" and "),
     )
 }

@@ -1,4 +1,4 @@
-//! One resolution under way: follows ServiceMonitors, and remembers what they lead to.
+//! Resolution in progress: resolves ServiceMonitors and collects the results. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use crate::model::{ServiceMonitorFacts, TargetNamespaces};
 use kube_facts::Key;
 use kube_facts::selector;
 
-/// For how many ServiceMonitors that select no Service the nearest one is looked for. A status lists
-/// no more than a part of them.
+/// Maximum number of ServiceMonitors without Services for which the nearest Service is computed.
+/// The status lists fewer.
 const NEAREST_MAX: usize = 20;
 
 pub(super) struct Search<'a> {
@@ -21,13 +21,13 @@ pub(super) struct Search<'a> {
     replicas: &'a Replicas<'a>,
     candidates: &'a Candidates<'a>,
     scrapers: &'a Scrapers<'a>,
-    /// The replicas that are reached, by index.
+    /// Resolved replicas, by index.
     pods: BTreeMap<usize, Chains<'a>>,
-    /// The StoreAPI Services that are reached.
+    /// Resolved StoreAPI Services.
     services: BTreeMap<&'a Key, (Chains<'a>, &'a StoreApi)>,
     skipped: Findings,
     notes: Findings,
-    /// How many ServiceMonitors select no Service.
+    /// Number of ServiceMonitors that select no Service.
     unselected: usize,
 }
 
@@ -52,12 +52,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Follows one ServiceMonitor. They must come in order, so that the least chain is named.
+    /// Resolves one ServiceMonitor. They must be passed in order, so that the first chain is
+    /// listed.
     pub(super) fn follow(&mut self, key: &'a Key, monitor: &'a ServiceMonitorFacts) {
         if let Err(error) = selector::validate(&monitor.selector) {
             let subject = Subject::ServiceMonitor(key.clone());
             self.skipped.add(Reason::InvalidSelector, subject, || {
-                format!("spec.selector.{error}; Prometheus Operator refuses it as well")
+                format!("spec.selector.{error}; Prometheus Operator rejects it as well")
             });
             return;
         }
@@ -81,8 +82,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Follows a ServiceMonitor through the Services it selects that are no plain applications.
-    /// Returns whether there are any, and which turn out to be applications.
+    /// Resolves a ServiceMonitor through the selected Services that are not plain applications.
+    /// Returns whether there are any, and which of them are applications after all.
     fn through_services(
         &mut self,
         key: &'a Key,
@@ -119,7 +120,7 @@ impl<'a> Search<'a> {
         (any, applications)
     }
 
-    /// The Services in the namespaces of a ServiceMonitor that are no plain applications, by key.
+    /// Services in the namespaces of a ServiceMonitor that are not plain applications, by key.
     fn services_of(
         &self,
         key: &Key,
@@ -140,8 +141,8 @@ impl<'a> Search<'a> {
         parts.into_iter().flatten()
     }
 
-    /// One application that a ServiceMonitor selects in its own namespace, and one elsewhere, as far
-    /// as there are any.
+    /// One application that a ServiceMonitor selects in its own namespace, and one in another, if
+    /// any.
     fn applications_of(
         &self,
         key: &Key,
@@ -170,7 +171,7 @@ impl<'a> Search<'a> {
         here.into_iter().chain(elsewhere).map(|it| it.key)
     }
 
-    /// What all that was reached comes to.
+    /// Result of the resolution.
     pub(super) fn conclude(mut self, without_sidecar: WithoutSidecar) -> Resolution {
         let mut resolution = Resolution::default();
         let mut notes = std::mem::take(&mut self.notes);
@@ -223,20 +224,20 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The chains to one endpoint.
+/// Chains to one endpoint.
 #[derive(Default)]
 struct Chains<'a> {
-    /// The one to name: a ServiceMonitor and, unless it goes by a scraper, a Service.
+    /// Chain to list: a ServiceMonitor and, unless the endpoint is a scraper, a Service.
     named: Option<(&'a Key, Option<&'a Key>)>,
     last: Option<&'a Key>,
-    /// The number of ServiceMonitors.
+    /// Number of ServiceMonitors.
     monitors: usize,
 }
 
 impl<'a> Chains<'a> {
     fn add(&mut self, monitor: &'a Key, service: Option<&'a Key>) {
-        // A ServiceMonitor that points here explains more than one that is scraped from here. Of
-        // equals the least stays, since they come in order.
+        // A ServiceMonitor that targets the endpoint is preferred over one that it scrapes.
+        // Otherwise the first stays, since they are passed in order.
         let explains_more = |(_, named): (_, Option<_>)| named.is_none() && service.is_some();
         if self.named.is_none_or(explains_more) {
             self.named = Some((monitor, service));

@@ -1,10 +1,10 @@
-//! Which ServiceMonitors a request selects.
+//! Selects the ServiceMonitors of a request. No IO.
 
 use super::report::{Findings, Reason, Subject};
 use super::{Request, Selection, World};
 use crate::selection::Unusable;
 
-/// The selections that can be evaluated; the others select nothing and are reported.
+/// Selections that can be evaluated; others select nothing and are reported.
 pub(super) fn usable<'r>(
     world: &World<'_>,
     request: &Request<'r>,

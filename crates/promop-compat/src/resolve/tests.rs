@@ -1,4 +1,4 @@
-//! One test per rule. Whole worlds are compared with an oracle in `tests/resolution.rs`.
+//! One test per rule. `tests/resolution.rs` compares random clusters with an oracle.
 
 mod absent;
 mod backends;
@@ -19,7 +19,7 @@ use kube_facts::namespaces::NamespaceScope;
 use kube_facts::testing::{key, labels, namespaces, parse, selector};
 use kube_facts::{Labels, NamespaceFacts, PortFacts};
 
-/// A world that owns its views.
+/// A `World` that owns its stores.
 struct Cluster {
     service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
     services: BTreeMap<Key, ServiceFacts>,
@@ -32,7 +32,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Prometheus `monitoring/k8s` with two replicas and no sidecar, as kube-prometheus ships it.
+    /// Prometheus `monitoring/k8s` of kube-prometheus, with two replicas and no sidecar.
     fn kube_prometheus() -> Self {
         let mut cluster = Self {
             service_monitors: BTreeMap::new(),
@@ -113,7 +113,7 @@ impl Cluster {
             .into_mut()
     }
 
-    /// A Service of an application, and a ServiceMonitor of the same name that selects it.
+    /// Service of an application, and a ServiceMonitor of the same name that selects it.
     fn application(&mut self, path: &str, own: &[(&str, &str)]) {
         let (namespace, name) = path.split_once('/').unwrap();
         let facts = ServiceFacts {
@@ -126,7 +126,7 @@ impl Cluster {
         self.monitor(path, own, &[("app", name)]);
     }
 
-    /// A pod behind Services, in the namespace `monitoring`.
+    /// Pod behind Services, in the namespace `monitoring`.
     fn backend(&mut self, name: &str, own: &[(&str, &str)], ports: &[PortFacts]) {
         let facts = BackendFacts {
             labels: labels(own),

@@ -1,4 +1,4 @@
-//! A ServiceMonitor that selects no Service: what comes nearest. Pure.
+//! Nearest Service for a ServiceMonitor that selects none. No IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
@@ -9,9 +9,9 @@ use crate::selection::Selection;
 use kube_facts::Key;
 use kube_facts::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
 
-/// Why the ServiceMonitor `key` leads nowhere. `ignored_by` is a Prometheus that ignores its namespace
-/// selector, if none heeds it. To find what comes `near` costs a look at every
-/// Service.
+/// Message about a ServiceMonitor `key` that selects no Service. `ignored_by` is a Prometheus that
+/// ignores its namespace selector, if all do. Computing the nearest Service (`near`) evaluates
+/// every Service.
 pub(super) fn explain(
     world: &World<'_>,
     key: &Key,
@@ -55,12 +55,12 @@ pub(super) fn explain(
     let other = other.find(|(label, _)| has_other(label));
     let other = other.map_or_else(String::new, |(k, v)| format!(" (it has {k}={v})"));
     format!(
-        "it selects no Service, so nothing is scraped by it; nearest: Service {service}, which \
+        "it selects no Service, so nothing is scraped; nearest: Service {service}, which \
          {differs}{other}; correct the labels of the Service, or spec.selector"
     )
 }
 
-/// The Service that was most likely meant.
+/// Nearest Service.
 fn nearest(world: &World<'_>, key: &Key, monitor: &ServiceMonitorFacts) -> Option<Candidate> {
     let selection = Selection {
         selector: monitor.selector.clone(),
@@ -70,7 +70,7 @@ fn nearest(world: &World<'_>, key: &Key, monitor: &ServiceMonitorFacts) -> Optio
             TargetNamespaces::Names(names) => NamespaceScope::Matching(by_name(names)),
         },
     };
-    // Scopes of Services are by name: no labels of namespaces are needed.
+    // Scopes of Services are by name, so no namespace labels are needed.
     let namespaces = Namespaces::default();
     let found = nearest::find(world.services, &namespaces, &key.namespace, &[&selection]);
     let is_near = |candidate: &Candidate| {

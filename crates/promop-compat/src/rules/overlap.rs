@@ -1,6 +1,6 @@
-//! Which Prometheuses and ThanosRulers of Prometheus Operator evaluate a rule besides us. The
-//! evidence is the rule files that Prometheus Operator generates for them: what is in one is
-//! evaluated, and a selector says only what may be evaluated soon.
+//! Prometheuses and ThanosRulers of Prometheus Operator that evaluate a rule as well. The evidence
+//! is the rule files that Prometheus Operator generates: rules in them are evaluated, while a
+//! selector only shows what may be evaluated soon. No IO.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,36 +16,37 @@ use kube_facts::selector;
 /// A Prometheus, or a ThanosRuler of Prometheus Operator.
 pub type Evaluator<'a> = (Kind, &'a Key);
 
-/// Who else evaluates a PrometheusRule.
+/// Other evaluators of a PrometheusRule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap<'a> {
-    /// Those whose rule files have a file of it.
+    /// Evaluators whose rule files contain it.
     pub evaluated_by: Vec<Evaluator<'a>>,
-    /// The rules of these files.
+    /// Rules in these files.
     pub rules: RuleNames,
-    /// Those that select it, and whose rule files do not have it.
+    /// Evaluators that select it, but whose rule files do not contain it.
     pub selected_by: Vec<Evaluator<'a>>,
-    /// Whether one more may select it: that depends on labels of namespaces that may not be read.
+    /// Whether another evaluator may select it, depending on namespace labels that are not
+    /// readable.
     pub may_be_selected: bool,
 }
 
 impl Overlap<'_> {
-    /// Whether Prometheus Operator may add it to the rule files of one more.
+    /// Whether Prometheus Operator may add it to the rule files of another evaluator.
     #[must_use]
     pub fn may_follow(&self) -> bool {
         self.may_be_selected || !self.selected_by.is_empty()
     }
 }
 
-/// All that can evaluate rules besides us.
+/// All other evaluators.
 #[derive(Clone, Debug)]
 pub struct Evaluators<'a> {
     selecting: Vec<Selecting<'a>>,
-    /// Who has which rule file, by its name.
+    /// Owner of each rule file, by file name.
     files: HashMap<&'a str, Vec<(Evaluator<'a>, &'a RuleNames)>>,
     namespaces: Namespaces<'a>,
-    /// The namespace of the last rule, for which each evaluator knows whether it selects there. Views
-    /// are sorted by namespace, so this is seldom computed anew.
+    /// Namespace of the last rule, with the selection of each evaluator there. Stores are sorted by
+    /// namespace, so it is seldom recomputed.
     namespace: Option<String>,
 }
 
@@ -57,8 +58,8 @@ struct Selecting<'a> {
 }
 
 impl<'a> Evaluators<'a> {
-    /// Those among these resources. Of a kind that may not be read (`None`) every resource counts
-    /// that has rule files; the view of a kind that does not exist is empty.
+    /// Evaluators among these resources. If a kind is not readable (`None`), every resource with
+    /// rule files counts; the store of a missing CRD is empty.
     #[must_use]
     pub fn of(
         prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
@@ -102,7 +103,7 @@ impl<'a> Evaluators<'a> {
         }
     }
 
-    /// Who else evaluates one rule. Cheapest for rules in the order of their keys.
+    /// Other evaluators of one rule. Cheapest for rules in the order of their keys.
     pub fn of_rule(&mut self, key: &Key, facts: &RuleFacts) -> Overlap<'a> {
         self.enter(&key.namespace);
         let Key { namespace, name } = key;
@@ -143,7 +144,7 @@ impl<'a> Evaluators<'a> {
             self.namespace = Some(namespace.to_owned());
             let place = self.namespaces.place(namespace);
             for it in &mut self.selecting {
-                it.membership = it.selectors.look_in(&place);
+                it.membership = it.selectors.membership_in(&place);
             }
         }
     }
@@ -166,25 +167,25 @@ impl<'a> Selecting<'a> {
     }
 }
 
-/// Whether a resource is the owner of a ConfigMap, and not one of the same name that was deleted. One from
-/// a file may have no UID.
+/// Whether a resource is the owner of a ConfigMap, and not a recreated one with the same name. A
+/// resource from a file may have no UID.
 fn is_same(uid: &str, owner: &str) -> bool {
     uid.is_empty() || uid == owner
 }
 
-/// Whether a change of one Prometheus can change who evaluates what.
+/// Whether a change of one Prometheus can affect the overlap.
 #[must_use]
 pub fn prometheus_affects(old: Option<&PrometheusFacts>, new: Option<&PrometheusFacts>) -> bool {
     prometheus_inputs(old) != prometheus_inputs(new)
 }
 
-/// What decisions depend on; `None` if it has no pods.
+/// Relevant facts; `None` if it has no pods.
 fn prometheus_inputs(facts: Option<&PrometheusFacts>) -> Option<(&str, Option<Selectors<'_>>)> {
     let facts = facts.filter(|facts| prometheus_runs(facts))?;
     Some((&facts.uid, of_prometheus("", facts)))
 }
 
-/// Whether a change of one ThanosRuler of Prometheus Operator can change who evaluates what.
+/// Whether a change of one ThanosRuler of Prometheus Operator can affect the overlap.
 #[must_use]
 pub fn ruler_affects(old: Option<&ThanosRulerFacts>, new: Option<&ThanosRulerFacts>) -> bool {
     ruler_inputs(old) != ruler_inputs(new)
@@ -195,19 +196,19 @@ fn ruler_inputs(facts: Option<&ThanosRulerFacts>) -> Option<(&str, Option<Select
     Some((&facts.uid, of_ruler("", facts)))
 }
 
-/// Whether a Prometheus has pods, as its spec says, and these load its rule files: only where Prometheus
-/// Operator writes the configuration does it name them.
+/// Whether a Prometheus has pods according to its spec, and these load its rule files, which they
+/// do only if Prometheus Operator writes the configuration.
 fn prometheus_runs(facts: &PrometheusFacts) -> bool {
     facts.replicas > 0 && facts.shards > 0 && facts.is_managed
 }
 
-/// Whether a ThanosRuler of Prometheus Operator has pods, as its spec says. Without queriers
-/// Prometheus Operator creates none.
+/// Whether a ThanosRuler of Prometheus Operator has pods according to its spec. Prometheus Operator
+/// creates none without queriers.
 fn ruler_runs(facts: &ThanosRulerFacts) -> bool {
     facts.replicas > 0 && facts.has_queriers
 }
 
-/// What a Prometheus in namespace `own` selects, if it has pods and selects anything.
+/// Selection of a Prometheus in namespace `own`, if it has pods and selectors.
 fn of_prometheus<'a>(own: &'a str, facts: &'a PrometheusFacts) -> Option<Selectors<'a>> {
     let objects = Some(facts.rule_selector.as_ref()?);
     prometheus_runs(facts).then_some(Selectors {
@@ -217,7 +218,7 @@ fn of_prometheus<'a>(own: &'a str, facts: &'a PrometheusFacts) -> Option<Selecto
     })
 }
 
-/// What a ThanosRuler in namespace `own` selects, if it has pods and selects anything.
+/// Selection of a ThanosRuler in namespace `own`, if it has pods and selectors.
 fn of_ruler<'a>(own: &'a str, facts: &'a ThanosRulerFacts) -> Option<Selectors<'a>> {
     let objects = Some(facts.rule_selector.as_ref()?);
     ruler_runs(facts).then_some(Selectors {

@@ -5,30 +5,30 @@ use crate::model::RuleName;
 use kube_facts::Labels;
 use kube_facts::testing::{key, labels, malformed, namespaces, selector};
 
-fn prometheus(selects: &LabelSelector, looks: Option<&LabelSelector>) -> PrometheusFacts {
+fn prometheus(selects: &LabelSelector, namespaces: Option<&LabelSelector>) -> PrometheusFacts {
     PrometheusFacts {
         uid: "p".to_owned(),
         replicas: 1,
         shards: 1,
         is_managed: true,
         rule_selector: Some(selects.clone()),
-        rule_namespace_selector: looks.cloned(),
+        rule_namespace_selector: namespaces.cloned(),
         ..Default::default()
     }
 }
 
-fn ruler(selects: &LabelSelector, looks: Option<&LabelSelector>) -> ThanosRulerFacts {
+fn ruler(selects: &LabelSelector, namespaces: Option<&LabelSelector>) -> ThanosRulerFacts {
     ThanosRulerFacts {
         uid: "r".to_owned(),
         replicas: 1,
         has_queriers: true,
         rule_selector: Some(selects.clone()),
-        rule_namespace_selector: looks.cloned(),
+        rule_namespace_selector: namespaces.cloned(),
         ..Default::default()
     }
 }
 
-/// A ConfigMap of this evaluator with the alert `A` of the rule `apps/x`.
+/// ConfigMap of this evaluator with the alert `A` of the rule `apps/x`.
 fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
     let (namespace, name) = evaluator.split_once('/').unwrap();
     let names = RuleNames::of([RuleName::Alert("A")]);
@@ -43,7 +43,7 @@ fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
     (key(namespace, &format!("{}-{name}", kind.name())), facts)
 }
 
-/// Who evaluates the rule `apps/x` with these labels.
+/// Evaluators of the rule `apps/x` with these labels.
 fn evaluated(
     prometheuses: Option<&[(&str, PrometheusFacts)]>,
     rulers: Option<&[(&str, ThanosRulerFacts)]>,
@@ -101,7 +101,7 @@ fn view<F: Clone>(of: &[(&str, F)]) -> BTreeMap<Key, F> {
 }
 
 #[test]
-fn those_evaluate_a_rule_whose_rule_files_have_it() {
+fn evaluators_are_those_whose_rule_files_contain_the_rule() {
     let all = LabelSelector::default();
     let role = selector(&[("role", "rules")]);
     let other = prometheus(&selector(&[("role", "x")]), Some(&all));
@@ -124,12 +124,13 @@ fn those_evaluate_a_rule_whose_rule_files_have_it() {
         of(&[p, r]),
         "by Prometheus z/p, ThanosRuler b/r; selected by Prometheus apps/p"
     );
-    // Evidence counts also where the selectors say otherwise: Prometheus Operator has read them.
+    // Evidence takes precedence over the selectors, which Prometheus Operator has evaluated
+    // already.
     assert_eq!(
         of(&[(Kind::Prometheus, "a/p")]),
         "by Prometheus a/p; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r"
     );
-    // One that was deleted, before it was created anew under the same name.
+    // One that was deleted before it was recreated with the same name.
     let anew = PrometheusFacts {
         uid: "anew".to_owned(),
         ..prometheus(&role, Some(&all))
@@ -137,15 +138,15 @@ fn those_evaluate_a_rule_whose_rule_files_have_it() {
     let labels = self::labels(&[("role", "rules")]);
     let found = evaluated(Some(&[("z/p", anew)]), Some(&[]), &[p], true, &labels);
     assert_eq!(found, "by ; selected by Prometheus z/p");
-    // A Prometheus that is gone, or one of the same name in another namespace or of another kind.
+    // A deleted Prometheus, or one of the same name in another namespace or of another kind.
     assert_eq!(
-        of(&[(Kind::Prometheus, "gone/p"), (Kind::ThanosRuler, "z/p")]),
+        of(&[(Kind::Prometheus, "deleted/p"), (Kind::ThanosRuler, "z/p")]),
         none
     );
 }
 
 #[test]
-fn what_has_no_pods_or_loads_no_rule_files_evaluates_nothing() {
+fn resources_without_pods_or_rule_files_evaluate_nothing() {
     let all = LabelSelector::default();
     let nothing = "by ; selected by ";
     for facts in [
@@ -185,7 +186,7 @@ fn what_has_no_pods_or_loads_no_rule_files_evaluates_nothing() {
 }
 
 #[test]
-fn a_malformed_or_missing_selector_selects_nothing() {
+fn malformed_or_missing_selector_selects_nothing() {
     let all = LabelSelector::default();
     let odd = malformed();
     for facts in [
@@ -203,7 +204,7 @@ fn a_malformed_or_missing_selector_selects_nothing() {
 }
 
 #[test]
-fn without_permissions_the_rule_files_are_evidence_all_the_same() {
+fn rule_files_are_evidence_without_other_permissions() {
     let (all, team) = (LabelSelector::default(), selector(&[("team", "a")]));
     let by_team = [("z/p", prometheus(&all, Some(&team)))];
     let of = |prometheuses, evidence: &[_], readable| {
@@ -224,7 +225,7 @@ fn without_permissions_the_rule_files_are_evidence_all_the_same() {
 }
 
 #[test]
-fn only_changes_of_who_selects_what_matter() {
+fn only_changes_of_selection_affect_the_overlap() {
     let (all, role) = (LabelSelector::default(), selector(&[("role", "rules")]));
     let now = prometheus(&all, None);
     let is_affected_by = |new: &PrometheusFacts| prometheus_affects(Some(&now), Some(new));

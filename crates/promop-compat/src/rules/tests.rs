@@ -53,7 +53,7 @@ fn names(selected: &Selected<'_, RuleFacts>) -> Vec<String> {
 }
 
 #[test]
-fn selection_is_that_of_prometheus_operator() {
+fn selection_follows_prometheus_operator() {
     let (rules, listed) = (rules(), listed());
     let (all, role, team) = (
         LabelSelector::default(),
@@ -89,11 +89,11 @@ fn selection_is_that_of_prometheus_operator() {
 }
 
 #[test]
-fn labels_are_matched_as_kubernetes_does() {
+fn labels_are_matched_like_in_kubernetes() {
     let (rules, listed) = (rules(), listed());
     let all = LabelSelector::default();
     for (json, expected) in [
-        // An object without the key is not in any list of values.
+        // An object without the key matches no list of values.
         (
             r#"{"matchExpressions": [{"key": "role", "operator": "NotIn", "values": ["other"]}]}"#,
             &["apps/bare", "apps/shop", "monitoring/k8s"][..],
@@ -133,7 +133,7 @@ fn labels_are_matched_as_kubernetes_does() {
 }
 
 #[test]
-fn nothing_selected_names_what_comes_nearest() {
+fn empty_selection_reports_the_nearest_rules() {
     let (rules, listed) = (rules(), listed());
     let desired = selector(&[("role", "rules"), ("team", "a")]);
     let found = select(&rules, &known(&listed), &pair(Some(&desired), None));
@@ -145,12 +145,12 @@ fn nothing_selected_names_what_comes_nearest() {
     assert_eq!(found.nearest[1].missing, ["team=a"]);
 
     let none = BTreeMap::new();
-    let nobody = select(&none, &known(&listed), &pair(Some(&desired), None));
-    assert_eq!(nobody, Selected::default());
+    let unset = select(&none, &known(&listed), &pair(Some(&desired), None));
+    assert_eq!(unset, Selected::default());
 }
 
 #[test]
-fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
+fn unevaluable_selector_selects_nothing_and_is_reported() {
     let (rules, listed) = (rules(), listed());
     let (all, team) = (LabelSelector::default(), selector(&[("team", "a")]));
     let odd = malformed();
@@ -189,7 +189,7 @@ fn what_cannot_be_evaluated_selects_nothing_and_says_so() {
 }
 
 #[test]
-fn only_changes_of_what_is_selected_matter() {
+fn only_changes_of_selected_rules_affect_the_selection() {
     let listed = listed();
     let (role, team) = (selector(&[("role", "rules")]), selector(&[("team", "a")]));
     let odd = malformed();

@@ -1,4 +1,4 @@
-//! Namespaces, one after the other, as views are sorted.
+//! Namespaces in the sort order of stores.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,7 +7,7 @@ use super::Selection;
 use kube_facts::Key;
 use kube_facts::namespaces::{Membership, Namespaces};
 
-/// The part of a view that is in one namespace.
+/// Part of a store in one namespace.
 pub(crate) fn in_namespace<'a, 'n, F>(
     view: &'a BTreeMap<Key, F>,
     namespace: &'n str,
@@ -17,7 +17,7 @@ pub(crate) fn in_namespace<'a, 'n, F>(
         .take_while(move |(key, _)| key.namespace == namespace)
 }
 
-/// Whether a namespace is in the scope of each selection. Views are sorted by namespace, so it is
+/// Whether a namespace is in the scope of each selection. Stores are sorted by namespace, so it is
 /// computed once per namespace and not once per object.
 pub(crate) struct Scopes<'a, 's> {
     namespaces: Namespaces<'a>,

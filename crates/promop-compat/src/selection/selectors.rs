@@ -1,4 +1,4 @@
-//! Two selectors as they stand in an object.
+//! Two selectors as references into an object.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -7,14 +7,14 @@ use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces, Place};
 use kube_facts::selector::{self, requirements};
 use kube_facts::{Key, Labels};
 
-/// The two selectors as they stand in an object, which may lack either.
+/// Two optional selectors of an object.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Selectors<'a> {
-    /// The namespace of the object that holds them.
+    /// Namespace of the object.
     pub own: &'a str,
-    /// The labels of objects. `None` selects nothing, an empty one everything.
+    /// Label selector. `None` selects nothing, an empty one everything.
     pub objects: Option<&'a LabelSelector>,
-    /// The namespaces of objects. `None` is the own one, an empty one all.
+    /// Namespace selector. `None` is the own namespace, an empty one all.
     pub namespaces: Option<&'a LabelSelector>,
 }
 
@@ -24,7 +24,7 @@ const EVERYTHING: &LabelSelector = &LabelSelector {
 };
 
 impl<'a> Selectors<'a> {
-    /// Those that select everything in one namespace.
+    /// Selectors of everything in one namespace.
     #[must_use]
     pub fn all_of(own: &'a str) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl<'a> Selectors<'a> {
         }
     }
 
-    /// The selection that they mean; `None` if they select nothing.
+    /// The corresponding selection; `None` if they select nothing.
     #[must_use]
     pub fn selection(&self) -> Option<Selection> {
         Some(Selection {
@@ -43,10 +43,10 @@ impl<'a> Selectors<'a> {
         })
     }
 
-    /// Whether they can be evaluated.
+    /// Checks whether they can be evaluated.
     ///
     /// # Errors
-    /// Why not.
+    /// Reason.
     pub fn check(&self, namespaces: &Namespaces<'_>) -> Result<(), Unusable> {
         let with = |objects: &LabelSelector| Selection {
             selector: objects.clone(),
@@ -54,17 +54,15 @@ impl<'a> Selectors<'a> {
         };
         match self.objects {
             Some(objects) => with(objects).check(namespaces),
-            // Nothing is to be evaluated, but what is malformed is refused all the same.
+            // Nothing has to be evaluated, but malformed selectors are rejected.
             None => with(EVERYTHING).validate(),
         }
     }
 
-    /// Whether a change of the object `key` can change what they select: whether it was or is now
-    /// selected, going by its labels before and after the change. `None` is an object that is not
-    /// there.
+    /// Whether a change of the object `key` can affect the selection: whether it was or is now
+    /// selected, according to its labels before and after the change. `None` is an absent object.
     ///
-    /// Where nothing is selected, the nearest candidates are named instead; whoever shows those
-    /// looks again at every change.
+    /// An empty selection lists the nearest candidates, which every change can affect.
     #[must_use]
     pub fn is_affected_by(
         &self,
@@ -74,20 +72,20 @@ impl<'a> Selectors<'a> {
         new: Option<&Labels>,
     ) -> bool {
         let mut labels = [old, new].into_iter().flatten();
-        // Labels first: they rule out most, and cost nothing.
+        // Labels first: they exclude most objects at no cost.
         labels.any(|labels| selector::selects(self.objects, labels))
-            && self.look_in(&namespaces.place(&key.namespace)) == Membership::In
+            && self.membership_in(&namespaces.place(&key.namespace)) == Membership::In
             && self.are_well_formed()
     }
 
-    /// Whether what they select depends on the labels of namespaces.
+    /// Whether the selection depends on namespace labels.
     #[must_use]
     pub fn read_namespaces(&self) -> bool {
         let mut namespaces = self.namespaces.into_iter().flat_map(requirements);
         self.objects.is_some() && namespaces.next().is_some()
     }
 
-    pub(crate) fn look_in(&self, place: &Place<'_>) -> Membership {
+    pub(crate) fn membership_in(&self, place: &Place<'_>) -> Membership {
         place.selected_by(self.namespaces, self.own)
     }
 

@@ -1,4 +1,4 @@
-//! Small random worlds. Vocabularies are small, so that things meet often.
+//! Small random clusters with small vocabularies, so that objects interact often.
 
 #![allow(dead_code)] // Each test file uses a part.
 
@@ -18,13 +18,13 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// A runner that always takes the same cases, so that what they cover can be asserted.
-/// `PROPTEST_CASES` asks for more of them.
+/// Runner with deterministic cases, so that their coverage can be asserted. `PROPTEST_CASES` sets
+/// the number.
 pub fn runner(cases: u32) -> TestRunner {
-    let asked = std::env::var("PROPTEST_CASES").ok();
+    let given = std::env::var("PROPTEST_CASES").ok();
     let config = Config {
         failure_persistence: None,
-        cases: asked.and_then(|n| n.parse().ok()).unwrap_or(cases),
+        cases: given.and_then(|n| n.parse().ok()).unwrap_or(cases),
         ..Config::default()
     };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
@@ -35,7 +35,7 @@ pub const STORE_LABEL: (&str, &str) = ("operator.thanos.io/store-api", "true");
 pub const NAMESPACES: [&str; 3] = ["a", "b", "c"];
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// A world that owns its views, and a request.
+/// A `World` that owns its stores, and a request.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
@@ -108,7 +108,7 @@ pub fn labels() -> impl Strategy<Value = Labels> {
     btree_map(key, select(vec!["x", "y"]).prop_map(owned), 0..3)
 }
 
-/// Selectors over that vocabulary; a few are malformed.
+/// Selectors for that vocabulary; a few are malformed.
 pub fn selectors() -> impl Strategy<Value = LabelSelector> {
     let keys = || select(vec!["app", "team"]).prop_map(owned);
     let values = || vec(select(vec!["x", "y"]).prop_map(owned), 1..3);
@@ -133,7 +133,7 @@ pub fn selectors() -> impl Strategy<Value = LabelSelector> {
         })
 }
 
-/// Selectors over namespaces, a third of them by name.
+/// Namespace selectors, a third of them by name.
 pub fn namespace_selectors() -> impl Strategy<Value = LabelSelector> {
     let by_name = vec(select(NAMESPACES.to_vec()).prop_map(owned), 1..3).prop_map(|values| {
         let by_name = LabelSelectorRequirement {
@@ -260,7 +260,7 @@ fn service() -> impl Strategy<Value = ServiceFacts> {
         TargetPort::Number(10901),
         TargetPort::Number(8080),
     ]);
-    // Not every name that begins like this is one of Thanos.
+    // Not every name with this prefix belongs to Thanos.
     let program = select(vec![
         ("app.kubernetes.io/name", "thanos"),
         ("app.kubernetes.io/name", "thanos-store"),
@@ -363,8 +363,8 @@ fn prometheus() -> impl Strategy<Value = PrometheusFacts> {
     )
 }
 
-/// A pod of `name`: whether there is one at all, and what it says. It may belong to a resource that
-/// is gone, be of an older form than the resource, or be one that was scaled away.
+/// Pod of `name`, existing or not. It may belong to a deleted resource, be older than the resource,
+/// or be scaled away.
 fn pod() -> impl Strategy<Value = PodFacts> {
     (
         labels(),

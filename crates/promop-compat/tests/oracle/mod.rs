@@ -1,5 +1,5 @@
-//! The definitions, taken literally: nested loops over whole worlds, nothing shared with the code
-//! under test but its types.
+//! Oracle: the semantics as nested loops over entire clusters, which share only types with the code
+//! under test.
 
 #![allow(dead_code)] // Each test file uses a part.
 
@@ -32,7 +32,7 @@ pub fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
     missing(selector, labels) == 0
 }
 
-/// How many requirements labels do not meet.
+/// Number of requirements that labels do not meet.
 pub fn missing(selector: &LabelSelector, labels: &Labels) -> usize {
     let mut missing = 0;
     for (key, value) in selector.match_labels.clone().unwrap_or_default() {
@@ -61,7 +61,7 @@ pub fn missing(selector: &LabelSelector, labels: &Labels) -> usize {
     missing
 }
 
-/// Whether a namespace is in a scope; `None` if that cannot be told.
+/// Whether a namespace is in a scope; `None` if unknown.
 pub fn in_scope(
     known: &Namespaces<'_>,
     scope: &NamespaceScope,
@@ -101,7 +101,7 @@ pub fn in_scope(
     }
 }
 
-/// The scope that an optional namespace selector means.
+/// Scope of an optional namespace selector.
 pub fn scope(selector: &Option<LabelSelector>) -> NamespaceScope {
     match selector {
         None => NamespaceScope::Own,

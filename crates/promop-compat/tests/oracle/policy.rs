@@ -1,21 +1,21 @@
-//! What NetworkPolicies should say.
+//! Oracle of NetworkPolicies.
 
 use std::collections::BTreeMap;
 
 use kube_facts::Key;
 use kube_facts::namespaces::Namespaces;
-use kube_facts::policy::{Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch, Verdict};
+use kube_facts::policy::{Connectivity, Peer, PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
 
 use super::{in_scope, scope, selects};
 
 /// Whether `from` may connect to `port` of `to`.
-pub fn verdict(
+pub fn connectivity(
     policies: &BTreeMap<Key, PolicyFacts>,
     known: &Namespaces<'_>,
     from: &Peer<'_>,
     to: &Peer<'_>,
     port: u16,
-) -> Verdict {
+) -> Connectivity {
     let everywhere = Namespaces {
         listed: known.listed,
         watched: None,
@@ -58,9 +58,9 @@ pub fn verdict(
     }
     let [ingress_by, egress_by] = blocked;
     if ingress_by.is_empty() && egress_by.is_empty() {
-        Verdict::Allowed { assumed }
+        Connectivity::Allowed { assumed }
     } else {
-        Verdict::Blocked {
+        Connectivity::Blocked {
             ingress_by,
             egress_by,
         }
@@ -81,7 +81,7 @@ fn admits_port(rule: &PolicyRule, to: &Peer<'_>, port: u16) -> bool {
     })
 }
 
-/// `None` if it cannot be told.
+/// `None` if unknown.
 fn is_peer(peer: &PolicyPeer, own: &str, other: &Peer<'_>, known: &Namespaces<'_>) -> Option<bool> {
     match peer {
         PolicyPeer::Addresses => None,

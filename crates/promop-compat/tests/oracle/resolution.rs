@@ -1,4 +1,4 @@
-//! What a request should resolve to.
+//! Oracle of resolution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,26 +10,26 @@ use promop_compat::resolve::{Reason, Request, Subject, Via, WithoutSidecar, Worl
 
 use super::{contains_all, in_scope, is_well_formed, key, missing, scope, selects};
 
-/// What is expected of one endpoint.
+/// Expected endpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Expected {
     pub via: Via,
     pub address: String,
     pub url: Option<(String, bool)>,
     pub prometheus: Option<Key>,
-    /// All pairs of a ServiceMonitor and the Service it goes by.
+    /// All pairs of a ServiceMonitor and its Service.
     pub chains: BTreeSet<(Key, Option<Key>)>,
 }
 
 impl Expected {
-    /// The chain to name: one by a Service if there is any, of equals the least.
+    /// Chain to list: one with a Service if any; of equal ones the first.
     pub fn named(&self) -> Option<&(Key, Option<Key>)> {
         let mut by_service = self.chains.iter().filter(|(_, service)| service.is_some());
         by_service.next().or(self.chains.first())
     }
 }
 
-/// Endpoints are told apart by what is behind them.
+/// Endpoints are distinguished by their backends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Behind {
     Pod(Key),
@@ -44,7 +44,7 @@ pub struct Resolution {
     pub selected: BTreeSet<Key>,
     pub prometheuses: BTreeSet<Key>,
     pub replica_labels: BTreeSet<String>,
-    /// ServiceMonitors that nothing selects, by how near they come.
+    /// ServiceMonitors that no selector selects, by distance.
     pub nearest: Vec<Key>,
 }
 
@@ -52,7 +52,7 @@ struct Replica {
     pod: Key,
     labels: Labels,
     found: Option<PodFacts>,
-    /// The name of the agent that it belongs to.
+    /// Name of its agent.
     agent: Option<String>,
     resource: Option<(Key, PrometheusFacts)>,
 }
@@ -228,7 +228,7 @@ fn follow_scrapers(
     };
     let monitor = &world.service_monitors[name];
     let labels = &monitor.labels;
-    let (mut scraped, mut doubtful) = (false, false);
+    let (mut scraped, mut unknown) = (false, false);
     let mut faults = BTreeSet::new();
     for (prometheus, facts) in prometheuses {
         let desired = &facts.service_monitor_selector;
@@ -258,7 +258,7 @@ fn follow_scrapers(
         ) {
             Some(false) => {}
             None => {
-                doubtful = true;
+                unknown = true;
                 let subject = Subject::Prometheus(prometheus.clone());
                 out.skipped
                     .insert((Reason::UnevaluableNamespaceSelector, subject));
@@ -295,7 +295,7 @@ fn follow_scrapers(
         }
     }
     let subject = || Subject::ServiceMonitor(name.clone());
-    if !scraped && !doubtful && faults.is_empty() {
+    if !scraped && !unknown && faults.is_empty() {
         out.skipped.insert((Reason::NotScraped, subject()));
     }
     let findings = match scraped {
@@ -440,7 +440,7 @@ fn is_for_prometheus(service: &ServiceFacts) -> bool {
         )
 }
 
-/// Where a Service leads.
+/// Target of a Service.
 enum Destination<'r> {
     Pods(Vec<&'r Replica>),
     StoreApi(String),
@@ -513,7 +513,7 @@ fn destination<'r>(
     Destination::Application
 }
 
-/// Whether a port of a Service is served by a pod behind it; `None` if there is no pod.
+/// Whether a pod behind a Service serves a port; `None` without pods.
 fn behind(
     world: &World<'_>,
     name: &Key,
@@ -574,7 +574,8 @@ fn is_of_thanos(service: &ServiceFacts) -> bool {
     of_thanos
 }
 
-/// The StoreAPI of a Service: a port `grpc` of Thanos or of its number, else the one of its number.
+/// StoreAPI of a Service: a port `grpc` of Thanos or with its number, otherwise the one with its
+/// number.
 fn store_api(service: &ServiceFacts) -> Option<usize> {
     let agent = pair("app.kubernetes.io/name", "prometheus-agent");
     if is_operated(service) || contains_all(&service.selector, &agent) {
@@ -745,7 +746,7 @@ fn is_server(labels: &Labels) -> bool {
         )
 }
 
-/// The shards of a Prometheus and their replicas: those it asks for, and those it retains.
+/// Shards of a Prometheus and their replicas: those of spec.shards, and retained ones.
 fn shards(world: &World<'_>, name: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
     let mut shards: BTreeMap<u32, u32> = (0..facts.shards).map(|s| (s, facts.replicas)).collect();
     if !facts.retains_shards {

@@ -1,4 +1,4 @@
-//! Who selects which rules, by the definitions.
+//! Oracle of rule selection.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_facts::namespaces::Namespaces;
 use kube_facts::{Key, Labels};
 
-/// An object that holds two selectors.
+/// An object with two selectors.
 pub struct Holder<'a> {
     pub namespace: &'a str,
     pub objects: Option<&'a LabelSelector>,
     pub namespaces: Option<&'a LabelSelector>,
 }
 
-/// What becomes of a rule.
+/// Result for a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Selected,
     NotSelected,
-    CannotBeTold,
+    Unknown,
 }
 
-/// Whether both selectors can be understood.
+/// Whether both selectors are well formed.
 pub fn is_valid(holder: &Holder<'_>) -> bool {
     let mut valid = true;
     if let Some(selector) = holder.objects {
@@ -33,7 +33,7 @@ pub fn is_valid(holder: &Holder<'_>) -> bool {
     valid
 }
 
-/// Whether `holder` selects an object of these labels in `namespace`.
+/// Whether `holder` selects an object with these labels in `namespace`.
 pub fn answer(
     known: &Namespaces<'_>,
     holder: &Holder<'_>,
@@ -50,12 +50,12 @@ pub fn answer(
     match super::in_scope(known, &scope, holder.namespace, namespace) {
         Some(true) => Answer::Selected,
         Some(false) => Answer::NotSelected,
-        None => Answer::CannotBeTold,
+        None => Answer::Unknown,
     }
 }
 
-/// The keys of the objects that come nearest: of those that match elsewhere, and of those in the
-/// right place, the first three, by what is missing.
+/// Keys of the nearest objects: matches elsewhere, and the first three in scope by missing
+/// requirements.
 pub fn nearest(
     known: &Namespaces<'_>,
     holder: &Holder<'_>,

@@ -2,9 +2,9 @@
 //!
 //! Their types match what the API server stores, so decoding needs no tolerance.
 
-mod claim;
 mod event;
 mod pod;
+mod pvc;
 mod querier;
 mod secret;
 mod set;
@@ -19,9 +19,9 @@ use kube_facts::Labels;
 use serde::Deserialize;
 use thanos_api::names::label;
 
-pub use claim::{ClaimFacts, ClaimObject, ClassFacts, ClassObject};
 pub use event::{Failure, MountEvent, MountFacts};
 pub use pod::{Ended, PodFacts, PodObject, PodState};
+pub use pvc::{ClassFacts, ClassObject, PvcFacts, PvcObject};
 pub use querier::{QuerierFacts, QuerierObject};
 pub use secret::{Digest, SecretFacts, SecretObject};
 pub use set::{SetFacts, SetObject};

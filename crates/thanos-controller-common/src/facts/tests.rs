@@ -182,14 +182,14 @@ fn facts_of_secrets_contain_no_values() {
 
 #[test]
 fn pvcs_are_read() {
-    let claim = |spec: Value, status: Value| {
-        facts::<ClaimObject>(json!({
+    let pvc = |spec: Value, status: Value| {
+        facts::<PvcObject>(json!({
             "metadata": {"name": "data-thanos-store-x-0", "uid": "u", "labels": {"operator.thanos.io/owner": "x"}},
             "spec": spec, "status": status,
         }))
     };
     let spec = json!({"storageClassName": "fast", "resources": {"requests": {"storage": "10Gi"}}});
-    let bound = claim(
+    let bound = pvc(
         spec.clone(),
         json!({"phase": "Bound", "capacity": {"storage": "10737418240"}}),
     );
@@ -200,13 +200,13 @@ fn pvcs_are_read() {
         (bound.class.as_deref(), bound.bound, bound.pod_failures),
         (Some("fast"), true, None)
     );
-    let pending = claim(json!({"storageClassName": ""}), json!({"phase": "Pending"}));
+    let pending = pvc(json!({"storageClassName": ""}), json!({"phase": "Pending"}));
     assert_eq!(
         (pending.class, pending.bound, pending.capacity),
         (None, false, None)
     );
     let stuck = |status: &str| {
-        claim(
+        pvc(
             spec.clone(),
             json!({"phase": "Bound", "conditions": [
                 {"type": "FileSystemResizePending", "status": "True", "message": "later"},

@@ -208,7 +208,7 @@ fn a_service_monitor_enqueues_queries_that_select_it() {
 #[test]
 fn every_service_monitor_enqueues_queries_that_report_the_nearest() {
     let facts = service_monitor(json!({"app": "y"}));
-    let wakes = |spec: &Value, reason: Reason| {
+    let enqueues = |spec: &Value, reason: Reason| {
         let mut query = query("here", spec.clone());
         let condition = json!({
             "type": Condition::EndpointsResolved.as_str(), "reason": reason.as_str(),
@@ -219,10 +219,10 @@ fn every_service_monitor_enqueues_queries_that_report_the_nearest() {
         service_monitor_affects(&Stores::default(), &query, &key, None, Some(&facts))
     };
     let spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "x"}}});
-    assert!(wakes(&spec, Reason::SelectorMatchesNothing));
-    assert!(wakes(&spec, Reason::MatchesInOtherNamespaces));
-    assert!(!wakes(&spec, Reason::Resolved));
-    assert!(!wakes(&json!({}), Reason::SelectorMatchesNothing));
+    assert!(enqueues(&spec, Reason::SelectorMatchesNothing));
+    assert!(enqueues(&spec, Reason::MatchesInOtherNamespaces));
+    assert!(!enqueues(&spec, Reason::Resolved));
+    assert!(!enqueues(&json!({}), Reason::SelectorMatchesNothing));
 }
 
 #[test]

@@ -9,7 +9,7 @@ struct World {
     sets: BTreeMap<String, ShardFacts>,
     addresses: Addresses,
     /// Former addresses by which they may still be listed.
-    legacy: Addresses,
+    former: Addresses,
     listing: Listing,
 }
 
@@ -59,18 +59,18 @@ impl World {
         Self {
             sets,
             addresses,
-            legacy: Addresses::new(),
+            former: Addresses::new(),
             listing: Listing { queriers },
         }
     }
 
     fn decide(&self) -> Option<Reshard> {
         let mut listed = self.addresses.clone();
-        for (name, legacy) in &self.legacy {
+        for (name, former) in &self.former {
             listed
                 .entry(name.clone())
                 .or_default()
-                .extend_from_slice(legacy);
+                .extend_from_slice(former);
         }
         reshard(&ReshardInputs {
             cr: "x",
@@ -184,8 +184,8 @@ fn former_addresses_count_as_listed() {
     const FORMER: &str = "thanos:///dns+former:1";
     let world = |shard: &str, listed: &[&str]| {
         let mut world = World::new(vec![querier("n/q", Some(listed), false)]);
-        let legacy = vec![FORMER.to_owned()];
-        world.legacy.insert(shard.to_owned(), legacy);
+        let former = vec![FORMER.to_owned()];
+        world.former.insert(shard.to_owned(), former);
         world
     };
     let old = |listed: &[&str]| world("thanos-store-x", listed).step().0;

@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, QUERIERS, STORE_API, address, number, text};
 
 impl Cluster {
     /// One reconcile of the controller.
-    fn pass(&mut self) {
+    fn reconcile(&mut self) {
         let mut answers = ProbeResults::default();
         for (i, probed) in self.probed.iter().enumerate() {
             if let Some(probed) = probed {
@@ -112,7 +112,7 @@ impl Cluster {
     pub fn settle(&mut self) {
         for _ in 0..200 {
             let before = self.state();
-            self.pass();
+            self.reconcile();
             let names: Vec<String> = self.sets.keys().cloned().collect();
             for name in &names {
                 self.run(name);
@@ -199,7 +199,7 @@ impl Cluster {
         let pick = |all: Vec<String>| all.get(usize::from(which) % all.len().max(1)).cloned();
         let querier = usize::from(which) % QUERIERS;
         match what % 16 {
-            0..=4 => self.pass(),
+            0..=4 => self.reconcile(),
             5..=8 => {
                 if let Some(name) = pick(self.sets.keys().cloned().collect()) {
                     self.run(&name);

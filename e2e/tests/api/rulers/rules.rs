@@ -154,7 +154,7 @@ async fn a_selector_that_matches_nothing_says_what_is_near() {
         .condition("x", "RulesAccepted", "SelectorMatchesNothing")
         .await;
     let told = told["status"]["conditions"].to_string();
-    assert!(told.contains("near misses role=alerts"), "{told}");
+    assert!(told.contains("near lacks role=alerts"), "{told}");
     controller.assert_quiet(&[]);
 }
 

@@ -80,7 +80,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     // It knows them, and forgets the old one.
     querier.lists(&[&old, &new]);
     is(&cluster, "x", STEP, json!("Withdrawing")).await;
-    told(&cluster, "Resharding", "withdrawn").await;
+    told(&cluster, "Resharding", "withdrawing").await;
     let controller = killed(controller, &cluster).await;
     let status = is(&cluster, "x", STEP, json!("Withdrawing")).await;
     assert_eq!(status["status"]["shards"], 3);

@@ -1,8 +1,8 @@
-//! What is known of a pod does not depend on the pod being there.
+//! Facts of a pod do not depend on its existence.
 
 use super::*;
 
-/// What a resolution comes to, without one pod or with all of them.
+/// Resolution with all pods, or without one of them.
 fn assert_same_without(mut cluster: Cluster, pod: &str) -> Resolution {
     let with = cluster.select(PROMETHEUS);
     assert!(cluster.pods.remove(&key("monitoring", pod)).is_some());
@@ -10,9 +10,9 @@ fn assert_same_without(mut cluster: Cluster, pod: &str) -> Resolution {
     with
 }
 
-/// Every change that `spec.containers` can make to the sidecar and to the API.
+/// Every change of sidecar and API by `spec.containers`.
 #[test]
-fn a_pod_that_restarts_is_what_its_resource_says() {
+fn restarting_pod_is_described_by_its_resource() {
     let sidecars = [
         None,
         Some(sidecar_facts()),
@@ -41,9 +41,9 @@ fn a_pod_that_restarts_is_what_its_resource_says() {
     }
 }
 
-/// The template is newer than what the resource says by itself, and knows defaults.
+/// The template is newer than the resource and contains defaults.
 #[test]
-fn a_pod_that_restarts_is_what_its_stateful_set_says() {
+fn restarting_pod_is_described_by_its_stateful_set() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.start("k8s", true);
     let mut labels = Labels::new();
@@ -75,7 +75,7 @@ fn a_pod_that_restarts_is_what_its_stateful_set_says() {
     );
 }
 
-/// Two shards became one, and the second is kept until its retention is over.
+/// Two shards became one; the second is kept until its retention ends.
 fn resharded() -> Cluster {
     let mut cluster = Cluster::kube_prometheus();
     cluster.edit("k8s").sidecar = Some(sidecar_facts());
@@ -87,13 +87,13 @@ fn resharded() -> Cluster {
 }
 
 #[test]
-fn a_retained_shard_stays_while_one_of_its_pods_restarts() {
+fn retained_shard_stays_while_one_of_its_pods_restarts() {
     let found = assert_same_without(resharded(), "prometheus-k8s-shard-1-1");
     assert_eq!(found.endpoints.len(), 4);
 }
 
 #[test]
-fn a_retained_shard_stays_while_its_stateful_set_does() {
+fn retained_shard_stays_while_its_stateful_set_exists() {
     let mut cluster = resharded();
     let pod = cluster.pods[&key("monitoring", "prometheus-k8s-shard-1-0")].clone();
     let set = StatefulSetFacts {
@@ -110,7 +110,7 @@ fn a_retained_shard_stays_while_its_stateful_set_does() {
 }
 
 #[test]
-fn a_shard_that_is_not_retained_ends_with_its_pods() {
+fn shard_without_retention_ends_with_its_pods() {
     let mut cluster = resharded();
     cluster.edit("k8s").retains_shards = false;
     cluster.pods.retain(|key, _| !key.name.contains("shard-1"));
@@ -118,7 +118,7 @@ fn a_shard_that_is_not_retained_ends_with_its_pods() {
 }
 
 #[test]
-fn an_agent_is_one_finding_with_and_without_its_pod() {
+fn agent_is_one_finding_with_and_without_its_pod() {
     for by_name in [true, false] {
         let mut cluster = Cluster::kube_prometheus();
         cluster.prometheuses = Some(BTreeMap::new());
@@ -151,7 +151,7 @@ fn an_agent_is_one_finding_with_and_without_its_pod() {
     }
 }
 
-/// The agent `monitoring/k8s` as the only thing in the cluster, and a Service that selects its pods.
+/// Only the agent `monitoring/k8s`, and a Service that selects its pods.
 fn agent(facts: PrometheusAgentFacts, selector: &[(&str, &str)]) -> Cluster {
     let mut cluster = Cluster::kube_prometheus();
     cluster.prometheuses = Some(BTreeMap::new());
@@ -162,7 +162,7 @@ fn agent(facts: PrometheusAgentFacts, selector: &[(&str, &str)]) -> Cluster {
 }
 
 #[test]
-fn an_agent_without_pods_is_what_its_resource_says() {
+fn agent_without_pods_is_described_by_its_resource() {
     let agents = [(1, 1, false), (2, 3, false), (0, 1, false), (1, 1, true)];
     let agents = agents.map(|(replicas, shards, daemon_set)| PrometheusAgentFacts {
         replicas,
@@ -229,7 +229,7 @@ fn only_pods_of_a_stateful_set_belong_to_a_shard() {
 }
 
 #[test]
-fn agents_that_may_not_be_read_are_known_by_their_pods_alone() {
+fn unreadable_agents_are_recognized_by_their_pods() {
     let mut cluster = agent(PrometheusAgentFacts::default(), &[(names::RESOURCE, "k8s")]);
     cluster.prometheus_agents = None;
     assert_eq!(

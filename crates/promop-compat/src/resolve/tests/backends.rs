@@ -5,7 +5,7 @@ use crate::model::TargetPort;
 
 const STORE_POD: &[(&str, &str)] = &[("app", "store"), ("version", "1")];
 
-/// A ServiceMonitor, and the Service `store` that it selects, of these labels.
+/// A ServiceMonitor, and the Service `store` that it selects, with these labels.
 fn store(own: &[(&str, &str)], target: TargetPort) -> Cluster {
     let mut cluster = Cluster::kube_prometheus();
     let mut labels = vec![("name", "store")];
@@ -32,14 +32,14 @@ fn named() -> TargetPort {
 }
 
 #[test]
-fn a_selector_that_matches_no_pod_is_a_finding() {
+fn service_without_pods_is_reported() {
     let finding = ["NoPods Service monitoring/store".to_owned()];
     for own in [&[][..], &[(names::NAME, "thanos-store")]] {
         let mut cluster = store(own, named());
         assert_eq!(select(&cluster), (0, finding.to_vec()));
         let skipped = cluster.select(&[("app", "store")]).skipped;
         assert!(skipped[0].message.contains("app=store"), "{skipped:?}");
-        // Neither a pod of another namespace nor one that lacks a label.
+        // Neither a pod of another namespace nor one without the label.
         cluster.backend("other", &[("version", "1")], &[port(Some("grpc"), 10901)]);
         let elsewhere = cluster.backends[&key("monitoring", "other")].clone();
         cluster.backends.insert(key("apps", "store"), elsewhere);
@@ -50,7 +50,7 @@ fn a_selector_that_matches_no_pod_is_a_finding() {
 }
 
 #[test]
-fn endpoints_that_are_managed_by_hand_are_not_checked() {
+fn manually_managed_endpoints_are_not_checked() {
     let mut cluster = store(&[], named());
     let service = cluster.services.get_mut(&key("monitoring", "store"));
     service.unwrap().selector.clear();
@@ -70,7 +70,7 @@ fn pods_must_serve_the_port() {
             vec![port(Some("api"), 10901)],
             (0, not_served.clone()),
         ),
-        // Declaring a numbered port is optional, and the labels say that it is Thanos.
+        // Declaring a numbered port is optional, and the labels identify Thanos.
         (thanos, number(), vec![], (1, vec![])),
         (&[], number(), vec![port(None, 10901)], (1, vec![])),
     ] {
@@ -80,9 +80,9 @@ fn pods_must_serve_the_port() {
     }
 }
 
-/// The number alone may be an application's: then its series are where it is scraped.
+/// The number may be an application's: then its series are in the Prometheus that scrapes it.
 #[test]
-fn a_service_whose_pods_serve_another_port_is_an_application() {
+fn service_without_backend_on_the_port_is_an_application() {
     for ports in [vec![], vec![port(Some("http"), 8080)]] {
         let mut cluster = store(&[], TargetPort::Number(10901));
         cluster.backend("store", STORE_POD, &ports);
@@ -93,9 +93,9 @@ fn a_service_whose_pods_serve_another_port_is_an_application() {
     }
 }
 
-/// The only pod of a StatefulSet is absent while it restarts.
+/// The only pod of a StatefulSet is absent during a restart.
 #[test]
-fn a_pod_that_its_stateful_set_will_make_again_counts() {
+fn absent_pod_of_a_stateful_set_counts() {
     let mut cluster = store(&[], named());
     let mut set = StatefulSetFacts {
         replicas: 1,
@@ -123,7 +123,7 @@ fn a_pod_that_its_stateful_set_will_make_again_counts() {
 }
 
 #[test]
-fn an_alias_that_announces_a_store_api_is_looked_up_by_its_name() {
+fn external_name_store_api_is_addressed_by_its_external_name() {
     let external = |ports: &[PortFacts]| crate::model::ExternalFacts {
         name: "store.example.com".to_owned(),
         ports: ports.to_vec(),

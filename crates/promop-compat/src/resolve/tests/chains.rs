@@ -1,9 +1,9 @@
-//! Which of several chains to an endpoint is named.
+//! Which of several chains to an endpoint is listed.
 
 use super::*;
 
 #[test]
-fn the_chain_that_points_at_a_prometheus_is_named_before_those_it_scrapes() {
+fn chain_that_targets_a_prometheus_is_preferred_over_scraped_ones() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[]);
     cluster.application("zoo/shop", &[]);
@@ -15,7 +15,7 @@ fn the_chain_that_points_at_a_prometheus_is_named_before_those_it_scrapes() {
         others: 2,
     };
     assert_eq!(chain(&cluster), direct("prometheus-k8s"));
-    // Of those that point at it, the first.
+    // Of those that target it, the first.
     cluster.monitor("monitoring/a-twin", &[], &[("name", "prometheus")]);
     let twin = direct("a-twin");
     assert_eq!(chain(&cluster), Chain { others: 3, ..twin });

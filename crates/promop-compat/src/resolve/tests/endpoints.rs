@@ -1,9 +1,9 @@
-//! What a Prometheus gives: sidecars, bridges, and the chains to them.
+//! Endpoints of a Prometheus: sidecars, bridges, and the chains to them.
 
 use super::*;
 
 #[test]
-fn an_untouched_kube_prometheus_is_bridged() {
+fn default_kube_prometheus_is_bridged() {
     let found = Cluster::kube_prometheus().select(PROMETHEUS);
     assert_eq!(
         urls(&found),
@@ -46,7 +46,7 @@ fn an_untouched_kube_prometheus_is_bridged() {
 }
 
 #[test]
-fn the_bridge_url_follows_the_resource() {
+fn bridge_url_follows_the_resource() {
     let mut cluster = Cluster::kube_prometheus();
     *cluster.edit("k8s") = PrometheusFacts {
         web_tls: true,
@@ -80,7 +80,7 @@ fn the_bridge_url_follows_the_resource() {
 }
 
 #[test]
-fn a_sidecar_is_addressed_pod_by_pod() {
+fn sidecars_are_addressed_per_pod() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.edit("k8s").sidecar = Some(sidecar_facts());
     cluster.start("k8s", true);
@@ -109,7 +109,7 @@ fn a_sidecar_is_addressed_pod_by_pod() {
 }
 
 #[test]
-fn a_restart_changes_nothing() {
+fn restart_changes_no_endpoint() {
     for sidecar in [false, true] {
         let mut cluster = Cluster::kube_prometheus();
         cluster.edit("k8s").sidecar = sidecar.then(sidecar_facts);
@@ -124,7 +124,7 @@ fn a_restart_changes_nothing() {
 }
 
 #[test]
-fn while_a_sidecar_rolls_out_the_pods_decide() {
+fn existing_pods_decide_during_a_sidecar_rollout() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.edit("k8s").sidecar = Some(sidecar_facts());
     cluster
@@ -137,13 +137,13 @@ fn while_a_sidecar_rolls_out_the_pods_decide() {
         found.endpoints.iter().map(|e| e.via).collect::<Vec<_>>(),
         [Via::Bridge, Via::Sidecar]
     );
-    // Scaled down: the pod that is still there still has data.
+    // Scaled down: the remaining pod still has data.
     cluster.edit("k8s").replicas = 1;
     assert_eq!(cluster.select(PROMETHEUS).endpoints.len(), 2);
 }
 
 #[test]
-fn two_prometheuses_that_share_the_governing_service_stay_apart() {
+fn prometheuses_with_a_shared_governing_service_are_distinct() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.prometheus("other", prometheus(1));
     cluster.start("other", true);
@@ -175,7 +175,7 @@ fn two_prometheuses_that_share_the_governing_service_stay_apart() {
 }
 
 #[test]
-fn a_service_that_names_a_shard_reaches_that_shard() {
+fn service_of_a_shard_selects_only_that_shard() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.edit("k8s").shards = 3;
     cluster.start("k8s", true);
@@ -200,7 +200,7 @@ fn a_service_that_names_a_shard_reaches_that_shard() {
 }
 
 #[test]
-fn an_application_leads_to_the_prometheuses_that_scrape_it() {
+fn application_resolves_to_the_prometheuses_that_scrape_it() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop")]);
     let found = cluster.select(&[("app", "shop")]);
@@ -214,7 +214,7 @@ fn an_application_leads_to_the_prometheuses_that_scrape_it() {
             others: 0,
         }
     );
-    // An absent replica of it is reached as well.
+    // An absent replica is an endpoint as well.
     cluster.edit("k8s").replicas = 3;
     assert_eq!(cluster.select(&[("app", "shop")]).endpoints.len(), 3);
 
@@ -225,7 +225,7 @@ fn an_application_leads_to_the_prometheuses_that_scrape_it() {
         ["NotScraped ServiceMonitor apps/shop"]
     );
     assert!(found.skipped[0].message.contains(
-        "Prometheus monitoring/k8s comes nearest: let spec.serviceMonitorNamespaceSelector there select the namespace apps"
+        "nearest: Prometheus monitoring/k8s; extend spec.serviceMonitorNamespaceSelector of the Prometheus to the namespace apps"
     ), "{}", found.skipped[0].message);
     assert!(found.prometheuses.is_empty());
 
@@ -242,7 +242,7 @@ fn an_application_leads_to_the_prometheuses_that_scrape_it() {
     let found = cluster.select(&[("app", "shop")]);
     let message = &found.skipped[0].message;
     assert!(
-        message.ends_with("Prometheus monitoring/k8s comes nearest: give it the labels team=x"),
+        message.ends_with("nearest: Prometheus monitoring/k8s; add the labels team=x"),
         "{message}"
     );
 
@@ -258,7 +258,7 @@ fn an_application_leads_to_the_prometheuses_that_scrape_it() {
 }
 
 #[test]
-fn sidecars_need_no_resource() {
+fn sidecars_are_endpoints_without_prometheus_resource() {
     for prometheuses in [None, Some(BTreeMap::new())] {
         let mut cluster = Cluster::kube_prometheus();
         cluster.start("k8s", true);
@@ -272,7 +272,7 @@ fn sidecars_need_no_resource() {
 }
 
 #[test]
-fn a_resource_that_claims_billions_of_replicas_does_no_harm() {
+fn billions_of_replicas_are_bounded() {
     let mut cluster = Cluster::kube_prometheus();
     *cluster.edit("k8s") = PrometheusFacts {
         shards: u32::MAX,
@@ -282,7 +282,7 @@ fn a_resource_that_claims_billions_of_replicas_does_no_harm() {
 }
 
 #[test]
-fn labels_of_the_resource_cannot_hide_the_pods_it_makes() {
+fn labels_of_the_resource_cannot_hide_its_pods() {
     let facts = PrometheusFacts {
         pod_labels: Labels::from([
             ("team".to_owned(), "x".to_owned()),

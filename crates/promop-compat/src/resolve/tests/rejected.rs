@@ -1,8 +1,8 @@
-//! ServiceMonitors that Prometheus Operator rejects, or takes only in part.
+//! ServiceMonitors that Prometheus Operator rejects or restricts.
 
 use super::*;
 
-/// A ServiceMonitor `apps/shop` that selects a Service in its namespace and one in another.
+/// ServiceMonitor `apps/shop` that selects a Service in its namespace and one in another.
 fn shop(edit: impl Fn(&mut ServiceMonitorFacts)) -> Cluster {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop")]);
@@ -22,7 +22,7 @@ fn file(monitor: &mut ServiceMonitorFacts) {
 }
 
 #[test]
-fn a_file_that_the_prometheus_denies_is_a_finding_with_its_field() {
+fn denied_file_is_reported_with_its_field() {
     let mut cluster = shop(file);
     assert_eq!(select(&cluster).endpoints.len(), 2, "it is allowed");
     cluster.edit("k8s").denies_files = true;
@@ -36,7 +36,7 @@ fn a_file_that_the_prometheus_denies_is_a_finding_with_its_field() {
     for part in ["monitoring/k8s", "spec.endpoints[0].bearerTokenFile"] {
         assert!(message.contains(part), "{message}");
     }
-    // Where it points at the Prometheus itself, who scrapes it does not matter.
+    // If it targets the Prometheus itself, its scrapers are irrelevant.
     let monitor = cluster.monitor(
         "monitoring/prometheus-k8s",
         PROMETHEUS,
@@ -48,7 +48,7 @@ fn a_file_that_the_prometheus_denies_is_a_finding_with_its_field() {
 }
 
 #[test]
-fn one_that_is_rejected_by_some_is_a_note_beside_the_endpoints_of_others() {
+fn partial_rejection_is_a_note_besides_the_endpoints() {
     let mut cluster = shop(file);
     cluster.edit("k8s").denies_files = true;
     cluster.prometheus("lax", prometheus(1));
@@ -62,7 +62,7 @@ fn one_that_is_rejected_by_some_is_a_note_beside_the_endpoints_of_others() {
 }
 
 #[test]
-fn a_scrape_class_that_the_prometheus_lacks_is_a_finding() {
+fn missing_scrape_class_is_reported() {
     let mut cluster = shop(|monitor| monitor.scrape_class = Some("slow".to_owned()));
     let found = select(&cluster);
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_scrape_class_that_the_prometheus_lacks_is_a_finding() {
 }
 
 #[test]
-fn a_namespace_selector_that_is_ignored_narrows_and_says_so() {
+fn ignored_namespace_selector_is_reported() {
     let anywhere = |monitor: &mut ServiceMonitorFacts| monitor.namespaces = TargetNamespaces::Any;
     let mut cluster = shop(anywhere);
     assert_eq!(select(&cluster).notes, []);
@@ -88,7 +88,7 @@ fn a_namespace_selector_that_is_ignored_narrows_and_says_so() {
     assert_eq!(reasons(&found.notes), narrowed);
     assert!(found.notes[0].message.contains("spec.namespaceSelector"));
 
-    // Nothing is left in its own namespace.
+    // No Service remains in its own namespace.
     cluster.services.remove(&key("apps", "shop"));
     let found = select(&cluster);
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_namespace_selector_that_is_ignored_narrows_and_says_so() {
     monitor.unwrap().namespaces = elsewhere;
     assert_eq!(reasons(&select(&cluster).skipped), narrowed);
 
-    // Where it selects nothing outside, nothing is lost.
+    // If it selects nothing outside, nothing is lost.
     let mut cluster = shop(anywhere);
     cluster.edit("k8s").ignores_namespace_selectors = true;
     cluster.services.remove(&key("zoo", "shop"));

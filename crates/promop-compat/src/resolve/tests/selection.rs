@@ -1,4 +1,4 @@
-//! What is selected, and what wakes a request.
+//! Selection, and which changes affect a request.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn two_selections_are_a_union() {
 }
 
 #[test]
-fn nothing_selected_names_the_nearest() {
+fn empty_selection_reports_the_nearest() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.service_monitors.clear();
     cluster.monitor("zoo/z", &[("app", "x"), ("team", "y")], &[]);
@@ -65,7 +65,7 @@ fn nothing_selected_names_the_nearest() {
 }
 
 #[test]
-fn only_changes_that_can_matter_wake() {
+fn only_relevant_changes_enqueue() {
     let cluster = Cluster::kube_prometheus();
     let world = cluster.world();
     let selections = [Selection {
@@ -132,7 +132,7 @@ fn only_changes_that_can_matter_wake() {
     assert!(affects_service("apps", Some(&store), Some(&application)));
     assert!(affects_service("monitoring", None, Some(&to_prometheus)));
     assert!(!affects_service("apps", None, Some(&to_prometheus)));
-    // An application counts where a selected ServiceMonitor selects it, as long as it is selected.
+    // An application counts if a selected ServiceMonitor selects it.
     let mut selected = service(&[("app", "x")], vec![]);
     selected.labels = labels(&[("name", "prometheus")]);
     assert!(affects_service("monitoring", None, Some(&selected)));

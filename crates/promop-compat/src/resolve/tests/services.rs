@@ -1,9 +1,9 @@
-//! What a Service leads to.
+//! Targets of Services.
 
 use super::*;
 
 #[test]
-fn a_service_whose_prometheus_is_gone_says_so() {
+fn service_of_a_deleted_prometheus_is_reported() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.pods.clear();
     cluster.prometheuses = Some(BTreeMap::new());
@@ -40,7 +40,7 @@ fn a_service_whose_prometheus_is_gone_says_so() {
     );
 }
 
-/// The endpoints of a selected Service with these labels and ports, and nothing else there.
+/// Endpoints of a selected Service with these labels and ports in an otherwise empty cluster.
 fn endpoints_of(own: &[(&str, &str)], ports: &[PortFacts], headless: bool) -> Resolution {
     let mut cluster = Cluster::kube_prometheus();
     cluster.prometheuses = Some(BTreeMap::new());
@@ -61,7 +61,7 @@ fn endpoints_of(own: &[(&str, &str)], ports: &[PortFacts], headless: bool) -> Re
 }
 
 #[test]
-fn a_port_named_grpc_is_a_store_api_only_of_thanos() {
+fn port_named_grpc_is_a_store_api_only_with_thanos_labels() {
     let foreign = [port(Some("http"), 3100), port(Some("grpc"), 9095)];
     let address = ["dnssrv+_grpc._tcp.store.monitoring.svc"];
     for (label, expected) in [
@@ -78,11 +78,11 @@ fn a_port_named_grpc_is_a_store_api_only_of_thanos() {
     ] {
         let found = endpoints_of(&[label], &foreign, true);
         assert_eq!(addresses(&found), &address[..usize::from(expected)]);
-        // What is no StoreAPI is an application.
+        // Any other Service is an application.
         let skipped = ["NotScraped ServiceMonitor monitoring/store"];
         assert_eq!(reasons(&found.skipped), &skipped[usize::from(expected)..]);
     }
-    // The number tells by itself, whatever port is named grpc.
+    // The number is sufficient, regardless of a port named grpc.
     let found = endpoints_of(
         &[],
         &[port(Some("grpc"), 2), port(Some("api"), 10901)],
@@ -110,7 +110,7 @@ fn installations_of_thanos_are_store_apis() {
 }
 
 #[test]
-fn a_service_that_serves_the_store_api_itself() {
+fn service_that_serves_the_store_api_is_an_endpoint() {
     let thanos = [(names::PART_OF, names::THANOS)];
     for (ports, headless, expected) in [
         (
@@ -164,7 +164,7 @@ fn a_service_that_serves_the_store_api_itself() {
 }
 
 #[test]
-fn services_with_pods_of_prometheus_operator_or_of_ours_are_no_store_api() {
+fn services_of_prometheus_operator_and_thanos_controllers_are_no_store_api() {
     let grpc = vec![port(Some("grpc"), 10901)];
     let mut cluster = Cluster::kube_prometheus();
     cluster
@@ -199,7 +199,7 @@ fn services_with_pods_of_prometheus_operator_or_of_ours_are_no_store_api() {
 }
 
 #[test]
-fn the_namespaces_of_a_service_monitor_are_honoured() {
+fn namespace_selector_of_a_service_monitor_is_evaluated() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.edit("k8s").service_monitor_selector = None;
     for (namespaces, expected) in [
@@ -229,7 +229,7 @@ fn the_namespaces_of_a_service_monitor_are_honoured() {
 }
 
 #[test]
-fn the_governing_service_never_serves_the_store_api_itself() {
+fn governing_service_is_no_store_api() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.pods.clear();
     cluster.prometheuses = Some(BTreeMap::new());
@@ -238,7 +238,7 @@ fn the_governing_service_never_serves_the_store_api_itself() {
     cluster
         .service("prometheus-k8s", &[("name", "prometheus")], &by_name)
         .ports = ports();
-    // Someone else's Prometheus with a sidecar.
+    // A foreign Prometheus with a sidecar.
     cluster.backend("prometheus", &by_name, &ports());
     let found = cluster.select(PROMETHEUS);
     assert_eq!(found.endpoints.len(), 1);

@@ -1,10 +1,10 @@
-//! What gives no endpoint, and why.
+//! Objects that provide no endpoint, and their reasons.
 
 use super::*;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
 #[test]
-fn what_cannot_be_reached_is_skipped_with_a_reason() {
+fn unreachable_prometheus_is_skipped_with_a_reason() {
     type Edit = fn(&mut Cluster);
     let cases: [(Edit, &[&str]); 6] = [
         (
@@ -58,7 +58,7 @@ fn what_cannot_be_reached_is_skipped_with_a_reason() {
 }
 
 #[test]
-fn sidecars_that_cannot_be_reached_are_skipped_with_a_reason() {
+fn unreachable_sidecars_are_skipped_with_a_reason() {
     for (sidecar, reason) in [
         (
             SidecarFacts {
@@ -89,7 +89,7 @@ fn sidecars_that_cannot_be_reached_are_skipped_with_a_reason() {
 }
 
 #[test]
-fn without_bridges_the_lack_of_a_sidecar_is_reported() {
+fn missing_sidecar_is_reported_without_bridges() {
     let cluster = Cluster::kube_prometheus();
     let found = cluster.resolve(PROMETHEUS, NamespaceScope::All, WithoutSidecar::Report);
     assert_eq!(
@@ -104,7 +104,7 @@ fn without_bridges_the_lack_of_a_sidecar_is_reported() {
 }
 
 #[test]
-fn a_sidecar_without_external_labels_is_listed_with_a_note() {
+fn sidecar_without_external_labels_is_an_endpoint_with_a_note() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.start("k8s", true);
     cluster.edit("k8s").has_external_labels = false;
@@ -118,7 +118,7 @@ fn a_sidecar_without_external_labels_is_listed_with_a_note() {
 }
 
 #[test]
-fn malformed_selectors_select_nothing_and_are_named() {
+fn malformed_selectors_select_nothing_and_are_reported() {
     let bad: LabelSelector = parse(r#"{"matchExpressions": [{"key": "a", "operator": "NotIn"}]}"#);
     let mut cluster = Cluster::kube_prometheus();
     let request = |selection: Selection| {
@@ -182,7 +182,7 @@ fn malformed_selectors_select_nothing_and_are_named() {
 }
 
 #[test]
-fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
+fn unevaluable_namespace_selectors_are_reported() {
     let by_label = selector(&[("team", "ops")]);
     let mut cluster = Cluster::kube_prometheus();
     cluster.namespaces = None;
@@ -204,7 +204,7 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
         reasons(&found.skipped),
         ["UnevaluableNamespaceSelector Prometheus monitoring/k8s"]
     );
-    // It does not matter where the labels of the ServiceMonitor decide alone.
+    // It is irrelevant if the labels of the ServiceMonitor decide.
     cluster.edit("k8s").service_monitor_selector = Some(selector(&[("app", "other")]));
     let found = cluster.select(&[("app", "shop")]);
     assert_eq!(
@@ -214,7 +214,7 @@ fn namespace_selectors_that_cannot_be_evaluated_are_reported() {
 }
 
 #[test]
-fn labels_that_a_prometheus_excludes_are_named() {
+fn excluded_labels_are_reported() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop"), ("team", "x")]);
     let excluding = |key: &str, operator: &str, values: Option<Vec<String>>| {
@@ -228,21 +228,22 @@ fn labels_that_a_prometheus_excludes_are_named() {
     };
     let not_in = excluding("team", "NotIn", Some(vec!["x".to_owned()]));
     for (desired, remedy) in [
-        (not_in, "remove or change its label team=x"),
+        (not_in, "remove or change the label team=x"),
         (
             excluding("app", "DoesNotExist", None),
-            "remove its label app=shop",
+            "remove the label app=shop",
         ),
     ] {
         cluster.edit("k8s").service_monitor_selector = desired;
         let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
-        let expected = format!("comes nearest: give it the labels tier=y and {remedy}");
+        let expected =
+            format!("nearest: Prometheus monitoring/k8s; add the labels tier=y and {remedy}");
         assert!(message.ends_with(&expected), "{message}");
     }
 }
 
 #[test]
-fn the_nearest_prometheus_is_the_one_with_the_least_to_change() {
+fn nearest_prometheus_needs_the_fewest_changes() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[("app", "shop")]);
     let desired = || Some(selector(&[("app", "shop"), ("team", "x")]));
@@ -255,7 +256,7 @@ fn the_nearest_prometheus_is_the_one_with_the_least_to_change() {
     cluster.prometheus("a", elsewhere);
     let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
     assert!(
-        message.contains("Prometheus monitoring/k8s comes nearest: give it the labels team=x"),
+        message.contains("nearest: Prometheus monitoring/k8s; add the labels team=x"),
         "{message}"
     );
 }

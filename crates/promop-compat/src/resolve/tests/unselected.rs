@@ -3,7 +3,7 @@
 use super::*;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
-/// The finding about the ServiceMonitor `monitoring/x`, which is all that there is.
+/// Finding about the ServiceMonitor `monitoring/x`, the only one.
 fn finding(cluster: &Cluster) -> String {
     let found = cluster.select(&[("app", "x")]);
     assert_eq!(found.endpoints, [], "nothing is followed");
@@ -14,32 +14,32 @@ fn finding(cluster: &Cluster) -> String {
     found.skipped[0].message.clone()
 }
 
-/// Its namespace has a Prometheus that scrapes by every ServiceMonitor.
+/// Its namespace has a Prometheus that scrapes every ServiceMonitor.
 #[test]
-fn a_service_monitor_without_a_service_is_not_followed_to_its_scraper() {
+fn service_monitor_without_service_is_not_resolved_to_its_scraper() {
     let mut cluster = Cluster::kube_prometheus();
     let desired = [("instance", "b"), ("name", "prometheus")];
     cluster.monitor("monitoring/x", &[("app", "x")], &desired);
     let message = finding(&cluster);
     assert!(
-        message.contains("Service monitoring/prometheus-k8s, which misses instance=b;"),
+        message.contains("Service monitoring/prometheus-k8s, which lacks instance=b;"),
         "{message}"
     );
     let overwritten = [("instance", "argo-b"), ("name", "prometheus")];
     cluster.service("prometheus-k8s", &overwritten, &[(names::INSTANCE, "k8s")]);
     let message = finding(&cluster);
     assert!(
-        message.contains("misses instance=b (it has instance=argo-b)"),
+        message.contains("lacks instance=b (it has instance=argo-b)"),
         "{message}"
     );
-    // A label that only begins alike is not the one that was meant.
+    // A label with only a common prefix is not the nearest.
     cluster.service("prometheus-k8s", &[("instances", "b")], &[]);
     let message = finding(&cluster);
     assert!(message.contains("create the Service"), "{message}");
 }
 
 #[test]
-fn a_service_in_another_namespace_is_named() {
+fn service_in_another_namespace_is_reported() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[]);
     cluster.monitor("monitoring/x", &[("app", "x")], &[("app", "shop")]);
@@ -56,7 +56,7 @@ fn a_service_in_another_namespace_is_named() {
 }
 
 #[test]
-fn a_namespace_selector_that_every_scraper_ignores_is_no_remedy() {
+fn ignored_namespace_selector_is_no_remedy() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.application("apps/shop", &[]);
     cluster.monitor("monitoring/x", &[("app", "x")], &[("app", "shop")]);
@@ -72,7 +72,7 @@ fn a_namespace_selector_that_every_scraper_ignores_is_no_remedy() {
 }
 
 #[test]
-fn a_label_that_the_selector_excludes_is_named() {
+fn excluded_label_is_reported() {
     let mut cluster = Cluster::kube_prometheus();
     let monitor = cluster.monitor("monitoring/x", &[("app", "x")], &[("name", "prometheus")]);
     monitor.selector.match_expressions = Some(vec![LabelSelectorRequirement {
@@ -89,7 +89,7 @@ fn a_label_that_the_selector_excludes_is_named() {
 }
 
 #[test]
-fn an_alias_has_nothing_to_scrape() {
+fn external_name_service_has_nothing_to_scrape() {
     let mut cluster = Cluster::kube_prometheus();
     let alias = ServiceFacts {
         labels: labels(&[("app", "alias")]),
@@ -103,7 +103,7 @@ fn an_alias_has_nothing_to_scrape() {
 }
 
 #[test]
-fn an_empty_selector_in_an_empty_namespace_names_no_service() {
+fn empty_selector_in_an_empty_namespace_reports_no_service() {
     let mut cluster = Cluster::kube_prometheus();
     cluster.services.clear();
     cluster.application("apps/shop", &[]);
@@ -112,9 +112,9 @@ fn an_empty_selector_in_an_empty_namespace_names_no_service() {
     assert!(!message.contains("shop"), "{message}");
 }
 
-/// Each is a look at every Service, and a status lists only some.
+/// Each evaluates every Service, and the status lists only some.
 #[test]
-fn the_nearest_service_is_named_for_a_bounded_number_of_service_monitors() {
+fn nearest_service_is_computed_for_a_bounded_number_of_service_monitors() {
     let mut cluster = Cluster::kube_prometheus();
     for i in 0..30 {
         let desired = [("instance", "b"), ("name", "prometheus")];
@@ -130,7 +130,7 @@ fn the_nearest_service_is_named_for_a_bounded_number_of_service_monitors() {
 }
 
 #[test]
-fn a_catch_all_leads_to_the_prometheus_it_targets_and_to_its_scraper() {
+fn catch_all_resolves_to_its_target_and_its_scraper() {
     let mut cluster = Cluster::kube_prometheus();
     let mesh = PrometheusFacts {
         service_monitor_selector: Some(selector(&[("app", "x")])),
@@ -157,7 +157,7 @@ fn a_catch_all_leads_to_the_prometheus_it_targets_and_to_its_scraper() {
     assert_eq!(found.skipped, []);
     let chain = &found.endpoints[2].chain;
     assert_eq!(chain.service, None, "it is the one that scrapes");
-    // Without an application, what scrapes the Prometheus itself holds nothing of it.
+    // Without an application, the scraper of the Prometheus stores none of its series.
     cluster.services.remove(&key("monitoring", "shop"));
     assert_eq!(select(&mut cluster).endpoints.len(), 2);
 }

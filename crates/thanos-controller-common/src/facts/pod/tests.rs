@@ -140,5 +140,5 @@ fn terminating_pod_is_not_ready() {
     }));
     assert!(!going.ready);
     assert_eq!(going.state, PodState::Terminating);
-    assert_eq!(going.set, "", "nobody controls it");
+    assert_eq!(going.set, "", "no controller");
 }

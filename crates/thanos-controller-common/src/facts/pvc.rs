@@ -14,7 +14,7 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// A PersistentVolumeClaim.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ClaimObject {
+pub struct PvcObject {
     metadata: Meta,
     spec: Spec,
     status: Status,
@@ -43,7 +43,7 @@ struct Status {
 
 /// Facts of a PVC.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ClaimFacts {
+pub struct PvcFacts {
     /// Name of the custom resource.
     pub owner: String,
     /// UID.
@@ -60,10 +60,10 @@ pub struct ClaimFacts {
     pub pod_failures: Option<String>,
 }
 
-impl Extract for ClaimObject {
-    type Facts = ClaimFacts;
+impl Extract for PvcObject {
+    type Facts = PvcFacts;
 
-    fn into_parts(self) -> (ObjectMeta, ClaimFacts) {
+    fn into_parts(self) -> (ObjectMeta, PvcFacts) {
         let Self {
             metadata,
             spec,
@@ -77,7 +77,7 @@ impl Extract for ClaimObject {
         let pod_failures = failures
             .find_map(|type_| Condition::find(&status.conditions, type_, "True"))
             .map(|c| c.message.clone());
-        let facts = ClaimFacts {
+        let facts = PvcFacts {
             owner: metadata.owner(),
             uid: metadata.uid.clone().unwrap_or_default(),
             requested: bytes(&spec.resources.requests),
