@@ -91,7 +91,7 @@ pub struct Stores {
     /// Events about volumes that fail to mount.
     pub mounts: Store<MountFacts>,
     /// PVCs of rulers.
-    pub claims: Store<ClaimFacts>,
+    pub pvcs: Store<ClaimFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -366,12 +366,12 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
         Related::new::<ClaimObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
-                store: |v: &Stores| &v.claims,
-                store_mut: |v: &mut Stores| &mut v.claims,
+                store: |v: &Stores| &v.pvcs,
+                store_mut: |v: &mut Stores| &mut v.pvcs,
                 is_affected_by: |_, ruler, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
                     is_at_home(ruler, key)
-                        && either.any(|claim: &ClaimFacts| is_of(ruler, &claim.owner))
+                        && either.any(|pvc: &ClaimFacts| is_of(ruler, &pvc.owner))
                 },
             },
         )

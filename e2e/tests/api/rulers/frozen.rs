@@ -25,10 +25,10 @@ async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
         .apply(rule("a", &labels, &[("Stays", "up == 0")]))
         .await;
     cluster
-        .apply(rule("b", &labels, &[("Goes", "up == 1")]))
+        .apply(rule("b", &labels, &[("Deleted", "up == 1")]))
         .await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
-    mounts(&cluster, &["Stays", "Goes"], &[]).await;
+    mounts(&cluster, &["Stays", "Deleted"], &[]).await;
     let (before, files) = (template(&cluster).await, mounted(&cluster).await);
 
     uninstall(&cluster, "prometheusrules").await;
@@ -50,11 +50,12 @@ async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
         .apply(rule("a", &labels, &[("Stays", "up == 0")]))
         .await;
     cluster
-        .apply(rule("c", &labels, &[("Comes", "up == 2")]))
+        .apply(rule("c", &labels, &[("Created", "up == 2")]))
         .await;
     let look = async || {
         let files = mounted(&cluster).await;
-        let whole = files.contains("Stays") && files.contains("Comes") && !files.contains("Goes");
+        let whole =
+            files.contains("Stays") && files.contains("Created") && !files.contains("Deleted");
         e2e::wait::check(whole, || files)
     };
     e2e::wait::eventually("only recreated rules are mounted", FOLLOWED, look).await;

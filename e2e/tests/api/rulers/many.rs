@@ -131,10 +131,10 @@ async fn an_oversized_group_is_rejected_with_its_size() {
     };
     cluster.apply(large(1_200_000)).await;
     mounts(&cluster, &["\"Small\""], &["\"Large\""]).await;
-    let told = cluster
+    let ruler = cluster
         .condition("x", "RulesAccepted", "SomeRejected")
         .await;
-    let first = &told["status"]["rejectedRules"][0];
+    let first = &ruler["status"]["rejectedRules"][0];
     assert!(
         first["message"].as_str().unwrap().contains("1171 KiB"),
         "{first}"

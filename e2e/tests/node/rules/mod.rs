@@ -14,7 +14,7 @@ use self::thanos::{Folder, Ruler};
 
 /// Constructs that Thanos accepts and that are rejected here: they are rare, and supporting them is not worth
 /// the complexity.
-const REFUSED_THOUGH_GOOD: [(&str, &str); 17] = [
+const REJECTED_ONLY_HERE: [(&str, &str); 17] = [
     ("no number as an offset", "up offset NaN"),
     (
         "a sign before a duration in parentheses",
@@ -67,7 +67,7 @@ impl Probe {
     }
 
     /// The group as JSON, which is YAML and preserves all errors.
-    fn as_written_by_the_user(&self) -> String {
+    fn as_json(&self) -> String {
         json!({ "groups": [self.group] }).to_string()
     }
 }
@@ -122,17 +122,17 @@ fn all(dialect: &Dialect) -> Vec<Probe> {
 }
 
 #[test]
-fn every_accepted_group_is_accepted_by_thanos() {
+fn validation_of_groups_agrees_with_thanos() {
     let probes = all(&Dialect::default());
     assert!(probes.len() >= 1500, "{}", probes.len());
     let folder = Folder::new();
-    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
+    let files: Vec<_> = probes.iter().map(Probe::as_json).collect();
     let theirs = folder.accepted(&files);
     let mut wrong = Vec::new();
     for (probe, theirs) in probes.iter().zip(&theirs) {
         if probe.ours.is_ok() != *theirs {
             wrong.push(format!(
-                "Thanos takes it: {theirs}; {:?}: {}",
+                "accepted by Thanos: {theirs}; {:?}: {}",
                 probe.ours, probe.group
             ));
         }
@@ -158,14 +158,14 @@ fn every_accepted_group_is_accepted_by_thanos() {
         .collect();
     let theirs = folder.accepted(&files);
     for (file, theirs) in files.iter().zip(theirs) {
-        assert!(theirs, "Thanos refuses what we write:\n{file}");
+        assert!(theirs, "Thanos rejects the rendered file:\n{file}");
     }
 }
 
 #[test]
 fn groups_that_only_thanos_accepts_are_listed() {
     let folder = Folder::new();
-    let texts = REFUSED_THOUGH_GOOD
+    let texts = REJECTED_ONLY_HERE
         .into_iter()
         .map(|(what, text)| match text.starts_with("{{") {
             true => (what, annotated(text)),
@@ -190,9 +190,9 @@ fn groups_that_only_thanos_accepts_are_listed() {
         .collect();
     let probe = |group: &Value| Probe::new(group.clone(), &Dialect::default());
     let probes: Vec<_> = known.iter().map(|(_, group)| probe(group)).collect();
-    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
+    let files: Vec<_> = probes.iter().map(Probe::as_json).collect();
     for ((theirs, probe), (what, _)) in folder.accepted(&files).iter().zip(&probes).zip(&known) {
-        assert!(*theirs, "Thanos refuses {what} as well: {}", probe.group);
+        assert!(*theirs, "Thanos rejects {what} as well: {}", probe.group);
         assert!(
             probe.ours.is_err(),
             "{what} is accepted; take it from the list"
@@ -238,7 +238,7 @@ fn rulers_reject_groups_that_rules_check_accepts() {
         let probe = Probe::new(group, &Dialect::default());
         assert!(probe.ours.is_err(), "{}", probe.group);
         let folder = Folder::new();
-        folder.write(0, &probe.as_written_by_the_user());
+        folder.write(0, &probe.as_json());
         assert!(Ruler::rejects(&folder), "{}", probe.group);
     }
     let folder = Folder::new();
@@ -310,14 +310,14 @@ fn malformed_rule_files_are_rejected_by_both() {
     let files: Vec<_> = files::BAD.iter().map(|file| (*file).to_owned()).collect();
     for (file, theirs) in files.iter().zip(folder.accepted(&files)) {
         assert!(!theirs, "Thanos takes {file:?}");
-        assert!(groups_of(file).is_err(), "only Thanos refuses {file:?}");
+        assert!(groups_of(file).is_err(), "only Thanos rejects {file:?}");
     }
     let (what, files): (Vec<_>, Vec<_>) = files::ONLY_WE_REFUSE
         .iter()
         .map(|(what, file)| (*what, (*file).to_owned()))
         .unzip();
     for ((file, what), theirs) in files.iter().zip(what).zip(folder.accepted(&files)) {
-        assert!(theirs, "Thanos refuses {what} as well: {file:?}");
+        assert!(theirs, "Thanos rejects {what} as well: {file:?}");
         assert!(
             groups_of(file).is_err(),
             "{what} is accepted; take it from the list"
