@@ -167,7 +167,7 @@ fn alertmanagers_are_named_in_one_way() {
     refused(
         json!({"alertmanagerURL": "http://b", "alertmanagers": several}),
         "alertmanagerURL",
-        "alertmanagers.urls takes URLs as well",
+        "alertmanagers.urls accepts URLs as well",
     );
     accepted(json!({"alertmanagers": several}));
     accepted(json!({"alertmanagers": {"selector": {}, "namespaceSelector": {}, "urls": []}}));
@@ -302,7 +302,7 @@ fn volumes_never_shrink() {
         (json!({}), size("10G")),
     ] {
         let result = change(old, new.clone());
-        told(result, &new, "storage.size", "make a new ThanosRuler");
+        told(result, &new, "storage.size", "create a new ThanosRuler");
     }
 }
 
@@ -323,7 +323,7 @@ fn volumes_never_move() {
             result,
             &new,
             "storage.storageClass",
-            "make a new ThanosRuler",
+            "create a new ThanosRuler",
         );
     }
 }

@@ -253,9 +253,9 @@ pub(crate) fn observe(
         .map(|(key, _)| write_url(key))
         .collect();
     let volumes = Volumes {
-        pvcs: of(&stores.claims, namespace)
-            .filter(|(_, claim)| is_of(ruler.as_ref(), &claim.owner))
-            .map(|(key, claim)| (key.name.clone(), claim.clone()))
+        pvcs: of(&stores.pvcs, namespace)
+            .filter(|(_, pvc)| is_of(ruler.as_ref(), &pvc.owner))
+            .map(|(key, pvc)| (key.name.clone(), pvc.clone()))
             .collect(),
         classes: classes(&stores.classes),
         remedies: REMEDIES,

@@ -90,8 +90,8 @@ pub struct Stores {
     pub querier_deployments: Store<DeploymentFacts>,
     /// Events about volumes that fail to mount.
     pub mounts: Store<MountFacts>,
-    /// Claims of rulers.
-    pub claims: Store<PvcFacts>,
+    /// PVCs of rulers.
+    pub pvcs: Store<PvcFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -366,12 +366,11 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
         Related::new::<PvcObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
-                store: |v: &Stores| &v.claims,
-                store_mut: |v: &mut Stores| &mut v.claims,
+                store: |v: &Stores| &v.pvcs,
+                store_mut: |v: &mut Stores| &mut v.pvcs,
                 is_affected_by: |_, ruler, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(ruler, key)
-                        && either.any(|claim: &PvcFacts| is_of(ruler, &claim.owner))
+                    is_at_home(ruler, key) && either.any(|pvc: &PvcFacts| is_of(ruler, &pvc.owner))
                 },
             },
         )

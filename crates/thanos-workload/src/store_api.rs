@@ -26,7 +26,7 @@ pub fn offer(labels: &mut Map, group: bool) {
 }
 
 /// Labels a Service whose pods hold copies of the same samples, which differ in one external label.
-pub fn tell_replica_label(labels: &mut Map, name: &str) {
+pub fn announce_replica_label(labels: &mut Map, name: &str) {
     if crate::names::is_label_value(name) {
         labels.insert(label::REPLICA_LABEL.to_owned(), name.to_owned());
     }

@@ -118,7 +118,7 @@ pub(super) fn add(
     let mut service = service(seen, cr, &identity, &common)?;
     if let Some(label) = args::replica_label(ring) {
         let labels = service.metadata.labels.get_or_insert_default();
-        store_api::tell_replica_label(labels, &label);
+        store_api::announce_replica_label(labels, &label);
     }
     objects.services.push(service);
     Ok(())

@@ -107,7 +107,7 @@ pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, F
     let labels = metadata.labels.get_or_insert_default();
     // Stateless rulers also serve the rules API.
     store_api::offer(labels, false);
-    store_api::tell_replica_label(labels, &ExternalLabels::of(spec, "").replica);
+    store_api::announce_replica_label(labels, &ExternalLabels::of(spec, "").replica);
     let ports = service::with_additional(
         vec![
             service::port(ports::GRPC, ports::GRPC_NUMBER),

@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
                 self.close("end")?;
                 return Ok(keyword);
             }
-            // What is after it is read by who asked for the list.
+            // The caller reads the tokens after it.
             Some("else") => return Ok(keyword),
             Some("if") => self.control("if")?,
             Some("range") => self.control("range")?,

@@ -1,4 +1,4 @@
-//! Alertmanagers and queriers come and go.
+//! Discovery of Alertmanagers and queriers by rulers.
 
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, RULER};
@@ -18,7 +18,7 @@ fn alertmanager(name: &str, spec: Value) -> Value {
 }
 
 #[tokio::test]
-async fn addresses_change_and_nothing_restarts() {
+async fn changed_addresses_restart_no_pod() {
     let cluster = Cluster::of(RULER, "addresses").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -96,7 +96,7 @@ async fn addresses_change_and_nothing_restarts() {
 }
 
 #[tokio::test]
-async fn another_scheme_is_a_block_that_stays() {
+async fn a_new_scheme_restarts_pods_once_and_its_block_stays() {
     let cluster = Cluster::of(RULER, "blocks").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -133,21 +133,21 @@ async fn another_scheme_is_a_block_that_stays() {
 }
 
 #[tokio::test]
-async fn whoever_is_named_twice_or_not_at_all_is_told() {
+async fn alertmanager_urls_are_validated_and_an_empty_one_disables_alerting() {
     let cluster = Cluster::of(RULER, "sources").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    let refuse = async |spec: Value, words: &str| {
+    let rejected = async |spec: Value, message: &str| {
         let error = cluster.try_apply(&ruler("x", spec)).await.unwrap_err();
-        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     };
     let url = "http://alertmanager.example.com:9093";
-    refuse(
+    rejected(
         json!({"alertmanagerURL": url, "alertmanagers": {"urls": [url]}}),
         "leave one of them out",
     )
     .await;
-    refuse(
+    rejected(
         json!({"alertmanagerURL": "alertmanager:9093"}),
         "must be a URL",
     )
@@ -172,9 +172,9 @@ async fn whoever_is_named_twice_or_not_at_all_is_told() {
     controller.assert_quiet(&[]);
 }
 
-/// As kube-prometheus guards its Alertmanager.
+/// A policy like that of kube-prometheus.
 #[tokio::test]
-async fn a_policy_in_the_way_is_named() {
+async fn a_network_policy_that_blocks_rulers_is_reported() {
     let cluster = Cluster::of(RULER, "guarded").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -199,10 +199,10 @@ async fn a_policy_in_the_way_is_named() {
         })
     };
     cluster.apply(admits(&["prometheus"])).await;
-    let told = cluster
+    let blocked = cluster
         .condition("x", "AlertmanagersResolved", "BlockedByNetworkPolicy")
         .await;
-    let first = &told["status"]["alertmanagers"][0];
+    let first = &blocked["status"]["alertmanagers"][0];
     assert_eq!(
         first["blockedBy"],
         json!([format!("{}/guard", cluster.namespace)])

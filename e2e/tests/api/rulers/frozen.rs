@@ -1,4 +1,4 @@
-//! Definitions of Prometheus Operator go and come back.
+//! Deletion and reinstallation of CRDs of Prometheus Operator.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 use super::{mounted, mounts, rule, ruler, template};
 use crate::support::{KINDS, alone_with_definitions, install, uninstall};
 
-/// Until a definition that went is noticed, and what it led to counts as whole again.
+/// Time until a deleted or reinstalled CRD is detected and its objects are listed.
 const FOLLOWED: Duration = Duration::from_secs(40);
 
 #[tokio::test]
-async fn rules_stay_while_their_definition_is_gone() {
+async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
     let cluster = Cluster::of(RULER, "frozen").await;
     let _alone = alone_with_definitions().await;
     for kind in KINDS {
@@ -25,10 +25,10 @@ async fn rules_stay_while_their_definition_is_gone() {
         .apply(rule("a", &labels, &[("Stays", "up == 0")]))
         .await;
     cluster
-        .apply(rule("b", &labels, &[("Goes", "up == 1")]))
+        .apply(rule("b", &labels, &[("Deleted", "up == 1")]))
         .await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
-    mounts(&cluster, &["Stays", "Goes"], &[]).await;
+    mounts(&cluster, &["Stays", "Deleted"], &[]).await;
     let (before, files) = (template(&cluster).await, mounted(&cluster).await);
 
     uninstall(&cluster, "prometheusrules").await;
@@ -36,7 +36,7 @@ async fn rules_stay_while_their_definition_is_gone() {
         .told("x", "Frozen", ("status", "True"), FOLLOWED)
         .await;
     assert_eq!(mounted(&cluster).await, files, "rules stay");
-    // Also for a controller that starts only now.
+    // Also after a restart of the controller.
     controller.kill();
     let controller = Controller::start(&cluster, &[]).await;
     cluster
@@ -50,14 +50,15 @@ async fn rules_stay_while_their_definition_is_gone() {
         .apply(rule("a", &labels, &[("Stays", "up == 0")]))
         .await;
     cluster
-        .apply(rule("c", &labels, &[("Comes", "up == 2")]))
+        .apply(rule("c", &labels, &[("Created", "up == 2")]))
         .await;
     let look = async || {
         let files = mounted(&cluster).await;
-        let whole = files.contains("Stays") && files.contains("Comes") && !files.contains("Goes");
+        let whole =
+            files.contains("Stays") && files.contains("Created") && !files.contains("Deleted");
         e2e::wait::check(whole, || files)
     };
-    e2e::wait::eventually("only what is back stays", FOLLOWED, look).await;
+    e2e::wait::eventually("only recreated rules are mounted", FOLLOWED, look).await;
     cluster
         .told("x", "Frozen", ("status", "False"), FOLLOWED)
         .await;

@@ -1,4 +1,4 @@
-//! Many rules, and large ones.
+//! Many rules, and oversized groups.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use crate::support::with_definitions;
 /// PrometheusRules, and rules of each.
 const RULES: (usize, usize) = (5000, 50);
 
-/// How long a process may be busy: a leader has to renew its lease within 10 s, and the kubelet waits
-/// as long for `/livez` before it counts a failure.
+/// Maximum response time of `/livez`: a leader has to renew its lease within 10 s, and the kubelet counts a
+/// failure after the same time.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Asks for `/livez` until it is dropped. Says how long the slowest answer took.
+/// Probes `/livez` until aborted, and records the slowest response.
 fn alive(address: String) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Duration>>) {
     let slowest = Arc::new(Mutex::new(Duration::ZERO));
     let found = slowest.clone();
@@ -43,7 +43,7 @@ fn alive(address: String) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Duration>>)
     (task, slowest)
 }
 
-/// Lets the controller have its lease in the namespace of the test, where no other one wants it.
+/// Permits the controller to hold its lease in the namespace of the test.
 async fn permit_leases(cluster: &Cluster) {
     let group = "rbac.authorization.k8s.io";
     cluster
@@ -61,7 +61,7 @@ async fn permit_leases(cluster: &Cluster) {
         .await;
 }
 
-/// Takes 60 s: only so many rules show that judging them blocks neither the lease nor `/livez`.
+/// Takes 60 s: only this many rules show that rendering them blocks neither the lease nor `/livez`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive() {
     let cluster = Cluster::of(RULER, "many").await;
@@ -113,7 +113,7 @@ async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive()
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_told_by_its_size() {
+async fn an_oversized_group_is_rejected_with_its_size() {
     let cluster = Cluster::of(RULER, "large").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -121,7 +121,7 @@ async fn what_is_too_large_is_told_by_its_size() {
     cluster
         .apply(rule("small", &json!({}), &[("Small", "up == 0")]))
         .await;
-    // The API server takes no more than 1.5 MiB.
+    // The API server accepts up to 1.5 MiB.
     let large = |bytes: usize| {
         let rules =
             json!([{"alert": "Large", "expr": "up", "annotations": {"d": "x".repeat(bytes)}}]);
@@ -131,10 +131,10 @@ async fn what_is_too_large_is_told_by_its_size() {
     };
     cluster.apply(large(1_200_000)).await;
     mounts(&cluster, &["\"Small\""], &["\"Large\""]).await;
-    let told = cluster
+    let ruler = cluster
         .condition("x", "RulesAccepted", "SomeRejected")
         .await;
-    let first = &told["status"]["rejectedRules"][0];
+    let first = &ruler["status"]["rejectedRules"][0];
     assert!(
         first["message"].as_str().unwrap().contains("1171 KiB"),
         "{first}"

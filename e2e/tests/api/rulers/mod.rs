@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 const VERSION: &str = "monitoring.thanos.io/v1alpha1";
 const OPERATED: &str = "monitoring.coreos.com/v1";
 
-/// The reason of `RulesAccepted` if all of them are: controllers of tests are limited to a namespace, so
-/// they cannot know of rule files elsewhere.
+/// The reason of `RulesAccepted` if all rules are accepted: controllers of tests are limited to a namespace,
+/// so they cannot read rule files of other namespaces.
 const ACCEPTED: &str = "OverlapUnknown";
 
 /// The objects of the ThanosRuler `x`.
@@ -31,7 +31,7 @@ fn ruler(name: &str, spec: Value) -> Value {
     })
 }
 
-/// A PrometheusRule with one group for each name, each of one alert that is called as the group is.
+/// A PrometheusRule with one group for each name, each with one alert of the same name.
 fn rule(name: &str, labels: &Value, groups: &[(&str, &str)]) -> Value {
     let group = |(name, expr): &(&str, &str)| json!({"name": name, "rules": [{"alert": name, "expr": expr}]});
     let groups: Vec<Value> = groups.iter().map(group).collect();
@@ -53,7 +53,7 @@ async fn change(cluster: &Cluster, spec: Value) {
         .unwrap();
 }
 
-/// All rule files of `x`, one after another, each after its name.
+/// The names and contents of all rule files of `x`.
 async fn mounted(cluster: &Cluster) -> String {
     let maps = cluster.api(&json!({"apiVersion": "v1", "kind": "ConfigMap"}));
     let all = maps.list(&ListParams::default()).await.unwrap().items;
@@ -71,7 +71,7 @@ async fn mounted(cluster: &Cluster) -> String {
     text
 }
 
-/// Waits until the rule files hold every one of `with` and none of `without`.
+/// Waits until the rule files contain all of `with` and none of `without`.
 #[track_caller]
 fn mounts<'a>(
     cluster: &'a Cluster,
@@ -95,7 +95,7 @@ async fn file(cluster: &Cluster, map: &str, name: &str) -> String {
     map["data"][name].as_str().unwrap_or_default().to_owned()
 }
 
-/// Waits until a file in a ConfigMap has these words, or lacks them.
+/// Waits until a file in a ConfigMap contains these words, or does not.
 async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, desired: bool) {
     let look = async || {
         let text = file(cluster, map, name).await;
@@ -105,7 +105,7 @@ async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, desired
     eventually(&format!("{map}/{name} has {not}{words}"), SOON, look).await;
 }
 
-/// The pod template of `x`: while it stays, no pod restarts.
+/// The pod template of `x`. No pod restarts if it is unchanged.
 async fn template(cluster: &Cluster) -> Value {
     let look = async || {
         let set = cluster.get("apps/v1", "StatefulSet", SET).await;
@@ -122,7 +122,7 @@ async fn status(cluster: &Cluster) -> Value {
     it.unwrap()["status"].clone()
 }
 
-/// Waits until the status of `x` has a value at a place.
+/// Waits until the status of `x` has a value at a JSON pointer.
 async fn status_has(cluster: &Cluster, pointer: &str, value: Value) {
     let look = async || {
         let status = status(cluster).await;
@@ -133,5 +133,5 @@ async fn status_has(cluster: &Cluster, pointer: &str, value: Value) {
     eventually(&format!("{pointer} is {value}"), SOON, look).await;
 }
 
-/// Longer than changes of rules are gathered.
+/// Longer than the debounce of rule changes.
 const GATHERED: Duration = Duration::from_secs(6);

@@ -1,6 +1,5 @@
-//! Rules that a Prometheus or a ThanosRuler of Prometheus Operator evaluates as well. The real
-//! Prometheus Operator decides which these are, in the oldest and in the newest version: what it
-//! rejects follows from its code, and no stand-in would know.
+//! Overlap with a Prometheus or a ThanosRuler of Prometheus Operator. The oldest and the newest supported
+//! Prometheus Operator write the rule files: which rules it rejects depends on its code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,20 +16,20 @@ use crate::support::{prometheus, with_all_definitions};
 
 const SHADOW: &str = "\"thanos_shadow\": \"true\"";
 
-/// How long the controller waits for Prometheus Operator, and a bit more.
+/// The time for which the controller waits for Prometheus Operator, with a margin.
 const DECIDED: Duration = Duration::from_secs(60);
 
-/// Who evaluates an alert.
+/// The side that sends an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Prometheus,
     Us,
-    /// Both, which pages twice.
+    /// Both, so it is sent twice.
     Both,
     None,
 }
 
-/// A PrometheusRule of one alert that is called as it is, changed by `more`.
+/// A PrometheusRule with one alert of the same name, with the fields `more`.
 fn alert(name: &str, more: &Value) -> Value {
     let mut rule = rule(name, &json!({}), &[(name, "up == 0")]);
     let alert = rule["spec"]["groups"][0]["rules"][0].as_object_mut();
@@ -38,7 +37,7 @@ fn alert(name: &str, more: &Value) -> Value {
     rule
 }
 
-/// One that Prometheus Operator rejects whatever its version: the Prometheus is of version 2.
+/// A PrometheusRule that every version of Prometheus Operator rejects for a Prometheus of version 2.
 fn dotted(name: &str) -> Value {
     alert(name, &json!({"labels": {"app.kubernetes.io/name": "shop"}}))
 }
@@ -56,7 +55,7 @@ async fn files(cluster: &Cluster, desired: impl Fn(&str) -> bool) -> Vec<String>
         .collect()
 }
 
-/// The alerts of rule files, and whether each would be sent.
+/// The alerts of rule files, and whether each is active.
 fn alerts(files: &[String]) -> BTreeMap<String, bool> {
     let mut all = BTreeMap::new();
     for file in files {
@@ -72,7 +71,7 @@ fn alerts(files: &[String]) -> BTreeMap<String, bool> {
     all
 }
 
-/// Waits until each of these alerts is evaluated as it should be.
+/// Waits until each of these alerts is sent by the expected side.
 async fn evaluated(cluster: &Cluster, what: &str, within: Duration, expected: &[(&str, By)]) {
     let look = async || {
         let theirs = alerts(&files(cluster, |name| name.contains("-rulefiles-")).await);
@@ -92,9 +91,8 @@ async fn evaluated(cluster: &Cluster, what: &str, within: Duration, expected: &[
     eventually(what, within, look).await;
 }
 
-/// Every rule is sent by exactly one side, whatever Prometheus Operator thinks of it. Takes 90 s, most
-/// of it the time that the controller grants Prometheus Operator: only its end shows that a rejected
-/// rule becomes active.
+/// Exactly one side sends each alert, whether or not Prometheus Operator accepts its rule. Takes 90 s, most of
+/// it the time for which the controller waits for Prometheus Operator before a rejected rule becomes active.
 async fn every_alert_is_sent_by_one_side(version: Version) {
     let name = format!("overlap-{version:?}").to_lowercase();
     let cluster = Cluster::of(RULER, &name).await;
@@ -138,7 +136,7 @@ async fn every_alert_is_sent_by_one_side(version: Version) {
         ))
         .await;
 
-    // What 0.85 rejects, newer versions accept.
+    // Newer versions accept rules that 0.85 rejects.
     let newer = match version {
         Version::Oldest => By::Us,
         Version::Newest => By::Prometheus,
@@ -152,7 +150,7 @@ async fn every_alert_is_sent_by_one_side(version: Version) {
         ("Large2", By::Us),
     ];
     evaluated(&cluster, "each alert is on one side", DECIDED, &all).await;
-    // Which versions know the function is theirs to say.
+    // Prometheus Operator decides which of its versions accept the function.
     let theirs = alerts(&files(&cluster, |name| name.contains("-rulefiles-")).await);
     let escaped = match theirs.contains_key("escaped") {
         true => By::Prometheus,
@@ -210,7 +208,7 @@ async fn every_alert_is_sent_by_one_side(version: Version) {
     let accepted = [("plain", By::Prometheus)];
     evaluated(&cluster, "it is shadowed again", DECIDED, &accepted).await;
 
-    // Prometheus Operator is down: what it gave to the Prometheus is still evaluated there.
+    // Prometheus Operator is down: the Prometheus still evaluates its rule files.
     drop(operator);
     let mut more = alert("plain", &json!({}));
     let rules = more["spec"]["groups"][0]["rules"].as_array_mut().unwrap();
@@ -227,7 +225,7 @@ async fn every_alert_is_sent_by_one_side(version: Version) {
     let up = ["plain", "more", "late"].map(|name| (name, By::Prometheus));
     evaluated(&cluster, "it has them when it is back", DECIDED, &up).await;
 
-    // Without its Prometheus nothing is evaluated there.
+    // A deleted Prometheus evaluates nothing.
     cluster.delete(OPERATED, "Prometheus", "k8s").await;
     let ours = |name| (name, true);
     let expected: BTreeMap<&str, bool> = ["plain", "more", "late", "dotted", "Large0"]
@@ -257,9 +255,9 @@ async fn every_alert_is_sent_by_one_side_with_the_newest_prometheus_operator() {
     every_alert_is_sent_by_one_side(Version::Newest).await;
 }
 
-/// The kind of the same name, of Prometheus Operator itself, in the same namespace.
+/// Prometheus Operator's kind of the same name, in the same namespace.
 #[tokio::test]
-async fn the_thanos_ruler_of_prometheus_operator_evaluates_what_is_in_its_rule_files() {
+async fn rule_files_of_the_thanos_ruler_of_prometheus_operator_overlap() {
     let cluster = Cluster::of(RULER, "namesake").await;
     let _definitions = with_all_definitions(&cluster).await;
     let _operator = PrometheusOperator::start(Version::Newest, &cluster.namespace);

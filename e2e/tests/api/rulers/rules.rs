@@ -1,4 +1,4 @@
-//! Rules come, go, and break.
+//! Added, changed, deleted and rejected rules.
 
 use e2e::audit::Mark;
 use e2e::cluster::{Cluster, SOON};
@@ -15,7 +15,7 @@ use super::{
 use crate::support::{has_passed, with_definitions};
 
 #[tokio::test]
-async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
+async fn bad_group_is_rejected_with_an_event_and_others_stay_loaded() {
     let cluster = Cluster::of(RULER, "broken").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -31,13 +31,13 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
     cluster
         .condition("x", "RulesAccepted", "SomeRejected")
         .await;
-    let told = status(&cluster).await["rejectedRules"][0].clone();
+    let rejected = status(&cluster).await["rejectedRules"][0].clone();
     let subject = format!("PrometheusRule {}/first", cluster.namespace);
     assert_eq!(
-        (&told["subject"], &told["group"], &told["rule"]),
+        (&rejected["subject"], &rejected["group"], &rejected["rule"]),
         (&json!(subject), &json!("bad"), &json!("bad"))
     );
-    // On the rule itself, as kubectl describe looks for it.
+    // On the PrometheusRule, where kubectl describe shows it.
     let uid = applied.metadata.uid.unwrap();
     let event = async || {
         let events = cluster.api(&json!({"apiVersion": "v1", "kind": "Event"}));
@@ -71,7 +71,7 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
     mounts(&cluster, &["\"good\"", "\"other\""], &["\"worse\""]).await;
     status_has(&cluster, "/rules/rejected", json!(2)).await;
 
-    // Mended, it joins.
+    // A fixed group is mounted.
     let mended = [("good", "up == 0"), ("bad", "sum(up)")];
     cluster.apply(rule("first", &labels, &mended)).await;
     mounts(&cluster, &["\"good\"", "\"bad\"", "\"other\""], &[]).await;
@@ -84,7 +84,7 @@ async fn a_broken_group_harms_nothing_and_is_told_where_it_is() {
 }
 
 #[tokio::test]
-async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
+async fn a_widened_selector_mounts_rules_that_were_not_cached() {
     let cluster = Cluster::of(RULER, "wider").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -98,7 +98,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
     let of_team = |team: Value| json!({"ruleSelector": {"matchLabels": {"team": team}}});
     cluster.apply(ruler("x", of_team(json!("a")))).await;
     mounts(&cluster, &["of-a"], &["of-b"]).await;
-    // Nobody wanted the other one until now.
+    // No selector selected the other one before.
     change(
         &cluster,
         json!({"ruleSelector": {"matchLabels": {"team": "b"}}}),
@@ -113,7 +113,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
     )
     .await;
     mounts(&cluster, &["of-a", "of-b"], &[]).await;
-    // Restarted, it writes nothing.
+    // A restarted controller writes nothing.
     cluster.condition("x", "RulesAccepted", ACCEPTED).await;
     let mut controller = controller;
     controller.assert_quiet(&[]);
@@ -126,7 +126,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
         let args = template(&cluster).await.to_string();
         check(args.contains("--eval-interval=30s"), || args)
     };
-    eventually("it is at work", SOON, look).await;
+    eventually("the controller reconciles", SOON, look).await;
     let writes: Vec<String> = mark
         .requests(&RULER.user())
         .iter()
@@ -139,7 +139,7 @@ async fn what_was_let_go_is_found_when_a_selector_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_selector_that_matches_nothing_says_what_is_near() {
+async fn a_selector_without_a_match_names_the_closest_prometheus_rule() {
     let cluster = Cluster::of(RULER, "near").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -150,15 +150,18 @@ async fn a_selector_that_matches_nothing_says_what_is_near() {
     cluster.condition("x", "RulesAccepted", "NoRules").await;
     let near = rule("near", &json!({"role": "rules"}), &[("a", "up")]);
     cluster.apply(near).await;
-    let told = cluster
+    let found = cluster
         .condition("x", "RulesAccepted", "SelectorMatchesNothing")
         .await;
-    let told = told["status"]["conditions"].to_string();
-    assert!(told.contains("near lacks role=alerts"), "{told}");
+    let conditions = found["status"]["conditions"].to_string();
+    assert!(
+        conditions.contains("near lacks role=alerts"),
+        "{conditions}"
+    );
     controller.assert_quiet(&[]);
 }
 
-/// As a deployment tool applies everything at once.
+/// A deployment tool applies many objects at once.
 #[tokio::test]
 async fn five_hundred_changes_are_few_writes() {
     const CHANGES: usize = 500;
@@ -198,7 +201,7 @@ async fn five_hundred_changes_are_few_writes() {
     let took = began.elapsed();
     let look = async || {
         let files = mounted(&cluster).await;
-        // The last ten changes of each rule come in any order, so the last number of each is not known.
+        // Changes are concurrent, so the last number of each rule is unknown.
         let old = files.matches("\"up == 0\"").count();
         check(old == 0, || format!("{old} rules are as they were"))
     };
@@ -210,7 +213,7 @@ async fn five_hundred_changes_are_few_writes() {
         .filter(|e| e.is_write() && e.object_ref.namespace == cluster.namespace)
         .filter(|e| e.object_ref.resource == "configmaps")
         .collect();
-    // Each time that changes were gathered, every ConfigMap with rules is written once: all rules changed.
+    // After each debounce, every ConfigMap with rules is written once, since all rules changed.
     let maps: std::collections::BTreeSet<_> = writes.iter().map(|e| &e.object_ref.name).collect();
     let most = maps.len() * (took.as_secs() as usize / 5 + 2);
     println!(

@@ -1,4 +1,4 @@
-//! Alerts and series of rules that a Prometheus evaluates as well, and then no more.
+//! Alerts and series of rules that move from a Prometheus to rulers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::{FOLLOWED, Subject, UNSEEN, rule};
 use crate::support::{MONITORING, get, promql, querier};
 
-/// Who sends an alert to the Alertmanager at this moment: the value of the label `prometheus`, or of
-/// `thanos_rule`, of each.
+/// The current senders of an alert to the Alertmanager: the label `prometheus` or `thanos_rule` of each.
 pub async fn senders(cluster: &Cluster, alert: &str) -> Result<Vec<String>, String> {
     let path = format!("/api/v2/alerts?filter=alertname%3D%22{alert}%22");
     let text = get(cluster, "services/alertmanager-main:web", &path).await?;
@@ -38,8 +37,8 @@ fn moved(labels: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
-    // As Prometheus does it here, so that a gap of a minute shows.
+async fn an_alert_is_sent_once_and_without_a_gap_when_its_rule_moves() {
+    // The same delay as the Prometheus, so that a gap of a minute is detected.
     let resend = json!({"additionalArgs": ["--resend-delay=10s"]});
     let subject = Subject::start_with("alerts", &[moved(&json!({}))], resend).await;
     let queries = subject.queries();
@@ -48,7 +47,7 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
     let target = querier("x");
     let runs = subject.runs().await;
 
-    // Both evaluate it, and one sends it. What it records is there once.
+    // Both sides evaluate the alert, and one sends it. The recorded series exists once.
     let by_prometheus = async || {
         let all = senders(&monitoring, "Moved").await?;
         check(all == ["monitoring/k8s"], || format!("{all:?}"))
@@ -64,39 +63,39 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
         let firing = text.contains("\"Moved\"") && text.contains("\"firing\"");
         check(firing && text.contains("thanos_shadow"), || text)
     };
-    eventually("the rulers raise it silently", FOLLOWED, raised).await;
+    eventually("the rulers shadow it", FOLLOWED, raised).await;
     let once = async || {
         let sum = promql(&queries, &target, "sum(moved:one)").await?;
         check(sum.value == Some(1.0), || format!("{sum:?}"))
     };
-    eventually("the series is there once", FOLLOWED, once).await;
+    eventually("the series exists once", FOLLOWED, once).await;
     assert_eq!(
         senders(&monitoring, "Moved").await.unwrap(),
         ["monitoring/k8s"]
     );
 
-    // From now on it is never missing.
+    // From now on the alert is never missing.
     let stop = Arc::new(AtomicBool::new(false));
-    let (stopped, asked) = (stop.clone(), monitoring.client.clone());
+    let (stopped, client) = (stop.clone(), monitoring.client.clone());
     let program = monitoring.program;
     let watching = tokio::spawn(async move {
         let cluster = Cluster {
-            client: asked,
+            client,
             namespace: MONITORING.to_owned(),
             program,
         };
-        let mut looks = 0;
+        let mut polls = 0;
         let mut gaps = Vec::new();
         while !stopped.load(Ordering::Relaxed) {
             match senders(&cluster, "Moved").await {
                 Ok(all) if all.is_empty() => gaps.push(jiff::Timestamp::now()),
-                // An API server that is busy says nothing of alerts.
+                // A failed request shows nothing about alerts.
                 Ok(_) | Err(_) => {}
             }
-            looks += 1;
+            polls += 1;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        (looks, gaps)
+        (polls, gaps)
     });
     let dropped = std::time::Instant::now();
     let rules = json!({"apiVersion": super::OPERATED, "kind": "PrometheusRule"});
@@ -115,18 +114,18 @@ async fn an_alert_is_sent_once_and_goes_on_when_prometheus_drops_its_rule() {
         "the rulers send it {:.1?} after Prometheus dropped it",
         dropped.elapsed()
     );
-    // Prometheus stops, and its alert ends after some minutes. Two replicas are one sender.
+    // The alert of Prometheus is resolved after some minutes. Two replicas count as one sender.
     let only_us = async || {
         let all = senders(&monitoring, "Moved").await?;
         check(all == [own.as_str()], || format!("{all:?}"))
     };
-    eventually("nobody else does", 2 * FOLLOWED, only_us).await;
-    println!("and nobody else {:.1?} after that", dropped.elapsed());
-    eventually("the series is there once", FOLLOWED, once).await;
+    eventually("only the rulers send it", 2 * FOLLOWED, only_us).await;
+    println!("only the rulers send it after {:.1?}", dropped.elapsed());
+    eventually("the series exists once", FOLLOWED, once).await;
     stop.store(true, Ordering::Relaxed);
-    let (looks, gaps) = watching.await.unwrap();
-    println!("looked for the alert {looks} times");
-    assert!(looks > 10 && gaps.is_empty(), "missing at {gaps:?}");
+    let (polls, gaps) = watching.await.unwrap();
+    println!("polled the alert {polls} times");
+    assert!(polls > 10 && gaps.is_empty(), "missing at {gaps:?}");
     assert_eq!(subject.runs().await, runs, "no ruler restarted");
     subject.end().await;
 }

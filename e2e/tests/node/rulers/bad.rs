@@ -1,11 +1,12 @@
-//! Broken rules, and everything that comes and goes: no ruler restarts, and the others are evaluated.
+//! Bad rules, and changes of rules, queriers and Alertmanagers: no ruler restarts, and good rules are
+//! evaluated.
 
 use serde_json::{Value, json};
 
 use super::{OPERATED, Subject, UNSEEN, recording, rule};
 use crate::support::{answers, kubectl};
 
-/// Each is refused by Thanos for another cause, and would keep a ruler from starting.
+/// Thanos rejects each group for another reason, and each would prevent the start of a ruler.
 fn broken() -> [Value; 6] {
     let with = |name: &str, rule: Value| json!({"name": name, "rules": [rule]});
     [
@@ -32,9 +33,9 @@ fn groups(more: &[Value]) -> Value {
 }
 
 #[tokio::test]
-async fn a_broken_group_harms_nothing() {
+async fn bad_groups_are_rejected_and_others_stay_loaded() {
     let unseen = json!({UNSEEN: "true"});
-    // Two are there at the start.
+    // Two exist at the start.
     let [syntax, function, rest @ ..] = broken();
     let start = groups(&[syntax, function]);
     let subject = Subject::start("bad", &[rule("first", &unseen, &start)]).await;
@@ -54,13 +55,13 @@ async fn a_broken_group_harms_nothing() {
     subject
         .has_groups(&["beside0", "beside1", "beside2", "beside3", "good"])
         .await;
-    let told = cluster
+    let ruler = cluster
         .condition("x", "RulesAccepted", "SomeRejected")
         .await;
     assert_eq!(
-        told["status"]["rules"]["rejected"], 6,
+        ruler["status"]["rules"]["rejected"], 6,
         "{:#}",
-        told["status"]
+        ruler["status"]
     );
     subject.loaded().await;
     answers(
@@ -72,13 +73,13 @@ async fn a_broken_group_harms_nothing() {
     )
     .await;
 
-    // Mended, they join.
+    // Fixed groups are loaded.
     let mended = json!([recording("good"), recording("mended")]);
     cluster.apply(rule("first", &unseen, &mended)).await;
     subject
         .has_groups(&["beside0", "beside1", "beside2", "beside3", "good", "mended"])
         .await;
-    // Rules, queriers and Alertmanagers come and go.
+    // Rules, queriers and Alertmanagers are added and deleted.
     for i in 0..rest.len() {
         cluster
             .delete(OPERATED, "PrometheusRule", &format!("bad-{i}"))

@@ -1,5 +1,5 @@
-//! Each alert reaches the Alertmanager from exactly one side: from a Prometheus where Prometheus Operator
-//! 0.85 or 0.93 has given it the rule, and from the rulers where it has not.
+//! Exactly one side sends each alert to the Alertmanager: a Prometheus if Prometheus Operator 0.85 or 0.93
+//! has written the rule into its rule files, otherwise the rulers.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::support::{MONITORING, fixtures, kubectl};
 /// The label of PrometheusRules for the Prometheus of the newest version.
 const NEWEST: &str = "newest";
 
-/// How soon an alert is sent again, in seconds: it ends three or four times as long after the last time.
+/// Resend delay of alerts: an alert is resolved three or four times as long after it was last sent.
 const RESEND: &str = "10s";
 
-/// A PrometheusRule of one alert that fires at once.
+/// A PrometheusRule with one alert that fires at once.
 fn alert(name: &str, newest: bool, more: &Value) -> Value {
     let labels = match newest {
         true => json!({NEWEST: "true", UNSEEN: "true"}),
@@ -31,7 +31,7 @@ fn alert(name: &str, newest: bool, more: &Value) -> Value {
     rule(&name.to_lowercase(), &labels, &groups)
 }
 
-/// One that Prometheus Operator rejects, since it has more than 512 KiB.
+/// A PrometheusRule of more than 512 KiB, which Prometheus Operator rejects.
 fn large(name: &str, newest: bool) -> Value {
     let mut rule = alert(name, newest, &json!({}));
     let groups = rule["spec"]["groups"].as_array_mut().unwrap();
@@ -45,14 +45,14 @@ fn large(name: &str, newest: bool) -> Value {
     rule
 }
 
-/// A Prometheus of the version that the fixtures have, for the newest Prometheus Operator.
+/// A Prometheus for the newest Prometheus Operator.
 async fn prometheus(cluster: &Cluster) {
     let namespace = &cluster.namespace;
     let role = "rbac.authorization.k8s.io";
     let account =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "newest"}});
     cluster.apply(account).await;
-    // To find the Alertmanager.
+    // For discovery of the Alertmanager.
     cluster
         .apply(json!({
             "apiVersion": format!("{role}/v1"), "kind": "RoleBinding",
@@ -71,7 +71,7 @@ async fn prometheus(cluster: &Cluster) {
                 "podMetadata": {"labels": {"app.kubernetes.io/name": "prometheus"}},
                 "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "fsGroup": 65534},
                 "enableFeatures": ["promql-experimental-functions"],
-                // With no selector of monitors, Prometheus Operator leaves the configuration to the user.
+                // Without any selector of monitors, Prometheus Operator does not manage the configuration.
                 "serviceMonitorSelector": {},
                 "ruleSelector": {"matchLabels": {NEWEST: "true"}},
                 "additionalArgs": [{"name": "rules.alert.resend-delay", "value": RESEND}],
@@ -84,7 +84,7 @@ async fn prometheus(cluster: &Cluster) {
         .await;
 }
 
-/// How many pods of the newest Prometheus Operator run.
+/// Scales the newest Prometheus Operator.
 async fn newest_operator(cluster: &Cluster, replicas: i32) {
     let deployment = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": MONITORING},
@@ -109,10 +109,10 @@ async fn newest_operator(cluster: &Cluster, replicas: i32) {
     eventually("Prometheus Operator follows", Duration::from_secs(90), look).await;
 }
 
-/// Takes 7 minutes: alerts end some time after they were sent last, and the controller grants Prometheus
-/// Operator half a minute. Only a real Alertmanager shows what is sent once, twice or not at all.
+/// Takes 7 minutes: alerts are resolved some time after they were last sent, and the controller waits half a
+/// minute for Prometheus Operator. Only a real Alertmanager shows how often an alert is sent.
 #[tokio::test]
-async fn each_alert_reaches_alertmanager_from_one_side_with_both_versions_of_prometheus_operator() {
+async fn every_alert_is_sent_by_one_side_with_both_versions_of_prometheus_operator() {
     let folder = format!("{}/prometheus-operator-newest", fixtures());
     kubectl(&["apply", "--server-side", "-f", &folder]);
     let rules = [

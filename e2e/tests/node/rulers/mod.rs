@@ -1,4 +1,4 @@
-//! ThanosRuler beside the Prometheus and the Alertmanager of kube-prometheus, in a namespace of its own.
+//! ThanosRuler beside kube-prometheus, in its own namespace.
 
 mod alerts;
 mod bad;
@@ -20,22 +20,22 @@ use crate::support::{MONITORING, STARTED, get, pods};
 const VERSION: &str = "monitoring.thanos.io/v1alpha1";
 const OPERATED: &str = "monitoring.coreos.com/v1";
 
-/// Prometheus Operator, the node that renews files, and the next evaluations.
+/// Time for Prometheus Operator, the update of files by the kubelet, and the next evaluations.
 const FOLLOWED: Duration = Duration::from_secs(300);
 
-/// Changes are gathered for some seconds at most; the node renews files at once, since it is told to.
+/// Time for a debounce of some seconds, and for the kubelet, which an annotation makes update files at once.
 const LOADED: Duration = Duration::from_secs(60);
 
-/// The label of rules that the Prometheus of kube-prometheus leaves alone.
+/// The label of rules that the Prometheus of kube-prometheus does not select.
 const UNSEEN: &str = "unseen";
 
-/// A ThanosRuler of two replicas and a ThanosQuery, both called `x`.
+/// A ThanosRuler with two replicas and a ThanosQuery, both named `x`.
 struct Subject {
     cluster: Cluster,
 }
 
 impl Subject {
-    /// Makes both, and waits until rules can be evaluated. `rules` are there before.
+    /// Creates `rules` and then both, and waits until rules are loaded.
     async fn start(name: &str, rules: &[Value]) -> Self {
         Self::start_with(name, rules, json!({})).await
     }
@@ -46,7 +46,7 @@ impl Subject {
             cluster: Cluster::of(RULER, name).await,
         };
         let cluster = &subject.cluster;
-        // As it is, but for what has the label: no pod restarts for that.
+        // Exclude rules with the label; this restarts no pod.
         let unseen = json!({"matchExpressions": [{"key": UNSEEN, "operator": "DoesNotExist"}]});
         let prometheus = json!({
             "apiVersion": OPERATED, "kind": "Prometheus", "metadata": {"namespace": MONITORING},
@@ -94,14 +94,14 @@ impl Subject {
         }
     }
 
-    /// Waits until the rulers have loaded what is mounted.
+    /// Waits until the rulers have loaded the mounted rules.
     async fn loaded(&self) {
         self.cluster
             .told("x", "RulesLoaded", ("status", "True"), LOADED)
             .await;
     }
 
-    /// UID and restarts of each ruler: while these stay, nothing restarted.
+    /// UID and restarts of each ruler. They are unchanged if no ruler restarted.
     async fn runs(&self) -> Vec<(String, String, i64)> {
         let labels = "app.kubernetes.io/name=thanos-rule,operator.thanos.io/owner=x";
         let mut all = Vec::new();
@@ -139,12 +139,12 @@ impl Subject {
         eventually(&format!("groups are {desired:?}"), LOADED, look).await;
     }
 
-    /// Takes both away.
+    /// Deletes both.
     async fn end(self) {
         for (version, kind) in [(VERSION, "ThanosQuery"), (VERSION, "ThanosRuler")] {
             self.cluster.delete(version, kind, "x").await;
         }
-        // A namespace waits for half of the time that its pods may take, which is minutes.
+        // Deletion of the namespace waits for half of the grace period of its pods, which is minutes.
         let gone = async || {
             let left = pods(&self.cluster, "").await;
             check(left.is_empty(), || format!("{} pods", left.len()))

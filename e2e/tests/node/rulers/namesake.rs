@@ -7,7 +7,7 @@ use super::{FOLLOWED, OPERATED, Subject, UNSEEN, VERSION, recording, rule};
 use crate::support::{answers, kubectl};
 
 #[tokio::test]
-async fn both_run_and_no_rule_is_evaluated_twice() {
+async fn both_thanos_rulers_run_and_no_rule_is_evaluated_twice() {
     let unseen = json!({UNSEEN: "true"});
     let rules = [rule("shared", &unseen, &json!([recording("shared")]))];
     let subject = Subject::start("namesake", &rules).await;
@@ -36,8 +36,8 @@ async fn both_run_and_no_rule_is_evaluated_twice() {
         "--for=condition=Available",
         "--timeout=180s",
     ]);
-    // It evaluates what both select, and is named for it.
-    let told = async || {
+    // It evaluates the rules that both select, and is reported as an evaluator.
+    let reported = async || {
         let it = cluster.get(VERSION, "ThanosRuler", "x").await;
         let overlaps = it.unwrap_or_default()["status"]["overlaps"].clone();
         let desired = json!([{
@@ -46,14 +46,14 @@ async fn both_run_and_no_rule_is_evaluated_twice() {
         }]);
         check(overlaps == desired, || overlaps.to_string())
     };
-    eventually("the other one is named", FOLLOWED, told).await;
+    eventually("the other ThanosRuler is reported", FOLLOWED, reported).await;
     subject.has_groups(&[]).await;
     cluster
         .told("x", "Ready", ("status", "True"), FOLLOWED)
         .await;
     assert_eq!(subject.runs().await, runs, "no ruler restarted");
 
-    // Without it, the rule is evaluated here again.
+    // After its deletion, the rule is evaluated here again.
     cluster.delete(OPERATED, "ThanosRuler", "x").await;
     subject.has_groups(&["shared"]).await;
     answers(&queries, "x", "sum(shared:one)", 1.0, FOLLOWED).await;

@@ -1,4 +1,4 @@
-//! Rulers fail to load what was accepted: it is held back, and everything else is evaluated.
+//! Accepted rules that rulers fail to load are held back, and all other rules are evaluated.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{STARTED, answers};
 /// Rules are held back 100 s after they changed, if no ruler has loaded them.
 const HELD_BACK: Duration = Duration::from_secs(180);
 
-/// Good by the arguments, and nothing that this Thanos loads.
+/// A group that is valid by the arguments of the rulers, and that their image fails to load.
 fn refused(name: &str) -> Value {
     json!({"name": name, "interval": "5s", "rules": [
         {"record": format!("{name}:one"), "expr": "limitk(1, vector(1))"},
@@ -69,28 +69,28 @@ async fn rules_that_rulers_fail_to_load_are_held_back() {
         .await["status"]
         .clone();
     let rejected = status["rejectedRules"].as_array().unwrap();
-    let told: Vec<&str> = rejected
+    let messages: Vec<&str> = rejected
         .iter()
         .filter_map(|r| r["message"].as_str())
         .collect();
-    assert_eq!(told.len(), 3, "{rejected:#?}");
+    assert_eq!(messages.len(), 3, "{rejected:#?}");
     assert!(
-        told[1].contains("none of its rules are mounted"),
-        "{told:#?}"
+        messages[1].contains("none of its rules are mounted"),
+        "{messages:#?}"
     );
     assert!(
-        told[2].contains("its previous rules stay mounted"),
-        "{told:#?}"
+        messages[2].contains("its previous rules stay mounted"),
+        "{messages:#?}"
     );
 
-    // What was loaded before goes on, and rulers can load again.
+    // The previous rules stay loaded, and reloads succeed again.
     subject.loaded().await;
     subject.has_groups(&["good", "other"]).await;
     let each = "sum({__name__=~\"(good|other|beside|first):one\"})";
     answers(&queries, "x", each, 2.0, FOLLOWED).await;
     assert_eq!(subject.runs().await, runs, "no ruler restarted");
 
-    // A ruler that starts now is none that ends at once.
+    // A new ruler can start.
     let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
     let params = DeleteParams::default();
     pods.delete("thanos-rule-x-0", &params).await.unwrap();
@@ -99,7 +99,7 @@ async fn rules_that_rulers_fail_to_load_are_held_back() {
         let other = now.len() == 2 && now[0].1 != runs[0].1 && now[0].2 == 0;
         check(other, || format!("{now:?}"))
     };
-    eventually("there is another first ruler", FOLLOWED, again).await;
+    eventually("the first ruler is replaced", FOLLOWED, again).await;
     cluster
         .told("x", "Ready", ("status", "True"), STARTED)
         .await;
@@ -109,7 +109,7 @@ async fn rules_that_rulers_fail_to_load_are_held_back() {
     subject.has_groups(&["good", "more", "other"]).await;
     held_back(&subject, &["beside", "first", "other"]).await;
 
-    // Mended, all of them are loaded at once.
+    // Fixed rules release all held-back objects at once.
     for name in ["first", "other"] {
         cluster.apply(with(name, recording(name))).await;
     }

@@ -1,4 +1,4 @@
-//! Rules of tenants, whose results are written to a ThanosReceive.
+//! Rules of tenants whose results are written to a ThanosReceive.
 
 use e2e::cluster::Cluster;
 use e2e::controller::RECEIVE;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{FOLLOWED, Subject, VERSION, rule};
 use crate::support::{STARTED, promql, querier};
 
-/// Counts what it can see, of a group that asks nothing of tenants.
+/// A rule that counts all series it can read.
 fn counting(name: &str, tenant: Option<&str>) -> Value {
     let labels = match tenant {
         Some(tenant) => json!({"unseen": "true", "team": tenant}),
@@ -21,7 +21,7 @@ fn counting(name: &str, tenant: Option<&str>) -> Value {
 }
 
 #[tokio::test]
-async fn each_tenant_sees_its_own_and_results_are_written_away() {
+async fn each_tenant_reads_its_own_series_and_results_are_remote_written() {
     let receive = json!({
         "apiVersion": VERSION, "kind": "ThanosReceive", "metadata": {"name": "x"},
         "spec": {"featureGates": {"enablePrometheusOperatorCRDs": false}},
@@ -29,7 +29,7 @@ async fn each_tenant_sees_its_own_and_results_are_written_away() {
     let rules = [
         counting("of-monitoring", Some("monitoring")),
         counting("of-kube-system", Some("kube-system")),
-        counting("of-nobody", None),
+        counting("without-tenant", None),
         receive,
     ];
     let stateless = json!({
@@ -47,12 +47,15 @@ async fn each_tenant_sees_its_own_and_results_are_written_away() {
     receives
         .told("x", "Ready", ("status", "True"), STARTED)
         .await;
-    let told = cluster
+    let ruler = cluster
         .condition("x", "RulesAccepted", "SomeRejected")
         .await;
-    let rejected = &told["status"]["rejectedRules"];
+    let rejected = &ruler["status"]["rejectedRules"];
     assert_eq!(rejected.as_array().map(Vec::len), Some(1), "{rejected}");
-    assert!(rejected.to_string().contains("of-nobody"), "{rejected}");
+    assert!(
+        rejected.to_string().contains("without-tenant"),
+        "{rejected}"
+    );
 
     let target = querier("x");
     let number = async |query: &str| {
@@ -66,12 +69,12 @@ async fn each_tenant_sees_its_own_and_results_are_written_away() {
         let look = async || {
             let (written, seen) = (number(&written).await?, number(&seen).await?);
             check(written == seen && seen > 0.0, || {
-                format!("{written} is written, {seen} are there")
+                format!("{written} is written, {seen} exist")
             })
         };
         eventually(&format!("{tenant} has its own"), FOLLOWED, look).await;
     }
-    // What both see is not the same, and nobody else has results.
+    // Tenants read different series, and only these two have results.
     let all = number("count(up)").await.unwrap();
     let look = async || {
         let results = number("count(tenant:up:count)").await?;

@@ -1,8 +1,8 @@
-//! Groups that hold each field right and wrong, and templates.
+//! Groups with valid and invalid values of each field, and templates.
 
 use serde_json::{Value, json};
 
-/// Groups, one for each situation.
+/// Groups, one for each case.
 pub fn groups() -> impl Iterator<Item = Value> {
     let groups = [
         json!({"name": ""}),

@@ -1,7 +1,7 @@
-//! Expressions made by rule: each function, aggregation and operator with what it takes and with
-//! what it does not, and each element of the grammar.
+//! Systematic expressions: each function, aggregation and operator with valid and invalid operands, and each
+//! element of the grammar.
 
-/// The functions of the Thanos that is tested.
+/// The functions of the tested Thanos.
 const FUNCTIONS: &str =
     include_str!("../../../../crates/thanos-rules/src/promql/functions-0.42.tsv");
 
@@ -56,7 +56,7 @@ pub fn all() -> impl Iterator<Item = String> {
         .chain(keywords)
 }
 
-/// Every function: right, with fewer and with more arguments, and with each other type.
+/// Every function: valid, with fewer and with more arguments, and with each other type.
 fn functions() -> impl Iterator<Item = String> {
     let extended = "xrate\tmatrix\nxincrease\tmatrix\nxdelta\tmatrix".lines();
     FUNCTIONS.lines().chain(extended).flat_map(|line| {

@@ -1,9 +1,8 @@
-//! Rule files as people write them: YAML, in which scalars without quotes, merges, aliases and documents
-//! mean what go-yaml makes of them.
+//! Handwritten rule files: unquoted scalars, merges, aliases and documents are read as go-yaml reads them.
 
 use super::random::Dice;
 
-/// Files that both take. In a ruler, what we make of them is the same as what Thanos makes of them.
+/// Files that both accept. A ruler loads the same rules from the original and from the rendered file.
 pub const GOOD: &[&str] = &[
     SCALARS,
     MERGED,
@@ -89,7 +88,7 @@ const MERGED: &str = "groups:
     for: 10m
 ";
 
-/// Files that both refuse.
+/// Files that both reject.
 pub const BAD: &[&str] = &[
     "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    for: 00\n",
     "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    for: NULL\n",
@@ -118,7 +117,7 @@ pub const BAD: &[&str] = &[
     "%YAML 1.2\n---\ngroups: []\n",
 ];
 
-/// Files that Thanos takes and we do not, in whole or in part, with what is in them.
+/// Files that Thanos accepts and that are rejected here, in whole or in part, with the construct.
 pub const ONLY_WE_REFUSE: &[(&str, &str)] = &[
     (
         "another document",
@@ -151,10 +150,10 @@ const FRAGMENTS: [&str; 52] = [
     "0x1F", "yes", "null", ".inf", "1e6", "''", "[]", "{}", "<<: ", "a: b\n", "5m",
 ];
 
-/// Files in which something was put in, left out or repeated, the same ones each time.
+/// Files with an inserted, removed or repeated part, from a fixed seed.
 pub fn mutations(count: usize) -> Vec<String> {
     let mut dice = Dice(0xf11e);
-    // rules-check refuses what a merge sets twice, and rulers do not.
+    // rules-check rejects keys that a merge sets twice, and rulers do not.
     let bases: Vec<_> = GOOD
         .iter()
         .copied()
@@ -167,7 +166,7 @@ pub fn mutations(count: usize) -> Vec<String> {
         }
         text
     });
-    // It refuses unknown keys of the file besides, and rulers do not.
+    // rules-check also rejects unknown keys of the file, and rulers do not.
     let is_top = |line: &str| {
         let inner = [' ', '-', '#', '}', ']', '\r', '{', '?', ':'];
         !line.starts_with(inner) && !line.is_empty() && line != "..."

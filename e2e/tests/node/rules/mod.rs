@@ -1,5 +1,5 @@
-//! The verdicts of `thanos-rules` held against those of the real Thanos: what is accepted is accepted
-//! by both, and what only we refuse is written down here.
+//! Compares `thanos-rules` with the real Thanos: rules that are accepted here are accepted by Thanos, and the
+//! rules that are rejected only here are listed.
 
 mod authored;
 mod expressions;
@@ -12,9 +12,9 @@ use thanos_rules::{Checked, Dialect, Rejection, check, read_file, read_spec, wri
 
 use self::thanos::{Folder, Ruler};
 
-/// Constructs that Thanos takes and we do not: nobody writes them, and to be sure of them would take
-/// more than they are worth.
-const REFUSED_THOUGH_GOOD: [(&str, &str); 17] = [
+/// Constructs that Thanos accepts and that are rejected here: they are rare, and supporting them is not worth
+/// the complexity.
+const REJECTED_ONLY_HERE: [(&str, &str); 17] = [
     ("no number as an offset", "up offset NaN"),
     (
         "a sign before a duration in parentheses",
@@ -52,7 +52,7 @@ const DEEP: &str = concat!(
     "))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))",
 );
 
-/// A group as a user wrote it, and what we make of it.
+/// A group, and the result of its validation.
 struct Probe {
     group: Value,
     ours: Result<Checked, Vec<String>>,
@@ -66,8 +66,8 @@ impl Probe {
         Self { group, ours }
     }
 
-    /// JSON is YAML, and hides nothing that is wrong.
-    fn as_written_by_the_user(&self) -> String {
+    /// The group as JSON, which is YAML and preserves all errors.
+    fn as_json(&self) -> String {
         json!({ "groups": [self.group] }).to_string()
     }
 }
@@ -80,7 +80,7 @@ fn annotated(template: &str) -> Value {
     json!({"name": "g", "rules": [{"alert": "A", "expr": "up", "annotations": {"a": template}}]})
 }
 
-/// What is at the bounds of Go, and at ours.
+/// Groups at the limits of Go, and at those of `thanos-rules`.
 fn bounds() -> impl Iterator<Item = Value> {
     let matching = |pattern: &str| rule(&format!("up{{a=~`{pattern}`}}"));
     let stairs: Vec<_> = (1..=600).map(|i| "a".repeat(i) + "b*").collect();
@@ -122,17 +122,17 @@ fn all(dialect: &Dialect) -> Vec<Probe> {
 }
 
 #[test]
-fn every_verdict_is_that_of_thanos() {
+fn validation_of_groups_agrees_with_thanos() {
     let probes = all(&Dialect::default());
     assert!(probes.len() >= 1500, "{}", probes.len());
     let folder = Folder::new();
-    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
-    let theirs = folder.verdicts(&files);
+    let files: Vec<_> = probes.iter().map(Probe::as_json).collect();
+    let theirs = folder.accepted(&files);
     let mut wrong = Vec::new();
     for (probe, theirs) in probes.iter().zip(&theirs) {
         if probe.ours.is_ok() != *theirs {
             wrong.push(format!(
-                "Thanos takes it: {theirs}; {:?}: {}",
+                "accepted by Thanos: {theirs}; {:?}: {}",
                 probe.ours, probe.group
             ));
         }
@@ -151,31 +151,31 @@ fn every_verdict_is_that_of_thanos() {
         wrong.join("\n")
     );
 
-    // What we write says the same.
+    // Thanos accepts the rendered groups as well.
     let files: Vec<_> = accepted
         .iter()
         .map(|group| write([*group]).unwrap())
         .collect();
-    let theirs = folder.verdicts(&files);
+    let theirs = folder.accepted(&files);
     for (file, theirs) in files.iter().zip(theirs) {
-        assert!(theirs, "Thanos refuses what we write:\n{file}");
+        assert!(theirs, "Thanos rejects the rendered file:\n{file}");
     }
 }
 
 #[test]
-fn what_only_we_refuse_is_known() {
+fn groups_that_only_thanos_accepts_are_listed() {
     let folder = Folder::new();
-    let texts = REFUSED_THOUGH_GOOD
+    let texts = REJECTED_ONLY_HERE
         .into_iter()
         .map(|(what, text)| match text.starts_with("{{") {
             true => (what, annotated(text)),
             false => (what, rule(text)),
         });
-    // Thanos cuts it off.
+    // Thanos truncates it.
     let limit = json!({"name": "g", "limit": 1.5});
     let labels = json!({ "x".repeat(501): "a" });
     let long = json!({"name": "g", "rules": [{"record": "r", "expr": "up", "labels": labels}]});
-    // Prometheus compares them one by one, without a pattern.
+    // Prometheus compares the alternatives as strings.
     let stairs: Vec<_> = (1..=600).map(|i| "a".repeat(i)).collect();
     let stairs = stairs.join("|");
     let blocks = "{{ if .A }}".repeat(51) + &"{{ end }}".repeat(51);
@@ -190,9 +190,9 @@ fn what_only_we_refuse_is_known() {
         .collect();
     let probe = |group: &Value| Probe::new(group.clone(), &Dialect::default());
     let probes: Vec<_> = known.iter().map(|(_, group)| probe(group)).collect();
-    let files: Vec<_> = probes.iter().map(Probe::as_written_by_the_user).collect();
-    for ((theirs, probe), (what, _)) in folder.verdicts(&files).iter().zip(&probes).zip(&known) {
-        assert!(*theirs, "Thanos refuses {what} as well: {}", probe.group);
+    let files: Vec<_> = probes.iter().map(Probe::as_json).collect();
+    for ((theirs, probe), (what, _)) in folder.accepted(&files).iter().zip(&probes).zip(&known) {
+        assert!(*theirs, "Thanos rejects {what} as well: {}", probe.group);
         assert!(
             probe.ours.is_err(),
             "{what} is accepted; take it from the list"
@@ -201,7 +201,7 @@ fn what_only_we_refuse_is_known() {
 }
 
 #[test]
-fn rulers_start_with_all_that_is_accepted() {
+fn rulers_start_with_all_accepted_groups() {
     let flags = [
         "--enable-feature=promql-experimental-functions",
         "--query.enable-x-functions",
@@ -220,7 +220,7 @@ fn rulers_start_with_all_that_is_accepted() {
 }
 
 #[test]
-fn rulers_refuse_what_rules_check_does_not_see() {
+fn rulers_reject_groups_that_rules_check_accepts() {
     let good = json!({"name": "g", "rules": []});
     let of = |key: &str, value: Value| {
         let mut group = good.clone();
@@ -238,17 +238,17 @@ fn rulers_refuse_what_rules_check_does_not_see() {
         let probe = Probe::new(group, &Dialect::default());
         assert!(probe.ours.is_err(), "{}", probe.group);
         let folder = Folder::new();
-        folder.write(0, &probe.as_written_by_the_user());
-        assert!(Ruler::refuses(&folder), "{}", probe.group);
+        folder.write(0, &probe.as_json());
+        assert!(Ruler::rejects(&folder), "{}", probe.group);
     }
     let folder = Folder::new();
     folder.write(0, &json!({"groups": [good, good]}).to_string());
-    assert!(Ruler::refuses(&folder));
+    assert!(Ruler::rejects(&folder));
     let twice = read_spec(&json!([good, good]));
     assert!(twice[0].group.is_ok() && twice[1].group.is_err());
 }
 
-/// The groups of a file, if all of them are good.
+/// The groups of a file, if all of them are valid.
 fn groups_of(file: &str) -> Result<Vec<Checked>, String> {
     let read = read_file(file).map_err(|e| e.to_string())?;
     let checked = read
@@ -259,7 +259,7 @@ fn groups_of(file: &str) -> Result<Vec<Checked>, String> {
 }
 
 #[test]
-fn rule_files_mean_what_they_mean_to_thanos() {
+fn rulers_load_the_same_rules_from_original_and_rendered_files() {
     let folder = Folder::new();
     let mut count = 0;
     for (i, file) in files::GOOD.iter().enumerate() {
@@ -269,7 +269,7 @@ fn rule_files_mean_what_they_mean_to_thanos() {
         folder.write(2 * i + 1, &write(&groups).unwrap());
     }
     let mut groups = Ruler::start(&folder, &[]).has_groups(count);
-    // By file and place. What differs between two rulers, or with time, is left out.
+    // By file and position, without values that differ between rulers or in time.
     let place = |group: &Value| (group["file"].to_string(), group["name"].to_string());
     groups.sort_by_key(place);
     let number = |group: &Value| -> usize {
@@ -305,19 +305,19 @@ fn rule_files_mean_what_they_mean_to_thanos() {
 }
 
 #[test]
-fn rule_files_are_refused_by_both() {
+fn malformed_rule_files_are_rejected_by_both() {
     let folder = Folder::new();
     let files: Vec<_> = files::BAD.iter().map(|file| (*file).to_owned()).collect();
-    for (file, theirs) in files.iter().zip(folder.verdicts(&files)) {
+    for (file, theirs) in files.iter().zip(folder.accepted(&files)) {
         assert!(!theirs, "Thanos takes {file:?}");
-        assert!(groups_of(file).is_err(), "only Thanos refuses {file:?}");
+        assert!(groups_of(file).is_err(), "only Thanos rejects {file:?}");
     }
     let (what, files): (Vec<_>, Vec<_>) = files::ONLY_WE_REFUSE
         .iter()
         .map(|(what, file)| (*what, (*file).to_owned()))
         .unzip();
-    for ((file, what), theirs) in files.iter().zip(what).zip(folder.verdicts(&files)) {
-        assert!(theirs, "Thanos refuses {what} as well: {file:?}");
+    for ((file, what), theirs) in files.iter().zip(what).zip(folder.accepted(&files)) {
+        assert!(theirs, "Thanos rejects {what} as well: {file:?}");
         assert!(
             groups_of(file).is_err(),
             "{what} is accepted; take it from the list"
@@ -326,7 +326,7 @@ fn rule_files_are_refused_by_both() {
 }
 
 #[test]
-fn no_mutation_of_a_rule_file_is_accepted_here_alone() {
+fn every_accepted_mutation_of_a_rule_file_is_accepted_by_thanos() {
     let folder = Folder::new();
     let mutations = files::mutations(3000);
     let accepted: Vec<_> = mutations
@@ -334,7 +334,7 @@ fn no_mutation_of_a_rule_file_is_accepted_here_alone() {
         .filter(|file| groups_of(file).is_ok())
         .collect();
     assert!(accepted.len() > 300, "{}", accepted.len());
-    let theirs = folder.verdicts(&accepted);
+    let theirs = folder.accepted(&accepted);
     let wrong: Vec<_> = accepted
         .iter()
         .zip(theirs)

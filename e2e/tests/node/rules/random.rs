@@ -1,11 +1,11 @@
-//! Expressions by chance, the same ones each time: most of them nearly right, some of them broken.
+//! Random expressions from a fixed seed: most of them nearly valid, some of them broken.
 
 /// A generator of numbers with a fixed seed.
 pub struct Dice(pub u64);
 
 impl Dice {
     pub fn below(&mut self, limit: usize) -> usize {
-        // Xorshift: any sequence will do, if it stays the same.
+        // Xorshift: the sequence only has to be reproducible.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -217,7 +217,7 @@ fn expression(dice: &mut Dice, depth: usize) -> String {
     }
 }
 
-/// An expression in which a character is missing, repeated or put in.
+/// An expression with a missing, repeated or inserted character.
 fn broken(dice: &mut Dice, expression: &str) -> String {
     let mut characters: Vec<char> = expression.chars().collect();
     let at = dice.below(characters.len());

@@ -1,4 +1,4 @@
-//! The real Thanos as a judge.
+//! The real Thanos: `thanos tools rules-check`, and rulers.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How many files are given to one process: it closes none of them before its end.
+/// Number of files for one process, which keeps all of them open.
 const AT_ONCE: usize = 500;
 
-/// How long a ruler may take to read its rules.
+/// Timeout until a ruler has loaded its rules.
 const START: Duration = Duration::from_secs(60);
 
-/// A folder for rule files, removed when dropped.
+/// A directory for rule files, deleted when dropped.
 pub struct Folder(TempDir);
 
 impl Folder {
@@ -26,8 +26,8 @@ impl Folder {
         std::fs::write(self.0.path().join(format!("{number:06}.yaml")), file).unwrap();
     }
 
-    /// Whether Thanos takes each of these files.
-    pub fn verdicts(&self, files: &[String]) -> Vec<bool> {
+    /// Whether Thanos accepts each of these files.
+    pub fn accepted(&self, files: &[String]) -> Vec<bool> {
         files
             .chunks(AT_ONCE)
             .flat_map(|files| self.some(files))
@@ -66,7 +66,7 @@ impl Folder {
     }
 }
 
-/// A ruler with the files of a folder, ended when dropped.
+/// A ruler with the files of a directory, killed when dropped.
 pub struct Ruler {
     child: Child,
     http: u16,
@@ -84,7 +84,7 @@ impl Ruler {
             .arg(format!("--data-dir={path}/data"))
             .arg(format!("--http-address=127.0.0.1:{http}"))
             .arg(format!("--grpc-address=127.0.0.1:{grpc}"))
-            // Nobody answers there, and nothing is evaluated before the test is over.
+            // No querier listens there, and no rule is evaluated before the test ends.
             .args([
                 "--query=127.0.0.1:1",
                 "--label=a=\"b\"",
@@ -103,8 +103,8 @@ impl Ruler {
         Self::run(folder, flags)
     }
 
-    /// Waits until it has read so many groups, and gives them. It is ready before, and ends if it
-    /// refuses one.
+    /// Waits until it has loaded this many groups, and returns them. It is ready before that, and exits if it
+    /// rejects one.
     pub fn has_groups(mut self, count: usize) -> Vec<Value> {
         let begun = Instant::now();
         loop {
@@ -124,7 +124,7 @@ impl Ruler {
         }
     }
 
-    /// The groups it has, if it answers.
+    /// The loaded groups, if it is reachable.
     fn groups(&self) -> Option<Vec<Value>> {
         let mut answer: Value = serde_json::from_str(&get(self.http, "/api/v1/rules")?).ok()?;
         match answer["data"]["groups"].take() {
@@ -137,8 +137,8 @@ impl Ruler {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Whether a ruler ends at once because of its files.
-    pub fn refuses(folder: &Folder) -> bool {
+    /// Whether a ruler exits at startup because of its files.
+    pub fn rejects(folder: &Folder) -> bool {
         let mut ruler = Self::run(folder, &[]);
         let begun = Instant::now();
         while begun.elapsed() < START {
@@ -171,7 +171,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-/// The body of an answer, if it is a good one.
+/// The body of a successful response.
 fn get(port: u16, path: &str) -> Option<String> {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
