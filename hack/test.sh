@@ -26,6 +26,8 @@ quick() {
   cargo fmt --all --check
   step "lints"
   cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+  step "words"
+  hack/check-words.sh
   step "dependencies between crates"
   hack/check-crates.sh
   step "generated files"
@@ -84,8 +86,8 @@ run_api() {
 
 # Tests that keep to namespaces of their own, and mostly wait: each line goes on beside the others.
 APART=(
-  "receive::changes receive::deletion receive::drain receive::loopback receive::walk"
-  "rulers::evidence rulers::namesake rulers::refused rulers::tenants"
+  "receive::changes receive::deletion receive::walk"
+  "receive::drain receive::loopback rulers::evidence rulers::namesake rulers::refused rulers::tenants"
 )
 
 run_node() {

@@ -190,12 +190,12 @@ impl Cluster {
     /// Waits until a condition of a custom resource has a reason, and is about its newest spec.
     /// Returns the whole object.
     pub async fn condition(&self, name: &str, type_: &str, reason: &str) -> Value {
-        self.told(name, type_, ("reason", reason), SOON).await
+        self.reports(name, type_, ("reason", reason), SOON).await
     }
 
     /// Waits until a field of a condition (`status`, `reason`) has a value, and is about the newest
     /// spec. Returns the whole object.
-    pub async fn told(
+    pub async fn reports(
         &self,
         name: &str,
         type_: &str,

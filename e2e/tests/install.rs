@@ -54,7 +54,7 @@ fn a_store_is_applied(namespace: &str) {
 apiVersion: monitoring.thanos.io/v1alpha1
 kind: ThanosStore
 metadata: {{name: plain}}
-spec: {{objectStorageConfig: {{name: nobody-made-it, key: thanos.yaml}}}}
+spec: {{objectStorageConfig: {{name: nothing-made-it, key: thanos.yaml}}}}
 END"
     ));
     run(&format!(
@@ -123,14 +123,14 @@ metadata: {{name: main, namespace: monitoring}}
 spec: {{replicas: 2, ruleSelector: {{}}, mode: Active, evaluationInterval: 5s}}
 END"
     ));
-    let told = |condition: &str| {
+    let reported = |condition: &str| {
         run(&format!(
             "kubectl -n monitoring wait thanosrulers.monitoring.thanos.io/main --for=condition={condition} \
              --timeout=120s"
         ))
     };
-    told("Ready");
-    told("RulesLoaded");
+    reported("Ready");
+    reported("RulesLoaded");
     let evaluated_after = async |what: &str, time: i64| {
         let look = async || {
             let query = "max(timestamp(outlives:one%7Bthanos_rule=%22monitoring/main%22%7D))";
@@ -152,18 +152,18 @@ END"
     let before = pods();
 
     run("kubectl delete crd prometheusrules.monitoring.coreos.com");
-    told("Frozen");
+    reported("Frozen");
     run("kubectl -n thanos-system rollout restart deployment/thanos-ruler-controller");
     run(
         "kubectl -n thanos-system rollout status deployment/thanos-ruler-controller --timeout=120s",
     );
     evaluated_after("the rule is evaluated without its definition", now()).await;
-    told("Frozen");
+    reported("Frozen");
 
     run(&documented("From nothing"));
     let mended = rule.replace("outlives:one", "outlives:two");
     run(&format!("kubectl apply -f - <<END\n{mended}\nEND"));
-    told("Frozen=False");
+    reported("Frozen=False");
     let look = async || {
         let series = ask("outlives:two%7Bthanos_rule=%22monitoring/main%22%7D")?;
         check(series.len() == 1, || format!("{series:?}"))
@@ -224,7 +224,7 @@ END");
             "kubectl -n monitoring wait thanosquery/main --for=condition={condition} --timeout=90s"
         ));
     }
-    // As documented for whoever wants to see the detection.
+    // As documented for detection.
     let detected = run(
         "kubectl logs -n thanos-system -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1 | grep prometheus-operator",
     );
@@ -233,7 +233,7 @@ END");
         run("kubectl -n monitoring get thanosquery main -o 'jsonpath={.status.endpointsTotal}'");
     assert_eq!(total, "2");
 
-    // Everything that has a ServiceMonitor is scraped, Thanos included, and told through Thanos.
+    // Everything that has a ServiceMonitor is scraped, Thanos included, and visible through Thanos.
     let look = async || {
         let up = ask("up")?;
         let of = |job: &str| up.iter().filter(|s| s["metric"]["job"] == job).count();

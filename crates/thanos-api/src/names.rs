@@ -84,7 +84,7 @@ pub mod annotation {
     /// a new value replaces the pods.
     pub const CONFIG_HASH: &str = "operator.thanos.io/config-hash";
     /// On the StatefulSet of rulers: the ways to queriers that their configuration has, as scheme and
-    /// path. They stay when nobody is reached by them any more, so that nothing restarts for it.
+    /// path. They stay when their last address is removed, so that nothing restarts.
     pub const QUERIER_BLOCKS: &str = "operator.thanos.io/querier-blocks";
     /// On the StatefulSet of rulers: the same for Alertmanagers.
     pub const ALERTMANAGER_BLOCKS: &str = "operator.thanos.io/alertmanager-blocks";
@@ -213,7 +213,7 @@ api_strings! {
         AlertmanagersResolved = "AlertmanagersResolved",
         /// Is there a querier to ask?
         QueriersResolved = "QueriersResolved",
-        /// Is there somebody to whom results are written that are not kept?
+        /// Whether results that are not stored are written to a receiver.
         ReceiversResolved = "ReceiversResolved",
     }
 }
@@ -230,7 +230,7 @@ api_strings! {
         ApplyFailed = "ApplyFailed",
         /// `Reconciled`: an object has to be deleted before this change can be made.
         ImmutableField = "ImmutableField",
-        /// `Reconciled`: an object of this name belongs to someone else.
+        /// `Reconciled`: an object of this name has another owner.
         NotOwned = "NotOwned",
         /// `Reconciled`: `spec.paused` is set; nothing is changed.
         Paused = "Paused",
@@ -285,7 +285,7 @@ api_strings! {
         PrometheusNotPermitted = "PrometheusNotPermitted",
         /// `Monitored`: Prometheus resources may not be read.
         PrometheusUnreadable = "PrometheusUnreadable",
-        /// `Monitored`: whether the Prometheus may find the pods could not be asked.
+        /// `Monitored`: whether the Prometheus may discover the pods could not be checked.
         PermissionUnknown = "PermissionUnknown",
         /// `Frozen`: inputs are live.
         Live = "Live",
@@ -361,7 +361,7 @@ api_strings! {
         NoAlertmanagers = "NoAlertmanagers",
         /// `AlertmanagersResolved`: rulers report that sends to an Alertmanager fail.
         SendsFailing = "SendsFailing",
-        /// `AlertmanagersResolved`: the spec says that nobody is to be told.
+        /// `AlertmanagersResolved`: the spec disables alerting.
         AlertingDisabled = "AlertingDisabled",
         /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.
         NoQueriers = "NoQueriers",
@@ -375,7 +375,7 @@ api_strings! {
 }
 
 api_strings! {
-    /// Reasons of events that no condition tells.
+    /// Reasons of events without a condition.
     EventReason {
         /// An object of a former operator is taken over; its pods are replaced where they differ.
         Adopted = "Adopted",

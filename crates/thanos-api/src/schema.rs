@@ -95,7 +95,7 @@ fn clean(schema: &mut Value) {
     }
 }
 
-/// References to a ConfigMap, Secret, or a key of one, told by their fields.
+/// References to a ConfigMap, Secret, or a key of one, recognized by their fields.
 fn is_reference(keys: &[&str]) -> bool {
     matches!(
         keys,

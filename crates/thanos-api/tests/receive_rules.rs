@@ -39,7 +39,7 @@ fn accepted(spec: Value) {
 }
 
 /// The message names the field, and says what to do.
-fn told(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: &str) {
+fn reported(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: &str) {
     match result {
         Ok(()) => panic!("{spec} was accepted"),
         Err(errors) => {
@@ -51,7 +51,7 @@ fn told(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: 
 }
 
 fn refused(spec: Value, field: &str, words: &str) {
-    told(validate(&spec, None), &spec, field, words);
+    reported(validate(&spec, None), &spec, field, words);
 }
 
 fn router(router: Value) -> Value {
@@ -291,7 +291,7 @@ fn change(old: Value, new: Value) -> Result<(), ValidationErrors> {
     validate(&new, Some(&old))
 }
 
-/// What a hashring was before is told by its name, not by its place.
+/// A hashring is identified by its name, not by its position.
 #[test]
 fn hashrings_are_compared_by_name() {
     let spec = &SCHEMA["properties"]["spec"]["properties"];
@@ -320,7 +320,7 @@ fn volumes_never_shrink() {
         (ring(json!({})), size("9Gi")),
     ] {
         let result = change(old, new.clone());
-        told(result, &new, "storage.size", "add a hashring");
+        reported(result, &new, "storage.size", "add a hashring");
     }
 }
 
@@ -337,6 +337,6 @@ fn volumes_never_move() {
         (ring(json!({})), class("a")),
     ] {
         let result = change(old, new.clone());
-        told(result, &new, "storage.storageClass", "add a hashring");
+        reported(result, &new, "storage.storageClass", "add a hashring");
     }
 }

@@ -39,7 +39,7 @@ fn accepted(spec: Value) {
 }
 
 /// The message names the field, and says what to do.
-fn told(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: &str) {
+fn reported(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: &str) {
     match result {
         Ok(()) => panic!("{spec} was accepted"),
         Err(errors) => {
@@ -51,7 +51,7 @@ fn told(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: 
 }
 
 fn refused(spec: Value, field: &str, words: &str) {
-    told(validate(&spec, None), &spec, field, words);
+    reported(validate(&spec, None), &spec, field, words);
 }
 
 fn stateful(fields: &Value) -> Value {
@@ -302,7 +302,7 @@ fn volumes_never_shrink() {
         (json!({}), size("10G")),
     ] {
         let result = change(old, new.clone());
-        told(result, &new, "storage.size", "create a new ThanosRuler");
+        reported(result, &new, "storage.size", "create a new ThanosRuler");
     }
 }
 
@@ -319,7 +319,7 @@ fn volumes_never_move() {
         (json!({}), class("a")),
     ] {
         let result = change(old, new.clone());
-        told(
+        reported(
             result,
             &new,
             "storage.storageClass",

@@ -261,7 +261,7 @@ fn only_the_object_storage_is_required_of_a_store() {
     let schema = schema_of::<ThanosStore>();
     let spec = &schema["properties"]["spec"];
     assert_eq!(spec["required"], json!(["objectStorageConfig"]));
-    assert_eq!(spec.get("default"), None, "nobody else knows it");
+    assert_eq!(spec.get("default"), None, "no other schema has it");
     let store: ThanosStore = serde_json::from_value(json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1",
         "kind": "ThanosStore",

@@ -67,7 +67,7 @@ pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
         .unwrap_or_default()
 }
 
-/// What the spec asks for. What cannot be is told by [`check`].
+/// The desired state of the spec. [`check`] reports what is impossible.
 #[must_use]
 pub fn desired(spec: &ThanosReceiveSpec) -> Desired {
     let retention = spec
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_told_with_its_field() {
-        let told = |value: Value| {
+        let reported = |value: Value| {
             let error = check(&spec(value)).unwrap_err();
             (error.field, error.message)
         };
         let is = |value: Value, field: &str, part: &str| {
-            let (at, message) = told(value);
+            let (at, message) = reported(value);
             assert_eq!(at, field, "{message}");
             assert!(message.contains(part), "{message}");
         };

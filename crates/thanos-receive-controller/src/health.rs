@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use thanos_controller_common::facts::PodFacts;
 
-    fn told(
+    fn reported(
         ready: bool,
         unmounted: &[(&str, &str)],
         missing: Option<&str>,
@@ -83,18 +83,21 @@ mod tests {
     #[test]
     fn what_stands_in_the_way_comes_first() {
         assert_eq!(
-            told(true, &[], None, true),
+            reported(true, &[], None, true),
             (Some(true), Reason::Configured)
         );
-        assert_eq!(told(false, &[], None, true), (None, Reason::Syncing));
-        assert_eq!(told(true, &[], None, false), (None, Reason::NotConfigured));
+        assert_eq!(reported(false, &[], None, true), (None, Reason::Syncing));
         assert_eq!(
-            told(true, &[], Some("gone"), true),
+            reported(true, &[], None, false),
+            (None, Reason::NotConfigured)
+        );
+        assert_eq!(
+            reported(true, &[], Some("gone"), true),
             (Some(false), Reason::SecretMissing)
         );
         let unmounted = [("u", "secret \"x\" not found")];
         assert_eq!(
-            told(false, &unmounted, None, true),
+            reported(false, &unmounted, None, true),
             (Some(false), Reason::SecretMissing)
         );
     }

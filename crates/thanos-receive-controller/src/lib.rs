@@ -50,7 +50,7 @@ pub struct ReceiveController {
     watched: Option<BTreeSet<String>>,
 }
 
-/// What a pass observed: what the plan is made of, and what the status tells.
+/// What a reconcile observed: inputs of the plan and of the status.
 pub struct Seen {
     /// For the plan.
     pub observed: Observed,
@@ -88,7 +88,7 @@ impl Reconciler for ReceiveController {
         EventRule::new("VolumesReady", "True", false),
         // Without Prometheus Operator from the start is a way to run, not a fault.
         EventRule::new("PrometheusOperatorIntegration", "True", false),
-        // Nobody needs to scrape it, but somebody did.
+        // Being scraped is optional; losing it is not.
         EventRule::new("Monitored", "True", false),
     ];
 

@@ -32,7 +32,7 @@ const REMEDIES: Remedies = Remedies {
                 and this one goes when everything it holds is uploaded",
 };
 
-/// What the status tells, besides what the plan is made of.
+/// Inputs of the status besides those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
     /// The gate of each kind in use.

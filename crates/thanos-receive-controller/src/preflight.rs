@@ -72,7 +72,7 @@ fn deletes(spec: &ThanosReceiveSpec) -> Option<Harm> {
     Some(Harm {
         fatal: false,
         found: "spec.persistentVolumeClaimRetentionPolicy.whenDeleted is Delete: volumes are kept \
-                all the same, since nobody could prove any more that nothing in them is lost"
+                all the same, since nothing could prove any more that nothing in them is lost"
             .to_owned(),
         remedy: "remove it; to delete volumes, scale hashrings down first with whenScaled: Delete"
             .to_owned(),

@@ -38,7 +38,7 @@ pub fn status(
         .map(|ring| (names::ingester(&cr, &ring.name), replicas(&it.spec, ring)))
         .collect();
 
-    let told = refused(seen, outcome);
+    let reported = refused(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, it.metadata.generation);
     let required = |name, replicas, note: &str| Required {
         name,
@@ -55,7 +55,7 @@ pub fn status(
         .iter()
         .map(|(name, replicas)| required(name, *replicas, ""));
     let all: Vec<Required<'_>> = std::iter::once(routers).chain(ingesters).collect();
-    conditions.set_standard(told.as_ref().unwrap_or(outcome), &all);
+    conditions.set_standard(reported.as_ref().unwrap_or(outcome), &all);
     let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
@@ -225,8 +225,8 @@ fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let mut sets = observed.sets.iter();
     let (name, message) = sets.find_map(|(ring, set)| {
         let name = names::ingester(&it.name_any(), ring);
-        let told = stateful::refused(&name, &namespace, &it.spec.stateful, &set.fixed)?;
-        Some((name, told))
+        let reported = stateful::refused(&name, &namespace, &it.spec.stateful, &set.fixed)?;
+        Some((name, reported))
     })?;
     Some(status::immutable(outcome, &name, message))
 }
@@ -249,7 +249,7 @@ fn rotation(seen: &Seen, watched: bool) -> ConditionState {
     rotation::unwatched(&names, &namespace, &resource)
 }
 
-/// Each step of each hashring is told.
+/// An event for each step of each hashring.
 #[must_use]
 pub fn normal_events(
     previous: &ThanosReceiveStatus,
@@ -257,7 +257,7 @@ pub fn normal_events(
 ) -> Vec<NormalEvent> {
     let changed = next.hashrings.iter().filter_map(|now| {
         let before = previous.hashrings.iter().find(|p| p.name == now.name);
-        // The first thing that is told of a hashring is that it starts.
+        // The first event of a hashring is that it starts.
         let is_news = before.map_or(now.step != HashringStep::Stable, |b| b.step != now.step);
         let note = match (now.step, now.message.as_str()) {
             (HashringStep::Stable, _) => {

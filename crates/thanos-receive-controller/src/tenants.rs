@@ -310,19 +310,19 @@ mod tests {
 
     #[test]
     fn sentences_name_both_hashrings_and_the_pattern() {
-        let told = |rings: &[&[&str]], ring: &str| {
+        let reported = |rings: &[&[&str]], ring: &str| {
             let all = unreachable(&desired(&spec(rings)).rings);
             describe(ring, &all[ring]).unwrap()
         };
-        let one = told(&[&["team-*"], &["team-a"]], "r1");
+        let one = reported(&[&["team-*"], &["team-a"]], "r1");
         assert!(one.starts_with("hashring r1 receives no samples of tenant team-a: hashring r0"));
         assert!(
             one.ends_with("takes them (`team-*`); put hashring r1 first"),
             "{one}"
         );
-        let two = told(&[&["team-*"], &["team-a", "team-b"]], "r1");
+        let two = reported(&[&["team-*"], &["team-a", "team-b"]], "r1");
         assert!(two.contains("of 2 tenants, such as team-a"), "{two}");
-        let all = told(&[&["**"], &[]], "r1");
+        let all = reported(&[&["**"], &[]], "r1");
         assert!(
             all.starts_with("hashring r1 receives no samples: hashring r0"),
             "{all}"

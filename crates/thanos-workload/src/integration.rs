@@ -1,4 +1,4 @@
-//! The gates of Prometheus Operator's resources, as every kind evaluates and tells them.
+//! The gates of Prometheus Operator's resources, as every kind evaluates and reports them.
 
 use kube_facts::Labels;
 use promop_compat::caps::{Caps, Gate, Kind};

@@ -64,7 +64,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// An error at `field` that is told by `message`, without the credentials of URLs.
+    /// An error at `field`, described by `message`, without the credentials of URLs.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),

@@ -220,7 +220,7 @@ pub fn port(name: &str, number: i32) -> ContainerPort {
     }
 }
 
-/// Whether Go's garbage collector can be told of a memory limit.
+/// Whether a memory limit can be passed to Go's garbage collector.
 #[must_use]
 pub fn has_memory_limit(resources: Option<&ResourceRequirements>) -> bool {
     resources

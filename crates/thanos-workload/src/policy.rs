@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::labels::Map;
 use crate::ports;
 
-/// Admits everyone to the ports that the pods declare, the user's included, and nobody to others.
+/// Admits everyone to the ports that the pods declare, the user's included, and no traffic to others.
 #[must_use]
 pub fn admit(pods: Map, metadata: ObjectMeta, template: &PodTemplateSpec) -> NetworkPolicy {
     let containers = template.spec.iter().flat_map(|s| &s.containers);

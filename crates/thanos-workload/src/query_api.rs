@@ -14,7 +14,7 @@ pub fn is_offered(labels: &Labels) -> bool {
 }
 
 /// Where a Service serves it, as Thanos takes it. Each pod of a headless Service is an address of its
-/// own: whoever asks goes on to the next if one does not answer.
+/// own: clients try the next one if one does not respond.
 #[must_use]
 pub fn address(service: &Key, headless: bool, port: u16) -> String {
     let Key { name, namespace } = service;

@@ -194,7 +194,7 @@ fn after_scheme(rest: &str) -> Vec<Found> {
     }
 }
 
-/// The credentials of what cannot be told apart: all up to the last at sign, since passwords may hold
+/// The credentials of a malformed URL: all up to the last at sign, since passwords may hold
 /// others, and slashes.
 fn malformed(url: &str) -> Vec<Found> {
     let sign = last_sign(url);

@@ -1,4 +1,4 @@
-//! The config reloader of Prometheus Operator, which tells Thanos when mounted files have changed.
+//! The config reloader of Prometheus Operator, which reloads Thanos when mounted files have changed.
 
 use std::collections::BTreeMap;
 

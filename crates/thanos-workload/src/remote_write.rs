@@ -1,4 +1,4 @@
-//! How whoever sends samples finds a remote write API: by labels on its Service. The side that offers
+//! How senders of samples find a remote write API: by labels on its Service. The side that offers
 //! one and the side that looks for them use the same functions.
 
 use kube_facts::Labels;

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::labels::Identity;
 
-/// A constraint without a selector counts no pods at all, which nobody wants.
+/// A constraint without a selector counts no pods at all, which is useless.
 pub(crate) fn over_own_pods(
     constraint: &TopologySpreadConstraint,
     identity: &Identity,

@@ -310,14 +310,14 @@ mod tests {
             pod_management_policy: policy,
             ..Default::default()
         };
-        let told = refused(
+        let reported = refused(
             "s",
             "n",
             &asked(Some(PodManagementPolicy::Parallel)),
             &fixed,
         )
         .unwrap();
-        assert!(told.contains("--cascade=orphan"), "{told}");
+        assert!(reported.contains("--cascade=orphan"), "{reported}");
         assert_eq!(
             refused(
                 "s",

@@ -62,11 +62,11 @@ async fn an_argument_that_breaks_a_promise_is_rejected_and_nothing_changes() {
     cluster.apply(query("q", bad)).await;
     let object = cluster.condition("q", "Reconciled", "InvalidSpec").await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions
+    let reported = conditions
         .iter()
         .find(|c| c["type"] == "Reconciled")
         .unwrap();
-    let message = told["message"].as_str().unwrap();
+    let message = reported["message"].as_str().unwrap();
     assert!(message.contains("spec.additionalArgs[1]"), "{message}");
     let after = cluster
         .get("apps/v1", "Deployment", "thanos-query-q")
@@ -134,9 +134,12 @@ async fn a_stored_resource_that_does_not_decode_is_reported_and_stops_no_other()
     };
     eventually("the lax definition is in effect", SOON, stored).await;
     let odd = cluster.condition("odd", "Reconciled", "InvalidSpec").await;
-    let told = odd["status"]["conditions"].to_string();
+    let reported = odd["status"]["conditions"].to_string();
     let fault = "spec.maxConcurrent: expected integer, got string";
-    assert!(told.contains(fault) && !told.contains("many"), "{told}");
+    assert!(
+        reported.contains(fault) && !reported.contains("many"),
+        "{reported}"
+    );
     cluster.apply(definition()).await;
 
     cluster.apply(query("q", json!({"replicas": 2}))).await;

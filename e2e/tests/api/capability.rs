@@ -185,8 +185,8 @@ async fn gates_decide_together_and_take_back_only_what_they_gave() {
                 (true, Some(false)) => "DisabledByResource",
                 (true, _) => "Enabled",
             };
-            let told = integration(&cluster, reason).await;
-            println!("{flags:?} {gate:?}: {reason} after {told:?}");
+            let reported = integration(&cluster, reason).await;
+            println!("{flags:?} {gate:?}: {reason} after {reported:?}");
             let uid = it.metadata.uid.unwrap();
             let look = async || {
                 let all = belongings(&cluster, &uid).await;
@@ -260,8 +260,8 @@ async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
     let mut more = spec.clone();
     more["replicas"] = json!(2);
     cluster.apply(query("q", more)).await;
-    let told = cluster.condition("q", "Reconciled", "Applied").await;
-    assert_eq!(told["status"]["endpointsTotal"], 4);
+    let reported = cluster.condition("q", "Reconciled", "Applied").await;
+    assert_eq!(reported["status"]["endpointsTotal"], 4);
     cluster.condition("q", "Frozen", "CRDRemoved").await;
     let querier = cluster.get("apps/v1", "Deployment", "thanos-query-q").await;
     assert_eq!(querier.unwrap()["spec"]["replicas"], 2, "the rest goes on");

@@ -97,9 +97,9 @@ async fn the_other_controllers_pass_as_seldom() {
     let bucket = json!({"name": "objstore", "key": "thanos.yaml"});
     for (program, spec, again, events) in [
         (STORE, json!({"objectStorageConfig": bucket}), 0, 1),
-        // The record of its hashring comes back, which is told too.
+        // The record of its hashring comes back, which is counted too.
         (RECEIVE, json!({}), 1, 2),
-        // Nobody is there whom it could ask or send to, nor any rule.
+        // There is no querier, no Alertmanager and no rule.
         (RULER, json!({}), 0, 4),
     ] {
         let cluster = Cluster::of(program, "requests").await;
@@ -272,7 +272,7 @@ async fn unrelated_changes_enqueue_nothing() {
         });
         cluster.apply(service).await;
     }
-    // Changes that do concern somebody, one by each watch: when they have been seen, so have all
+    // Changes that affect a custom resource, one by each watch: when they have been seen, so have all
     // before them.
     cluster
         .apply(service_monitor(

@@ -1,4 +1,4 @@
-//! The documentation tells no lies: what it shows is accepted by the API server, what it links to
+//! The documentation is true: what it shows is accepted by the API server, what it links to
 //! exists, and its tables name what the code has, all of it and nothing else.
 
 use std::collections::BTreeSet;

@@ -106,11 +106,11 @@ async fn walk(cluster: &Cluster, user: &str, limit: Duration) {
                 ((*kind).to_owned(), reason.to_owned())
             })
             .collect();
-        let told = async || {
+        let reported = async || {
             let reasons = reasons(cluster).await;
             check(reasons == expected, || format!("{reasons:?}"))
         };
-        eventually(&format!("{before:?} → {now:?}"), limit, told).await;
+        eventually(&format!("{before:?} → {now:?}"), limit, reported).await;
         let all = if now.iter().all(|t| *t) {
             "Enabled"
         } else {

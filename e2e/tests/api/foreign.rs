@@ -1,4 +1,4 @@
-//! Definitions that are not what they seem: too old, not established, or somebody else's.
+//! CRDs that are too old, not established, or of another operator.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ async fn a_definition_that_is_not_established_counts_as_absent() {
         .apply(query("q", json!({"serviceMonitorSelector": {}})))
         .await;
     cluster.condition("q", "Reconciled", "Applied").await;
-    let told = cluster
+    let reported = cluster
         .condition("q", "PrometheusOperatorIntegration", "CRDsAbsent")
         .await;
     assert!(
-        told["status"]
+        reported["status"]
             .to_string()
             .contains("not in this cluster: ServiceMonitor;"),
-        "{told}"
+        "{reported}"
     );
     let metrics = controller.metrics().await;
     let state =

@@ -39,7 +39,7 @@ pub async fn populate(cluster: &Cluster) {
     cluster.apply(closed_policy()).await;
 }
 
-/// A policy that lets nobody through to any Prometheus.
+/// A policy that blocks every Prometheus.
 pub fn closed_policy() -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -52,7 +52,7 @@ pub fn closed_policy() -> Value {
 }
 
 /// The first pod of a Prometheus, as Prometheus Operator makes it where it matters: whether a policy
-/// lets anyone through to it is told by its labels.
+/// opens it is recognized by its labels.
 pub fn prometheus_pod(prometheus: &str) -> Value {
     let name = format!("prometheus-{prometheus}-0");
     let mut containers = vec![json!({

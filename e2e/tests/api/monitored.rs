@@ -13,9 +13,9 @@ async fn a_prometheus_has_to_select_and_to_be_permitted() {
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
-    let told = cluster.condition("q", "Monitored", "NotSelected").await;
+    let reported = cluster.condition("q", "Monitored", "NotSelected").await;
     assert!(
-        told["status"]["conditions"]
+        reported["status"]["conditions"]
             .to_string()
             .contains("no Prometheus selects any")
     );
@@ -26,24 +26,24 @@ async fn a_prometheus_has_to_select_and_to_be_permitted() {
     });
     cluster.apply(prometheus("k8s", selects)).await;
     let nearest = async || {
-        let told = cluster.condition("q", "Monitored", "NotSelected").await;
-        let told = told["status"]["conditions"].to_string();
+        let reported = cluster.condition("q", "Monitored", "NotSelected").await;
+        let reported = reported["status"]["conditions"].to_string();
         check(
-            told.contains("spec.serviceMonitor.labels to release=x"),
-            || told,
+            reported.contains("spec.serviceMonitor.labels to release=x"),
+            || reported,
         )
     };
     eventually("the nearest Prometheus is named", SOON, nearest).await;
 
     let labelled = json!({"serviceMonitor": {"labels": {"release": "x"}}});
     cluster.apply(query("q", labelled.clone())).await;
-    let told = cluster
+    let reported = cluster
         .condition("q", "Monitored", "PrometheusNotPermitted")
         .await;
-    let told = told["status"]["conditions"].to_string();
+    let reported = reported["status"]["conditions"].to_string();
     let namespace = &cluster.namespace;
     let command = format!("--serviceaccount={namespace}:prom");
-    assert!(told.contains(&command), "{told}");
+    assert!(reported.contains(&command), "{reported}");
 
     // What the message says.
     let rbac = "rbac.authorization.k8s.io";
@@ -73,11 +73,11 @@ async fn a_prometheus_has_to_select_and_to_be_permitted() {
         check(conditions.contains("Scraped"), || conditions)
     };
     eventually("the permission is noticed", SOON, scraped).await;
-    let told = cluster.condition("q", "Monitored", "Scraped").await;
-    let told = told["status"]["conditions"].to_string();
+    let reported = cluster.condition("q", "Monitored", "Scraped").await;
+    let reported = reported["status"]["conditions"].to_string();
     assert!(
-        told.contains(&format!("by Prometheus {namespace}/k8s")),
-        "{told}"
+        reported.contains(&format!("by Prometheus {namespace}/k8s")),
+        "{reported}"
     );
     controller.assert_quiet(&[]);
 }
@@ -108,16 +108,16 @@ async fn the_controller_has_a_service_monitor_of_its_own() {
     assert_eq!(monitor["spec"]["jobLabel"], "app.kubernetes.io/name");
     controller.stop().await;
 
-    // A restart writes nothing, and it is no application: nobody discovers it.
+    // A restart writes nothing, and it is no application: no ThanosQuery discovers it.
     let mut controller = Controller::start(&cluster, &[&home, labels]).await;
     cluster
         .apply(query("q", json!({"serviceMonitorSelector": {}})))
         .await;
-    let told = cluster
+    let reported = cluster
         .condition("q", "EndpointsResolved", "SelectorMatchesNothing")
         .await;
-    let told = told["status"]["conditions"].to_string();
-    assert!(!told.contains(CONTROLLER), "{told}");
+    let reported = reported["status"]["conditions"].to_string();
+    assert!(!reported.contains(CONTROLLER), "{reported}");
     assert_eq!(stored().await, Some(monitor));
     controller.assert_quiet(&[]);
     controller.stop().await;

@@ -303,7 +303,7 @@ fn assert_namespaces(objects: &[Value], namespaces: &[&str]) {
             assert_eq!(found, namespaces, "{kind}");
         }
     }
-    // Whoever may do something there lives where the controllers do.
+    // Subjects with permissions there are in the controllers' namespace.
     for binding in of_kind(objects, "RoleBinding") {
         for subject in binding["subjects"].as_array().unwrap() {
             assert_eq!(subject["namespace"], "thanos-system", "{}", title(binding));

@@ -149,11 +149,11 @@ async fn a_name_of_another_owner_is_reported_and_used_once_it_is_free() {
     cluster.apply(query("q", json!({}))).await;
     let object = cluster.condition("q", "Reconciled", "NotOwned").await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions
+    let reported = conditions
         .iter()
         .find(|c| c["type"] == "Reconciled")
         .unwrap();
-    let message = told["message"].as_str().unwrap();
+    let message = reported["message"].as_str().unwrap();
     assert!(
         message.contains("ConfigMap thanos-query-q-endpoints") && message.contains(MANAGER),
         "{message}"
@@ -251,7 +251,10 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
         .await
         .unwrap();
     let mut events = events.items.iter();
-    assert!(events.any(|e| e.data["reason"] == "Adopted"), "it is told");
+    assert!(
+        events.any(|e| e.data["reason"] == "Adopted"),
+        "an event reports it"
+    );
     controller.assert_quiet(&[]);
 }
 

@@ -59,11 +59,11 @@ fn run(kubeconfig: &Path, flags: &[&str]) -> EventRule {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let told: Value = serde_json::from_str(&text)
+    let reported: Value = serde_json::from_str(&text)
         .unwrap_or_else(|e| panic!("{e}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
-    let rows = told["rows"].as_array().unwrap().clone();
+    let rows = reported["rows"].as_array().unwrap().clone();
     let code = output.status.code().unwrap();
-    assert_eq!(told["pass"], code == 0);
+    assert_eq!(reported["pass"], code == 0);
     assert_eq!(code == 0, rows.iter().all(|r| r["verdict"] != "fail"));
     EventRule { code, rows }
 }
@@ -81,7 +81,7 @@ fn written<'a>(requests: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
 pub fn run_as_administrator(flags: &[&str]) -> EventRule {
     let mark = Mark::now();
     let kubeconfig = std::env::var("KUBECONFIG").unwrap();
-    let told = run(Path::new(&kubeconfig), flags);
+    let reported = run(Path::new(&kubeconfig), flags);
     let all = mark.everybodys_requests();
     let ours: Vec<&Entry> = all
         .iter()
@@ -91,7 +91,7 @@ pub fn run_as_administrator(flags: &[&str]) -> EventRule {
         .collect();
     assert!(!ours.is_empty(), "the audit log has nothing of it");
     assert_eq!(written(ours), Vec::<String>::new());
-    told
+    reported
 }
 
 /// The same for the namespace of the test.
@@ -103,36 +103,40 @@ pub fn preflight(cluster: &Cluster) -> EventRule {
 async fn a_good_installation_passes_before_and_while_the_controller_works() {
     let cluster = Cluster::new("preflight").await;
     let _definitions = with_definitions(&cluster).await;
-    let told = preflight(&cluster);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
-    assert_eq!(told.faults(), Vec::<&Value>::new());
+    let reported = preflight(&cluster);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
+    assert_eq!(reported.faults(), Vec::<&Value>::new());
     let kinds = [
         "thanosqueries.monitoring.thanos.io",
         "servicemonitors.monitoring.coreos.com",
     ];
     for kind in kinds {
-        told.says("ok", "crd", kind, &["is served"]);
+        reported.says("ok", "crd", kind, &["is served"]);
     }
-    told.says("ok", "permissions", HOME, &["may do"]);
+    reported.says("ok", "permissions", HOME, &["may do"]);
 
     let none = json!({"serviceMonitor": {"enabled": false}, "queryFrontend": {}});
     cluster.apply(query("q", none)).await;
     let name = format!("ThanosQuery {}/q", cluster.namespace);
-    let told = preflight(&cluster);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
-    told.says("ok", "objects", &name, &["0 there, 0 to take over"]);
+    let reported = preflight(&cluster);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
+    reported.says("ok", "objects", &name, &["0 there, 0 to take over"]);
 
     let controller = Controller::start(&cluster, &[]).await;
     cluster.condition("q", "Reconciled", "Applied").await;
-    let told = preflight(&cluster);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
-    told.says(
+    let reported = preflight(&cluster);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
+    reported.says(
         "ok",
         "objects",
         &name,
         &[" 0 to create, ", "0 to take over"],
     );
-    assert!(told.about("restarts", &name).is_empty(), "{:?}", told.rows);
+    assert!(
+        reported.about("restarts", &name).is_empty(),
+        "{:?}",
+        reported.rows
+    );
     controller.assert_quiet(&[]);
 }
 
@@ -145,13 +149,13 @@ async fn the_controllers_own_account_can_run_it() {
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, kubeconfig_of(&cluster, "thanos-system").await).unwrap();
     let mark = Mark::now();
-    let told = run(&kubeconfig, &["--namespaces", &cluster.namespace]);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
-    told.says("ok", "permissions", HOME, &["may do"]);
+    let reported = run(&kubeconfig, &["--namespaces", &cluster.namespace]);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
+    reported.says("ok", "permissions", HOME, &["may do"]);
     let name = format!("ThanosQuery {}/q", cluster.namespace);
-    told.says("ok", "objects", &name, &["to create"]);
+    reported.says("ok", "objects", &name, &["to create"]);
     // It may not create pods, which is as it should be.
-    told.says(
+    reported.says(
         "warn",
         "pods",
         &name,
@@ -173,18 +177,19 @@ async fn an_installation_in_one_namespace_passes() {
     let _definitions = with_definitions(&installed.cluster).await;
     let account = format!("{}/thanos-query-controller", installed.home);
     let namespace = &installed.cluster.namespace;
-    let told = run_as_administrator(&["--namespaces", namespace, "--service-account", &account]);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
+    let reported =
+        run_as_administrator(&["--namespaces", namespace, "--service-account", &account]);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
     let object = format!("ServiceAccount {account}");
-    let says = |texts: &[&str]| told.says("warn", "permissions", &object, texts);
+    let says = |texts: &[&str]| reported.says("warn", "permissions", &object, texts);
     says(&["namespaces", "namespace selectors"]);
     says(&["customresourcedefinitions", "every 10 s"]);
     says(&["may not patch", "pods", "refresh-pods"]);
     assert_eq!(
-        told.about("permissions", &object).len(),
+        reported.about("permissions", &object).len(),
         4,
         "{:?}",
-        told.rows
+        reported.rows
     );
 }
 

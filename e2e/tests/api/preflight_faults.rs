@@ -16,17 +16,17 @@ use crate::support::{
 async fn missing_permissions_are_reported() {
     let cluster = Cluster::new("preflight-rbac").await;
     let _definitions = with_definitions(&cluster).await;
-    let account = format!("{}/nobody", cluster.namespace);
+    let account = format!("{}/unprivileged", cluster.namespace);
     let flags = [
         "--namespaces",
         &cluster.namespace,
         "--service-account",
         &account,
     ];
-    let told = run_as_administrator(&flags);
-    assert_eq!(told.code, 1);
+    let reported = run_as_administrator(&flags);
+    assert_eq!(reported.code, 1);
     let object = format!("ServiceAccount {account}");
-    let says = |verdict, texts: &[&str]| told.says(verdict, "permissions", &object, texts);
+    let says = |verdict, texts: &[&str]| reported.says(verdict, "permissions", &object, texts);
     let place = format!("in namespace {}", cluster.namespace);
     says("fail", &[&place, "deployments.apps", "deploy/components/"]);
     says("fail", &["leases.coordination.k8s.io"]);
@@ -66,10 +66,10 @@ async fn harmful_fields_of_a_resource_are_reported() {
         .apply(query("refused", json!({"additionalContainers": twice})))
         .await;
 
-    let told = preflight(&cluster);
-    assert_eq!(told.code, 1);
+    let reported = preflight(&cluster);
+    assert_eq!(reported.code, 1);
     let conditions = |verdict, name: &str, texts: &[&str]| {
-        told.says(verdict, "conditions", &object(name), texts);
+        reported.says(verdict, "conditions", &object(name), texts);
     };
     conditions(
         "fail",
@@ -84,7 +84,7 @@ async fn harmful_fields_of_a_resource_are_reported() {
     );
     conditions("warn", "values", &["NoEndpoints"]);
     let values = |verdict, name: &str, texts: &[&str]| {
-        told.says(verdict, "values", &object(name), texts);
+        reported.says(verdict, "values", &object(name), texts);
     };
     values(
         "warn",
@@ -95,16 +95,16 @@ async fn harmful_fields_of_a_resource_are_reported() {
     values("fail", "values", &["v0.37.0", "spec.version"]);
     values("fail", "values", &["spec.additionalArgs", "--store,"]);
     values("warn", "paused", &["spec.replicaLabels has pod"]);
-    told.says("warn", "paused", &object("paused"), &["spec.paused"]);
+    reported.says("warn", "paused", &object("paused"), &["spec.paused"]);
     let map = "ConfigMap thanos-query-taken-endpoints";
-    told.says(
+    reported.says(
         "fail",
         "names",
         &object("taken"),
         &[map, "delete or rename"],
     );
     let port = "Deployment thanos-query-refused";
-    told.says(
+    reported.says(
         "fail",
         "dry run",
         &object("refused"),
@@ -125,22 +125,22 @@ async fn a_connection_that_a_network_policy_blocks_is_reported() {
     cluster.apply(closed_policy()).await;
     let all = json!({"serviceMonitorSelector": {"matchLabels": {"app": "k8s"}}});
     cluster.apply(query("q", all)).await;
-    let told = preflight(&cluster);
+    let reported = preflight(&cluster);
     let name = format!("ThanosQuery {}/q", cluster.namespace);
-    told.says(
+    reported.says(
         "warn",
         "conditions",
         &name,
         &["BlockedByNetworkPolicy", "closed"],
     );
     let command = format!("--serviceaccount={}:prom", cluster.namespace);
-    told.says(
+    reported.says(
         "warn",
         "conditions",
         &name,
         &["PrometheusNotPermitted", &command],
     );
-    assert_eq!(told.code, 0, "{:?}", told.rows);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
 }
 
 #[tokio::test]
@@ -163,26 +163,26 @@ async fn pods_that_the_namespace_does_not_admit_are_reported() {
     }
     // The account that the dry run uses is made after the namespace.
     let look = async || {
-        let told = run_as_administrator(&["--namespaces", &namespace]);
-        let asked = !told
+        let reported = run_as_administrator(&["--namespaces", &namespace]);
+        let asked = !reported
             .rows
             .iter()
             .any(|r| r.to_string().contains("could not be queried"));
-        check(asked, || format!("{:?}", told.rows)).map(|()| told)
+        check(asked, || format!("{:?}", reported.rows)).map(|()| reported)
     };
-    let told = eventually("pods can be asked for", SOON, look).await;
-    assert_eq!(told.code, 1);
+    let reported = eventually("pods can be asked for", SOON, look).await;
+    assert_eq!(reported.code, 1);
     let name = |name: &str| format!("ThanosQuery {namespace}/{name}");
     let texts = [
         "Deployment thanos-query-theirs",
         "violates PodSecurity",
         "runAsNonRoot",
     ];
-    told.says("fail", "pods", &name("theirs"), &texts);
+    reported.says("fail", "pods", &name("theirs"), &texts);
     assert!(
-        told.about("pods", &name("ours")).is_empty(),
+        reported.about("pods", &name("ours")).is_empty(),
         "{:?}",
-        told.rows
+        reported.rows
     );
 }
 
@@ -229,11 +229,11 @@ async fn leftovers_of_the_go_operator_are_reported() {
     };
     eventually("ThanosCompact is served", SOON, served).await;
 
-    let told = preflight(&cluster);
+    let reported = preflight(&cluster);
     let namespace = &cluster.namespace;
     let running = format!("Deployment {namespace}/thanos-operator-controller-manager");
     let scale = format!("kubectl -n {namespace} scale deployment");
-    told.says(
+    reported.says(
         "warn",
         "former operator",
         &running,
@@ -241,7 +241,7 @@ async fn leftovers_of_the_go_operator_are_reported() {
     );
     let compacts = "thanoscompacts.monitoring.thanos.io";
     let bucket = format!("{namespace}/bucket");
-    told.says(
+    reported.says(
         "warn",
         "abandoned",
         compacts,
@@ -249,20 +249,20 @@ async fn leftovers_of_the_go_operator_are_reported() {
     );
     let name = format!("ThanosQuery {namespace}/q");
     let deployment = "Deployment thanos-query-q";
-    told.says("warn", "take over", &name, &[deployment]);
-    told.says("warn", "restarts", &name, &[deployment]);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
+    reported.says("warn", "take over", &name, &[deployment]);
+    reported.says("warn", "restarts", &name, &[deployment]);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
 
     cluster.apply(operator(0)).await;
-    let told = preflight(&cluster);
-    told.says(
+    let reported = preflight(&cluster);
+    reported.says(
         "fail",
         "abandoned",
         compacts,
         &[&bucket, "StatefulSet of your own"],
     );
-    assert!(told.about("former operator", &running).is_empty());
-    assert_eq!(told.code, 1);
+    assert!(reported.about("former operator", &running).is_empty());
+    assert_eq!(reported.code, 1);
     let definition = "apiextensions.k8s.io/v1";
     cluster
         .delete(definition, "CustomResourceDefinition", compacts)
@@ -280,11 +280,11 @@ async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
         .await;
     cluster.apply(query("q", json!({}))).await;
     uninstall(&cluster, "servicemonitors").await;
-    let told = preflight(&cluster);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
-    told.says("ok", "crd", name, &["not in this cluster"]);
+    let reported = preflight(&cluster);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
+    reported.says("ok", "crd", name, &["not in this cluster"]);
     let object = format!("ThanosQuery {}/q", cluster.namespace);
-    told.says(
+    reported.says(
         "warn",
         "conditions",
         &object,
@@ -305,13 +305,13 @@ async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
         check(is_served, || "not served".into())
     };
     eventually("the old definition is served", SOON, look).await;
-    let told = preflight(&cluster);
-    told.says("warn", "crd", name, &["spec.jobLabel", "upgrade"]);
-    assert_eq!(told.code, 0, "{:?}", told.rows);
+    let reported = preflight(&cluster);
+    reported.says("warn", "crd", name, &["spec.jobLabel", "upgrade"]);
+    assert_eq!(reported.code, 0, "{:?}", reported.rows);
     uninstall(&cluster, "servicemonitors").await;
     install(&cluster, "servicemonitors").await;
-    let told = preflight(&cluster);
-    told.says("ok", "crd", name, &["is served"]);
+    let reported = preflight(&cluster);
+    reported.says("ok", "crd", name, &["is served"]);
 }
 
 #[tokio::test]
@@ -319,8 +319,8 @@ async fn a_missing_namespace_is_reported() {
     let cluster = Cluster::new("preflight-ns").await;
     let _definitions = with_definitions(&cluster).await;
     let both = format!("{},no-such-namespace", cluster.namespace);
-    let told = run_as_administrator(&["--namespaces", &both]);
+    let reported = run_as_administrator(&["--namespaces", &both]);
     let object = "Namespace no-such-namespace";
-    told.says("fail", "namespace", object, &["--namespaces"]);
-    assert_eq!(told.faults().len(), 1, "{:?}", told.rows);
+    reported.says("fail", "namespace", object, &["--namespaces"]);
+    assert_eq!(reported.faults().len(), 1, "{:?}", reported.rows);
 }

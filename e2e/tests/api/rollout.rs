@@ -62,7 +62,7 @@ async fn the_work_changes_hands_without_a_loss() {
         "one leads, both are ready"
     );
 
-    // The old pod is told to stop in the middle of changes.
+    // The old pod is stopped in the middle of changes.
     let (last, handed_over) = tokio::join!(change(cluster, 1, 20), async {
         let stopped = first.stop().await;
         (stopped, led(&second, Duration::from_secs(10)).await)

@@ -87,7 +87,7 @@ pub async fn set_is(cluster: &Cluster, name: &str, pointer: &str, value: Value) 
 }
 
 /// Waits until an event about a resource has a reason, and words in its note.
-pub async fn told(cluster: &Cluster, reason: &str, words: &str) {
+pub async fn reported(cluster: &Cluster, reason: &str, words: &str) {
     let events = cluster.api(&json!({"apiVersion": "events.k8s.io/v1", "kind": "Event"}));
     let look = async || {
         let all = events.list(&Default::default()).await.unwrap().items;
@@ -113,5 +113,7 @@ pub fn message(it: &Value, type_: &str) -> String {
 
 /// Waits until the resource is ready.
 pub async fn ready(cluster: &Cluster, name: &str) -> Value {
-    cluster.told(name, "Ready", ("status", "True"), SOON).await
+    cluster
+        .reports(name, "Ready", ("status", "True"), SOON)
+        .await
 }

@@ -58,7 +58,7 @@ async fn a_conflict_is_tried_again() {
     let cluster = Cluster::new("conflict").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
-    // Adoption is bound to the version that was read. Somebody who writes all the time makes it
+    // Adoption is bound to the version that was read. A client that writes all the time makes it
     // fail sooner or later.
     for attempt in 0..20 {
         let name = format!("q{attempt}");

@@ -168,7 +168,7 @@ fn secret(target: &str) -> String {
     }
 }
 
-/// Some certificate authority. Nobody has its key.
+/// Some certificate authority, whose key was thrown away.
 const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBdDCCARugAwIBAgIUDj9zVXvAovx/wyd5I7T2kEsknjwwCgYIKoZIzj0EAwIw

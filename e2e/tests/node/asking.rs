@@ -30,7 +30,7 @@ pub struct Tally {
     pub bad: Vec<String>,
 }
 
-/// Somebody who asks. Use `end`.
+/// A client that queries. Use `end`.
 pub struct Asking {
     stop: Arc<AtomicBool>,
     began: Instant,

@@ -109,7 +109,7 @@ async fn deny_what_is_theirs(cluster: &Cluster) {
             "matchConditions": [{"name": "us", "expression": format!("request.userInfo.username == '{USER}'")}],
             "validations": [
                 {"expression": format!("!({theirs})"), "message": "it belongs to Prometheus Operator"},
-                {"expression": format!("request.kind.group != 'monitoring.coreos.com' || ({ours})"), "message": "it belongs to somebody else"},
+                {"expression": format!("request.kind.group != 'monitoring.coreos.com' || ({ours})"), "message": "it is owned by another controller"},
             ],
         },
     });
@@ -137,7 +137,7 @@ async fn deny_what_is_theirs(cluster: &Cluster) {
             .patch("prometheus-k8s", &params, &Patch::Merge(&touch))
             .await;
         let said = answer.err().map(|e| e.to_string()).unwrap_or_default();
-        check(said.contains("somebody else"), || said)
+        check(said.contains("another controller"), || said)
     };
     eventually("the policy is in effect", SOON, denied).await;
 }

@@ -75,13 +75,13 @@ async fn another_namespace_needs_the_namespace_selector() {
         .condition("team-b", "EndpointsResolved", "MatchesInOtherNamespaces")
         .await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions
+    let reported = conditions
         .iter()
         .find(|c| c["type"] == "EndpointsResolved")
         .unwrap();
     assert!(
-        told["message"].as_str().unwrap().contains("team-b/"),
-        "{told}"
+        reported["message"].as_str().unwrap().contains("team-b/"),
+        "{reported}"
     );
     let mut wider = query;
     wider["spec"]["serviceMonitorNamespaceSelector"] =
@@ -131,11 +131,11 @@ async fn a_misspelt_selector_names_what_is_near() {
         .condition("misspelt", "EndpointsResolved", "SelectorMatchesNothing")
         .await;
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let told = conditions
+    let reported = conditions
         .iter()
         .find(|c| c["type"] == "EndpointsResolved")
         .unwrap();
-    let message = told["message"].as_str().unwrap();
+    let message = reported["message"].as_str().unwrap();
     assert!(message.contains("app.kubernetes.io/name="), "{message}");
     without(&cluster, "misspelt").await;
 }

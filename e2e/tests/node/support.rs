@@ -56,7 +56,9 @@ pub async fn is(
     status: &str,
     limit: Duration,
 ) -> Value {
-    cluster.told(name, type_, ("status", status), limit).await
+    cluster
+        .reports(name, type_, ("status", status), limit)
+        .await
 }
 
 /// Answers of a PromQL query.

@@ -70,7 +70,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
             out.skipped
                 .insert((Reason::InvalidSelector, Subject::Selection(i)));
         } else if world.namespaces.listed.is_none() && {
-            // Whether any namespace can be told apart.
+            // Whether namespaces can be distinguished.
             let limitless = kube_facts::namespaces::Namespaces {
                 listed: None,
                 watched: None,

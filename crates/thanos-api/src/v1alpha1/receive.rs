@@ -400,7 +400,7 @@ pub struct TenancyConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<TenantMatcherType>")]
     pub tenant_matcher_type: Option<TenantMatcherType>,
-    /// The label that tells the tenant of a series in queries and blocks. Unset: tenant_id.
+    /// Label that holds the tenant of a series in queries and blocks. Unset: tenant_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_name")]
     pub tenant_label_name: Option<String>,

@@ -13,7 +13,7 @@ use thanos_controller_common::facts::{Meta, SetFacts, SetObject};
 pub use receiver::{Asked, ReceiverFacts, ReceiverObject, Role, asked, inquiry};
 pub use rings::{RingsFacts, RingsObject};
 
-/// The label of nodes that tells their zone.
+/// The label of nodes that names their zone.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The StatefulSet of a hashring.
@@ -36,8 +36,8 @@ impl Extract for HostsObject {
     fn into_parts(self) -> (ObjectMeta, HostsFacts) {
         let Self(object) = self;
         // A long name is no label value. The Go operator has no annotation.
-        let told = object.annotations().get(annotation::HASHRING);
-        let ring = told.or_else(|| object.labels().get(label::HASHRING));
+        let reported = object.annotations().get(annotation::HASHRING);
+        let ring = reported.or_else(|| object.labels().get(label::HASHRING));
         let ring = ring.cloned().unwrap_or_default();
         let (identity, set) = object.into_parts();
         (identity, HostsFacts { set, ring })

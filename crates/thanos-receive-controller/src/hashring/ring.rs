@@ -156,8 +156,8 @@ mod tests {
         assert!(refusal(&[], 1).is_some());
         assert!(refusal(&[ring("a", &[])], 1).is_some());
         assert!(refusal(&[ring("a", &[None; 2])], 2).is_none());
-        let told = refusal(&[ring("a", &[None; 3]), ring("b", &[None; 2])], 3).unwrap();
-        assert!(told.contains("hashring b has 2 members"), "{told}");
+        let reported = refusal(&[ring("a", &[None; 3]), ring("b", &[None; 2])], 3).unwrap();
+        assert!(reported.contains("hashring b has 2 members"), "{reported}");
     }
 
     /// Five copies over one zone with one member and another with five: Thanos never comes to an end.
@@ -172,8 +172,8 @@ mod tests {
             Some("b"),
         ];
         assert!(refusal(&[ring("r", &uneven)], 3).is_none());
-        let told = refusal(&[ring("r", &uneven)], 5).unwrap();
-        assert!(told.contains("room for 3 copies"), "{told}");
+        let reported = refusal(&[ring("r", &uneven)], 5).unwrap();
+        assert!(reported.contains("room for 3 copies"), "{reported}");
         let even = [Some("a"), Some("a"), Some("b"), Some("b"), Some("c")];
         assert!(refusal(&[ring("r", &even)], 5).is_none());
     }

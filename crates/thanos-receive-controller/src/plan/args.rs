@@ -123,14 +123,14 @@ pub(super) fn of_router(
             "remote-write.address",
             format!(":{}", ports::REMOTE_WRITE_NUMBER),
         )
-        // Nobody sends samples to a router by this protocol, which has no encryption.
+        // No client sends samples to a router by this protocol, which has no encryption.
         .set("receive.capnproto-address", local(ports::CAPNPROTO_NUMBER))
         .set("receive.replication-factor", factor)
         .set(
             "receive.hashrings-file",
             format!("{HASHRINGS_FOLDER}/{}", names::HASHRINGS_FILE),
         )
-        // Thanos is told of the first change of a mounted file only.
+        // Thanos gets the event of the first change of a mounted file only.
         .set("receive.hashrings-file-refresh-interval", "5s")
         .set("receive.hashrings-algorithm", "ketama")
         .each("label", quoted(&labels))
@@ -287,7 +287,7 @@ pub(super) fn of_ingester(
     )
 }
 
-/// The tenant of requests that name none; what is wrong with the rest is told of the routers.
+/// The tenant of requests that name none; faults of the rest are reported for the routers.
 fn tenancy_of_routers(spec: &ThanosReceiveSpec) -> String {
     let tenancy = tenancy(spec).unwrap_or_default();
     let given = tenancy.default_tenant_id.filter(|t| !t.is_empty());

@@ -154,7 +154,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         plan.leave(names::ingester(&cr, ring));
     }
     if routers.deployment.is_none() {
-        // Those that run go on with the hashrings that they have, if somebody deleted what is recorded.
+        // Running routers keep their hashrings if the record was deleted.
         plan.leave(names::router(&cr));
     }
     objects.services.into_iter().for_each(|o| plan.push(o));

@@ -1,7 +1,7 @@
 //! Every order of events in a small cluster: nothing that is promised is ever broken, and from
 //! everywhere the hashrings become what the spec asks for.
 
-// A test that cannot go on panics; there is nobody to hand an error to.
+// A test that cannot go on panics; there is no caller for an error.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod world;
@@ -213,41 +213,41 @@ proptest! {
         let mut past: Vec<Store> = vec![world.view()];
         let mut watched = 0;
         let mut next = specs.iter().skip(1);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (choice, lag) in choices {
             world.faults = 1;
             let what = match choice % 16 {
                 0..=3 => {
                     let view = world.view();
                     watched = past.len() - 1;
-                    told.push("pass".to_owned());
+                    reported.push("pass".to_owned());
                     world.pass(&view, choice % 7 == 0)
                 }
                 4..=6 => {
                     watched += usize::from(lag) % (past.len() - watched);
                     let mut view = past[watched].clone();
                     if choice % 3 == 0 { view.record.clone_from(&world.record); }
-                    told.push(format!("pass that sees step {watched} of {}", past.len()));
+                    reported.push(format!("pass that sees step {watched} of {}", past.len()));
                     world.pass(&view.with_answers_of(&world), false)
                 }
                 7 => {
                     if let Some(spec) = next.next() { world.spec = spec.clone(); }
-                    told.push(format!("{:?}", world.spec));
+                    reported.push(format!("{:?}", world.spec));
                     Ok(())
                 }
                 kind => {
                     let events = if kind == 8 { world.faults() } else { world.events() };
                     match events.get(usize::from(choice / 16) % events.len().max(1)) {
-                        Some(event) => { told.push(format!("{event:?}")); world.happen(event) }
+                        Some(event) => { reported.push(format!("{event:?}")); world.happen(event) }
                         None => Ok(()),
                     }
                 }
             };
-            prop_assert!(what.is_ok(), "{what:?}\n{}\n{world:#?}", told.join("\n"));
+            prop_assert!(what.is_ok(), "{what:?}\n{}\n{world:#?}", reported.join("\n"));
             past.push(world.view());
         }
         world.faults = 0;
         let settled = settle(&mut world, &mut HashSet::new());
-        prop_assert!(settled.is_ok(), "{settled:?}\n{}", told.join("\n"));
+        prop_assert!(settled.is_ok(), "{settled:?}\n{}", reported.join("\n"));
     }
 }

@@ -15,7 +15,7 @@ fn rings(rings: Value) -> Value {
     json!({"ingesterSpec": {"hashrings": rings}})
 }
 
-/// Two hashrings, of which the second one is wrong, so that its place is told.
+/// Two hashrings, of which the second one is wrong, so that its position is reported.
 fn second(mut ring: Value) -> Value {
     ring["name"] = json!("b");
     rings(json!([{"name": "a", "tenancyConfig": {"tenants": ["t"]}}, ring]))

@@ -11,7 +11,7 @@ const LEAVES: Leaves<'_, Case> = Leaves {
     without_effect: &[
         // Whether there is a plan at all.
         "spec.paused",
-        // Volumes are only deleted when what they hold is proven uploaded, which nobody waits for when
+        // Volumes are only deleted when what they hold is proven uploaded, which is not awaited when
         // the resource is deleted.
         "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
         // Opens ways to what is discovered, and nothing is discovered here.

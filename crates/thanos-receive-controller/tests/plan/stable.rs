@@ -192,17 +192,17 @@ fn values_are_written_for_thanos() {
     // What one hashring says holds for the routers, which serve all.
     let said = ring(json!({
         "asyncForwardWorkerCount": 7, "grpcCompression": "none",
-        "tenancyConfig": {"tenantHeader": "X-Team", "defaultTenantID": "nobody"},
+        "tenancyConfig": {"tenantHeader": "X-Team", "defaultTenantID": "unnamed"},
     }));
     for arg in [
         "--receive.forward.async-workers=7",
         "--receive.grpc-compression=none",
         "--receive.tenant-header=X-Team",
-        "--receive.default-tenant-id=nobody",
+        "--receive.default-tenant-id=unnamed",
     ] {
         has(0, said.clone(), arg);
     }
-    has(1, said, "--receive.default-tenant-id=nobody");
+    has(1, said, "--receive.default-tenant-id=unnamed");
 }
 
 /// What Thanos takes several times is added to what is there; anything else replaces it.

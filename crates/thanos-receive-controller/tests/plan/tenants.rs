@@ -40,7 +40,7 @@ fn published(rings: &[Value]) -> Case {
 }
 
 /// Status and message of `HashringStable`, and the unreachable tenants by hashring.
-fn told(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
+fn reported(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
     let status = case.status();
     let mut conditions = status.conditions.into_iter();
     let stable = conditions.find(|c| c.type_ == "HashringStable").unwrap();
@@ -56,7 +56,7 @@ fn tenants_that_an_earlier_hashring_takes_are_in_the_status() {
     let payments = ring("payments", "exact", &["team-payments", "fraud"]);
     let rest = json!({"name": "rest"});
     let (status, message, unreachable) =
-        told(&published(&[teams.clone(), payments.clone(), rest.clone()]));
+        reported(&published(&[teams.clone(), payments.clone(), rest.clone()]));
     assert_eq!(status, "True", "{message}");
     assert!(
         message.contains("no samples of tenant team-payments"),
@@ -66,7 +66,7 @@ fn tenants_that_an_earlier_hashring_takes_are_in_the_status() {
         unreachable,
         [("payments".to_owned(), vec!["team-payments".to_owned()])]
     );
-    let (status, message, unreachable) = told(&published(&[payments, teams, rest]));
+    let (status, message, unreachable) = reported(&published(&[payments, teams, rest]));
     assert_eq!((status.as_str(), message.as_str()), ("True", ""));
     assert_eq!(unreachable, []);
 }
@@ -74,7 +74,7 @@ fn tenants_that_an_earlier_hashring_takes_are_in_the_status() {
 #[test]
 fn a_hashring_that_no_tenant_reaches_is_in_the_status() {
     let all = published(&[ring("teams", "glob", &["**"]), json!({"name": "rest"})]);
-    let (_, message, unreachable) = told(&all);
+    let (_, message, unreachable) = reported(&all);
     assert!(
         message.contains("hashring rest receives no samples"),
         "{message}"
@@ -90,7 +90,7 @@ fn unreachable_tenants_are_told_before_anything_is_published() {
         ring("one", "exact", &["team-a"]),
     ];
     let new = Case::of(json!({"ingesterSpec": {"hashrings": rings}}));
-    let (status, message, unreachable) = told(&new);
+    let (status, message, unreachable) = reported(&new);
     assert_eq!(status, "False");
     assert!(
         message.starts_with("hashring teams: 0 of 1 new members"),
@@ -111,7 +111,7 @@ fn the_status_lists_the_first_fifty() {
         ring("teams", "glob", &["team-*"]),
         ring("one", "exact", &many),
     ];
-    let (_, message, unreachable) = told(&published(&rings));
+    let (_, message, unreachable) = reported(&published(&rings));
     assert!(
         message.contains("of 70 tenants, such as team-0:"),
         "{message}"

@@ -107,8 +107,8 @@ fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
             }
         }
         let limited = container.pointer("/resources/limits/memory").is_some();
-        let told = list(container, "/args").contains(&json!("--enable-auto-gomemlimit"));
-        if limited != told {
+        let reported = list(container, "/args").contains(&json!("--enable-auto-gomemlimit"));
+        if limited != reported {
             problems.push("--enable-auto-gomemlimit does not go with the memory limit".to_owned());
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::history::{History, members};
 use super::kubelet::Kubelet;
 use super::{INGESTER, LIMIT, ROUTER, has_members, pods, ready, receive};
-use crate::stateful::{set, told};
+use crate::stateful::{reported, set};
 
 fn labels(name: &str, component: &str) -> Value {
     json!({
@@ -130,7 +130,7 @@ async fn is_taken_over(test: &str, endpoints: fn(String) -> Value) {
     let history = History::start(&cluster).await;
     let kubelet = Kubelet::start(&cluster);
     let spec = json!({
-        // So that nobody waits between two pods.
+        // So that there is no delay between two pods.
         "minReadySeconds": 0,
         "ingesterSpec": super::stored(&json!([
             {"name": "default", "replicas": 2, "storage": {"size": "5Gi"}},
@@ -161,8 +161,8 @@ async fn is_taken_over(test: &str, endpoints: fn(String) -> Value) {
     let templates = set(&cluster, INGESTER).await.unwrap();
 
     let controller = Controller::start(&cluster, &[]).await;
-    told(&cluster, "Adopted", &format!("StatefulSet {INGESTER}")).await;
-    told(&cluster, "Adopted", &format!("Deployment {ROUTER}")).await;
+    reported(&cluster, "Adopted", &format!("StatefulSet {INGESTER}")).await;
+    reported(&cluster, "Adopted", &format!("Deployment {ROUTER}")).await;
     ready(&cluster).await;
     has_members(&cluster, 0..2).await;
     assert_eq!(uids(&cluster).await, before, "nothing is made anew");

@@ -9,7 +9,7 @@ use super::kubelet::Kubelet;
 use super::{INGESTER, ROUTER, has_members, killed, pods, ready, receive, step, stored};
 use crate::stateful::{change, read};
 
-/// As many members as copies, which nobody has to say.
+/// As many ingesters as copies, by default.
 fn spec(factor: i32) -> Value {
     json!({
         "routerSpec": {"replicas": 2, "replicationFactor": factor},

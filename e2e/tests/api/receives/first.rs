@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::history::History;
 use super::kubelet::Kubelet;
 use super::{INGESTER, ROUTER, published, ready, receive, stable, step};
-use crate::stateful::told;
+use crate::stateful::reported;
 
 /// What the controller wrote into the namespace.
 fn writes(mark: &Mark, cluster: &Cluster) -> Vec<String> {
@@ -79,7 +79,7 @@ async fn nothing_given_is_one_hashring_that_routers_wait_for() {
         assert_eq!(found, names, "{kind}");
     }
     for words in ["Starting", "every router has it (1 of 1 members)"] {
-        told(&cluster, "Hashring", words).await;
+        reported(&cluster, "Hashring", words).await;
     }
     assert_eq!(history.published("x").await.len(), 1);
     history.assert_sound("x").await;

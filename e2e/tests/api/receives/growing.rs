@@ -12,7 +12,7 @@ use super::{
     INGESTER, LIMIT, ROUTER, has_members, killed, members_of_default, pods, ready, receive, stable,
     step,
 };
-use crate::stateful::{change, set_is, told};
+use crate::stateful::{change, reported, set_is};
 use crate::stores::querier::Querier;
 
 /// What was done to a pod of a router so that its kubelet renews the file at once.
@@ -61,7 +61,7 @@ async fn members_join_at_once_when_all_are_ready_whenever_the_controller_dies() 
         "Publishing",
         "every router has it (3 of 3 members)",
     ] {
-        told(&cluster, "Hashring", words).await;
+        reported(&cluster, "Hashring", words).await;
     }
     ready(&cluster).await;
     history.assert_sound("x").await;
@@ -92,7 +92,7 @@ async fn members_join_when_the_queriers_know_them() {
         let now = refreshed(&kubelet).await;
         check(now != before, || now.to_string())
     };
-    eventually("the kubelet is told", LIMIT, other).await;
+    eventually("the kubelet gets the annotation", LIMIT, other).await;
     controller.assert_quiet(&[]);
 }
 

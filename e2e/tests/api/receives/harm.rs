@@ -1,4 +1,4 @@
-//! `preflight` of this controller: a good installation passes, and what does harm is told.
+//! `preflight` of this controller: a good installation passes, and harmful fields are reported.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{receive, stored};
 
 /// What it says of the namespace of the test, without what other tests are responsible for.
-fn told(cluster: &Cluster) -> Vec<Value> {
+fn reported(cluster: &Cluster) -> Vec<Value> {
     let mark = Mark::now();
     let output = Command::new(RECEIVE.binary())
         .args(["preflight", "--output", "json", "--namespaces"])
@@ -18,7 +18,7 @@ fn told(cluster: &Cluster) -> Vec<Value> {
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    let told: Value = serde_json::from_slice(&output.stdout).expect(&errors);
+    let reported: Value = serde_json::from_slice(&output.stdout).expect(&errors);
     let requests = mark.everybodys_requests().into_iter();
     let written: Vec<String> = requests
         .filter(|e| e.user_agent.starts_with(RECEIVE.name))
@@ -27,7 +27,7 @@ fn told(cluster: &Cluster) -> Vec<Value> {
         .map(|e| e.line())
         .collect();
     assert_eq!(written, [""; 0]);
-    let mut rows = told["rows"].as_array().unwrap().clone();
+    let mut rows = reported["rows"].as_array().unwrap().clone();
     rows.retain(|r| r["verdict"] != "ok" && r["check"] != "former operator");
     rows
 }
@@ -36,11 +36,11 @@ fn told(cluster: &Cluster) -> Vec<Value> {
 async fn preflight_reports_harmful_fields() {
     let cluster = Cluster::of(RECEIVE, "harm").await;
     let failed = |rows: &[Value]| rows.iter().any(|r| r["verdict"] == "fail");
-    let rows = told(&cluster);
+    let rows = reported(&cluster);
     assert!(!failed(&rows), "{rows:#?}");
     let good = json!({"ingesterSpec": stored(&json!([{"name": "default"}]))});
     cluster.apply(receive("x", &good)).await;
-    let rows = told(&cluster);
+    let rows = reported(&cluster);
     assert!(!failed(&rows), "{rows:#?}");
 
     // As the Go operator fills them in.
@@ -50,7 +50,7 @@ async fn preflight_reports_harmful_fields() {
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
     });
     cluster.apply(receive("y", &legacy)).await;
-    let rows = told(&cluster);
+    let rows = reported(&cluster);
     for words in [
         "tsdbConfig.retention is 2h",
         "whenDeleted is Delete: volumes are kept",
@@ -64,6 +64,6 @@ async fn preflight_reports_harmful_fields() {
         {"name": "default", "tsdbConfig": {"retention": "0s"}},
     ]}});
     cluster.apply(receive("z", &invalid)).await;
-    let rows = told(&cluster);
+    let rows = reported(&cluster);
     assert!(failed(&rows), "{rows:#?}");
 }

@@ -17,7 +17,7 @@ use super::LIMIT;
 use super::thanos::{Ingester, Router, Server, Thanos, hash};
 use crate::support::patch_pod;
 
-/// When pods are said to be ready that run for the first time, so that nobody waits for them.
+/// When pods are said to be ready that run for the first time, so that tests do not wait for them.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 
 /// What the tests want of the pods.
@@ -27,7 +27,7 @@ struct Wishes {
     held: BTreeSet<String>,
     /// Prefixes of routers that do not read their file again.
     late: BTreeSet<String>,
-    /// Prefixes of pods that answer nobody.
+    /// Prefixes of pods that do not respond.
     silent: BTreeSet<String>,
     /// Uploads that fail, and failures to read the bucket, by ingester.
     failures: BTreeMap<String, (u64, u64)>,
@@ -96,7 +96,7 @@ impl Kubelet {
         self.wishes.lock().unwrap().late.remove(prefix);
     }
 
-    /// Pods whose names start so answer nobody.
+    /// Pods whose names start so do not respond.
     pub fn silence(&self, prefix: &str) {
         self.wishes.lock().unwrap().silent.insert(prefix.to_owned());
     }

@@ -36,7 +36,11 @@ async fn without_object_storage_no_ingester_is_removed() {
     let controller = killed(controller, &cluster).await;
     stable(&cluster, "NoObjectStorage").await;
     assert_eq!(replicas(&cluster, INGESTER).await, 3);
-    assert_eq!(kubelet.uid(&last).await, before, "stopping it helps nobody");
+    assert_eq!(
+        kubelet.uid(&last).await,
+        before,
+        "stopping it helps nothing"
+    );
 
     change(&cluster, "x", json!({"allowDataLoss": true})).await;
     set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;

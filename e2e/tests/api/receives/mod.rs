@@ -47,7 +47,7 @@ fn receive(name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Hashrings that upload to an object storage where nobody needs long to find it.
+/// Hashrings that upload to an object storage with a short storeSyncDelay.
 fn stored(hashrings: &Value) -> Value {
     json!({
         "defaultObjectStorageConfig": {"name": "objstore", "key": "thanos.yaml"},
@@ -96,7 +96,7 @@ fn step(cluster: &Cluster, step: &str, words: &str) -> impl Future<Output = Valu
     step_of(cluster, "default", step, words)
 }
 
-/// As `step`, for any hashring; returns what is told of it.
+/// As `step`, for any hashring; returns its status.
 #[track_caller]
 fn step_of(cluster: &Cluster, ring: &str, step: &str, words: &str) -> impl Future<Output = Value> {
     let what = format!("{step} of hashring {ring}: {words}");
@@ -117,14 +117,16 @@ fn step_of(cluster: &Cluster, ring: &str, step: &str, words: &str) -> impl Futur
 /// Waits until `HashringStable` of the newest spec has a reason.
 async fn stable(cluster: &Cluster, reason: &str) -> Value {
     cluster
-        .told("x", "HashringStable", ("reason", reason), LIMIT)
+        .reports("x", "HashringStable", ("reason", reason), LIMIT)
         .await
 }
 
 /// Waits until everything is ready.
 async fn ready(cluster: &Cluster) -> Value {
     stable(cluster, "Stable").await;
-    cluster.told("x", "Ready", ("status", "True"), LIMIT).await
+    cluster
+        .reports("x", "Ready", ("status", "True"), LIMIT)
+        .await
 }
 
 /// How many pods a StatefulSet is to have.

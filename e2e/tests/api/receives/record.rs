@@ -1,4 +1,4 @@
-//! What is published and recorded comes back if somebody changes or deletes it, and two controllers
+//! What is published and recorded comes back if another client changes or deletes it, and two controllers
 //! never decide from the same record.
 
 use e2e::cluster::Cluster;
@@ -48,7 +48,7 @@ async fn lose(cluster: &Cluster) {
             let now = uid().await;
             check(now.is_some() && now != before, || format!("{now:?}"))
         };
-        // It comes back, so nobody can wait until it is gone.
+        // It comes back, so a test cannot wait for its absence.
         eventually("there is another ConfigMap", LIMIT, look).await;
         if published(cluster).await.is_empty() {
             return;
@@ -56,7 +56,7 @@ async fn lose(cluster: &Cluster) {
     }
 }
 
-/// What tells a Deployment and its pods from others.
+/// What identifies a Deployment and its pods.
 async fn routers(cluster: &Cluster, kubelet: &Kubelet) -> Value {
     let deployment = cluster.get("apps/v1", "Deployment", ROUTER).await;
     let deployment = deployment.expect("routers");
@@ -106,7 +106,7 @@ async fn a_deleted_record_is_rebuilt_when_all_ingesters_are_ready() {
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Starting", &words).await;
     assert_eq!(published(&cluster).await, []);
-    // Nobody may be removed whose samples nobody knows of.
+    // No ingester may be removed whose samples are unknown.
     change(&cluster, "x", members_of_default(2)).await;
     has_members(&cluster, 0..2).await;
     change(&cluster, "x", members_of_default(3)).await;

@@ -189,8 +189,8 @@ async fn invalid_hashrings_beyond_the_schema_are_reported_and_everything_stays()
         ),
     ] {
         change(&cluster, "x", spec(&hashrings)).await;
-        let told = cluster.condition("x", "Reconciled", "InvalidSpec").await;
-        let text = message(&told, "Reconciled");
+        let reported = cluster.condition("x", "Reconciled", "InvalidSpec").await;
+        let text = message(&reported, "Reconciled");
         assert!(text.contains(&field) && text.contains(words), "{text}");
         cluster.condition("x", "Ready", "NotReconciled").await;
         assert_eq!(state(&cluster, &kubelet).await, before, "{hashrings}");
@@ -202,8 +202,8 @@ async fn invalid_hashrings_beyond_the_schema_are_reported_and_everything_stays()
     // No volume has no size.
     let nothing = json!([{"name": "default", "storage": {"size": "0"}}]);
     cluster.apply(receive("y", &spec(&nothing))).await;
-    let told = cluster.condition("y", "Reconciled", "InvalidSpec").await;
-    let text = message(&told, "Reconciled");
+    let reported = cluster.condition("y", "Reconciled", "InvalidSpec").await;
+    let text = message(&reported, "Reconciled");
     assert!(text.contains(&at("0].storage.size")), "{text}");
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);

@@ -119,7 +119,7 @@ async fn a_tenant_is_in_exactly_one_hashring_at_any_time() {
     assert_eq!(history.published("x").await.len(), 5);
     let claims = cluster.names("v1", "PersistentVolumeClaim").await;
     assert_eq!(claims.len(), 3, "their volumes stay");
-    crate::stateful::told(&cluster, "Hashring", "hashring b: removed").await;
+    crate::stateful::reported(&cluster, "Hashring", "hashring b: removed").await;
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);
 }

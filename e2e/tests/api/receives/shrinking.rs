@@ -14,7 +14,7 @@ use super::{
     INGESTER, ROUTER, has_members, killed, members_of_default, pods, ready, receive, replicas,
     stable, step,
 };
-use crate::stateful::{change, set_is, told};
+use crate::stateful::{change, reported, set_is};
 
 fn spec(replicas: i32, more: Value) -> Value {
     let mut spec = members_of_default(replicas);
@@ -108,7 +108,7 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
     assert!(kept.is_some(), "its volume stays");
     for words in ["Draining", "(2 of 2 members)"] {
-        told(&cluster, "Hashring", words).await;
+        reported(&cluster, "Hashring", words).await;
     }
     assert_eq!(history.published("x").await.len(), 2);
     history.assert_sound("x").await;
@@ -174,7 +174,7 @@ async fn a_member_that_cannot_upload_stays() {
     step(&cluster, "Draining", "cannot upload (1 failures)").await;
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Draining", "cannot upload (1 failures)").await;
-    // Nobody knows what one holds that answers nobody.
+    // It is unknown what an ingester holds that does not respond.
     kubelet.silence(&last);
     step(&cluster, "Draining", "does not say what it holds").await;
     assert_eq!(kubelet.uid(&last).await, Some(second), "it has its time");
@@ -232,7 +232,7 @@ async fn of_twelve_ingesters_number_eleven_is_removed() {
     has_members(&cluster, 0..11).await;
     set_is(&cluster, INGESTER, "/spec/replicas", json!(11)).await;
     ready(&cluster).await;
-    assert_eq!(uids().await, before, "nobody else was stopped");
+    assert_eq!(uids().await, before, "no other pod was stopped");
     assert_eq!(pods(0..11).len(), 11);
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);

@@ -89,7 +89,7 @@ struct Said {
 }
 
 impl Server {
-    /// Starts it at the next address that nobody has: others run these tests as well.
+    /// Starts it at the next free address: others run these tests as well.
     pub async fn start(thanos: Thanos) -> Self {
         let said = Arc::new(Mutex::new(Said {
             thanos,

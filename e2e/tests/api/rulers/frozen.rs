@@ -33,7 +33,7 @@ async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
 
     uninstall(&cluster, "prometheusrules").await;
     cluster
-        .told("x", "Frozen", ("status", "True"), FOLLOWED)
+        .reports("x", "Frozen", ("status", "True"), FOLLOWED)
         .await;
     assert_eq!(mounted(&cluster).await, files, "rules stay");
     // Also after a restart of the controller.
@@ -60,7 +60,7 @@ async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
     };
     e2e::wait::eventually("only recreated rules are mounted", FOLLOWED, look).await;
     cluster
-        .told("x", "Frozen", ("status", "False"), FOLLOWED)
+        .reports("x", "Frozen", ("status", "False"), FOLLOWED)
         .await;
     assert_eq!(template(&cluster).await, before, "nothing restarts");
     drop(controller);

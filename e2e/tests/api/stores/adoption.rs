@@ -89,7 +89,7 @@ async fn shards_of_the_go_operator_are_taken_over_before_their_number_changes() 
         !template.contains("OBJSTORE_CONFIG") && template.contains("modulus: 2"),
         "{template}"
     );
-    super::told(&cluster, "Adopted", "StatefulSet thanos-store-x-shard-0").await;
+    super::reported(&cluster, "Adopted", "StatefulSet thanos-store-x-shard-0").await;
     is(&cluster, "x", "/status/resharding", Value::Null).await;
     let shards = [
         "thanos-store-x-shard-0-of-3",

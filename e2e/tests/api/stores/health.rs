@@ -1,4 +1,4 @@
-//! What the pods say of themselves is told.
+//! The status reports what pods report of themselves.
 
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, STORE};
@@ -36,25 +36,25 @@ async fn a_shard_that_cannot_read_its_bucket_is_reported_and_the_others_serve() 
 
     kubelet.hold("thanos-store-x-shard-1-0");
     says(&cluster, "thanos-store-x-shard-1-0", ended(WORDS)).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "ObjectStorageReady", "BucketUnreadable")
         .await;
-    let text = message(&told, "ObjectStorageReady");
+    let text = message(&reported, "ObjectStorageReady");
     assert!(
         text.contains("thanos-store-x-shard-1-0") && text.contains("--previous"),
         "{text}"
     );
-    super::told(&cluster, "BucketUnreadable", "thanos-store-x-shard-1-0").await;
+    super::reported(&cluster, "BucketUnreadable", "thanos-store-x-shard-1-0").await;
     let other = super::is_offered(&cluster, "thanos-store-x-shard-0").await;
     assert_eq!(other, Some(true));
     cluster.condition("x", "Available", "NoPodReady").await;
 
     let words = "ts=x level=info msg=y\nts=x level=error err=\"unknown flag --x\\\\ngithub.com/thanos-io/thanos\"";
     says(&cluster, "thanos-store-x-shard-1-0", ended(words)).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "ObjectStorageReady", "PodFailing")
         .await;
-    let text = message(&told, "ObjectStorageReady");
+    let text = message(&reported, "ObjectStorageReady");
     assert!(
         text.contains("unknown flag --x") && !text.contains("github.com"),
         "{text}"
@@ -126,8 +126,8 @@ async fn bad_input_names_the_field_and_harms_nothing() {
         ),
     ] {
         super::change(&cluster, "x", spec).await;
-        let told = cluster.condition("x", "Reconciled", "InvalidSpec").await;
-        assert!(message(&told, "Reconciled").contains(field));
+        let reported = cluster.condition("x", "Reconciled", "InvalidSpec").await;
+        assert!(message(&reported, "Reconciled").contains(field));
     }
     let after = super::set(&cluster, "thanos-store-x-shard-0")
         .await

@@ -89,7 +89,7 @@ impl Drop for Kubelet {
 }
 
 async fn run(pods: Api<DynamicObject>, held: Arc<Mutex<BTreeSet<String>>>) {
-    // Addresses that nobody else has: what listens there refuses at once.
+    // Addresses of this test only: what listens there refuses at once.
     let mut next = 1;
     loop {
         let all = pods.list(&Default::default()).await;

@@ -14,7 +14,7 @@ use e2e::cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::stateful::{
-    STEP, change, is, message, read, ready, refusal, resources, set, set_is, sets, told,
+    STEP, change, is, message, read, ready, refusal, reported, resources, set, set_is, sets,
 };
 
 /// A ThanosStore.

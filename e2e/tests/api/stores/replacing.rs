@@ -1,4 +1,4 @@
-//! Pods are replaced without a hole, and what cannot be changed is told.
+//! Pods are replaced without missing blocks, and immutable fields are reported.
 
 use e2e::cluster::Cluster;
 use e2e::controller::{Controller, STORE};
@@ -105,8 +105,8 @@ async fn a_broken_pod_is_replaced_when_its_cause_is_mended() {
         json!(0),
     )
     .await;
-    let told = cluster.condition("x", "Ready", "RollingOut").await;
-    let text = message(&told, "Ready");
+    let reported = cluster.condition("x", "Ready", "RollingOut").await;
+    let text = message(&reported, "Ready");
     assert!(text.contains("replacing pods"), "{text}");
     kubelet.release("thanos-store-x-0");
     set_is(&cluster, SET, "/spec/replicas", json!(1)).await;
@@ -166,8 +166,8 @@ async fn immutable_fields_of_a_stateful_set_are_reported_and_the_rest_is_applied
         json!({"podManagementPolicy": "OrderedReady", "logLevel": "warn"}),
     )
     .await;
-    let told = cluster.condition("x", "Reconciled", "ImmutableField").await;
-    let text = message(&told, "Reconciled");
+    let reported = cluster.condition("x", "Reconciled", "ImmutableField").await;
+    let text = message(&reported, "Reconciled");
     assert!(
         text.contains("spec.podManagementPolicy") && text.contains("--cascade=orphan"),
         "{text}"

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::kubelet::Kubelet;
 use super::querier::Querier;
-use super::{change, is, is_offered, read, ready, set, sets, store, told};
+use super::{change, is, is_offered, read, ready, reported, set, sets, store};
 use crate::stateful;
 
 const STEP: &str = "/status/resharding/step";
@@ -40,7 +40,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     change(&cluster, "x", json!({"shardingStrategy": {"shards": 3}})).await;
     is(&cluster, "x", STEP, json!("Starting")).await;
     // An event follows the status that it is about: a controller that dies in between sends none.
-    told(&cluster, "Resharding", "start").await;
+    reported(&cluster, "Resharding", "start").await;
     let controller = killed(controller, &cluster).await;
     let new = kubelet.have_addresses("thanos-store-x-shard-", 2).await;
     assert_eq!(new.len(), 2);
@@ -63,7 +63,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     // The querier does not know them yet.
     kubelet.release("thanos-store-x-shard-1");
     is(&cluster, "x", STEP, json!("Joining")).await;
-    told(&cluster, "Resharding", "discover").await;
+    reported(&cluster, "Resharding", "discover").await;
     let controller = killed(controller, &cluster).await;
     let new = kubelet.have_addresses("thanos-store-x-shard-", 3).await;
     querier.lists(&[&old, &new[..2]]);
@@ -80,7 +80,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     // It knows them, and forgets the old one.
     querier.lists(&[&old, &new]);
     is(&cluster, "x", STEP, json!("Withdrawing")).await;
-    told(&cluster, "Resharding", "withdrawing").await;
+    reported(&cluster, "Resharding", "withdrawing").await;
     let controller = killed(controller, &cluster).await;
     let status = is(&cluster, "x", STEP, json!("Withdrawing")).await;
     assert_eq!(status["status"]["shards"], 3);
@@ -98,7 +98,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     kubelet.release("thanos-store-x-shard-2-0");
     is(&cluster, "x", STEP, json!("Withdrawing")).await;
 
-    // Nobody asks it.
+    // No querier uses it.
     querier.lists(&[&new]);
     is(&cluster, "x", "/status/resharding", Value::Null).await;
     let shards = [
@@ -109,7 +109,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
     assert_eq!(sets(&cluster).await, shards);
     assert_eq!(is_offered(&cluster, "thanos-store-x").await, None);
     ready(&cluster, "x").await;
-    told(&cluster, "Resharding", "done").await;
+    reported(&cluster, "Resharding", "done").await;
 
     // To a number whose plain names are taken.
     change(&cluster, "x", json!({"shardingStrategy": {"shards": 2}})).await;

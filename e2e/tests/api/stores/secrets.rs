@@ -43,10 +43,10 @@ async fn a_changed_secret_replaces_the_pods_where_it_may_be_watched() {
     let controller = Controller::start(&cluster, &[]).await;
     let _kubelet = Kubelet::start(&cluster);
     cluster.apply(store("x", json!({"maxSurge": 0}))).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "ObjectStorageReady", "SecretMissing")
         .await;
-    assert!(message(&told, "ObjectStorageReady").contains("/objstore does not exist"));
+    assert!(message(&reported, "ObjectStorageReady").contains("/objstore does not exist"));
     cluster.condition("x", "SecretRotation", "Watched").await;
     secret(&cluster, json!({"other": "x"})).await;
     let missing = async || {
@@ -108,10 +108,10 @@ async fn without_that_permission_the_node_reports_and_an_annotation_replaces_the
     let kubelet = Kubelet::start(&cluster);
     kubelet.hold("thanos-store-x");
     cluster.apply(store("x", json!({"maxSurge": 0}))).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "SecretRotation", "SecretsNotWatched")
         .await;
-    let text = message(&told, "SecretRotation");
+    let text = message(&reported, "SecretRotation");
     assert!(
         text.contains("objstore") && text.contains("operator.thanos.io/restarted-at"),
         "{text}"
@@ -129,15 +129,15 @@ async fn without_that_permission_the_node_reports_and_an_annotation_replaces_the
             "message": "MountVolume.SetUp failed for volume \"object-storage\" : secret \"objstore\" not found",
         }))
         .await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "ObjectStorageReady", "SecretMissing")
         .await;
-    let text = message(&told, "ObjectStorageReady");
+    let text = message(&reported, "ObjectStorageReady");
     assert!(
         text.contains("thanos-store-x-0") && text.contains("secret \"objstore\" not found"),
         "{text}"
     );
-    super::told(&cluster, "SecretMissing", "objstore").await;
+    super::reported(&cluster, "SecretMissing", "objstore").await;
     kubelet.release("thanos-store-x");
     cluster.condition("x", "ObjectStorageReady", "Synced").await;
     ready(&cluster, "x").await;

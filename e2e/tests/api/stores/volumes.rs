@@ -55,10 +55,10 @@ async fn a_larger_size_grows_the_claims_that_exist_and_those_that_come() {
     let class = class(&cluster, true).await;
     let storage = |size: &str| json!({"storage": {"size": size, "storageClass": class}});
     cluster.apply(store("x", storage("10Gi"))).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "VolumesReady", "VolumePending")
         .await;
-    assert!(message(&told, "VolumesReady").contains(FIRST));
+    assert!(message(&reported, "VolumesReady").contains(FIRST));
     provision(&cluster, FIRST, "10Gi").await;
     cluster.condition("x", "VolumesReady", "VolumesBound").await;
     ready(&cluster, "x").await;
@@ -103,13 +103,15 @@ async fn a_class_that_lets_nothing_grow_is_named() {
     provision(&cluster, FIRST, "10Gi").await;
     cluster.condition("x", "VolumesReady", "VolumesBound").await;
     change(&cluster, "x", storage("20Gi")).await;
-    let told = cluster
+    let reported = cluster
         .condition("x", "VolumesReady", "ExpansionNotAllowed")
         .await;
-    let text = message(&told, "VolumesReady");
+    let text = message(&reported, "VolumesReady");
     assert!(text.contains(&class) && text.contains(FIRST), "{text}");
     assert_eq!(requested(&cluster, FIRST).await, "10Gi");
-    cluster.told("x", "Ready", ("status", "True"), STEP).await;
+    cluster
+        .reports("x", "Ready", ("status", "True"), STEP)
+        .await;
     // The class may learn it.
     self::class(&cluster, false).await;
     cluster

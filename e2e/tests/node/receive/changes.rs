@@ -81,7 +81,7 @@ async fn no_sample_is_lost_or_hidden_while_everything_changes() {
     println!("{}, slowest {:?}", written.summary(0), written.slowest());
     whole(&ask, &account, began).await;
     let mut checked = checker.end().await;
-    // With a factor of 2, Thanos takes a sample as written when one member has it, and nobody hears of
+    // With a factor of 2, Thanos takes a sample as written when one member has it, and no error reports
     // a copy that failed.
     let until = account.look(|written| written.settled()).unwrap();
     let kept = Samples::ask(&ask, &account, began, until).await.unwrap();

@@ -126,7 +126,7 @@ struct Shared {
     checked: Mutex<Checked>,
 }
 
-/// Somebody who counts, until `end`.
+/// A client that counts until `end`.
 pub struct Checker {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -167,7 +167,7 @@ impl Checker {
         self.shared.since.swap(time, Ordering::Relaxed)
     }
 
-    /// Stops, and tells what came of it.
+    /// Stops, and returns the result.
     pub async fn end(self) -> Checked {
         self.step("the end");
         self.shared.stop.store(true, Ordering::Relaxed);

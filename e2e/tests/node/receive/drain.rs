@@ -23,7 +23,7 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     let checker = Checker::start(ask.clone(), account.clone());
     a_while(&account).await;
 
-    // Its own samples, which nobody else has.
+    // Its own samples, which no other ingester has.
     let own = async |until: i64| {
         let (range, time) = window(&account, began, until);
         let query = format!("sum(count_over_time(written{{replica=\"{leaver}\"}}[{range}]))");
@@ -40,7 +40,7 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     checker.leave_out_until(i64::MAX);
     subject.resize(1).await;
     checker.leave_out_until(began);
-    // Its pod is gone, and nobody else could upload them later.
+    // Its pod is deleted, and no other could upload them later.
     let (own_blocks, uploaded) = (blocks_of(&volume), bucket::blocks());
     println!("{leaver} had {own_blocks:?}, the bucket {uploaded:?}");
     assert!(!own_blocks.is_empty(), "it had no block");
@@ -70,7 +70,7 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     subject.end().await;
 }
 
-/// Waits until the querier asks one ingester and the store, and nobody else.
+/// Waits until the querier uses one ingester and the store only.
 async fn only_the_store_has_it(subject: &Subject) {
     let leaver = subject.member(1);
     let look = async || {

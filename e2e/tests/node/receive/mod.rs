@@ -1,4 +1,4 @@
-//! ThanosReceive with somebody who writes, and somebody who counts what can be read. Both go on while
+//! ThanosReceive with a client that writes, and one that counts what can be read. Both continue while
 //! everything changes.
 
 mod changes;
@@ -69,7 +69,7 @@ impl Subject {
         let (cluster, name) = (&self.cluster, self.name);
         cluster.apply(bucket::secret(BUCKET, &[])).await;
         cluster.apply(receive).await;
-        // Blocks are found sooner than the receiver is told to wait for.
+        // Blocks are synced sooner than storeSyncDelay.
         let soon = json!({"additionalArgs": ["--sync-block-duration=10s"]});
         cluster
             .apply(crate::stores::store(name, BUCKET, soon))
@@ -83,7 +83,9 @@ impl Subject {
         cluster.apply(query).await;
         self.stable(members).await;
         let store = self.of(STORE);
-        store.told(name, "Ready", ("status", "True"), STARTED).await;
+        store
+            .reports(name, "Ready", ("status", "True"), STARTED)
+            .await;
         is(&self.of(QUERY), name, "Ready", "True", STARTED).await;
         self.is_known(members).await;
     }
@@ -104,7 +106,7 @@ impl Subject {
                 .delete_within(VERSION, program.kind, self.name, KNOWN)
                 .await;
         }
-        // Whoever deletes a namespace with pods that are going comes back after half of the time that
+        // The deletion of a namespace with terminating pods is retried after half of the time that
         // these may take, which is minutes for ingesters.
         self.emptied().await;
         let namespace = self.cluster.namespace.clone();
@@ -130,7 +132,7 @@ impl Subject {
         transport(self.of(RECEIVE), self.name)
     }
 
-    /// How somebody who counts reaches the queriers.
+    /// How the counting client reaches the queriers.
     fn asking(&self) -> Ask {
         asking(self.of(QUERY), self.name)
     }
@@ -193,7 +195,7 @@ impl Subject {
         };
         eventually(&format!("members are {desired}"), CHANGED, look).await;
         self.cluster
-            .told(self.name, "Ready", ("status", "True"), CHANGED)
+            .reports(self.name, "Ready", ("status", "True"), CHANGED)
             .await;
         let gone = async || {
             let count = self.pods("thanos-receive-ingester").await.len();

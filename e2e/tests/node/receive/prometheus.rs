@@ -48,7 +48,7 @@ async fn a_prometheus_writes_and_is_queried_through_thanos() {
         .await
         .unwrap();
     cluster
-        .told("written", "Ready", ("status", "True"), CHANGED)
+        .reports("written", "Ready", ("status", "True"), CHANGED)
         .await;
     is(&queries, "written", "Ready", "True", STARTED).await;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::checking::{Ask, window};
 use crate::support::query_path;
 
-/// Holes that are told one by one.
+/// Holes that are reported one by one.
 const FEW: usize = 5;
 
 /// What the replicas of one series have together.

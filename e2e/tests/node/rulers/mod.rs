@@ -79,7 +79,7 @@ impl Subject {
         }
         cluster.apply(ruler).await;
         cluster
-            .told("x", "Ready", ("status", "True"), STARTED)
+            .reports("x", "Ready", ("status", "True"), STARTED)
             .await;
         subject.loaded().await;
         subject
@@ -97,7 +97,7 @@ impl Subject {
     /// Waits until the rulers have loaded the mounted rules.
     async fn loaded(&self) {
         self.cluster
-            .told("x", "RulesLoaded", ("status", "True"), LOADED)
+            .reports("x", "RulesLoaded", ("status", "True"), LOADED)
             .await;
     }
 

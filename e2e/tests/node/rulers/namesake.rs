@@ -49,7 +49,7 @@ async fn both_thanos_rulers_run_and_no_rule_is_evaluated_twice() {
     eventually("the other ThanosRuler is reported", FOLLOWED, reported).await;
     subject.has_groups(&[]).await;
     cluster
-        .told("x", "Ready", ("status", "True"), FOLLOWED)
+        .reports("x", "Ready", ("status", "True"), FOLLOWED)
         .await;
     assert_eq!(subject.runs().await, runs, "no ruler restarted");
 

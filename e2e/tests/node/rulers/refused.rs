@@ -60,7 +60,7 @@ async fn rules_that_rulers_fail_to_load_are_held_back() {
     cluster.apply(with("beside", recording("beside"))).await;
     cluster.apply(with("other", refused("other"))).await;
     cluster
-        .told("x", "RulesLoaded", ("reason", "ReloadFailed"), FOLLOWED)
+        .reports("x", "RulesLoaded", ("reason", "ReloadFailed"), FOLLOWED)
         .await;
     held_back(&subject, &["beside", "first", "other"]).await;
     println!("held back after {:.0?}", began.elapsed());
@@ -101,7 +101,7 @@ async fn rules_that_rulers_fail_to_load_are_held_back() {
     };
     eventually("the first ruler is replaced", FOLLOWED, again).await;
     cluster
-        .told("x", "Ready", ("status", "True"), STARTED)
+        .reports("x", "Ready", ("status", "True"), STARTED)
         .await;
 
     // Changes of other rules are loaded meanwhile.

@@ -45,7 +45,7 @@ async fn each_tenant_reads_its_own_series_and_results_are_remote_written() {
         program: RECEIVE,
     };
     receives
-        .told("x", "Ready", ("status", "True"), STARTED)
+        .reports("x", "Ready", ("status", "True"), STARTED)
         .await;
     let ruler = cluster
         .condition("x", "RulesAccepted", "SomeRejected")

@@ -60,7 +60,7 @@ async fn all_changes(cluster: &Cluster, queries: &Cluster, past: Past) {
     complete(queries, "kept", 2, past).await;
     println!("3 to 2 shards in {:.0?}", began.elapsed());
     cluster
-        .told("kept", "Monitored", ("status", "True"), REPLACED)
+        .reports("kept", "Monitored", ("status", "True"), REPLACED)
         .await;
     let scraped = "sum(up{job=\"thanos-store-kept\"})";
     answers(queries, "kept", scraped, 2.0, REPLACED).await;
@@ -91,7 +91,7 @@ async fn resharded(cluster: &Cluster, shards: i64) {
     };
     eventually(&format!("{shards} shards"), REPLACED, look).await;
     cluster
-        .told("kept", "Ready", ("status", "True"), REPLACED)
+        .reports("kept", "Ready", ("status", "True"), REPLACED)
         .await;
     let gone = async || {
         let count = pods(cluster, STORES).await.len();
@@ -115,6 +115,6 @@ async fn logging(cluster: &Cluster, argument: &str, count: usize) {
     };
     eventually(&format!("{count} pods with {argument}"), REPLACED, look).await;
     cluster
-        .told("kept", "Ready", ("status", "True"), REPLACED)
+        .reports("kept", "Ready", ("status", "True"), REPLACED)
         .await;
 }

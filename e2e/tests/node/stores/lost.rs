@@ -7,7 +7,7 @@ use e2e::controller::{QUERY, STORE};
 use serde_json::json;
 
 use super::bucket::{self, Past, secret};
-use super::{KNOWN, VERSION, complete, every_sample, store, told};
+use super::{KNOWN, VERSION, complete, every_sample, reported, store};
 use crate::asking::Asking;
 use crate::support::{STARTED, is, pods, without};
 
@@ -25,7 +25,7 @@ pub async fn a_bucket_that_goes_is_told(past: Past) {
     let bucket = [("bucket: thanos", "bucket: lost")];
     cluster.apply(secret("lost", &bucket)).await;
     cluster.apply(secret("other", &[])).await;
-    // Looks for blocks more often than others do, for somebody who waits for it.
+    // Syncs blocks more often than by default, since the test waits for it.
     let soon = json!({"additionalArgs": ["--sync-block-duration=5s"]});
     cluster.apply(store("lost", "lost", soon)).await;
     cluster.apply(store("other", "other", json!({}))).await;
@@ -36,7 +36,7 @@ pub async fn a_bucket_that_goes_is_told(past: Past) {
     queries().apply(both).await;
     is(&queries(), "both", "Ready", "True", STARTED).await;
     for name in ["lost", "other"] {
-        told(&cluster, name, "Synced", STARTED).await;
+        reported(&cluster, name, "Synced", STARTED).await;
     }
     complete(&queries(), "both", 2, past).await;
     let before = uids(&cluster).await;
@@ -44,16 +44,16 @@ pub async fn a_bucket_that_goes_is_told(past: Past) {
     let access_checks = every_sample(&queries(), "both", past, true).await;
     let asking = Asking::start(queries(), "both", access_checks);
     bucket::take_away("lost");
-    let message = told(&cluster, "lost", "BucketUnreadable", EVENT_CONDITIONS).await;
+    let message = reported(&cluster, "lost", "BucketUnreadable", EVENT_CONDITIONS).await;
     assert!(message.contains("thanos-store-lost-0"), "{message}");
-    told(&cluster, "other", "Synced", KNOWN).await;
+    reported(&cluster, "other", "Synced", KNOWN).await;
     let tally = asking.end("while a bucket is lost").await;
     assert!(tally.warned > 0, "nothing was lost");
 
     bucket::put_back("lost");
-    told(&cluster, "lost", "Synced", EVENT_CONDITIONS).await;
+    reported(&cluster, "lost", "Synced", EVENT_CONDITIONS).await;
     complete(&queries(), "both", 2, past).await;
-    assert_eq!(uids(&cluster).await, before, "nobody restarts");
+    assert_eq!(uids(&cluster).await, before, "nothing restarts");
     for name in ["lost", "other"] {
         cluster
             .delete_within(VERSION, "ThanosStore", name, KNOWN)

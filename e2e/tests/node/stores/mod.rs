@@ -55,11 +55,13 @@ async fn change(cluster: &Cluster, name: &str, spec: Value) {
     api(cluster).patch(name, &params, &patch).await.unwrap();
 }
 
-/// Waits until the bucket is told to be read, or not to be. Returns the message.
-async fn told(cluster: &Cluster, name: &str, reason: &str, limit: Duration) -> String {
+/// Waits for the reason of `ObjectStorageReady`. Returns the message.
+async fn reported(cluster: &Cluster, name: &str, reason: &str, limit: Duration) -> String {
     let since = Instant::now();
     let type_ = "ObjectStorageReady";
-    let store = cluster.told(name, type_, ("reason", reason), limit).await;
+    let store = cluster
+        .reports(name, type_, ("reason", reason), limit)
+        .await;
     let conditions = store["status"]["conditions"].as_array().unwrap();
     let found = conditions.iter().find(|c| c["type"] == type_).unwrap();
     let message = found["message"].as_str().unwrap().to_owned();
@@ -137,7 +139,7 @@ async fn stores_have_what_prometheus_lost_and_change_without_a_hole() {
         let forgotten = async || bucket::is_forgotten(&queries, past).await;
         eventually("both replicas forget", STARTED, forgotten).await;
         cluster
-            .told("kept", "Ready", ("status", "True"), STARTED)
+            .reports("kept", "Ready", ("status", "True"), STARTED)
             .await;
         is(&queries, "kept", "Ready", "True", STARTED).await;
         agrees_with_prometheus(&queries, "kept").await;

@@ -1,4 +1,4 @@
-//! Stores that cannot read their bucket from the start say why. Nobody else suffers: they are in the
+//! Stores that cannot read their bucket from the start say why. Others are not affected: they are in the
 //! namespace of a querier that is asked all the while.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use e2e::cluster::Cluster;
 use serde_json::json;
 
 use super::bucket::secret;
-use super::{MINUTES, VERSION, store, told};
+use super::{MINUTES, VERSION, reported, store};
 
 /// A store tries for 30 seconds before it gives up.
 const EVENT_CONDITIONS: Duration = Duration::from_secs(90);
@@ -15,11 +15,11 @@ const EVENT_CONDITIONS: Duration = Duration::from_secs(90);
 /// All at the same time.
 pub async fn are_told(cluster: &Cluster) {
     let wrong = [("secret_key: not-a-secret", "secret_key: wrong")];
-    // Nobody listens on it in the pod itself, so that connections are refused.
-    let nobody = [("s3.monitoring.svc:7070", "127.0.0.1:7079")];
+    // There is no listener in the pod itself, so that connections are refused.
+    let nothing = [("s3.monitoring.svc:7070", "127.0.0.1:7079")];
     tokio::join!(
         unreadable(cluster, "wrong-key", &wrong),
-        unreadable(cluster, "unreachable", &nobody),
+        unreadable(cluster, "unreachable", &nothing),
         a_secret_comes_late(cluster)
     );
 }
@@ -27,20 +27,20 @@ pub async fn are_told(cluster: &Cluster) {
 async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
     cluster.apply(secret(name, exchanged)).await;
     cluster.apply(store(name, name, json!({}))).await;
-    let message = told(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
+    let message = reported(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
     let pod = format!("thanos-store-{name}-0");
     assert!(message.contains(&pod), "{message}");
     assert!(message.contains("kubectl -n monitoring logs"), "{message}");
-    // It stays told while the pod starts again.
+    // It stays reported while the pod restarts.
     let restarted = async || {
         let pod = cluster.get("v1", "Pod", &pod).await.ok_or("no pod")?;
         let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_i64();
         e2e::wait::check(restarts > Some(0), || format!("{:#}", pod["status"]))
     };
     e2e::wait::eventually("the store starts again", EVENT_CONDITIONS, restarted).await;
-    told(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
+    reported(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
     cluster
-        .told(name, "Ready", ("status", "False"), EVENT_CONDITIONS)
+        .reports(name, "Ready", ("status", "False"), EVENT_CONDITIONS)
         .await;
     remove(cluster, name).await;
     cluster.delete("v1", "Secret", name).await;
@@ -49,13 +49,13 @@ async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
 async fn a_secret_comes_late(cluster: &Cluster) {
     let name = "late";
     cluster.apply(store(name, name, json!({}))).await;
-    let message = told(cluster, name, "SecretMissing", EVENT_CONDITIONS).await;
+    let message = reported(cluster, name, "SecretMissing", EVENT_CONDITIONS).await;
     assert!(message.contains("thanos-store-late-0"), "{message}");
     assert!(message.contains("secret \"late\" not found"), "{message}");
     cluster.apply(secret(name, &[])).await;
-    told(cluster, name, "Synced", MINUTES).await;
+    reported(cluster, name, "Synced", MINUTES).await;
     cluster
-        .told(name, "Ready", ("status", "True"), EVENT_CONDITIONS)
+        .reports(name, "Ready", ("status", "True"), EVENT_CONDITIONS)
         .await;
     // The querier asks it by now or will, and must not miss it.
     remove(cluster, name).await;

@@ -90,10 +90,10 @@ fn who_does_not_answer_has_nothing_for_sure() {
     let silent = asked(inquiry.as_ref(), &answers);
     assert_eq!(silent.has_rings(1), Err("refused".to_owned()));
     assert!(silent.held().unwrap_err().ends_with("refused"));
-    let nobody = ProbeResults::default();
-    assert!(asked(inquiry.as_ref(), &nobody).has_rings(1).is_err());
+    let nothing = ProbeResults::default();
+    assert!(asked(inquiry.as_ref(), &nothing).has_rings(1).is_err());
     assert_eq!(
-        asked(None, &nobody).has_rings(1),
+        asked(None, &nothing).has_rings(1),
         Ok(true),
         "it does not run"
     );

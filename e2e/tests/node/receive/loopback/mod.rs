@@ -117,7 +117,7 @@ async fn a_hole_is_seen_and_reported() {
 
     checker.step("an ingester is gone");
     thanos.kill("ingester-1");
-    // Nobody else takes its samples.
+    // No other ingester takes its samples.
     let seen = async || {
         let faults = checker.faults_in("an ingester is gone");
         check(faults > 0, || "no hole yet".to_owned())
@@ -132,8 +132,8 @@ async fn a_hole_is_seen_and_reported() {
     println!("{}", written.summary(0));
     assert!(written.lost().is_empty(), "{:?}", written.lost());
     let checked = checker.end().await;
-    let told = &checked.faults.first().unwrap().what;
-    assert!(told.contains("a hole"), "{told}");
+    let reported = &checked.faults.first().unwrap().what;
+    assert!(reported.contains("a hole"), "{reported}");
 }
 
 /// Ends the second of two ingesters after the router forgot it, and waits until the store has found
@@ -184,7 +184,7 @@ async fn the_newest_samples_are_uploaded_when_an_ingester_ends_a_second_time() {
     whole(&ask, &account, began).await;
 }
 
-/// Restarts an ingester while one writes what is new, and somebody else what is three seconds old.
+/// Restarts an ingester while one writer sends new samples, and another one samples that are three seconds old.
 /// Returns what both lost.
 async fn lost_at_a_restart(args: &[&str]) -> (usize, usize) {
     let mut thanos = Thanos::new();

@@ -244,7 +244,7 @@ impl Drop for Thanos {
     }
 }
 
-/// A port that nobody uses, and that no connection is given: a program must find it free again.
+/// A port that is free, and that no connection is given: a program must find it free again.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(21_000);
     loop {
