@@ -47,7 +47,10 @@ pub fn verdict(signs: &Signs<'_>) -> ConditionState {
         late => (
             None,
             Reason::Syncing,
-            format!("{late} pods are not ready yet"),
+            format!(
+                "{late} {} not ready yet",
+                if late == 1 { "pod is" } else { "pods are" }
+            ),
         ),
     }
 }

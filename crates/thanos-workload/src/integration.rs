@@ -110,7 +110,7 @@ pub fn verdict(gates: &[(Kind, Gate)]) -> Verdict {
         Some(Gate::CrdsAbsent | Gate::Enabled) => (
             false,
             Reason::CrdsAbsent,
-            format!("not in this cluster: {names}; they are used as soon as they are"),
+            format!("not in this cluster: {names}; used as soon as their CRDs are installed"),
         ),
     }
 }

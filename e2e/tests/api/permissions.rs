@@ -545,7 +545,7 @@ async fn the_controller_works_with_a_role_and_says_once_what_it_may_not() {
     let logs = controller.logs();
     let said = logs
         .lines()
-        .filter(|l| l.contains("may not be listed"))
+        .filter(|l| l.contains("cannot be listed"))
         .count();
     assert_eq!(said, 1, "{logs}");
 }

@@ -113,7 +113,7 @@ async fn a_good_installation_passes_before_and_while_the_controller_works() {
     for kind in kinds {
         reported.says("ok", "crd", kind, &["is served"]);
     }
-    reported.says("ok", "permissions", HOME, &["may do"]);
+    reported.says("ok", "permissions", HOME, &["permissions"]);
 
     let none = json!({"serviceMonitor": {"enabled": false}, "queryFrontend": {}});
     cluster.apply(query("q", none)).await;
@@ -151,7 +151,7 @@ async fn the_controllers_own_account_can_run_it() {
     let mark = Mark::now();
     let reported = run(&kubeconfig, &["--namespaces", &cluster.namespace]);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
-    reported.says("ok", "permissions", HOME, &["may do"]);
+    reported.says("ok", "permissions", HOME, &["permissions"]);
     let name = format!("ThanosQuery {}/q", cluster.namespace);
     reported.says("ok", "objects", &name, &["to create"]);
     // It may not create pods, which is as it should be.

@@ -94,7 +94,11 @@ async fn harmful_fields_of_a_resource_are_reported() {
     values("warn", "values", &["spec.storeResponseTimeout is 0s"]);
     values("fail", "values", &["v0.37.0", "spec.version"]);
     values("fail", "values", &["spec.additionalArgs", "--store,"]);
-    values("warn", "paused", &["spec.replicaLabels has pod"]);
+    values(
+        "warn",
+        "paused",
+        &["spec.replicaLabels contains target labels (pod)"],
+    );
     reported.says("warn", "paused", &object("paused"), &["spec.paused"]);
     let map = "ConfigMap thanos-query-taken-endpoints";
     reported.says(
@@ -245,7 +249,7 @@ async fn leftovers_of_the_go_operator_are_reported() {
         "warn",
         "abandoned",
         compacts,
-        &[&bucket, "once the former operator is stopped"],
+        &[&bucket, "once the Go operator is stopped"],
     );
     let name = format!("ThanosQuery {namespace}/q");
     let deployment = "Deployment thanos-query-q";

@@ -144,7 +144,7 @@ pub(super) async fn prometheus_operator(
         let (kind, resource) = (need.kind, need.kind.api_resource());
         let served = detect::served(&reader.client, &resource.api_version).await?;
         if !served.contains(&resource.plural) {
-            let found = "it is not in this cluster; it is used as soon as it is";
+            let found = "not in this cluster; used as soon as its CRD is installed";
             rows.push(Row::ok(CHECK, kind.crd_name(), found));
             continue;
         }

@@ -256,13 +256,12 @@ fn left(
 ) -> EventRule {
     let its = pod(name, member);
     if it.is_done(name, member, draining) {
-        return (Step::Removing, format!("pod {its} goes"), None);
+        return (Step::Removing, format!("removing pod {its}"), None);
     }
     if let Some(drained_at) = draining.drained_at {
         let rest = drained_at + it.desired.store_sync - it.now;
         let message = format!(
-            "everything that pod {its} holds is uploaded; it goes when stores had the time to find \
-             it, {} s after that",
+            "everything on pod {its} is uploaded; removing it after storeSyncDelay ({}s)",
             it.desired.store_sync
         );
         debug_assert!(rest > 0, "it is done otherwise");
@@ -271,27 +270,27 @@ fn left(
     let Some(found) = it.pod(name, member) else {
         let message = format!(
             "pod {its} does not exist, so it cannot upload what its volume holds; set \
-             spec.allowDataLoss to let it go"
+             spec.allowDataLoss to remove it"
         );
         return (Step::Draining, message, None);
     };
     if !found.uploads {
         let hours = found.retention / 3600;
         let message = format!(
-            "pod {its} has no object storage to upload to: it goes when it would have forgotten its \
-             samples, {hours} h after it left; or set spec.allowDataLoss"
+            "pod {its} has no object storage to upload to; removing it after its retention ({hours} h \
+             after it left), or set spec.allowDataLoss"
         );
         return (Step::Draining, message, Some(Obstacle::NoObjectStorage));
     }
     let message = if !found.ready {
-        format!("waits for pod {its} to be ready, so that it uploads what it holds")
+        format!("waiting for pod {its} to be ready, so that it can upload")
     } else if found.uid == draining.pod {
         match absent(it) {
             Some((ring, other)) => format!(
-                "pod {its} is stopped when all others are ready; pod {} is not",
+                "stopping pod {its} once all others are ready; pod {} is not",
                 pod(&ring, other)
             ),
-            None => format!("pod {its} is stopped, which uploads what it holds"),
+            None => format!("stopping pod {its}, so that it uploads what it holds"),
         }
     } else {
         match found.held {
