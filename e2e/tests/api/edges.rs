@@ -266,5 +266,5 @@ async fn permissions_come_and_go_without_a_restart() {
     );
     assert!(controller.is_running());
     // The one write that met the refusal.
-    controller.assert_quiet(&["pass failed"]);
+    controller.assert_quiet(&["reconcile failed"]);
 }
