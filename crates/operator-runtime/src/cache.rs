@@ -331,13 +331,15 @@ impl<C: Reconciler> Cache<C> {
 
 /// Whether anything differs but the version.
 fn differ<C: Reconciler>(known: &Guarded<C>, it: &Guarded<C>) -> bool {
+    fn status<C: Reconciler>(of: &Guarded<C>) -> Option<&C::Status> {
+        of.0.as_ref().ok()?.status()
+    }
     let metadata = |of: &Guarded<C>| ObjectMeta {
         resource_version: None,
         ..of.meta().clone()
     };
-    let status = |of: &Guarded<C>| of.0.as_ref().ok().and_then(|it| it.status().cloned());
     // The generation changes with the spec.
-    metadata(known) != metadata(it) || status(known) != status(it)
+    status::<C>(known) != status::<C>(it) || metadata(known) != metadata(it)
 }
 
 /// Who owns the children of a custom resource.

@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 /// How many faults are named.
 const NAMED: usize = 10;
 
-/// Checks an object of a file, if it is a custom resource `R`, a Secret or a ConfigMap. Returns a
-/// warning for each field that its CRD does not have.
+/// Checks an object of a file, if it is a custom resource `R`, whose [`schema`] this is, a Secret or a
+/// ConfigMap. Returns a warning for each field that its CRD does not have.
 ///
 /// # Errors
 /// Values of a wrong type, with their paths.
-pub(crate) fn check<R>(object: &Value) -> anyhow::Result<Vec<String>>
+pub(crate) fn check<R>(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>>
 where
-    R: Resource<DynamicType = ()> + CustomResourceExt,
+    R: Resource<DynamicType = ()>,
 {
     let (version, kind) = (&object["apiVersion"], &object["kind"]);
     if *version == *R::api_version(&()) && *kind == *R::kind(&()) {
-        return custom_resource(object, &schema::<R>());
+        return custom_resource(object, schema);
     }
     if version == "v1" && (kind == "Secret" || kind == "ConfigMap") {
         texts(object)?;
@@ -67,7 +67,7 @@ pub(crate) fn schema_of(crd: &CustomResourceDefinition, version: &str) -> Value 
 }
 
 /// The schema of a custom resource, with what the API server checks of the metadata of any object.
-fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
+pub(crate) fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
     let mut schema = schema_of(&R::crd(), &R::version(&()));
     if schema["properties"].is_object() {
         let text = json!({"type": "string"});

@@ -44,6 +44,7 @@ pub struct Rendered {
 /// controller.
 pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
+    let schema = fit::schema::<C::Resource>();
     for file in &args.files {
         let text = if file.as_os_str() == "-" {
             std::io::read_to_string(std::io::stdin())?
@@ -53,7 +54,7 @@ pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Resul
         };
         let in_file = || format!("{}", file.display());
         for object in documents(&text).with_context(in_file)? {
-            let unknown = fit::check::<C::Resource>(&object).with_context(in_file)?;
+            let unknown = fit::check::<C::Resource>(&object, &schema).with_context(in_file)?;
             warnings.extend(
                 unknown
                     .iter()

@@ -95,13 +95,14 @@ async fn run<C: Reconciler>(
     let owner = owner(resource);
     let previous = resource.status().cloned().unwrap_or_default();
     let paused = C::paused(resource);
+    let shared = Arc::new(resource.clone());
 
-    let seen = observe(cx, resource).await;
+    let seen = observe(cx, &shared).await;
     if !paused && C::needs_relist(&seen) {
         cx.cache.relist();
         return (Action::requeue(LISTED), ReconcileResult::Requeue);
     }
-    let seen = probe(cx, resource, seen).await;
+    let seen = probe(cx, &shared, seen, paused).await;
     let plan = plan(cx, &seen, paused);
     let applied = C::applied_hash(&previous);
     let converged = match &plan {
@@ -155,14 +156,14 @@ fn plan<C: Reconciler>(cx: &Context<C>, seen: &C::Observed, paused: bool) -> Res
 }
 
 /// Reads the stores, once all work that takes long is done. What the next reconcile needs is kept.
-async fn observe<C: Reconciler>(cx: &Context<C>, resource: &C::Resource) -> C::Observed {
-    let it = &Arc::new(resource.clone());
+async fn observe<C: Reconciler>(cx: &Context<C>, resource: &Arc<C::Resource>) -> C::Observed {
     let look = || {
         let mut state = cx.cache.state();
-        let seen = cx.reconciler.observe(&state.stores, state.cluster(), it);
+        let cluster = state.cluster();
+        let seen = cx.reconciler.observe(&state.stores, cluster, resource);
         let work = C::work(&seen);
         if work.is_none() {
-            C::remember(&mut state.stores, it, &seen);
+            C::remember(&mut state.stores, resource, &seen);
         }
         (seen, work)
     };
@@ -188,10 +189,11 @@ async fn observe<C: Reconciler>(cx: &Context<C>, resource: &C::Resource) -> C::O
 /// any. Pods are not probed while the resource is paused.
 async fn probe<C: Reconciler>(
     cx: &Context<C>,
-    resource: &C::Resource,
+    resource: &Arc<C::Resource>,
     seen: C::Observed,
+    paused: bool,
 ) -> C::Observed {
-    let due = match C::paused(resource) {
+    let due = match paused {
         true => Vec::new(),
         false => cx.cache.state().answers.due(&C::probes(&seen)),
     };
