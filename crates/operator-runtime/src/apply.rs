@@ -78,20 +78,20 @@ impl Writer<'_> {
     }
 
     /// Patches an object that another controller owns, by UID.
-    pub async fn patch_foreign(&self, amendment: &ForeignPatch) -> Result<(), Refusal> {
+    pub async fn patch_foreign(&self, foreign: &ForeignPatch) -> Result<(), Refusal> {
         let namespace = &self.owner.namespace;
         let api: Api<Owned> =
-            Api::namespaced_with(self.client.clone(), namespace, &amendment.resource);
-        let patch = Patch::Merge(with_uid(&amendment.patch, &amendment.uid));
+            Api::namespaced_with(self.client.clone(), namespace, &foreign.resource);
+        let patch = Patch::Merge(with_uid(&foreign.patch, &foreign.uid));
         let params = PatchParams {
             field_manager: Some(self.manager.to_owned()),
             ..Default::default()
         };
-        match api.patch(&amendment.key.name, &params, &patch).await {
+        match api.patch(&foreign.key.name, &params, &patch).await {
             Ok(_) => Ok(()),
             // The watch reports the object that exists now.
             Err(kube::Error::Api(status)) if is_of_another(&status) => Ok(()),
-            Err(error) => Err(refusal(&amendment.key, error)),
+            Err(error) => Err(refusal(&foreign.key, error)),
         }
     }
 

@@ -213,11 +213,11 @@ impl<C: Reconciler> Cache<C> {
         };
         let state = self.state();
         let mut all = self.store.state().into_iter();
-        let is_wanted = all.any(|it| {
+        let is_needed = all.any(|it| {
             let it = it.0.as_ref();
-            it.is_ok_and(|it| (partial.desired)(&state.stores, it, key, &facts))
+            it.is_ok_and(|it| (partial.is_needed)(&state.stores, it, key, &facts))
         });
-        match is_wanted {
+        match is_needed {
             true => facts,
             false => (partial.without)(facts),
         }

@@ -80,7 +80,7 @@ impl Conditions {
             .iter()
             .map(|r| Pods::of(r, outcome.workload(r.name)))
             .collect();
-        let event_rule = |select: fn(&Pods) -> bool| {
+        let counts = |select: fn(&Pods) -> bool| {
             let mut texts: Vec<&str> = pods
                 .iter()
                 .filter(|p| select(p))
@@ -90,17 +90,17 @@ impl Conditions {
             texts.join(", ")
         };
         if pods.iter().any(Pods::are_missed) {
-            let message = event_rule(Pods::are_missed);
+            let message = counts(Pods::are_missed);
             self.set(AVAILABLE, Some(false), "NoPodReady", message);
         } else if pods.iter().any(|p| !p.all) {
             self.set(
                 AVAILABLE,
                 Some(true),
                 "SomePodsNotReady",
-                event_rule(|p| !p.all),
+                counts(|p| !p.all),
             );
         } else {
-            self.set(AVAILABLE, Some(true), "PodsReady", event_rule(|_| true));
+            self.set(AVAILABLE, Some(true), "PodsReady", counts(|_| true));
         }
 
         if reconciled != Some(true) {
@@ -109,14 +109,9 @@ impl Conditions {
         } else if pods.iter().all(|p| p.all) {
             self.set(READY, Some(true), "Ready", "");
         } else if pods.iter().any(Pods::are_missed) {
-            self.set(
-                READY,
-                Some(false),
-                "NotAvailable",
-                event_rule(Pods::are_missed),
-            );
+            self.set(READY, Some(false), "NotAvailable", counts(Pods::are_missed));
         } else {
-            self.set(READY, Some(false), "RollingOut", event_rule(|p| !p.all));
+            self.set(READY, Some(false), "RollingOut", counts(|p| !p.all));
         }
     }
 
@@ -332,7 +327,7 @@ mod tests {
         });
         conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &required);
         let all = conditions.finish();
-        let event_rule: Vec<_> = all
+        let states: Vec<_> = all
             .iter()
             .map(|c| (c.status.as_str(), c.reason.as_str()))
             .collect();
@@ -341,7 +336,7 @@ mod tests {
             ("True", "SomePodsNotReady"),
             ("False", "RollingOut"),
         ];
-        assert_eq!(event_rule, expected);
+        assert_eq!(states, expected);
         assert!(all[2].message.contains("helper 0/2"), "{}", all[2].message);
     }
 

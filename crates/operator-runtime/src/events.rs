@@ -102,16 +102,16 @@ impl Events {
 pub(crate) fn turned<'a>(
     previous: &'a [Condition],
     next: &'a [Condition],
-    event_rule: &'a [EventRule],
+    rules: &'a [EventRule],
 ) -> impl Iterator<Item = (&'a Condition, &'static str)> {
     next.iter().filter_map(move |new| {
-        let event_rule = event_rule.iter().find(|t| t.condition == new.type_)?;
-        let bad = new.status != event_rule.good;
-        let normal_events = match previous.iter().find(|c| c.type_ == new.type_) {
-            None => bad && event_rule.at_first && new.status != UNKNOWN,
+        let rule = rules.iter().find(|t| t.condition == new.type_)?;
+        let bad = new.status != rule.good;
+        let is_reported = match previous.iter().find(|c| c.type_ == new.type_) {
+            None => bad && rule.at_first && new.status != UNKNOWN,
             Some(old) => old.status != new.status || (bad && old.reason != new.reason),
         };
-        normal_events.then_some((new, event_rule.good))
+        is_reported.then_some((new, rule.good))
     })
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn only_news_are_told() {
+    fn only_changes_are_reported() {
         let condition = |type_: &str, status: &str, reason: &str| Condition {
             type_: type_.into(),
             status: status.into(),
@@ -146,22 +146,17 @@ mod tests {
             good: "True",
             at_first,
         };
-        let event_rule =
-            |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
+        let count = |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
         let good = [condition("A", "True", "Fine")];
         let bad = [condition("A", "False", "Broken")];
-        assert_eq!(
-            event_rule(&[], &good),
-            0,
-            "all well from the start is no news"
-        );
-        assert_eq!(event_rule(&[], &bad), 1);
-        assert_eq!(event_rule(&good, &bad), 1);
-        assert_eq!(event_rule(&bad, &bad), 0);
-        assert_eq!(event_rule(&bad, &[condition("A", "False", "Other")]), 1);
-        assert_eq!(event_rule(&bad, &good), 1);
-        assert_eq!(event_rule(&good, &[condition("A", "True", "Better")]), 0);
-        assert_eq!(event_rule(&[], &[condition("B", "False", "Broken")]), 0);
+        assert_eq!(count(&[], &good), 0, "all well from the start is no news");
+        assert_eq!(count(&[], &bad), 1);
+        assert_eq!(count(&good, &bad), 1);
+        assert_eq!(count(&bad, &bad), 0);
+        assert_eq!(count(&bad, &[condition("A", "False", "Other")]), 1);
+        assert_eq!(count(&bad, &good), 1);
+        assert_eq!(count(&good, &[condition("A", "True", "Better")]), 0);
+        assert_eq!(count(&[], &[condition("B", "False", "Broken")]), 0);
         assert_eq!(turned(&[], &bad, &[a(false)]).count(), 0);
     }
 }

@@ -173,8 +173,8 @@ impl Plan {
 
     /// Patches an object of the same namespace that another controller owns, after all objects of the
     /// plan are applied.
-    pub fn patch_foreign(&mut self, amendment: ForeignPatch) {
-        self.foreign_patches.push(amendment);
+    pub fn patch_foreign(&mut self, patch: ForeignPatch) {
+        self.foreign_patches.push(patch);
     }
 
     /// The changes to objects of others, in the order in which they are sent.
@@ -185,8 +185,8 @@ impl Plan {
 
     /// Deletes an object of the same namespace that another controller owns, after everything is applied
     /// and patched.
-    pub fn remove(&mut self, removal: ForeignDelete) {
-        self.foreign_deletes.push(removal);
+    pub fn remove(&mut self, delete: ForeignDelete) {
+        self.foreign_deletes.push(delete);
     }
 
     /// The objects of others that are deleted, in their order.

@@ -97,7 +97,7 @@ pub struct Spec<C: Reconciler, S: Extract> {
 /// Facts with a large part that is stored only for objects that a custom resource needs.
 pub struct PartialCache<C: Reconciler, F> {
     /// Whether a custom resource needs the large part of an object's facts.
-    pub desired: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
+    pub is_needed: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
     /// The facts without it.
     pub without: fn(F) -> F,
 }

@@ -227,12 +227,8 @@ mod tests {
                 error.field,
                 "spec.ingesterSpec.hashrings[1].tenancyConfig.tenants[1]"
             );
-            let termination_message = format!("`{bad}` of hashring r1 is a malformed pattern");
-            assert!(
-                error.message.starts_with(&termination_message),
-                "{}",
-                error.message
-            );
+            let expected = format!("`{bad}` of hashring r1 is a malformed pattern");
+            assert!(error.message.starts_with(&expected), "{}", error.message);
         }
         for good in ["team-[z-a]", "team-[a-c]*", "team-\\*", "**", "a]"] {
             assert_eq!(checked(&[&["x"], &["good-*", good], &[]]), Ok(()), "{good}");

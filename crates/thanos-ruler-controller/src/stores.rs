@@ -178,7 +178,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
                 },
             },
             PartialCache {
-                desired: |stores: &Stores, ruler, key, facts: &RuleFacts| {
+                is_needed: |stores: &Stores, ruler, key, facts: &RuleFacts| {
                     let spec_inputs = SpecInputs::of(ruler);
                     let all = spec_inputs.prometheus_rules();
                     let mut all = all.iter();

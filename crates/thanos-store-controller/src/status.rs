@@ -216,9 +216,9 @@ mod tests {
     }
 
     fn event(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
-        let normal_events = normal_events(before, after);
-        assert!(normal_events.len() < 2);
-        normal_events.into_iter().next().map(|n| (n.action, n.note))
+        let events = normal_events(before, after);
+        assert!(events.len() < 2);
+        events.into_iter().next().map(|n| (n.action, n.note))
     }
 
     #[test]

@@ -15,12 +15,12 @@ use crate::support::{query, with_definitions};
 const HOME: &str = "ServiceAccount thanos-system/thanos-query-controller";
 
 /// What a run said.
-pub struct EventRule {
+pub struct Report {
     pub code: i32,
     pub rows: Vec<Value>,
 }
 
-impl EventRule {
+impl Report {
     /// The rows of a check about an object.
     pub fn about(&self, check: &str, object: &str) -> Vec<&Value> {
         let rows = self.rows.iter();
@@ -51,7 +51,7 @@ impl EventRule {
 }
 
 /// Runs it as the user of a kubeconfig.
-fn run(kubeconfig: &Path, flags: &[&str]) -> EventRule {
+fn run(kubeconfig: &Path, flags: &[&str]) -> Report {
     let output = Command::new(QUERY.binary())
         .args(["preflight", "--output", "json"])
         .args(flags)
@@ -65,7 +65,7 @@ fn run(kubeconfig: &Path, flags: &[&str]) -> EventRule {
     let code = output.status.code().unwrap();
     assert_eq!(reported["pass"], code == 0);
     assert_eq!(code == 0, rows.iter().all(|r| r["verdict"] != "fail"));
-    EventRule { code, rows }
+    Report { code, rows }
 }
 
 /// The writes among some requests that are no dry runs.
@@ -78,7 +78,7 @@ fn written<'a>(requests: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
 }
 
 /// Runs it as the administrator. Panics if it writes anything.
-pub fn run_as_administrator(flags: &[&str]) -> EventRule {
+pub fn run_as_administrator(flags: &[&str]) -> Report {
     let mark = Mark::now();
     let kubeconfig = std::env::var("KUBECONFIG").unwrap();
     let reported = run(Path::new(&kubeconfig), flags);
@@ -95,7 +95,7 @@ pub fn run_as_administrator(flags: &[&str]) -> EventRule {
 }
 
 /// The same for the namespace of the test.
-pub fn preflight(cluster: &Cluster) -> EventRule {
+pub fn preflight(cluster: &Cluster) -> Report {
     run_as_administrator(&["--namespaces", &cluster.namespace])
 }
 

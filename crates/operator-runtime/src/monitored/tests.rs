@@ -96,13 +96,13 @@ fn it_takes_a_prometheus_that_selects_and_may() {
 fn a_permission_that_is_missing_comes_with_the_commands_that_grant_it() {
     let mut case = Case::new(&[("k8s", prometheus(&[]))]);
     case.answer(&["pods", "endpoints"]);
-    let event_rule = case.decide();
+    let monitored = case.decide();
     assert_eq!(
-        (event_rule.holds, event_rule.reason),
+        (monitored.holds, monitored.reason),
         (Some(false), "PrometheusNotPermitted")
     );
     assert_eq!(
-        event_rule.message,
+        monitored.message,
         "Prometheus monitoring/k8s selects them, but may not list pods, endpoints in thanos: \
          kubectl -n thanos create role prom --verb=get,list,watch --resource=pods,services,endpoints \
          && kubectl -n thanos create rolebinding prom --role=prom --serviceaccount=monitoring:prom"
@@ -149,23 +149,23 @@ fn a_label_that_a_prometheus_excludes_is_not_to_be_set() {
 
 #[test]
 fn each_of_the_service_monitors_has_to_be_selected() {
-    let event_rule = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
+    let monitored = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
     assert_eq!(
-        (event_rule.holds, event_rule.reason),
+        (monitored.holds, monitored.reason),
         (Some(false), "NotSelected")
     );
     assert_eq!(
-        event_rule.message,
+        monitored.message,
         "no Prometheus selects ServiceMonitor thanos-query-q; monitoring/k8s comes nearest: set \
          spec.serviceMonitor.labels to bridge=yes"
     );
     let mut at_home = prometheus(&[]);
     at_home.service_monitor_namespace_selector = None;
-    let event_rule = Case::new(&[("k8s", at_home)]).decide();
+    let monitored = Case::new(&[("k8s", at_home)]).decide();
     assert!(
-        event_rule.message.contains("select the namespace thanos"),
+        monitored.message.contains("select the namespace thanos"),
         "{}",
-        event_rule.message
+        monitored.message
     );
     assert_eq!(Case::new(&[]).decide().reason, "NotSelected");
 }

@@ -54,10 +54,10 @@ fn judge(
             None => Row::fail(CHECK, name, "it is not installed").remedy(install),
             Some(definition) => {
                 let conditions = definition.status.iter().flat_map(|s| &s.conditions);
-                let mut event_rule = conditions.flatten().filter(|c| {
+                let mut bad = conditions.flatten().filter(|c| {
                     c.status != "True" && ["Established", "NamesAccepted"].contains(&&*c.type_)
                 });
-                let why = match event_rule.next() {
+                let why = match bad.next() {
                     Some(c) => {
                         format!("{}: {}", c.type_, c.message.as_deref().unwrap_or_default())
                     }

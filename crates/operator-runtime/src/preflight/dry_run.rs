@@ -118,8 +118,8 @@ fn pod_of(namespace: &str, workload: &Value) -> Option<Value> {
     spec.remove("serviceAccountName");
     // As a StatefulSet adds the volumes of its claims.
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
-    let claims = claims.into_iter().flatten().map(|ownership| {
-        let name = &ownership["metadata"]["name"];
+    let claims = claims.into_iter().flatten().map(|pvc| {
+        let name = &pvc["metadata"]["name"];
         json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
     });
     let volumes = spec.entry("volumes").or_insert_with(|| json!([]));

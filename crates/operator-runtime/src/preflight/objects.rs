@@ -11,7 +11,7 @@ use crate::ownership::Ownership;
 const REFUSAL_CHARS: usize = 600;
 
 /// What there is to say of the objects of one custom resource.
-pub(super) fn event_rule(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
+pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut unasked = BTreeSet::new();
     let (mut created, mut ours) = (0, 0);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn verdicts(findings: &[(String, Finding)]) -> Vec<(Grade, &'static str)> {
-        let rows = event_rule(findings, "Toy ns/a");
+        let rows = rows(findings, "Toy ns/a");
         rows.iter().map(|r| (r.verdict, r.check)).collect()
     }
 
@@ -113,7 +113,7 @@ mod tests {
             finding(None, Some(Answer::Accepted)),
             finding(Some(Ownership::Ours), None),
         ];
-        let rows = event_rule(&findings, "Toy ns/a");
+        let rows = rows(&findings, "Toy ns/a");
         assert_eq!(rows.len(), 1);
         assert_eq!(
             rows[0].found,

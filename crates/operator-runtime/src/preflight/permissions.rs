@@ -132,9 +132,9 @@ mod tests {
         let granted = required_permissions(&[rule("x", None, &["get"])], None, |_, _| None);
         asked.extend(granted.into_iter().map(|w| (w, true)));
         let rows = rows("toy", &Key::new("home", "toy"), &asked);
-        let event_rule: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
+        let found: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
         assert_eq!(
-            event_rule,
+            found,
             [
                 (Grade::Ok, "has 1 of 6 permissions"),
                 (

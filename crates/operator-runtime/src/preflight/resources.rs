@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::Extra;
 use super::definitions::first;
 use super::dry_run;
-use super::objects::event_rule;
+use super::objects;
 use super::reader::{Reader, is_forbidden};
 use super::row::Row;
 use crate::access::{self, Access};
@@ -61,9 +61,9 @@ impl<C: Reconciler> Look<'_, C> {
             let name = name(own, &object);
             match C::Resource::deserialize(&object) {
                 Ok(it) => {
-                    let event_rule =
+                    let checked =
                         self.resource(&mut stores, caps, Arc::new(it), &name, &mut unknown);
-                    rows.extend(event_rule.await?);
+                    rows.extend(checked.await?);
                 }
                 Err(error) => {
                     let problem = fit::problem::<C::Resource>(&object, &error);
@@ -193,15 +193,15 @@ impl<C: Reconciler> Look<'_, C> {
     ) -> Result<Vec<Row>, kube::Error> {
         let owner = owner(it);
         let (client, owner) = (&self.reader.client, &owner);
-        let mut looks = futures::stream::iter(plan.objects())
+        let mut dry_runs = futures::stream::iter(plan.objects())
             .map(|object| async move {
                 let finding = dry_run::look(client, owner, C::NAME, object).await?;
                 Ok::<_, kube::Error>((object, finding))
             })
             .buffered(AT_ONCE);
         let mut findings = Vec::new();
-        while let Some(look) = looks.next().await {
-            let (object, mut finding) = look?;
+        while let Some(dry_run) = dry_runs.next().await {
+            let (object, mut finding) = dry_run?;
             if !finding.unknown.is_empty() {
                 let crd = format!("{}.{}", object.resource.plural, object.resource.group);
                 let fields = finding.unknown.drain(..);
@@ -209,7 +209,7 @@ impl<C: Reconciler> Look<'_, C> {
             }
             findings.push((object.key.to_string(), finding));
         }
-        Ok(event_rule(&findings, name))
+        Ok(objects::rows(&findings, name))
     }
 }
 
@@ -225,10 +225,10 @@ fn conditions<C: Reconciler>(
     name: &str,
 ) -> Vec<Row> {
     let bad = conditions.iter().filter_map(|condition| {
-        let event_rule = C::EVENT_CONDITIONS
+        let rule = C::EVENT_CONDITIONS
             .iter()
             .find(|t| t.condition == condition.type_)?;
-        if condition.status == event_rule.good {
+        if condition.status == rule.good {
             return None;
         }
         let found = format!(
@@ -237,7 +237,7 @@ fn conditions<C: Reconciler>(
         );
         // Conditions with events from the start are faults, others may be intended.
         let grave = condition.type_ == RECONCILED
-            || event_rule.at_first && !extra.only_warns.contains(&condition.reason.as_str());
+            || rule.at_first && !extra.only_warns.contains(&condition.reason.as_str());
         Some(match grave {
             true => Row::fail("conditions", name, found),
             false => Row::warn("conditions", name, found),

@@ -109,15 +109,15 @@ async fn send<C: Reconciler>(
             Err(Refusal::Error(error)) => return failed(cx, &object.key, error),
         }
     }
-    for amendment in plan.foreign_patches() {
-        match writer.patch_foreign(amendment).await {
+    for patch in plan.foreign_patches() {
+        match writer.patch_foreign(patch).await {
             Ok(()) => {}
             Err(Refusal::Verdict(verdict)) => return verdict.into(),
-            Err(Refusal::Error(error)) => return failed(cx, &amendment.key, error),
+            Err(Refusal::Error(error)) => return failed(cx, &patch.key, error),
         }
     }
-    for removal in plan.foreign_deletes() {
-        let ForeignDelete { resource, key, uid } = removal;
+    for delete in plan.foreign_deletes() {
+        let ForeignDelete { resource, key, uid } = delete;
         if let Err(error) = writer.delete(resource, key, uid).await {
             return failed(cx, key, error);
         }

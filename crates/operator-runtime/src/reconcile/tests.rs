@@ -189,9 +189,9 @@ async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
         bench.fake.fail("PATCH configmaps/a", code, status);
         let (requests, action) = bench.reconcile(&toy).await;
         assert_eq!(requests[..2], ["PATCH configmaps/a", STATUS]);
-        let event_rule = bench.reason();
-        assert_eq!(event_rule.0, reason);
-        assert!(event_rule.1.contains(text), "{}", event_rule.1);
+        let reported = bench.reason();
+        assert_eq!(reported.0, reason);
+        assert!(reported.1.contains(text), "{}", reported.1);
         let soon = Action::requeue(std::time::Duration::from_secs(1));
         assert_eq!(action == soon, retried, "{code} {reason}");
         let (requests, _) = bench.reconcile(&toy).await;
@@ -272,20 +272,14 @@ async fn a_resource_that_does_not_decode_is_reported_and_nothing_else_changes() 
 
     let status = bench.fake.get(path).unwrap()["status"].clone();
     assert_eq!(status["hash"], "h");
-    let event_rule = |type_: &str| {
+    let state = |type_: &str| {
         let all = status["conditions"].as_array().unwrap();
         let it = all.iter().find(|c| c["type"] == type_).unwrap();
         (it["status"].clone(), it["reason"].clone())
     };
-    assert_eq!(event_rule("Available"), (json!("True"), json!("PodsReady")));
-    assert_eq!(
-        event_rule("Reconciled"),
-        (json!("False"), json!("InvalidSpec"))
-    );
-    assert_eq!(
-        event_rule("Ready"),
-        (json!("False"), json!("NotReconciled"))
-    );
+    assert_eq!(state("Available"), (json!("True"), json!("PodsReady")));
+    assert_eq!(state("Reconciled"), (json!("False"), json!("InvalidSpec")));
+    assert_eq!(state("Ready"), (json!("False"), json!("NotReconciled")));
     assert!(!status.to_string().contains("hunter2"), "{status}");
 
     let (requests, _) = bench.reconcile(&toy).await;

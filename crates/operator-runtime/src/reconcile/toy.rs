@@ -226,7 +226,7 @@ impl Reconciler for ToyController {
         for (name, patch) in &spec.amends {
             plan.patch_foreign(ForeignPatch {
                 resource: claims(),
-                key: ownership(name),
+                key: pvc(name),
                 uid: format!("uid-of-{name}"),
                 patch: patch.clone(),
             });
@@ -234,7 +234,7 @@ impl Reconciler for ToyController {
         for name in &spec.removes {
             plan.remove(ForeignDelete {
                 resource: claims(),
-                key: ownership(name),
+                key: pvc(name),
                 uid: format!("uid-of-{name}"),
             });
         }
@@ -275,7 +275,7 @@ fn claims() -> ApiResource {
     ApiResource::erase::<PersistentVolumeClaim>(&())
 }
 
-fn ownership(name: &str) -> ObjectKey {
+fn pvc(name: &str) -> ObjectKey {
     ObjectKey::of(&claims(), name)
 }
 

@@ -51,7 +51,7 @@ where
     };
     let mut lists = cache.lists();
     let mut events = begin();
-    let mut watches = WatchTask {
+    let mut task = WatchTask {
         cache,
         entry,
         watch: watch.clone(),
@@ -63,15 +63,15 @@ where
         tokio::select! {
             event = events.next() => match event {
                 None => return,
-                Some(Ok(event)) => watches.apply_event(event),
-                Some(Err(error)) if watches.watch.dispensable && is_forbidden(&error) => {
-                    watches.do_without();
+                Some(Ok(event)) => task.apply_event(event),
+                Some(Err(error)) if task.watch.dispensable && is_forbidden(&error) => {
+                    task.do_without();
                     tokio::time::sleep(DENIED).await;
                 }
-                Some(Err(error)) => watches.watch.interrupted(&watches.cache, &error),
+                Some(Err(error)) => task.watch.interrupted(&task.cache, &error),
             },
-            Ok(()) = lists.changed(), if watches.entry.partial.is_some() => events = begin(),
-            () = sleep_to(watches.due()) => watches.time_is_up(Instant::now()),
+            Ok(()) = lists.changed(), if task.entry.partial.is_some() => events = begin(),
+            () = sleep_to(task.due()) => task.time_is_up(Instant::now()),
         }
     }
 }

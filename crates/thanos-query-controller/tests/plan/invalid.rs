@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, termination_message: &str) {
-    invalid::rejected::<Case>(spec, field, termination_message);
+fn rejected(spec: Value, field: &str, text: &str) {
+    invalid::rejected::<Case>(spec, field, text);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn invalid_numbers_and_durations_are_rejected() {
 
 #[test]
 fn reserved_arguments_are_rejected() {
-    for (flag, termination_message) in [
+    for (flag, text) in [
         ("--endpoint.sd-config-file=/x", "store-api"),
         ("--endpoint.sd-config=x", "store-api"),
         ("--http-address=:1", "Services"),
@@ -77,7 +77,7 @@ fn reserved_arguments_are_rejected() {
         rejected(
             json!({"additionalArgs": ["--ok=1", flag]}),
             "spec.additionalArgs[1]",
-            termination_message,
+            text,
         );
     }
     rejected(

@@ -12,7 +12,7 @@ use thanos_api::names::label;
 use thanos_controller_common::facts::{PodFacts, PodObject, PodState};
 use thanos_workload::{duration, ports};
 
-use crate::hashring::PartialCache;
+use crate::hashring::NotUploaded;
 
 /// How often routers are asked for their hashrings, and ingesters for what they hold, while
 /// something depends on it.
@@ -246,7 +246,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// Why that is not known.
-    pub fn held(&self) -> Result<PartialCache, String> {
+    pub fn held(&self) -> Result<NotUploaded, String> {
         let metrics = match self.answer {
             None => return Err("it was not asked yet".to_owned()),
             Some(Err(why)) => return Err(format!("this controller cannot ask it: {why}")),
@@ -254,7 +254,7 @@ impl Asked<'_> {
         };
         let Totals { started, sums } = Totals::of(metrics)?;
         let [series, syncs, uploads] = sums.map(|sum| sum.ceil() as u64);
-        Ok(PartialCache {
+        Ok(NotUploaded {
             started: started as i64,
             series,
             failures: syncs.saturating_add(uploads),

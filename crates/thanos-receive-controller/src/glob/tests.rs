@@ -38,7 +38,7 @@ fn verdicts_are_those_of_go() {
 
 #[test]
 fn malformed_patterns_are_refused_with_the_reason() {
-    for (text, termination_message) in [
+    for (text, expected) in [
         ("team-[a-", "no closing"),
         ("team-[a", "no closing"),
         ("team-[", "no closing"),
@@ -54,7 +54,7 @@ fn malformed_patterns_are_refused_with_the_reason() {
         ("*x*[", "no closing"),
     ] {
         let why = Pattern::parse(text).expect_err(text);
-        assert!(why.contains(termination_message), "{text}: {why}");
+        assert!(why.contains(expected), "{text}: {why}");
     }
 }
 

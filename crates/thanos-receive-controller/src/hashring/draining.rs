@@ -4,7 +4,7 @@ use super::observed_hashrings::{ObservedHashrings, Pod};
 use super::record::{Draining, Record};
 
 /// After so many replaced pods, something else is wrong.
-pub(super) const TIMEOUT: u32 = 3;
+pub(super) const MAX_RESTARTS: u32 = 3;
 
 /// How long an ingester may take to upload what a stop left behind before it is stopped again, in
 /// seconds: longer each time while uploads fail, since every stop interrupts queries.
@@ -95,7 +95,7 @@ fn look(now: i64, pod: &Pod, draining: &mut Draining) {
     // The newest sample of each series stays behind at the first stop, and goes at the second.
     let patience = match (held.failures, draining.restarts) {
         (0, 0) => 0,
-        (0, TIMEOUT..) => BY_ITSELF,
+        (0, MAX_RESTARTS..) => BY_ITSELF,
         (_, restarts) => (UPLOADING << restarts.min(8)).min(UPLOADING_AT_MOST),
     };
     if pod.changed.is_some_and(|since| now >= since + patience) {

@@ -25,7 +25,7 @@ mod ring;
 pub use advance::advance;
 pub use allowed_actions::{AllowedActions, Restart, allowed_actions};
 pub use observed_hashrings::{
-    Desired, DesiredHashring, Hosts, ObservedHashrings, PartialCache, Pod, Router,
+    Desired, DesiredHashring, Hosts, NotUploaded, ObservedHashrings, Pod, Router,
 };
 pub use progress::{Obstacle, Progress, asks_routers, progress};
 pub use record::{Draining, Record, Ring};

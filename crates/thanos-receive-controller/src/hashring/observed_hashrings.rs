@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draining::TIMEOUT;
+use super::draining::MAX_RESTARTS;
 use super::record::{Draining, Record, Ring};
 
 /// What the spec asks for.
@@ -62,12 +62,12 @@ pub struct Pod {
     /// How long it keeps samples, in seconds.
     pub retention: i64,
     /// What it says that it holds; `None` if it was not asked, or does not answer.
-    pub held: Option<PartialCache>,
+    pub held: Option<NotUploaded>,
 }
 
 /// What an ingester holds that is not in the bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PartialCache {
+pub struct NotUploaded {
     /// When it was started, in seconds since the epoch.
     pub started: i64,
     /// Series in memory, of all tenants.
@@ -190,7 +190,7 @@ impl ObservedHashrings<'_> {
             let uploads = pod.is_some_and(|pod| pod.uploads);
             let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
             let waited = self.now >= since.max(draining.since) + UPLOADING_OR_LOST;
-            return pod.is_some() && !uploads || waited || draining.restarts >= TIMEOUT;
+            return pod.is_some() && !uploads || waited || draining.restarts >= MAX_RESTARTS;
         }
         // Without uploads, it may go when it would have forgotten everything anyway.
         pod.is_some_and(|pod| !pod.uploads && self.now >= draining.since + pod.retention)

@@ -4,7 +4,7 @@ use thanos_api::v1alpha1::HashringStep as Step;
 
 use super::advance::zoned;
 use super::allowed_actions::absent;
-use super::draining::TIMEOUT;
+use super::draining::MAX_RESTARTS;
 use super::observed_hashrings::{DesiredHashring, ObservedHashrings};
 use super::record::{Draining, Ring};
 use super::ring::refusal;
@@ -114,9 +114,9 @@ fn of_ring(it: &ObservedHashrings<'_>, name: &str, pod: &dyn Fn(&str, i32) -> St
     }
 }
 
-type EventRule = (Step, String, Option<Obstacle>);
+type State = (Step, String, Option<Obstacle>);
 
-fn publishing(it: &ObservedHashrings<'_>, name: &str) -> Option<EventRule> {
+fn publishing(it: &ObservedHashrings<'_>, name: &str) -> Option<State> {
     let record = it.record.filter(|r| !r.confirmed && !r.rings.is_empty())?;
     record.ring(name).or_else(|| record.rings.first())?;
     let message = late(it).unwrap_or_else(|| "every router has the hashrings".to_owned());
@@ -138,7 +138,7 @@ fn joining(
     name: &str,
     ring: Option<&Ring>,
     pod: &dyn Fn(&str, i32) -> String,
-) -> Option<EventRule> {
+) -> Option<State> {
     let desired = it.wanted_ring(name)?;
     let is_new = |m: &i32| ring.is_none_or(|r| !r.members.contains_key(m));
     let new: Vec<i32> = (0..desired.replicas).filter(is_new).collect();
@@ -218,7 +218,7 @@ fn going(
     name: &str,
     ring: Option<&Ring>,
     pod: &dyn Fn(&str, i32) -> String,
-) -> Option<EventRule> {
+) -> Option<State> {
     let ring = ring?;
     let stays = |m: &i32| it.wants(name, *m) && !it.is_away(name, *m);
     ring.members.keys().find(|m| !stays(m))?;
@@ -253,7 +253,7 @@ fn left(
     member: i32,
     draining: &Draining,
     pod: &dyn Fn(&str, i32) -> String,
-) -> EventRule {
+) -> State {
     let its = pod(name, member);
     if it.is_done(name, member, draining) {
         return (Step::Removing, format!("removing pod {its}"), None);
@@ -302,7 +302,7 @@ fn left(
                 "pod {its} cannot upload ({} failures); its log says why",
                 held.failures
             ),
-            Some(held) if draining.restarts >= TIMEOUT => format!(
+            Some(held) if draining.restarts >= MAX_RESTARTS => format!(
                 "pod {its} still holds {} series after {} restarts, such as samples out of order, \
                  which Thanos does not upload when it stops; set spec.allowDataLoss to let it go \
                  with these left on its volume",

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use thanos_receive_controller::hashring::{
-    Desired, DesiredHashring, Hosts, ObservedHashrings, PartialCache, Pod, Record, Ring, Router,
+    Desired, DesiredHashring, Hosts, NotUploaded, ObservedHashrings, Pod, Record, Ring, Router,
     advance, allowed_actions, refusal,
 };
 
@@ -121,7 +121,7 @@ impl World {
                 zone: None,
                 uploads: true,
                 retention: 500,
-                held: ingester.ready.then_some(PartialCache {
+                held: ingester.ready.then_some(NotUploaded {
                     started: if ingester.after { NOW } else { -1 },
                     series: unsaved.into(),
                     failures: 0,

@@ -7,8 +7,8 @@ use crate::case::Case;
 
 const RING: &str = "spec.ingesterSpec.hashrings";
 
-fn rejected(spec: Value, field: &str, termination_message: &str) {
-    invalid::rejected::<Case>(spec, field, termination_message);
+fn rejected(spec: Value, field: &str, text: &str) {
+    invalid::rejected::<Case>(spec, field, text);
 }
 
 fn rings(rings: Value) -> Value {
@@ -58,7 +58,7 @@ fn durations_and_sizes() {
         "spec.ingesterSpec.storeSyncDelay",
         "such as 1h30m",
     );
-    for (ring, field, termination_message) in [
+    for (ring, field, text) in [
         (
             json!({"tsdbConfig": {"retention": "0s"}}),
             "tsdbConfig.retention",
@@ -81,11 +81,7 @@ fn durations_and_sizes() {
         ),
         (json!({"storage": {"size": "lots"}}), "storage.size", "10Gi"),
     ] {
-        rejected(
-            second(ring),
-            &format!("{RING}[1].{field}"),
-            termination_message,
-        );
+        rejected(second(ring), &format!("{RING}[1].{field}"), text);
     }
     rejected(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
@@ -178,7 +174,7 @@ fn tenancy_that_differs() {
 #[test]
 fn arguments_that_break_promises() {
     let args = |section: &str, flag: &str| json!({section: {"additionalArgs": ["--hash-func=SHA256", flag]}});
-    for (flag, termination_message) in [
+    for (flag, text) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -204,10 +200,10 @@ fn arguments_that_break_promises() {
         rejected(
             args("routerSpec", flag),
             "spec.routerSpec.additionalArgs[1]",
-            termination_message,
+            text,
         );
     }
-    for (flag, termination_message) in [
+    for (flag, text) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -223,7 +219,7 @@ fn arguments_that_break_promises() {
         rejected(
             args("ingesterSpec", flag),
             "spec.ingesterSpec.additionalArgs[1]",
-            termination_message,
+            text,
         );
     }
     for section in ["routerSpec", "ingesterSpec"] {

@@ -22,12 +22,12 @@ fn evaluated(min: &str, max: &str) -> Evaluation {
     evaluate_at(NOW, min, max)
 }
 
-fn refused(min: &str, max: &str, field: &str, termination_message: &str) {
+fn refused(min: &str, max: &str, field: &str, expected: &str) {
     let fault = evaluated(min, max).fault;
     let fault = fault.unwrap_or_else(|| panic!("{min} to {max} was accepted"));
     assert_eq!(fault.field, field, "{min} to {max}: {}", fault.message);
     assert!(
-        fault.message.contains(termination_message),
+        fault.message.contains(expected),
         "{min} to {max}: {}",
         fault.message
     );
@@ -70,7 +70,7 @@ fn duration_without_minus_sign_is_rejected() {
 
 #[test]
 fn wrong_units_are_reported() {
-    for (text, termination_message) in [
+    for (text, expected) in [
         ("-1a", "unknown unit `a`"),
         ("-30D", "unknown unit `D`"),
         ("-1mo", "unknown unit `mo`"),
@@ -88,8 +88,8 @@ fn wrong_units_are_reported() {
         ("-293y", "292 years"),
         ("-99999999999999999999999999999999999999999ms", "292 years"),
     ] {
-        refused(text, "", MIN, termination_message);
-        refused("", text, MAX, termination_message);
+        refused(text, "", MIN, expected);
+        refused("", text, MAX, expected);
         refused(text, "", MIN, "such as -30d");
     }
 }

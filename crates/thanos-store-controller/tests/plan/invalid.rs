@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-fn rejected(spec: Value, field: &str, termination_message: &str) {
-    plan_testing::invalid::rejected::<Case>(spec, field, termination_message);
+fn rejected(spec: Value, field: &str, text: &str) {
+    plan_testing::invalid::rejected::<Case>(spec, field, text);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn empty_time_ranges_are_rejected() {
         "spec.timeRangeConfig.maxTime",
         "swap them",
     );
-    for (range, field, termination_message) in [
+    for (range, field, text) in [
         (json!({"minTime": "30d"}), "minTime", "use -30d"),
         (json!({"maxTime": "29d"}), "maxTime", "use -29d"),
         (json!({"minTime": "-1a"}), "minTime", "unknown unit `a`"),
@@ -86,7 +86,7 @@ fn empty_time_ranges_are_rejected() {
         rejected(
             json!({"timeRangeConfig": range}),
             &format!("spec.timeRangeConfig.{field}"),
-            termination_message,
+            text,
         );
     }
     for range in [
@@ -119,7 +119,7 @@ fn only_ranges_with_mixed_ends_depend_on_the_time() {
 
 #[test]
 fn reserved_arguments_are_rejected() {
-    for (flag, termination_message) in [
+    for (flag, text) in [
         ("--data-dir=/x", "volume"),
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
@@ -129,7 +129,7 @@ fn reserved_arguments_are_rejected() {
         rejected(
             json!({"additionalArgs": ["--chunk-pool-size=1GB", flag]}),
             "spec.additionalArgs[1]",
-            termination_message,
+            text,
         );
     }
     for flag in [

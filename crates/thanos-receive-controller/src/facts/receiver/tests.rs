@@ -74,7 +74,7 @@ fn what_pods_are_is_in_their_flags() {
 fn metrics_are_read_of_all_tenants() {
     let (inquiry, answers) = answered(Ok(METRICS));
     let asked = asked(inquiry.as_ref(), &answers);
-    let held = PartialCache {
+    let held = NotUploaded {
         started: 1_764_000_612,
         series: 42,
         failures: 3,
@@ -109,7 +109,7 @@ fn who_does_not_answer_has_nothing_for_sure() {
 }
 
 /// The lines of these metrics that hold `without` are left out, and `more` is added.
-fn held(without: &str, more: &str) -> Result<PartialCache, String> {
+fn held(without: &str, more: &str) -> Result<NotUploaded, String> {
     let lines = METRICS
         .lines()
         .filter(|line| without.is_empty() || !line.contains(without));
