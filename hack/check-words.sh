@@ -3,8 +3,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-words='nobody|somebody|whoever|unheard|told|tells'
-if git grep -nwiE "$words" -- '*.rs' '*.md' '*.sh' '*.yaml' '*.go' '*.toml' '*.snap' \
+# Also inside of names, whose words are separated by underscores.
+words='(^|[^a-zA-Z])(nobody|somebody|whoever|unheard|told|tells)([^a-zA-Z]|$)'
+if git grep -niE "$words" -- '*.rs' '*.md' '*.sh' '*.yaml' '*.go' '*.toml' '*.snap' \
   ':!deploy/prometheus-operator' ':!hack/check-words.sh' ':!CONTRIBUTING.md' ':!hack/cluster/images.sh'; then
   echo "name the actor, and write reports, sends or emits (see CONTRIBUTING.md)" >&2
   exit 1

@@ -297,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "prepared")]
-    async fn an_end_that_does_not_come_is_told() {
+    async fn an_unexpected_end_is_reported() {
         let (send, _) = receiver(&[Some(500); 1000]);
         let writer = Writer::start(Stream::of("m"), send);
         let account = writer.account();

@@ -37,7 +37,7 @@ repeat_received() { # FOLDER API
 }
 
 # What was done with the hashring since then, as events tell it.
-told_since() { # TIME
+events_since() { # TIME
   kube -n monitoring get events --field-selector reason=Hashring \
     -o go-template='{{range .items}}{{.metadata.creationTimestamp}} {{.message}}{{"\n"}}{{end}}' |
     awk -v since="$1" '$1 >= since' | sort | cut -d ' ' -f 2- | indent
@@ -80,7 +80,7 @@ show_receive() {
     -p '[{"op":"replace","path":"/spec/ingesterSpec/hashrings/0/replicas","value":2}]' >/dev/null
   until_true 300 stable_with 2 || die "still: $(hashring step): $(hashring message)"
   finish
-  told_since "$since"
+  events_since "$since"
   touch "$SCRATCH/stop"
   wait "$ASKING"
   ASKING=

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_nobody_sets_any_more_go() {
+    fn conditions_that_are_not_set_any_more_are_removed() {
         let mut first = Conditions::new(&[], None);
         first.set("Old", Some(true), "Because", "");
         let old = first.finish();

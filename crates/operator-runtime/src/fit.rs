@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_says_is_told_without_the_value() {
+    fn decode_errors_are_reported_without_the_value() {
         let error = serde_json::from_value::<u8>(json!("a, expected hunter2")).unwrap_err();
         assert_eq!(
             without_value(&error),

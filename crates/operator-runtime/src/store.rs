@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freeze_keeps_what_nobody_contradicts() {
+    fn a_freeze_keeps_what_no_event_contradicts() {
         let mut store = Store::default();
         assert!(!store.is_unknown(), "a store filled from files is complete");
         for (namespace, name) in [("a", "x"), ("a", "y"), ("b", "x")] {

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_told_with_its_field() {
+    fn impossible_values_are_reported_with_their_field() {
         let reported = |value: Value| {
             let error = check(&spec(value)).unwrap_err();
             (error.field, error.message)

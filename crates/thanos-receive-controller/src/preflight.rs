@@ -85,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn defaults_of_the_go_operator_are_told() {
+    fn defaults_of_the_go_operator_are_reported() {
         let spec = json!({
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"},
             "ingesterSpec": {

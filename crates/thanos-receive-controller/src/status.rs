@@ -112,7 +112,7 @@ pub fn status(
         hashrings: status_inputs
             .progress
             .iter()
-            .map(|p| told_of(seen, p, previous))
+            .map(|p| status_of(seen, p, previous))
             .collect(),
         config_hash: published
             .then(|| i64::try_from(status_inputs.config_hash).unwrap_or_default()),
@@ -157,7 +157,7 @@ fn stable(
     (Some(false), reason, message)
 }
 
-fn told_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
+fn status_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
     let set = names::ingester(&seen.observed.receive.name_any(), &progress.name);
     let pod = |member: &i32| format!("{set}-{member}");
     let mut before = previous.hashrings.iter();

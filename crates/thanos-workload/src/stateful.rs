@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_is_told_only_if_somebody_asked_for_it() {
+    fn immutable_fields_are_reported_only_if_the_spec_changes_them() {
         let fixed = Fixed {
             pod_management_policy: "OrderedReady".into(),
             claim_templates: Value::Null,

@@ -38,7 +38,7 @@ async fn managers_of_replicas(cluster: &Cluster) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn drift_is_undone_whoever_made_it() {
+async fn drift_is_reverted_for_any_client() {
     let cluster = Cluster::new("drift").await;
     let _definitions = with_definitions(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

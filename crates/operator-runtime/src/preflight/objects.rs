@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_told_once() {
+    fn adoption_restarts_and_foreign_names_are_each_one_row() {
         let mut taken = finding(Some(Ownership::Legacy), None);
         taken.1.replaces_pods = true;
         assert_eq!(

@@ -84,7 +84,7 @@ fn a_hashring_that_no_tenant_reaches_is_in_the_status() {
 
 /// While hashrings change, the message has both.
 #[test]
-fn unreachable_tenants_are_told_before_anything_is_published() {
+fn unreachable_tenants_are_reported_before_anything_is_published() {
     let rings = [
         ring("teams", "glob", &["team-*"]),
         ring("one", "exact", &["team-a"]),

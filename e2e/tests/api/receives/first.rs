@@ -44,8 +44,8 @@ async fn nothing_given_is_one_hashring_that_routers_wait_for() {
     assert_eq!(published(&cluster).await, []);
     assert_eq!(cluster.names("apps/v1", "Deployment").await, [""; 0]);
     assert_eq!(it["status"]["replicationFactor"], Value::Null);
-    let told_so = cluster.condition("x", "Available", "NoPodReady").await;
-    let text = crate::stateful::message(&told_so, "Available");
+    let resource = cluster.condition("x", "Available", "NoPodReady").await;
+    let text = crate::stateful::message(&resource, "Available");
     assert!(
         text.contains("they start when there is a hashring"),
         "{text}"

@@ -48,8 +48,8 @@ async fn members_join_at_once_when_all_are_ready_whenever_the_controller_dies() 
     assert_eq!(it["members"], json!(pods(0..3)));
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Publishing", &words).await;
-    let told_so = refreshed(&kubelet).await;
-    assert!(told_so.is_string(), "{told_so}");
+    let annotation = refreshed(&kubelet).await;
+    assert!(annotation.is_string(), "{annotation}");
     kubelet.catch_up(ROUTER);
     stable(&cluster, "Stable").await;
 
@@ -97,7 +97,7 @@ async fn members_join_when_the_queriers_know_them() {
 }
 
 #[tokio::test]
-async fn whoever_changes_his_mind_before_they_join_gets_what_was_there() {
+async fn reverting_before_they_join_restores_the_previous_members() {
     let cluster = Cluster::of(RECEIVE, "mind").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

@@ -160,7 +160,7 @@ async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() 
 }
 
 #[tokio::test]
-async fn whoever_changes_his_mind_gets_what_was_there() {
+async fn resharding_back_restores_the_previous_shards() {
     let cluster = Cluster::of(STORE, "mind").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);

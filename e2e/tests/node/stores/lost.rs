@@ -15,7 +15,7 @@ use crate::support::{STARTED, is, pods, without};
 const EVENT_CONDITIONS: Duration = Duration::from_secs(240);
 
 /// In a namespace of its own: a querier asks the store that loses its bucket, and one that does not.
-pub async fn a_bucket_that_goes_is_told(past: Past) {
+pub async fn a_bucket_that_is_lost_is_reported(past: Past) {
     let cluster = Cluster::of(STORE, "lost").await;
     let queries = || Cluster {
         client: cluster.client.clone(),

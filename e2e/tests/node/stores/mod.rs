@@ -145,9 +145,9 @@ async fn stores_have_what_prometheus_lost_and_change_without_a_hole() {
         agrees_with_prometheus(&queries, "kept").await;
         complete(&queries, "kept", 1, past).await;
         println!("the store has it after {:.0?}", began.elapsed());
-        changes::leave_no_hole(&cluster, &queries, past, troubles::are_told(&cluster)).await;
+        changes::leave_no_hole(&cluster, &queries, past, troubles::are_reported(&cluster)).await;
     };
-    tokio::join!(serve, lost::a_bucket_that_goes_is_told(past));
+    tokio::join!(serve, lost::a_bucket_that_is_lost_is_reported(past));
 
     cluster
         .delete_within(VERSION, "ThanosStore", "kept", KNOWN)

@@ -13,7 +13,7 @@ use super::{MINUTES, VERSION, reported, store};
 const EVENT_CONDITIONS: Duration = Duration::from_secs(90);
 
 /// All at the same time.
-pub async fn are_told(cluster: &Cluster) {
+pub async fn are_reported(cluster: &Cluster) {
     let wrong = [("secret_key: not-a-secret", "secret_key: wrong")];
     // There is no listener in the pod itself, so that connections are refused.
     let nothing = [("s3.monitoring.svc:7070", "127.0.0.1:7079")];

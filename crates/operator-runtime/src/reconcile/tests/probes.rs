@@ -43,7 +43,7 @@ async fn an_old_result_is_probed_again_with_a_delay() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_unheard_for_longer_and_longer() {
+async fn a_pod_without_responses_is_unreachable_for_longer_and_longer() {
     let mut bench = Bench::new();
     let url = no_listener().await;
     let toy = bench.toy(json!({"names": ["a"], "urls": [url], "every": 0}));
