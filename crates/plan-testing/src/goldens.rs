@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::case::{Case, documents, folder};
 use crate::difference::{Base, Document, difference};
+use crate::messages::MESSAGES;
 
 /// Longer texts in `data` are not shown, but their length is.
 const LONG: usize = 4000;
@@ -28,22 +29,27 @@ pub fn check<C: Case>() {
             Some(base) => in_full(&base.documents),
             None => nearest(&bases, &shown(name, case)),
         };
-        insta::with_settings!({
-            snapshot_path => folder::<C>("golden"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, {
-            insta::assert_snapshot!(name.clone(), text);
-        });
+        assert_golden::<C>(name, &text);
     }
     // A golden without a case tests nothing.
     let names: BTreeSet<_> = cases.iter().map(|(name, _)| name.as_str()).collect();
     for entry in std::fs::read_dir(folder::<C>("golden")).unwrap() {
         let file = entry.unwrap().file_name().to_string_lossy().into_owned();
         let name = file.split('.').next().unwrap();
-        let is_messages = name == "messages";
-        assert!(is_messages || names.contains(name), "{file} has no case");
+        let is_known = name == MESSAGES || names.contains(name);
+        assert!(is_known, "{file} has no case");
     }
+}
+
+/// Compares a text with the golden of this name.
+pub(crate) fn assert_golden<C: Case>(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => folder::<C>("golden"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
 }
 
 fn in_full(documents: &[Document]) -> String {

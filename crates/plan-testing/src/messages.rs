@@ -6,7 +6,11 @@ use std::fmt::Write as _;
 
 use operator_runtime::{ObjectKey, Outcome, Reconciler, Verdict};
 
-use crate::case::{ObservedCase, folder};
+use crate::case::ObservedCase;
+use crate::goldens::assert_golden;
+
+/// Name of the golden.
+pub(crate) const MESSAGES: &str = "messages";
 
 /// The case for outcomes that do not depend on what was observed.
 const ANY: &str = "minimal";
@@ -31,13 +35,7 @@ pub fn check<C: ObservedCase>() {
     for (title, message) in messages {
         writeln!(text, "{title}\n    {}", message.replace('\n', "\n    ")).unwrap();
     }
-    insta::with_settings!({
-        snapshot_path => folder::<C>("golden"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, {
-        insta::assert_snapshot!("messages", text);
-    });
+    assert_golden::<C>(MESSAGES, &text);
 }
 
 /// Adds what users read after a reconcile, under titles by which it is sorted.
