@@ -55,12 +55,11 @@ impl Writer<'_> {
             "apps" => "; its pods are replaced where they differ",
             _ => "",
         };
-        let normal_events = NormalEvent {
+        let event = NormalEvent {
             reason: "Adopted",
-            action: format!("Adopt{}/{}", key.kind, key.name),
             note: format!("{key} of a former operator is taken over{restarts}"),
         };
-        self.events.normal_events(self.about, &normal_events).await;
+        self.events.normal(self.about, &event).await;
     }
 }
 

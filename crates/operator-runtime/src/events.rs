@@ -5,16 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
+use crate::digest::json_digest;
 use crate::reconciler::{EventRule, NormalEvent, WarningEvent};
 
 /// Longest note that the API server takes, in bytes.
 const NOTE_BYTES: usize = 1024;
-
-/// Longest action that it takes, in bytes.
-const ACTION_BYTES: usize = 128;
-
-/// The action of events about conditions.
-const RECONCILE: &str = "Reconcile";
 
 /// The status of a condition that cannot be decided, such as those of a paused resource.
 const UNKNOWN: &str = "Unknown";
@@ -36,30 +31,19 @@ impl Events {
 
     /// A Warning.
     pub async fn warn(&self, about: &ObjectReference, reason: &str, note: &str) {
-        self.publish(about, EventType::Warning, (reason, RECONCILE), note)
-            .await;
+        self.publish(about, EventType::Warning, reason, note).await;
     }
 
     /// Something that happened.
-    pub async fn normal_events(&self, about: &ObjectReference, normal_events: &NormalEvent) {
-        let what = (
-            normal_events.reason,
-            cut(&normal_events.action, ACTION_BYTES),
-        );
-        self.publish(about, EventType::Normal, what, &normal_events.note)
+    pub async fn normal(&self, about: &ObjectReference, event: &NormalEvent) {
+        self.publish(about, EventType::Normal, event.reason, &event.note)
             .await;
     }
 
     /// A fault of an object that another controller or user owns.
-    pub async fn warning_event(&self, warning_event: &WarningEvent) {
-        let WarningEvent {
-            about,
-            reason,
-            action,
-            note,
-        } = warning_event;
-        let what = (*reason, cut(action, ACTION_BYTES));
-        self.publish(about, EventType::Warning, what, note).await;
+    pub async fn warning(&self, event: &WarningEvent) {
+        self.publish(&event.about, EventType::Warning, event.reason, &event.note)
+            .await;
     }
 
     /// A condition that turned.
@@ -73,22 +57,15 @@ impl Events {
             "" => format!("{} is {}", condition.type_, condition.status),
             message => message.to_owned(),
         };
-        let what = (condition.reason.as_str(), RECONCILE);
-        self.publish(about, kind, what, &note).await;
+        self.publish(about, kind, &condition.reason, &note).await;
     }
 
-    async fn publish(
-        &self,
-        about: &ObjectReference,
-        type_: EventType,
-        (reason, action): (&str, &str),
-        note: &str,
-    ) {
+    async fn publish(&self, about: &ObjectReference, type_: EventType, reason: &str, note: &str) {
         let event = Event {
             type_,
             reason: reason.to_owned(),
             note: Some(cut(note, NOTE_BYTES).to_owned()),
-            action: action.to_owned(),
+            action: action(note),
             secondary: None,
         };
         if let Err(error) = self.0.publish(&event, about).await {
@@ -115,6 +92,12 @@ pub(crate) fn turned<'a>(
     })
 }
 
+/// The action of an event with this note. The recorder counts an event that differs from an earlier one only in
+/// its note as a repetition of it and drops the note, so the action differs with the note.
+fn action(note: &str) -> String {
+    format!("Reconcile/{:016x}", json_digest(note))
+}
+
 /// The longest start of `text` of at most `bytes` bytes that ends between characters.
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
@@ -129,6 +112,12 @@ mod tests {
         assert_eq!(cut("häh", 2), "h");
         assert_eq!(cut("häh", 3), "hä");
         assert_eq!(cut("x", 9), "x");
+    }
+
+    #[test]
+    fn the_action_differs_with_the_note() {
+        assert_eq!(action("a"), action("a"));
+        assert_ne!(action("a"), action("b"));
     }
 
     #[test]

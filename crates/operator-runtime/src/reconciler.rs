@@ -101,9 +101,6 @@ impl EventRule {
 pub struct NormalEvent {
     /// Reason in CamelCase.
     pub reason: &'static str,
-    /// What it happened to, in one word: events of one reason and one action are aggregated into a series
-    /// with the note of the first.
-    pub action: String,
     /// One sentence.
     pub note: String,
 }
@@ -115,9 +112,6 @@ pub struct WarningEvent {
     pub about: ObjectReference,
     /// Reason in CamelCase.
     pub reason: &'static str,
-    /// What of the object it is about, in one word: events of one reason and one action are aggregated into
-    /// a series with the note of the first.
-    pub action: String,
     /// What is wrong, and what to do.
     pub note: String,
 }

@@ -121,7 +121,6 @@ pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> 
     }
     vec![NormalEvent {
         reason: EventReason::ReplicaLabelLearned.as_str(),
-        action: format!("Learn/{}", new.join(",")),
         note: format!(
             "learned replica label {} from a discovered Prometheus; queriers restart one after another to deduplicate by it",
             new.join(", ")

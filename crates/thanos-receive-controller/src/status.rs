@@ -270,12 +270,6 @@ pub fn normal_events(
         };
         is_news.then(|| NormalEvent {
             reason: EventReason::Hashring.as_str(),
-            action: format!(
-                "{}/{}/{}",
-                now.name,
-                now.step.as_str(),
-                now.since.0.as_second()
-            ),
             note,
         })
     });
@@ -287,7 +281,6 @@ pub fn normal_events(
         .filter(|_| !next.hashrings.is_empty())
         .map(|p| NormalEvent {
             reason: EventReason::Hashring.as_str(),
-            action: format!("{}/Removed", p.name),
             note: format!("hashring {}: removed", p.name),
         });
     changed.chain(gone).collect()

@@ -529,7 +529,6 @@ pub fn warning_events(
         Some(WarningEvent {
             about: prometheus_rule(key, uid),
             reason: EventReason::RuleRejected.as_str(),
-            action: format!("Mount/{}/{}", rejected.group, rejected.rule),
             note: format!("rejected by {by}: {place}{}", rejected.message),
         })
     });
@@ -544,7 +543,6 @@ pub fn warning_events(
         Some(WarningEvent {
             about: prometheus_rule(&found.key, &found.uid),
             reason: EventReason::NotEvaluatedElsewhere.as_str(),
-            action: "Evaluate".to_owned(),
             note: format!("{} ({by})", missed.message),
         })
     });

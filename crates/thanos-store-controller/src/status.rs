@@ -169,7 +169,7 @@ pub fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> 
         Some((resharding.from, resharding.to, resharding.step))
     };
     let (before, now) = (step(previous), step(next));
-    let (action, note) = match (before, now) {
+    let note = match (before, now) {
         (before, now) if before == now => return Vec::new(),
         (_, Some((from, to, step))) => {
             let what = match step {
@@ -182,16 +182,15 @@ pub fn normal_events(previous: &ThanosStoreStatus, next: &ThanosStoreStatus) -> 
                 }
                 ReshardingStep::Removing => "no querier uses the old shards; deleting them",
             };
-            (step.as_str(), format!("from {from} to {to} shards: {what}"))
+            format!("from {from} to {to} shards: {what}")
         }
         (Some((from, to, _)), None) if next.shards == Some(to) => {
-            ("Done", format!("from {from} to {to} shards: done"))
+            format!("from {from} to {to} shards: done")
         }
         _ => return Vec::new(),
     };
     vec![NormalEvent {
         reason: EventReason::Resharding.as_str(),
-        action: format!("{action}/{}", now.or(before).map_or(0, |(_, to, _)| to)),
         note,
     }]
 }
@@ -215,26 +214,26 @@ mod tests {
         }
     }
 
-    fn event(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<(String, String)> {
+    fn event(before: &ThanosStoreStatus, after: &ThanosStoreStatus) -> Option<String> {
         let events = normal_events(before, after);
         assert!(events.len() < 2);
-        events.into_iter().next().map(|n| (n.action, n.note))
+        events.into_iter().next().map(|event| event.note)
     }
 
     #[test]
     fn each_step_and_the_end_emit_separate_events() {
-        let mut actions = std::collections::BTreeSet::new();
+        let mut notes = std::collections::BTreeSet::new();
         let mut before = status(1, None);
         for step in ReshardingStep::ALL {
             let now = status(1, Some((1, 3, step)));
-            let (action, note) = event(&before, &now).expect("news");
+            let note = event(&before, &now).expect("news");
             assert!(note.starts_with("from 1 to 3 shards: "), "{note}");
-            assert!(actions.insert(action));
+            assert!(notes.insert(note));
             assert_eq!(event(&now, &now), None);
             before = now;
         }
-        let (action, note) = event(&before, &status(3, None)).expect("news");
-        assert!(note.ends_with("done") && actions.insert(action), "{note}");
+        let note = event(&before, &status(3, None)).expect("news");
+        assert_eq!(note, "from 1 to 3 shards: done");
     }
 
     #[test]

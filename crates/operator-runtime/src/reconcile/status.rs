@@ -38,11 +38,11 @@ pub(super) async fn write_status<C: Reconciler>(
     let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
     let normal_events = C::normal_events(previous, &next);
     let warning_events = C::warning_events(seen, previous, &next);
-    for normal_events in &normal_events {
-        cx.events.normal_events(&reference, normal_events).await;
+    for event in &normal_events {
+        cx.events.normal(&reference, event).await;
     }
-    for warning_event in &warning_events {
-        cx.events.warning_event(warning_event).await;
+    for event in &warning_events {
+        cx.events.warning(event).await;
     }
     for (condition, good) in &turned {
         cx.events.condition(&reference, condition, good).await;

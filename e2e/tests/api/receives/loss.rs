@@ -93,7 +93,7 @@ async fn a_member_that_does_not_start_has_its_time() {
     kubelet.break_down(&last).await;
     change(&cluster, "x", members_of_default(1)).await;
     has_members(&cluster, 0..1).await;
-    let words = format!("waits for pod {last} to be ready");
+    let words = format!("waiting for pod {last} to be ready");
     step(&cluster, "Draining", &words).await;
     // Also if it may go without a proof, which is better.
     change(&cluster, "x", json!({"allowDataLoss": true})).await;

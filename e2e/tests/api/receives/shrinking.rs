@@ -68,7 +68,7 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     kubelet.hold(&last);
     kubelet.catch_up(&late);
     let second = kubelet.other(&last, &first).await;
-    let words = format!("waits for pod {last} to be ready");
+    let words = format!("waiting for pod {last} to be ready");
     step(&cluster, "Draining", &words).await;
     let controller = killed(controller, &cluster).await;
     let it = step(&cluster, "Draining", &words).await;
