@@ -37,7 +37,7 @@ while (($#)); do
           case $2 in
             query | receive | ruler | store) controller=$2 ;;
             *)
-              echo "there is no controller $2: query, receive, ruler or store" >&2
+              echo "unknown controller $2: use query, receive, ruler or store" >&2
               exit 2
               ;;
           esac
@@ -74,7 +74,7 @@ trap 'exit 130' INT TERM
 
 step "cluster $name up"
 if [ "$(hack/cluster.sh status --name "$name")" != down ]; then
-  echo "a cluster $name is there already: hack/cluster.sh down --name $name" >&2
+  echo "cluster $name exists already: hack/cluster.sh down --name $name" >&2
   exit 1
 fi
 cluster=$name

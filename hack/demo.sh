@@ -35,7 +35,7 @@ Options:
   --full           also switch the Prometheus' own sidecar on and watch the queriers follow; 4 minutes more
   --keep           leave the local cluster up if the demo fails
   --name NAME      name of the local cluster (demo)
-  --image IMAGE    with --context: the image of thanos-query-controller, if the cluster is none of kind
+  --image IMAGE    with --context: the image of thanos-query-controller, if the cluster is not one of kind
                    and k3d. Those of the other controllers have their names in place of this one
   --store-image IMAGE, --receive-image IMAGE, --ruler-image IMAGE
                    with --image: the images of the other controllers, if their names are others
@@ -87,15 +87,15 @@ elif [[ -n $STORE_IMAGE$RECEIVE_IMAGE$RULER_IMAGE ]]; then
   usage_error "--store-image, --receive-image and --ruler-image need --image"
 fi
 
-# A failed demo takes its cluster along and leaves a dump of it; --keep leaves the cluster as well.
-# A folder and a process that go when the script ends, and whether the cluster goes if it fails.
+# After a failure, the cluster is dumped and deleted; --keep keeps it.
+# A folder and a process to remove when the script ends, and whether a failure deletes the cluster.
 SCRATCH=
-ASKING=
+QUERYING=
 UP=
 ended() {
   local code=$?
   trap - EXIT INT TERM
-  [[ -z $ASKING ]] || kill "$ASKING" 2>/dev/null || true
+  [[ -z $QUERYING ]] || kill "$QUERYING" 2>/dev/null || true
   [[ -z $SCRATCH ]] || rm -rf "$SCRATCH"
   if ((code != 0)) && [[ -n $STEP ]]; then
     printf 'demo.sh: failed at: %s\n' "$STEP" >&2

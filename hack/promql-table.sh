@@ -22,7 +22,7 @@ case ${1:-} in
   '') print >"$table" ;;
   --check)
     if ! print | diff -u "$table" -; then
-      echo "$table is not what the parser has: run hack/promql-table.sh" >&2
+      echo "$table is outdated: run hack/promql-table.sh" >&2
       exit 1
     fi
     ;;

@@ -77,14 +77,14 @@ run_tests() {
 
 run_api() {
   step "api tests"
-  # Prometheus Operator as a process: what it makes of rules needs no node.
+  # Prometheus Operator as a process: its handling of rules needs no node.
   PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator)
   NEWEST_PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator-newest)
   export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR
   run_tests api api 3
 }
 
-# Tests that keep to namespaces of their own, and mostly wait: each line goes on beside the others.
+# Tests with namespaces of their own, which mostly wait: the lines run in parallel.
 APART=(
   "receive::changes receive::deletion receive::walk"
   "receive::drain receive::loopback rulers::evidence rulers::namesake rulers::refused rulers::tenants"
@@ -132,7 +132,7 @@ prepare_node() {
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
       "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
   done
-  # A Thanos that refuses rules which look right.
+  # A Thanos that fails to load valid rules.
   cargo build --quiet -p e2e --features node --bin forgetful
   hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "${CARGO_TARGET_DIR:-target}/debug/forgetful" \
     "$(hack/cluster.sh build thanos):/bin/thanos" --name "$cluster"

@@ -1,4 +1,4 @@
-//! The API server's audit log: what was really requested, and by whom.
+//! The audit log of the API server: every request, with its user.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
@@ -16,15 +16,15 @@ pub struct Entry {
     /// Path and query.
     #[serde(rename = "requestURI")]
     pub uri: String,
-    /// Who.
+    /// User.
     pub user: User,
     /// `User-Agent`.
     #[serde(default)]
     pub user_agent: String,
-    /// What it was about.
+    /// The requested object.
     #[serde(default)]
     pub object_ref: ObjectRef,
-    /// The answer.
+    /// The response.
     #[serde(default)]
     pub response_status: ResponseStatus,
     /// `ResponseStarted` or `ResponseComplete`.
@@ -35,7 +35,7 @@ pub struct Entry {
     pub stage_timestamp: String,
 }
 
-/// Who requested.
+/// The user of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct User {
     /// `system:serviceaccount:<namespace>:<name>`, for one.
@@ -57,7 +57,7 @@ pub struct ObjectRef {
     pub subresource: String,
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ResponseStatus {
@@ -66,7 +66,7 @@ pub struct ResponseStatus {
 }
 
 impl Entry {
-    /// Whether it changes something. A lease is renewed for ever, and a review changes nothing.
+    /// Whether it writes. Renewals of leases and access reviews do not count.
     #[must_use]
     pub fn is_write(&self) -> bool {
         matches!(
@@ -85,17 +85,17 @@ impl Entry {
     /// When the request came.
     ///
     /// # Panics
-    /// The API server wrote something else.
+    /// The log contains no valid time.
     #[must_use]
     pub fn received(&self) -> Timestamp {
         let text = &self.request_received_timestamp;
         text.parse().expect("a time of the audit log")
     }
 
-    /// When it was answered, or for a watch, when it began to be.
+    /// The time of the response, or of its start for a watch.
     ///
     /// # Panics
-    /// The API server wrote something else.
+    /// The log contains no valid time.
     #[must_use]
     pub fn answered(&self) -> Timestamp {
         self.stage_timestamp
@@ -141,17 +141,17 @@ impl Mark {
     /// The log cannot be read.
     #[must_use]
     pub fn requests(&self, user: &str) -> Vec<Entry> {
-        let mut all = self.everybodys_requests();
+        let mut all = self.all_requests();
         all.retain(|entry| entry.user.username == user);
         all
     }
 
-    /// The finished requests of everybody since then, watches by their start.
+    /// The finished requests of all users since then, watches by their start.
     ///
     /// # Panics
     /// The log cannot be read.
     #[must_use]
-    pub fn everybodys_requests(&self) -> Vec<Entry> {
+    pub fn all_requests(&self) -> Vec<Entry> {
         let mut file = File::open(&self.path).expect("the audit log can be read");
         file.seek(SeekFrom::Start(self.offset))
             .expect("the audit log is not rotated");

@@ -15,10 +15,10 @@ use crate::wait::eventually;
 /// The field manager of the tests.
 pub const MANAGER: &str = "e2e";
 
-/// How long the API server may take for what it does by itself.
+/// Timeout of changes that the API server and the controllers make.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// A namespace of its own for one test, and the administrator's client.
+/// The namespace of one test, and the administrator's client.
 pub struct Cluster {
     /// The administrator.
     pub client: Client,
@@ -31,7 +31,7 @@ pub struct Cluster {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Cluster {
-    /// Connects, and makes a namespace.
+    /// Connects and creates a namespace.
     ///
     /// # Panics
     /// There is no cluster: tests that need one fail, they do not skip.
@@ -60,10 +60,10 @@ impl Cluster {
         cluster
     }
 
-    /// Makes a namespace with labels.
+    /// Creates a namespace with labels.
     ///
     /// # Panics
-    /// The API server refuses.
+    /// The API server rejects it.
     pub async fn make_namespace(&self, name: &str, labels: Value) {
         let body = json!({
             "apiVersion": "v1", "kind": "Namespace",
@@ -87,7 +87,7 @@ impl Cluster {
         let (group, version) = version.split_once('/').unwrap_or(("", version));
         let gvk = GroupVersionKind::gvk(group, version, kind);
         let resource = match kind {
-            // The plural that English would give is not always the one of the API.
+            // The guessed plural is wrong for this kind.
             "Prometheus" => ApiResource::from_gvk_with_plural(&gvk, "prometheuses"),
             _ => ApiResource::from_gvk(&gvk),
         };
@@ -110,7 +110,7 @@ impl Cluster {
     /// Applies an object as the administrator, strictly.
     ///
     /// # Errors
-    /// The API server's refusal.
+    /// The rejection of the API server.
     pub async fn try_apply(&self, object: &Value) -> Result<DynamicObject, kube::Error> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let params = PatchParams::apply(MANAGER).force().validation_strict();
@@ -122,7 +122,7 @@ impl Cluster {
     /// Applies an object, which must work.
     ///
     /// # Panics
-    /// The API server refuses.
+    /// The API server rejects it.
     #[track_caller]
     pub fn apply(&self, object: Value) -> impl Future<Output = DynamicObject> {
         let caller = std::panic::Location::caller();
@@ -134,7 +134,7 @@ impl Cluster {
         }
     }
 
-    /// Reads an object; `None` if it is not there.
+    /// Reads an object; `None` if it does not exist.
     ///
     /// # Panics
     /// Any other failure.
@@ -158,7 +158,7 @@ impl Cluster {
         list.items.iter().map(ResourceExt::name_any).collect()
     }
 
-    /// Deletes an object and waits until it is gone.
+    /// Deletes an object and waits until it no longer exists.
     ///
     /// # Panics
     /// Any failure.
@@ -179,12 +179,12 @@ impl Cluster {
             Err(kube::Error::Api(status)) if status.code == 404 => return,
             Err(error) => panic!("cannot delete {kind} {name}: {error}"),
         }
-        let gone = async || match api.get_opt(name).await {
+        let is_deleted = async || match api.get_opt(name).await {
             Ok(None) => Ok(()),
             Ok(Some(_)) => Err("still there".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        eventually(&format!("{kind} {name} is gone"), limit, gone).await;
+        eventually(&format!("{kind} {name} is deleted"), limit, is_deleted).await;
     }
 
     /// Waits until a condition of a custom resource has a reason, and is about its newest spec.
@@ -203,7 +203,7 @@ impl Cluster {
         limit: Duration,
     ) -> Value {
         let what = format!("{type_} of {name} is {value}");
-        let look = async || {
+        let attempt = async || {
             let object = self
                 .get("monitoring.thanos.io/v1alpha1", self.program.kind, name)
                 .await;
@@ -222,6 +222,6 @@ impl Cluster {
                 Err(format!("{:#}", object["status"]))
             }
         };
-        eventually(&what, limit, look).await
+        eventually(&what, limit, attempt).await
     }
 }

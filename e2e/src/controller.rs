@@ -19,11 +19,11 @@ use crate::wait::eventually;
 pub struct Program {
     /// Its name: of the binary, and of the ServiceAccount in its manifests.
     pub name: &'static str,
-    /// The kind that it looks after.
+    /// The kind that it reconciles.
     pub kind: &'static str,
     /// The plural of that kind.
     pub plural: &'static str,
-    /// The kind of what it runs.
+    /// The kind of its workloads.
     pub workload: &'static str,
 }
 
@@ -71,20 +71,20 @@ impl Program {
         PathBuf::from(target).join(self.name)
     }
 
-    /// The user that it is to the API server.
+    /// Its user name at the API server.
     #[must_use]
     pub fn user(self) -> String {
         format!("system:serviceaccount:thanos-system:{}", self.name)
     }
 }
 
-/// The user that the query controller is to the API server.
+/// The user name of the query controller at the API server.
 pub const USER: &str = "system:serviceaccount:thanos-system:thanos-query-controller";
 
 /// A running controller. Ended when dropped.
 pub struct Controller {
     child: Child,
-    /// Where it serves health and metrics.
+    /// Address of health and metrics.
     pub address: String,
     /// Its log.
     pub log: PathBuf,
@@ -187,7 +187,7 @@ impl Controller {
         self.child.id()
     }
 
-    /// Whether the process lives.
+    /// Whether the process runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
@@ -227,7 +227,7 @@ impl Controller {
     /// Its metrics.
     ///
     /// # Panics
-    /// It does not answer.
+    /// It does not respond.
     pub async fn metrics(&self) -> String {
         http_get(&self.address, "/metrics")
             .await
@@ -235,11 +235,11 @@ impl Controller {
             .1
     }
 
-    /// How many passes it has made.
+    /// Number of its reconciles.
     ///
     /// # Panics
-    /// It does not answer.
-    pub async fn passes(&self) -> f64 {
+    /// It does not respond.
+    pub async fn reconciles(&self) -> f64 {
         let text = self.metrics().await;
         let lines = text
             .lines()
@@ -249,14 +249,14 @@ impl Controller {
             .sum()
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     pub fn kill(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks it to stop, and waits; returns how long it took.
+    /// Sends SIGTERM and waits; returns the duration.
     ///
     /// # Panics
     /// It does not stop.
@@ -277,7 +277,7 @@ impl Controller {
         start.elapsed()
     }
 
-    /// Panics if it logged a warning or an error that no line of `expected` is part of.
+    /// Panics if it logged a warning or an error that contains no text of `expected`.
     ///
     /// # Panics
     /// It did.
@@ -355,7 +355,7 @@ pub async fn kubeconfig_of(cluster: &Cluster, namespace: &str) -> String {
 /// A plain HTTP GET on loopback; status and body.
 ///
 /// # Errors
-/// No answer.
+/// No response.
 pub async fn http_get(address: &str, path: &str) -> anyhow::Result<(u16, String)> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await?;

@@ -1,4 +1,4 @@
-//! What the tests against a cluster share. Everything waits on conditions; nothing sleeps for a
+//! Shared code of the tests against a cluster. Everything waits on conditions; nothing sleeps for a
 //! fixed time.
 
 // A test that cannot go on panics; there is no caller for an error.

@@ -1,5 +1,4 @@
-//! Prometheus Operator itself, as a process beside a control plane: what it makes of objects needs no
-//! node.
+//! Prometheus Operator as a process beside a control plane: the objects that it generates need no node.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -142,10 +142,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What `kubectl kustomize` makes of a folder.
+/// The output of `kubectl kustomize` for a folder.
 ///
 /// # Panics
-/// It refuses.
+/// It fails.
 #[must_use]
 pub fn build(folder: &Path) -> Vec<Value> {
     let output = Command::new("kubectl")
@@ -159,11 +159,11 @@ pub fn build(folder: &Path) -> Vec<Value> {
     serde_saphyr::from_multiple(&text).expect("YAML")
 }
 
-/// Applies what grants permissions for one test: `thanos-system` becomes `home`, `monitoring` becomes
-/// the test's own namespace, and what has no namespace gets a name of its own.
+/// Applies the objects that grant permissions for one test: `thanos-system` becomes `home`, `monitoring` becomes
+/// the namespace of the test, and cluster-scoped objects get unique names.
 ///
 /// # Panics
-/// The API server refuses.
+/// The API server rejects them.
 pub async fn install_permissions(cluster: &Cluster, objects: &[Value], home: &str) {
     const KINDS: [&str; 5] = [
         "ServiceAccount",

@@ -1,10 +1,9 @@
-//! Prometheus' remote-write protocol 1.0, as a client speaks it. How a request is sent is up to the
-//! caller.
+//! Remote-write protocol 1.0 of Prometheus, client side. The caller sends the requests. No IO.
 
 use futures::future::BoxFuture;
 use prost::Message;
 
-/// What the headers of a request say of its body.
+/// Headers that describe the body of a request.
 pub const HEADERS: [(&str, &str); 3] = [
     ("Content-Type", "application/x-protobuf"),
     ("Content-Encoding", "snappy"),
@@ -70,12 +69,12 @@ impl WriteRequest {
 pub struct Failure {
     /// Status code of the answer, if there was one.
     pub code: Option<u16>,
-    /// What it said.
+    /// Its message.
     pub why: String,
 }
 
 impl Failure {
-    /// Whether Prometheus gives these samples up: the receiver says that they never will be accepted.
+    /// Whether Prometheus drops these samples: the receiver rejects them permanently.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.code
@@ -92,14 +91,14 @@ mod tests {
     use crate::writer::Stream;
 
     #[test]
-    fn the_body_is_what_the_protocol_says() {
+    fn the_body_is_encoded_as_the_protocol_requires() {
         let stream = Stream {
             series: 1,
             ..Stream::of("m")
         };
         let body = stream.request(3, 1500).body();
         let plain = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-        // Written by hand from prometheus' types.proto: tag, length, content.
+        // Encoded manually after types.proto of Prometheus: tag, length, content.
         let mut desired = vec![0x0a, 42];
         desired.extend([0x0a, 13, 0x0a, 8]);
         desired.extend(b"__name__");
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_receiver_will_never_accept_is_final() {
+    fn permanent_rejections_are_final() {
         let is_final = |code| {
             let why = String::new();
             Failure { code, why }.is_final()

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 /// far: checks of many tests at once would be most of the requests to the API server.
 const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
-/// Waits until `look` gives a value; panics with what it said last when `limit` is over.
+/// Waits until `attempt` returns a value. Panics with its last error after `limit`.
 ///
-/// `look` returns `Err` with the reason why not yet.
+/// `attempt` returns `Err` with the reason until the condition holds.
 #[track_caller]
 pub fn eventually<T, F>(
     what: &str,
     limit: Duration,
-    mut look: F,
+    mut attempt: F,
 ) -> impl Future<Output = T> + use<T, F>
 where
     F: AsyncFnMut() -> Result<T, String>,
@@ -23,7 +23,7 @@ where
     async move {
         let start = Instant::now();
         loop {
-            match look().await {
+            match attempt().await {
                 Ok(value) => return value,
                 Err(why) => assert!(
                     start.elapsed() < limit,

@@ -9,12 +9,12 @@ use tokio::task::JoinHandle;
 use crate::remote_write::{Failure, Label, Sample, TimeSeries, Transport, WriteRequest};
 use crate::written::{Tick, Written};
 
-/// How long Prometheus waits for an answer, and between attempts: ever longer, up to a limit.
+/// Timeout and retry delays of Prometheus; the delay grows up to a limit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What is written: `metric{series="0"}` and so on, one sample of each at every tick. The value of a
+/// The written series: `metric{series="0"}` and so on, one sample of each at every tick. The value of a
 /// sample is the number of its tick.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -65,27 +65,27 @@ impl Stream {
 
 /// A client that writes until `end`.
 pub struct Writer {
-    /// What is written.
+    /// The written series.
     pub stream: Stream,
     written: Arc<Mutex<Written>>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
-/// Reads what a writer has written so far.
+/// Reads the results of a writer.
 #[derive(Clone)]
 pub struct Account {
-    /// What is written.
+    /// The written series.
     pub stream: Stream,
     written: Arc<Mutex<Written>>,
 }
 
 impl Account {
-    /// Looks at what is written so far.
+    /// Reads the results so far.
     ///
     /// # Panics
-    /// Another task did, meanwhile.
-    pub fn look<T>(&self, at: impl FnOnce(&Written) -> T) -> T {
+    /// Another task panicked while it held the lock.
+    pub fn read<T>(&self, at: impl FnOnce(&Written) -> T) -> T {
         at(&self
             .written
             .lock()
@@ -125,7 +125,7 @@ impl Writer {
         self.stop.store(true, Ordering::Relaxed);
         let account = self.account();
         let ended = tokio::time::timeout(limit, self.task).await;
-        let written = account.look(Clone::clone);
+        let written = account.read(Clone::clone);
         match ended {
             Ok(ended) => ended.expect("the writer does not panic"),
             Err(_) => panic!("not written within {limit:?}: {:?}", written.pending),
@@ -153,7 +153,7 @@ async fn write(
 ) {
     let first = (now() / stream.every + 1) * stream.every;
     for number in 0.. {
-        // What is late is written at once, one after another, with the times that it should have had.
+        // Late ticks are written at once, in order, with their original times.
         let time = first + number * stream.every;
         let ahead = (time + stream.behind - now())
             .try_into()
@@ -178,7 +178,8 @@ async fn write(
     }
 }
 
-/// Sends the same until it is decided. Returns the number of retries, and why it was given up, if so.
+/// Sends a request until it is accepted or given up. Returns the number of retries, and the reason if it was given
+/// up.
 async fn accepted(
     send: &Transport,
     body: Vec<u8>,
@@ -193,7 +194,7 @@ async fn accepted(
             Ok(Err(failure)) => failure,
             Err(_) => Failure {
                 code: None,
-                why: format!("no answer within {TIMEOUT:?}"),
+                why: format!("no response within {TIMEOUT:?}"),
             },
         };
         let why = format!("{:?}: {}", failure.code, failure.why);
@@ -232,7 +233,7 @@ mod tests {
         }
     }
 
-    /// Gives the prepared answers, then accepts. Keeps what it accepted.
+    /// Returns the prepared responses, then accepts. Keeps accepted requests.
     fn receiver(answers: &[Option<u16>]) -> (Transport, Arc<Mutex<Vec<WriteRequest>>>) {
         let mut answers: VecDeque<Option<u16>> = answers.iter().copied().collect();
         let accepted = Arc::<Mutex<Vec<WriteRequest>>>::default();
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_is_sent_again_in_order_until_it_is_accepted() {
+    async fn a_rejected_request_is_resent_in_order_until_it_is_accepted() {
         let (send, accepted) = receiver(&[Some(503), None, Some(429), Some(409)]);
         let stream = Stream {
             every: 10,
@@ -265,11 +266,11 @@ mod tests {
         };
         let writer = Writer::start(stream.clone(), send);
         let account = writer.account();
-        let look = async || match account.look(|written| written.ticks.len()) {
+        let attempt = async || match account.read(|written| written.ticks.len()) {
             count if count >= 12 => Ok(()),
             count => Err(format!("{count} ticks")),
         };
-        crate::wait::eventually("twelve ticks", Duration::from_secs(20), look).await;
+        crate::wait::eventually("twelve ticks", Duration::from_secs(20), attempt).await;
         let written = writer.end(Duration::from_secs(5)).await;
 
         let first = &written.ticks()[0];
@@ -297,15 +298,15 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "prepared")]
-    async fn an_unexpected_end_is_reported() {
+    async fn an_end_that_times_out_is_reported() {
         let (send, _) = receiver(&[Some(500); 1000]);
         let writer = Writer::start(Stream::of("m"), send);
         let account = writer.account();
-        let look = async || match account.look(|written| written.pending.clone()) {
+        let attempt = async || match account.read(|written| written.pending.clone()) {
             Some(_) => Ok(()),
             None => Err("nothing was sent".to_owned()),
         };
-        crate::wait::eventually("an attempt", Duration::from_secs(5), look).await;
+        crate::wait::eventually("an attempt", Duration::from_secs(5), attempt).await;
         writer.end(Duration::from_millis(1)).await;
     }
 }

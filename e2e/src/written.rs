@@ -1,23 +1,23 @@
-//! What was written and acknowledged. No IO.
+//! Samples that were written and acknowledged. No IO.
 
-/// What became of one tick.
+/// The result of one tick.
 #[derive(Clone, Debug)]
 pub struct Tick {
     /// The time of its samples, in milliseconds.
     pub time: i64,
-    /// When it was decided, in milliseconds.
+    /// When it was acknowledged or given up, in milliseconds.
     pub decided: i64,
-    /// How often it was sent again.
+    /// Number of retries.
     pub retries: u32,
     /// Why it was given up; `None` if it was acknowledged.
     pub lost: Option<String>,
 }
 
-/// What became of all ticks that are decided, in order of time.
+/// The results of all decided ticks, in order of time.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     pub(crate) ticks: Vec<Tick>,
-    /// What the last attempt said, while a tick is not accepted.
+    /// The error of the last attempt, while a tick is not accepted.
     pub(crate) pending: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Written {
         &self.ticks
     }
 
-    /// Everything that was given up.
+    /// The ticks that were given up.
     #[must_use]
     pub fn lost(&self) -> Vec<&Tick> {
         self.ticks.iter().filter(|t| t.lost.is_some()).collect()
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_acknowledged_is_counted_after_and_until() {
+    fn acknowledged_samples_are_counted_within_a_time_range() {
         let written = Written {
             ticks: vec![tick(250, None), tick(500, Some("409")), tick(750, None)],
             pending: None,

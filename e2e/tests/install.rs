@@ -82,13 +82,13 @@ fn assert_no_errors_logged() -> String {
     let logs = run(
         "kubectl -n thanos-system logs -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1",
     );
-    assert!(logs.contains("msg=working"), "{logs}");
+    assert!(logs.contains("msg=\"controller started\""), "{logs}");
     assert!(!logs.contains("level=error"), "{logs}");
     logs
 }
 
 /// The answer to a query, through the querier of fresh-install.
-fn ask(query: &str) -> Result<Vec<Value>, String> {
+fn promql(query: &str) -> Result<Vec<Value>, String> {
     let service = "/api/v1/namespaces/monitoring/services/thanos-query-main-client:http/proxy";
     let answer = shell(&format!(
         "kubectl get --raw '{service}/api/v1/query?query={query}'"
@@ -100,7 +100,7 @@ fn ask(query: &str) -> Result<Vec<Value>, String> {
         .unwrap_or_default())
 }
 
-/// Rulers go on with the rules of a kind that is gone, also under a controller that starts only then.
+/// Rulers keep the rules of a deleted kind, also under a controller that starts after the deletion.
 async fn rules_outlive_their_definition() {
     // Not in flow style: some versions of kubectl take what begins with a brace for JSON.
     let rule = "apiVersion: monitoring.coreos.com/v1
@@ -132,14 +132,14 @@ END"
     reported("Ready");
     reported("RulesLoaded");
     let evaluated_after = async |what: &str, time: i64| {
-        let look = async || {
+        let attempt = async || {
             let query = "max(timestamp(outlives:one%7Bthanos_rule=%22monitoring/main%22%7D))";
-            let newest = ask(query)?;
+            let newest = promql(query)?;
             let newest = newest.first().and_then(|s| s["value"][1].as_str());
             let newest: f64 = newest.and_then(|v| v.parse().ok()).unwrap_or_default();
             check(newest > time as f64, || format!("{newest} after {time}"))
         };
-        eventually(what, 2 * MINUTE, look).await;
+        eventually(what, 2 * MINUTE, attempt).await;
     };
     let now = || jiff::Timestamp::now().as_second();
     evaluated_after("the rule is evaluated", 0).await;
@@ -157,18 +157,18 @@ END"
     run(
         "kubectl -n thanos-system rollout status deployment/thanos-ruler-controller --timeout=120s",
     );
-    evaluated_after("the rule is evaluated without its definition", now()).await;
+    evaluated_after("the rule is evaluated without its CRD", now()).await;
     reported("Frozen");
 
     run(&documented("From nothing"));
     let mended = rule.replace("outlives:one", "outlives:two");
     run(&format!("kubectl apply -f - <<END\n{mended}\nEND"));
     reported("Frozen=False");
-    let look = async || {
-        let series = ask("outlives:two%7Bthanos_rule=%22monitoring/main%22%7D")?;
+    let attempt = async || {
+        let series = promql("outlives:two%7Bthanos_rule=%22monitoring/main%22%7D")?;
         check(series.len() == 1, || format!("{series:?}"))
     };
-    eventually("rules are read again", 2 * MINUTE, look).await;
+    eventually("rules are read again", 2 * MINUTE, attempt).await;
     assert_eq!(pods(), before, "no ruler restarted");
     run("kubectl -n monitoring delete thanosrulers.monitoring.thanos.io main");
     run("kubectl -n monitoring delete prometheusrules.monitoring.coreos.com outlives");
@@ -234,8 +234,8 @@ END");
     assert_eq!(total, "2");
 
     // Everything that has a ServiceMonitor is scraped, Thanos included, and visible through Thanos.
-    let look = async || {
-        let up = ask("up")?;
+    let attempt = async || {
+        let up = promql("up")?;
         let of = |job: &str| up.iter().filter(|s| s["metric"]["job"] == job).count();
         let all = of("prometheus-k8s") == 6
             && of("alertmanager-main") == 4
@@ -247,14 +247,14 @@ END");
                 .iter()
                 .all(|s| s["value"][1] == "1" && s["metric"]["cluster"] == "default");
         check(all, || format!("{up:#?}"))?;
-        let thanos = ask("group%20by%20(container)%20(thanos_build_info)")?;
+        let thanos = promql("group%20by%20(container)%20(thanos_build_info)")?;
         check(thanos.len() == 2, || format!("{thanos:?}"))
     };
     // The reloader of Prometheus may notice ServiceMonitors 3 minutes after the node renewed its files.
     eventually(
         "metrics of Thanos are queried through Thanos",
         5 * MINUTE,
-        look,
+        attempt,
     )
     .await;
     rules_outlive_their_definition().await;
@@ -265,7 +265,7 @@ END");
     );
 
     uninstall("fresh-install", "monitoring thanos-system");
-    assert_eq!(served(), "", "definitions go");
+    assert_eq!(served(), "", "CRDs are deleted");
     run("kubectl -n kube-system delete service kubelet");
     let left =
         run("kubectl get crd,clusterroles,clusterrolebindings,validatingadmissionpolicies -o name");

@@ -14,7 +14,7 @@ command_down() {
   fi
   remove_cluster
   unlock_cluster
-  step "cluster $NAME is gone" "$began"
+  step "cluster $NAME is deleted" "$began"
 }
 
 # Ends processes first: the mounts, pods' networks and veth pairs live in namespaces that end with them.
@@ -31,7 +31,7 @@ end_processes() {
   # The members of the cgroup are all that `up` started, shims and containers included, and nothing else.
   deadline=$(($(now) + 60000000))
   while pid=$(cluster_pids) && [[ -n $pid ]]; do
-    # shellcheck disable=SC2086 # a list of numbers; one may be gone by now
+    # shellcheck disable=SC2086 # a list of numbers; one may have ended by now
     kill -KILL $pid 2>/dev/null || true
     thaw_cgroups
     (($(now) < deadline)) || die "these processes of cluster $NAME do not end: ${pid//$'\n'/ }"
@@ -63,6 +63,6 @@ remove_cgroups() {
 
 remove_folders() {
   remove_mount_points
-  # All mounts below are in a namespace that is gone; should one be left, nothing behind it is deleted.
+  # All mounts below are in a deleted mount namespace; if one is left, the files behind it are not deleted.
   rm -rf --one-file-system "$STATE"
 }

@@ -10,7 +10,7 @@ command_dump() {
   began=$(now)
   require_kubectl
   mkdir -p "$folder/objects"
-  # A cluster that is broken still has logs: whatever fails here, the rest goes on.
+  # A broken cluster still has logs: a failure here does not stop the dump.
   for resource in $(kube api-resources --verbs=list -o name 2>"$folder/errors.txt"); do
     case $resource in events | events.events.k8s.io | endpoints | componentstatuses) continue ;; esac
     kube get "$resource" --all-namespaces --show-managed-fields=false -o yaml >"$folder/objects/$resource.yaml" 2>>"$folder/errors.txt" || true
@@ -22,7 +22,7 @@ command_dump() {
   if [[ -e /run/netns/$NETNS ]] && command -v nft >/dev/null; then
     nsenter --net="/run/netns/$NETNS" nft list ruleset >"$folder/nft.txt" 2>>"$folder/errors.txt" || true
   fi
-  # The kubelet's own files: they have the containers that ran before, and pods that are gone as long as it keeps them.
+  # The kubelet's own files: they have the containers that ran before, and deleted pods as long as it keeps them.
   if [[ -d $STATE/pod-logs ]]; then cp -r "$STATE/pod-logs" "$folder/pod-logs"; fi
   cp -r "$LOGS" "$folder/components"
   [[ -s $folder/errors.txt ]] || rm -f "$folder/errors.txt"

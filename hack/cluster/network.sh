@@ -72,7 +72,7 @@ address_of() {
 remove_network() {
   (
     flock 7
-    # The other end of the veth pair goes with the namespace, but only when its last process is gone.
+    # The other end of the veth pair is removed with the namespace, but only after its last process ended.
     ip link delete "$(host_veth)" 2>/dev/null || true
     if [[ -e /run/netns/$NETNS ]]; then ip netns delete "$NETNS"; fi
     if [[ -e $STATE_ROOT/.netns-mount && -z $(ls -A /run/netns 2>/dev/null) ]]; then

@@ -192,7 +192,7 @@ start_node() { # PID of the import of images
   wait "$1" || fail_component images "an image could not be imported"
   step "images are on the node" "$began"
   began=$(now)
-  # Only now, since a pod that finds no image waits 10 s for the next look.
+  # Only now, since a pod that finds no image waits 10 s before the next attempt.
   daemon kube-scheduler "$(program_path kube-scheduler)" --kubeconfig="$STATE/pki/kube-scheduler.kubeconfig" --leader-elect=false
   # Its own log is in the cluster, and exists only if it ever started: the events say more.
   (wait_until 120 coredns "an Available Deployment" condition_of "--namespace=kube-system deployment/coredns" Available) || {

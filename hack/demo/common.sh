@@ -3,7 +3,7 @@
 
 # --- steps: one line each, with the time that it took ------------------------------------------------
 
-# The step under way, which a failure names, and when it began.
+# The current step, which a failure names, and its start time.
 STEP='' BEGAN=0
 
 now() { echo "${EPOCHREALTIME/[.,]/}"; }
@@ -34,7 +34,7 @@ require() { # COMMAND WHERE-FROM
   command -v "$1" >/dev/null || die "$1 is missing: see $2"
 }
 
-# What building the controller needs. The local cluster looks after its own needs.
+# What building the controller needs. The local cluster installs its own prerequisites.
 require_rust() {
   if ! command -v cc >/dev/null; then
     if [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
@@ -55,10 +55,10 @@ require_rust() {
 
 kube() { kubectl ${CONTEXT:+--context "$CONTEXT"} "$@"; }
 
-# One of several things at a time may apply; our own changes are never a conflict.
+# The demo takes over the fields that it applies.
 apply() { kube apply --server-side --force-conflicts --field-manager=demo "$@" >/dev/null; }
 
-# Waits for a condition of one object. If it does not come: what the namespace looks like.
+# Waits for a condition of one object. On a timeout, prints the state of the namespace.
 wait_for() { # SECONDS NAMESPACE OBJECT --for=…
   local seconds=$1 namespace=$2 object=$3 error
   shift 3
@@ -91,9 +91,9 @@ explain() { # NAMESPACE OBJECT
   kube -n "$1" get events --field-selector type=Warning --sort-by .metadata.creationTimestamp | tail -n 8 || true
 }
 
-# The answer of an instant query that has one; nothing if there is none. BASE is a path of the API
-# server that leads to a Prometheus API.
-ask() { # BASE QUERY [PARAMETERS]
+# The value of an instant query; empty if there is no result. BASE is the API server path of a Prometheus
+# API.
+query() { # BASE QUERY [PARAMETERS]
   kube get --request-timeout=20s --raw "$1/api/v1/query?query=$2${3:+&$3}" 2>/dev/null | value
 }
 

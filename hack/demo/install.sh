@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Puts the cluster into the state that the demo starts from.
+# Brings the cluster into the initial state of the demo.
 
 CONTROLLERS=(thanos-query-controller thanos-receive-controller thanos-ruler-controller thanos-store-controller)
 # Where their programs are.
@@ -7,7 +7,7 @@ BINARIES=
 
 tag() { echo "docker.io/library/$1:v0.1.0"; } # CONTROLLER
 
-# The image of a controller: that which we make, unless there is another for it.
+# The image of a controller: by default the one that the demo builds.
 image() { # CONTROLLER
   case $1 in
     thanos-query-controller) echo "${IMAGE:-$(tag "$1")}" ;;
@@ -37,7 +37,7 @@ load_controllers() {
   done
 }
 
-# Images of the programs for a cluster that is not ours.
+# Images of the controllers for a cluster that the demo did not create.
 import_controllers() {
   local controller
   case $CONTEXT in
@@ -74,7 +74,7 @@ image_archive() { # CONTROLLER
   )
 }
 
-# With --context: it has to be there.
+# With --context, it must be installed already.
 find_prometheus_operator() {
   local kind
   begin "found Prometheus Operator in $CONTEXT"
@@ -95,11 +95,11 @@ install_prometheus_operator() {
   finish
 }
 
-# What an earlier demo made, with its pods: a Prometheus that starts anew would scrape them until they
-# go, one replica more often than the other.
+# Deletes the objects of an earlier demo and waits for its pods: a restarted Prometheus would scrape them until
+# they are deleted, one replica more often than the other.
 remove_earlier() {
   kube get crd thanos{queries,receives,rulers,stores}.monitoring.thanos.io >/dev/null 2>&1 || return 0
-  begin "what an earlier demo made is gone"
+  begin "the objects of an earlier demo are deleted"
   kube delete -f e2e/fixtures/demo -f e2e/fixtures/demo/store -f e2e/fixtures/demo/receive -f e2e/fixtures/demo/ruler --ignore-not-found --cascade=foreground --timeout=180s >/dev/null
   finish
 }

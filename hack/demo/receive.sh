@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Prometheus writes to a ThanosReceive, which loses a member while it is asked.
+# Prometheus writes to a ThanosReceive, which is scaled down while it is queried.
 
-# Of targets that stay: the ingesters are scraped as well, and come and go.
+# Of constant targets only: the ingesters, whose number changes, are scraped as well.
 RECEIVED='count(up%7Bprometheus=%22monitoring/k8s%22,job=%22prometheus-k8s%22%7D)'
 
 hashring() { # JSONPATH, of the first hashring
@@ -19,12 +19,12 @@ stable_with() { # MEMBERS
 as_many_received() {
   local api at=$(($(date +%s) - 20))
   api=$(query_api monitoring received) || return 1
-  REPLICA=$(ask "$(pod_api monitoring prometheus-k8s-0)" "count(up%7Bjob=%22prometheus-k8s%22%7D)" "time=$at")
-  MERGED=$(ask "$api" "$RECEIVED" "time=$at")
+  REPLICA=$(query "$(pod_api monitoring prometheus-k8s-0)" "count(up%7Bjob=%22prometheus-k8s%22%7D)" "time=$at")
+  MERGED=$(query "$api" "$RECEIVED" "time=$at")
   [[ -n $REPLICA && $REPLICA == "$MERGED" ]]
 }
 
-# Asks again and again for 20 s ago until the file $1/stop exists: one line per answer.
+# Repeats a query for the time 20 s ago until the file $1/stop exists: one line per result.
 repeat_received() { # FOLDER API
   local answer number
   until [[ -e $1/stop ]]; do
@@ -36,7 +36,7 @@ repeat_received() { # FOLDER API
   done
 }
 
-# What was done with the hashring since then, as events tell it.
+# The changes of the hashring since that time, from events.
 events_since() { # TIME
   kube -n monitoring get events --field-selector reason=Hashring \
     -o go-template='{{range .items}}{{.metadata.creationTimestamp}} {{.message}}{{"\n"}}{{end}}' |
@@ -67,28 +67,28 @@ show_receive() {
   kube -n monitoring get thanosreceive demo | indent
   say "count(up{job=\"prometheus-k8s\"}), from the ingesters alone: $MERGED   prometheus-k8s-0: $REPLICA"
 
-  title "One ingester is scaled away while it is asked (spec.ingesterSpec.hashrings[0].replicas: 2):"
+  title "One ingester is removed while it is queried (spec.ingesterSpec.hashrings[0].replicas: 2):"
   wanted=$MERGED
   api=$(query_api monitoring received)
   SCRATCH=$(mktemp -d)
   repeat_received "$SCRATCH" "$api" &
-  ASKING=$!
+  QUERYING=$!
   since=$(date -u +%FT%TZ)
   began=$(date +%s)
-  begin "it left, uploaded everything it had, and went"
+  begin "it has left the hashring, uploaded its samples and is deleted"
   kube -n monitoring patch thanosreceive demo --type json \
     -p '[{"op":"replace","path":"/spec/ingesterSpec/hashrings/0/replicas","value":2}]' >/dev/null
   until_true 300 stable_with 2 || die "still: $(hashring step): $(hashring message)"
   finish
   events_since "$since"
   touch "$SCRATCH/stop"
-  wait "$ASKING"
-  ASKING=
-  say "Asked for it $(wc -l <"$SCRATCH/received") times meanwhile; answers (times, value):"
+  wait "$QUERYING"
+  QUERYING=
+  say "Queried $(wc -l <"$SCRATCH/received") times meanwhile; results (times, value):"
   sort "$SCRATCH/received" | uniq -c | indent
   if [[ -e $SCRATCH/holes ]]; then
     indent <"$SCRATCH/holes" >&2
-    die "some queries failed or had an empty answer"
+    die "some queries failed or returned an empty result"
   fi
   read -r points different < <(graph "$api" "$began" "$(($(date +%s) - 20))")
   say "A graph of that time: $points points of 15 s, $different value(s); its volume is kept:"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A ThanosRuler evaluates the rules that are there, and one that is bad harms none of the others.
+# A ThanosRuler evaluates the existing rules, and a bad rule does not affect the others.
 
 RULER=thanosrulers.monitoring.thanos.io/demo
 
@@ -7,7 +7,7 @@ ruler() { # JSONPATH
   kube -n monitoring get "$RULER" -o jsonpath="$1"
 }
 
-# Whether the rulers have loaded exactly what is mounted, for the newest spec and so many refused groups.
+# Whether the rulers have loaded exactly the mounted rules, for the newest spec and this number of rejected groups.
 loaded_with() { # REJECTED
   local status
   status=$(ruler '{.status.observedGeneration} {.metadata.generation} {.status.conditions[?(@.type=="RulesLoaded")].status} {.status.rules.rejected}')
@@ -23,7 +23,7 @@ ruler_pods() {
 recorded() {
   local api
   api=$(query_api monitoring demo) || return 1
-  RECORDED=$(ask "$api" "demo:up:sum%7Bthanos_rule=%22monitoring/demo%22%7D")
+  RECORDED=$(query "$api" "demo:up:sum%7Bthanos_rule=%22monitoring/demo%22%7D")
   [[ -n $RECORDED ]]
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a ThanosQuery makes of a Prometheus, shown with the objects and the answers of the cluster.
+# A ThanosQuery for a Prometheus, shown by objects of the cluster and query results.
 
 # --- reading a ThanosQuery ---------------------------------------------------------------------------
 
@@ -30,9 +30,9 @@ endpoints_are() { # SECONDS NAMESPACE NAME COUNT
   wait_for "$1" "$2" "thanosquery/$3" --for=jsonpath='{.status.endpointsTotal}'="$4"
 }
 
-# --- a: what is not ours -----------------------------------------------------------------------------
+# --- a: foreign objects -----------------------------------------------------------------------------
 
-# Identity, generation and writers of what the demo found.
+# UID, generation and field managers of the objects that existed before the demo.
 fingerprint() {
   kube -n monitoring get prometheus/k8s alertmanager/main servicemonitor/prometheus-k8s service/prometheus-k8s \
     networkpolicy/prometheus-k8s statefulset/prometheus-k8s pod/prometheus-k8s-0 pod/prometheus-k8s-1 --show-managed-fields \
@@ -49,7 +49,7 @@ show_untouched() {
     diff <(echo "$UNTOUCHED") <(echo "$after") >&2 || true
     die "objects of monitoring/k8s are not what they were"
   fi
-  say "Untouched: the Prometheus, its Service, ServiceMonitor, NetworkPolicy and pods (uid, generation, writers)."
+  say "Unchanged: the Prometheus, its Service, ServiceMonitor, NetworkPolicy and pods (uid, generation, writers)."
 }
 
 # --- b: an untouched Prometheus ----------------------------------------------------------------------
@@ -65,21 +65,21 @@ show_discovery() {
   say "Discovered:"
   endpoints monitoring demo
   show_policies monitoring demo
-  begin "count(up) from the querier is what one replica alone says"
+  begin "count(up) from the querier equals that of one replica"
   until_true 90 same_answer || no_answer demo
   finish
   say "prometheus-k8s-0: $REPLICA   querier, deduplicated: $MERGED   querier, dedup=false: $DOUBLED"
   show_untouched
 }
 
-# The values of the latest try.
+# The values of the last attempt.
 REPLICA='' MERGED='' DOUBLED=''
 same_answer() { # [QUERY]
   local api query=${1:-count(up)}
   api=$(query_api monitoring demo) || return 1
-  REPLICA=$(ask "$(pod_api monitoring prometheus-k8s-0)" "$query")
-  MERGED=$(ask "$api" "$query")
-  DOUBLED=$(ask "$api" "$query" dedup=false)
+  REPLICA=$(query "$(pod_api monitoring prometheus-k8s-0)" "$query")
+  MERGED=$(query "$api" "$query")
+  DOUBLED=$(query "$api" "$query" dedup=false)
   # Without deduplication there must be more: otherwise nothing is merged. It need not be exactly
   # twice as much, since a target may be in one replica some seconds earlier than in the other.
   [[ -n $REPLICA && $MERGED == "$REPLICA" && -n $DOUBLED ]] && ((DOUBLED > MERGED))
@@ -95,12 +95,12 @@ show_policies() { # NAMESPACE NAME
   blocked=$(kube -n "$1" get thanosquery "$2" \
     -o go-template='{{range .status.endpoints}}{{range .blockedBy}}{{.}}{{"\n"}}{{end}}{{end}}' | sort -u | paste -s -d ' ')
   if [[ -z $blocked ]]; then
-    say "No NetworkPolicy is in the way."
+    say "No NetworkPolicy blocks Thanos."
     return
   fi
-  say "Where NetworkPolicies are enforced, these keep Thanos out: $blocked"
+  say "Where NetworkPolicies are enforced, these block Thanos: $blocked"
   [[ -n $CONTEXT ]] || say "(The local cluster does not enforce any.)"
-  say "What would open the way:"
+  say "To allow it:"
   kube -n "$1" get thanosquery "$2" \
     -o go-template='{{range .status.endpoints}}{{with .openWith}}{{.}}{{"\n"}}{{end}}{{end}}' | awk '!seen[$0]++' | indent | sed 's/^/  /'
 }
@@ -124,7 +124,7 @@ show_other_namespace() {
   endpoints_are 30 monitoring team-b 1
   finish
   endpoints monitoring team-b
-  begin "a query through it has an answer"
+  begin "a query through it returns a result"
   wait_for 60 monitoring thanosquery/team-b --for=condition=Ready
   until_true 60 answers monitoring team-b || no_answer team-b
   finish
@@ -132,19 +132,19 @@ show_other_namespace() {
 
 answers() { # NAMESPACE NAME
   local api
-  api=$(query_api "$1" "$2") && [[ -n $(ask "$api" 'count(up)') ]]
+  api=$(query_api "$1" "$2") && [[ -n $(query "$api" 'count(up)') ]]
 }
 
 # --- e: selectors that do not point at a Prometheus --------------------------------------------------
 
 show_applications() {
   title "A selector that matches an application only (prometheus=kube-prometheus, the ServiceMonitor of CoreDNS):"
-  begin "leads to the Prometheus that scrapes it"
+  begin "selects the Prometheus that scrapes it"
   endpoints_are 30 monitoring by-application 2
   finish
   endpoints monitoring by-application
   title "A selector that matches nothing (app.kubernetes.io/name=promtheus):"
-  begin "says what is near"
+  begin "the closest ServiceMonitor is reported"
   reason_is 30 monitoring misspelt SelectorMatchesNothing
   finish
   condition monitoring misspelt EndpointsResolved
@@ -163,17 +163,17 @@ show_context() {
   endpoints thanos-system demo
   condition thanos-system demo EndpointsResolved
   show_policies thanos-system demo
-  begin "an answer from the querier"
+  begin "a query result from the querier"
   until_true 90 answers thanos-system demo ||
     die "the querier has no answer for count(up): see above for what is in the way"
   finish
-  say "count(up): $(ask "$(query_api thanos-system demo)" 'count(up)')"
+  say "count(up): $(query "$(query_api thanos-system demo)" 'count(up)')"
 }
 
 # --- the end -----------------------------------------------------------------------------------------
 
 further_local() {
-  title "To look further:"
+  title "Next steps:"
   cat <<TEXT | indent
 eval "\$(hack/cluster.sh env --name $NAME)"
 kubectl -n monitoring get thanosqueries,thanosstores,thanosreceives,thanosrulers.monitoring.thanos.io
@@ -185,7 +185,7 @@ TEXT
 }
 
 further_context() {
-  title "To look further:"
+  title "Next steps:"
   cat <<TEXT | indent
 kubectl --context $CONTEXT -n thanos-system describe thanosquery demo
 kubectl --context $CONTEXT -n thanos-system port-forward $(query_service) 9090:http    # then http://localhost:9090

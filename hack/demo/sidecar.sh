@@ -7,8 +7,8 @@ queriers() {
     -o go-template='{{range .items}}{{.metadata.uid}} {{.status.startTime}}{{range .status.containerStatuses}} {{.restartCount}}{{end}}{{"\n"}}{{end}}' | sort
 }
 
-# Asks again and again until the file $1/stop exists: one line per answer into $1/answers, and into
-# $1/failures what came instead of one.
+# Repeats a query until the file $1/stop exists: one line per result in $1/answers, and failed queries in
+# $1/failures.
 repeat_query() { # FOLDER API
   local answer number
   until [[ -e $1/stop ]]; do
@@ -29,8 +29,8 @@ all_sidecars() {
   [[ $(kube -n monitoring get thanosquery demo -o go-template='{{range .status.endpoints}}{{.via}} {{end}}') == "Sidecar Sidecar " ]]
 }
 
-# Whether both replicas have been ready for a minute. A StatefulSet whose minReadySeconds grows takes
-# younger pods for unavailable from then on, and replaces those all at once.
+# Whether both replicas have been ready for a minute. When minReadySeconds of a
+# StatefulSet grows, younger pods count as unavailable and are all replaced at once.
 settled() {
   local since
   for since in $(kube -n monitoring get pods prometheus-k8s-0 prometheus-k8s-1 -o go-template='{{range .items}}{{range .status.conditions}}{{if eq .type "Ready"}}{{.lastTransitionTime}} {{end}}{{end}}{{end}}'); do
@@ -48,34 +48,34 @@ show_sidecars() {
   before=$(queriers)
   SCRATCH=$(mktemp -d)
   repeat_query "$SCRATCH" "$(query_api monitoring demo)" &
-  ASKING=$!
+  QUERYING=$!
 
-  begin "both endpoints go to sidecars"
+  begin "both endpoints are sidecars"
   kube -n monitoring patch prometheus k8s --type merge --patch-file e2e/fixtures/kube-prometheus/with-sidecar.yaml >/dev/null
   until_true 300 all_sidecars || die "no endpoint at each sidecar within 300 s"
   finish
   endpoints monitoring demo
-  begin "the bridges are gone"
+  begin "the bridges are deleted"
   until_true 120 no_bridges || die "still there: $(bridges)"
   finish
   begin "both replicas are available again"
   wait_for 180 monitoring prometheus/k8s --for=jsonpath='{.status.availableReplicas}'=2
   finish
   # The series of the bridges linger for some minutes in the replica that restarted first.
-  begin "count(up{job=\"prometheus-k8s\"}) through the sidecars is what one replica alone says"
+  begin "count(up{job=\"prometheus-k8s\"}) through the sidecars equals that of one replica"
   until_true 90 same_answer 'count(up%7Bjob=%22prometheus-k8s%22%7D)' || no_answer demo
   finish
 
   touch "$SCRATCH/stop"
-  wait "$ASKING"
-  ASKING=
+  wait "$QUERYING"
+  QUERYING=
   total=$(wc -l <"$SCRATCH/answers")
-  say "Asked count(up) $total times meanwhile; answers (times, value):"
+  say "Queried count(up) $total times meanwhile; results (times, value):"
   sort "$SCRATCH/answers" | uniq -c | indent
   if [[ -e $SCRATCH/failures ]]; then
     indent <"$SCRATCH/failures" >&2
-    die "some queries failed or had an empty answer"
+    die "some queries failed or returned an empty result"
   fi
   [[ $(queriers) == "$before" ]] || die "querier pods were restarted or replaced"
-  say "The querier pods are the ones from before: same uid, same start, no restart."
+  say "The querier pods are unchanged: same UID, same start time, no restart."
 }

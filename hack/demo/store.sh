@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# What Prometheus uploaded outlives what it keeps itself.
+# Uploaded samples survive the loss of the Prometheus volumes.
 
-# A metric of a pod's endpoint that has no labels; nothing if there is none.
+# The value of a pod's metric without labels; empty if the metric is missing.
 metric() { # POD PORT NAME
   kube get --raw "/api/v1/namespaces/monitoring/pods/$1:$2/proxy/metrics" 2>/dev/null |
     awk -v name="$3" '$1 == name { printf "%.0f\n", $2 }'
 }
 
-# The samples that the demo asks for before and after: those of half a minute, from each replica.
+# The samples that the demo queries before and after the loss: those of 30 s, from each replica.
 SAMPLES='sum(count_over_time(up%7Bjob=%22prometheus-k8s%22%7D%5B30s%5D))'
 
-# What a Prometheus API says of them, without deduplication, so that the number is exact.
+# Their number from a Prometheus API, without deduplication, so that it is exact.
 samples() { # BASE TIME
-  ask "$1" "$SAMPLES" "time=$2&dedup=false"
+  query "$1" "$SAMPLES" "time=$2&dedup=false"
 }
 
 has_samples() { # TIME
@@ -31,7 +31,7 @@ uploading() {
   done
 }
 
-# Whether what each replica scraped until then is in the bucket: in blocks, and all blocks uploaded.
+# Whether the samples of each replica until then are in the bucket: in blocks, and all blocks uploaded.
 uploaded() { # TIME
   local pod head blocks uploads
   for pod in prometheus-k8s-0 prometheus-k8s-1; do
@@ -43,11 +43,11 @@ uploaded() { # TIME
   done
 }
 
-# Whether both replicas scrape, and have nothing of then.
+# Whether both replicas scrape and have no samples of that time.
 forgotten() { # TIME
   local pod
   for pod in prometheus-k8s-0 prometheus-k8s-1; do
-    [[ -n $(ask "$(pod_api monitoring "$pod")" 'count(up)') && -z $(samples "$(pod_api monitoring "$pod")" "$1") ]] || return 1
+    [[ -n $(query "$(pod_api monitoring "$pod")" 'count(up)') && -z $(samples "$(pod_api monitoring "$pod")" "$1") ]] || return 1
   done
 }
 
@@ -65,7 +65,7 @@ upload_to_object_storage() {
   wait_for 60 monitoring deployment/s3 --for=condition=Available
   finish
   begin "both replicas of monitoring/k8s run with a sidecar that uploads, every 30 s here"
-  # What --full set is for queriers that follow a restart.
+  # --full sets it for the test of queries during restarts.
   kube -n monitoring patch prometheus k8s --type merge -p '{"spec":{"minReadySeconds":null}}' >/dev/null
   kube -n monitoring patch prometheus k8s --type merge --patch-file e2e/fixtures/kube-prometheus/with-upload.yaml >/dev/null
   until_true 240 uploading || die "no sidecar that uploads in each replica within 240 s"

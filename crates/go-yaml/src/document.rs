@@ -1,4 +1,4 @@
-//! A document as a tree, and the bounds within which aliases are followed: no further than Go would.
+//! A document as a tree, with limits for aliases that are stricter than those of Go. Pure.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 use crate::{Error, Node};
 
-/// How many nodes may come from aliases, and the part of all nodes that they may be, once there are
-/// more than a few. Go takes about twice as many of them, and 99 of 100.
+/// Maximum number of nodes from aliases; above `FEW_ALIASED` nodes, their share is limited, too. Go
+/// allows about twice this number, and a share of 99%.
 const ALIASED: usize = 100_000;
 const FEW_ALIASED: usize = 100;
-/// How deep a node may be with its aliases followed; an alias of itself would have no end.
-const DEEPEST: usize = 300;
+/// Maximum depth with aliases resolved, which ends recursive aliases.
+const MAX_DEPTH: usize = 300;
 
-/// A tag that Go knows.
+/// A tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tagged {
-    /// One of YAML's, such as `int`.
+    /// A supported tag of YAML, such as `int`.
     Core(String),
-    /// One whose value depends on more than is read here.
-    Refused,
-    /// Any other, with which every scalar is a text.
+    /// A tag of YAML that is not supported.
+    Unsupported,
+    /// Any other; its scalars are strings.
     Other,
 }
 
@@ -30,9 +30,9 @@ impl Tagged {
     pub(crate) fn of(tag: &Tag) -> Self {
         match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
             Some(name @ ("str" | "int" | "float" | "bool" | "null")) => Self::Core(name.to_owned()),
-            Some("binary" | "timestamp" | "merge") => Self::Refused,
+            Some("binary" | "timestamp" | "merge") => Self::Unsupported,
             Some(_) => Self::Other,
-            None if tag.suffix().is_empty() || tag.handle().is_empty() => Self::Refused,
+            None if tag.suffix().is_empty() || tag.handle().is_empty() => Self::Unsupported,
             None => Self::Other,
         }
     }
@@ -46,7 +46,7 @@ pub(crate) enum Content<'a> {
         tag: Option<Tagged>,
     },
     Sequence(Vec<usize>),
-    /// Keys and values in turn.
+    /// Alternating keys and values.
     Mapping(Vec<usize>),
     Alias(usize),
 }
@@ -54,10 +54,10 @@ pub(crate) enum Content<'a> {
 /// One document.
 #[derive(Debug)]
 pub struct Document<'a> {
-    /// The first one is the root.
+    /// Line and content of each node. The first one is the root.
     nodes: Vec<(usize, Content<'a>)>,
     line: usize,
-    /// How many nodes were read so far, and how many of them by an alias.
+    /// Number of nodes read so far, and of those read through an alias.
     read: Cell<usize>,
     aliased: Cell<usize>,
 }
@@ -72,21 +72,21 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Whether a node is where its anchor is, and no alias.
-    pub(crate) fn is_written_here(&self, number: usize) -> bool {
+    /// Whether a node is not an alias.
+    pub(crate) fn is_literal(&self, number: usize) -> bool {
         !matches!(self.nodes.get(number), Some((_, Content::Alias(_))))
     }
 
-    /// The line where it begins, from one.
+    /// First line of the document, starting at 1.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// All of it.
+    /// The document as JSON.
     ///
     /// # Errors
-    /// A scalar, a key, a merge or an alias that Go refuses, or that is not read here.
+    /// A scalar, key, merge or alias that Go rejects, or that is not supported.
     pub fn to_value(&self) -> Result<Value, Error> {
         match self.root()? {
             Some(root) => root.to_value(),
@@ -94,7 +94,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The node that everything is in; nothing if the document is empty.
+    /// The root node; `None` if the document is empty.
     ///
     /// # Errors
     /// As [`to_value`](Self::to_value).
@@ -105,7 +105,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A node, with an alias followed.
+    /// A node, with aliases resolved.
     pub(crate) fn node(
         &self,
         number: usize,
@@ -125,10 +125,10 @@ impl<'a> Document<'a> {
             content = of;
             self.count(line, aliased)?;
         }
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Err(Error::new(
                 line,
-                "it is nested too deeply, or contains itself by an alias (*)",
+                "nested too deeply, or an alias (*) that contains itself",
             ));
         }
         let _ = number;
@@ -153,7 +153,7 @@ impl<'a> Document<'a> {
         match count > ALIASED || most {
             true => Err(Error::new(
                 line,
-                "too much comes from aliases (*); write it out",
+                "too many values come from aliases (*); write them out",
             )),
             false => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Documents of a text, from the events of the parser to trees.
+//! Builds document trees from the events of the parser. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, StrInput, StructureStyl
 use crate::document::{Content, Document, Tagged};
 use crate::{Error, lines};
 
-/// The documents of a text, one after another. After an error there are no more.
+/// Iterates over the documents of a text. Ends after an error.
 #[must_use]
 pub fn documents(text: &str) -> Documents<'_> {
     let mut options = Options::default();
@@ -24,14 +24,14 @@ pub fn documents(text: &str) -> Documents<'_> {
     }
 }
 
-/// An iterator of [`documents`].
+/// Iterator of [`documents`].
 pub struct Documents<'a> {
     text: &'a str,
-    /// Nothing after the end or an error.
+    /// `None` after the end or an error.
     parser: Option<Parser<'a, StrInput<'a>>>,
-    /// A character for which nothing is read.
+    /// Error about the whole text, reported first.
     unreadable: Option<Error>,
-    /// Where the last event ended.
+    /// End of the last event.
     at: usize,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Documents<'a> {
             return Ok(None);
         };
         let mut builder = Builder::default();
-        // Brackets and braces around the next event.
+        // Depth of brackets and braces.
         let mut flow = 0_usize;
         while let Some(event) = parser.next_event() {
             let (event, span) = event?;
@@ -84,7 +84,7 @@ impl<'a> Documents<'a> {
                         ScalarStyle::Plain => {
                             lines::check_plain(written, line)?;
                             if flow > 0 {
-                                lines::check_in_brackets(written, after, line)?;
+                                lines::check_in_flow(written, after, line)?;
                             }
                         }
                         ScalarStyle::Literal | ScalarStyle::Folded => {
@@ -122,7 +122,9 @@ impl<'a> Documents<'a> {
                         line,
                     )?;
                     let target = builder.anchors.get(&anchor).copied();
-                    let target = target.ok_or_else(|| Error::new(line, "an unknown alias (*)"))?;
+                    let target = target.ok_or_else(|| {
+                        Error::new(line, "an alias (*) of an undefined anchor (&)")
+                    })?;
                     builder.open(0, line, Content::Alias(target));
                     builder.close();
                 }
@@ -136,7 +138,7 @@ impl<'a> Documents<'a> {
 #[derive(Default)]
 struct Builder<'a> {
     nodes: Vec<(usize, Content<'a>)>,
-    /// Collections that are not closed, and the node that was opened last.
+    /// Open collections, and the last opened node.
     open: Vec<usize>,
     anchors: BTreeMap<usize, usize>,
     line: usize,

@@ -1,22 +1,22 @@
-//! What is wrong with a text, and where.
+//! Errors with their position. Pure.
 
 use std::fmt;
 
 use granit_parser::{ErrorKind, ScanError};
 
-/// Why a text could not be read.
+/// Why a text cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The line, from one.
+    /// Line, starting at 1.
     pub line: usize,
-    /// The column, from one; none if it is about the whole line.
+    /// Column, starting at 1; `None` for the whole line.
     pub column: Option<usize>,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     pub what: String,
 }
 
 impl Error {
-    /// What is wrong with a line.
+    /// An error in a line.
     #[must_use]
     pub fn new(line: usize, what: impl Into<String>) -> Self {
         Self {
@@ -44,32 +44,34 @@ impl From<ScanError> for Error {
         Self {
             line: marker.line().max(1),
             column: Some(marker.col() + 1),
-            what: words(error.kind()),
+            what: message(error.kind()),
         }
     }
 }
 
-/// The parser's own words have hints for programmers, so none of them is repeated.
-fn words(kind: &ErrorKind) -> String {
+/// Message for the user. Those of the parser contain hints for programmers.
+fn message(kind: &ErrorKind) -> String {
     use ErrorKind as K;
     match kind {
         K::UnexpectedEofFlowSequence
         | K::UnexpectedEofFlowMapping
         | K::UnexpectedEofImplicitFlowMapping
-        | K::UnclosedFlowCollection { .. } => "a bracket or brace is not closed",
-        K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar => {
-            "a quoted text is not closed"
-        }
+        | K::UnclosedFlowCollection { .. } => "unclosed bracket or brace",
+        K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar => "unclosed quoted string",
         K::UnexpectedEofBlockSequence | K::UnexpectedEofBlockMapping | K::UnexpectedEof => {
-            "unexpected end of the text"
+            "unexpected end of input"
         }
-        K::UnknownAnchor => "an alias (*) of an anchor (&) that is not defined before it",
-        K::MissingAnchorOrAliasName => "an anchor (&) or alias (*) without a name; quote the text",
+        K::UnknownAnchor => {
+            "an alias (*) of an anchor (&) that is not defined before it; define it first"
+        }
+        K::MissingAnchorOrAliasName => {
+            "an anchor (&) or alias (*) without a name; quote the string"
+        }
         K::TabNotAllowed
         | K::TabInBlockIndentation
         | K::TabAtBlockScalarStart
         | K::TabInIndentation
-        | K::TabInPlainScalar => "a tab where spaces are needed",
+        | K::TabInPlainScalar => "a tab where spaces are required; replace it",
         K::UnknownQuotedScalarEscape
         | K::InvalidQuotedScalarHexEscape
         | K::InvalidLowSurrogateHexEscape
@@ -77,14 +79,14 @@ fn words(kind: &ErrorKind) -> String {
         | K::MissingLowSurrogate
         | K::UnpairedLowSurrogate
         | K::InvalidUnicodeEscape => {
-            "an escape that YAML does not allow between double quotes; use single quotes or \\\\"
+            "an escape that YAML does not allow in double quotes; use single quotes or \\\\"
         }
         K::DirectiveDisallowed
         | K::DuplicateVersionDirective
         | K::UnsupportedYamlMajorVersion
         | K::DuplicateTagDirective
         | K::MissingDocumentEndBeforeDirective => {
-            "a directive (a line that begins with %) is not supported; remove it"
+            "a directive (a line that starts with %) is not supported; remove it"
         }
         K::ExpectedTagBang
         | K::InvalidGlobalTagCharacter
@@ -95,7 +97,7 @@ fn words(kind: &ErrorKind) -> String {
         | K::InvalidTagEscape
         | K::InvalidTagUtf8LeadingByte
         | K::InvalidTagUtf8TrailingByte
-        | K::InvalidTagUtf8 => "a malformed tag (!); remove it, or quote the text",
+        | K::InvalidTagUtf8 => "a malformed tag (!); remove it, or quote the string",
         K::ExpectedBlockMappingKey
         | K::ExpectedBlockSequenceEntry
         | K::BlockSequenceEntryNotAllowed
@@ -104,40 +106,40 @@ fn words(kind: &ErrorKind) -> String {
         | K::InvalidIndentation
         | K::InvalidQuotedScalarIndent
         | K::InvalidFlowScalarIndent
-        | K::MappingKeyNotAllowed => "the indentation does not fit the lines before",
+        | K::MappingKeyNotAllowed => "wrong indentation",
         K::SimpleKeyExpected | K::InvalidSimpleKey => {
-            "expected `key: value`; a key is on one line and has at most 1024 characters"
+            "expected `key: value`; a key must be on one line and have at most 1024 characters"
         }
         K::MappingValueNotAllowed
         | K::InvalidColonPlacement
         | K::FlowMappingValueAdjacentCollection
         | K::InvalidMappingValueWhitespace => {
-            "a colon where no value can begin; quote a text that contains `: `, or fix the indentation"
+            "unexpected colon; quote a string that contains `: `, or fix the indentation"
         }
         K::ExpectedFlowMappingSeparator
         | K::ExpectedFlowSequenceSeparator
         | K::MisplacedFlowCollectionEnd
-        | K::MismatchedFlowCollectionEnd { .. } => "a bracket, brace or comma is missing or misplaced",
-        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => {
-            "a quoted text is followed by something else; quote all of it"
+        | K::MismatchedFlowCollectionEnd { .. } => {
+            "a bracket, brace or comma is missing or misplaced"
         }
-        K::ZeroBlockScalarIndent
-        | K::InvalidBlockScalarHeader
-        | K::InvalidBlockScalarIndent => {
-            "a block of text (| or >) with a malformed first line or indentation"
+        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => {
+            "unexpected text after a quoted string; quote all of it"
+        }
+        K::ZeroBlockScalarIndent | K::InvalidBlockScalarHeader | K::InvalidBlockScalarIndent => {
+            "a block scalar (| or >) with a malformed header or indentation"
         }
         K::CommentInterceptedScalar | K::CommentNotSeparated | K::ExpectedWhitespace => {
-            "a comment (#) without a space before it, or within a text; quote the text"
+            "a comment (#) without a space before it, or inside a string; quote the string"
         }
-        K::RecursionLimitExceeded => "it is nested too deeply",
+        K::RecursionLimitExceeded => "nested too deeply",
         K::UnexpectedCharacter { character } => {
-            return format!("{character:?} cannot begin a text; quote the text");
+            return format!("a plain string cannot start with {character:?}; quote it");
         }
         K::PlainScalarStartsWithDashFlowIndicator | K::UnexpectedEndOfPlainScalar => {
-            "a text that needs quotes"
+            "a string that must be quoted"
         }
         K::InvalidDocumentEnd | K::ExpectedDocumentStart => {
-            "something after the end of the document; begin another one with ---"
+            "unexpected text after the end of the document; start another one with ---"
         }
         _ => "malformed YAML",
     }

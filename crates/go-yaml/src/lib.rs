@@ -1,11 +1,10 @@
-//! Reads YAML with the meaning that go-yaml 2 gives it, as Thanos and kubectl do. Pure.
+//! Reads YAML with the semantics of go-yaml 2, which Thanos and kubectl use. Pure.
 //!
-//! `yes` is a boolean, `0755` an octal number, `1_000` a number, and `<<` merges in the order of the
-//! text. What Go reads otherwise than the parser below us, or what depends on the version of YAML, is
-//! an error: directives, line breaks of YAML 1.1, a few tags.
+//! `yes` is a boolean, `0755` an octal number, `1_000` a number, and `<<` merges in text order. Input
+//! that go-yaml 2 reads differently than the underlying parser, or that depends on the YAML version,
+//! is an error: directives, line breaks of YAML 1.1, some tags.
 //!
-//! A text goes in, one [`Document`] after another comes out. Errors name a line and a column, in
-//! words of our own.
+//! In: a text. Out: its [`Document`]s, or an error with line and column.
 
 mod document;
 mod documents;

@@ -1,15 +1,16 @@
-//! What the parser takes and go-yaml 2 does not, or reads otherwise: YAML 1.2 against 1.1.
+//! Rejects input that the parser (YAML 1.2) accepts, and go-yaml 2 (YAML 1.1) rejects or reads
+//! differently. Pure.
 
 use crate::Error;
 
-/// The first thing that Go does not read, or reads otherwise than YAML 1.2 has it.
+/// The first error about the text as a whole: document markers and characters.
 pub(crate) fn unreadable(text: &str) -> Option<Error> {
     let blank = |line: &&str| line.trim().is_empty() || line.starts_with('#');
     let first = text.lines().enumerate().find(|(_, line)| !blank(line));
     if let Some((at, _)) = first.filter(|(_, line)| line.starts_with("...")) {
         return Some(Error::new(
             at + 1,
-            "the end of a document that did not begin; remove the line",
+            "document end marker (...) before the first document; remove the line",
         ));
     }
     let is_odd = |c: char| {
@@ -21,11 +22,11 @@ pub(crate) fn unreadable(text: &str) -> Option<Error> {
     if let Some((at, c)) = odd {
         let code = c as u32;
         let what = format!(
-            "the character U+{code:04X}, which YAML does not allow; remove it, or escape it between double quotes"
+            "the character U+{code:04X} is not allowed in YAML; remove it, or escape it in double quotes"
         );
         return Some(Error::new(line(at), what));
     }
-    // Go skips one at the beginning of any line.
+    // Go skips a byte order mark at the beginning of any line.
     let (at, _) = text
         .match_indices('\u{feff}')
         .find(|(at, _)| text[..*at].ends_with(['\n', '\r', '\u{feff}']))?;
@@ -33,7 +34,7 @@ pub(crate) fn unreadable(text: &str) -> Option<Error> {
     Some(Error::new(line(at), what))
 }
 
-/// Refuses what JSON allows between double quotes and go-yaml 2 does not.
+/// Rejects escapes in double quotes that JSON allows and go-yaml 2 does not.
 pub(crate) fn check_escapes(quoted: &str, line: usize) -> Result<(), Error> {
     let mut rest = quoted;
     while let Some((_, escape)) = rest.split_once('\\') {
@@ -42,7 +43,7 @@ pub(crate) fn check_escapes(quoted: &str, line: usize) -> Result<(), Error> {
             start.starts_with("ud") && start.ends_with(['8', '9', 'a', 'b', 'c', 'd', 'e', 'f'])
         });
         if escape.starts_with('/') || surrogate {
-            let what = "an escape of JSON that YAML does not have; write the character itself";
+            let what = "an escape of JSON that YAML does not allow; write the character itself";
             return Err(Error::new(line, what));
         }
         let mut chars = escape.chars();
@@ -52,21 +53,21 @@ pub(crate) fn check_escapes(quoted: &str, line: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses what is divided otherwise in YAML 1.1: there, a colon before a comma is part of the text, and
-/// a question mark is not.
-pub(crate) fn check_in_brackets(written: &str, after: &str, line: usize) -> Result<(), Error> {
+/// Rejects plain strings in flow collections that YAML 1.1 splits differently: there, a colon before a
+/// comma is part of the string, and a question mark is not.
+pub(crate) fn check_in_flow(written: &str, after: &str, line: usize) -> Result<(), Error> {
     let mut after = after.chars();
     let colon = after.next() == Some(':') && after.next().is_some_and(|c| !c.is_whitespace());
     match colon || written.contains('?') || written.starts_with(':') {
         true => Err(Error::new(
             line,
-            "within brackets or braces, a text with ? or : needs quotes, and a colon a space after it",
+            "inside brackets or braces, quote a string with ? or :, and write a space after a colon",
         )),
         false => Ok(()),
     }
 }
 
-/// Refuses a key that is not there, or that is not on one line with its colon.
+/// Rejects a missing key, and a key that is not on one line with its colon.
 pub(crate) fn check_key(
     before: &str,
     written: &str,
@@ -79,22 +80,24 @@ pub(crate) fn check_key(
     let is_away = next.starts_with('#') || next.starts_with(':') && gap.contains(is_line);
     let what = match written {
         "" => "a key is missing; write or quote it",
-        _ if written.contains(is_line) => "a key is on one line; shorten it",
-        _ if is_away && !before.trim_end().ends_with('?') => "a key and its colon are on one line",
+        _ if written.contains(is_line) => "a key must be on one line; shorten it",
+        _ if is_away && !before.trim_end().ends_with('?') => {
+            "a key and its colon must be on one line"
+        }
         _ => return Ok(()),
     };
     Err(Error::new(line, what))
 }
 
-const TAB: &str = "a tab where spaces are needed";
+const TAB: &str = "a tab where spaces are required; replace it";
 
-/// Refuses tabs before a line of a text without quotes that goes on.
+/// Rejects tabs before the continuation lines of a plain string.
 pub(crate) fn check_plain(written: &str, line: usize) -> Result<(), Error> {
     let tab = written.lines().skip(1).position(is_indented_by_tab);
     tab.map_or(Ok(()), |at| Err(Error::new(line + at + 1, TAB)))
 }
 
-/// Refuses a block of text that begins with a tab.
+/// Rejects a block scalar that starts with a tab.
 pub(crate) fn check_block(text: &str, line: usize) -> Result<(), Error> {
     match text.trim_start_matches('\n').starts_with('\t') {
         true => Err(Error::new(line + 1, TAB)),
@@ -102,9 +105,8 @@ pub(crate) fn check_block(text: &str, line: usize) -> Result<(), Error> {
     }
 }
 
-/// Refuses tabs between two nodes that are outside of brackets: at the beginning of a line, even of
-/// an empty one, and after a dash. The second node is on `line`, and the first one is none if it is the
-/// beginning of the text.
+/// Rejects tabs between two nodes outside of flow collections: at the beginning of a line, even of an
+/// empty one, and after a dash. The second node is on `line`; `is_first` if there is no first node.
 pub(crate) fn check_between(gap: &str, is_first: bool, line: usize) -> Result<(), Error> {
     if !gap.contains('\t') {
         return Ok(());
@@ -125,19 +127,19 @@ fn is_indented_by_tab(line: &str) -> bool {
     line.trim_start_matches(' ').starts_with('\t')
 }
 
-/// Refuses characters in a tag that YAML 1.1 does not have there.
+/// Rejects characters in a tag that YAML 1.1 does not allow.
 pub(crate) fn check_tag(suffix: &str, line: usize) -> Result<(), Error> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/,".contains(c);
     match suffix.chars().all(is_plain) {
         true => Ok(()),
         false => Err(Error::new(
             line,
-            "a malformed tag (!); remove it, or quote the text",
+            "a malformed tag (!); remove it, or quote the string",
         )),
     }
 }
 
-/// Refuses characters in the name of an anchor that YAML 1.1 does not have there.
+/// Rejects characters in the name of an anchor that YAML 1.1 does not allow.
 pub(crate) fn check_anchor(name: &str, line: usize) -> Result<(), Error> {
     match name
         .bytes()
@@ -146,7 +148,7 @@ pub(crate) fn check_anchor(name: &str, line: usize) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::new(
             line,
-            "the name of an anchor (&) or alias (*) has letters, digits, - and _ only",
+            "the name of an anchor (&) or alias (*) may only contain letters, digits, - and _",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Entries of mappings: what is set twice, and what is merged.
+//! Entries of mappings: duplicate keys and merges. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,25 +7,25 @@ use crate::{Error, Node};
 /// An entry of a mapping.
 #[derive(Clone, Debug)]
 pub struct Entry<'d, 'a> {
-    /// Its key, as a text.
+    /// Key as a string.
     pub key: String,
-    /// The value that is in effect.
+    /// Effective value.
     pub value: Node<'d, 'a>,
-    /// Values that were in effect before a merge, or until a merge. Go reads them, too.
+    /// Values that a merge or a later key replaced. Go decodes them, too.
     pub replaced: Vec<Node<'d, 'a>>,
 }
 
-/// Entries of a mapping. What is set or merged later is in effect.
+/// Entries of a mapping. Later keys and merges take precedence.
 #[derive(Default)]
 pub(crate) struct Entries<'d, 'a> {
     pub(crate) all: Vec<Entry<'d, 'a>>,
-    /// Where the keys are, once there are more than [`FEW`].
+    /// Index of each key, once there are more than [`FEW`].
     places: BTreeMap<String, usize>,
-    /// Keys that only a merge has set so far.
+    /// Keys that only merges have set so far.
     merged: BTreeSet<String>,
 }
 
-/// So many keys are found by looking at each.
+/// Up to this number of keys, a linear search is faster.
 const FEW: usize = 16;
 
 impl<'d, 'a> Entries<'d, 'a> {
@@ -37,7 +37,7 @@ impl<'d, 'a> Entries<'d, 'a> {
     }
 
     /// # Errors
-    /// The key is set twice.
+    /// The key is a duplicate.
     pub(crate) fn set(
         &mut self,
         key: String,
@@ -45,19 +45,19 @@ impl<'d, 'a> Entries<'d, 'a> {
         node: Node<'d, 'a>,
     ) -> Result<(), Error> {
         if self.find(&key).is_some() && !self.merged.remove(&key) {
-            let what = format!("the key {key:?} is set twice; remove one");
+            let what = format!("duplicate key {key:?}; remove one");
             return Err(Error::new(line, what));
         }
         self.put(key, node)
     }
 
     /// # Errors
-    /// What it replaces is something else, which Go could not read as the same.
+    /// The replaced value has another type, which Go cannot decode into the same field.
     fn put(&mut self, key: String, value: Node<'d, 'a>) -> Result<(), Error> {
         if let Some(entry) = self.find(&key).and_then(|at| self.all.get_mut(at)) {
             if !entry.value.is_like(&value) {
                 let what =
-                    format!("{key:?} is merged (<<) and set again to something else; set it once");
+                    format!("{key:?} is merged (<<) and set again with another type; set it once");
                 return Err(Error::new(value.line(), what));
             }
             entry
@@ -80,19 +80,19 @@ impl<'d, 'a> Entries<'d, 'a> {
     }
 
     /// # Errors
-    /// It is neither a mapping nor a sequence of mappings.
+    /// The node is neither a mapping nor a sequence of mappings.
     pub(crate) fn merge(&mut self, node: &Node<'d, 'a>) -> Result<(), Error> {
         let entries = match node.entries()? {
             Some(entries) => vec![entries],
             None => {
-                // Earlier ones of a sequence take precedence.
+                // Earlier items of a sequence take precedence.
                 let items = node.items()?.unwrap_or_default();
                 let items = items.iter().rev().map(|item| item.entries());
                 let items: Option<Vec<_>> = items.collect::<Result<Option<_>, _>>()?;
                 match items {
                     Some(items) if !items.is_empty() => items,
                     _ => {
-                        let what = "a merge (<<) takes a mapping or a list of mappings";
+                        let what = "a merge (<<) requires a mapping or a list of mappings";
                         return Err(Error::new(node.line(), what));
                     }
                 }

@@ -1,4 +1,4 @@
-//! Nodes of a document, with aliases followed and merges done, and what they are as JSON.
+//! Nodes of a document with aliases and merges resolved, and their JSON values. Pure.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub struct Node<'d, 'a> {
 }
 
 impl<'d, 'a> Node<'d, 'a> {
-    /// The line where it is, from one.
+    /// Line of the node, starting at 1.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
@@ -27,7 +27,7 @@ impl<'d, 'a> Node<'d, 'a> {
         self.document.node(number, self.depth + 1, self.aliased)
     }
 
-    /// The items of a sequence; nothing if it is none.
+    /// The items of a sequence; `None` for other nodes.
     ///
     /// # Errors
     /// As [`Document::to_value`].
@@ -39,8 +39,8 @@ impl<'d, 'a> Node<'d, 'a> {
         items.collect::<Result<_, _>>().map(Some)
     }
 
-    /// The entries of a mapping in the order of their first keys, with what is merged into it; nothing
-    /// if it is none.
+    /// The entries of a mapping, merges included, in the order of their first keys; `None` for other
+    /// nodes.
     ///
     /// # Errors
     /// As [`Document::to_value`].
@@ -51,7 +51,7 @@ impl<'d, 'a> Node<'d, 'a> {
         let mut found = Entries::default();
         for pair in children.chunks_exact(2) {
             let key = self.child(pair[0])?;
-            if key.is_merge() && self.document.is_written_here(pair[0]) {
+            if key.is_merge() && self.document.is_literal(pair[0]) {
                 found.merge(&self.child(pair[1])?)?;
             } else {
                 found.set(key.key()?, key.line, self.child(pair[1])?)?;
@@ -60,7 +60,7 @@ impl<'d, 'a> Node<'d, 'a> {
         Ok(Some(found.all))
     }
 
-    /// Whether both are of the same kind, or one is nothing.
+    /// Whether both have the same type, or one is null.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let is_null = |node: &Self| matches!(node.scalar(), Ok(Some(Value::Null)));
         std::mem::discriminant(self.content) == std::mem::discriminant(other.content)
@@ -83,10 +83,10 @@ impl<'d, 'a> Node<'d, 'a> {
         );
         match self.scalar()? {
             Some(Value::Null) => Err(Error::new(self.line, "a key is missing; write or quote it")),
-            // Go finds no value by this key.
+            // Go cannot look up this key.
             Some(Value::String(text)) if text == ".nan" && !quoted => Err(Error::new(
                 self.line,
-                "the key .nan is not a text; quote it",
+                "the key .nan is not a string; quote it",
             )),
             Some(Value::String(text)) => Ok(text),
             Some(Value::Number(number)) => Ok(match (number.is_f64(), number.as_f64()) {
@@ -94,11 +94,14 @@ impl<'d, 'a> Node<'d, 'a> {
                 _ => number.to_string(),
             }),
             Some(other) => Ok(other.to_string()),
-            None => Err(Error::new(self.line, "a key that is not a text")),
+            None => Err(Error::new(
+                self.line,
+                "a key that is not a string; quote it",
+            )),
         }
     }
 
-    /// What a scalar is; nothing if the node is a collection.
+    /// The value of a scalar; `None` for collections.
     fn scalar(&self) -> Result<Option<Value>, Error> {
         let Content::Scalar { text, plain, tag } = self.content else {
             return Ok(None);
@@ -106,22 +109,21 @@ impl<'d, 'a> Node<'d, 'a> {
         Ok(Some(match tag {
             None if *plain => scalar::resolve(text),
             None | Some(Tagged::Other) => Value::String(text.clone().into_owned()),
-            Some(Tagged::Refused) => {
-                let what =
-                    "a tag (!) that is not supported here; write the value without it, in quotes";
+            Some(Tagged::Unsupported) => {
+                let what = "a tag (!) that is not supported; write the value without it, in quotes";
                 return Err(Error::new(self.line, what));
             }
             Some(Tagged::Core(tag)) => scalar::tagged(tag, text).ok_or_else(|| {
                 Error::new(
                     self.line,
-                    format!("the value is not what its tag !!{tag} says"),
+                    format!("the value does not match its tag !!{tag}"),
                 )
             })?,
         }))
     }
 
-    /// A scalar as it is written, which is how go-yaml gives it to a type that reads texts itself;
-    /// nothing if there is none, or if the node is a collection.
+    /// The source text of a scalar, which go-yaml passes to types with their own decoder; `None` for
+    /// null and for collections.
     #[must_use]
     pub fn written(&self) -> Option<&'d str> {
         match self.content {
@@ -139,7 +141,7 @@ impl<'d, 'a> Node<'d, 'a> {
         }
     }
 
-    /// The node as JSON. What JSON has no number for is a text: `.inf`, `-.inf`, `.nan`.
+    /// The node as JSON. Numbers that JSON does not have are strings: `.inf`, `-.inf`, `.nan`.
     ///
     /// # Errors
     /// As [`Document::to_value`].

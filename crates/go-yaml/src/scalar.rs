@@ -1,9 +1,8 @@
-//! What a scalar is: text, number, boolean or nothing.
+//! Resolves scalars to strings, numbers, booleans or null. Pure.
 
 use serde_json::{Number, Value};
 
-/// What a scalar without quotes and without a tag is, by `resolve` of go-yaml 2. Timestamps stay
-/// texts there as well.
+/// Resolves a plain scalar without a tag as `resolve` of go-yaml 2. Timestamps are strings, as there.
 pub(crate) fn resolve(text: &str) -> Value {
     let Some(first) = text.bytes().next() else {
         return Value::Null;
@@ -30,7 +29,7 @@ fn word(text: &str) -> Option<Value> {
     })
 }
 
-/// What JSON has no number for, as go-yaml writes it.
+/// Numbers that JSON does not have, as go-yaml prints them.
 fn infinity(text: &str) -> Option<Value> {
     let written = match text {
         ".nan" | ".NaN" | ".NAN" => ".nan",
@@ -48,7 +47,7 @@ fn number(text: &str) -> Option<Value> {
         .or_else(|| binary(&plain))
 }
 
-/// `strconv.ParseInt` and `ParseUint` with the base that the prefix says.
+/// `strconv.ParseInt` and `ParseUint` with the base of the prefix.
 fn integer(plain: &str) -> Option<Value> {
     let (sign, digits) = match plain.as_bytes().first()? {
         b'-' => ("-", &plain[1..]),
@@ -63,7 +62,7 @@ fn integer(plain: &str) -> Option<Value> {
         Some(two) if two.starts_with('0') => (&digits[1..], 8),
         _ => (digits, 10),
     };
-    // A second sign would be read as one.
+    // `from_str_radix` would accept a second sign.
     if !digits.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;
     }
@@ -74,7 +73,7 @@ fn integer(plain: &str) -> Option<Value> {
         .or_else(|| unsigned().filter(|_| sign.is_empty()).map(Value::from))
 }
 
-/// Numbers with a prefix that `ParseInt` does not take: a sign after it.
+/// Binary numbers with a sign after the prefix, which `ParseInt` rejects.
 fn binary(plain: &str) -> Option<Value> {
     let digits = plain.strip_prefix("0b")?;
     i64::from_str_radix(digits, 2).ok().map(Value::from)
@@ -98,7 +97,7 @@ fn is_float(plain: &str) -> bool {
         && exponent.is_none_or(|digits| !digits.is_empty() && are_digits(digits))
 }
 
-/// `strconv.ParseFloat` of what begins with a dot: underscores may separate digits.
+/// `strconv.ParseFloat` of a number that starts with a dot: underscores may separate digits.
 fn go_float(text: &str) -> Option<Value> {
     let bytes = text.as_bytes();
     let digit = |at: Option<usize>| {
@@ -121,7 +120,7 @@ fn finite(text: &str) -> Option<Value> {
     Number::from_f64(value).map(Value::Number)
 }
 
-/// What a scalar with a tag of YAML is; nothing if Go refuses it.
+/// Resolves a scalar with a tag of YAML; `None` if Go rejects it.
 pub(crate) fn tagged(tag: &str, text: &str) -> Option<Value> {
     if tag == "str" {
         return Some(Value::String(text.to_owned()));
@@ -142,7 +141,7 @@ pub(crate) fn tagged(tag: &str, text: &str) -> Option<Value> {
     }
 }
 
-/// A number as Go writes it: the fewest digits, with an exponent below 1e-4 and from 1e6 on.
+/// Formats a number as Go: the fewest digits, with an exponent below 1e-4 and from 1e6 on.
 #[must_use]
 pub fn float(value: f64) -> String {
     let shortest = format!("{value:e}");

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{float, resolve, tagged};
 
 #[test]
-fn scalars_are_what_go_makes_of_them() {
+fn scalars_resolve_as_in_go() {
     for (text, expected) in [
         ("", Value::Null),
         ("~", Value::Null),
@@ -60,7 +60,7 @@ fn scalars_are_what_go_makes_of_them() {
 }
 
 #[test]
-fn tags_must_fit() {
+fn tagged_value_must_match_its_tag() {
     for (tag, text, expected) in [
         ("str", "010", Some(json!("010"))),
         ("int", "010", Some(json!(8))),
@@ -79,7 +79,7 @@ fn tags_must_fit() {
 }
 
 #[test]
-fn numbers_are_written_as_go_writes_them() {
+fn floats_are_formatted_as_in_go() {
     for (value, expected) in [
         (1.0, "1"),
         (1.5, "1.5"),

@@ -1,11 +1,11 @@
-//! From objects as the API server sends them to facts. Pure.
+//! Extracts facts from Kubernetes objects. Pure.
 //!
-//! Each kind has a thin type with the fields that are read and no others. A watch can deserialize
-//! into it directly, or an object that is there as JSON can be read by [`Extract::read`]; both are
-//! tolerant: a field of an unexpected type is unset.
+//! Each kind has a type with only the required fields. A watch deserializes into it directly, and
+//! [`Extract::read`] reads an object from JSON; both are tolerant: a field of an unexpected type is
+//! unset.
 //!
-//! Of most kinds, labels and `spec` are all that is read: their types are a [`Spec`] in a [`Thin`].
-//! A type that reads something else of an object is an [`Extract`] of its own.
+//! Most kinds need only labels and `spec`: their types are a [`Spec`] in a [`Thin`]. Others implement
+//! [`Extract`] themselves.
 
 mod json;
 mod metadata;
@@ -27,37 +27,37 @@ pub use selector::{Selector, optional, required};
 use crate::tolerant_decode::{Lenient, Object};
 use crate::{Labels, NamespaceFacts};
 
-/// What is read of an object of one kind.
+/// The decoded part of an object.
 ///
-/// Each field is a [`Lenient`] one, in every struct that is read: nothing in an object may make
-/// reading it fail, since that would stop the watch of all of them.
+/// All fields of all its structs are [`Lenient`], since an object that fails to decode stops the watch
+/// of its kind.
 pub trait Extract: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
+    /// Extracted facts.
     type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
 
-    /// Which object it is, in which version, and its facts.
+    /// Name, namespace, UID and resource version of the object, and its facts.
     fn into_parts(self) -> (ObjectMeta, Self::Facts);
 
-    /// Reads an object that is there as JSON. What is no object at all is an empty one.
+    /// Reads an object from JSON. A value that is not an object counts as an empty one.
     #[must_use]
     fn read(object: &Value) -> Self {
         Self::deserialize(object).unwrap_or_default()
     }
 }
 
-/// What is read of the `spec` of one kind.
+/// The decoded part of the `spec` of an object.
 pub trait Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static {
-    /// What it comes to.
+    /// Extracted facts.
     type Facts: Clone + Debug + PartialEq + Send + Sync + 'static;
 
     /// The facts of an object with these labels and this spec.
     fn into_facts(self, labels: Labels) -> Self::Facts;
 
-    /// Adds the UID of the object, where facts have it.
+    /// Sets the UID of the object in facts that contain it.
     fn identify(_: &mut Self::Facts, _uid: &str) {}
 }
 
-/// An object: what is read of its metadata and of its spec.
+/// An object with the decoded parts of its metadata and spec.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, bound = "S: Spec")]
 pub struct Thin<S> {
@@ -102,7 +102,7 @@ impl<S: Spec> Extract for Thin<S> {
     }
 }
 
-/// What is read of a namespace: nothing but its labels.
+/// The decoded part of the spec of a Namespace: none, since its facts are its labels.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct NamespaceSpec {}

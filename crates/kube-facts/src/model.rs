@@ -1,4 +1,4 @@
-//! What decisions about any kind of object depend on.
+//! Keys and facts common to all kinds. Pure.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key of both parts.
+    /// The key of this namespace and name.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             namespace: namespace.into(),
@@ -33,7 +33,7 @@ impl std::fmt::Display for Key {
 /// A Service port or a container port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortFacts {
-    /// Name, if it has one.
+    /// Name, if any.
     pub name: Option<String>,
     /// Number.
     pub port: u16,

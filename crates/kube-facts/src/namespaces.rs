@@ -1,4 +1,4 @@
-//! Namespace scopes of selectors. No IO.
+//! Namespace scopes of selectors. Pure.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,24 +8,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use crate::selector;
 use crate::{Key, Labels, NamespaceFacts};
 
-/// Label with the name of a namespace, set by the API server.
+/// Label that the API server sets on every Namespace; its value is the name.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// Namespaces in which a selector selects objects.
+/// The namespaces in which a selector selects objects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum NamespaceScope {
-    /// The namespace of the object with the selector.
+    /// The namespace of the object that contains the selector.
     #[default]
     Own,
     /// All namespaces.
     All,
-    /// Namespaces with these labels.
+    /// The namespaces with matching labels.
     Matching(LabelSelector),
 }
 
 impl NamespaceScope {
-    /// Scope of a namespace selector in Prometheus Operator: unset is the own namespace, an empty
-    /// one is all.
+    /// The scope of a namespace selector as in Prometheus Operator: an unset one selects the own
+    /// namespace, an empty one all.
     #[must_use]
     pub fn from_selector(selector: Option<&LabelSelector>) -> Self {
         match selector {
@@ -43,16 +43,16 @@ pub enum Membership {
     In,
     /// Not in the scope.
     Out,
-    /// Requires namespace labels that are not readable. Reported, never guessed.
+    /// Unknown without the permission to read the labels of namespaces. Must be reported.
     Unevaluable,
 }
 
 /// Known namespaces of the cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Namespaces<'a> {
-    /// All namespaces (by a key with an empty namespace); `None` if they cannot be listed.
+    /// All namespaces, by keys with an empty namespace; `None` without the permission to list them.
     pub listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
-    /// Namespaces that this process is limited to (`--namespaces`); `None`: unlimited.
+    /// The namespaces of `--namespaces`; `None` for all.
     pub watched: Option<&'a BTreeSet<String>>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Whether `namespace` is in `scope` for an object in namespace `own`.
+    /// Whether `namespace` is in `scope` of an object in the namespace `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str, namespace: &str) -> Membership {
         self.place(namespace).membership(scope, own)
@@ -93,7 +93,7 @@ pub struct Place<'a> {
     name: &'a str,
     watched: bool,
     listed: Option<&'a BTreeMap<Key, NamespaceFacts>>,
-    /// Looked up on first use, since most scopes need no labels.
+    /// Looked up on demand, since most scopes do not need labels.
     labels: OnceCell<PlaceLabels<'a>>,
 }
 
@@ -105,7 +105,7 @@ enum PlaceLabels<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Whether it is in `scope` for an object in namespace `own`.
+    /// Whether it is in `scope` of an object in the namespace `own`.
     #[must_use]
     pub fn membership(&self, scope: &NamespaceScope, own: &str) -> Membership {
         match scope {
@@ -115,8 +115,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// As [`Self::membership`], for the scope of a namespace selector in Prometheus Operator,
-    /// without copying it.
+    /// As [`Self::membership`], for a namespace selector of Prometheus Operator, without a copy.
     #[must_use]
     pub fn selected_by(&self, selector: Option<&LabelSelector>, own: &str) -> Membership {
         match selector {
@@ -157,12 +156,12 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether the selector has no requirement.
+/// Whether the selector has no requirements.
 fn is_empty(selector: &LabelSelector) -> bool {
     selector::requirements(selector).next().is_none()
 }
 
-/// Whether the selector uses only names, which are known without reading namespaces.
+/// Whether the selector requires only names, which are known without reading namespaces.
 fn is_by_name(selector: &LabelSelector) -> bool {
     let expressions = selector.match_expressions.iter().flatten().map(|r| &r.key);
     let mut keys = selector
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_own_and_empty_is_all() {
+    fn unset_selector_is_own_and_empty_selector_is_all() {
         assert_eq!(NamespaceScope::from_selector(None), NamespaceScope::Own);
         assert_eq!(scope("{}"), NamespaceScope::All);
         assert_eq!(
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn own_all_and_matching() {
+    fn membership_in_own_all_and_matching_scopes() {
         let listed = namespaces(&[("a", &[("team", "x")]), ("b", &[])]);
         let known = Namespaces {
             listed: Some(&listed),
@@ -209,10 +208,10 @@ mod tests {
             (&NamespaceScope::Own, "a", Membership::In),
             (&NamespaceScope::Own, "b", Membership::Out),
             (&NamespaceScope::All, "b", Membership::In),
-            (&NamespaceScope::All, "other", Membership::In),
+            (&NamespaceScope::All, "unlisted", Membership::In),
             (&matching, "a", Membership::In),
             (&matching, "b", Membership::Out),
-            (&matching, "other", Membership::Out),
+            (&matching, "unlisted", Membership::Out),
         ] {
             assert_eq!(
                 known.membership(scope, "a", namespace),
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watched_namespaces_bound_every_scope() {
+    fn watched_namespaces_limit_every_scope() {
         let listed = namespaces(&[("a", &[("team", "x")]), ("b", &[("team", "x")])]);
         let watched = BTreeSet::from(["a".to_owned()]);
         let known = Namespaces {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_only_names_can_be_evaluated() {
+    fn without_listed_namespaces_only_names_can_be_evaluated() {
         let unknown = Namespaces::default();
         let by_name = scope(&format!(
             r#"{{"matchExpressions": [{{"key": "{NAME_LABEL}", "operator": "In", "values": ["a", "b"]}}]}}"#
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_outside_the_limit_is_out_even_if_its_labels_are_unknown() {
+    fn unwatched_namespace_with_unknown_labels_is_out() {
         let watched = BTreeSet::from(["a".to_owned()]);
         let unknown = Namespaces {
             listed: None,

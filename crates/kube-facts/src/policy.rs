@@ -1,8 +1,8 @@
-//! Evaluates NetworkPolicies: whether they allow a connection between two pods, which of them block
-//! it, and the policy that would allow it. No IO.
+//! Evaluates NetworkPolicies: whether one pod can connect to another, which policies block it, and the
+//! policy that would allow it. Pure.
 //!
-//! Policies are additive: a pod that no policy of a direction selects is open in that direction;
-//! otherwise any rule of any of them that allows the connection is sufficient.
+//! Policies are additive: a pod without a policy for a direction allows all connections in that
+//! direction; otherwise one rule that allows the connection is enough.
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ use crate::namespaces::{Membership, NAME_LABEL, NamespaceScope, Namespaces};
 use crate::selector;
 use crate::{Key, Labels, PortFacts};
 
-/// NetworkPolicy.
+/// Facts of a NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyFacts {
-    /// `spec.podSelector`: pods of its namespace to which it applies.
+    /// `spec.podSelector`.
     pub pods: LabelSelector,
-    /// Ingress rules; `None` if it does not apply to ingress.
+    /// Ingress rules; `None` if the policy does not apply to ingress.
     pub ingress: Option<Vec<PolicyRule>>,
-    /// Egress rules; `None` if it does not apply to egress.
+    /// Egress rules; `None` if the policy does not apply to egress.
     pub egress: Option<Vec<PolicyRule>>,
 }
 
-/// Rule that allows connections with any of the peers on any of the ports.
+/// One rule, which allows connections with any of the peers to any of the ports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRule {
     /// Peers; empty means all.
@@ -38,17 +38,17 @@ pub struct PolicyRule {
     pub ports: Option<Vec<PortMatch>>,
 }
 
-/// Peer of a rule.
+/// A peer of a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PolicyPeer {
     /// Pods.
     Pods {
-        /// Namespaces; `None` means that of the policy.
+        /// Namespace selector; `None` means the namespace of the policy.
         namespaces: Option<LabelSelector>,
-        /// Labels; `None` means all pods of these namespaces.
+        /// Pod selector; `None` means all pods of these namespaces.
         pods: Option<LabelSelector>,
     },
-    /// Address range (`ipBlock`). Its pods cannot be derived from objects.
+    /// An address range (`ipBlock`), which is not compared with the addresses of pods.
     Addresses,
 }
 
@@ -57,14 +57,14 @@ pub enum PolicyPeer {
 pub enum PortMatch {
     /// All ports.
     Any,
-    /// Inclusive range.
+    /// A range, both ends included.
     Numbers {
         /// `port`.
         first: u16,
         /// `endPort`, or `port` if unset.
         last: u16,
     },
-    /// Container port with this name.
+    /// The container port with this name.
     Named(String),
 }
 
@@ -75,7 +75,7 @@ pub struct Peer<'a> {
     pub namespace: &'a str,
     /// Labels of the pod.
     pub labels: &'a Labels,
-    /// Named container ports of the pod, used only for the destination.
+    /// Named container ports; only used for the destination.
     pub ports: &'a [PortFacts],
 }
 
@@ -84,15 +84,15 @@ pub struct Peer<'a> {
 pub enum Connectivity {
     /// Allowed.
     Allowed {
-        /// Whether the result depends on unknown facts: whether an address range contains the peer,
-        /// or the labels of its namespace.
+        /// Whether this is an assumption: it depends on an address range, or on unknown labels of a
+        /// namespace.
         assumed: bool,
     },
     /// Blocked.
     Blocked {
-        /// Policies that apply to the destination and do not allow the source.
+        /// Policies of the destination pod that block ingress.
         ingress_by: Vec<Key>,
-        /// Policies that apply to the source and do not allow the destination.
+        /// Policies of the source pod that block egress.
         egress_by: Vec<Key>,
     },
 }
@@ -115,7 +115,7 @@ pub fn connectivity(
     let egress = connection.direction(policies, from, to, |policy| policy.egress.as_deref());
     match (ingress, egress) {
         (Ok(ingress), Ok(egress)) => Connectivity::Allowed {
-            assumed: ingress == Admits::Perhaps || egress == Admits::Perhaps,
+            assumed: ingress == Allows::Unknown || egress == Allows::Unknown,
         },
         (ingress, egress) => Connectivity::Blocked {
             ingress_by: ingress.err().unwrap_or_default(),
@@ -124,11 +124,11 @@ pub fn connectivity(
     }
 }
 
-/// Whether a rule allows a connection; the most permissive result of several rules applies.
+/// Whether a rule allows a connection. The maximum of several rules applies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Admits {
+enum Allows {
     No,
-    Perhaps,
+    Unknown,
     Yes,
 }
 
@@ -139,17 +139,17 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// Evaluates one direction: the policies that apply to `subject` must allow `other`. The error
-    /// contains the policies that do not.
+    /// Evaluates one direction: whether the policies of `subject` allow `other`. The error contains the
+    /// policies that block it.
     fn direction<'p>(
         &self,
         policies: &'p BTreeMap<Key, PolicyFacts>,
         subject: &Peer<'_>,
         other: &Peer<'_>,
         rules: impl Fn(&'p PolicyFacts) -> Option<&'p [PolicyRule]>,
-    ) -> Result<Admits, Vec<Key>> {
-        let mut governing = Vec::new();
-        let mut best = Admits::No;
+    ) -> Result<Allows, Vec<Key>> {
+        let mut applied = Vec::new();
+        let mut best = Allows::No;
         for (key, policy) in policies {
             let Some(rules) = rules(policy) else { continue };
             if key.namespace != subject.namespace
@@ -157,30 +157,30 @@ impl Connection<'_> {
             {
                 continue;
             }
-            governing.push(key.clone());
-            let admits = rules
+            applied.push(key.clone());
+            let allows = rules
                 .iter()
                 .map(|rule| self.rule(rule, &key.namespace, other));
-            best = admits.fold(best, Admits::max);
+            best = allows.fold(best, Allows::max);
         }
         match best {
-            _ if governing.is_empty() => Ok(Admits::Yes),
-            Admits::No => Err(governing),
-            admits => Ok(admits),
+            _ if applied.is_empty() => Ok(Allows::Yes),
+            Allows::No => Err(applied),
+            allows => Ok(allows),
         }
     }
 
-    fn rule(&self, rule: &PolicyRule, own: &str, other: &Peer<'_>) -> Admits {
-        let admits_port = match &rule.ports {
+    fn rule(&self, rule: &PolicyRule, own: &str, other: &Peer<'_>) -> Allows {
+        let allows_port = match &rule.ports {
             None => true,
             Some(ports) => ports.iter().any(|port| self.is_port(port)),
         };
         match &rule.peers[..] {
-            _ if !admits_port => Admits::No,
-            [] => Admits::Yes,
+            _ if !allows_port => Allows::No,
+            [] => Allows::Yes,
             peers => {
-                let admits = peers.iter().map(|peer| self.peer(peer, own, other));
-                admits.fold(Admits::No, Admits::max)
+                let allows = peers.iter().map(|peer| self.peer(peer, own, other));
+                allows.fold(Allows::No, Allows::max)
             }
         }
     }
@@ -196,37 +196,36 @@ impl Connection<'_> {
         }
     }
 
-    fn peer(&self, peer: &PolicyPeer, own: &str, other: &Peer<'_>) -> Admits {
+    fn peer(&self, peer: &PolicyPeer, own: &str, other: &Peer<'_>) -> Allows {
         let (namespaces, pods) = match peer {
-            PolicyPeer::Addresses => return Admits::Perhaps,
+            PolicyPeer::Addresses => return Allows::Unknown,
             // Rejected by the API server.
             PolicyPeer::Pods {
                 namespaces: None,
                 pods: None,
-            } => return Admits::No,
+            } => return Allows::No,
             PolicyPeer::Pods { namespaces, pods } => (namespaces.as_ref(), pods.as_ref()),
         };
         if !pods.is_none_or(|desired| selector::matches(desired, other.labels)) {
-            return Admits::No;
+            return Allows::No;
         }
-        // Unset is the policy's namespace and an empty selector is all, as for selectors of
-        // Prometheus Operator. But policies are not limited to the namespaces that this process
-        // watches.
+        // An unset selector selects the namespace of the policy and an empty one all, as in Prometheus
+        // Operator. But policies apply to more than the watched namespaces.
         let scope = NamespaceScope::from_selector(namespaces);
         let everywhere = Namespaces {
             watched: None,
             ..*self.namespaces
         };
         match everywhere.membership(&scope, own, other.namespace) {
-            Membership::In => Admits::Yes,
-            Membership::Out => Admits::No,
-            Membership::Unevaluable => Admits::Perhaps,
+            Membership::In => Allows::Yes,
+            Membership::Out => Allows::No,
+            Membership::Unevaluable => Allows::Unknown,
         }
     }
 }
 
-/// Minimal NetworkPolicy that allows `from` to connect to TCP port `port` of `to`, to be created in
-/// the namespace of `to`. The labels of both are used as pod selectors.
+/// The narrowest NetworkPolicy that allows ingress from `from` to TCP port `port` of `to`, in the
+/// namespace of `to`. It selects both pods by their labels in `Peer`.
 #[must_use]
 pub fn opening_policy(name: &str, from: &Peer<'_>, to: &Peer<'_>, port: u16) -> NetworkPolicy {
     let rule = NetworkPolicyIngressRule {
@@ -236,8 +235,8 @@ pub fn opening_policy(name: &str, from: &Peer<'_>, to: &Peer<'_>, port: u16) -> 
     policy(name, to, "Ingress", |spec| spec.ingress = Some(vec![rule]))
 }
 
-/// Minimal NetworkPolicy that allows `from` to connect to TCP port `port` of `to`, to be created in
-/// the namespace of `from`. DNS has to be allowed separately.
+/// The narrowest NetworkPolicy that allows egress from `from` to TCP port `port` of `to`, in the
+/// namespace of `from`. It does not allow DNS.
 #[must_use]
 pub fn opening_egress_policy(
     name: &str,
@@ -274,7 +273,7 @@ fn policy(
     }
 }
 
-/// Peer relative to a policy in `namespace`.
+/// A peer in a policy of `namespace`.
 fn peer(namespace: &str, other: &Peer<'_>) -> NetworkPolicyPeer {
     let by_name = || {
         with_labels(&Labels::from([(

@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::{key, labels, namespaces, selector};
 use serde_json::json;
 
-/// The policy of kube-prometheus for its Prometheus, shortened.
+/// The NetworkPolicy of Prometheus in kube-prometheus, shortened.
 fn kube_prometheus() -> PolicyFacts {
     PolicyFacts::from_object(&json!({"metadata": {"name": "prometheus-k8s"}, "spec": {
         "podSelector": {"matchLabels": {"app": "prometheus"}},
@@ -85,14 +85,14 @@ fn ingress(rules: serde_json::Value) -> PolicyFacts {
 }
 
 #[test]
-fn connections_are_allowed_without_policies() {
+fn without_policies_everything_is_allowed() {
     assert_eq!(Case::new(&[]).connectivity(9090), ALLOWED);
     let elsewhere = [("apps/closed", ingress(json!([])))];
     assert_eq!(Case::new(&elsewhere).connectivity(9090), ALLOWED);
 }
 
 #[test]
-fn kube_prometheus_policy_allows_only_its_own_pods() {
+fn policy_of_kube_prometheus_allows_only_its_peers() {
     let mut case = Case::new(&[("monitoring/prometheus-k8s", kube_prometheus())]);
     assert_eq!(case.connectivity(9090), blocked(&["prometheus-k8s"], &[]));
     case.from.1 = labels(&[("app", "grafana")]);
@@ -101,7 +101,7 @@ fn kube_prometheus_policy_allows_only_its_own_pods() {
     assert_eq!(case.connectivity(10901), blocked(&["prometheus-k8s"], &[]));
     case.from.0 = "apps";
     assert_eq!(case.connectivity(9090), blocked(&["prometheus-k8s"], &[]));
-    // Applies only to other pods.
+    // The policy does not select these pods.
     case.to.1 = labels(&[("app", "other")]);
     assert_eq!(case.connectivity(9090), ALLOWED);
 }
@@ -122,7 +122,7 @@ fn policies_are_additive() {
 }
 
 #[test]
-fn ingress_and_egress_must_be_allowed() {
+fn ingress_and_egress_must_both_allow() {
     let closed = PolicyFacts {
         ingress: None,
         egress: Some(vec![]),
@@ -138,7 +138,7 @@ fn ingress_and_egress_must_be_allowed() {
 }
 
 #[test]
-fn policy_types_follow_from_the_rules_unless_given() {
+fn policy_types_default_from_the_rules() {
     let types = |spec| {
         let facts = PolicyFacts::from_object(&json!({"spec": spec}));
         (facts.ingress.is_some(), facts.egress.is_some())
@@ -189,8 +189,8 @@ fn peers_combine_namespace_and_pod_selectors() {
 }
 
 #[test]
-fn ports_are_numbers_ranges_or_names() {
-    for (ports, admitted) in [
+fn ports_match_numbers_ranges_and_names() {
+    for (ports, allowed) in [
         (json!([]), true),
         (json!([{"port": 9090}]), true),
         (json!([{"port": 9091}]), false),
@@ -204,7 +204,7 @@ fn ports_are_numbers_ranges_or_names() {
         (json!([{"port": 9091}, {"port": 9090}]), true),
     ] {
         let case = Case::new(&[("monitoring/x", ingress(json!([{"ports": ports}])))]);
-        let expected = if admitted {
+        let expected = if allowed {
             ALLOWED
         } else {
             blocked(&["x"], &[])
@@ -240,7 +240,7 @@ fn unknown_peers_are_assumed_to_be_allowed() {
 }
 
 #[test]
-fn opening_policies_are_minimal() {
+fn opening_policies_allow_only_the_connection() {
     let closed = PolicyFacts {
         ingress: Some(vec![]),
         egress: Some(vec![]),
@@ -294,7 +294,7 @@ fn opening_policies_are_minimal() {
 }
 
 #[test]
-fn opening_policy_manifest() {
+fn opening_policy_is_minimal() {
     let from_labels = labels(&[("app", "bridge")]);
     let to_labels = labels(&[("app", "prometheus")]);
     let from = Peer {

@@ -1,7 +1,7 @@
-//! Evaluates label selectors with the semantics of apimachinery. No IO.
+//! Label selectors with the semantics of apimachinery. Pure.
 //!
-//! Evaluation uses the API type, so that facts need no second form, and does not allocate: one
-//! event is evaluated against every selector of every custom resource.
+//! Evaluates the API type without allocation, since one event is matched against every selector of
+//! every custom resource.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 
 use crate::Labels;
 
-/// Whether an optional selector selects `labels`: unset selects nothing, empty selects everything.
+/// Whether an optional selector selects `labels`: an unset one selects nothing, an empty one everything.
 #[must_use]
 pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
     selector.is_some_and(|selector| matches(selector, labels))
@@ -17,7 +17,7 @@ pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
 
 /// Whether `selector` selects `labels`.
 ///
-/// No labels meet a requirement that [`validate`] rejects for its shape (operator and values).
+/// No labels meet a requirement whose operator or values [`validate`] rejects.
 #[must_use]
 pub fn matches(selector: &LabelSelector, labels: &Labels) -> bool {
     matches_by(selector, |key| labels.get(key).map(String::as_str))
@@ -33,7 +33,7 @@ pub fn matches_by<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&
         && expressions.into_iter().all(|r| is_met(r, label(&r.key)))
 }
 
-/// Whether the selector of a Service (a plain map) selects `labels`. An empty one selects nothing:
+/// Whether the selector of a Service (a plain map) selects `labels`. An empty one selects nothing, since
 /// the endpoints of such a Service are managed manually.
 #[must_use]
 pub fn service_selects(selector: &Labels, labels: &Labels) -> bool {
@@ -49,7 +49,7 @@ pub fn count_missing(selector: &LabelSelector, labels: &Labels) -> usize {
     requirements(selector).filter(|r| !r.is_met(labels)).count()
 }
 
-/// Requirements of a selector: first `matchLabels`, then `matchExpressions`.
+/// The requirements of a selector: first `matchLabels`, then `matchExpressions`.
 pub fn requirements(selector: &LabelSelector) -> impl Iterator<Item = Requirement<'_>> {
     let equal = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
@@ -58,7 +58,7 @@ pub fn requirements(selector: &LabelSelector) -> impl Iterator<Item = Requiremen
         .chain(expressions.map(Requirement::Expression))
 }
 
-/// Requirement of a selector, displayed in the notation of `kubectl --selector`.
+/// One requirement of a selector, displayed in the notation of `kubectl --selector`.
 #[derive(Clone, Copy, Debug)]
 pub enum Requirement<'a> {
     /// An entry of `matchLabels`: key and value.
@@ -77,7 +77,7 @@ impl Requirement<'_> {
         }
     }
 
-    /// The label that excludes an object, if it has one.
+    /// The label that the requirement excludes, if `labels` contain it.
     fn excludes(&self, labels: &Labels) -> Option<Excluded> {
         let Self::Expression(r) = self else {
             return None;
@@ -112,14 +112,14 @@ impl fmt::Display for Requirement<'_> {
     }
 }
 
-/// Label that excludes an object from a selector.
+/// A label that a selector excludes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excluded {
-    /// Its key.
+    /// Key.
     pub key: String,
-    /// Its value.
+    /// Value.
     pub value: String,
-    /// Whether the selector excludes the key with any value.
+    /// Whether the selector excludes every value of the key.
     pub any_value: bool,
 }
 
@@ -130,8 +130,8 @@ impl fmt::Display for Excluded {
     }
 }
 
-/// Changes of labels that a selector requires: unmet requirements in the notation of `kubectl
-/// --selector`, and labels that must not be set.
+/// The changes that make a selector select `labels`: missing requirements, in the notation of `kubectl
+/// --selector`, and excluded labels.
 #[must_use]
 pub fn to_change(selector: &LabelSelector, labels: &Labels) -> (Vec<String>, Vec<Excluded>) {
     let (mut missing, mut excluded) = (Vec::new(), Vec::new());
@@ -156,12 +156,12 @@ fn is_met(requirement: &LabelSelectorRequirement, found: Option<&str>) -> bool {
     }
 }
 
-/// Error in a selector.
+/// Why a selector is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectorError {
-    /// Field relative to the selector: `matchExpressions[0].operator`.
+    /// Field relative to the selector, as in `matchExpressions[0].operator`.
     pub field: String,
-    /// Problem and correction.
+    /// Problem and remedy.
     pub problem: String,
 }
 
@@ -173,11 +173,10 @@ impl fmt::Display for SelectorError {
 
 impl std::error::Error for SelectorError {}
 
-/// Checks the rules by which apimachinery rejects a selector and which the schema of a CRD cannot
-/// express.
+/// Validates a selector by the rules of apimachinery, which a CRD schema does not contain.
 ///
 /// # Errors
-/// First invalid field, `matchLabels` before `matchExpressions`.
+/// The first invalid field, `matchLabels` before `matchExpressions`.
 pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
     for (key, value) in selector.match_labels.iter().flatten() {
         if let Some(field) = key.strip_prefix(UNREADABLE) {
@@ -198,7 +197,7 @@ pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
             ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
             ("In" | "NotIn", true) => {
                 let problem = format!(
-                    "{} needs at least one value; to match only the key, use Exists or DoesNotExist",
+                    "{} needs at least one value; use Exists or DoesNotExist to match only the key",
                     r.operator
                 );
                 return Err(SelectorError {
@@ -232,10 +231,10 @@ pub fn validate(selector: &LabelSelector) -> Result<(), SelectorError> {
     Ok(())
 }
 
-/// Prefix of the key of a selector that could not be decoded. No label has such a key.
+/// Prefix of the key that marks an unreadable selector. No valid key contains it.
 const UNREADABLE: char = '\0';
 
-/// Selector that selects nothing, for which [`validate`] reports this problem.
+/// A selector that selects nothing, and for which [`validate`] reports this problem.
 pub(crate) fn unreadable(field: &str, problem: &str) -> LabelSelector {
     let label = (format!("{UNREADABLE}{field}"), problem.to_owned());
     LabelSelector {
@@ -246,7 +245,7 @@ pub(crate) fn unreadable(field: &str, problem: &str) -> LabelSelector {
 
 /// Maximum length of the name part of a key, and of a value.
 const NAME_MAX: usize = 63;
-/// Maximum length of the prefix of a key: a DNS subdomain.
+/// Maximum length of the prefix of a key, a DNS subdomain.
 const PREFIX_MAX: usize = 253;
 
 fn check_key(key: &str, field: impl FnOnce() -> String) -> Result<(), SelectorError> {
@@ -260,8 +259,8 @@ fn check_key(key: &str, field: impl FnOnce() -> String) -> Result<(), SelectorEr
     Err(SelectorError {
         field: field(),
         problem: format!(
-            "{key:?} is not a label key; use an optional DNS name and a slash, then at most \
-             {NAME_MAX} letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
+            "{key:?} is not a label key; use at most {NAME_MAX} letters, digits, '-', '_' or '.', \
+             starting and ending with a letter or digit, after an optional DNS name and a slash"
         ),
     })
 }
@@ -274,7 +273,7 @@ fn check_value(value: &str, field: impl FnOnce() -> String) -> Result<(), Select
         field: field(),
         problem: format!(
             "{value:?} is not a label value; use at most {NAME_MAX} letters, digits, '-', '_' or \
-             '.', beginning and ending with a letter or digit"
+             '.', starting and ending with a letter or digit"
         ),
     })
 }
@@ -294,7 +293,7 @@ fn is_dns_subdomain(name: &str) -> bool {
         })
 }
 
-/// Whether the first and the last byte satisfy `is`; false for an empty text.
+/// Whether `is` accepts the first and the last byte; false for an empty text.
 fn ends_are(text: &str, is: impl Fn(u8) -> bool) -> bool {
     matches!(text.as_bytes(), [first, .., last] if is(*first) && is(*last))
         || matches!(text.as_bytes(), [only] if is(*only))

@@ -13,7 +13,7 @@ fn expression(key: &str, operator: &str, values: &[&str]) -> LabelSelector {
 }
 
 #[test]
-fn unset_selects_nothing_and_empty_selects_everything() {
+fn unset_selector_selects_nothing_and_empty_selector_everything() {
     let any = labels(&[("a", "1")]);
     assert!(!selects(None, &any));
     assert!(selects(Some(&LabelSelector::default()), &any));
@@ -21,7 +21,7 @@ fn unset_selects_nothing_and_empty_selects_everything() {
 }
 
 #[test]
-fn every_operator_is_evaluated() {
+fn operators_match_present_other_and_absent_labels() {
     let present = labels(&[("a", "1")]);
     let other = labels(&[("a", "2")]);
     let absent = labels(&[("b", "1")]);
@@ -53,7 +53,7 @@ fn all_requirements_must_be_met() {
 }
 
 #[test]
-fn malformed_selector_is_reported_and_selects_nothing() {
+fn malformed_expression_is_reported_and_selects_nothing() {
     let any = labels(&[("a", "1")]);
     for (selector, field, hint) in [
         (
@@ -94,7 +94,7 @@ fn malformed_selector_is_reported_and_selects_nothing() {
 }
 
 #[test]
-fn keys_and_values_follow_the_syntax_of_labels() {
+fn keys_and_values_must_be_valid_labels() {
     let long = "x".repeat(NAME_MAX);
     let too_long = "x".repeat(NAME_MAX + 1);
     let prefix = "x".repeat(PREFIX_MAX);
@@ -164,7 +164,7 @@ fn service_without_selector_selects_nothing() {
 }
 
 #[test]
-fn requirements_are_displayed_in_kubectl_notation() {
+fn requirements_are_displayed_as_in_kubectl() {
     let selector: LabelSelector = parse(
         r#"{"matchLabels": {"a": "1"}, "matchExpressions": [
             {"key": "b", "operator": "In", "values": ["2", "3"]},

@@ -6,13 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::{Key, Labels, NamespaceFacts};
 
-/// Reads JSON.
+/// Decodes JSON.
 ///
 /// # Panics
-/// The text does not fit the type.
+/// The text does not match the type.
 #[must_use]
 pub fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).expect("a test writes JSON that fits")
+    serde_json::from_str(json).expect("valid JSON of the type")
 }
 
 /// A label map.
@@ -23,7 +23,7 @@ pub fn labels(pairs: &[(&str, &str)]) -> Labels {
         .collect()
 }
 
-/// A selector with `matchLabels` alone.
+/// A selector with `matchLabels` only.
 pub fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     LabelSelector {
         match_labels: Some(labels(pairs)),
@@ -31,7 +31,7 @@ pub fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
     }
 }
 
-/// A malformed selector, which would match everything if it were not rejected.
+/// A malformed selector that would select everything without validation.
 pub fn malformed() -> LabelSelector {
     parse(r#"{"matchExpressions": [{"key": "-", "operator": "DoesNotExist"}]}"#)
 }
@@ -41,7 +41,7 @@ pub fn key(namespace: &str, name: &str) -> Key {
     Key::new(namespace, name)
 }
 
-/// The view of namespaces.
+/// The store of namespaces.
 pub fn namespaces(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<Key, NamespaceFacts> {
     of.iter()
         .map(|(name, pairs)| {

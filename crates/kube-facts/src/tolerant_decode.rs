@@ -1,12 +1,11 @@
-//! Tolerant decoding: a field of an unexpected type is unset and never an error.
+//! Tolerant decoding: a field of an unexpected type is unset and never an error. Pure.
 //!
-//! Foreign objects have foreign schemas. One unexpected field of one object must neither stop a
-//! watch nor hide the rest of the object. Nothing is buffered: unused fields are skipped while
-//! decoding.
+//! Objects of other operators follow other schemas. An unexpected field must neither stop a watch nor
+//! hide the rest of the object. Unused fields are skipped without buffering.
 //!
-//! A type for a foreign object declares its fields as [`Lenient`], nested objects as
+//! A type for such an object declares its fields as [`Lenient`], nested objects as
 //! `Lenient<Object<T>>` or `Lenient<Vec<Object<T>>>`, and derives `Deserialize` with
-//! `#[serde(default)]`. It must not use `#[serde(flatten)]`, which buffers.
+//! `#[serde(default)]`. `#[serde(flatten)]` is not allowed, since it buffers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +15,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Field: its value, if set and of the expected type.
+/// The value of a field, if it is set and has the expected type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lenient<T>(Option<T>);
 
@@ -27,12 +26,12 @@ impl<T> Default for Lenient<T> {
 }
 
 impl<T> Lenient<T> {
-    /// The value, if set.
+    /// The value, if any.
     pub fn get(self) -> Option<T> {
         self.0
     }
 
-    /// Mutable reference to the value, if set.
+    /// A reference to the value, if any.
     pub fn as_ref(&self) -> Option<&T> {
         self.0.as_ref()
     }
@@ -51,7 +50,7 @@ impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// Type that accepts certain JSON shapes and is unset by all others.
+/// A type that is decoded from some JSON types, and unset by the others.
 pub trait Shape<'de>: Sized {
     /// From `true` or `false`.
     fn from_bool(_: bool) -> Option<Self> {
@@ -70,8 +69,8 @@ pub trait Shape<'de>: Sized {
 
     /// From a list.
     ///
-    /// Only errors of the deserializer: text that is not JSON.
-    /// Only those of the source: text that is not JSON.
+    /// # Errors
+    /// The input is not valid JSON.
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(None)
@@ -80,7 +79,7 @@ pub trait Shape<'de>: Sized {
     /// From an object.
     ///
     /// # Errors
-    /// Only errors of the deserializer: text that is not JSON.
+    /// The input is not valid JSON.
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(None)
@@ -147,7 +146,7 @@ impl Shape<'_> for String {
     }
 }
 
-/// Elements of the expected type; others are omitted.
+/// The elements of the expected type; the others are dropped.
 impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut found = Self::new();
@@ -158,7 +157,7 @@ impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     }
 }
 
-/// Entries of the expected type; others are omitted.
+/// The entries of the expected type; the others are dropped.
 impl<'de, T: Shape<'de>> Shape<'de> for BTreeMap<String, T> {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut found = Self::new();
@@ -169,7 +168,7 @@ impl<'de, T: Shape<'de>> Shape<'de> for BTreeMap<String, T> {
     }
 }
 
-/// Only whether an object exists, regardless of its contents.
+/// Presence of an object with any content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Present;
 
@@ -191,7 +190,7 @@ impl<'de, T: Deserialize<'de>> Shape<'de> for Object<T> {
 }
 
 impl<T: Default> Lenient<Object<T>> {
-    /// The fields; all unset without an object.
+    /// The fields; all unset if there is no object.
     pub fn fields(self) -> T {
         self.or_default().0
     }
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn expected_types_are_read() {
+    fn expected_types_are_decoded() {
         let json = r#"{"flag": true, "number": -1, "someText": "a", "texts": ["b"], "extra": [1, {}],
             "map": {"k": "v"}, "inner": {"x": [1]}, "nested": {"number": 7, "extra": 1}}"#;
         let expected = Sample {
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_type_is_unset() {
+    fn unexpected_types_are_unset() {
         let values = [
             "null",
             "true",
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_elements_and_entries_are_left_out() {
+    fn unexpected_elements_and_entries_are_dropped() {
         let json = r#"{"texts": ["a", 1, null, ["x"], "b"], "map": {"k": 1, "l": "v", "m": {}}}"#;
         let found: Sample = serde_json::from_str(json).unwrap();
         assert_eq!(found.texts.or_default(), ["a", "b"]);

@@ -1,5 +1,5 @@
-//! Permissions of other ServiceAccounts: checked by access reviews, cached for some minutes. Only `check`
-//! does IO.
+//! Permissions of other ServiceAccounts: `LocalSubjectAccessReview`s, and a cache of their results.
+//! Only `review_access` does IO.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use kube::core::ObjectMeta;
 use kube_facts::Key;
 use tokio::time::Instant;
 
-/// How long a result is valid. After a refusal, the resource is reconciled again after this time; a
-/// permission that was revoked is noticed when something else about the resource changes.
+/// Lifetime of a cached result, and the requeue interval after a denial. A revoked permission is
+/// noticed at the next reconcile after this time.
 pub const FRESH: Duration = Duration::from_secs(300);
 
-/// How long a refusal is valid if the resource is reconciled for another reason: a user may have changed it
-/// to see whether a permission works.
-const REFUSED: Duration = Duration::from_secs(10);
+/// Lifetime of a cached denial when the resource is reconciled for another reason: that may be a
+/// user who has just granted the permission.
+const DENIED: Duration = Duration::from_secs(10);
 
-/// A permission of a ServiceAccount to check.
+/// One permission of a ServiceAccount.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccessCheck {
     /// The ServiceAccount.
     pub account: Key,
-    /// Where.
+    /// Namespace of the objects.
     pub namespace: String,
     /// The API group.
     pub group: &'static str,
-    /// The plural of the kind.
+    /// Plural name of the kind.
     pub resource: &'static str,
-    /// What.
+    /// Verb, as in `list`.
     pub verb: &'static str,
 }
 
@@ -46,14 +46,14 @@ impl AccessCheck {
     }
 }
 
-/// The results so far.
+/// Cached results of access reviews.
 #[derive(Debug, Default)]
 pub struct Access {
     answers: BTreeMap<AccessCheck, (Option<bool>, Instant)>,
 }
 
 impl Access {
-    /// The result of a check; `None` if it was not made, or failed.
+    /// Whether the permission is granted; `None` before the first review and after a failed one.
     #[must_use]
     pub fn answer(&self, access_check: &AccessCheck) -> Option<bool> {
         self.answers
@@ -61,30 +61,30 @@ impl Access {
             .and_then(|(answer, _)| *answer)
     }
 
-    /// Stores a result; `None` if the check failed. Expired results are dropped: their namespaces may be
-    /// deleted.
+    /// Caches a result; `None` after a failed review. Expired results are dropped, since their
+    /// namespaces may be deleted.
     pub fn remember(&mut self, access_check: AccessCheck, answer: Option<bool>) {
         self.answers.retain(|_, (_, at)| at.elapsed() < FRESH);
         self.answers.insert(access_check, (answer, Instant::now()));
     }
 
-    /// The checks that must be made, again or for the first time.
-    pub(crate) fn open(&self, access_checks: &[AccessCheck]) -> Vec<AccessCheck> {
-        let is_open = |access_check: &&AccessCheck| match self.answers.get(access_check) {
+    /// The checks without a current result.
+    pub(crate) fn pending(&self, access_checks: &[AccessCheck]) -> Vec<AccessCheck> {
+        let is_pending = |access_check: &&AccessCheck| match self.answers.get(access_check) {
             None => true,
-            Some((Some(false), at)) => at.elapsed() >= REFUSED,
+            Some((Some(false), at)) => at.elapsed() >= DENIED,
             Some((_, at)) => at.elapsed() >= FRESH,
         };
-        access_checks.iter().filter(is_open).cloned().collect()
+        access_checks.iter().filter(is_pending).cloned().collect()
     }
 
-    /// Whether one of these is refused.
-    pub(crate) fn is_refused(&self, access_checks: &[AccessCheck]) -> bool {
-        access_checks.iter().any(|q| self.answer(q) == Some(false))
+    /// Whether at least one of these is denied.
+    pub(crate) fn is_denied(&self, access_checks: &[AccessCheck]) -> bool {
+        access_checks.iter().any(|c| self.answer(c) == Some(false))
     }
 }
 
-/// The spec of a review of what a ServiceAccount may do.
+/// The spec of an access review for a ServiceAccount, with the groups that the API server gives it.
 pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAccessReviewSpec {
     let user = format!(
         "system:serviceaccount:{}:{}",
@@ -103,8 +103,8 @@ pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAc
     }
 }
 
-/// Checks one permission; `None` if the API server gives no result.
-pub(crate) async fn check(client: &Client, access_check: &AccessCheck) -> Option<bool> {
+/// Sends an access review; `None` if it fails.
+pub(crate) async fn review_access(client: &Client, access_check: &AccessCheck) -> Option<bool> {
     let text = |text: &str| Some(text.to_owned());
     let attributes = ResourceAttributes {
         group: text(access_check.group),
@@ -126,7 +126,7 @@ pub(crate) async fn check(client: &Client, access_check: &AccessCheck) -> Option
     match api.create(&PostParams::default(), &review).await {
         Ok(answer) => answer.status.map(|s| s.allowed),
         Err(error) => {
-            tracing::debug!(%error, ?access_check, "access review gives no answer");
+            tracing::debug!(%error, ?access_check, "access review failed");
             None
         }
     }
@@ -147,20 +147,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn answers_are_remembered_for_a_while() {
+    async fn results_expire_and_denials_expire_sooner() {
         let (list, watch) = (access_check("list"), access_check("watch"));
         let both = [list.clone(), watch.clone()];
         let mut access = Access::default();
-        assert_eq!(access.open(&both), both);
+        assert_eq!(access.pending(&both), both);
         access.remember(list.clone(), Some(false));
         access.remember(watch.clone(), None);
         assert_eq!(access.answer(&list), Some(false));
         assert_eq!(access.answer(&watch), None);
-        assert!(access.is_refused(&both) && !access.is_refused(&both[1..]));
-        assert!(access.open(&both).is_empty());
-        tokio::time::advance(REFUSED).await;
-        assert_eq!(access.open(&both), [list]);
+        assert!(access.is_denied(&both) && !access.is_denied(&both[1..]));
+        assert!(access.pending(&both).is_empty());
+        tokio::time::advance(DENIED).await;
+        assert_eq!(access.pending(&both), [list]);
         tokio::time::advance(FRESH).await;
-        assert_eq!(access.open(&both), both);
+        assert_eq!(access.pending(&both), both);
     }
 }

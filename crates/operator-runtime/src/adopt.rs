@@ -1,5 +1,5 @@
-//! Objects that exist and that no watch of ours knows: those of the Go operator are adopted, those of
-//! other owners are left alone. Does IO.
+//! Existing objects that are missing from the watches: those of a former operator are adopted, those
+//! of other owners are left unchanged. Does IO.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::plan::Planned;
 use crate::reconciler::{NormalEvent, Verdict};
 
 impl Writer<'_> {
-    /// There is an object of this name that no watch of ours knows. If the custom resource is its
-    /// controller, it is taken over; otherwise it is left alone.
+    /// Handles an existing object that is missing from the watches. Adopts it if the custom resource is
+    /// its controller, and reports `NotOwned` otherwise.
     pub(crate) async fn adopt(&self, object: &Planned) -> Result<Owned, Refusal> {
         let api = self.api(object);
         let found = match api.get_opt(&object.key.name).await {
             Ok(Some(found)) => found,
-            // It was deleted in between.
+            // Deleted between the two requests.
             Ok(None) => {
                 let created = self.send(object, ("resourceVersion", ONLY_CREATE)).await;
                 return created.map_err(|error| refusal(&object.key, error));
@@ -47,30 +47,31 @@ impl Writer<'_> {
         applied.map_err(|error| refusal(&object.key, error))
     }
 
-    /// Emits the event before the adoption, since pods may restart.
+    /// Emitted before the write, since pods may restart.
     async fn announce(&self, object: &Planned) {
         let (owner, key) = (self.owner, &object.key);
-        tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "taking over an object of a former operator");
+        tracing::info!(namespace = owner.namespace, name = owner.name, object = %key, "adopting an object of a former operator");
         let restarts = match key.group.as_str() {
-            "apps" => "; its pods are replaced where they differ",
+            "apps" => "; pods that differ are replaced",
             _ => "",
         };
         let event = NormalEvent {
             reason: "Adopted",
-            note: format!("{key} of a former operator is taken over{restarts}"),
+            note: format!("adopting {key} of a former operator{restarts}"),
         };
         self.events.normal(self.about, &event).await;
     }
 }
 
-/// Turns the fields that a former operator wrote by updates into fields that we own by apply, so
-/// that the apply that follows removes those we do not want. An apply alone would leave them.
+/// A patch of `managedFields` that moves the fields of a former operator (operation Update) to our
+/// field manager (operation Apply), so that the following apply removes the undesired ones. An apply
+/// alone would leave them.
 ///
-/// The resource version makes it fail if anyone writes in between.
+/// The resource version makes it fail after a concurrent write.
 fn hand_over(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Value {
     let entries = || metadata.managed_fields.iter().flatten();
-    // The former operator is the one that made our custom resource the owner. Others that update the
-    // object keep their fields: people, Kubernetes, the certificates of OpenShift.
+    // The former operator is the field manager that set our owner reference. Others keep their
+    // fields: users, Kubernetes, the service CA of OpenShift.
     let legacy: BTreeSet<&str> = entries()
         .filter(|entry| is_update(entry) && sets_owner(entry, owner_uid))
         .filter_map(|entry| entry.manager.as_deref())

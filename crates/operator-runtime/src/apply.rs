@@ -18,16 +18,16 @@ use crate::preconditions::Conditional;
 use crate::reconciler::Verdict;
 use crate::unknown_fields;
 
-/// A resource version that no existing object has, since it was the first of the cluster's history.
-/// An apply that carries it can create an object, but conflicts with one that exists: no object
-/// else's object is changed by accident, without a read before each write.
+/// A resource version that no object has, since it is the first of the cluster's history. An apply
+/// with it creates an object, but conflicts with an existing one, so objects of other owners are
+/// never overwritten and no read before the write is necessary.
 pub(crate) const ONLY_CREATE: &str = "1";
 
 /// Why an object was not applied.
 pub(crate) enum Refusal {
-    /// The user must do something.
+    /// The user must act.
     Verdict(Verdict),
-    /// It is tried again.
+    /// Retried.
     Error(Error),
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Writer<'a> {
     pub client: &'a Client,
     pub events: &'a Events,
-    /// The owner, as events refer to it.
+    /// Reference to the owner, for events.
     pub about: &'a ObjectReference,
     pub manager: &'static str,
     pub owner: &'a Owner,
@@ -46,7 +46,7 @@ impl Writer<'_> {
         Api::namespaced_with(self.client.clone(), &self.owner.namespace, &object.resource)
     }
 
-    /// Applies `object`. `uid` is that of the object known under this name, if one is.
+    /// Applies `object`. `uid` is that of the known object with this name, if any.
     pub async fn apply(&self, object: &Planned, uid: Option<&str>) -> Result<Owned, Refusal> {
         let preconditions = match (uid, &object.onto) {
             (Some(_), Precondition::Version(version)) => ("resourceVersion", version.as_str()),
@@ -72,12 +72,16 @@ impl Writer<'_> {
         let (answer, unknown) = send(&api, params, object, preconditions).await;
         let kind = &object.key.kind;
         for field in unknown {
-            tracing::warn!(kind, field, "left out: the installed CRD has no such field");
+            tracing::warn!(
+                kind,
+                field,
+                "field is not in the installed CRD; applied without it"
+            );
         }
         answer
     }
 
-    /// Patches an object that another controller owns, by UID.
+    /// Patches an object of another owner, if its UID still matches.
     pub async fn patch_foreign(&self, foreign: &ForeignPatch) -> Result<(), Refusal> {
         let namespace = &self.owner.namespace;
         let api: Api<Owned> =
@@ -89,13 +93,13 @@ impl Writer<'_> {
         };
         match api.patch(&foreign.key.name, &params, &patch).await {
             Ok(_) => Ok(()),
-            // The watch reports the object that exists now.
-            Err(kube::Error::Api(status)) if is_of_another(&status) => Ok(()),
+            // The watch delivers the new state.
+            Err(kube::Error::Api(status)) if is_gone_or_changed(&status) => Ok(()),
             Err(error) => Err(refusal(&foreign.key, error)),
         }
     }
 
-    /// Deletes an object; only the very one that is known.
+    /// Deletes an object, if its UID still matches.
     pub async fn delete(
         &self,
         resource: &kube::core::ApiResource,
@@ -119,8 +123,8 @@ impl Writer<'_> {
     }
 }
 
-/// Applies an object. Fields that an installed CRD does not have, because it is older than what is
-/// written, are left out: their paths are returned.
+/// Applies an object without the fields that an older installed CRD does not have. Returns the paths
+/// of those fields.
 pub(crate) async fn send<K>(
     api: &Api<K>,
     mut params: PatchParams,
@@ -130,7 +134,7 @@ pub(crate) async fn send<K>(
 where
     K: Clone + DeserializeOwned + Debug,
 {
-    if is_of_kubernetes(object) {
+    if is_built_in(object) {
         params = params.validation_strict();
     }
     let mut unknown = Vec::new();
@@ -154,7 +158,7 @@ where
     }
 }
 
-/// A merge patch that changes no other object.
+/// A merge patch that changes only the object with this UID.
 fn with_uid(patch: &Value, uid: &str) -> Value {
     let mut patch = patch.as_object().cloned().unwrap_or_default();
     let mut metadata = match patch.remove("metadata") {
@@ -166,10 +170,9 @@ fn with_uid(patch: &Value, uid: &str) -> Value {
     patch.into()
 }
 
-/// Whether a patch was refused because its object is not there any more, or changed meanwhile. Of
-/// another object of the name, the patch would change the UID, which may not change; what else
-/// is said of that object does not matter then.
-fn is_of_another(status: &Status) -> bool {
+/// Whether a patch was rejected because its object no longer exists, was replaced, or changed. On a
+/// replaced object the patch would change the immutable UID; other causes do not matter then.
+fn is_gone_or_changed(status: &Status) -> bool {
     let mut causes = status.details.iter().flat_map(|d| &d.causes);
     match status.code {
         404 | 409 => true,
@@ -178,13 +181,13 @@ fn is_of_another(status: &Status) -> bool {
     }
 }
 
-/// Whether the kind comes with Kubernetes. Others can be older than what is written.
-fn is_of_kubernetes(object: &Planned) -> bool {
+/// Whether the kind is built into Kubernetes. A CRD can be older than the object that is sent.
+fn is_built_in(object: &Planned) -> bool {
     let group = &object.resource.group;
     !group.contains('.') || group.ends_with(".k8s.io")
 }
 
-/// Separates errors that the user must fix from errors that are retried.
+/// Separates rejections, which the user must fix, from errors, which are retried.
 pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
     if let kube::Error::Api(status) = &error
         && let Some(message) = rejection(status)
@@ -202,8 +205,8 @@ pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
     })
 }
 
-/// Why the API server refuses what the object says, if that is what it does. The message of a 422
-/// is a dump of the whole object, its causes name the field.
+/// Why the API server rejects the content of the object; `None` for any other failure. The message of
+/// a 422 is a dump of the whole object; its causes name the field.
 pub(crate) fn rejection(status: &Status) -> Option<String> {
     match status.code {
         422 => {
@@ -219,7 +222,7 @@ pub(crate) fn rejection(status: &Status) -> Option<String> {
             Some(causes.join("; "))
         }
         400 => Some(status.message.clone()),
-        // Errors of the schema come as internal errors, without a reason.
+        // Schema errors are reported as internal errors, without a reason.
         500 if status
             .message
             .starts_with("failed to create typed patch object") =>

@@ -1,4 +1,4 @@
-//! Flags that every controller has.
+//! Flags common to all controllers.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ pub enum LogFormat {
 /// Flags of `run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Namespaces to work in, separated by commas; all of them if empty
+    /// Comma-separated namespaces to reconcile; empty means all
     #[arg(long, env = "NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
 
-    /// Use Prometheus Operator's resources where they exist
+    /// Use the CRDs of Prometheus Operator if they are installed
     #[arg(
         long = "feature-gate.enable-prometheus-operator-crds",
         env = "ENABLE_PROMETHEUS_OPERATOR_CRDS",
@@ -35,7 +35,7 @@ pub struct RunArgs {
     )]
     pub prometheus_operator: bool,
 
-    /// Labels of the controller's own ServiceMonitor, which a Prometheus may select by
+    /// Labels of the ServiceMonitor of the controller itself, for Prometheuses to select
     #[arg(
         long = "service-monitor.labels",
         env = "SERVICE_MONITOR_LABELS",
@@ -45,7 +45,7 @@ pub struct RunArgs {
     )]
     pub service_monitor_labels: Vec<(String, String)>,
 
-    /// Hold a lease, so that of several replicas one works at a time
+    /// Elect a leader with a Lease, so that only one replica reconciles at a time
     #[arg(
         long,
         env = "LEADER_ELECT",
@@ -58,23 +58,23 @@ pub struct RunArgs {
     )]
     pub leader_elect: bool,
 
-    /// Namespace of the lease; the pod's own unless given
+    /// Namespace of the Lease and of the ServiceMonitor of the controller itself
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub lease_namespace: String,
 
-    /// Name of this process in the lease and in events
+    /// Name of this process in the Lease and in events
     #[arg(long, env = "POD_NAME", default_value = "")]
     pub identity: String,
 
-    /// Where /livez and /readyz are served
+    /// Listen address of /livez and /readyz
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
     pub health_address: SocketAddr,
 
-    /// Where /metrics is served
+    /// Listen address of /metrics
     #[arg(long, env = "METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
     pub metrics_address: SocketAddr,
 
-    /// error, warn, info, debug or trace
+    /// Log level: error, warn, info, debug or trace
     #[arg(long = "log.level", env = "LOG_LEVEL", default_value = "info")]
     pub log_level: tracing::Level,
 
@@ -89,30 +89,29 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// The namespaces to work in; none for all of them. An empty variable of the environment is no
-    /// namespace.
+    /// Namespaces to reconcile; empty means all, as does an empty environment variable.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
         named(&self.namespaces)
     }
 }
 
-/// The names among the values of a flag that lists some.
+/// The nonempty values of a flag that takes a list of names.
 pub(crate) fn named(values: &[String]) -> Vec<String> {
     let all = values.iter().map(|n| n.trim().to_owned());
     all.filter(|n| !n.is_empty()).collect()
 }
 
-/// A label. What is a valid one is for the API server to say.
+/// Parses a label; the API server validates it.
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text
         .split_once('=')
-        .ok_or_else(|| format!("`{text}` is no label: write KEY=VALUE"))?;
+        .ok_or_else(|| format!("`{text}` is not a label; write KEY=VALUE"))?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// The command line as it is parsed: `run` is the default subcommand, and the feature gate may be
-/// spelled as Go's flag package does (`-feature-gate.…`), since published manifests write it so.
+/// The command line to parse: `run` is the default subcommand, and the feature gate is accepted in the
+/// spelling of Go's flag package (`-feature-gate.…`), since published manifests contain it.
 pub fn normalized(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args
         .into_iter()
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_the_gate() {
+    fn feature_gate_is_accepted_with_one_or_two_dashes() {
         assert!(gate(&[]));
         for dashes in ["-", "--"] {
             let flag = format!("{dashes}feature-gate.enable-prometheus-operator-crds");
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn run_is_the_default() {
+    fn run_is_the_default_subcommand() {
         assert_eq!(parse(&["run", "--namespaces=a"]).namespaces, ["a"]);
         assert_eq!(parse(&["--namespaces", "a,b"]).namespaces, ["a", "b"]);
         assert!(parse(&[]).namespaces().is_empty());

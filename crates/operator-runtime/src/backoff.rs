@@ -1,4 +1,4 @@
-//! Delays after failures: doubling per custom resource, reset by success.
+//! Exponential backoff per custom resource, reset by success. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,12 +7,12 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(300);
 
-/// The number of failures in a row, by UID.
+/// Number of consecutive failures, by UID.
 #[derive(Debug, Default)]
 pub struct Backoff(Mutex<BTreeMap<String, u32>>);
 
 impl Backoff {
-    /// Counts a failure; returns how long to wait.
+    /// Counts a failure. Returns the delay until the next attempt.
     #[must_use]
     pub fn next(&self, uid: &str) -> Duration {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -22,7 +22,7 @@ impl Backoff {
         delay
     }
 
-    /// The number of failures in a row.
+    /// Number of consecutive failures.
     #[must_use]
     pub fn failures(&self, uid: &str) -> u32 {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn doubles_up_to_a_limit_and_starts_again() {
+    fn delay_doubles_up_to_the_limit_and_resets() {
         let backoff = Backoff::default();
         let delays: Vec<u64> = (0..12).map(|_| backoff.next("a").as_secs()).collect();
         assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);

@@ -1,5 +1,4 @@
-//! The cache: the state that watches fill and reconciles read, and the queue of custom resources to
-//! reconcile.
+//! State that watches write and reconciles read, and the queue of custom resources to reconcile.
 
 mod debounce;
 
@@ -30,30 +29,30 @@ use crate::related::{Entry, Spec, key_of};
 use crate::store::{Change, Store};
 use crate::version::Version;
 
-/// A custom resource that may not fit its own schema: one bad object must not stop the watch.
+/// A custom resource that may fail to decode: one malformed object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Reconciler>::Resource>;
 
 /// The purpose of the watch of custom resources.
 pub(crate) const RESOURCE: &str = "resource";
 
-/// Names a watch.
+/// Identifies a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchId {
-    /// The optional kind without which the watch does not run.
+    /// Optional kind that the watch requires.
     pub capability: Option<Kind>,
-    /// What it is for.
+    /// Purpose of the watch.
     pub purpose: &'static str,
-    /// Kind.
+    /// Kind of the watched objects.
     pub kind: String,
-    /// The labels it is limited to.
+    /// Label selector.
     pub labels: Option<&'static str>,
-    /// The fields it is limited to.
+    /// Field selector.
     pub fields: Option<&'static str>,
     /// Namespace; `None` for all.
     pub namespace: Option<String>,
 }
 
-/// What reconciles read.
+/// Input of every reconcile.
 pub struct State<C: Reconciler> {
     /// Related objects.
     pub stores: C::Stores,
@@ -61,14 +60,14 @@ pub struct State<C: Reconciler> {
     pub owned_objects: OwnedObjects,
     /// Capabilities in effect: `Present` only once the watches of the kind have listed.
     pub caps: Caps,
-    /// Permissions of other ServiceAccounts that were checked.
+    /// Reviewed permissions of other ServiceAccounts.
     pub access: Access,
-    /// Results of probes.
+    /// Results of the probes of pods.
     pub answers: ProbeResults,
 }
 
 impl<C: Reconciler> State<C> {
-    /// Capabilities, permissions, probe results and the time.
+    /// Capabilities, permissions and probe results at this moment.
     pub fn cluster(&self) -> Cluster<'_> {
         Cluster {
             caps: self.caps,
@@ -90,11 +89,11 @@ pub struct Cache<C: Reconciler> {
     lists: watch::Sender<u64>,
     /// Delays after failures.
     pub(crate) backoff: Backoff,
-    /// The detected capabilities, which are ahead of those in effect.
+    /// Detected capabilities; those in effect follow once the watches have listed.
     pub(crate) detected: watch::Receiver<Caps>,
-    /// Notified when a request meets a 403 or a missing kind.
+    /// Notified by every request that meets a 403 or a missing kind.
     pub(crate) recheck: Arc<Notify>,
-    /// Held while work runs on another thread: custom resources often need the same results.
+    /// Locked while work is done on another thread: custom resources often share the result.
     pub(crate) working: tokio::sync::Mutex<()>,
 }
 
@@ -102,8 +101,8 @@ impl<C: Reconciler> Cache<C> {
     /// An empty cache.
     pub fn new(detected: watch::Receiver<Caps>, recheck: Arc<Notify>) -> Self {
         let (store, mut writer) = reflector::store();
-        // The store counts as listed from the start: whether lists are complete is known by
-        // `unsynced`, for all watches together.
+        // The store is marked as listed from the start, since `unsynced` tracks the lists of all
+        // watches together.
         writer.apply_watcher_event(&Event::Init);
         writer.apply_watcher_event(&Event::InitDone);
         Self {
@@ -127,7 +126,7 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// The state. Held only across synchronous code.
+    /// Locks the state; only for synchronous code.
     pub fn state(&self) -> MutexGuard<'_, State<C>> {
         lock(&self.state)
     }
@@ -161,8 +160,8 @@ impl<C: Reconciler> Cache<C> {
 
     /// Enqueues every custom resource.
     pub fn enqueue_all(&self) {
-        for it in self.store.state() {
-            self.enqueue(&key_of(it.meta()));
+        for resource in self.store.state() {
+            self.enqueue(&key_of(resource.meta()));
         }
     }
 
@@ -184,16 +183,17 @@ impl<C: Reconciler> Cache<C> {
             .iter()
             .map(|Change { key, old }| (key, old.as_ref(), store.get(key)))
             .collect();
-        // Most changes affect no custom resource, so the filter runs inside the store.
-        let affected = self.store.state_filter(|it| {
+        // Most changes affect no custom resource, so filter in the store instead of copying it.
+        let affected = self.store.state_filter(|resource| {
             let mut changes = changes.iter();
-            it.0.as_ref().is_ok_and(|it| {
-                changes.any(|(key, old, new)| (spec.is_affected_by)(stores, it, key, *old, *new))
+            resource.0.as_ref().is_ok_and(|resource| {
+                changes
+                    .any(|(key, old, new)| (spec.is_affected_by)(stores, resource, key, *old, *new))
             })
         });
         drop(state);
-        for it in &affected {
-            let key = key_of(it.meta());
+        for resource in &affected {
+            let key = key_of(resource.meta());
             match debounced {
                 true => self.enqueue_debounced(key),
                 false => self.enqueue(&key),
@@ -201,7 +201,7 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// The facts as they are stored: without their large part, unless a custom resource needs it.
+    /// The facts to store: without their large part if no custom resource needs it.
     pub(crate) fn partial<S: Extract>(
         &self,
         entry: &Entry<C, S>,
@@ -213,9 +213,9 @@ impl<C: Reconciler> Cache<C> {
         };
         let state = self.state();
         let mut all = self.store.state().into_iter();
-        let is_needed = all.any(|it| {
-            let it = it.0.as_ref();
-            it.is_ok_and(|it| (partial.is_needed)(&state.stores, it, key, &facts))
+        let is_needed = all.any(|resource| {
+            let resource = resource.0.as_ref();
+            resource.is_ok_and(|resource| (partial.is_needed)(&state.stores, resource, key, &facts))
         });
         match is_needed {
             true => facts,
@@ -223,12 +223,12 @@ impl<C: Reconciler> Cache<C> {
         }
     }
 
-    /// Lists the kinds again whose stores are partial.
+    /// Lists the partially cached kinds again.
     pub(crate) fn relist(&self) {
         self.lists.send_modify(|count| *count += 1);
     }
 
-    /// Changes when partial kinds must be listed again.
+    /// Changes when the partially cached kinds must be listed again.
     pub(crate) fn lists(&self) -> watch::Receiver<u64> {
         self.lists.subscribe()
     }
@@ -241,51 +241,51 @@ impl<C: Reconciler> Cache<C> {
         let _ = open.wait_for(listed).await;
     }
 
-    /// Stores a custom resource, and enqueues it if anything changed but the status that we write.
-    pub(crate) fn apply_resource(&self, it: Guarded<C>) {
-        let key = key_of(it.meta());
+    /// Stores a custom resource, and enqueues it unless only our own status write changed it.
+    pub(crate) fn apply_resource(&self, resource: Guarded<C>) {
+        let key = key_of(resource.meta());
         let mut writer = lock(&self.writer);
-        let known = self.store.get(&ObjectRef::from_obj(&it));
+        let known = self.store.get(&ObjectRef::from_obj(&resource));
         if let Some(known) = &known
-            && Version::of(&it).is_older_than(&Version::of(&**known))
-            && known.uid() == it.uid()
+            && Version::of(&resource).is_older_than(&Version::of(&**known))
+            && known.uid() == resource.uid()
         {
             return;
         }
-        let is_changed = known.is_none_or(|known| differ::<C>(&known, &it));
-        writer.apply_watcher_event(&Event::Apply(it));
+        let is_changed = known.is_none_or(|known| differ::<C>(&known, &resource));
+        writer.apply_watcher_event(&Event::Apply(resource));
         drop(writer);
         if is_changed {
             self.enqueue(&key);
         }
     }
 
-    /// Stores the status of a custom resource before it is written. The watch can be faster than the
-    /// response, and its event is no change then.
+    /// Stores the status of a custom resource before it is written: the watch event can arrive before
+    /// the response, and must not count as a change.
     pub(crate) fn enter_status(&self, owner: &Owner, status: C::Status) {
         let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
         let mut writer = lock(&self.writer);
         let Some(known) = self.store.get(&reference) else {
             return;
         };
-        let mut it = (*known).clone();
-        if let Ok(resource) = &mut it.0
-            && resource.uid().as_deref() == Some(&owner.uid)
+        let mut resource = (*known).clone();
+        if let Ok(decoded) = &mut resource.0
+            && decoded.uid().as_deref() == Some(&owner.uid)
         {
-            *resource.status_mut() = Some(status);
-            writer.apply_watcher_event(&Event::Apply(it));
+            *decoded.status_mut() = Some(status);
+            writer.apply_watcher_event(&Event::Apply(resource));
         }
     }
 
-    /// Drops a deleted custom resource and everything kept under its name or UID. Its children are garbage
-    /// collected.
-    pub(crate) fn delete_resource(&self, it: Guarded<C>) {
-        let owner = owner(&it);
-        lock(&self.writer).apply_watcher_event(&Event::Delete(it));
+    /// Forgets a custom resource with all state under its name or UID. Kubernetes garbage-collects its
+    /// children.
+    pub(crate) fn delete_resource(&self, resource: Guarded<C>) {
+        let owner = owner(&resource);
+        lock(&self.writer).apply_watcher_event(&Event::Delete(resource));
         self.forget(&owner);
     }
 
-    /// Drops what is kept about a deleted custom resource.
+    /// Forgets all state of a deleted custom resource.
     fn forget(&self, owner: &Owner) {
         self.backoff.forget(&owner.uid);
         let mut state = self.state();
@@ -293,11 +293,11 @@ impl<C: Reconciler> Cache<C> {
         C::forget(&mut state.stores, &owner.uid);
     }
 
-    /// Drops what a reconcile stored that was still running when its custom resource was deleted.
+    /// Forgets the state that a reconcile stored after its custom resource was deleted.
     pub(crate) fn forget_if_deleted(&self, owner: &Owner) {
         let reference = ObjectRef::new(&owner.name).within(&owner.namespace);
         let known = self.store.get(&reference);
-        if known.is_none_or(|it| it.uid().unwrap_or_default() != owner.uid) {
+        if known.is_none_or(|resource| resource.uid().unwrap_or_default() != owner.uid) {
             self.forget(owner);
         }
     }
@@ -323,14 +323,14 @@ impl<C: Reconciler> Cache<C> {
             .send_modify(|open| open.retain(|w| w.capability != Some(kind)));
     }
 
-    /// Changes with every watch that completes its list.
+    /// Changes whenever a watch completes its list.
     pub(crate) fn sync_progress(&self) -> watch::Receiver<BTreeSet<WatchId>> {
         self.unsynced.subscribe()
     }
 }
 
-/// Whether anything differs but the version.
-fn differ<C: Reconciler>(known: &Guarded<C>, it: &Guarded<C>) -> bool {
+/// Whether anything but the resource version differs.
+fn differ<C: Reconciler>(known: &Guarded<C>, resource: &Guarded<C>) -> bool {
     fn status<C: Reconciler>(of: &Guarded<C>) -> Option<&C::Status> {
         of.0.as_ref().ok()?.status()
     }
@@ -338,21 +338,21 @@ fn differ<C: Reconciler>(known: &Guarded<C>, it: &Guarded<C>) -> bool {
         resource_version: None,
         ..of.meta().clone()
     };
-    // The generation changes with the spec.
-    status::<C>(known) != status::<C>(it) || metadata(known) != metadata(it)
+    // The spec is covered by the generation.
+    status::<C>(known) != status::<C>(resource) || metadata(known) != metadata(resource)
 }
 
-/// Who owns the children of a custom resource.
-pub(crate) fn owner<K: Resource>(it: &K) -> Owner {
+/// The custom resource as the owner of its children.
+pub(crate) fn owner<K: Resource>(resource: &K) -> Owner {
     Owner {
-        namespace: it.namespace().unwrap_or_default(),
-        name: it.name_any(),
-        uid: it.uid().unwrap_or_default(),
+        namespace: resource.namespace().unwrap_or_default(),
+        name: resource.name_any(),
+        uid: resource.uid().unwrap_or_default(),
     }
 }
 
-/// A poisoned lock means that a task panicked while holding it; the maps inside are still whole,
-/// since nothing is left half-way between two statements.
+/// Locks, even after a panic of another holder: no update spans several statements, so the data is
+/// consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

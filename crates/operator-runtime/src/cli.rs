@@ -1,4 +1,4 @@
-//! The command line that every controller has.
+//! Command line common to all controllers.
 
 use std::process::ExitCode;
 
@@ -9,26 +9,27 @@ use crate::preflight::{Extra, PreflightArgs, preflight};
 use crate::reconciler::Reconciler;
 use crate::render::{RenderArgs, render};
 
-/// What to do. `M` holds the flags that one controller has and others have not.
+/// Subcommands. `M` holds the flags of one controller.
 #[derive(Parser)]
 enum Command<M: Args> {
-    /// Work until SIGTERM (the default)
+    /// Run the controller (default)
     Run {
         #[command(flatten)]
         run: Box<RunArgs>,
         #[command(flatten)]
         more: M,
     },
-    /// Print what would be created for the resources in files, and their status, without a cluster
+    /// Print the objects and the status that the controller creates for the custom resources in
+    /// files; needs no cluster
     Render {
         #[command(flatten)]
         render: RenderArgs,
         #[command(flatten)]
         more: M,
     },
-    /// Check whether this cluster is ready (read-only)
+    /// Check whether this cluster is ready for the controller (read-only)
     ///
-    /// Exit code 0: nothing fails. 1: something does. 2: there is no answer.
+    /// Exit code 0: no check fails. 1: a check fails. 2: the cluster cannot be checked.
     Preflight {
         #[command(flatten)]
         preflight: PreflightArgs,
@@ -37,14 +38,14 @@ enum Command<M: Args> {
     },
 }
 
-/// How a controller is made: from its own flags, the feature gate of the command line, and the
-/// namespaces to work in, which are all of them if there are none.
+/// Constructor of a controller, from its own flags, the feature gate, and the namespaces to reconcile
+/// (empty means all).
 pub type Make<C, M> = fn(M, bool, &[String]) -> C;
 
-/// Does what the command line says.
+/// Parses the command line and runs the subcommand.
 ///
 /// # Errors
-/// What stops it.
+/// The subcommand fails.
 pub fn main<C: Reconciler, M: Args>(
     about: &'static str,
     version: &'static str,

@@ -1,7 +1,7 @@
-//! Kubernetes clients: configuration from the cluster or a kubeconfig, requests counted.
+//! Kubernetes clients, configured by the pod or a kubeconfig, with request metrics.
 //!
-//! Every watch and every request of a client share one HTTP/2 connection. With HTTP/1.1 each would
-//! need a connection of its own, with its own TLS state, buffers and system calls.
+//! All watches and requests of a client share one HTTP/2 connection. With HTTP/1.1 each watch would
+//! need its own connection, with TLS state, buffers and system calls.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -23,18 +23,18 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::metrics::Metrics;
 
-/// How often a connection is tried that says nothing. A connection whose other end is gone without
-/// a word would otherwise look like a quiet cluster.
-const PING: Duration = Duration::from_secs(30);
+/// Interval of HTTP/2 pings on an idle connection. Without them a half-open connection looks like a
+/// quiet cluster.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long the other end may take to answer that.
-const PONG: Duration = Duration::from_secs(15);
+/// Timeout of the response to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How much of one watch may wait to be read.
+/// HTTP/2 flow-control window of one watch, in bytes.
 const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// The same of a connection: more than all its watches together may hold back, so that none of
-/// them keeps the others waiting.
+/// HTTP/2 flow-control window of a connection, in bytes: larger than those of all its watches
+/// together, so that no watch stalls the others.
 const CONNECTION_WINDOW: u32 = 100 * STREAM_WINDOW;
 
 /// Makes clients.
@@ -45,14 +45,14 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Connects with the pod's service account, or else with the current kubeconfig.
+    /// Configures clients by the ServiceAccount of the pod, or else by the current kubeconfig.
     ///
     /// # Errors
-    /// There is neither.
+    /// Neither exists.
     pub async fn infer(name: &str, metrics: Metrics) -> anyhow::Result<Self> {
         let mut config = Config::infer()
             .await
-            .context("no cluster: neither in a pod nor with a kubeconfig")?;
+            .context("no cluster configuration: not running in a pod, and no usable kubeconfig")?;
         let agent = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
         config
             .headers
@@ -60,18 +60,18 @@ impl Connector {
         Ok(Self { config, metrics })
     }
 
-    /// A client with a connection of its own. An API server lets a connection have 100 requests
-    /// under way at a time, and a watch is one; those beyond wait.
+    /// A client with its own connection. An API server allows 100 concurrent requests for each
+    /// connection, watches included; further ones wait.
     ///
     /// # Errors
-    /// What is wrong with the configuration.
+    /// The configuration is invalid.
     pub fn client(&self) -> anyhow::Result<Client> {
         let config = self.config.clone();
         if config.proxy_url.is_some() {
             let builder = ClientBuilder::try_from(config)?;
             return Ok(builder.with_layer(&self.counting()).build());
         }
-        // The layers that the client would have by default.
+        // The default layers of kube's client.
         let service = ServiceBuilder::new()
             .layer(self.counting())
             .layer(config.base_uri_layer())
@@ -94,7 +94,7 @@ impl Connector {
 
 type Transport = legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Body>;
 
-/// Speaks HTTP/2 where the server offers it, and HTTP/1.1 where it does not.
+/// HTTP/2 if the server offers it, else HTTP/1.1.
 fn transport(config: &Config) -> anyhow::Result<Transport> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -113,8 +113,8 @@ fn transport(config: &Config) -> anyhow::Result<Transport> {
         .timer(TokioTimer::new())
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keep_alive_interval(PING)
-        .http2_keep_alive_timeout(PONG)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true)
         .build(connector))
 }

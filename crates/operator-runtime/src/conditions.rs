@@ -1,5 +1,5 @@
-//! Conditions: one per question, always written, with a transition time that moves only with the
-//! status.
+//! Conditions of the status. Every condition is always written, and `lastTransitionTime` changes only
+//! with the status of the condition. Pure.
 
 use k8s_controller::conditions::{ConditionStatus, DesiredCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -9,12 +9,12 @@ use crate::reconciler::{Outcome, Verdict};
 
 /// Whether the last reconcile succeeded.
 pub const RECONCILED: &str = "Reconciled";
-/// Are enough pods ready.
+/// Whether enough pods are ready.
 pub const AVAILABLE: &str = "Available";
-/// The sum of both, for tools that wait on one condition.
+/// Both of the above, for tools that wait on one condition.
 pub const READY: &str = "Ready";
 
-/// The conditions of one status under way.
+/// Builder of the conditions of one status.
 #[derive(Debug)]
 pub struct Conditions {
     list: Vec<Condition>,
@@ -22,21 +22,21 @@ pub struct Conditions {
     generation: Option<i64>,
 }
 
-/// A workload that must run, and how many pods of it.
+/// A workload whose pods `Available` and `Ready` depend on.
 #[derive(Clone, Debug)]
 pub struct Required<'a> {
     /// Name of the Deployment or StatefulSet.
     pub name: &'a str,
-    /// Pods wanted.
+    /// Desired number of pods.
     pub replicas: i32,
-    /// Whether nothing works without it. `Available` depends on such workloads only.
+    /// Whether the custom resource is unavailable without it.
     pub essential: bool,
-    /// What it waits for, if anything: until then it is not complete, whatever its pods are.
+    /// Why the workload is not complete even if all its pods are ready; empty if it is.
     pub note: String,
 }
 
 impl Conditions {
-    /// Starts from the conditions of the status; `generation` is that of the spec that was read.
+    /// Starts from the conditions in the status; `generation` is that of the observed spec.
     #[must_use]
     pub fn new(previous: &[Condition], generation: Option<i64>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Conditions {
         }
     }
 
-    /// Answers a question. `None` is `Unknown`.
+    /// Sets a condition. `None` is `Unknown`.
     pub fn set(
         &mut self,
         type_: &str,
@@ -66,7 +66,7 @@ impl Conditions {
         }
         let desired = DesiredCondition::new(type_, status, reason, message)
             .observed_generation(self.generation);
-        // The status is compared as a whole before it is written.
+        // Whether it changed is not needed: the status is compared as a whole before it is written.
         let _ = k8s_controller::conditions::set(&mut self.list, desired);
         self.set.push(type_.to_owned());
     }
@@ -80,7 +80,7 @@ impl Conditions {
             .iter()
             .map(|r| Pods::of(r, outcome.workload(r.name)))
             .collect();
-        let counts = |select: fn(&Pods) -> bool| {
+        let list = |select: fn(&Pods) -> bool| {
             let mut texts: Vec<&str> = pods
                 .iter()
                 .filter(|p| select(p))
@@ -89,18 +89,13 @@ impl Conditions {
             texts.sort_unstable();
             texts.join(", ")
         };
-        if pods.iter().any(Pods::are_missed) {
-            let message = counts(Pods::are_missed);
+        if pods.iter().any(Pods::is_unavailable) {
+            let message = list(Pods::is_unavailable);
             self.set(AVAILABLE, Some(false), "NoPodReady", message);
         } else if pods.iter().any(|p| !p.all) {
-            self.set(
-                AVAILABLE,
-                Some(true),
-                "SomePodsNotReady",
-                counts(|p| !p.all),
-            );
+            self.set(AVAILABLE, Some(true), "SomePodsNotReady", list(|p| !p.all));
         } else {
-            self.set(AVAILABLE, Some(true), "PodsReady", counts(|_| true));
+            self.set(AVAILABLE, Some(true), "PodsReady", list(|_| true));
         }
 
         if reconciled != Some(true) {
@@ -108,14 +103,19 @@ impl Conditions {
             self.set(READY, Some(false), "NotReconciled", message);
         } else if pods.iter().all(|p| p.all) {
             self.set(READY, Some(true), "Ready", "");
-        } else if pods.iter().any(Pods::are_missed) {
-            self.set(READY, Some(false), "NotAvailable", counts(Pods::are_missed));
+        } else if pods.iter().any(Pods::is_unavailable) {
+            self.set(
+                READY,
+                Some(false),
+                "NotAvailable",
+                list(Pods::is_unavailable),
+            );
         } else {
-            self.set(READY, Some(false), "RollingOut", counts(|p| !p.all));
+            self.set(READY, Some(false), "RollingOut", list(|p| !p.all));
         }
     }
 
-    /// The conditions that were set.
+    /// The conditions, without those that were not set.
     #[must_use]
     pub fn finish(mut self) -> Vec<Condition> {
         self.list.retain(|c| self.set.contains(&c.type_));
@@ -123,8 +123,8 @@ impl Conditions {
     }
 }
 
-/// The conditions of a resource whose spec cannot be decoded: those that need a reconcile stay as
-/// they are.
+/// The conditions of a custom resource that does not decode. The other conditions keep their last
+/// values.
 pub(crate) fn decode_error(
     previous: &[Condition],
     generation: Option<i64>,
@@ -137,7 +137,7 @@ pub(crate) fn decode_error(
     conditions.list
 }
 
-/// A condition's message is read in `kubectl describe`; what is longer belongs elsewhere.
+/// Maximum length of a message, which has to be readable in `kubectl describe`.
 const MESSAGE_CHARS: usize = 1024;
 
 struct Pods {
@@ -172,8 +172,8 @@ impl Pods {
         }
     }
 
-    /// Nothing works for want of them.
-    fn are_missed(&self) -> bool {
+    /// The custom resource is unavailable because none of these pods is.
+    fn is_unavailable(&self) -> bool {
         self.none && self.essential
     }
 }
@@ -184,9 +184,9 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
         Verdict::Paused => (
             None,
             "Paused",
-            "spec.paused is true, nothing is changed".to_owned(),
+            "spec.paused is true; no object is changed".to_owned(),
         ),
-        Verdict::Invalid(why) => (Some(false), "InvalidSpec", why.to_string()),
+        Verdict::Invalid(invalid) => (Some(false), "InvalidSpec", invalid.to_string()),
         Verdict::Rejected {
             object,
             message,
@@ -204,7 +204,7 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
             Some(false),
             "NotOwned",
             format!(
-                "{object} is not owned by this resource ({holder}): delete or rename it, or rename this resource"
+                "{object} is not owned by this resource ({holder}); delete or rename {object}, or rename this resource"
             ),
         ),
         Verdict::Failed { message, .. } => (Some(false), "ApplyFailed", message.clone()),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_not_complete() {
+    fn workload_with_a_note_is_rolling_out() {
         let mut conditions = Conditions::new(&[], None);
         let required = Required {
             name: "q",
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_that_is_missing_is_not_ready_but_available() {
+    fn missing_nonessential_workload_is_available_and_not_ready() {
         let mut conditions = Conditions::new(&[], None);
         let required = [("q", true), ("helper", false)].map(|(name, essential)| Required {
             name,
@@ -327,7 +327,7 @@ mod tests {
         });
         conditions.set_standard(&outcome(Verdict::Applied, 2, 2, true), &required);
         let all = conditions.finish();
-        let states: Vec<_> = all
+        let pairs: Vec<_> = all
             .iter()
             .map(|c| (c.status.as_str(), c.reason.as_str()))
             .collect();
@@ -336,12 +336,12 @@ mod tests {
             ("True", "SomePodsNotReady"),
             ("False", "RollingOut"),
         ];
-        assert_eq!(states, expected);
+        assert_eq!(pairs, expected);
         assert!(all[2].message.contains("helper 0/2"), "{}", all[2].message);
     }
 
     #[test]
-    fn a_bad_spec_leaves_availability_as_it_is() {
+    fn invalid_or_paused_spec_keeps_availability() {
         let invalid = Verdict::Invalid(crate::Invalid::new("spec.x", "must be y"));
         assert_eq!(
             states(&outcome(invalid, 2, 2, true)),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_are_not_set_any_more_are_removed() {
+    fn unset_conditions_are_removed_and_messages_are_truncated() {
         let mut first = Conditions::new(&[], None);
         first.set("Old", Some(true), "Because", "");
         let old = first.finish();

@@ -1,5 +1,5 @@
-//! Stable hashes: the same bytes give the same number in every process and version. (The standard
-//! library's `DefaultHasher` promises neither.)
+//! Stable hashes: equal bytes have equal hashes in every process and version, which the `DefaultHasher`
+//! of the standard library does not guarantee. Pure.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Hash of a value's JSON form. Maps must be sorted (`BTreeMap`, `serde_json::Value`).
+/// Hash of the JSON form of a value. Maps must be sorted (`BTreeMap`, `serde_json::Value`).
 #[must_use]
 pub fn json_digest<T: Serialize + ?Sized>(value: &T) -> u64 {
     let mut sink = Sink(Xxh3::new());
@@ -15,8 +15,8 @@ pub fn json_digest<T: Serialize + ?Sized>(value: &T) -> u64 {
     sink.0.digest()
 }
 
-/// Hash of the fields that `manager` owns by server-side apply; `None` if it owns none. The time of
-/// the entry is left out: it changes without the fields.
+/// Hash of the fields that `manager` owns by server-side apply; `None` if it owns none. Excludes the
+/// time of the entry, which changes without the fields.
 #[must_use]
 pub fn owned_digest(fields: Option<&Vec<ManagedFieldsEntry>>, manager: &str) -> Option<u64> {
     fields?
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_applied_fields_count() {
+    fn owned_digest_depends_only_on_fields_of_our_manager() {
         let ours = owned_digest(Some(&vec![entry("us", "Apply", "f:spec", 1)]), "us");
         assert!(ours.is_some());
         assert_eq!(

@@ -1,20 +1,19 @@
-//! What can go wrong in a reconcile, in three classes: `Invalid` (the user must change something),
-//! waiting (a value in the status, not an error) and `Error` (the API; retried with backoff).
+//! Failures of a reconcile: `Invalid` (the user must change the spec) and `Error` (a request failed and
+//! is retried with backoff). Waiting is not an error, but a value in the status.
 
 use crate::plan::ObjectKey;
 
-/// Input that cannot become a plan. The status and one event report it; nothing that runs is
-/// touched.
+/// Rejected input, reported in the status and by one event. Nothing is applied or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     /// Path of the field, as in `spec.additionalArgs[1]`.
     pub field: String,
-    /// What is wrong and what to do, as one sentence.
+    /// Problem and remedy in one sentence.
     pub message: String,
 }
 
 impl Invalid {
-    /// An error at `field`, described by `message`.
+    /// Rejects `field` with `message`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -29,7 +28,7 @@ impl std::fmt::Display for Invalid {
     }
 }
 
-/// A request that failed. The reconcile is retried with a growing delay.
+/// A request that failed. The reconcile is retried with exponential backoff.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An object could not be written.
@@ -37,21 +36,21 @@ pub enum Error {
     Apply {
         /// The object.
         object: ObjectKey,
-        /// The answer.
+        /// The error of the request.
         source: Box<kube::Error>,
     },
-    /// An object that is no longer wanted could not be deleted.
+    /// An object that is no longer planned could not be deleted.
     #[error("cannot delete {object}")]
     Delete {
         /// The object.
         object: ObjectKey,
-        /// The answer.
+        /// The error of the request.
         source: Box<kube::Error>,
     },
     /// The status could not be written.
     #[error("cannot write the status")]
     Status {
-        /// The answer.
+        /// The error of the request.
         source: Box<kube::Error>,
     },
 }
@@ -71,14 +70,13 @@ impl Error {
         format!("{self}: {}", self.source())
     }
 
-    /// The kind, or the permission for it, is not there: absent, going away, or refused.
+    /// The kind is absent or being deleted, or the permission for it is missing.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self.source(), kube::Error::Api(status) if matches!(status.code, 403 | 404))
     }
 
-    /// A transient state that is no failure: another client wrote at the same time, or
-    /// the namespace is going away.
+    /// A temporary state and not a failure: a concurrent write, or a namespace that is terminating.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.source() {

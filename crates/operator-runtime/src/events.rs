@@ -1,4 +1,4 @@
-//! Events: what changed for the user, on the custom resource it changed for.
+//! Kubernetes events about custom resources and about objects of other owners. Does IO.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -8,13 +8,13 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use crate::digest::json_digest;
 use crate::reconciler::{EventRule, NormalEvent, WarningEvent};
 
-/// Longest note that the API server takes, in bytes.
+/// Maximum length of a note in the API, in bytes.
 const NOTE_BYTES: usize = 1024;
 
-/// The status of a condition that cannot be decided, such as those of a paused resource.
+/// Status of a condition that cannot be determined, such as `Reconciled` of a paused resource.
 const UNKNOWN: &str = "Unknown";
 
-/// Publishes events. A failure to publish is logged and forgotten.
+/// Publishes events. A failure is only logged.
 #[derive(Clone)]
 pub struct Events(Recorder);
 
@@ -29,24 +29,24 @@ impl Events {
         Self(Recorder::new(client, reporter))
     }
 
-    /// A Warning.
+    /// Publishes a Warning.
     pub async fn warn(&self, about: &ObjectReference, reason: &str, note: &str) {
         self.publish(about, EventType::Warning, reason, note).await;
     }
 
-    /// Something that happened.
+    /// Publishes a Normal event.
     pub async fn normal(&self, about: &ObjectReference, event: &NormalEvent) {
         self.publish(about, EventType::Normal, event.reason, &event.note)
             .await;
     }
 
-    /// A fault of an object that another controller or user owns.
+    /// Publishes a Warning about an object of another owner.
     pub async fn warning(&self, event: &WarningEvent) {
         self.publish(&event.about, EventType::Warning, event.reason, &event.note)
             .await;
     }
 
-    /// A condition that turned.
+    /// Publishes the transition of a condition.
     pub async fn condition(&self, about: &ObjectReference, condition: &Condition, good: &str) {
         let kind = match condition.status.as_str() {
             status if status == good => EventType::Normal,
@@ -74,21 +74,21 @@ impl Events {
     }
 }
 
-/// The conditions that the user should hear of, each with its good status: those that are not good
-/// for a new reason, and those that are good again.
-pub(crate) fn turned<'a>(
+/// The conditions to emit an event for, each with its good status: those with a new status, and those
+/// that are not good for a new reason.
+pub(crate) fn transitions<'a>(
     previous: &'a [Condition],
     next: &'a [Condition],
     rules: &'a [EventRule],
 ) -> impl Iterator<Item = (&'a Condition, &'static str)> {
     next.iter().filter_map(move |new| {
-        let rule = rules.iter().find(|t| t.condition == new.type_)?;
+        let rule = rules.iter().find(|rule| rule.condition == new.type_)?;
         let bad = new.status != rule.good;
-        let is_reported = match previous.iter().find(|c| c.type_ == new.type_) {
+        let emits = match previous.iter().find(|c| c.type_ == new.type_) {
             None => bad && rule.at_first && new.status != UNKNOWN,
             Some(old) => old.status != new.status || (bad && old.reason != new.reason),
         };
-        is_reported.then_some((new, rule.good))
+        emits.then_some((new, rule.good))
     })
 }
 
@@ -98,7 +98,7 @@ fn action(note: &str) -> String {
     format!("Reconcile/{:016x}", json_digest(note))
 }
 
-/// The longest start of `text` of at most `bytes` bytes that ends between characters.
+/// The longest prefix of `text` of at most `bytes` bytes.
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_are_reported() {
+    fn events_are_emitted_for_transitions_and_new_reasons() {
         let condition = |type_: &str, status: &str, reason: &str| Condition {
             type_: type_.into(),
             status: status.into(),
@@ -135,17 +135,18 @@ mod tests {
             good: "True",
             at_first,
         };
-        let count = |old: &[Condition], new: &[Condition]| turned(old, new, &[a(true)]).count();
+        let events =
+            |old: &[Condition], new: &[Condition]| transitions(old, new, &[a(true)]).count();
         let good = [condition("A", "True", "Fine")];
         let bad = [condition("A", "False", "Broken")];
-        assert_eq!(count(&[], &good), 0, "all well from the start is no news");
-        assert_eq!(count(&[], &bad), 1);
-        assert_eq!(count(&good, &bad), 1);
-        assert_eq!(count(&bad, &bad), 0);
-        assert_eq!(count(&bad, &[condition("A", "False", "Other")]), 1);
-        assert_eq!(count(&bad, &good), 1);
-        assert_eq!(count(&good, &[condition("A", "True", "Better")]), 0);
-        assert_eq!(count(&[], &[condition("B", "False", "Broken")]), 0);
-        assert_eq!(turned(&[], &bad, &[a(false)]).count(), 0);
+        assert_eq!(events(&[], &good), 0, "good from the start");
+        assert_eq!(events(&[], &bad), 1);
+        assert_eq!(events(&good, &bad), 1);
+        assert_eq!(events(&bad, &bad), 0);
+        assert_eq!(events(&bad, &[condition("A", "False", "Other")]), 1);
+        assert_eq!(events(&bad, &good), 1);
+        assert_eq!(events(&good, &[condition("A", "True", "Better")]), 0);
+        assert_eq!(events(&[], &[condition("B", "False", "Broken")]), 0);
+        assert_eq!(transitions(&[], &bad, &[a(false)]).count(), 0);
     }
 }

@@ -1,20 +1,20 @@
-//! What of an object does not fit the schema of its CRD: what the API server would reject or drop of
-//! an object in a file, and why a stored custom resource does not decode. Values are never repeated.
-//! Pure.
+//! Validates objects against the schema of their CRD: which fields of an object in a file the API
+//! server would reject or drop, and why a stored custom resource does not decode. Messages never
+//! contain values. Pure.
 
 use anyhow::bail;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResourceExt, Resource};
 use serde_json::{Value, json};
 
-/// How many faults are named.
+/// Maximum number of faults in a message.
 const NAMED: usize = 10;
 
-/// Checks an object of a file, if it is a custom resource `R`, whose [`schema`] this is, a Secret or a
-/// ConfigMap. Returns a warning for each field that its CRD does not have.
+/// Validates an object of a file if it is a custom resource `R` of this [`schema`], a Secret or a ConfigMap.
+/// Returns a warning for each unknown field.
 ///
 /// # Errors
-/// Values of a wrong type, with their paths.
+/// Values of the wrong type, with their paths.
 pub(crate) fn check<R>(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>>
 where
     R: Resource<DynamicType = ()>,
@@ -40,7 +40,8 @@ pub(crate) fn name(object: &Value) -> String {
     }
 }
 
-/// Why a custom resource does not decode: the fields that do not fit its CRD, or else what serde says.
+/// Why a custom resource does not decode: the fields that do not match its CRD, or else the error of
+/// serde.
 pub(crate) fn problem<R>(object: &Value, error: &serde_json::Error) -> String
 where
     R: Resource<DynamicType = ()> + CustomResourceExt,
@@ -49,24 +50,24 @@ where
     faults.wrong().unwrap_or_else(|| without_value(error))
 }
 
-/// What serde says of a value, without the value.
+/// The error of serde without the value.
 fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("a value does not fit its CRD: expected {expected}"),
+        Some((_, expected)) => format!("a value does not match the CRD: expected {expected}"),
         None if text.starts_with("missing field") => text,
-        None => "a value does not fit its CRD".to_owned(),
+        None => "a value does not match the CRD".to_owned(),
     }
 }
 
-/// The schema that a CRD has of a version; null if it has none.
+/// The schema of a version of a CRD; null if there is none.
 pub(crate) fn schema_of(crd: &CustomResourceDefinition, version: &str) -> Value {
     let version = crd.spec.versions.iter().find(|v| v.name == version);
     let schema = version.and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
     serde_json::to_value(schema).unwrap_or_default()
 }
 
-/// The schema of a custom resource, with what the API server checks of the metadata of any object.
+/// The schema of a custom resource, with the metadata that the API server validates in every object.
 pub(crate) fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
     let mut schema = schema_of(&R::crd(), &R::version(&()));
     if schema["properties"].is_object() {
@@ -79,7 +80,7 @@ pub(crate) fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Val
             "x-kubernetes-preserve-unknown-fields": true,
             "properties": {"name": text, "namespace": text, "labels": texts, "annotations": texts},
         });
-        // What a file says of the status counts for nothing.
+        // The status in a file is ignored.
         schema["properties"]["status"] = json!({"x-kubernetes-preserve-unknown-fields": true});
     }
     schema
@@ -99,7 +100,7 @@ fn custom_resource(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>
     Ok(faults.unknown.into_iter().map(warning).collect())
 }
 
-/// A Secret or ConfigMap holds nothing but strings.
+/// Rejects values of a Secret or ConfigMap that are not strings.
 fn texts(object: &Value) -> anyhow::Result<()> {
     for field in ["data", "stringData", "binaryData"] {
         let values = match &object[field] {
@@ -121,7 +122,7 @@ fn texts(object: &Value) -> anyhow::Result<()> {
                     kind_of(value),
                     match is_scalar {
                         true => "put the value in quotes",
-                        false => "write it as a block of text, after `|`",
+                        false => "write it as a block scalar, after `|`",
                     }
                 );
             }
@@ -132,9 +133,9 @@ fn texts(object: &Value) -> anyhow::Result<()> {
 
 #[derive(Default)]
 struct Faults {
-    /// Path and problem of each value that does not fit.
+    /// Path and problem of each value that does not match the schema.
     wrong: Vec<String>,
-    /// Paths of fields that the schema does not have.
+    /// Paths of fields that are not in the schema.
     unknown: Vec<String>,
 }
 
@@ -145,14 +146,14 @@ impl Faults {
         faults
     }
 
-    /// The first values that do not fit, if any.
+    /// The first values that do not match the schema, if any.
     fn wrong(&self) -> Option<String> {
         let named = &self.wrong[..self.wrong.len().min(NAMED)];
         (!named.is_empty()).then(|| named.join("; "))
     }
 
     fn find(&mut self, value: &Value, schema: &Value, path: &str) {
-        // The API server drops what is null, or takes the default for it.
+        // The API server drops nulls or applies the default.
         if value.is_null() {
             return;
         }
@@ -199,7 +200,7 @@ impl Faults {
     }
 }
 
-/// What a schema expects instead of this very value, if it does.
+/// The expected type if the value itself does not match; fields and items are not checked.
 fn expected(value: &Value, schema: &Value) -> Option<String> {
     if schema["x-kubernetes-int-or-string"] == true {
         let fits = value.is_string() || is_integer(value);
@@ -220,7 +221,7 @@ fn expected(value: &Value, schema: &Value) -> Option<String> {
     }
     let is_short = schema["format"] == "int32";
     if is_short && value.as_i64().is_none_or(|n| i32::try_from(n).is_err()) {
-        return Some("integer of 32 bits".to_owned());
+        return Some("32-bit integer".to_owned());
     }
     let listed = schema["enum"].as_array()?;
     (!listed.contains(value)).then(|| {
@@ -233,7 +234,7 @@ fn is_integer(value: &Value) -> bool {
     value.is_i64() || value.is_u64()
 }
 
-/// Whether a schema admits fields that it does not name, or names none.
+/// Whether a schema allows fields that it does not list.
 pub(crate) fn is_open(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true
         || schema["additionalProperties"] == true
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_wrong_type_are_named_by_their_path_and_not_repeated() {
+    fn wrong_types_are_reported_by_path_without_the_value() {
         for (spec, fault) in [
             (
                 json!({"replicas": "hunter2"}),
@@ -306,7 +307,7 @@ mod tests {
             ),
             (
                 json!({"replicas": 5_000_000_000_u64}),
-                "spec.replicas: expected integer of 32 bits, got integer",
+                "spec.replicas: expected 32-bit integer, got integer",
             ),
             (
                 json!({"mode": "hunter2"}),
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_config_maps_hold_strings() {
+    fn secrets_and_config_maps_accept_only_strings() {
         for (object, error) in [
             (
                 json!({"kind": "Secret", "stringData": {"port": 4711}}),
@@ -371,8 +372,8 @@ mod tests {
             ),
             (
                 json!({"kind": "ConfigMap", "data": {"a.yaml": {"b": 4711}}}),
-                "ConfigMap n/x: data[a.yaml]: expected string, got object; write it as a block of \
-                 text, after `|`",
+                "ConfigMap n/x: data[a.yaml]: expected string, got object; write it as a block \
+                 scalar, after `|`",
             ),
             (
                 json!({"kind": "Secret", "data": ["4711"]}),
@@ -387,11 +388,11 @@ mod tests {
     }
 
     #[test]
-    fn decode_errors_are_reported_without_the_value() {
+    fn decode_error_does_not_contain_the_value() {
         let error = serde_json::from_value::<u8>(json!("a, expected hunter2")).unwrap_err();
         assert_eq!(
             without_value(&error),
-            "a value does not fit its CRD: expected u8"
+            "a value does not match the CRD: expected u8"
         );
     }
 }

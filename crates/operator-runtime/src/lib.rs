@@ -1,4 +1,5 @@
-//! The loop that every controller runs: observe, plan, apply, prune, status. Knows no Thanos kind.
+//! The reconcile loop of every controller: observe, probe, plan, apply, patch foreign objects, prune,
+//! status. Independent of Thanos kinds.
 
 pub mod access;
 mod adopt;

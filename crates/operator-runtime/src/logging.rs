@@ -11,8 +11,8 @@ use crate::args::LogFormat;
 
 /// Starts logging. Call once.
 pub fn init(level: Level, format: LogFormat) {
-    // kube logs each 5xx answer as an error of its own, and each 403 of a watch as a warning, also
-    // where the permission is optional; what becomes of it is said by us.
+    // kube logs each 5xx response as an error and each 403 of a watch as a warning, even if the
+    // permission is optional; this crate logs the consequences instead.
     let filter = EnvFilter::new(format!(
         "{level},kube_client=off,kube_runtime=warn,kube_runtime::watcher=error,hyper=warn,tower=warn"
     ));
@@ -25,8 +25,8 @@ pub fn init(level: Level, format: LogFormat) {
     }
 }
 
-/// `ts=… level=… msg=… key=value …`, as Prometheus and Thanos write it. The crate tracing-logfmt calls
-/// the text `message`, and nothing renames it.
+/// `ts=… level=… msg=… key=value …`, the format of Prometheus and Thanos. The crate tracing-logfmt
+/// writes `message` instead of `msg` and cannot be configured.
 struct Logfmt;
 
 impl<S, N> FormatEvent<S, N> for Logfmt
@@ -91,7 +91,7 @@ mod tests {
     use super::quoted;
 
     #[test]
-    fn only_what_needs_quotes_is_quoted() {
+    fn values_are_quoted_only_if_necessary() {
         assert_eq!(quoted("a/b"), "a/b");
         assert_eq!(quoted("a b"), "\"a b\"");
         assert_eq!(quoted(""), "\"\"");

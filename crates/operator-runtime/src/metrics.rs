@@ -1,4 +1,4 @@
-//! Metrics, named as controller-runtime names them, so that existing dashboards work.
+//! Metrics, with the names of controller-runtime, so that existing dashboards work.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock, Weak};
@@ -21,16 +21,16 @@ use promop_compat::caps::{Capability, Caps, Kind};
 use crate::cache::Cache;
 use crate::reconciler::Reconciler;
 
-/// The result of a reconcile.
+/// Result of a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReconcileResult {
-    /// As planned.
+    /// Everything is as planned.
     Success,
-    /// Tried again soon, without being a failure.
+    /// Retried soon; not a failure.
     Requeue,
-    /// The user must change something.
+    /// The user must act.
     Invalid,
-    /// The API failed.
+    /// A request failed.
     Error,
 }
 
@@ -93,7 +93,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     leader: Family<LeaseLabels, Gauge>,
     capabilities: Family<CapabilityLabels, Gauge>,
-    /// What the custom resources say, once they are watched.
+    /// Metrics from the statuses of custom resources, once these are watched.
     resources: Arc<OnceLock<Registry>>,
 }
 
@@ -116,13 +116,10 @@ impl Metrics {
             resources: Arc::default(),
         };
         let reconciles = "controller_runtime_reconcile";
-        registry.register(
-            reconciles,
-            "Reconciles by result",
-            metrics.reconciles.clone(),
-        );
+        let help = "Reconciles by result";
+        registry.register(reconciles, help, metrics.reconciles.clone());
         let errors = "controller_runtime_reconcile_errors";
-        registry.register(errors, "Reconciles that failed", metrics.errors.clone());
+        registry.register(errors, "Failed reconciles", metrics.errors.clone());
         let time = "controller_runtime_reconcile_time";
         registry.register_with_unit(
             time,
@@ -139,11 +136,11 @@ impl Metrics {
         let leader = "leader_election_master_status";
         registry.register(
             leader,
-            "1 while this process holds the lease",
+            "1 while this process holds the Lease",
             metrics.leader.clone(),
         );
         let capability = "prometheus_operator_capability";
-        let help = "1 for the state that a kind of Prometheus Operator is in";
+        let help = "1 for the current state of a kind of Prometheus Operator";
         registry.register(capability, help, metrics.capabilities.clone());
         registry.register_collector(Box::new(Process));
         for result in [
@@ -161,7 +158,7 @@ impl Metrics {
             .errors
             .get_or_create(&ControllerLabels { controller })
             .inc_by(0);
-        // Rates need the series before its first observation.
+        // Creates the series, since rate() misses the first observation of a new one.
         drop(metrics.time.get_or_create(&ControllerLabels { controller }));
         metrics.lead(false);
         Self {
@@ -194,7 +191,7 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// Says whether this process holds the lease.
+    /// Sets whether this process holds the Lease.
     pub fn lead(&self, leading: bool) {
         let labels = LeaseLabels {
             name: self.controller,
@@ -202,7 +199,7 @@ impl Metrics {
         self.leader.get_or_create(&labels).set(leading.into());
     }
 
-    /// Says what the cluster offers of the kinds in use.
+    /// Sets the states of the optional kinds in use.
     pub fn capabilities(&self, kinds: &[Kind], caps: Caps) {
         for kind in kinds {
             for (capability, state) in [
@@ -221,11 +218,11 @@ impl Metrics {
         }
     }
 
-    /// Adds the numbers in the statuses of custom resources, as the watch has them at each scrape.
+    /// Adds the gauges from the statuses of custom resources, read from the cache at each scrape.
     pub(crate) fn follow<C: Reconciler>(&self, cache: &Arc<Cache<C>>) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Resources(Arc::downgrade(cache))));
-        // There is one cache in a process.
+        // A process has one cache, so this is never set twice.
         let _ = self.resources.set(registry);
     }
 
@@ -243,7 +240,7 @@ impl Metrics {
     }
 }
 
-/// The numbers in the statuses of custom resources.
+/// Gauges from the statuses of custom resources.
 struct Resources<C: Reconciler>(Weak<Cache<C>>);
 
 impl<C: Reconciler> std::fmt::Debug for Resources<C> {
@@ -260,9 +257,9 @@ impl<C: Reconciler> Collector for Resources<C> {
         let all = cache.store().state();
         for gauge in C::gauges() {
             let family = Family::<ResourceLabels, Gauge>::default();
-            for it in all.iter().filter_map(|it| it.0.as_ref().ok()) {
-                let value = it.status().and_then(gauge.value);
-                let meta = it.meta();
+            for resource in all.iter().filter_map(|resource| resource.0.as_ref().ok()) {
+                let value = resource.status().and_then(gauge.value);
+                let meta = resource.meta();
                 let labels = ResourceLabels {
                     namespace: meta.namespace.clone().unwrap_or_default(),
                     name: meta.name.clone().unwrap_or_default(),
@@ -279,8 +276,8 @@ impl<C: Reconciler> Collector for Resources<C> {
     }
 }
 
-/// The metrics that every Prometheus client library has for its own process, from /proc. Not
-/// kubert-prometheus-process 0.2.3: it registers with prometheus-client 0.23, of other types.
+/// Standard process metrics, from /proc. kubert-prometheus-process 0.2.3 requires the incompatible
+/// prometheus-client 0.23.
 #[derive(Debug)]
 struct Process;
 
@@ -316,10 +313,10 @@ struct Usage {
 }
 
 impl Usage {
-    /// `None` where there is no /proc.
+    /// `None` without /proc.
     fn read() -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is the command in brackets, and may itself contain blanks.
+        // The second field is the command in parentheses, and may contain spaces.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks: f64 =
             fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
@@ -328,7 +325,7 @@ impl Usage {
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kibibytes: i64 = resident.split_whitespace().next()?.parse().ok()?;
-        // Linux reports CPU time in units of 1/100 s on every architecture.
+        // The unit is 1/100 s on every architecture.
         Some(Self {
             resident_bytes: kibibytes * 1024,
             cpu_seconds: ticks / 100.0,

@@ -1,7 +1,7 @@
-//! Whether a Prometheus scrapes what a custom resource runs: the condition `Monitored`. Pure.
+//! The condition `Monitored`: whether a Prometheus scrapes the pods of a custom resource. Pure.
 //!
-//! A Prometheus must select the ServiceMonitors, and its ServiceAccount must be allowed to discover the
-//! pods behind them. Prometheus Operator reports neither: the series are just missing.
+//! A Prometheus must select the ServiceMonitors, and its ServiceAccount must be permitted to list the
+//! pods behind them. Prometheus itself reports neither: the series are missing.
 
 use std::collections::BTreeMap;
 
@@ -13,38 +13,38 @@ use promop_compat::scrapers::{Nearest, Scraped, scraped};
 
 use crate::access::{Access, AccessCheck};
 
-/// How many of the Prometheuses that select the same ServiceMonitor are checked.
-const CHECKED: usize = 5;
+/// Maximum number of selecting Prometheuses whose permissions are checked.
+const MAX_CHECKED: usize = 5;
 
-/// What decides.
+/// Inputs of the condition.
 #[derive(Clone, Copy, Debug)]
 pub struct Monitoring<'a> {
-    /// Whether ServiceMonitors may be written.
+    /// Whether ServiceMonitors can be written.
     pub gate: Gate,
-    /// Whether the resource wants them (`spec.serviceMonitor.enabled`).
+    /// `spec.serviceMonitor.enabled`.
     pub desired: bool,
-    /// Their names and labels.
+    /// Names and labels of the ServiceMonitors.
     pub monitors: &'a [(String, Labels)],
-    /// Where they are, and what they lead to.
+    /// Namespace of the ServiceMonitors and of their pods.
     pub namespace: &'a str,
-    /// All Prometheus resources; `None` if the kind is absent or may not be read.
+    /// All Prometheus resources; `None` if the kind is absent or unreadable.
     pub prometheuses: Option<&'a BTreeMap<Key, PrometheusFacts>>,
     /// The namespaces.
     pub namespaces: Namespaces<'a>,
-    /// What is known of the permissions of Prometheuses.
+    /// Known permissions of Prometheuses.
     pub access: &'a Access,
 }
 
 /// The condition, and the access checks that it depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Monitored {
-    /// Whether it holds; `None` if that is unknown.
+    /// Status of the condition; `None` is Unknown.
     pub holds: Option<bool>,
-    /// In one word.
+    /// Reason of the condition.
     pub reason: &'static str,
-    /// In a sentence, with the way out.
+    /// Message of the condition, with the remedy.
     pub message: String,
-    /// What a Prometheus must be permitted to do.
+    /// Permissions that a Prometheus needs.
     pub access_checks: Vec<AccessCheck>,
 }
 
@@ -60,7 +60,7 @@ impl Monitored {
 }
 
 impl Monitoring<'_> {
-    /// Decides.
+    /// Computes the condition.
     #[must_use]
     pub fn decide(&self) -> Monitored {
         if !self.gate.is_open() {
@@ -72,7 +72,8 @@ impl Monitoring<'_> {
             return Monitored::new(Some(false), "MonitoringDisabled", message);
         }
         let Some(prometheuses) = self.prometheuses else {
-            let message = "Prometheus resources cannot be read, so it is unknown which Prometheus scrapes them";
+            let message = "Prometheus resources cannot be read; it is unknown whether one of them \
+                           selects the ServiceMonitors";
             return Monitored::new(None, "PrometheusUnreadable", message);
         };
         let mut by = Vec::new();
@@ -81,8 +82,8 @@ impl Monitoring<'_> {
                 Scraped::By(those) => by.extend(those),
                 Scraped::Unevaluable(prometheus) => {
                     let message = format!(
-                        "whether Prometheus {prometheus} selects them depends on the labels of \
-                         namespaces, which this controller may not list"
+                        "whether Prometheus {prometheus} selects the ServiceMonitors depends on \
+                         labels of namespaces; permit this controller to list namespaces"
                     );
                     return Monitored::new(None, "NamespacesForbidden", message);
                 }
@@ -108,8 +109,8 @@ impl Monitoring<'_> {
             let key = &label.key;
             match label.any_value {
                 true => format!(
-                    "remove the label {label} from spec.serviceMonitor.labels or, if it is not there, \
-                     the requirement !{key} from spec.serviceMonitorSelector of the Prometheus"
+                    "remove the label {label} from spec.serviceMonitor.labels or, if it is not set \
+                     there, the requirement !{key} from spec.serviceMonitorSelector of the Prometheus"
                 ),
                 false => format!(
                     "set {key} in spec.serviceMonitor.labels to another value than {}",
@@ -119,46 +120,46 @@ impl Monitoring<'_> {
         }));
         if !nearest.selects_namespace {
             ways.push(format!(
-                "let its spec.serviceMonitorNamespaceSelector select the namespace {}",
+                "let spec.serviceMonitorNamespaceSelector of the Prometheus select the namespace {}",
                 self.namespace
             ));
         }
         let message = format!(
-            "no Prometheus selects ServiceMonitor {monitor}; {} comes nearest: {}",
+            "no Prometheus selects ServiceMonitor {monitor}; closest: {}: {}",
             nearest.prometheus,
             ways.join(", and ")
         );
         Monitored::new(Some(false), "NotSelected", message)
     }
 
-    /// They are selected; may one of those that select them find the pods?
+    /// Whether one of the selecting Prometheuses is permitted to discover the pods.
     fn permitted(&self, prometheuses: &BTreeMap<Key, PrometheusFacts>, by: &[Key]) -> Monitored {
-        let those = by.iter().take(CHECKED);
+        let those = by.iter().take(MAX_CHECKED);
         let those = those.filter_map(|key| Some((key, prometheuses.get(key)?)));
         let checked: Vec<(&Key, Vec<AccessCheck>)> = those
             .map(|(key, facts)| (key, self.access_checks(key, facts)))
             .collect();
         let is_permitted = |access_checks: &[AccessCheck]| {
-            let mut answers = access_checks.iter().map(|q| self.access.answer(q));
+            let mut answers = access_checks.iter().map(|c| self.access.answer(c));
             answers.all(|answer| answer == Some(true))
         };
         let permitted = checked
             .iter()
             .filter(|(_, access_checks)| is_permitted(access_checks));
         let permitted: Vec<String> = permitted.map(|(key, _)| key.to_string()).collect();
-        let refused = checked
+        let denied = checked
             .iter()
-            .find(|(_, access_checks)| self.access.is_refused(access_checks));
-        let mut monitored = match (permitted.is_empty(), refused) {
+            .find(|(_, access_checks)| self.access.is_denied(access_checks));
+        let mut monitored = match (permitted.is_empty(), denied) {
             (false, _) => {
-                let message = format!("by Prometheus {}", permitted.join(", "));
+                let message = format!("scraped by Prometheus {}", permitted.join(", "));
                 Monitored::new(Some(true), "Scraped", message)
             }
             (true, Some((key, access_checks))) => self.not_permitted(key, access_checks),
             (true, None) => {
                 let message = format!(
-                    "Prometheus {} selects them; whether it may list pods, services and endpoints \
-                     in {} could not be checked",
+                    "Prometheus {} selects the ServiceMonitors; whether it is permitted to list \
+                     pods, services and endpoints in {} could not be checked",
                     by.first().map(Key::to_string).unwrap_or_default(),
                     self.namespace
                 );
@@ -173,11 +174,13 @@ impl Monitoring<'_> {
     }
 
     fn not_permitted(&self, prometheus: &Key, access_checks: &[AccessCheck]) -> Monitored {
-        let mut message = format!("Prometheus {prometheus} selects them, but may not list");
-        let refused = access_checks
+        let mut message = format!(
+            "Prometheus {prometheus} selects the ServiceMonitors but is not permitted to list"
+        );
+        let denied = access_checks
             .iter()
-            .filter(|q| self.access.answer(q) == Some(false));
-        let refused: Vec<&str> = refused.map(|q| q.resource).collect();
+            .filter(|c| self.access.answer(c) == Some(false));
+        let denied: Vec<&str> = denied.map(|c| c.resource).collect();
         let resources: Vec<String> = access_checks
             .iter()
             .map(AccessCheck::kubectl_resource)
@@ -188,10 +191,10 @@ impl Monitoring<'_> {
         {
             let name = &account.name;
             message += &format!(
-                " {} in {namespace}: kubectl -n {namespace} create role {name} \
+                " {} in {namespace}; run: kubectl -n {namespace} create role {name} \
                  --verb=get,list,watch --resource={} && kubectl -n {namespace} create rolebinding \
                  {name} --role={name} --serviceaccount={}:{name}",
-                refused.join(", "),
+                denied.join(", "),
                 resources.join(","),
                 account.namespace,
             );
@@ -199,7 +202,7 @@ impl Monitoring<'_> {
         Monitored::new(Some(false), "PrometheusNotPermitted", message)
     }
 
-    /// What Prometheus must be permitted to do to find targets.
+    /// Permissions that Prometheus needs to discover targets.
     fn access_checks(&self, prometheus: &Key, facts: &PrometheusFacts) -> Vec<AccessCheck> {
         let may_list = |group, resource| AccessCheck {
             account: Key::new(

@@ -1,4 +1,4 @@
-//! Ownership of an existing object that has the name of a planned one. Pure.
+//! Ownership of an existing object with the name of a planned one. Pure.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::digest::owned_digest;
 
-/// Ownership of an existing object that has the name of a planned one.
+/// Ownership of an existing object with the name of a planned one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// Its controller is our custom resource, and we applied it.
+    /// The custom resource is its controller, and we applied it.
     Ours,
-    /// Its controller is our custom resource, and a former operator wrote it.
+    /// The custom resource is its controller, and a former operator wrote it.
     Legacy,
-    /// Another controller or user owns it, as named.
+    /// It has another controller or none; the text describes the owner.
     Other(String),
 }
 
-/// The ownership of an object, for the custom resource with this UID and the field manager `manager`.
+/// Ownership for the custom resource with this UID and the field manager `manager`.
 pub(crate) fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Ownership {
     let mut owners = metadata.owner_references.iter().flatten();
     match owners.find(|r| r.controller == Some(true)) {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_controller_decides_and_then_the_manager() {
+    fn ownership_depends_on_the_controller_reference_and_the_field_manager() {
         let owner = |uid: &str| {
             json!([{
                 "apiVersion": "v1", "kind": "Toy", "name": "a", "uid": uid, "controller": true,
@@ -68,9 +68,9 @@ mod tests {
         assert_eq!(of(owner("1"), "us"), Ownership::Ours);
         assert_eq!(of(owner("1"), "manager"), Ownership::Legacy);
         assert_eq!(of(owner("2"), "us"), Ownership::Other("Toy a".to_owned()));
-        let no_owner = Ownership::Other("no owner, written by us".to_owned());
-        assert_eq!(of(json!([]), "us"), no_owner);
-        let nameless = ownership(&ObjectMeta::default(), "1", "us");
-        assert_eq!(nameless, Ownership::Other("no owner".to_owned()));
+        let unowned = Ownership::Other("no owner, written by us".to_owned());
+        assert_eq!(of(json!([]), "us"), unowned);
+        let empty = ownership(&ObjectMeta::default(), "1", "us");
+        assert_eq!(empty, Ownership::Other("no owner".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
-//! A plan: the ordered list of objects that a custom resource should own.
+//! A plan: the ordered list of objects that a custom resource owns.
 //!
-//! In: typed Kubernetes objects. Out: type-erased bodies, stamped with the owner reference and the
-//! label by which the controller finds its objects again. Does no IO.
+//! In: typed Kubernetes objects. Out: untyped bodies with the owner reference and the label by which
+//! the controller watches its objects. Pure.
 
 use std::collections::BTreeMap;
 
@@ -40,78 +40,78 @@ impl std::fmt::Display for ObjectKey {
     }
 }
 
-/// One object that should exist, ready to be sent as a server-side apply.
+/// One desired object, as the body of a server-side apply.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// Where the API server serves this kind.
+    /// API resource of the kind.
     pub resource: ApiResource,
     /// Group, kind and name.
     pub key: ObjectKey,
-    /// The complete body. Keys are sorted, so equal plans are equal bytes.
+    /// Complete body. Keys are sorted, so equal plans are equal bytes.
     pub body: Value,
-    /// What it may be sent onto.
+    /// Precondition of the apply.
     pub onto: Precondition,
 }
 
-/// What an object may be sent onto.
+/// Precondition of an apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever is there.
+    /// None.
     #[default]
     Any,
-    /// Nothing: it was not there when the plan was made.
+    /// The object does not exist, as when the plan was made.
     Nothing,
-    /// The very resource version that the plan was made from. For objects that hold a state of ours:
-    /// two reconciles never decide from the same one.
+    /// The resource version that the plan was made from. For objects that store state of the
+    /// controller: two reconciles never decide from the same state.
     Version(String),
 }
 
-/// A patch of an object that another controller owns, such as the size of a PVC. Planned only while
-/// the object differs.
+/// A patch of an object of another owner, such as the size of a PVC. Planned only while the object
+/// differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForeignPatch {
-    /// Where the API server serves this kind.
+    /// API resource of the kind.
     pub resource: ApiResource,
     /// Group, kind and name.
     pub key: ObjectKey,
-    /// UID of the very object that is meant.
+    /// UID, the precondition of the patch.
     pub uid: String,
     /// A merge patch.
     pub patch: Value,
 }
 
-/// A delete of an object that another controller owns: a pod to be replaced, or a PVC.
+/// The deletion of an object of another owner: a pod to replace, or a PVC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForeignDelete {
-    /// Where the API server serves this kind.
+    /// API resource of the kind.
     pub resource: ApiResource,
     /// Group, kind and name.
     pub key: ObjectKey,
-    /// UID of the very object that is meant.
+    /// UID, the precondition of the delete.
     pub uid: String,
 }
 
-/// The objects of one custom resource, in the order in which they are applied.
+/// The objects of one custom resource, in apply order.
 #[derive(Clone, Debug)]
 pub struct Plan {
     namespace: String,
     owner: OwnerReference,
     stamp: BTreeMap<&'static str, &'static str>,
     objects: Vec<Planned>,
-    left: Vec<Left>,
+    retained: Vec<Retained>,
     foreign_patches: Vec<ForeignPatch>,
     foreign_deletes: Vec<ForeignDelete>,
 }
 
-/// Objects that are left as they are.
+/// Owned objects that are neither applied nor deleted.
 #[derive(Clone, Debug)]
-enum Left {
+enum Retained {
     Name(String),
     Prefix(String),
 }
 
 impl Plan {
-    /// An empty plan for the children of `owner`; every object pushed gets `label` set to `value`.
+    /// An empty plan for the children of `owner`; every object gets `label` set to `value`.
     pub fn new<K: Resource<DynamicType = ()>>(
         owner: &K,
         label: &'static str,
@@ -129,14 +129,13 @@ impl Plan {
             },
             stamp: BTreeMap::from([(label, value)]),
             objects: Vec::new(),
-            left: Vec::new(),
+            retained: Vec::new(),
             foreign_patches: Vec::new(),
             foreign_deletes: Vec::new(),
         }
     }
 
-    /// Adds an object. Namespace, owner reference and the controller's label are set here, so no
-    /// builder can forget them.
+    /// Adds an object. Sets namespace, owner reference and the label of the controller.
     pub fn push<T>(&mut self, object: T)
     where
         T: Resource<DynamicType = ()> + Serialize,
@@ -144,8 +143,8 @@ impl Plan {
         self.push_onto(Precondition::Any, object);
     }
 
-    /// Adds an object that is sent only onto what the plan was made from. If something else is there
-    /// by then, the reconcile ends, and the next one sees it.
+    /// Adds an object with a precondition. If the precondition fails, the reconcile ends and is
+    /// retried with the current state.
     pub fn push_onto<T>(&mut self, onto: Precondition, object: T)
     where
         T: Resource<DynamicType = ()> + Serialize,
@@ -171,47 +170,46 @@ impl Plan {
         });
     }
 
-    /// Patches an object of the same namespace that another controller owns, after all objects of the
-    /// plan are applied.
+    /// Patches an object of another owner in the same namespace, after all objects of the plan are
+    /// applied.
     pub fn patch_foreign(&mut self, patch: ForeignPatch) {
         self.foreign_patches.push(patch);
     }
 
-    /// The changes to objects of others, in the order in which they are sent.
+    /// The patches of objects of other owners, in order.
     #[must_use]
     pub fn foreign_patches(&self) -> &[ForeignPatch] {
         &self.foreign_patches
     }
 
-    /// Deletes an object of the same namespace that another controller owns, after everything is applied
-    /// and patched.
+    /// Deletes an object of another owner in the same namespace, after all applies and patches.
     pub fn remove(&mut self, delete: ForeignDelete) {
         self.foreign_deletes.push(delete);
     }
 
-    /// The objects of others that are deleted, in their order.
+    /// The deletions of objects of other owners, in order.
     #[must_use]
     pub fn foreign_deletes(&self) -> &[ForeignDelete] {
         &self.foreign_deletes
     }
 
-    /// Leaves owned objects of this name as they are, if they exist.
+    /// Keeps existing owned objects with this name unchanged.
     pub fn leave(&mut self, name: String) {
-        self.left.push(Left::Name(name));
+        self.retained.push(Retained::Name(name));
     }
 
-    /// Leaves owned objects whose names start with `prefix` as they are, if they exist: what they
-    /// depend on cannot be known at this moment.
+    /// Keeps existing owned objects whose names start with `prefix` unchanged, because their inputs
+    /// are unknown.
     pub fn leave_all(&mut self, prefix: String) {
-        self.left.push(Left::Prefix(prefix));
+        self.retained.push(Retained::Prefix(prefix));
     }
 
-    /// Whether an owned object that is not in the plan stays.
+    /// Whether an owned object that is not in the plan is kept.
     #[must_use]
     pub fn leaves(&self, key: &ObjectKey) -> bool {
-        self.left.iter().any(|left| match left {
-            Left::Name(name) => key.name == *name,
-            Left::Prefix(prefix) => key.name.starts_with(prefix),
+        self.retained.iter().any(|retained| match retained {
+            Retained::Name(name) => key.name == *name,
+            Retained::Prefix(prefix) => key.name.starts_with(prefix),
         })
     }
 
@@ -236,7 +234,7 @@ impl Plan {
     }
 }
 
-/// A null in a server-side apply claims the field with the value null; leaving it out does not.
+/// Removes nulls: in a server-side apply a null takes ownership of the field.
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {

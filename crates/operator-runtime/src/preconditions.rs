@@ -1,15 +1,15 @@
-//! A body that is applied only to the very object it is meant for. Pure.
+//! Serializes the body of an apply with a precondition on UID or resource version. Pure.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-/// A body with a precondition in its metadata, put there while it is written: a copy of the body
-/// would cost as much as everything else about a request.
+/// A body with a precondition in its metadata. It is inserted during serialization, since a copy of
+/// the body would double the cost of a request.
 #[derive(Debug)]
 pub(crate) struct Conditional<'a> {
-    /// The body, an object.
+    /// Body, a JSON object.
     pub body: &'a Value,
-    /// A field of the metadata and its value.
+    /// Metadata field and its value.
     pub preconditions: (&'a str, &'a str),
 }
 
@@ -38,7 +38,7 @@ impl Serialize for Conditional<'_> {
     }
 }
 
-/// A value, with one more field if there is one.
+/// A value with an additional field, if any.
 struct With<'a> {
     it: &'a Value,
     field: &'a str,
@@ -65,7 +65,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_precondition_is_in_the_metadata_and_nothing_else_changes() {
+    fn precondition_is_added_to_the_metadata_only() {
         let mut body =
             json!({"kind": "X", "metadata": {"name": "x"}, "spec": {"metadata": {"a": 1}}});
         let sent = Conditional {

@@ -1,8 +1,8 @@
-//! HTTP probes of pods, on the pod network. Probes and results do no IO, the
-//! [`Prober`] does.
+//! HTTP probes of pods, over the pod network, and a cache of their results. Only the [`Prober`] does
+//! IO.
 //!
-//! A response is read as it arrives, and what is held of all responses at one time has a limit. One
-//! that is over a limit is an error, never a part of a response.
+//! Bodies are parsed while they arrive, within a memory limit for all responses together. A response
+//! over a limit is an error and is never truncated.
 
 mod body;
 mod sample;
@@ -28,142 +28,137 @@ const KIB: usize = 1024;
 /// Concurrent probes of one reconcile.
 const AT_ONCE: usize = 16;
 
-/// How long a pod may take to accept a connection.
-const CONNECTING: Duration = Duration::from_secs(3);
+/// Timeout of a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a pod may take until its response begins, and again until it ends. Metrics are collected
-/// first, of each tenant: as long as Prometheus waits for a scrape.
-const METRICS_PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of the headers of a metrics response, and again of its body: that of a Prometheus scrape,
+/// since the pod collects the metrics of all tenants first.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The same for any other response.
+/// Timeout of the headers of any other response, and again of its body.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What this process holds of all bodies at one time, in KiB. A fourth of its memory limit.
+/// Memory for all bodies of this process together, in KiB: a quarter of its memory limit.
 const BUDGET: usize = 32 * KIB;
 
-/// What is buffered of a connection, in bytes.
+/// Buffer of a connection, in bytes.
 const BUFFER: usize = 64 * KIB;
 
-/// How long a result is kept that no custom resource needs any more, from the time when it was due.
+/// Time after which an unused result is dropped, counted from when it was due.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 
-/// An HTTP request to a pod.
+/// An HTTP probe of a pod.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// The URL, and the key of the result: probes of one URL share its result.
+    /// URL, which is also the key of the result: equal URLs must have equal `read`.
     pub url: String,
-    /// Maximum age of a result. The resource is reconciled again after this time.
+    /// Maximum age of the result, and the requeue interval.
     pub every: Duration,
-    /// What is read of the body.
+    /// How the body is parsed.
     pub read: Read,
 }
 
-/// What is read of the body of a response.
+/// How the body of a response is parsed.
 #[derive(Clone, Debug)]
 pub enum Read {
-    /// Metrics in the text format of Prometheus. Their text may be of any length.
+    /// Metrics in the Prometheus text format, of any length.
     Metrics {
-        /// Names of the metrics that are read. Lines of others are not held.
+        /// Names of the metrics to read. Lines of other metrics are dropped.
         names: &'static [&'static str],
-        /// What is held of a line of these metrics until the body ends; `None` if nothing.
+        /// Extracts the relevant part of a line; `None` drops the line.
         line: fn(&str) -> Option<String>,
-        /// What is remembered of all these lines. That a metric is missing is for the reader of the
-        /// answer to see: the pod did answer.
+        /// Extracts the result from all these lines. A missing metric is not an error, since the pod
+        /// did respond.
         keep: fn(&str) -> String,
     },
-    /// A document that is read as a whole.
+    /// A document that is parsed as a whole.
     Document {
-        /// What is remembered of it. `Err` says why it is not an answer.
+        /// Extracts the result. `Err` is the reason why the response is invalid.
         keep: fn(&str) -> Result<String, String>,
     },
 }
 
 impl Read {
-    /// What is remembered of a body that is at hand as a whole.
+    /// Parses a complete body.
     ///
     /// # Errors
-    /// As of a body that arrives from a pod.
+    /// The body is over a limit or invalid.
     pub fn text(&self, text: &str) -> Result<String, String> {
         let mut body = Body::new(self);
         body.push(text.as_bytes())?;
         body.finish()
     }
 
-    const fn patience(&self) -> Duration {
+    const fn timeout(&self) -> Duration {
         match self {
-            Self::Metrics { .. } => METRICS_PATIENCE,
+            Self::Metrics { .. } => METRICS_TIMEOUT,
             Self::Document { .. } => TIMEOUT,
         }
     }
 }
 
-/// The answers so far.
+/// Results of probes, by URL.
 #[derive(Debug, Default)]
-pub struct ProbeResults(BTreeMap<String, Probed>);
+pub struct ProbeResults(BTreeMap<String, ProbeResult>);
 
 #[derive(Debug)]
-struct Probed {
+struct ProbeResult {
     answer: Result<String, String>,
     at: Instant,
-    /// When the first of the probes failed that have all failed since.
-    unreachable_for: Option<Instant>,
-    needed: Instant,
+    /// Time of the first of the consecutive failed probes.
+    unreachable_since: Option<Instant>,
+    last_used: Instant,
     every: Duration,
 }
 
 impl ProbeResults {
-    /// The newest result; `None` if it was not probed yet. `Err` is why it failed.
+    /// The latest result; `None` before the first probe. `Err` is the reason of the failure.
     #[must_use]
     pub fn answer(&self, url: &str) -> Option<Result<&str, &str>> {
-        let probed = self.0.get(url)?;
-        Some(probed.answer.as_deref().map_err(String::as_str))
+        let result = self.0.get(url)?;
+        Some(result.answer.as_deref().map_err(String::as_str))
     }
 
-    /// How long probes have failed; zero if the last one succeeded, or none was sent yet.
+    /// Time since the first of the consecutive failed probes; zero if the last one succeeded, and
+    /// before the first one.
     #[must_use]
     pub fn unreachable_for(&self, url: &str) -> Duration {
-        let since = self.0.get(url).and_then(|probed| probed.unreachable_for);
+        let since = self.0.get(url).and_then(|result| result.unreachable_since);
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Remembers an answer that came just now.
+    /// Stores a result of this moment.
     pub fn remember(&mut self, url: &str, answer: Result<String, String>) {
-        self.enter(url, Duration::ZERO, Instant::now(), answer);
+        self.store(url, Duration::ZERO, Instant::now(), answer);
     }
 
-    /// Stores the result of a probe that was sent at this time.
-    pub(crate) fn apply_event(
-        &mut self,
-        probe: &Probe,
-        at: Instant,
-        answer: Result<String, String>,
-    ) {
-        self.enter(&probe.url, probe.every, at, answer);
+    /// Stores the result of a probe that started at this time.
+    pub(crate) fn record(&mut self, probe: &Probe, at: Instant, answer: Result<String, String>) {
+        self.store(&probe.url, probe.every, at, answer);
     }
 
-    fn enter(&mut self, url: &str, every: Duration, at: Instant, answer: Result<String, String>) {
-        let before = self.0.get(url).and_then(|probed| probed.unreachable_for);
-        let unreachable_for = answer.is_err().then(|| before.unwrap_or(at));
-        let probed = Probed {
+    fn store(&mut self, url: &str, every: Duration, at: Instant, answer: Result<String, String>) {
+        let before = self.0.get(url).and_then(|result| result.unreachable_since);
+        let unreachable_since = answer.is_err().then(|| before.unwrap_or(at));
+        let result = ProbeResult {
             answer,
             at,
-            unreachable_for,
-            needed: Instant::now(),
+            unreachable_since,
+            last_used: Instant::now(),
             every,
         };
-        self.0.insert(url.to_owned(), probed);
+        self.0.insert(url.to_owned(), result);
     }
 
-    /// The probes that must be sent, again or for the first time. Results that no resource has needed
-    /// for long are forgotten.
+    /// The probes without a current result. Drops results that are no longer used.
     pub(crate) fn due(&mut self, probes: &[Probe]) -> Vec<Probe> {
         let mut due = BTreeMap::new();
         for probe in probes {
             match self.0.get_mut(&probe.url) {
-                Some(probed) => {
-                    probed.needed = Instant::now();
-                    probed.every = probe.every;
-                    if probed.at.elapsed() >= probe.every {
+                Some(result) => {
+                    result.last_used = Instant::now();
+                    result.every = probe.every;
+                    if result.at.elapsed() >= probe.every {
                         due.insert(&probe.url, probe);
                     }
                 }
@@ -174,34 +169,34 @@ impl ProbeResults {
         }
         let due = due.into_values().cloned().collect();
         self.0
-            .retain(|_, probed| probed.needed.elapsed() < probed.every.saturating_add(FORGET));
+            .retain(|_, result| result.last_used.elapsed() < result.every.saturating_add(FORGET));
         due
     }
 
-    /// How long until one of these must be made.
+    /// Time until the first of these probes is due.
     pub(crate) fn next(&self, probes: &[Probe]) -> Option<Duration> {
         let waits = probes.iter().map(|probe| {
-            let probed = self.0.get(&probe.url);
-            probed.map_or(Duration::ZERO, |probed| {
-                probe.every.saturating_sub(probed.at.elapsed())
+            let result = self.0.get(&probe.url);
+            result.map_or(Duration::ZERO, |result| {
+                probe.every.saturating_sub(result.at.elapsed())
             })
         });
         waits.min()
     }
 }
 
-/// Sends probes. There is one in a process.
+/// Sends probes. A process has one, with one memory budget.
 pub(crate) struct Prober {
     client: legacy::Client<HttpConnector, RequestBody>,
-    /// KiB of bodies that may be held now.
+    /// Free memory for bodies, in KiB.
     budget: Semaphore,
 }
 
 impl Default for Prober {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECTING));
-        // A connection would be idle until the next probe, at both ends.
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        // Connections are not reused, since they would be idle until the next probe.
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_max_idle_per_host(0).http1_max_buf_size(BUFFER);
         Self {
@@ -212,8 +207,8 @@ impl Default for Prober {
 }
 
 impl Prober {
-    /// Makes inquiries, some of them at the same time.
-    pub async fn send(&self, due: Vec<Probe>) -> Vec<(Probe, Result<String, String>)> {
+    /// Sends probes, up to `AT_ONCE` concurrently.
+    pub async fn probe(&self, due: Vec<Probe>) -> Vec<(Probe, Result<String, String>)> {
         let answers = futures::stream::iter(due).map(|probe| async move {
             let answer = self.get(&probe).await;
             (probe, answer)
@@ -224,19 +219,19 @@ impl Prober {
     async fn get(&self, probe: &Probe) -> Result<String, String> {
         let request = Request::get(&probe.url).body(RequestBody::empty());
         let request = request.map_err(|error| format!("invalid URL: {error}"))?;
-        let patience = probe.read.patience();
-        let late = |_| format!("no answer within {} s", patience.as_secs());
-        let response = timeout(patience, self.client.request(request)).await;
+        let limit = probe.read.timeout();
+        let late = |_| format!("no response within {} s", limit.as_secs());
+        let response = timeout(limit, self.client.request(request)).await;
         let response = response.map_err(late)?.map_err(|e| chain(&e))?;
         let status = response.status();
         if status != StatusCode::OK {
             return Err(format!("HTTP status {}", status.as_u16()));
         }
-        // Others hold what is in use for as long as they wait at most, so this ends.
+        // Other probes release their budget within their timeout, so this wait ends.
         let needed = Body::limit(&probe.read).div_ceil(KIB);
         let needed = u32::try_from(needed).unwrap_or(u32::MAX);
-        let partial = self.budget.acquire_many(needed).await;
-        let _held = partial.map_err(|error| error.to_string())?;
+        let permit = self.budget.acquire_many(needed).await;
+        let _permit = permit.map_err(|error| error.to_string())?;
         let mut arriving = response.into_body();
         let read = async {
             let mut body = Body::new(&probe.read);
@@ -248,7 +243,7 @@ impl Prober {
             }
             body.finish()
         };
-        timeout(patience, read).await.map_err(late)?
+        timeout(limit, read).await.map_err(late)?
     }
 }
 

@@ -1,4 +1,4 @@
-//! The permissions of a controller, from the same lists that drive its watches and writes.
+//! RBAC rules of a controller, from the same lists that drive its watches and writes. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::reconciler::Reconciler;
 const READ: [&str; 2] = ["list", "watch"];
 const OWN: [&str; 6] = ["create", "delete", "get", "list", "patch", "watch"];
 
-/// Rules for objects in namespaces: a ClusterRole, or a Role in each namespace it works in.
+/// Rules for namespaced objects: a ClusterRole, or a Role in each namespace of the controller.
 #[must_use]
 pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
@@ -19,16 +19,16 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let plural = C::Resource::plural(&());
     rules.allow(&group, &plural, &["get", "list", "watch"]);
     rules.allow(&group, &format!("{plural}/status"), &["patch"]);
-    // Owner references that block deletion need it where the API server enforces them.
+    // Required by the admission plugin OwnerReferencesPermissionEnforcement for blockOwnerDeletion.
     rules.allow(&group, &format!("{plural}/finalizers"), &["update"]);
     for owned in C::owned_kinds() {
         rules.allow(&owned.resource.group, &owned.resource.plural, &OWN);
     }
-    for kind in C::patched_foreign_kinds() {
-        rules.allow(&kind.group, &kind.plural, &["patch"]);
+    for patched in C::patched_foreign_kinds() {
+        rules.allow(&patched.group, &patched.plural, &["patch"]);
     }
-    for removed in C::deleted_foreign_kinds() {
-        rules.allow(&removed.group, &removed.plural, &["delete"]);
+    for deleted in C::deleted_foreign_kinds() {
+        rules.allow(&deleted.group, &deleted.plural, &["delete"]);
     }
     for related in C::related() {
         if !related.cluster_scoped && !related.granted_apart {
@@ -36,7 +36,7 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
         }
     }
     rules.allow("events.k8s.io", "events", &["create", "patch"]);
-    // The status reports whether a Prometheus may discover our pods.
+    // For the condition Monitored.
     rules.allow(
         "authorization.k8s.io",
         "localsubjectaccessreviews",
@@ -45,8 +45,8 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
     rules.finish()
 }
 
-/// Rules for objects without a namespace. Without them, definitions are found by polling and
-/// namespace selectors cannot be evaluated.
+/// Rules for cluster-scoped objects. Without them, CRDs are detected by polling and namespace selectors
+/// cannot be evaluated.
 #[must_use]
 pub fn cluster_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let mut rules = Rules::default();
@@ -67,7 +67,7 @@ pub fn cluster_rules<C: Reconciler>() -> Vec<PolicyRule> {
     rules
 }
 
-/// Rules for the lease and for the controller's own ServiceMonitor, where the controller runs.
+/// Rules for the Lease and the ServiceMonitor of the controller itself, in its namespace.
 #[must_use]
 pub fn home_rules<C: Reconciler>() -> Vec<PolicyRule> {
     let monitoring = Kind::ServiceMonitor.api_resource();

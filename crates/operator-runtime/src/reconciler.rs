@@ -1,4 +1,4 @@
-//! The trait that each controller implements. Everything here is synchronous: only the runtime does IO.
+//! The trait that a controller implements. All methods are synchronous and do no IO.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -24,17 +24,17 @@ use crate::plan::{ObjectKey, Plan};
 use crate::probe::{Probe, ProbeResults};
 use crate::related::Related;
 
-/// A kind that a controller creates objects of.
+/// A kind of objects that a controller owns.
 #[derive(Clone, Debug)]
 pub struct OwnedKind {
-    /// Where it is served.
+    /// API resource of the kind.
     pub resource: ApiResource,
-    /// The Prometheus Operator kind it is, if it is one: only used while that is `Present`.
+    /// Kind of Prometheus Operator; only used while it is `Present`.
     pub capability: Option<Kind>,
 }
 
 impl OwnedKind {
-    /// A kind that every cluster has.
+    /// A kind that is built into Kubernetes.
     #[must_use]
     pub fn builtin<K: Resource<DynamicType = ()>>() -> Self {
         Self {
@@ -60,32 +60,32 @@ impl OwnedKind {
     }
 }
 
-/// Capabilities, permissions, probe results and the time.
+/// Observed state of the cluster besides the stores.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {
-    /// The capabilities in effect.
+    /// Capabilities in effect.
     pub caps: Caps,
-    /// Permissions of other ServiceAccounts that were checked.
+    /// Reviewed permissions of other ServiceAccounts.
     pub access: &'a Access,
-    /// Results of probes.
+    /// Results of the probes of pods.
     pub answers: &'a ProbeResults,
-    /// The time, for decisions that wait for one.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// A condition whose changes are reported by events.
+/// A condition whose transitions emit events.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRule {
-    /// Its type.
+    /// Type of the condition.
     pub condition: &'static str,
-    /// The good status. A change to another one is a Warning.
+    /// Status of a Normal event. Any other but Unknown is a Warning.
     pub good: &'static str,
-    /// Whether an event is emitted if the condition is not good from the start.
+    /// Whether a condition that is not good at creation emits an event.
     pub at_first: bool,
 }
 
 impl EventRule {
-    /// A rule of the condition, its good status, and whether an event is emitted from the start.
+    /// A rule for `condition` with its good status.
     #[must_use]
     pub const fn new(condition: &'static str, good: &'static str, at_first: bool) -> Self {
         Self {
@@ -101,38 +101,38 @@ impl EventRule {
 pub struct NormalEvent {
     /// Reason in CamelCase.
     pub reason: &'static str,
-    /// One sentence.
+    /// Message.
     pub note: String,
 }
 
-/// A Warning event about an object that another controller or user owns.
+/// A Warning event about an object of another owner.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WarningEvent {
-    /// The object. With its UID, or `kubectl describe` does not show it.
+    /// The object, with its UID, which `kubectl describe` needs.
     pub about: ObjectReference,
     /// Reason in CamelCase.
     pub reason: &'static str,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     pub note: String,
 }
 
-/// A metric that shows a number of the status of each custom resource.
+/// A metric from the status of each custom resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Gauge<S> {
-    /// Name of the metric. Its labels are `namespace` and `name` of the custom resource.
+    /// Name of the metric, with the labels `namespace` and `name` of the custom resource.
     pub name: &'static str,
-    /// What it counts.
+    /// Help text.
     pub help: &'static str,
-    /// The number, if the status has it.
+    /// Value; `None` if the status has none.
     pub value: fn(&S) -> Option<i64>,
 }
 
-/// Work that takes long, and how its result gets into the stores.
+/// Long-running work; its result updates the stores.
 pub type Work<V> = Box<dyn FnOnce() -> Box<dyn FnOnce(&mut V) + Send> + Send>;
 
 /// One controller.
 pub trait Reconciler: Send + Sync + Sized + 'static {
-    /// The custom resource.
+    /// Custom resource.
     type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + HasStatus<Status = Self::Status>
         + CustomResourceExt
@@ -143,7 +143,7 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         + Send
         + Sync
         + 'static;
-    /// Its status.
+    /// Status of the custom resource.
     type Status: Serialize
         + DeserializeOwned
         + Clone
@@ -155,84 +155,83 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         + 'static;
     /// Stores of all related kinds.
     type Stores: Default + Send + Sync + 'static;
-    /// Everything that a plan depends on.
+    /// Observed state, the only input of the plan.
     type Observed: Send + Sync;
 
-    /// Field manager, lease, event reporter, metric label, name of the binary.
+    /// Name of the binary, field manager, Lease, event reporter and metric label.
     const NAME: &'static str;
-    /// The label that every owned object carries, with `NAME` as value.
+    /// Label of every owned object; its value is `NAME`.
     const LABEL: &'static str;
-    /// The annotation that is set on pods when a file they mount changes; `None` if none does while a
-    /// pod runs.
+    /// Annotation that is set on pods when a mounted file changes; `None` if no mounted file changes.
     const REFRESH: Option<&'static str> = None;
-    /// The conditions whose changes are reported by events.
+    /// Conditions whose transitions emit events.
     const EVENT_CONDITIONS: &'static [EventRule];
 
-    /// Every kind that a plan may contain. Drives watches, pruning and RBAC.
+    /// Kinds that a plan may contain. Determines watches, pruning and RBAC.
     fn owned_kinds() -> Vec<OwnedKind>;
-    /// Every kind of which a plan may patch objects of other owners. Drives RBAC.
+    /// Kinds of the foreign patches of a plan. Determines RBAC.
     fn patched_foreign_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
-    /// Every kind of which a plan may delete objects of other owners. Drives RBAC.
+    /// Kinds of the foreign deletes of a plan. Determines RBAC.
     fn deleted_foreign_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
-    /// The Prometheus Operator kinds in use, with the verbs they need.
+    /// Kinds of Prometheus Operator in use, with the required verbs.
     fn needs() -> Vec<Need>;
-    /// Every kind that a decision reads, and how its objects get into the stores.
+    /// Kinds that are read, with their stores.
     fn related() -> Vec<Related<Self>>;
-    /// Reads the stores. Pure: the time is an argument.
+    /// Observes the stores and the cluster.
     fn observe(
         &self,
         stores: &Self::Stores,
         cluster: Cluster<'_>,
-        it: &Arc<Self::Resource>,
+        resource: &Arc<Self::Resource>,
     ) -> Self::Observed;
-    /// Whether a decision needs facts that were dropped (see [`Related::partial`]). The reconcile ends then,
-    /// nothing is written, and the kind is listed again.
+    /// Whether a decision needs facts that were dropped (see [`Related::partial`]). The reconcile then
+    /// ends without a write, and the kind is listed again.
     fn needs_relist(_: &Self::Observed) -> bool {
         false
     }
-    /// Work that takes long and whose result `seen` lacks. It runs on another thread, so that watches and
-    /// the lease continue; then the stores are read again. Nothing is planned before.
+    /// Long-running work that is missing in the observed state. It runs on another thread, so that
+    /// watches and the Lease are not delayed, and the stores are observed again before the plan.
     fn work(_: &Self::Observed) -> Option<Work<Self::Stores>> {
         None
     }
-    /// Keeps in the stores what the next reconcile of a custom resource needs of this one.
+    /// Stores what the next reconcile of the custom resource needs.
     fn remember(_: &mut Self::Stores, _: &Self::Resource, _: &Self::Observed) {}
-    /// Drops what was kept of a custom resource that is deleted.
+    /// Drops what `remember` stored for a deleted custom resource.
     fn forget(_: &mut Self::Stores, _uid: &str) {}
-    /// Permissions of other ServiceAccounts to check. Only the status may depend on the results.
+    /// Permissions of other ServiceAccounts to review. Only the status may depend on the results.
     fn access_checks(_: &Self::Observed) -> Vec<AccessCheck> {
         Vec::new()
     }
-    /// Probes of pods that decisions need. The plan may depend on the results. Nothing is probed while the
-    /// resource is paused.
+    /// Probes to send before the plan, which may depend on the results. Not sent while the resource is
+    /// paused.
     fn probes(_: &Self::Observed) -> Vec<Probe> {
         Vec::new()
     }
-    /// When to reconcile again without an event, in whole seconds. Ignored while the resource is paused.
+    /// Requeue interval without a change, rounded up to seconds. Ignored while the resource is paused.
     fn requeue_after(_: &Self::Observed) -> Option<Duration> {
         None
     }
-    /// Decides what should exist.
+    /// Computes the desired objects.
     ///
     /// # Errors
-    /// Input that the user must change. Nothing is applied or removed then.
+    /// Invalid input. Nothing is applied or deleted then.
     fn plan(&self, seen: &Self::Observed) -> Result<Plan, Invalid>;
-    /// Computes the status. Called on every outcome.
+    /// Computes the status, for every outcome.
     fn status(
         &self,
         seen: &Self::Observed,
         outcome: &Outcome,
         previous: &Self::Status,
     ) -> Self::Status;
-    /// Normal events besides those of `EVENT_CONDITIONS`.
+    /// Normal events to emit, besides those of `EVENT_CONDITIONS`.
     fn normal_events(_previous: &Self::Status, _next: &Self::Status) -> Vec<NormalEvent> {
         Vec::new()
     }
-    /// Warning events about objects of other owners that were not emitted before.
+    /// New warnings about objects of other owners.
     fn warning_events(
         _seen: &Self::Observed,
         _previous: &Self::Status,
@@ -240,7 +239,7 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     ) -> Vec<WarningEvent> {
         Vec::new()
     }
-    /// Numbers of the status that are metrics.
+    /// Metrics from the status.
     fn gauges() -> Vec<Gauge<Self::Status>> {
         Vec::new()
     }
@@ -249,23 +248,23 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// `status.conditions`.
     fn conditions(status: &Self::Status) -> &[Condition];
     /// `spec.paused`.
-    fn paused(it: &Self::Resource) -> bool;
-    /// The names of the running pods that mount `object`. When it changes, their annotation
-    /// `REFRESH` is set, which makes the kubelet refresh the files at once, not within 90 s.
+    fn paused(resource: &Self::Resource) -> bool;
+    /// Names of the running pods that mount `object`. After a change of the object, setting their
+    /// annotation `REFRESH` makes the kubelet refresh the files at once instead of within 90 s.
     fn pods_mounting(&self, _: &Self::Stores, _: &Self::Resource, _: &ObjectKey) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// Observes once all work is done, on the thread of the caller.
+/// Observes, and does all long-running work on the calling thread.
 pub fn observe_to_end<C: Reconciler>(
     reconciler: &C,
     stores: &mut C::Stores,
     cluster: Cluster<'_>,
-    it: &Arc<C::Resource>,
+    resource: &Arc<C::Resource>,
 ) -> C::Observed {
     loop {
-        let seen = reconciler.observe(stores, cluster, it);
+        let seen = reconciler.observe(stores, cluster, resource);
         match C::work(&seen) {
             Some(work) => work()(stores),
             None => return seen,
@@ -273,19 +272,19 @@ pub fn observe_to_end<C: Reconciler>(
     }
 }
 
-/// The outcome of a reconcile, up to the status.
+/// Outcome of a reconcile, the input of the status.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The result.
+    /// Verdict.
     pub verdict: Verdict,
-    /// Digest over what was applied; see `OwnedObjects::applied_hash`.
+    /// Digest over the applied objects; see `OwnedObjects::applied_hash`.
     pub applied_hash: Option<String>,
-    /// The counts of every workload of the custom resource.
+    /// Pod counts of every workload of the custom resource.
     pub workloads: BTreeMap<ObjectKey, Workload>,
 }
 
 impl Outcome {
-    /// The counts of a Deployment or StatefulSet by name.
+    /// Pod counts of a Deployment or StatefulSet by name.
     #[must_use]
     pub fn workload(&self, name: &str) -> Option<&Workload> {
         let mut all = self.workloads.iter();
@@ -293,36 +292,36 @@ impl Outcome {
     }
 }
 
-/// The result of a reconcile.
+/// Verdict of a reconcile, reported by the condition `Reconciled`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything is as planned.
     Applied,
-    /// Nothing was reconciled: `spec.paused`.
+    /// `spec.paused` is set; nothing was applied.
     Paused,
-    /// The user must change something.
+    /// The spec or another input is invalid.
     Invalid(Invalid),
-    /// The API server refuses an object for what it says.
+    /// The API server rejected an object.
     Rejected {
         /// The object.
         object: ObjectKey,
-        /// What to change.
+        /// Message of the API server, with the field.
         message: String,
-        /// An immutable field of an existing object was to change.
+        /// Whether the plan changes an immutable field.
         immutable: bool,
     },
-    /// An object of this name has another owner.
+    /// An object with a planned name has another owner.
     NotOwned {
         /// The object.
         object: ObjectKey,
-        /// Its owner.
+        /// Description of its owner.
         holder: String,
     },
-    /// The API failed; it is tried again.
+    /// A request failed and is retried.
     Failed {
-        /// The object, if one is concerned.
+        /// The object of the request.
         object: ObjectKey,
-        /// What happened.
+        /// The error.
         message: String,
     },
 }

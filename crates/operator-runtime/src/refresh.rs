@@ -1,5 +1,5 @@
-//! Makes kubelets refresh mounted files at once, by an annotation on the pod. Optional: a
-//! cluster that does not grant `patch pods` waits for the kubelet's own period.
+//! Makes kubelets refresh mounted files at once by an annotation on the pod. Optional: without the
+//! permission to patch pods, the kubelet refreshes them within 90 s. Does IO.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,51 +11,51 @@ use kube::core::PartialObjectMeta;
 use serde_json::json;
 use tokio::time::Instant;
 
-/// How long a refusal is remembered.
-const REFUSED: Duration = Duration::from_secs(600);
+/// Time without another attempt after a denial.
+const DENIED: Duration = Duration::from_secs(600);
 
-/// Touches pods.
+/// Annotates pods.
 pub struct Refresher {
     client: Client,
     annotation: Option<&'static str>,
-    refused: Mutex<Option<Instant>>,
+    denied: Mutex<Option<Instant>>,
 }
 
 impl Refresher {
-    /// A refresher that sets `annotation`, if there is one.
+    /// Sets `annotation`; `None` disables it.
     #[must_use]
     pub fn new(client: Client, annotation: Option<&'static str>) -> Self {
         Self {
             client,
             annotation,
-            refused: Mutex::new(None),
+            denied: Mutex::new(None),
         }
     }
 
-    /// Sets the annotation of a pod to the digest of the file. A failure costs time, nothing else.
+    /// Sets the annotation of a pod to the digest of the file. A failure only delays the refresh.
     pub async fn refresh(&self, namespace: &str, pod: &str, digest: u64) {
         let Some(annotation) = self.annotation else {
             return;
         };
-        if self.refused().is_some_and(|at| at.elapsed() < REFUSED) {
+        if self.denied().is_some_and(|at| at.elapsed() < DENIED) {
             return;
         }
         let api: Api<PartialObjectMeta<Pod>> = Api::namespaced(self.client.clone(), namespace);
         let body = json!({"metadata": {"annotations": {annotation: format!("{digest:016x}")}}});
-        let answer = api
+        let patched = api
             .patch_metadata(pod, &PatchParams::default(), &Patch::Merge(body))
             .await;
-        match answer {
+        match patched {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 403 => {
-                tracing::info!("pods may not be patched: changed files reach them within 90 s");
-                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                tracing::info!("no permission to patch pods; changed files reach them within 90 s");
+                *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             }
             Err(error) => tracing::debug!(%error, namespace, pod, "pod not refreshed"),
         }
     }
 
-    fn refused(&self) -> Option<Instant> {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    fn denied(&self) -> Option<Instant> {
+        *self.denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

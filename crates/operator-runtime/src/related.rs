@@ -1,4 +1,4 @@
-//! Related kinds: how their objects get into the stores, from a watch or from a file.
+//! Related kinds: how their objects get into the stores, both from watches and from files. Pure.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::reconciler::Reconciler;
 use crate::store::Store;
 use crate::watches;
 
-/// An object as it is watched: which one it is, and its facts. Nothing else of it is ever held.
-/// Foreign objects are read leniently, so nothing in them can stop a watch.
+/// Metadata and facts of a watched object. The rest is dropped while it is decoded. Decoding is
+/// tolerant, so no content of an object stops a watch.
 #[derive(Clone, Debug)]
 pub struct Watched<S: Extract> {
-    /// Name, namespace, uid and resource version.
+    /// Name, namespace, UID and resource version.
     pub metadata: ObjectMeta,
-    /// What decisions need to know of it.
+    /// Facts of the object.
     pub facts: S::Facts,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
     )
 }
 
-/// Whether a change of an object affects a custom resource, by its facts before and after.
+/// Whether a custom resource must be reconciled, from the facts of an object before and after a change.
 pub type IsAffectedBy<C, F> = fn(
     &<C as Reconciler>::Stores,
     &<C as Reconciler>::Resource,
@@ -84,25 +84,25 @@ pub type IsAffectedBy<C, F> = fn(
     Option<&F>,
 ) -> bool;
 
-/// The typed part of a related kind: where the facts go that are read by `S`.
+/// The typed part of a related kind: the store of the facts that `S` extracts.
 pub struct Spec<C: Reconciler, S: Extract> {
-    /// Returns the store.
+    /// Store of the kind.
     pub store: fn(&C::Stores) -> &Store<S::Facts>,
-    /// Returns the store, to change it.
+    /// Mutable store of the kind.
     pub store_mut: fn(&mut C::Stores) -> &mut Store<S::Facts>,
-    /// Whether a change affects a custom resource, by the facts before and after.
+    /// Whether a custom resource must be reconciled after a change.
     pub is_affected_by: IsAffectedBy<C, S::Facts>,
 }
 
-/// Facts with a large part that is stored only for objects that a custom resource needs.
+/// Facts with a large part, which is stored only for objects that a custom resource needs.
 pub struct PartialCache<C: Reconciler, F> {
-    /// Whether a custom resource needs the large part of an object's facts.
+    /// Whether a custom resource needs the large part.
     pub is_needed: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
-    /// The facts without it.
+    /// Drops the large part.
     pub without: fn(F) -> F,
 }
 
-/// Where facts go, and how much of them.
+/// The store of a related kind, and which part of the facts it holds.
 pub(crate) struct Entry<C: Reconciler, S: Extract> {
     pub spec: Spec<C, S>,
     pub partial: Option<PartialCache<C, S::Facts>>,
@@ -110,27 +110,28 @@ pub(crate) struct Entry<C: Reconciler, S: Extract> {
 
 /// A related kind.
 pub struct Related<C: Reconciler> {
-    /// Where it is served.
+    /// API resource of the kind.
     pub resource: ApiResource,
-    /// The Prometheus Operator kind it is, if it is one.
+    /// Kind of Prometheus Operator, if it is one.
     pub capability: Option<Kind>,
-    /// Only objects with these labels are watched.
+    /// Label selector of the watch.
     pub labels: Option<&'static str>,
-    /// Only objects with these fields are watched.
+    /// Field selector of the watch.
     pub fields: Option<&'static str>,
-    /// It has no namespace.
+    /// Whether the kind is cluster-scoped.
     pub cluster_scoped: bool,
-    /// Decisions can do without it where it may not be read.
+    /// Whether the controller works without the permission to read the kind.
     pub dispensable: bool,
-    /// The permission to read it is not part of the controller's roles: users grant it separately.
+    /// Whether the permission to read the kind is not in the Roles of the controller, but granted by an
+    /// optional component.
     pub granted_apart: bool,
-    /// Custom resources are enqueued once for many changes that follow each other.
+    /// Whether changes are debounced.
     pub debounced: bool,
-    source: Box<dyn Source<C>>,
+    store: Box<dyn ErasedStore<C>>,
 }
 
 impl<C: Reconciler> Related<C> {
-    /// A kind that every cluster has.
+    /// A kind that is built into Kubernetes.
     pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
         Self::entered(
             resource,
@@ -151,7 +152,7 @@ impl<C: Reconciler> Related<C> {
             dispensable: false,
             granted_apart: false,
             debounced: false,
-            source: Box::new(Arc::new(entry)),
+            store: Box::new(Arc::new(entry)),
         }
     }
 
@@ -163,8 +164,8 @@ impl<C: Reconciler> Related<C> {
         }
     }
 
-    /// A kind of Prometheus Operator whose facts are large. The large part is dropped where no custom resource
-    /// needs it. When one does, [`Reconciler::needs_relist`] has the kind listed again.
+    /// A kind of Prometheus Operator with large facts. The large part is dropped if no custom resource
+    /// needs it. [`Reconciler::needs_relist`] requests it when one does.
     pub fn partial<S: Extract>(
         kind: Kind,
         spec: Spec<C, S>,
@@ -177,58 +178,58 @@ impl<C: Reconciler> Related<C> {
         }
     }
 
-    /// Marks a kind with many changes in a short time, such as pods in a rollout: a custom resource is
-    /// enqueued once for all of them, since each reconcile could be a write.
+    /// Debounces a kind that changes in bursts, such as pods in a rollout, since every reconcile may
+    /// write the status.
     #[must_use]
     pub fn debounced(mut self) -> Self {
         self.debounced = true;
         self
     }
 
-    /// Limits the watch to objects with these labels.
+    /// Sets the label selector of the watch.
     #[must_use]
     pub fn labelled(mut self, selector: &'static str) -> Self {
         self.labels = Some(selector);
         self
     }
 
-    /// Limits the watch to objects with these fields, as in `reason=FailedMount`. Which fields a
-    /// kind can be selected by is up to the API server. Two watches of one kind need a store each,
-    /// since a list replaces the content of its store.
+    /// Sets the field selector of the watch, as in `reason=FailedMount`. The API server defines the
+    /// supported fields. Two watches of one kind need separate stores, since a list replaces the
+    /// content of its store.
     #[must_use]
     pub fn fields(mut self, selector: &'static str) -> Self {
         self.fields = Some(selector);
         self
     }
 
-    /// Marks a kind without namespaces.
+    /// Marks a cluster-scoped kind.
     #[must_use]
     pub fn cluster_scoped(mut self) -> Self {
         self.cluster_scoped = true;
         self
     }
 
-    /// Marks a kind that a namespaced installation may not read. Its store is denied then.
+    /// Marks a kind that a namespaced installation has no permission to read. Its store is denied then.
     #[must_use]
     pub fn dispensable(mut self) -> Self {
         self.dispensable = true;
         self
     }
 
-    /// Marks a kind whose permission users grant separately, because its objects are sensitive. Without
-    /// it, decisions do without the kind.
+    /// Marks a kind with sensitive content, whose permission is granted by an optional component. The
+    /// controller works without it.
     #[must_use]
     pub fn granted_apart(mut self) -> Self {
         self.granted_apart = true;
         self.dispensable()
     }
 
-    /// Enters an object that was read from a file, if it is of this kind.
+    /// Stores an object from a file, if it is of this kind.
     pub fn load(&self, stores: &mut C::Stores, object: &Value) -> bool {
         let ours = object["kind"] == self.resource.kind.as_str()
             && object["apiVersion"] == self.resource.api_version.as_str();
         if ours && self.matches_labels(object) && self.matches_fields(object) {
-            self.source.load(stores, object);
+            self.store.load(stores, object);
         }
         ours
     }
@@ -255,19 +256,19 @@ impl<C: Reconciler> Related<C> {
                 Some(path) => (path, false),
                 None => (path, true),
             };
-            // Two equals signs mean the same as one.
+            // `==` is the same as `=`.
             let value = value.strip_prefix('=').unwrap_or(value);
             (field(object, path) == value) == desired
         })
     }
 
     pub(crate) fn freeze(&self, stores: &mut C::Stores) {
-        self.source.freeze(stores);
+        self.store.freeze(stores);
     }
 
-    /// The kind may not be read.
+    /// Marks the kind as unreadable.
     pub(crate) fn deny(&self, stores: &mut C::Stores) {
-        self.source.deny(stores);
+        self.store.deny(stores);
     }
 
     pub(crate) fn watches(
@@ -275,11 +276,11 @@ impl<C: Reconciler> Related<C> {
         cache: Arc<Cache<C>>,
         watch: watches::Watch,
     ) -> BoxFuture<'static, ()> {
-        self.source.watches(cache, watch)
+        self.store.watches(cache, watch)
     }
 }
 
-/// A field as field selectors compare it: text, which is empty if the field is unset.
+/// A field as text, as field selectors compare it; empty if the field is unset.
 fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
     let mut parts = path.split('.');
     let found = parts.try_fold(object, |it, part| it.get(part));
@@ -290,15 +291,15 @@ fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
     }
 }
 
-/// Hides the type of the facts.
-trait Source<C: Reconciler>: Send + Sync {
+/// A store and its watches, independent of the type of the facts.
+trait ErasedStore<C: Reconciler>: Send + Sync {
     fn load(&self, stores: &mut C::Stores, object: &Value);
     fn freeze(&self, stores: &mut C::Stores);
     fn deny(&self, stores: &mut C::Stores);
     fn watches(&self, cache: Arc<Cache<C>>, watch: watches::Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Reconciler, S: Extract> Source<C> for Arc<Entry<C, S>> {
+impl<C: Reconciler, S: Extract> ErasedStore<C> for Arc<Entry<C, S>> {
     fn load(&self, stores: &mut C::Stores, object: &Value) {
         let it = Watched::from(S::read(object));
         (self.spec.store_mut)(stores).change(&key_of(&it.metadata), Some(it.facts));

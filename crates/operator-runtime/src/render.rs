@@ -1,4 +1,4 @@
-//! `render`: the plan and the status of custom resources, from files, without a cluster.
+//! `render`: prints the plan and the status of custom resources in files. Reads files, needs no cluster.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,29 +19,29 @@ use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 /// Flags of `render`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct RenderArgs {
-    /// Files with the custom resource and whatever else the cluster holds; `-` is standard input
+    /// Files with the custom resources and other objects of the cluster; `-` is standard input
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Render as in a cluster without Prometheus Operator
+    /// Render for a cluster without Prometheus Operator
     #[arg(long)]
     pub without_prometheus_operator: bool,
 }
 
-/// What files come to.
+/// Output of `render`.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    /// The plans and the status of all custom resources, in YAML.
+    /// Plan and status of all custom resources, in YAML.
     pub text: String,
-    /// What of the files is ignored, and should not be there.
+    /// Ignored fields.
     pub warnings: Vec<String>,
 }
 
 /// Renders files.
 ///
 /// # Errors
-/// A file that cannot be read, that holds a value of a wrong type, or no custom resource of this
-/// controller.
+/// A file is unreadable or contains a value of the wrong type, or no file contains a custom resource of
+/// this controller.
 pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
     let schema = fit::schema::<C::Resource>();
@@ -71,13 +71,13 @@ pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Resul
     Ok(Rendered { text, warnings })
 }
 
-/// The documents of a text, as kubectl reads it: YAML or JSON; the items of lists count as documents.
+/// The documents of a YAML or JSON text. As in kubectl, the items of lists are documents.
 ///
 /// # Errors
-/// Text that is neither, with the line.
+/// The text is neither; the error contains the line.
 pub fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
     let mut found = Vec::new();
-    // JSON is YAML, and read many times faster as what it is.
+    // JSON is YAML, but the JSON parser is many times faster.
     if text.trim_start().starts_with('{') {
         let values = serde_json::Deserializer::from_str(text).into_iter();
         if let Ok(values) = values.collect::<Result<Vec<Value>, _>>() {
@@ -91,8 +91,8 @@ pub fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
     Ok(found)
 }
 
-/// Adds a document, or the items of a list, however deep. As in kubectl, items that have neither
-/// apiVersion nor kind get those of the list: `kubectl get --raw` leaves them out.
+/// Adds a document, or the items of a list recursively. As in kubectl, items without apiVersion and
+/// kind get those of the list, since `kubectl get --raw` omits them.
 fn add(mut document: Value, found: &mut Vec<Value>) {
     let items = match document.get_mut("items").map(Value::take) {
         Some(Value::Array(items)) => items,
@@ -115,10 +115,10 @@ fn add(mut document: Value, found: &mut Vec<Value>) {
     }
 }
 
-/// Renders every custom resource among `objects` as the controller would plan it.
+/// Renders every custom resource in `objects`.
 ///
 /// # Errors
-/// No custom resource of this controller, or one that does not fit its schema.
+/// There is no custom resource of this controller, or one does not match its CRD.
 pub fn render_objects<C: Reconciler>(
     reconciler: &C,
     objects: &[Value],
@@ -140,13 +140,13 @@ pub fn render_objects<C: Reconciler>(
         if object["kind"] != *kind || object["apiVersion"] != *version {
             continue;
         }
-        let it = C::Resource::deserialize(object).map_err(|error| {
+        let resource = C::Resource::deserialize(object).map_err(|error| {
             let problem = fit::problem::<C::Resource>(object, &error);
             anyhow!("{}: {problem}", fit::name(object))
         })?;
-        render_one(reconciler, &mut stores, caps, Arc::new(it), &mut text)?;
+        render_one(reconciler, &mut stores, caps, Arc::new(resource), &mut text)?;
     }
-    anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) among the files");
+    anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) in the files");
     Ok(text)
 }
 
@@ -154,7 +154,7 @@ fn render_one<C: Reconciler>(
     reconciler: &C,
     stores: &mut C::Stores,
     caps: Caps,
-    it: Arc<C::Resource>,
+    resource: Arc<C::Resource>,
     text: &mut String,
 ) -> anyhow::Result<()> {
     let (access, answers) = (Access::default(), ProbeResults::default());
@@ -164,7 +164,7 @@ fn render_one<C: Reconciler>(
         answers: &answers,
         now: Timestamp::now(),
     };
-    let seen = observe_to_end(reconciler, stores, cluster, &it);
+    let seen = observe_to_end(reconciler, stores, cluster, &resource);
     let mut documents = Vec::new();
     let verdict = match reconciler.plan(&seen) {
         Ok(plan) => {
@@ -178,12 +178,12 @@ fn render_one<C: Reconciler>(
         applied_hash: None,
         workloads: Default::default(),
     };
-    let previous = it.status().cloned().unwrap_or_default();
+    let previous = resource.status().cloned().unwrap_or_default();
     let status = reconciler.status(&seen, &outcome, &previous);
     documents.push(json!({
         "apiVersion": C::Resource::api_version(&()),
         "kind": C::Resource::kind(&()),
-        "metadata": {"name": it.name_any(), "namespace": it.namespace()},
+        "metadata": {"name": resource.name_any(), "namespace": resource.namespace()},
         "status": status,
     }));
     for document in documents {
@@ -207,7 +207,7 @@ mod tests {
 
     /// `kubectl get -A -o yaml` is one document, and a chart has one for each object.
     #[test]
-    fn whole_clusters_are_read() {
+    fn many_objects_are_read_from_lists_and_documents() {
         let list: String = (0..20_000)
             .map(|i| rule(i).replacen("  ", "- ", 1))
             .collect();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_empty_documents_are_resolved() {
+    fn lists_are_expanded_and_empty_documents_are_skipped() {
         let found = documents("---\n---\n{items: [{a: 1}, null]}\n---\nb: 2\nitems: x\n").unwrap();
         assert_eq!(found, [json!({"a": 1}), json!({"b": 2, "items": "x"})]);
         let text = json!({"kind": "List", "items": [{"a": "\u{1f600}/"}]}).to_string();
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(documents("").unwrap(), Vec::<Value>::new());
     }
 
-    /// `kubectl get --raw` names the kind of the list only.
+    /// `kubectl get --raw` prints only the kind of the list.
     #[test]
     fn items_of_typed_and_nested_lists_are_documents() {
         let text = "apiVersion: v1\nkind: SecretList\nitems:\n- metadata: {name: a}\n";
@@ -250,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_line() {
+    fn errors_contain_the_line() {
         let text = "a: b\n---\nc: 1\nc: 2\n";
         let error = documents(text).unwrap_err().to_string();
-        assert_eq!(error, "line 4: the key \"c\" is set twice; remove one");
+        assert_eq!(error, "line 4: duplicate key \"c\"; remove one");
     }
 }

@@ -1,4 +1,4 @@
-//! `run`: everything around the reconciles.
+//! `run`: startup, leader election, the reconcile queue and shutdown. Does IO.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,20 +28,19 @@ use crate::supervise::{Scope, Supervisor};
 use crate::watches::Running;
 use crate::{logging, server};
 
-/// Concurrent reconciles. More would not be faster: the API server is the limit.
+/// Concurrent reconciles. More are not faster, since the API server is the limit.
 const CONCURRENCY: u16 = 16;
 
-/// How often the API server is queried for our own CRD while it is missing, and for a first
-/// answer to discovery.
+/// Polling interval of our own CRD while it is missing, and of the first discovery.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The first minor version of Kubernetes that streams lists by default.
+/// First minor version of Kubernetes with streaming lists enabled by default.
 const STREAMING_LISTS: u32 = 34;
 
 /// Runs a controller until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What makes it impossible to start, and the loss of the lease.
+/// The controller cannot start, or lost the Lease.
 pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<()> {
     logging::init(args.log_level, args.log_format);
     let metrics = Metrics::new(C::NAME);
@@ -69,15 +68,14 @@ pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<
     }
 }
 
-/// Ends some time after the signal, for a process that is not at work yet. A leader ends by itself,
-/// after its reconciles.
+/// Returns `GRACE` after the signal. A leader usually ends earlier, after its running reconciles.
 async fn stopped_early(mut stop: watch::Receiver<bool>) {
     // The sender lives as long as the process.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(GRACE).await;
 }
 
-/// How long running reconciles may take after the signal.
+/// Maximum duration of running reconciles after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
 async fn work<C: Reconciler>(
@@ -101,7 +99,7 @@ async fn work<C: Reconciler>(
     result
 }
 
-/// Waits for our CRD, detects capabilities, and waits for the first list of every watch.
+/// Waits for our own CRD, detects capabilities, and waits for the first list of every watch.
 async fn prepare<C: Reconciler>(
     reconciler: C,
     args: &RunArgs,
@@ -126,13 +124,13 @@ async fn prepare<C: Reconciler>(
         })
     });
     let scopes = scopes.collect::<anyhow::Result<_>>()?;
-    // Also where the gate is closed: what was created while it was open has to be found to go.
+    // Even if the gate is closed: objects that were created while it was open must be pruned.
     let mut detector = Detector::new(client.clone(), C::needs(), namespaces);
     let recheck = detector.recheck();
     let first = loop {
         match detector.probe().await {
             Ok(caps) => break caps,
-            Err(error) => tracing::warn!(%error, "discovery gives no answer yet"),
+            Err(error) => tracing::warn!(%error, "discovery failed, retrying"),
         }
         tokio::time::sleep(RETRY).await;
     };
@@ -168,7 +166,7 @@ async fn prepare<C: Reconciler>(
     Ok((Arc::new(cx), supervisor))
 }
 
-/// Works, under the lease if there is one. Ends with `stop`, or with the loss of the lease.
+/// Reconciles, with leader election while holding the Lease. Ends with `stop` or the loss of the Lease.
 async fn lead<C: Reconciler>(
     args: &RunArgs,
     cx: &Arc<Context<C>>,
@@ -177,7 +175,7 @@ async fn lead<C: Reconciler>(
     let leading = watch::Sender::new(false);
     let stopping = stop.clone();
     let work = async {
-        tracing::info!(controller = C::NAME, "working");
+        tracing::info!(controller = C::NAME, "controller started");
         let monitor = self_monitor::<C>(args).follow(cx.client.clone(), cx.cache.detected.clone());
         let _monitor = Running(tokio::spawn(monitor));
         cx.metrics.lead(true);
@@ -195,15 +193,15 @@ async fn lead<C: Reconciler>(
         C::NAME,
         &identity(args),
     )
-    // The jitter of the default would break a hand-over within two seconds.
+    // The default jitter would delay a handover beyond two seconds.
     .with_retry_period(Duration::from_secs(1));
     let mut led = leading.subscribe();
     tokio::select! {
-        done = election.with_lease(work) => done.context("the lease was lost"),
+        done = election.with_lease(work) => done.context("the Lease was lost"),
         () = async {
             let _ = stop.wait_for(|stop| *stop).await;
             if *led.borrow_and_update() {
-                // The work ends by itself, and the lease is released after it.
+                // Running reconciles end first, and the Lease is released after them.
                 std::future::pending::<()>().await;
             }
         } => Ok(()),
@@ -220,11 +218,11 @@ fn self_monitor<C: Reconciler>(args: &RunArgs) -> SelfMonitor {
     }
 }
 
-/// Runs the reconciles.
+/// Runs the reconcile queue.
 async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<bool>) {
     let queue = cx.cache.open_queue();
     let store = cx.cache.store().clone();
-    // The store is filled by our own feeds: one watch a namespace, which `Controller` cannot do.
+    // Our own watch tasks fill the store: `Controller` does not support one watch for each namespace.
     let no_trigger = futures::stream::pending::<Result<Guarded<C>, watcher::Error>>();
     Controller::for_stream(no_trigger, store)
         .with_config(Config::default().concurrency(CONCURRENCY))
@@ -239,7 +237,7 @@ async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<boo
         )
         .for_each(|result| async move {
             if let Err(error) = result {
-                // The object was deleted before it was reconciled.
+                // The object was deleted while it was queued.
                 tracing::debug!(%error, "not reconciled");
             }
         })
@@ -249,22 +247,22 @@ async fn drive<C: Reconciler>(cx: Arc<Context<C>>, mut stop: watch::Receiver<boo
 async fn wait_for_crd<C: Reconciler>(client: &Client) {
     let version = C::Resource::api_version(&()).into_owned();
     let plural = C::Resource::plural(&());
-    let mut said = false;
+    let mut is_logged = false;
     loop {
         match client.list_api_group_resources(&version).await {
             Ok(list) if list.resources.iter().any(|r| r.name == *plural) => return,
-            Ok(_) | Err(kube::Error::Api(_)) if !said => {
-                tracing::warn!(%plural, version, "our own CRD is missing, waiting for it");
-                said = true;
+            Ok(_) | Err(kube::Error::Api(_)) if !is_logged => {
+                tracing::warn!(%plural, version, "our own CRD is missing; waiting until it is installed");
+                is_logged = true;
             }
             Ok(_) | Err(kube::Error::Api(_)) => {}
-            Err(error) => tracing::warn!(%error, "the API server gives no answer"),
+            Err(error) => tracing::warn!(%error, "cannot reach the API server, retrying"),
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
-/// Streamed lists need the least memory; before Kubernetes had them, small pages do.
+/// List strategy with the least memory: streaming lists, or small pages on older clusters.
 async fn lists(client: &Client) -> watcher::Config {
     let version = client.apiserver_version().await;
     let minor = version.ok().and_then(|v| {
@@ -290,7 +288,7 @@ fn identity(args: &RunArgs) -> String {
     }
 }
 
-/// Becomes true with SIGTERM or SIGINT.
+/// Becomes true on SIGTERM or SIGINT.
 fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,8 +1,7 @@
-//! A ServiceMonitor for the controller itself, where Prometheus Operator is. Does IO.
+//! The ServiceMonitor of the controller itself, if Prometheus Operator is installed. Does IO.
 //!
-//! The controller's Service owns it, so it is deleted when the controller is uninstalled. Where
-//! there is no such Service, the controller was not installed by its manifests, and there is
-//! nothing to scrape.
+//! Its owner is the Service of the controller, so uninstalling the controller deletes it. Without that
+//! Service there is nothing to scrape, and no ServiceMonitor.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,32 +15,32 @@ use promop_compat::caps::{Caps, Kind};
 use promop_compat::service_monitor::{Endpoint, ServiceMonitor, ServiceMonitorSpec};
 use tokio::sync::watch;
 
-/// How long until a failure is tried again.
+/// Retry interval after a failure.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// What the ServiceMonitor is made of.
+/// Parameters of the ServiceMonitor.
 #[derive(Clone, Debug)]
 pub(crate) struct SelfMonitor {
     /// Name of the controller, of its Service and of the ServiceMonitor.
     pub name: &'static str,
-    /// The label by which a controller knows its objects.
+    /// Label of the objects of the controller.
     pub label: &'static str,
-    /// Where the controller runs.
+    /// Namespace of the controller.
     pub namespace: String,
-    /// Whether the operator's gate is open.
+    /// Whether the feature gate is enabled.
     pub desired: bool,
-    /// Further labels: a Prometheus may select ServiceMonitors by them.
+    /// Additional labels, for the selector of a Prometheus.
     pub labels: BTreeMap<String, String>,
 }
 
 impl SelfMonitor {
-    /// Follows the presence of the kind until the process ends.
+    /// Reconciles the ServiceMonitor whenever its CRD is installed, until the process ends.
     pub async fn follow(self, client: Client, mut detected: watch::Receiver<Caps>) {
         let mut is_settled = false;
         loop {
             let present = detected.borrow_and_update().has(Kind::ServiceMonitor);
-            // Changes of other kinds change nothing here.
-            is_settled = present && (is_settled || self.settle(&client).await.is_ok());
+            // Changes of other kinds do not affect it.
+            is_settled = present && (is_settled || self.reconcile(&client).await.is_ok());
             tokio::select! {
                 changed = detected.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(RETRY), if present && !is_settled => {}
@@ -49,16 +48,16 @@ impl SelfMonitor {
         }
     }
 
-    /// Brings the ServiceMonitor in line. Writes nothing if it is.
-    async fn settle(&self, client: &Client) -> Result<(), kube::Error> {
-        let done = self.try_settle(client).await;
+    /// Reconciles the ServiceMonitor. Writes nothing if it is as planned.
+    async fn reconcile(&self, client: &Client) -> Result<(), kube::Error> {
+        let done = self.try_reconcile(client).await;
         if let Err(error) = &done {
-            tracing::debug!(%error, "reconciling the controller's own ServiceMonitor failed");
+            tracing::debug!(%error, "reconcile of the ServiceMonitor of the controller failed");
         }
         done
     }
 
-    async fn try_settle(&self, client: &Client) -> Result<(), kube::Error> {
+    async fn try_reconcile(&self, client: &Client) -> Result<(), kube::Error> {
         let monitors: Api<ServiceMonitor> = Api::namespaced(client.clone(), &self.namespace);
         let stored = monitors.get_opt(self.name).await?;
         let ours = |stored: &ServiceMonitor| {
@@ -71,7 +70,7 @@ impl SelfMonitor {
             Some(stored) if !ours(&stored) => {
                 tracing::info!(
                     name = self.name,
-                    "a ServiceMonitor of this name is not owned by this controller and stays unchanged"
+                    "a ServiceMonitor with this name has another owner; left unchanged"
                 );
                 return Ok(());
             }
@@ -134,7 +133,7 @@ impl SelfMonitor {
     }
 }
 
-/// Whether an apply would change nothing. Other clients may add labels.
+/// Whether an apply changes nothing. Labels of other field managers are ignored.
 fn is_as_planned(stored: &ServiceMonitor, planned: &ServiceMonitor) -> bool {
     let mut labels = planned.labels().iter();
     stored.spec == planned.spec

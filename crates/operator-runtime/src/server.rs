@@ -1,4 +1,4 @@
-//! The HTTP servers: health and metrics.
+//! HTTP servers for health and metrics. Does IO.
 
 use std::net::SocketAddr;
 
@@ -13,10 +13,10 @@ use crate::metrics::Metrics;
 /// Why the process is not ready; `None` when it is.
 pub type Readiness = watch::Receiver<Option<&'static str>>;
 
-/// Serves /livez and /readyz on one address, /metrics on another (or the same).
+/// Serves /livez and /readyz on one address, and /metrics on another or the same one.
 ///
 /// # Errors
-/// An address that cannot be bound.
+/// An address cannot be bound.
 pub async fn serve(
     health: SocketAddr,
     metrics: SocketAddr,

@@ -1,4 +1,4 @@
-//! Stores: what decisions need to know of related objects, as maps of extracted facts.
+//! Stores: maps of the facts extracted from related objects. Pure.
 
 use std::collections::BTreeMap;
 
@@ -31,42 +31,42 @@ impl<F: PartialEq> Store<F> {
         &self.items
     }
 
-    /// All facts, unless the kind may not be read.
+    /// All facts; `None` without the permission to read the kind.
     #[must_use]
     pub fn readable(&self) -> Option<&BTreeMap<Key, F>> {
         (!self.denied).then_some(&self.items)
     }
 
-    /// The kind may not be read. Returns whether that is new.
+    /// Marks the kind as unreadable. Returns whether that is new.
     pub fn deny(&mut self) -> bool {
         !std::mem::replace(&mut self.denied, true)
     }
 
-    /// Whether the content is frozen because the API server does not serve the kind any more.
+    /// Whether the content is frozen because the kind is absent from the API server.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.frozen
     }
 
-    /// Whether the content is unknown: the kind was deleted before it was ever listed.
+    /// Whether the content is unknown: the kind was absent before the first list.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.unknown
     }
 
-    /// Keeps what is not contradicted.
+    /// Freezes the content while the kind is absent.
     pub fn freeze(&mut self) {
         self.unknown = self.items.is_empty() && (self.unknown || !self.frozen);
         self.frozen = true;
     }
 
-    /// Ends a freeze: the kind is back.
+    /// Ends a freeze after the kind is present again.
     pub fn unfreeze(&mut self) {
         self.frozen = false;
         self.unknown = false;
     }
 
-    /// Takes in one object, or its removal. Returns the facts before, if they differ.
+    /// Stores the facts of one object, or its deletion. Returns the previous facts if they differ.
     pub fn change(&mut self, key: &Key, facts: Option<F>) -> Option<Change<F>> {
         let old = match facts {
             Some(facts) if self.items.get(key) == Some(&facts) => return None,
@@ -79,7 +79,7 @@ impl<F: PartialEq> Store<F> {
         })
     }
 
-    /// The keys of one namespace, or of all, that a complete list does not name.
+    /// The stored keys of one namespace, or of all, that are not in a complete list.
     #[must_use]
     pub fn missing_in(&self, namespace: Option<&str>, listed: &BTreeMap<Key, F>) -> Vec<Key> {
         let keys = self.items.keys();
@@ -88,13 +88,13 @@ impl<F: PartialEq> Store<F> {
             .collect()
     }
 
-    /// Takes in a complete list of one namespace, or of all. Returns what differs.
+    /// Stores a complete list of one namespace, or of all. Returns the differences.
     pub fn replace(&mut self, namespace: Option<&str>, listed: BTreeMap<Key, F>) -> Changes<F> {
         self.frozen = false;
         self.unknown = false;
         self.denied = false;
-        let gone = self.missing_in(namespace, &listed);
-        let mut changes: Vec<_> = gone
+        let missing = self.missing_in(namespace, &listed);
+        let mut changes: Vec<_> = missing
             .iter()
             .filter_map(|key| self.change(key, None))
             .collect();
@@ -114,12 +114,12 @@ fn is_in(namespace: Option<&str>, key: &Key) -> bool {
 /// Changes of a store.
 pub type Changes<F> = Vec<Change<F>>;
 
-/// A change of a store. The new facts are in the store.
+/// A change of one object. The new facts are in the store.
 #[derive(Debug)]
 pub struct Change<F> {
-    /// Which object.
+    /// Namespace and name.
     pub key: Key,
-    /// Its facts before; `None` if it is new.
+    /// Previous facts; `None` if the object is new.
     pub old: Option<F>,
 }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_one_namespace_leaves_the_others() {
+    fn list_of_one_namespace_keeps_the_others() {
         let mut store = Store::default();
         store.replace(
             Some("a"),
@@ -159,23 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn a_freeze_keeps_what_no_event_contradicts() {
+    fn frozen_store_keeps_its_content() {
         let mut store = Store::default();
-        assert!(!store.is_unknown(), "a store filled from files is complete");
+        assert!(!store.is_unknown(), "a store of files is complete");
         for (namespace, name) in [("a", "x"), ("a", "y"), ("b", "x")] {
             store.change(&key(namespace, name), Some(1));
         }
         store.freeze();
         assert!(store.is_frozen() && !store.is_unknown());
         store.change(&key("a", "x"), Some(2));
-        assert!(store.is_frozen(), "one object says nothing of the others");
+        assert!(store.is_frozen(), "one object does not end a freeze");
         store.unfreeze();
         assert!(!store.is_frozen());
         assert_eq!(store.items().len(), 3);
     }
 
     #[test]
-    fn what_was_never_listed_is_unknown_until_it_is_whole() {
+    fn store_frozen_before_the_first_list_is_unknown_until_unfrozen() {
         let mut store = Store::default();
         store.freeze();
         store.freeze();
@@ -186,6 +186,6 @@ mod tests {
         store.freeze();
         assert!(!store.is_unknown());
         store.replace(None, BTreeMap::new());
-        assert!(!store.is_frozen(), "a list says that there is nothing");
+        assert!(!store.is_frozen(), "an empty list ends a freeze");
     }
 }

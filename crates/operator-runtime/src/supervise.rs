@@ -1,4 +1,4 @@
-//! Starts and stops the watches of optional kinds when their CRDs or permissions change. Reconciles go on meanwhile.
+//! Starts and stops watches when optional kinds are installed or removed. Reconciles continue. Does IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::watches::{self, Running, Watch};
 
-/// Where watches look, and the client they use. Each namespace has its own, since the watches that
-/// can share a connection are limited in number.
+/// Namespace and client of watches. Each namespace has its own client, since the number of watches on
+/// one connection is limited.
 pub(crate) struct Scope {
     /// `None` for all namespaces.
     pub namespace: Option<String>,
@@ -27,10 +27,10 @@ pub(crate) struct Scope {
 /// Runs the watches of one controller.
 pub(crate) struct Supervisor<C: Reconciler> {
     pub cache: Arc<Cache<C>>,
-    /// For kinds without namespaces.
+    /// Client for cluster-scoped kinds.
     pub client: Client,
     pub scopes: Vec<Scope>,
-    /// How lists are made.
+    /// List strategy.
     pub lists: watcher::Config,
     pub metrics: Metrics,
     pub running: BTreeMap<Kind, Vec<Running>>,
@@ -38,12 +38,12 @@ pub(crate) struct Supervisor<C: Reconciler> {
 }
 
 impl<C: Reconciler> Supervisor<C> {
-    /// Starts the watches that need no optional kind.
+    /// Starts the watches of kinds that are always present.
     pub fn start(&mut self) {
         self.always = self.spawn(None);
     }
 
-    /// Follows `detected` until it closes.
+    /// Adjusts the watches to `detected` until it closes.
     pub async fn follow(mut self, mut detected: watch::Receiver<Caps>) {
         let mut progress = self.cache.sync_progress();
         loop {
@@ -57,7 +57,7 @@ impl<C: Reconciler> Supervisor<C> {
         }
     }
 
-    /// Brings watches and the capabilities in effect in line with what was detected.
+    /// Adjusts watches and the capabilities in effect to the detected capabilities.
     pub fn adjust(&mut self, detected: Caps) {
         let kinds: Vec<Kind> = C::needs().iter().map(|n| n.kind).collect();
         let mut effective = self.cache.state().caps;
@@ -92,8 +92,8 @@ impl<C: Reconciler> Supervisor<C> {
         self.cache.enqueue_all();
     }
 
-    /// The stores of a kind that cannot be read keep their objects. A store that was never listed is
-    /// unknown: this process may have started after the CRD was deleted.
+    /// Freezes the stores of an absent kind. Their content is unknown if this process started after the
+    /// kind was deleted.
     fn freeze(&self, kind: Kind) {
         let mut state = self.cache.state();
         for related in C::related() {
@@ -103,7 +103,7 @@ impl<C: Reconciler> Supervisor<C> {
         }
     }
 
-    /// Drops the owned objects of a deleted kind.
+    /// Forgets the owned objects of an absent kind, which were deleted with it.
     fn detach(&self, kind: Kind) {
         let mut state = self.cache.state();
         for owned in C::owned_kinds() {
@@ -194,7 +194,7 @@ impl<C: Reconciler> Supervisor<C> {
     }
 }
 
-/// Names a watch of all objects of a kind.
+/// Identifies a watch of all objects of a kind.
 fn watch_id(
     purpose: &'static str,
     capability: Option<Kind>,
@@ -211,7 +211,7 @@ fn watch_id(
     }
 }
 
-/// One line for each transition.
+/// Logs the transition of a capability.
 fn announce(kind: Kind, was: Capability, is: Capability) {
     let kind = kind.name();
     tracing::info!(kind, %was, %is, "prometheus-operator capability changed");

@@ -1,15 +1,15 @@
-//! Fields that an installed CRD does not have, because it is older than what is written: the API
-//! server rejects the whole object for them. Pure.
+//! Removes fields that an older installed CRD does not have, since the API server rejects the whole
+//! object because of them. Pure.
 
 use serde_json::Value;
 
-/// What the API server says of a field that it does not know, after its path.
-const SAYS: &str = ": field not declared in schema";
+/// Error of the API server about an unknown field, after its path.
+const UNKNOWN: &str = ": field not declared in schema";
 
-/// The body without the field that the API server's `message` complains of, and that field; `None`
-/// if the message is about something else.
+/// The body without the unknown field in the `message` of the API server, and that field; `None` for
+/// other messages.
 pub(crate) fn without(body: &Value, message: &str) -> Option<(Value, String)> {
-    let (before, _) = message.split_once(SAYS)?;
+    let (before, _) = message.split_once(UNKNOWN)?;
     let path = before.rsplit(' ').next()?;
     let mut body = body.clone();
     let (parent, field) = path.rsplit_once('.')?;
@@ -18,7 +18,7 @@ pub(crate) fn without(body: &Value, message: &str) -> Option<(Value, String)> {
     Some((body, path.trim_start_matches('.').to_owned()))
 }
 
-/// One step of a path: a field, and perhaps an index into it.
+/// One step of a path: a field with an optional index.
 fn step<'a>(at: &'a mut Value, step: &str) -> Option<&'a mut Value> {
     let (field, index) = match step.split_once('[') {
         Some((field, rest)) => (field, Some(rest.strip_suffix(']')?)),
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_goes_and_nothing_else() {
+    fn only_the_unknown_field_is_removed() {
         let body = json!({"spec": {"jobLabel": "a", "endpoints": [{"port": "http", "new": 1}]}});
         let (less, field) = without(&body, &message(".spec.jobLabel")).unwrap();
         assert_eq!(field, "spec.jobLabel");
@@ -60,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_left_to_the_user() {
+    fn other_messages_remove_nothing() {
         let body = json!({"spec": {"endpoints": [{}]}});
-        for said in [
+        for message in [
             "failed to create typed patch object: .spec.x: expected string",
             &message(".spec.gone"),
             &message(".spec.endpoints[7].new"),
             &message(".spec.endpoints[name=\"a\"].new"),
             "",
         ] {
-            assert_eq!(without(&body, said), None, "{said}");
+            assert_eq!(without(&body, message), None, "{message}");
         }
     }
 }

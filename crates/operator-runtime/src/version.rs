@@ -1,43 +1,42 @@
-//! Resource versions: which of two is the older one. Pure.
+//! Order of resource versions. Pure.
 
 use std::cmp::Ordering;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 
-/// The resource version of an object. Two that are decimal numbers have an order; any others are
-/// opaque: they are equal or they are not, and neither is known to be older. One that is missing
-/// equals none.
+/// Resource version of an object. Decimal numbers are ordered; any others are only compared for
+/// equality. A missing version equals no other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Version(String);
 
 impl Version {
-    /// That of an object.
+    /// The version of an object.
     pub fn of<K: Resource>(it: &K) -> Self {
         Self::of_meta(it.meta())
     }
 
-    /// That of an object with this metadata.
+    /// The version in metadata.
     pub fn of_meta(meta: &ObjectMeta) -> Self {
         Self(meta.resource_version.clone().unwrap_or_default())
     }
 
-    /// Whether both are the same version of an object.
+    /// Whether both are the same version.
     pub fn is(&self, other: &Self) -> bool {
         !self.0.is_empty() && self.0 == other.0
     }
 
-    /// Whether this version is known to be older than the other one.
+    /// Whether this version is certainly older than the other one.
     pub fn is_older_than(&self, other: &Self) -> bool {
         let (Some(this), Some(other)) = (self.digits(), other.digits()) else {
             return false;
         };
-        // A number of any length, without leading zeros: a longer one is larger.
+        // Of any length and without leading zeros, so the longer number is larger.
         let order = this.len().cmp(&other.len()).then_with(|| this.cmp(other));
         order == Ordering::Less
     }
 
-    /// Whether this version is the other one, or older.
+    /// Whether this version equals the other one or is certainly older.
     pub fn is_no_newer_than(&self, other: &Self) -> bool {
         self.is(other) || self.is_older_than(other)
     }
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_compared_by_value_and_anything_else_for_equality_only() {
+    fn decimal_versions_are_ordered_and_others_compared_for_equality() {
         let older = |a: &str, b: &str| Version::from(a).is_older_than(&b.into());
         assert!(older("9", "10"));
         assert!(older("18446744073709551615", "18446744073709551616"));
@@ -77,9 +76,6 @@ mod tests {
             assert!(!Version::from(a).is(&b.into()), "{a} {b}");
         }
         assert!(Version::from("x-7").is(&"x-7".into()));
-        assert!(
-            !Version::from("").is(&"".into()),
-            "nothing is known of either"
-        );
+        assert!(!Version::from("").is(&"".into()), "both are missing");
     }
 }

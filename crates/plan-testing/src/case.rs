@@ -1,4 +1,5 @@
-//! Cases: a custom resource and what was observed, from the folder `tests/cases` of a controller.
+//! Cases: a custom resource and observed objects, from the folder `tests/cases` of a controller. Reads
+//! files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::world::NOW;
 
-/// A custom resource and what was observed.
+/// A custom resource and observed objects.
 pub trait Case: Clone + Default + DeserializeOwned {
     /// The kind of the custom resource.
     type Resource: CustomResourceExt + HasSpec<Spec: DeserializeOwned>;
@@ -21,30 +22,30 @@ pub trait Case: Clone + Default + DeserializeOwned {
     /// Name of the controller, and of its folder in `crates`.
     const CONTROLLER: &'static str;
 
-    /// The cases with goldens in full. Those of the others are differences from one of these.
+    /// Cases with full goldens. The goldens of the others are differences from one of these.
     const IN_FULL: &'static [&'static str] = &["minimal", "everything"];
 
-    /// `spec` of the custom resource, as far as the case sets it.
+    /// `spec` of the custom resource.
     fn spec(&mut self) -> &mut Value;
 
-    /// The plan, or why there is none.
+    /// The plan.
     ///
     /// # Errors
-    /// Input that the user must change.
+    /// Invalid input.
     fn plan(&self) -> Result<Plan, Invalid>;
 
-    /// What is decided besides the objects, each under a title. Goldens start with it.
+    /// Decisions besides the objects, with titles. Goldens start with them.
     fn decisions(&self, _: &Plan) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
 
-    /// Everything that is wrong with the plan: one sentence each.
+    /// Violated relations of the plan, one sentence each.
     fn problems(&self, plan: &Plan) -> Vec<String>;
 
-    /// Name and labels of each ServiceMonitor that the status takes for planned.
+    /// Name and labels of each ServiceMonitor that the status assumes to be planned.
     fn monitors(&self) -> Vec<(String, Labels)>;
 
-    /// One with nothing but a spec.
+    /// A case with only a spec.
     #[must_use]
     fn of(spec: Value) -> Self {
         let mut case = Self::default();
@@ -52,10 +53,10 @@ pub trait Case: Clone + Default + DeserializeOwned {
         case
     }
 
-    /// From a literal.
+    /// A case from a literal.
     #[must_use]
     fn read(value: &Value) -> Self {
-        // By way of a text, since JSON has no numbers as keys.
+        // Through text, since JSON values have no numeric keys.
         serde_json::from_str(&value.to_string()).unwrap_or_else(|e| panic!("{value}: {e}"))
     }
 
@@ -98,15 +99,15 @@ pub trait Case: Clone + Default + DeserializeOwned {
     }
 }
 
-/// A case that is observed as the controller does it: from the objects of a cluster.
+/// A case that is observed by the controller from the objects of a cluster.
 pub trait ObservedCase: Case {
     /// The controller.
     type Controller: Reconciler<Resource = Self::Resource>;
 
-    /// The controller, as it was started.
+    /// The controller with its flags.
     fn controller() -> Self::Controller;
 
-    /// What a reconcile observes.
+    /// The observed state.
     fn observed(&self) -> <Self::Controller as Reconciler>::Observed;
 
     /// Adds objects to the cluster.
@@ -119,8 +120,8 @@ pub fn bodies(plan: &Plan) -> Vec<Value> {
     plan.objects().iter().map(|o| o.body.clone()).collect()
 }
 
-/// What a golden shows of a case, with titles: what is decided besides the objects, and the objects in
-/// apply order.
+/// The documents of a golden, with titles: decisions besides the objects, and the objects in apply
+/// order.
 #[must_use]
 pub fn documents<C: Case>(name: &str, case: &C) -> Vec<(String, Value)> {
     let plan = case.plan().unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -132,11 +133,11 @@ pub fn documents<C: Case>(name: &str, case: &C) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// What is changed of the objects of others, for [`Case::decisions`].
+/// The foreign patches of a plan, for [`Case::decisions`].
 #[must_use]
-pub fn amended(plan: &Plan) -> Vec<(String, &Value)> {
+pub fn patched(plan: &Plan) -> Vec<(String, &Value)> {
     let all = plan.foreign_patches().iter();
-    all.map(|a| (a.key.to_string(), &a.patch)).collect()
+    all.map(|p| (p.key.to_string(), &p.patch)).collect()
 }
 
 /// A folder in `tests` of the controller.
@@ -148,7 +149,7 @@ pub(crate) fn folder<C: Case>(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Every kind of Prometheus Operator is there, or none.
+/// Capabilities with all kinds of Prometheus Operator, or none.
 #[must_use]
 pub fn caps(present: bool) -> Caps {
     Caps::all(match present {
@@ -157,16 +158,16 @@ pub fn caps(present: bool) -> Caps {
     })
 }
 
-/// Enters objects into the views of a controller.
+/// Loads objects into the stores of a controller.
 pub fn load<C: Reconciler>(stores: &mut C::Stores, objects: &[Value]) {
     let related = C::related();
     for object in objects {
         let read = related.iter().filter(|r| r.load(stores, object));
-        assert_ne!(read.count(), 0, "no kind of the controller is {object}");
+        assert_ne!(read.count(), 0, "not a related kind: {object}");
     }
 }
 
-/// What a reconcile observes at [`NOW`].
+/// The observed state at [`NOW`].
 pub fn observe<C: Reconciler>(
     controller: &C,
     stores: &mut C::Stores,

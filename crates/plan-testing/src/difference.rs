@@ -1,5 +1,5 @@
-//! The difference between two lists of documents, by object and path, for a person to read. It loses
-//! nothing: two lists that differ have different differences from a third one.
+//! Readable difference between two lists of documents, by object and path. It is lossless: different
+//! lists have different differences from a third one. Pure.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use similar::{Algorithm, DiffOp, TextDiff, capture_diff_slices};
 /// A title, such as `Service thanos-query-main`, and the document.
 pub type Document = (String, Value);
 
-/// Documents that others are compared with.
+/// Base of a comparison.
 pub struct Base {
     pub name: &'static str,
     pub documents: Vec<Document>,
@@ -17,10 +17,10 @@ pub struct Base {
 
 /// The difference of `new` from `base`:
 ///
-/// - `- 3 TITLE`: the document number 3 of `base` is removed;
-/// - `~ TITLE`: a document differs, in the paths that follow;
-/// - `+ 4 TITLE`: a document is added with the number 4. It follows in full, or as its difference from a
-///   document that it resembles: of a base, or of `new` and above it.
+/// - `- 3 TITLE`: document 3 of `base` is removed;
+/// - `~ TITLE`: a document differs in the following paths;
+/// - `+ 4 TITLE`: document 4 is added. It follows in full, or as its difference from a similar document:
+///   of a base, or above it in `new`.
 pub fn difference(base: &Base, bases: &[Base], new: &[Document]) -> String {
     let titles = |all: &[Document]| all.iter().map(|(title, _)| title.clone()).collect();
     let (from, to): (Vec<String>, Vec<String>) = (titles(&base.documents), titles(new));
@@ -71,8 +71,8 @@ pub fn difference(base: &Base, bases: &[Base], new: &[Document]) -> String {
     }
 }
 
-/// The document of the same kind that differs the least, with the difference, if that is shorter than
-/// half of the document.
+/// The most similar document of the same kind, with the difference if it is shorter than half of the
+/// document.
 fn resembling<'a>(
     all: impl Iterator<Item = (&'a Document, String)>,
     title: &str,
@@ -125,8 +125,7 @@ fn fields(path: &str, old: &Map<String, Value>, new: &Map<String, Value>, lines:
     }
 }
 
-/// Items are the same that have the same identity. They are called by it where it is unique, and by
-/// their number otherwise.
+/// Matches items by identity. Paths contain the identity if it is unique, and otherwise the index.
 fn items(path: &str, old: &[Value], new: &[Value], lines: &mut Vec<String>) {
     let (from, to): (Vec<String>, Vec<String>) = (
         old.iter().map(identity).collect(),
@@ -156,7 +155,7 @@ fn items(path: &str, old: &[Value], new: &[Value], lines: &mut Vec<String>) {
     }
 }
 
-/// What makes an item the one that it is: its name, type or kind, or the flag of an argument.
+/// The identity of an item: its name, type or kind, or the flag of an argument.
 fn identity(item: &Value) -> String {
     let name = ["name", "type", "kind"]
         .iter()
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_shown_by_path() {
+    fn changes_are_listed_by_path() {
         let old = of(json!({
             "replicas": 1, "gone": {"a": 1}, "text": "a\nb\nc\nd\n",
             "containers": [{"name": "thanos", "args": ["query", "--a=1", "--b=1", "--c=1"]}],
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_added_in_full_or_as_what_they_resemble() {
+    fn added_documents_are_full_or_differences_from_similar_ones() {
         let body = |name: &str| json!({"a": 1, "b": 2, "c": 3, "metadata": {"name": name}});
         let old = vec![("A a".to_owned(), body("a")), ("B b".to_owned(), body("b"))];
         let new = vec![
@@ -280,7 +279,7 @@ mod tests {
         assert_eq!(difference(&old, &new), expected);
     }
 
-    /// Small values of every shape that is compared in a way of its own.
+    /// Small values of every shape that the comparison distinguishes.
     fn values() -> Vec<Value> {
         let texts = ["", "a", "--a=1", "--a=2", "a\n", "a\nb\n", "b\na", "1 → 2"];
         let mut items: Vec<Value> = texts.map(Value::from).into();
@@ -321,7 +320,7 @@ mod tests {
         }
     }
 
-    /// So it does with which documents there are, and in which order.
+    /// A golden shows every added, removed and reordered document.
     #[test]
     fn different_lists_have_different_differences() {
         let all = [("A a", 1), ("A a", 2), ("A b", 1), ("B a", 1), ("B a", 3)];

@@ -1,5 +1,5 @@
-//! Pods of others that carry the labels of ours: they are neither probed nor waited for, and none of
-//! them has a say in what is planned.
+//! Foreign pods with the labels of our pods: they are neither probed nor waited for, and do not affect
+//! the plan.
 
 use operator_runtime::Reconciler;
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::case::{Case, ObservedCase, bodies};
 use crate::world;
 
-/// Pods that are ready and controlled by no workload of ours: by none at all, by one of the same name,
-/// and by another one.
+/// Ready pods without a workload, of a foreign workload with the same name, and of another foreign
+/// workload.
 #[must_use]
 pub fn pods(name: &str, program: &str, component: &str, cr: &str, ip: &str) -> [Value; 3] {
     let pod = |suffix: &str, owners: Value| {
@@ -35,7 +35,7 @@ pub fn pods(name: &str, program: &str, component: &str, cr: &str, ip: &str) -> [
     ]
 }
 
-/// In no case is any of these pods probed, and none changes the plan.
+/// Asserts for every case that these pods are not probed and do not change the plan.
 pub fn are_not_probed_and_change_nothing<C: ObservedCase>(pods: fn(&C) -> Vec<Value>) {
     let mut added = 0;
     for (name, case) in <C as Case>::all() {
@@ -46,7 +46,7 @@ pub fn are_not_probed_and_change_nothing<C: ObservedCase>(pods: fn(&C) -> Vec<Va
         let observed = [&case, &with].map(ObservedCase::observed);
         let urls = observed.each_ref().map(|observed| {
             let probes = C::Controller::probes(observed).into_iter();
-            probes.map(|inquiry| inquiry.url).collect::<Vec<_>>()
+            probes.map(|probe| probe.url).collect::<Vec<_>>()
         });
         assert_eq!(urls[1], urls[0], "{name}");
         let plans = observed.each_ref().map(|o| C::controller().plan(o));

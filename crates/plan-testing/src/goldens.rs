@@ -1,5 +1,5 @@
-//! The plan of each case, word for word. The cases of [`Case::IN_FULL`] are in full; every other one is
-//! its difference from the nearest of these.
+//! Golden files with the complete plan of each case. The cases of [`Case::IN_FULL`] are written in full,
+//! every other one as its difference from the most similar of these.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::case::{Case, documents, folder};
 use crate::difference::{Base, Document, difference};
 use crate::messages::MESSAGES;
 
-/// Longer texts in `data` are not shown, but their length is.
+/// Longer texts in `data` are replaced by their length.
 const LONG: usize = 4000;
 
 /// Compares the plan of each case with its golden.
@@ -58,7 +58,7 @@ fn in_full(documents: &[Document]) -> String {
     documents.collect::<Vec<_>>().join("---\n")
 }
 
-/// The shortest difference, with the name of its base.
+/// The shortest difference from a base, with the name of the base.
 fn nearest(bases: &[Base], of: &[Document]) -> String {
     let all = bases.iter().map(|base| {
         let difference = difference(base, bases, of);

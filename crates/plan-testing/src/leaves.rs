@@ -1,4 +1,4 @@
-//! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores it.
+//! No dead fields: setting any leaf of the schema changes the plan, and unsetting it restores the plan.
 
 use kube::CustomResourceExt;
 use kube::core::object::HasSpec;
@@ -11,7 +11,7 @@ use thanos_workload::testing::sample::leaves;
 use crate::case::{Case, bodies};
 use crate::relations;
 
-/// Fields of Kubernetes that a user fills in as they want it: relations do not judge their content.
+/// Embedded Kubernetes fields with arbitrary content, which relations do not check.
 const EMBEDDED: [&str; 4] = [
     "additionalContainers[]",
     "additionalVolumes[]",
@@ -19,18 +19,18 @@ const EMBEDDED: [&str; 4] = [
     ".affinity.",
 ];
 
-/// The walk over the leaves of a kind.
+/// Checks of all leaves of a kind.
 pub struct Leaves<'a, C> {
-    /// The kind has more leaves than this.
+    /// Lower bound of the number of leaves.
     pub more_than: usize,
-    /// Leaves, and fields with all of their leaves, that have no effect on the plan.
+    /// Leaves, and fields including all their leaves, without an effect on the plan.
     pub without_effect: &'a [&'a str],
-    /// The case with a leaf set or not, and with everything that the leaf acts on.
+    /// The case with a leaf set or unset, and with everything that the leaf affects.
     pub case: fn(&Leaf, Option<&Value>) -> C,
 }
 
 impl<C: Case> Leaves<'_, C> {
-    /// Every leaf changes the plan, except those that are listed, which do not.
+    /// Asserts that every leaf changes the plan, and that the listed ones do not.
     pub fn have_an_effect(&self) {
         let leaves = all::<C>();
         assert!(leaves.len() > self.more_than, "{}", leaves.len());
@@ -58,10 +58,10 @@ impl<C: Case> Leaves<'_, C> {
             assert_eq!(without, effects_of(None).ok(), "{}: unset again", leaf.path);
         }
         assert!(dead.is_empty(), "{} without effect: {dead:#?}", dead.len());
-        assert!(alive.is_empty(), "they have an effect: {alive:?}");
+        assert!(alive.is_empty(), "listed, but with an effect: {alive:?}");
     }
 
-    /// The relations hold whatever leaf is set.
+    /// Asserts that the relations hold for every value of every leaf.
     pub fn keep_relations(&self) {
         for leaf in all::<C>() {
             if EMBEDDED.iter().any(|e| leaf.path.contains(e)) {
@@ -76,8 +76,8 @@ impl<C: Case> Leaves<'_, C> {
         }
     }
 
-    /// A URL with credentials is rejected, and its password is in no message, ConfigMap or argument,
-    /// except where users write any text.
+    /// Asserts that a URL with credentials is rejected, and that its password is in no message,
+    /// ConfigMap or argument, except in the listed fields with arbitrary text.
     pub fn do_not_repeat_credentials(&self, except: &[&str]) {
         let found = credentials::places(&all::<C>(), |leaf, url| {
             let mut case = (self.case)(leaf, Some(url));
@@ -102,7 +102,7 @@ impl<C: Case> Leaves<'_, C> {
     }
 }
 
-/// Everything that a plan does.
+/// All effects of a plan.
 fn effects(plan: &Plan) -> (Vec<Value>, String) {
     let foreign = format!("{:?}{:?}", plan.foreign_patches(), plan.foreign_deletes());
     (bodies(plan), foreign)
@@ -113,7 +113,7 @@ fn all<C: Case>() -> Vec<Leaf> {
     leaves(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
 }
 
-/// Sets fields that must be there beside a leaf.
+/// Sets the fields that a leaf requires beside it.
 pub fn fill(object: &mut Value, fields: &[&str]) {
     for field in fields {
         if object.get(field).is_none() {
@@ -122,8 +122,8 @@ pub fn fill(object: &mut Value, fields: &[&str]) {
     }
 }
 
-/// Adds to a section of the spec, which is at `path`, what leaves that every pod has need: a volume
-/// to mount, a second pod to protect, a longer interval.
+/// Adds to the section at `path` of the spec what the leaves common to all pods require: a volume to
+/// mount, a second replica for a PodDisruptionBudget, a longer interval.
 pub fn fill_section(leaf: &Leaf, path: &str, section: &mut Value) {
     let Some(field) = leaf.path.strip_prefix(path) else {
         return;

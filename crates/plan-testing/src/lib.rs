@@ -1,6 +1,6 @@
-//! What the tests of every controller's plan have in common: cases from files, goldens, the walk over
-//! every leaf of the schema, relations between objects, what is rejected, and objects as an API server
-//! returns them. Only tests depend on this crate.
+//! Common parts of the plan tests of all controllers: cases from files, goldens, checks of every leaf of
+//! the schema, relations between objects, rejected specs, and objects as the API server returns them.
+//! Only tests depend on this crate.
 
 // A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -16,4 +16,4 @@ pub mod relations;
 pub mod stable;
 pub mod world;
 
-pub use case::{Case, ObservedCase, amended, bodies, documents};
+pub use case::{Case, ObservedCase, bodies, documents, patched};

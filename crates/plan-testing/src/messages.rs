@@ -1,5 +1,5 @@
-//! What users read in the status and in events, in one file that is reviewed from top to bottom: for each
-//! reason of each condition, and for each event, the first message that a case leads to.
+//! All messages of conditions and events in one golden file: the first message of any case for each
+//! reason of each condition, and for each event.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::goldens::assert_golden;
 /// Name of the golden.
 pub(crate) const MESSAGES: &str = "messages";
 
-/// The case for outcomes that do not depend on what was observed.
+/// The case for outcomes that do not depend on the observed state.
 const ANY: &str = "minimal";
 
 /// Compares all messages of a controller with the file `tests/golden/messages.snap`.
@@ -38,7 +38,7 @@ pub fn check<C: ObservedCase>() {
     assert_golden::<C>(MESSAGES, &text);
 }
 
-/// Adds what users read after a reconcile, under titles by which it is sorted.
+/// Adds the messages of a reconcile, under sortable titles.
 fn add<R: Reconciler>(
     messages: &mut BTreeMap<String, String>,
     reconciler: &R,

@@ -1,4 +1,4 @@
-//! What must hold between the objects of any plan.
+//! Relations between the objects of any plan.
 
 use kube_facts::Labels;
 use operator_runtime::Plan;
@@ -6,20 +6,20 @@ use serde_json::{Map, Value};
 
 use crate::case::Case;
 
-/// Nothing is wrong with the plan of a case.
+/// Asserts the relations of the plan of a case.
 pub fn check<C: Case>(name: &str, case: &C, plan: &Plan) {
     let problems = case.problems(plan);
     assert!(problems.is_empty(), "{name}: {problems:#?}");
 }
 
-/// Nothing is wrong with the plan of any case.
+/// Asserts the relations of the plans of all cases.
 pub fn hold_in_every_case<C: Case>() {
     for (name, case) in C::all() {
         check(&name, &case, &case.plan().unwrap());
     }
 }
 
-/// Equal inputs give equal bytes.
+/// Asserts that equal inputs give equal bytes.
 pub fn equal_inputs_give_equal_bytes<C: Case>() {
     for (name, case) in C::all() {
         let bytes = || serde_json::to_vec(&case.bodies()).unwrap();
@@ -27,7 +27,7 @@ pub fn equal_inputs_give_equal_bytes<C: Case>() {
     }
 }
 
-/// The status names the ServiceMonitors of the plan, with their labels.
+/// Asserts that the status assumes the ServiceMonitors of the plan, with their labels.
 pub fn the_status_knows_the_service_monitors_of_the_plan<C: Case>() {
     let mut compared = 0;
     for (name, case) in C::all() {
@@ -46,23 +46,23 @@ pub fn the_status_knows_the_service_monitors_of_the_plan<C: Case>() {
     assert!(compared > 1, "only {compared} plans have ServiceMonitors");
 }
 
-/// Checks that are tested: they must find each mistake that is made in good objects.
+/// Tests of relations: each must detect a mutation of valid objects.
 pub struct Checks<'a> {
-    /// The objects without a mistake.
+    /// Valid objects.
     pub good: Vec<Value>,
-    /// The checks.
+    /// The relations.
     pub problems: &'a dyn Fn(&[Value]) -> Vec<String>,
 }
 
 impl Checks<'_> {
-    /// With a mistake in the first object of this kind, a problem with these words is found.
-    pub fn find(&self, kind: &str, words: &str, mistake: &dyn Fn(&mut Value)) {
+    /// Asserts that a mutation of the first object of this kind leads to a problem with this text.
+    pub fn find(&self, kind: &str, text: &str, mutate: &dyn Fn(&mut Value)) {
         let mut objects = self.good.clone();
-        mistake(objects.iter_mut().find(|o| o["kind"] == kind).unwrap());
+        mutate(objects.iter_mut().find(|o| o["kind"] == kind).unwrap());
         let found = (self.problems)(&objects);
         assert!(
-            found.iter().any(|f| f.contains(words)),
-            "{kind}: no {words:?} in {found:?}"
+            found.iter().any(|f| f.contains(text)),
+            "{kind}: no {text:?} in {found:?}"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! What a change leaves as it is.
+//! Parts of objects that an upgrade or an adoption must not change.
 
 use serde_json::{Value, json};
 
 use crate::relations::{of_kind, selects};
 
-/// What the Go operator selects the pods of a workload by.
+/// The pod selector of a workload of the Go operator.
 #[must_use]
 pub fn selector(name: &str, component: &str, instance: &str, more: &[(&str, &str)]) -> Value {
     let mut labels = json!({
@@ -21,19 +21,19 @@ pub fn selector(name: &str, component: &str, instance: &str, more: &[(&str, &str
     labels
 }
 
-/// The claim template, the volume mount and the governing Service are those of the Go operator, which
-/// cannot be changed.
+/// Asserts that the immutable PVC template, the volume mount and the governing Service are those of the
+/// Go operator.
 pub fn check_volume(set: &Value, service: &Value, path: &str) {
     assert_eq!(set["spec"]["serviceName"], set["metadata"]["name"]);
-    let claim = &set["spec"]["volumeClaimTemplates"][0];
-    assert_eq!(claim["metadata"]["name"], "data", "as volumes are called");
+    let template = &set["spec"]["volumeClaimTemplates"][0];
+    assert_eq!(template["metadata"]["name"], "data", "names the PVCs");
     let mounts = &set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
     assert_eq!(mounts[0], json!({"name": "data", "mountPath": path}));
     assert_eq!(service["spec"]["clusterIP"], "None", "immutable");
 }
 
-/// The claim template of a StatefulSet cannot be changed: the one that is stored is sent again. Nor can
-/// the policy by which its pods are managed.
+/// Asserts that the stored PVC template and pod management policy of a StatefulSet are applied again,
+/// since they are immutable.
 pub fn check_immutable(set: &Value, stored: &Value) {
     let sent = &set["spec"]["volumeClaimTemplates"][0];
     assert!(stored["spec"].is_object(), "{stored}");
@@ -50,7 +50,7 @@ pub fn args(template: &Value) -> Vec<String> {
     args.map(str::to_owned).collect()
 }
 
-/// The first container of a pod template has this argument.
+/// Asserts that the first container of a pod template has this argument.
 pub fn has_arg(template: &Value, arg: &str) {
     let args = args(template);
     assert!(args.iter().any(|a| a == arg), "no {arg} in {args:?}");

@@ -1,4 +1,4 @@
-//! Objects as an API server returns them.
+//! Objects as the API server returns them.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ pub const UID: &str = "00000000-0000-0000-0000-000000000001";
 /// Namespace of the custom resource of every case.
 pub const NAMESPACE: &str = "monitoring";
 
-/// When every reconcile is: 1767225600 seconds after the epoch.
+/// Time of every reconcile: 1767225600 seconds after the epoch.
 pub const NOW: &str = "2026-01-01T00:00:00Z";
 
-/// The image that every controller was started with.
+/// Image flag of every controller.
 pub const IMAGE: &str = "quay.io/thanos/thanos:v0.42.4";
 
-/// The custom resource of a case. `fields` are those besides its type and its metadata.
+/// The custom resource of a case. `fields` are those besides type and metadata.
 #[must_use]
 pub fn custom_resource<K>(name: &str, annotations: &Labels, fields: Value) -> K
 where
@@ -51,22 +51,22 @@ pub fn secret(name: &str, data: &Value) -> Value {
     })
 }
 
-/// Those of the annotations that have a value.
+/// The annotations that have a value.
 #[must_use]
 pub fn annotations(all: &[(&str, Option<&str>)]) -> Value {
-    let there = all
+    let set = all
         .iter()
         .filter_map(|(key, value)| Some((*key, (*value)?)));
-    Value::Object(there.map(|(k, v)| (k.to_owned(), json!(v))).collect())
+    Value::Object(set.map(|(k, v)| (k.to_owned(), json!(v))).collect())
 }
 
-/// The owner reference of what the custom resource controls.
+/// The owner reference to the custom resource.
 #[must_use]
 pub fn owned<K: Resource<DynamicType = ()>>(cr: &str) -> Value {
     json!([{"kind": K::kind(&()), "name": cr, "uid": UID, "controller": true}])
 }
 
-/// The owner reference of what a workload controls.
+/// The owner reference to a workload.
 #[must_use]
 pub fn controlled(kind: &str, name: &str, uid: &str) -> Value {
     json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid, "controller": true}])
@@ -78,14 +78,14 @@ pub fn uid(name: &str) -> String {
     format!("uid of {name}")
 }
 
-/// How many pods of a StatefulSet there are.
+/// Pod counts of a StatefulSet.
 #[derive(Clone, Copy, Debug)]
 pub struct Pods {
-    /// All of them.
+    /// All pods.
     pub replicas: i32,
-    /// Those with the template of now.
+    /// Pods of the current template.
     pub updated: i32,
-    /// Those that are ready.
+    /// Ready pods.
     pub ready: i32,
 }
 
@@ -117,7 +117,7 @@ pub fn stateful_set<K: Resource<DynamicType = ()>>(
     })
 }
 
-/// A pod that is ready, with one container.
+/// A ready pod with one container.
 #[must_use]
 pub fn pod(name: &str, ip: &str, labels: &Value, owners: &Value, container: Value) -> Value {
     let running = json!({"name": container["name"], "state": {"running": {}}});
@@ -135,18 +135,18 @@ pub fn pod(name: &str, ip: &str, labels: &Value, owners: &Value, container: Valu
     })
 }
 
-/// A PVC that is bound.
+/// A bound PVC.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
-    /// Its name.
+pub struct Pvc {
+    /// Name.
     pub name: String,
-    /// Its size, requested and provided.
+    /// Requested and provided size.
     pub size: String,
 }
 
-impl Claim {
-    /// The PVC.
+impl Pvc {
+    /// The object.
     #[must_use]
     pub fn object(&self, labels: &Value) -> Value {
         json!({
@@ -162,7 +162,7 @@ impl Claim {
 
 const QUERY: &str = "thanos-query";
 
-/// What controls the pods of queriers: a Deployment of the ThanosQuery `owner`, and its ReplicaSet.
+/// The workload of queriers: a Deployment of the ThanosQuery `owner`, and its ReplicaSet.
 #[must_use]
 pub fn querier_workload(deployment: &str, set: &str, owner: &str) -> [Value; 2] {
     let object = |kind: &str, name: &str, owners: Value| {
@@ -192,7 +192,7 @@ pub fn querier_workload(deployment: &str, set: &str, owner: &str) -> [Value; 2] 
     ]
 }
 
-/// A pod of queriers.
+/// A querier pod.
 #[must_use]
 pub fn querier(name: &str, ip: &str, set: &str, owner: &str, args: &[String]) -> Value {
     let labels = json!({
@@ -211,7 +211,7 @@ pub fn querier(name: &str, ip: &str, set: &str, owner: &str, args: &[String]) ->
     )
 }
 
-/// The queriers of the ThanosQuery `main`, of which `pods` are ready.
+/// The workload of the ThanosQuery `main` with `pods` ready queriers.
 #[must_use]
 pub fn queriers(pods: usize) -> Vec<Value> {
     let workload = querier_workload("queriers", "queriers-set", "main");
@@ -222,7 +222,7 @@ pub fn queriers(pods: usize) -> Vec<Value> {
     workload.into_iter().chain(pods).collect()
 }
 
-/// Enters the endpoints that a querier lists.
+/// Stores the result of a probe of a querier: the endpoints that it lists.
 pub fn answer_stores(
     index: usize,
     listed: impl IntoIterator<Item = String>,

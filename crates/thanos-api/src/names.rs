@@ -377,7 +377,7 @@ api_strings! {
 api_strings! {
     /// Reasons of events without a condition.
     EventReason {
-        /// An object of a former operator is taken over; its pods are replaced where they differ.
+        /// An object of a former operator is adopted; pods that differ are replaced.
         Adopted = "Adopted",
         /// A learned replica label restarts the queriers.
         ReplicaLabelLearned = "ReplicaLabelLearned",

@@ -12,7 +12,7 @@ pub mod volumes;
 
 use clap::Args;
 use kube::core::{ApiResource, GroupVersionKind};
-use operator_runtime::preflight::{Abandoned, Legacy};
+use operator_runtime::preflight::{Legacy, Orphaned};
 use promop_compat::caps::Kind;
 use promop_compat::detect::Need;
 use thanos_api::names::{GROUP, legacy as go};
@@ -57,14 +57,14 @@ pub fn legacy() -> Legacy {
 
 /// Kinds of the Go operator that `controller` does not reconcile.
 #[must_use]
-pub fn abandoned(controller: &str) -> Vec<Abandoned> {
+pub fn orphaned(controller: &str) -> Vec<Orphaned> {
     let others = go::KINDS
         .iter()
         .filter(|kind| kind.controller != Some(controller));
     others
         .map(|kind| {
             let gvk = GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name);
-            Abandoned {
+            Orphaned {
                 resource: ApiResource::from_gvk(&gvk),
                 controller: kind.controller,
                 remedy: kind.remedy,
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn plurals_equal_those_of_the_go_operator() {
-        let plurals: Vec<String> = abandoned("thanos-query-controller")
+        let plurals: Vec<String> = orphaned("thanos-query-controller")
             .into_iter()
             .map(|kind| kind.resource.plural)
             .collect();

@@ -38,7 +38,7 @@ pub fn extra() -> Extra<QueryController> {
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),
-        abandoned: thanos_controller_common::abandoned(CONTROLLER),
+        orphaned: thanos_controller_common::orphaned(CONTROLLER),
     }
 }
 

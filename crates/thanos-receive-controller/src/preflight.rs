@@ -29,7 +29,7 @@ pub fn extra() -> Extra<ReceiveController> {
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),
-        abandoned: thanos_controller_common::abandoned(NAME),
+        orphaned: thanos_controller_common::orphaned(NAME),
     }
 }
 

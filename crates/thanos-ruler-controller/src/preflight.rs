@@ -31,7 +31,7 @@ pub fn extra() -> Extra<RulerController> {
         only_warns: &ONLY_WARNS,
         harms,
         legacy: Some(thanos_controller_common::legacy()),
-        abandoned: thanos_controller_common::abandoned(NAME),
+        orphaned: thanos_controller_common::orphaned(NAME),
     }
 }
 

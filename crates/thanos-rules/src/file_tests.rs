@@ -57,21 +57,17 @@ fn malformed_group_is_rejected_and_others_are_read() {
         bomb += &format!("b{i}: &a{} [*a{i}, *a{i}, *a{i}, *a{i}]\n", i + 1);
     }
     for (before, group, expected) in [
-        (
-            "",
-            "{name: g, name: h}",
-            "line 3: the key \"name\" is set twice",
-        ),
+        ("", "{name: g, name: h}", "line 3: duplicate key \"name\""),
         (
             "",
             "{name: g, rules: [{expr: !!int x}]}",
-            "line 3: the value is not what its tag",
+            "line 3: the value does not match its tag",
         ),
-        ("", "&a [*a]", "line 3: it is nested too deeply"),
+        ("", "&a [*a]", "line 3: nested too deeply"),
         (
             &bomb,
             "{name: g, rules: [{expr: *a40}]}",
-            "line 2: too much comes from aliases",
+            "line 2: too many values come from aliases",
         ),
         (
             "b: &b {for: 5x}\n",

@@ -1,5 +1,5 @@
-//! Thanos that ignores one of its arguments: what its arguments permit, it does not take. No released
-//! Thanos is like that, and a ruler has to be to refuse what was judged to be good.
+//! A Thanos that ignores one of its arguments, so that rulers fail to load rules that validation accepted. No
+//! released Thanos does so.
 
 use std::os::unix::process::CommandExt;
 

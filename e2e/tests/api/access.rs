@@ -1,4 +1,4 @@
-//! Asking the API server what the ServiceAccounts of an installation may do.
+//! Access reviews of the ServiceAccounts of an installation.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use serde_json::json;
 pub const VERBS: &str = "get list watch create update patch delete deletecollection";
 
 /// What every ServiceAccount may do is no permission of ours.
-const ANYBODY: &str = "system:serviceaccount:default:anybody";
+const UNPRIVILEGED: &str = "system:serviceaccount:default:unprivileged";
 
 /// Group, resource with its subresource, and verbs.
 pub type Row = (&'static str, &'static str, &'static str);
@@ -24,8 +24,13 @@ pub type Row = (&'static str, &'static str, &'static str);
 /// Verb, group, resource with its subresource, and namespace (`None`: in all).
 pub type AccessCheck = (String, String, String, Option<String>);
 
-/// One question.
-pub fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> AccessCheck {
+/// One access_check.
+pub fn access_check(
+    verb: &str,
+    group: &str,
+    resource: &str,
+    namespace: Option<&str>,
+) -> AccessCheck {
     let owned = str::to_owned;
     (
         owned(verb),
@@ -35,7 +40,7 @@ pub fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>
     )
 }
 
-/// Every question that rows of a table answer with yes, in each of the places.
+/// Every access_check that rows of a table answer with yes, in each of the places.
 pub fn rows(table: &[Row], places: &[Option<&str>]) -> BTreeSet<AccessCheck> {
     let mut all = BTreeSet::new();
     for (group, resource, verbs) in table {
@@ -43,7 +48,7 @@ pub fn rows(table: &[Row], places: &[Option<&str>]) -> BTreeSet<AccessCheck> {
             all.extend(
                 places
                     .iter()
-                    .map(|place| question(verb, group, resource, *place)),
+                    .map(|place| access_check(verb, group, resource, *place)),
             );
         }
     }
@@ -87,18 +92,18 @@ impl Installed {
     }
 
     /// What `kubectl auth can-i --as` says.
-    pub async fn allowed(&self, user: &str, question: &AccessCheck) -> bool {
-        self.allowed_for(user, question, None).await
+    pub async fn allowed(&self, user: &str, access_check: &AccessCheck) -> bool {
+        self.allowed_for(user, access_check, None).await
     }
 
     /// The same for an object of one name.
     pub async fn allowed_for(
         &self,
         user: &str,
-        question: &AccessCheck,
+        access_check: &AccessCheck,
         name: Option<&str>,
     ) -> bool {
-        let (verb, group, resource, namespace) = question.clone();
+        let (verb, group, resource, namespace) = access_check.clone();
         let (resource, subresource) = resource.split_once('/').unwrap_or((&resource, ""));
         let attributes = ResourceAttributes {
             verb: Some(verb),
@@ -128,8 +133,8 @@ impl Installed {
         answer.status.unwrap().allowed
     }
 
-    /// Asks for every verb of `resources`, in each of the places. Returns what the user may and
-    /// anybody may not.
+    /// Checks every verb of `resources`, in each of the places. Returns the permissions that the user has and an
+    /// unprivileged account has not.
     pub async fn everything_allowed(
         &self,
         user: &str,
@@ -139,15 +144,17 @@ impl Installed {
         let mut access_checks: Vec<AccessCheck> = Vec::new();
         for (group, resource) in resources {
             for verb in VERBS.split(' ') {
-                let asked = places.iter().map(|p| question(verb, group, resource, *p));
-                access_checks.extend(asked);
+                let of_places = places
+                    .iter()
+                    .map(|p| access_check(verb, group, resource, *p));
+                access_checks.extend(of_places);
             }
         }
-        println!("{} questions", access_checks.len());
-        let answers = stream::iter(access_checks).map(|question| async {
-            let more =
-                self.allowed(user, &question).await && !self.allowed(ANYBODY, &question).await;
-            more.then_some(question)
+        println!("{} access checks", access_checks.len());
+        let answers = stream::iter(access_checks).map(|access_check| async {
+            let more = self.allowed(user, &access_check).await
+                && !self.allowed(UNPRIVILEGED, &access_check).await;
+            more.then_some(access_check)
         });
         // Few at a time, since other tests want answers meanwhile.
         let answers = answers.buffer_unordered(4);
@@ -162,7 +169,7 @@ pub async fn resources(client: &Client) -> BTreeSet<(String, String)> {
     for group in client.list_api_groups().await.unwrap().groups {
         for version in group.versions {
             let list = client.list_api_group_resources(&version.group_version);
-            // A group that goes in this moment has nothing to ask for.
+            // A group that is being deleted has no resources to check.
             lists.extend(list.await.ok().map(|list| (group.name.clone(), list)));
         }
     }

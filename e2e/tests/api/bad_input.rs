@@ -5,7 +5,7 @@ use e2e::controller::Controller;
 use e2e::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::support::{alone_with_definitions, query, with_definitions};
+use crate::support::{alone_with_crds, query, with_crds};
 
 /// What the API server says to a ThanosQuery with this spec.
 async fn refusal(cluster: &Cluster, spec: Value) -> String {
@@ -48,9 +48,9 @@ async fn the_api_server_rejects_what_the_schema_excludes() {
 }
 
 #[tokio::test]
-async fn an_argument_that_breaks_a_promise_is_rejected_and_nothing_changes() {
+async fn a_conflicting_argument_is_rejected_and_nothing_changes() {
     let cluster = Cluster::new("argument").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
@@ -86,7 +86,7 @@ async fn an_argument_that_breaks_a_promise_is_rejected_and_nothing_changes() {
 #[tokio::test]
 async fn an_image_of_a_registry_with_a_port_keeps_its_version() {
     let cluster = Cluster::new("image").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster
         .apply(query(
@@ -104,8 +104,8 @@ async fn an_image_of_a_registry_with_a_port_keeps_its_version() {
     controller.assert_quiet(&[]);
 }
 
-/// The definition of ThanosQuery as it is shipped.
-fn definition() -> Value {
+/// The CRD of ThanosQuery as it is shipped.
+fn crd() -> Value {
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../deploy/crds/monitoring.thanos.io_thanosqueries.yaml"
@@ -116,13 +116,13 @@ fn definition() -> Value {
 #[tokio::test]
 async fn a_stored_resource_that_does_not_decode_is_reported_and_stops_no_other() {
     let cluster = Cluster::new("unfit").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
 
-    // As if an older definition had let it in.
-    let mut lax = definition();
+    // As if an older CRD had let it in.
+    let mut lax = crd();
     let field = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/maxConcurrent";
     *lax.pointer_mut(field).unwrap() = json!({"x-kubernetes-int-or-string": true});
     cluster.apply(lax).await;
@@ -132,7 +132,7 @@ async fn a_stored_resource_that_does_not_decode_is_reported_and_stops_no_other()
             .await;
         applied.map(|_| ()).map_err(|error| error.to_string())
     };
-    eventually("the lax definition is in effect", SOON, stored).await;
+    eventually("the lax CRD is in effect", SOON, stored).await;
     let odd = cluster.condition("odd", "Reconciled", "InvalidSpec").await;
     let reported = odd["status"]["conditions"].to_string();
     let fault = "spec.maxConcurrent: expected integer, got string";
@@ -140,12 +140,12 @@ async fn a_stored_resource_that_does_not_decode_is_reported_and_stops_no_other()
         reported.contains(fault) && !reported.contains("many"),
         "{reported}"
     );
-    cluster.apply(definition()).await;
+    cluster.apply(crd()).await;
 
     cluster.apply(query("q", json!({"replicas": 2}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     cluster
         .delete("monitoring.thanos.io/v1alpha1", "ThanosQuery", "odd")
         .await;
-    controller.assert_quiet(&["does not fit its CRD"]);
+    controller.assert_quiet(&["does not match its CRD"]);
 }

@@ -1,4 +1,4 @@
-//! Definitions of Prometheus Operator come and go while ThanosQuery resources exist.
+//! CRDs of Prometheus Operator are installed and deleted while ThanosQuery resources exist.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::support::{
-    alone_with_definitions, endpoint_file, endpoints, install, owned, prometheus,
-    prometheus_service, query, service_monitor, uninstall,
+    alone_with_crds, endpoint_file, endpoints, install, owned, prometheus, prometheus_service,
+    query, service_monitor, uninstall,
 };
 
 /// Within this time conditions must tell the truth.
@@ -29,9 +29,9 @@ async fn integration(cluster: &Cluster, reason: &str) -> Duration {
 }
 
 #[tokio::test]
-async fn definitions_are_noticed_without_a_restart() {
+async fn installed_and_deleted_crds_are_detected_without_a_restart() {
     let cluster = Cluster::new("live").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for kind in ["servicemonitors", "prometheuses"] {
         uninstall(&cluster, kind).await;
     }
@@ -155,13 +155,13 @@ async fn belongings(cluster: &Cluster, uid: &str) -> BTreeSet<(String, String, S
 }
 
 #[tokio::test]
-async fn gates_decide_together_and_take_back_only_what_they_gave() {
+async fn both_feature_gates_must_be_enabled_and_disabling_removes_only_own_objects() {
     let cluster = Cluster::new("gates").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     install(&cluster, "servicemonitors").await;
     install(&cluster, "prometheuses").await;
     discoverable(&cluster, "old", json!({})).await;
-    let asked = |gate: Option<bool>| {
+    let gated = |gate: Option<bool>| {
         let mut spec = json!({"serviceMonitorSelector": {"matchLabels": {"app": "p"}}});
         if let Some(gate) = gate {
             spec["featureGates"] = json!({"enablePrometheusOperatorCRDs": gate});
@@ -179,7 +179,7 @@ async fn gates_decide_together_and_take_back_only_what_they_gave() {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let mut controller = Controller::start(&cluster, &flags).await;
         for gate in [None, Some(false), Some(true)] {
-            let it = cluster.apply(asked(gate)).await;
+            let it = cluster.apply(gated(gate)).await;
             let reason = match (allowed, gate) {
                 (false, _) => "DisabledByOperator",
                 (true, Some(false)) => "DisabledByResource",
@@ -188,7 +188,7 @@ async fn gates_decide_together_and_take_back_only_what_they_gave() {
             let reported = integration(&cluster, reason).await;
             println!("{flags:?} {gate:?}: {reason} after {reported:?}");
             let uid = it.metadata.uid.unwrap();
-            let look = async || {
+            let attempt = async || {
                 let all = belongings(&cluster, &uid).await;
                 let of = |kind: &str| all.iter().filter(|(k, ..)| k == kind).count();
                 let found = (of("ServiceMonitor"), of("Deployment"));
@@ -197,7 +197,7 @@ async fn gates_decide_together_and_take_back_only_what_they_gave() {
                 check(found == desired, || format!("{found:?}, not {desired:?}"))?;
                 Ok(all)
             };
-            let all = eventually("what the gates let be", LIVE, look).await;
+            let all = eventually("what the gates let be", LIVE, attempt).await;
             cluster.condition("q", "Reconciled", "Applied").await;
             match &always {
                 None => always = Some(all),
@@ -219,9 +219,9 @@ async fn discoverable(cluster: &Cluster, name: &str, spec: Value) {
 }
 
 #[tokio::test]
-async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
+async fn a_controller_started_without_crds_keeps_discovered_endpoints() {
     let cluster = Cluster::new("standing").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     let kinds = ["servicemonitors", "prometheuses"];
     for kind in kinds {
         install(&cluster, kind).await;
@@ -264,7 +264,11 @@ async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
     assert_eq!(reported["status"]["endpointsTotal"], 4);
     cluster.condition("q", "Frozen", "CRDRemoved").await;
     let querier = cluster.get("apps/v1", "Deployment", "thanos-query-q").await;
-    assert_eq!(querier.unwrap()["spec"]["replicas"], 2, "the rest goes on");
+    assert_eq!(
+        querier.unwrap()["spec"]["replicas"],
+        2,
+        "other changes are applied"
+    );
     assert_eq!(file().await, file_before);
     assert_eq!(cluster.names("apps/v1", "Deployment").await, deployments);
 
@@ -285,19 +289,19 @@ async fn a_controller_that_starts_meanwhile_leaves_what_was_found() {
 
 /// Waits until the first Service that leads nowhere is reported for this reason.
 async fn skipped(cluster: &Cluster, reason: &str) {
-    let look = async || {
+    let attempt = async || {
         let version = "monitoring.thanos.io/v1alpha1";
         let it = cluster.get(version, "ThanosQuery", "q").await;
         let all = it.unwrap_or_default()["status"]["skipped"].take();
         check(all[0]["reason"] == reason, || all.to_string())
     };
-    eventually(reason, LIVE, look).await;
+    eventually(reason, LIVE, attempt).await;
 }
 
 #[tokio::test]
-async fn agents_are_read_as_soon_as_their_definition_is_there() {
+async fn prometheus_agents_are_read_once_their_crd_is_installed() {
     let cluster = Cluster::new("agents").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for kind in ["servicemonitors", "prometheuses"] {
         install(&cluster, kind).await;
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     all_pods_ready, has_passed, owned, prometheus, prometheus_service, query, service_monitor,
-    with_definitions,
+    with_crds,
 };
 
 /// The controller's requests about one namespace.
@@ -61,10 +61,10 @@ async fn a_lot(cluster: &Cluster) -> Vec<String> {
 }
 
 /// How often the pods of the namespace were counted, for all workloads together, or made, with their
-/// volumes. What comes in less than the time that such changes must stand still is one: on a busy
+/// volumes. Changes within the debounce time count as one: on a busy
 /// machine, workloads are looked after one after the other.
 fn counted(mark: &Mark, cluster: &Cluster) -> usize {
-    let all = mark.everybodys_requests().into_iter();
+    let all = mark.all_requests().into_iter();
     let of_workloads = all
         .filter(|e| e.is_write() && e.object_ref.namespace == cluster.namespace)
         .filter(|e| match &*e.object_ref.resource {
@@ -78,9 +78,9 @@ fn counted(mark: &Mark, cluster: &Cluster) -> usize {
 }
 
 #[tokio::test]
-async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
+async fn convergence_takes_one_request_per_object_and_three_more() {
     let cluster = Cluster::new("requests").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let expected = Expected {
         again: 0,
@@ -93,7 +93,7 @@ async fn from_nothing_to_converged_takes_a_request_per_object_and_three() {
 }
 
 #[tokio::test]
-async fn the_other_controllers_pass_as_seldom() {
+async fn the_other_controllers_reconcile_as_rarely() {
     let bucket = json!({"name": "objstore", "key": "thanos.yaml"});
     for (program, spec, again, events) in [
         (STORE, json!({"objectStorageConfig": bucket}), 0, 1),
@@ -103,7 +103,7 @@ async fn the_other_controllers_pass_as_seldom() {
         (RULER, json!({}), 0, 4),
     ] {
         let cluster = Cluster::of(program, "requests").await;
-        let _definitions = with_definitions(&cluster).await;
+        let _crds = with_crds(&cluster).await;
         let controller = Controller::start(&cluster, &[]).await;
         let expected = Expected { again, events };
         converges(&cluster, &controller, program.plural, spec, expected).await;
@@ -111,10 +111,10 @@ async fn the_other_controllers_pass_as_seldom() {
     }
 }
 
-/// What a new custom resource may take, besides a pass and a status each time that pods are counted.
+/// What a new custom resource may take, besides a reconcile and a status write for each change of pod counts.
 #[derive(Clone, Copy)]
 struct Expected {
-    /// More passes, each for a status.
+    /// Additional reconciles, each with a status write.
     again: usize,
     /// Events.
     events: usize,
@@ -129,7 +129,7 @@ async fn converges(
     expected: Expected,
 ) {
     let mark = Mark::now();
-    let before = controller.passes().await;
+    let before = controller.reconciles().await;
     let it = json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": cluster.program.kind,
         "metadata": {"name": name}, "spec": spec,
@@ -139,14 +139,14 @@ async fn converges(
     settle(&mark, cluster).await;
     let objects = owned(cluster, &it.metadata.uid.unwrap()).await.len();
     let requests = requests(&mark, cluster);
-    let passes = controller.passes().await - before;
+    let reconciles = controller.reconciles().await - before;
     println!(
-        "{name}: {objects} objects, {} requests in {passes} passes",
+        "{name}: {objects} objects, {} requests in {reconciles} reconciles",
         requests.len()
     );
-    // What is made is no reason to look again, except for its pods.
+    // Created objects enqueue nothing, except for changes of pod counts.
     let most = 1 + counted(&mark, cluster) + expected.again;
-    assert!(passes <= most as f64, "{passes} passes");
+    assert!(reconciles <= most as f64, "{reconciles} reconciles");
     let (events, others): (Vec<_>, Vec<_>) = requests
         .into_iter()
         .partition(|e| e.object_ref.resource == "events");
@@ -158,13 +158,13 @@ async fn converges(
     assert!(events.len() <= expected.events, "{}", lines(&events));
 }
 
-/// Many resources, so that as many passes run at a time as may.
+/// Many resources, so that the maximum number of reconciles runs concurrently.
 const MANY: usize = 20;
 
 #[tokio::test]
 async fn watches_and_requests_share_connections() {
     let cluster = Cluster::new("connections").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let names: Vec<String> = (0..MANY).map(|i| format!("many-{i}")).collect();
     for name in &names {
@@ -196,7 +196,7 @@ async fn settle(mark: &Mark, cluster: &Cluster) {
 #[tokio::test]
 async fn a_restart_writes_nothing() {
     let cluster = Cluster::new("restart").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let mut first = Controller::start(&cluster, &[]).await;
     a_lot(&cluster).await;
     first.stop().await;
@@ -207,7 +207,7 @@ async fn a_restart_writes_nothing() {
     ] {
         let mark = Mark::now();
         let mut next = Controller::start(&cluster, flags).await;
-        // A change that comes last shows that everything before it has been looked at.
+        // The last change shows that all earlier ones have been processed.
         let name = format!("last-{}", flags.len());
         cluster.apply(query(&name, json!({}))).await;
         cluster.condition(&name, "Reconciled", "Applied").await;
@@ -226,7 +226,7 @@ async fn a_restart_writes_nothing() {
 #[tokio::test]
 async fn nothing_is_written_or_read_at_rest() {
     let cluster = Cluster::new("rest").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     a_lot(&cluster).await;
     let mark = Mark::now();
@@ -251,13 +251,13 @@ const UNRELATED: u32 = 20;
 #[tokio::test]
 async fn unrelated_changes_enqueue_nothing() {
     let cluster = Cluster::new("unrelated").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     a_lot(&cluster).await;
     let mark = Mark::now();
     settle(&mark, &cluster).await;
     let mark = Mark::now();
-    let before = controller.passes().await;
+    let before = controller.reconciles().await;
     for i in 0..UNRELATED {
         cluster
             .apply(service_monitor(
@@ -287,11 +287,11 @@ async fn unrelated_changes_enqueue_nothing() {
     cluster.apply(service).await;
     has_passed(&controller, before + 2.0).await;
     settle(&mark, &cluster).await;
-    // Namespaces that other tests make concern who discovers; each of the others would be a pass too.
-    let after = controller.passes().await;
+    // Namespaces of other tests enqueue resources with discovery; each of the others would be a reconcile too.
+    let after = controller.reconciles().await;
     assert!(
         after - before < f64::from(UNRELATED),
-        "{before} passes, then {after}"
+        "{before} reconciles, then {after}"
     );
     let touched: Vec<Entry> = requests(&mark, &cluster)
         .into_iter()

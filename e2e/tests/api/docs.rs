@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{HashringStep, ReshardingStep};
 
-use crate::support::with_definitions;
+use crate::support::with_crds;
 
 /// How many YAML blocks there are at least: fewer mean that they are not found.
 const BLOCKS: usize = 20;
@@ -105,7 +105,7 @@ fn prose(page: &Page) -> Vec<(usize, &str)> {
 #[tokio::test]
 async fn every_yaml_block_is_accepted() {
     let cluster = Cluster::new("docs").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let params = PatchParams::apply(MANAGER)
         .force()
         .validation_strict()
@@ -144,7 +144,7 @@ async fn every_yaml_block_is_accepted() {
 }
 
 #[test]
-fn what_is_linked_and_named_exists() {
+fn links_and_named_paths_exist() {
     let (mut links, mut paths, mut wrong) = (0, 0, Vec::new());
     for page in pages() {
         for (line, text) in prose(&page) {
@@ -291,7 +291,7 @@ fn assert_complete(header: &str, used: &BTreeSet<String>) {
 }
 
 #[test]
-fn the_tables_of_conditions_are_those_of_the_code() {
+fn the_tables_of_conditions_match_the_code() {
     let sources = sources();
     let used = |kind: &str, variant: String, text: &str| {
         is_used(&sources, kind, &variant, text).then(|| text.to_owned())
@@ -308,7 +308,7 @@ fn the_tables_of_conditions_are_those_of_the_code() {
 }
 
 #[test]
-fn the_reasons_of_skipped_objects_are_those_of_the_code() {
+fn the_reasons_of_skipped_objects_match_the_code() {
     let resolve = read("crates/promop-compat/src/resolve/report.rs");
     let quoted = |line: &str, before: &str| -> Option<String> {
         let (_, rest) = line.split_once(before)?;
@@ -327,21 +327,21 @@ fn the_reasons_of_skipped_objects_are_those_of_the_code() {
 
 #[test]
 fn every_field_is_documented() {
-    for (definition, page) in [
+    for (crd, page) in [
         ("thanosqueries", "docs/thanosquery.md"),
         ("thanosstores", "docs/thanosstore.md"),
         ("thanosreceives", "docs/thanosreceive.md"),
         ("thanosrulers", "docs/thanosruler.md"),
     ] {
         fields_are_documented(
-            &format!("deploy/crds/monitoring.thanos.io_{definition}.yaml"),
+            &format!("deploy/crds/monitoring.thanos.io_{crd}.yaml"),
             page,
         );
     }
 }
 
-fn fields_are_documented(definition: &str, page: &str) {
-    let crd: Value = serde_saphyr::from_str(&read(definition)).unwrap();
+fn fields_are_documented(crd: &str, page: &str) {
+    let crd: Value = serde_saphyr::from_str(&read(crd)).unwrap();
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     let mut fields = BTreeSet::new();
     own_fields(&schema["spec"], &mut fields);
@@ -394,7 +394,7 @@ fn fields_are_documented(definition: &str, page: &str) {
 
 /// Each step of a change of shards is explained, and in its order.
 #[test]
-fn the_steps_of_resharding_are_those_of_the_code() {
+fn the_steps_of_resharding_match_the_code() {
     let steps: Vec<String> = column(&pages(), "step")
         .into_iter()
         .map(|(_, step)| step)
@@ -404,7 +404,7 @@ fn the_steps_of_resharding_are_those_of_the_code() {
 
 /// Each step of a hashring is explained, and in its order, before it is shown where.
 #[test]
-fn the_steps_of_hashrings_are_those_of_the_code() {
+fn the_steps_of_hashrings_match_the_code() {
     let shown = column(&pages(), "shown as").into_iter();
     let steps: Vec<String> = shown
         .take(HashringStep::ALL.len())
@@ -470,7 +470,7 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_flags_are_those_of_the_program() {
+fn the_tables_of_flags_match_the_programs() {
     for (command, page, start) in [
         ("run", "docs/operations.md", "## Flags"),
         (
@@ -520,9 +520,9 @@ fn the_flags_are_those_of_the_program() {
 }
 
 #[tokio::test]
-async fn the_metrics_are_those_of_the_program() {
+async fn the_tables_of_metrics_match_the_programs() {
     let cluster = Cluster::new("docs-metrics").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     // What only rulers have, besides what every controller has.
     let of_rulers = Cluster {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::access::Installed;
 use crate::support::{
-    alone_with_definitions, endpoint_file, endpoints, install, prometheus, prometheus_service,
-    query, service_monitor, uninstall, with_definitions,
+    alone_with_crds, endpoint_file, endpoints, install, prometheus, prometheus_service, query,
+    service_monitor, uninstall, with_crds,
 };
 
 const KINDS: [(&str, &str); 2] = [
@@ -40,7 +40,7 @@ const WALK: [[bool; 2]; 13] = [
 ];
 
 #[test]
-fn the_walk_takes_every_edge() {
+fn the_walk_covers_every_capability_transition() {
     let edges: std::collections::BTreeSet<_> = WALK.windows(2).map(|w| (w[0], w[1])).collect();
     assert_eq!(edges.len(), 4 * 3);
 }
@@ -155,9 +155,9 @@ async fn walk(cluster: &Cluster, user: &str, limit: Duration) {
 }
 
 #[tokio::test]
-async fn every_edge_is_noticed_where_definitions_may_be_watched() {
+async fn every_capability_transition_is_detected_by_watching_crds() {
     let cluster = Cluster::new("edges").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for (_, plural) in KINDS {
         uninstall(&cluster, plural).await;
     }
@@ -168,16 +168,16 @@ async fn every_edge_is_noticed_where_definitions_may_be_watched() {
 }
 
 #[tokio::test]
-async fn every_edge_is_noticed_where_they_may_not() {
+async fn every_capability_transition_is_detected_by_discovery() {
     let it = Installed::new("edges-role", "namespaced", &[]).await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for (_, plural) in KINDS {
         uninstall(&it.cluster, plural).await;
     }
     let namespaces = format!("--namespaces={}", it.cluster.namespace);
     let mut controller = Controller::start_as(&it.cluster, &it.home, &[&namespaces]).await;
     let user = it.user("thanos-query-controller");
-    // Discovery is asked every 10 s.
+    // Discovery is polled every 10 s.
     walk(&it.cluster, &user, Duration::from_secs(15)).await;
     assert!(controller.is_running());
     controller.assert_quiet(&[]);
@@ -199,10 +199,10 @@ fn without(role: &Value, resource: &str) -> Value {
 }
 
 #[tokio::test]
-async fn permissions_come_and_go_without_a_restart() {
+async fn granted_and_revoked_permissions_are_detected_without_a_restart() {
     let it = Installed::new("revoked", "namespaced", &[]).await;
     let cluster = &it.cluster;
-    let _definitions = with_definitions(cluster).await;
+    let _crds = with_crds(cluster).await;
     let namespaces = format!("--namespaces={}", cluster.namespace);
     let mut controller = Controller::start_as(cluster, &it.home, &[&namespaces]).await;
     cluster.apply(prometheus_service("k8s")).await;
@@ -259,12 +259,12 @@ async fn permissions_come_and_go_without_a_restart() {
         let label = monitor.unwrap_or_default()["metadata"]["labels"]["release"].clone();
         check(label == "x", || label.to_string())
     };
-    eventually("what was refused is written", SOON, labels).await;
+    eventually("the forbidden change is written", SOON, labels).await;
     assert!(
         endpoint_file(cluster, "q").await.contains(&address),
         "endpoints survive"
     );
     assert!(controller.is_running());
-    // The one write that met the refusal.
+    // The one write that was forbidden.
     controller.assert_quiet(&["reconcile failed"]);
 }

@@ -7,18 +7,18 @@ use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
-use crate::support::{alone_with_definitions, definition, install, query, uninstall};
+use crate::support::{alone_with_crds, crd, install, query, uninstall};
 
 const KINDS: [&str; 2] = ["servicemonitors", "prometheuses"];
 
 #[tokio::test]
-async fn a_definition_that_is_not_established_counts_as_absent() {
+async fn a_crd_that_is_not_established_counts_as_absent() {
     let cluster = Cluster::new("unestablished").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     uninstall(&cluster, "servicemonitors").await;
     install(&cluster, "prometheuses").await;
-    // Its kind is taken by another definition of the group, so the API server never serves it.
-    let mut taken = definition("servicemonitors");
+    // Its kind is taken by another CRD of the group, so the API server never serves it.
+    let mut taken = crd("servicemonitors");
     taken["spec"]["names"]["kind"] = json!("Prometheus");
     taken["spec"]["names"]["listKind"] = json!("PrometheusList");
     cluster.apply(taken).await;
@@ -53,13 +53,13 @@ async fn a_definition_that_is_not_established_counts_as_absent() {
 }
 
 #[tokio::test]
-async fn definitions_of_other_groups_are_no_business_of_ours() {
+async fn crds_of_other_groups_are_ignored() {
     let cluster = Cluster::new("others-crds").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for kind in KINDS {
         uninstall(&cluster, kind).await;
     }
-    let mut theirs = definition("servicemonitors");
+    let mut theirs = crd("servicemonitors");
     theirs["metadata"] = json!({"name": "servicemonitors.monitoring.example.com"});
     theirs["spec"]["group"] = json!("monitoring.example.com");
     cluster.apply(theirs).await;
@@ -77,9 +77,9 @@ async fn definitions_of_other_groups_are_no_business_of_ours() {
     cluster.delete(crd, "CustomResourceDefinition", name).await;
 }
 
-/// The definition of ServiceMonitor as a release before the field `jobLabel` would have it.
+/// The CRD of ServiceMonitor as a release before the field `jobLabel` would have it.
 fn too_old() -> Value {
-    let mut old = definition("servicemonitors");
+    let mut old = crd("servicemonitors");
     let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
     let fields = old.pointer_mut(spec).and_then(Value::as_object_mut);
     assert!(fields.unwrap().remove("jobLabel").is_some());
@@ -89,7 +89,7 @@ fn too_old() -> Value {
 #[tokio::test]
 async fn a_crd_that_lacks_a_field_is_reported_and_still_used() {
     let cluster = Cluster::new("old-crd").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     install(&cluster, "prometheuses").await;
     uninstall(&cluster, "servicemonitors").await;
     cluster.apply(too_old()).await;

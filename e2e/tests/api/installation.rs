@@ -80,7 +80,7 @@ fn documented(controller: &str) -> BTreeSet<Grant> {
 }
 
 #[test]
-fn the_table_of_permissions_is_what_the_manifests_grant() {
+fn the_table_of_permissions_equals_the_manifests() {
     for permissions in CONTROLLERS {
         let controller = permissions.controller;
         let place = "namespace";

@@ -17,7 +17,7 @@ use crate::leaf_samples::{around, embedded, our_leaves};
 use crate::leaf_state::{State, difference, state};
 use crate::leaf_world::populate;
 use crate::sample::Leaf;
-use crate::support::{query, with_definitions};
+use crate::support::{query, with_crds};
 
 /// Resources that are worked on at the same time, each in a namespace of its own: what one is given
 /// must not be what another one finds.
@@ -29,7 +29,7 @@ const NAME: &str = "q";
 /// How long a state must last before it counts as the first.
 const STILL: Duration = Duration::from_millis(400);
 
-/// How long an effect may take that comes with a later pass, such as that of a Service of our own
+/// How long an effect may take that comes with a later reconcile, such as that of a Service of our own
 /// on what it is found by.
 const LATER: Duration = Duration::from_secs(10);
 
@@ -77,7 +77,7 @@ impl Worker {
     /// Gives it a spec and waits for the outcome; the reason and message of `Reconciled`.
     async fn give(&self, spec: &Value) -> Result<(String, String), kube::Error> {
         let it = self.replace(spec).await?;
-        let look = async || {
+        let attempt = async || {
             let it = self
                 .cluster
                 .get("monitoring.thanos.io/v1alpha1", "ThanosQuery", NAME)
@@ -94,10 +94,15 @@ impl Worker {
             check(done, || text("reason")).map(|()| (text("reason"), text("message")))
         };
         let generation = it.metadata.generation;
-        Ok(eventually(&format!("generation {generation:?} of {spec}"), SOON, look).await)
+        Ok(eventually(
+            &format!("generation {generation:?} of {spec}"),
+            SOON,
+            attempt,
+        )
+        .await)
     }
 
-    /// Brings the resource to a base, and waits until it stands still.
+    /// Brings the resource to a base, and waits until it is stable.
     async fn rest(&mut self, spec: Value) -> Result<(), String> {
         if self.base.as_ref().is_some_and(|(base, _)| *base == spec) {
             return Ok(());
@@ -107,7 +112,7 @@ impl Worker {
         if reason != "Applied" {
             return Err(format!("{reason}: {message}"));
         }
-        // A pass of ours can wake another one: still is what has been still for a while.
+        // A reconcile can enqueue another one, so the state must be stable for a while.
         let mut first = State::new();
         let mut since = Instant::now();
         while since.elapsed() < STILL {
@@ -131,7 +136,7 @@ impl Worker {
             .await
             .is_err()
         {
-            // A field that its section requires goes with it.
+            // A field that its section requires is set with it.
             let bare = around(&leaf.path, json!({}));
             self.rest(bare)
                 .await
@@ -171,7 +176,7 @@ impl Worker {
         check(effects >= desired, || why.join("; "))
     }
 
-    /// Whether the state differs from the first, at once or after a later pass.
+    /// Whether the state differs from the first, at once or after a later reconcile.
     async fn differs(&self, first: &State) -> bool {
         self.within_a_while(|now| now != first).await.is_ok()
     }
@@ -202,7 +207,7 @@ fn it_generation(it: &Value) -> Option<i64> {
 #[tokio::test]
 async fn every_leaf_has_an_effect_and_leaves_nothing_behind() {
     let far = Cluster::new("leaves-far").await;
-    let _definitions = with_definitions(&far).await;
+    let _crds = with_crds(&far).await;
     // A namespace that selectors of namespaces can find.
     let labels = json!({
         "apiVersion": "v1", "kind": "Namespace",

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::support::{
     all_pods_ready, assert_rendered_is_applied, endpoints, owned, prometheus, prometheus_service,
-    query, service_monitor, with_definitions,
+    query, service_monitor, with_crds,
 };
 
 #[tokio::test]
 async fn an_empty_spec_gives_a_working_querier() {
     let cluster = Cluster::new("empty").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     for (name, spec) in [
         ("nothing", json!({})),
@@ -53,7 +53,7 @@ async fn an_empty_spec_gives_a_working_querier() {
 #[tokio::test]
 async fn a_prometheus_without_a_sidecar_is_bridged_and_one_with_a_sidecar_is_not() {
     let cluster = Cluster::new("bridge").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(prometheus("k8s", json!({}))).await;
     cluster.apply(prometheus_service("k8s")).await;
@@ -102,11 +102,11 @@ async fn a_prometheus_without_a_sidecar_is_bridged_and_one_with_a_sidecar_is_not
     let first = format!("dns+prometheus-k8s-0.prometheus-operated.{namespace}.svc:10901");
     let second = format!("dns+prometheus-k8s-1.prometheus-operated.{namespace}.svc:10901");
     endpoints(&cluster, "q", &[&first, &second], &["sidecar"]).await;
-    let gone = async || {
+    let is_deleted = async || {
         let left = bridges(&cluster).await;
         check(left.is_empty(), || format!("{left:?}"))
     };
-    eventually("bridges are gone", SOON, gone).await;
+    eventually("bridges are deleted", SOON, is_deleted).await;
     let after = cluster
         .get("apps/v1", "Deployment", "thanos-query-q")
         .await
@@ -128,7 +128,7 @@ async fn bridges(cluster: &Cluster) -> Vec<String> {
 #[tokio::test]
 async fn a_selector_that_matches_nothing_names_the_nearest_candidates() {
     let cluster = Cluster::new("nearest").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster
         .apply(service_monitor(
@@ -168,7 +168,7 @@ async fn a_selector_that_matches_nothing_names_the_nearest_candidates() {
 #[tokio::test]
 async fn labelled_components_join_and_leave() {
     let cluster = Cluster::new("component").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     cluster
@@ -199,7 +199,7 @@ async fn labelled_components_join_and_leave() {
 #[tokio::test]
 async fn unplanned_objects_are_pruned_and_deleting_removes_everything() {
     let cluster = Cluster::new("prune").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let it = cluster
         .apply(query("q", json!({"queryFrontend": {}})))
@@ -216,13 +216,13 @@ async fn unplanned_objects_are_pruned_and_deleting_removes_everything() {
     assert_rendered_is_applied(&cluster).await;
 
     cluster.apply(query("q", json!({}))).await;
-    let gone = async || {
+    let is_deleted = async || {
         let frontend = cluster
             .get("apps/v1", "Deployment", "thanos-query-frontend-q")
             .await;
         check(frontend.is_none(), || "still there".into())
     };
-    eventually("the frontend is gone", SOON, gone).await;
+    eventually("the frontend is deleted", SOON, is_deleted).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     assert!(owned(&cluster, &uid).await.len() < with);
 
@@ -233,7 +233,7 @@ async fn unplanned_objects_are_pruned_and_deleting_removes_everything() {
         let left = owned(&cluster, &uid).await.len();
         check(left == 0, || format!("{left} are left"))
     };
-    // The collector takes up to half a minute to learn of a new definition.
+    // The collector takes up to half a minute to detect a new CRD.
     eventually("garbage is collected", Duration::from_secs(90), nothing).await;
     controller.assert_quiet(&[]);
 }
@@ -241,7 +241,7 @@ async fn unplanned_objects_are_pruned_and_deleting_removes_everything() {
 #[tokio::test]
 async fn a_section_that_an_apply_empties_stays() {
     let cluster = Cluster::new("section").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let frontend = || cluster.get("apps/v1", "Deployment", "thanos-query-frontend-q");
     cluster
@@ -258,9 +258,9 @@ async fn a_section_that_an_apply_empties_stays() {
 }
 
 #[tokio::test]
-async fn our_own_service_monitors_lead_nowhere() {
+async fn generated_service_monitors_are_not_discovered() {
     let cluster = Cluster::new("own").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     // It scrapes everything here, so every application leads to it.
     cluster
@@ -290,9 +290,9 @@ async fn our_own_service_monitors_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn paused_leaves_everything_as_it_is() {
+async fn a_paused_resource_keeps_its_objects_unchanged() {
     let cluster = Cluster::new("paused").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
@@ -319,7 +319,7 @@ async fn paused_leaves_everything_as_it_is() {
 #[tokio::test]
 async fn the_scale_subresource_works() {
     let cluster = Cluster::new("scale").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     let object = cluster.condition("q", "Reconciled", "Applied").await;
@@ -345,7 +345,7 @@ async fn the_scale_subresource_works() {
         .await
         .unwrap();
     assert_eq!(scaled.spec.unwrap().replicas, Some(4));
-    let look = async || {
+    let attempt = async || {
         let deployment = cluster
             .get("apps/v1", "Deployment", "thanos-query-q")
             .await
@@ -354,7 +354,7 @@ async fn the_scale_subresource_works() {
             deployment["spec"]["replicas"].to_string()
         })
     };
-    eventually("the Deployment follows", SOON, look).await;
+    eventually("the Deployment follows", SOON, attempt).await;
     controller.assert_quiet(&[]);
 }
 

@@ -5,12 +5,12 @@ use e2e::controller::Controller;
 use e2e::wait::{check, eventually};
 use serde_json::json;
 
-use crate::support::{prometheus, query, with_definitions};
+use crate::support::{prometheus, query, with_crds};
 
 #[tokio::test]
-async fn a_prometheus_has_to_select_and_to_be_permitted() {
+async fn monitored_needs_a_prometheus_that_selects_and_is_permitted() {
     let cluster = Cluster::new("monitored").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     let reported = cluster.condition("q", "Monitored", "NotSelected").await;
@@ -86,9 +86,9 @@ const SERVICE_MONITOR: (&str, &str) = ("monitoring.coreos.com/v1", "ServiceMonit
 const CONTROLLER: &str = "thanos-query-controller";
 
 #[tokio::test]
-async fn the_controller_has_a_service_monitor_of_its_own() {
+async fn the_controller_creates_its_own_service_monitor() {
     let cluster = Cluster::new("self").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": CONTROLLER},
         "spec": {"selector": {"app.kubernetes.io/name": CONTROLLER}, "ports": [{"name": "http", "port": 8080}]},
@@ -124,7 +124,7 @@ async fn the_controller_has_a_service_monitor_of_its_own() {
 
     let off = "--feature-gate.enable-prometheus-operator-crds=false";
     let controller = Controller::start(&cluster, &[&home, labels, off]).await;
-    let gone = async || check(stored().await.is_none(), || "still there".to_owned());
-    eventually("the gate takes it back", SOON, gone).await;
+    let is_deleted = async || check(stored().await.is_none(), || "still there".to_owned());
+    eventually("the gate takes it back", SOON, is_deleted).await;
     controller.assert_quiet(&[]);
 }

@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::permissions::CONTROLLERS;
-use crate::support::{install, with_definitions};
+use crate::support::{install, with_crds};
 
 /// An overlay, built.
 pub fn overlay(name: &str) -> Vec<Value> {
@@ -64,7 +64,7 @@ fn names(objects: &[&Value]) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_overlay_is_accepted() {
     let cluster = Cluster::new("overlays").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     install(&cluster, "alertmanagers").await;
     // A dry run makes no namespace for what comes after it.
     let monitoring =
@@ -90,7 +90,7 @@ async fn every_overlay_is_accepted() {
 }
 
 #[test]
-fn an_overlay_holds_the_controllers_it_lists() {
+fn an_overlay_contains_the_controllers_it_lists() {
     for name in overlays() {
         let listed = listed(&format!("overlays/{name}"));
         assert!(!listed.is_empty(), "{name} lists no controller");
@@ -160,7 +160,7 @@ fn an_overlay_holds_the_controllers_it_lists() {
     }
 }
 
-/// So that a controller that is added is asked for what it may do.
+/// So that the permissions of a new controller are tested.
 #[test]
 fn the_permissions_of_every_controller_are_tested() {
     let tested: BTreeSet<String> = CONTROLLERS
@@ -218,7 +218,7 @@ fn policies_do_not_depend_on_the_namespace_of_the_controllers() {
 }
 
 #[test]
-fn dropping_a_line_drops_all_of_it() {
+fn dropping_a_component_line_drops_all_its_objects() {
     for name in overlays() {
         for controller in listed(&format!("overlays/{name}")) {
             let copy = Deploy::copy();

@@ -6,7 +6,7 @@ use e2e::wait::{check, eventually};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::support::{query, with_definitions};
+use crate::support::{query, with_crds};
 
 const DEPLOYMENT: (&str, &str, &str) = ("apps/v1", "Deployment", "thanos-query-q");
 
@@ -16,11 +16,11 @@ async fn deployment(cluster: &Cluster) -> Value {
 }
 
 async fn has_replicas(cluster: &Cluster, desired: i64, what: &str) {
-    let look = async || {
+    let attempt = async || {
         let found = deployment(cluster).await["spec"]["replicas"].clone();
         check(found == desired, || found.to_string())
     };
-    eventually(what, SOON, look).await;
+    eventually(what, SOON, attempt).await;
 }
 
 /// The manager of the field `spec.replicas` of the Deployment.
@@ -38,9 +38,9 @@ async fn managers_of_replicas(cluster: &Cluster) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn drift_is_reverted_for_any_client() {
+async fn drift_by_any_client_is_reverted() {
     let cluster = Cluster::new("drift").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({"replicas": 2}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
@@ -103,9 +103,9 @@ async fn drift_is_reverted_for_any_client() {
 }
 
 #[tokio::test]
-async fn fields_of_others_are_left_alone() {
+async fn fields_of_other_managers_are_unchanged() {
     let cluster = Cluster::new("others").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(query("q", json!({}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
@@ -139,7 +139,7 @@ async fn fields_of_others_are_left_alone() {
 #[tokio::test]
 async fn a_name_of_another_owner_is_reported_and_used_once_it_is_free() {
     let cluster = Cluster::new("taken").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let theirs = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "thanos-query-q-endpoints"},
@@ -167,7 +167,7 @@ async fn a_name_of_another_owner_is_reported_and_used_once_it_is_free() {
     cluster
         .delete("v1", "ConfigMap", "thanos-query-q-endpoints")
         .await;
-    // No watch sees a foreign object go; a change of the resource is looked at at once.
+    // No watch reports the deletion of a foreign object; a change of the resource is reconciled at once.
     cluster.apply(query("q", json!({"replicas": 2}))).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     controller.assert_quiet(&[]);
@@ -214,11 +214,11 @@ pub async fn create_as_the_go_operator(cluster: &Cluster, object: &Value) -> Dyn
 #[tokio::test]
 async fn objects_of_the_go_operator_are_adopted_in_place() {
     let cluster = Cluster::new("adopt").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let it = cluster.apply(query("q", json!({}))).await;
     let old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
     let created = create_as_the_go_operator(&cluster, &old).await;
-    // What yet another operator wrote is none of the Go operator's.
+    // Fields of another operator are not those of the Go operator.
     let other = PatchParams {
         field_manager: Some("service-ca-operator".into()),
         ..Default::default()
@@ -258,13 +258,13 @@ async fn objects_of_the_go_operator_are_adopted_in_place() {
     controller.assert_quiet(&[]);
 }
 
-/// The Go operator copies the metadata of a custom resource to its children, and people rely on it.
+/// The Go operator copies the metadata of a custom resource to its children, and users rely on it.
 #[tokio::test]
 async fn metadata_of_the_resource_stays_on_adopted_children_until_it_is_removed() {
     const CERTIFICATE: &str = "service.beta.openshift.io/serving-cert-secret-name";
     const TRACKING: &str = "argocd.argoproj.io/tracking-id";
     let cluster = Cluster::new("inherit").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let annotations = json!({CERTIFICATE: "tls", TRACKING: "app:monitoring/q"});
     let mut resource = query("q", json!({}));
     resource["metadata"]["labels"] = json!({"release": "kps"});
@@ -304,12 +304,12 @@ async fn metadata_of_the_resource_stays_on_adopted_children_until_it_is_removed(
     resource["metadata"]["labels"] = json!({});
     cluster.apply(resource).await;
     for (version, kind) in children {
-        let look = async || {
+        let attempt = async || {
             let child = cluster.get(version, kind, "thanos-query-q").await.unwrap();
             let labels = &child["metadata"]["labels"];
             check(labels.get("release").is_none(), || labels.to_string())
         };
-        eventually(kind, SOON, look).await;
+        eventually(kind, SOON, attempt).await;
     }
     let restarted = deployment(&cluster).await["metadata"]["generation"] != generation;
     assert!(!restarted, "no pod restarts for metadata");

@@ -8,8 +8,8 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
-use crate::access::{AccessCheck, Installed, Row, VERBS, question, resources, rows};
-use crate::support::{query, with_definitions};
+use crate::access::{AccessCheck, Installed, Row, VERBS, access_check, resources, rows};
+use crate::support::{query, with_crds};
 
 const QUERY: &str = "thanos-query-controller";
 const STORE: &str = "thanos-store-controller";
@@ -24,8 +24,8 @@ pub struct Permissions {
     may: &'static [Row],
     /// If it works in all namespaces.
     everywhere: &'static [Row],
-    /// The definitions that it then watches.
-    definitions: &'static [&'static str],
+    /// The CRDs that it then watches.
+    crds: &'static [&'static str],
     /// With the component refresh-pods.
     refresh: &'static [Row],
     /// With the component watch-secrets, which no overlay lists.
@@ -77,7 +77,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ),
         ],
         everywhere: &[("", "namespaces", READ)],
-        definitions: &[
+        crds: &[
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
             "prometheusagents.monitoring.coreos.com",
@@ -115,7 +115,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ("", "namespaces", READ),
             ("storage.k8s.io", "storageclasses", READ),
         ],
-        definitions: &[
+        crds: &[
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
         ],
@@ -159,7 +159,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ("", "nodes", READ),
             ("storage.k8s.io", "storageclasses", READ),
         ],
-        definitions: &[
+        crds: &[
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
         ],
@@ -200,7 +200,7 @@ pub const CONTROLLERS: &[Permissions] = &[
             ("", "namespaces", READ),
             ("storage.k8s.io", "storageclasses", READ),
         ],
-        definitions: &[
+        crds: &[
             "servicemonitors.monitoring.coreos.com",
             "prometheuses.monitoring.coreos.com",
             "prometheusrules.monitoring.coreos.com",
@@ -293,8 +293,8 @@ async fn assert_may_only(
     let resources = resources(&it.cluster.client).await;
     let tables = [permissions.may, permissions.everywhere, HOME, NEVER].concat();
     for (group, resource, _) in tables {
-        let asked = resources.contains(&(group.to_owned(), resource.to_owned()));
-        assert!(asked, "the API server has no {resource}");
+        let is_served = resources.contains(&(group.to_owned(), resource.to_owned()));
+        assert!(is_served, "the API server has no {resource}");
     }
     let user = it.user(permissions.controller);
     let found = it.everything_allowed(&user, &resources, places).await;
@@ -310,11 +310,11 @@ async fn assert_may_only(
     assert!(never.is_empty(), "{user} may: {never:?}");
 }
 
-/// Where it runs, a controller may look after its own ServiceMonitor and read its own Service.
+/// In its own namespace, a controller may write its own ServiceMonitor and read its own Service.
 async fn assert_own_monitor(it: &Installed, controller: &str) {
     let user = it.user(controller);
     for verb in VERBS.split(' ') {
-        let own = |group, resource| question(verb, group, resource, Some(&it.home));
+        let own = |group, resource| access_check(verb, group, resource, Some(&it.home));
         let monitor = own("monitoring.coreos.com", "servicemonitors");
         let service = own("", "services");
         for (question, name, verbs) in [
@@ -331,10 +331,10 @@ async fn assert_own_monitor(it: &Installed, controller: &str) {
 }
 
 /// Permissions that hold for some names only.
-async fn assert_names(it: &Installed, permissions: &Permissions, definitions: &[&str]) {
+async fn assert_names(it: &Installed, permissions: &Permissions, crds: &[&str]) {
     let user = it.user(permissions.controller);
     for verb in VERBS.split(' ') {
-        let lease = question(verb, "coordination.k8s.io", "leases", Some(&it.home));
+        let lease = access_check(verb, "coordination.k8s.io", "leases", Some(&it.home));
         for (name, verbs) in [
             (permissions.controller, "create get update"),
             ("kube-scheduler", "create"),
@@ -346,7 +346,7 @@ async fn assert_names(it: &Installed, permissions: &Permissions, definitions: &[
                 "{verb} lease {name}"
             );
         }
-        let crd = question(
+        let crd = access_check(
             verb,
             "apiextensions.k8s.io",
             "customresourcedefinitions",
@@ -359,17 +359,17 @@ async fn assert_names(it: &Installed, permissions: &Permissions, definitions: &[
             "podmonitors.monitoring.coreos.com",
             "thanosqueries.monitoring.thanos.io",
         ] {
-            let expected = definitions.contains(&name) && ["list", "watch"].contains(&verb);
+            let expected = crds.contains(&name) && ["list", "watch"].contains(&verb);
             let found = it.allowed_for(&user, &crd, Some(name)).await;
-            assert_eq!(found, expected, "{verb} definition {name}");
+            assert_eq!(found, expected, "{verb} CRD {name}");
         }
     }
 }
 
 #[tokio::test]
-async fn with_cluster_roles_they_may_do_this_and_nothing_else() {
+async fn cluster_roles_grant_exactly_the_documented_permissions() {
     let it = Installed::new("cluster-roles", "existing-prometheus-operator", &[]).await;
-    let _definitions = with_definitions(&it.cluster).await;
+    let _crds = with_crds(&it.cluster).await;
     let home = Some(it.home.as_str());
     let places = [None, home, Some("default")];
     for permissions in CONTROLLERS {
@@ -379,14 +379,14 @@ async fn with_cluster_roles_they_may_do_this_and_nothing_else() {
         expected.append(&mut rows(permissions.removes, &places));
         expected.append(&mut rows(HOME, &[home]));
         assert_may_only(&it, permissions, &places, &expected).await;
-        assert_names(&it, permissions, permissions.definitions).await;
+        assert_names(&it, permissions, permissions.crds).await;
     }
 }
 
 #[tokio::test]
-async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
+async fn roles_grant_exactly_the_documented_permissions_in_their_namespace() {
     let it = Installed::new("roles", "namespaced", &[]).await;
-    let _definitions = with_definitions(&it.cluster).await;
+    let _crds = with_crds(&it.cluster).await;
     let (home, here) = (Some(it.home.as_str()), Some(it.cluster.namespace.as_str()));
     for permissions in CONTROLLERS {
         let mut expected = rows(permissions.may, &[here]);
@@ -401,7 +401,7 @@ async fn with_roles_they_may_do_this_in_their_namespace_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn without_refresh_pods_they_may_not_patch_any() {
+async fn without_refresh_pods_no_pod_may_be_patched() {
     for overlay in ["existing-prometheus-operator", "namespaced"] {
         let test = format!("bare-{overlay}");
         let it = Installed::new(&test, overlay, &["refresh-pods"]).await;
@@ -409,7 +409,7 @@ async fn without_refresh_pods_they_may_not_patch_any() {
         for permissions in CONTROLLERS {
             let user = it.user(permissions.controller);
             for verb in ["patch", "update", "delete"] {
-                let question = question(verb, "", "pods", here);
+                let question = access_check(verb, "", "pods", here);
                 let removes = rows(permissions.removes, &[here]).contains(&question);
                 let allowed = it.allowed(&user, &question).await;
                 assert_eq!(allowed, removes, "{overlay}: {user} may {verb} pods");
@@ -418,13 +418,13 @@ async fn without_refresh_pods_they_may_not_patch_any() {
     }
 }
 
-/// As it is, no overlay lets anybody read Secrets.
+/// As shipped, no overlay grants reading Secrets.
 #[tokio::test]
-async fn with_watch_secrets_those_that_follow_them_may_list_and_watch_them() {
+async fn watch_secrets_grants_list_and_watch_to_controllers_that_follow_secrets() {
     for overlay in ["existing-prometheus-operator", "namespaced"] {
         let test = format!("secrets-{overlay}");
         let it = Installed::listing(&test, overlay, "watch-secrets").await;
-        let _definitions = with_definitions(&it.cluster).await;
+        let _crds = with_crds(&it.cluster).await;
         let (home, here) = (Some(it.home.as_str()), Some(it.cluster.namespace.as_str()));
         let (places, where_it_works) = match overlay {
             "namespaced" => (vec![None, here, Some("default")], vec![here]),
@@ -444,7 +444,7 @@ async fn with_watch_secrets_those_that_follow_them_may_list_and_watch_them() {
 }
 
 #[tokio::test]
-async fn the_prometheus_may_look_for_targets_in_our_namespace() {
+async fn the_prometheus_may_discover_targets_in_our_namespace() {
     let it = Installed::new("prometheus", "existing-prometheus-operator", &[]).await;
     let user = format!(
         "system:serviceaccount:{}:prometheus-k8s",
@@ -461,7 +461,7 @@ async fn the_prometheus_may_look_for_targets_in_our_namespace() {
     ] {
         for verb in VERBS.split(' ') {
             for (namespace, ours) in [(it.home.as_str(), true), ("default", false)] {
-                let question = question(verb, group, resource, Some(namespace));
+                let question = access_check(verb, group, resource, Some(namespace));
                 let expected = ours && verbs.split(' ').any(|v| v == verb);
                 let found = it.allowed(&user, &question).await;
                 assert_eq!(found, expected, "{question:?}");
@@ -516,10 +516,10 @@ async fn of_pods_only_one_annotation_may_be_patched() {
 }
 
 #[tokio::test]
-async fn the_controller_works_with_a_role_and_says_once_what_it_may_not() {
+async fn the_controller_runs_with_a_role_and_logs_missing_permissions_once() {
     let it = Installed::new("under-a-role", "namespaced", &[]).await;
     let (cluster, home) = (&it.cluster, it.home.as_str());
-    let _definitions = with_definitions(cluster).await;
+    let _crds = with_crds(cluster).await;
     let elsewhere = format!("{}-elsewhere", cluster.namespace);
     cluster.make_namespace(&elsewhere, json!({})).await;
     let namespaces = format!("--namespaces={}", cluster.namespace);
@@ -545,7 +545,7 @@ async fn the_controller_works_with_a_role_and_says_once_what_it_may_not() {
     let logs = controller.logs();
     let said = logs
         .lines()
-        .filter(|l| l.contains("cannot be listed"))
+        .filter(|l| l.contains("no permission to list"))
         .count();
     assert_eq!(said, 1, "{logs}");
 }

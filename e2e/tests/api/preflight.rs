@@ -10,7 +10,7 @@ use e2e::controller::{Controller, QUERY, USER, kubeconfig_of};
 use serde_json::{Value, json};
 
 use crate::access::Installed;
-use crate::support::{query, with_definitions};
+use crate::support::{query, with_crds};
 
 const HOME: &str = "ServiceAccount thanos-system/thanos-query-controller";
 
@@ -82,7 +82,7 @@ pub fn run_as_administrator(flags: &[&str]) -> Report {
     let mark = Mark::now();
     let kubeconfig = std::env::var("KUBECONFIG").unwrap();
     let reported = run(Path::new(&kubeconfig), flags);
-    let all = mark.everybodys_requests();
+    let all = mark.all_requests();
     let ours: Vec<&Entry> = all
         .iter()
         .filter(|e| e.user_agent.starts_with("thanos-query-controller/"))
@@ -100,9 +100,9 @@ pub fn preflight(cluster: &Cluster) -> Report {
 }
 
 #[tokio::test]
-async fn a_good_installation_passes_before_and_while_the_controller_works() {
+async fn a_good_installation_passes_before_and_while_the_controller_runs() {
     let cluster = Cluster::new("preflight").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let reported = preflight(&cluster);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
     assert_eq!(reported.faults(), Vec::<&Value>::new());
@@ -120,18 +120,13 @@ async fn a_good_installation_passes_before_and_while_the_controller_works() {
     let name = format!("ThanosQuery {}/q", cluster.namespace);
     let reported = preflight(&cluster);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
-    reported.says("ok", "objects", &name, &["0 there, 0 to take over"]);
+    reported.says("ok", "objects", &name, &["0 existing, 0 to adopt"]);
 
     let controller = Controller::start(&cluster, &[]).await;
     cluster.condition("q", "Reconciled", "Applied").await;
     let reported = preflight(&cluster);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
-    reported.says(
-        "ok",
-        "objects",
-        &name,
-        &[" 0 to create, ", "0 to take over"],
-    );
+    reported.says("ok", "objects", &name, &[" 0 to create, ", "0 to adopt"]);
     assert!(
         reported.about("restarts", &name).is_empty(),
         "{:?}",
@@ -141,9 +136,9 @@ async fn a_good_installation_passes_before_and_while_the_controller_works() {
 }
 
 #[tokio::test]
-async fn the_controllers_own_account_can_run_it() {
+async fn preflight_runs_with_the_service_account_of_the_controller() {
     let cluster = Cluster::new("preflight-own").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     cluster.apply(query("q", json!({}))).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
@@ -159,7 +154,7 @@ async fn the_controllers_own_account_can_run_it() {
         "warn",
         "pods",
         &name,
-        &["could not be queried", "cannot create resource"],
+        &["no dry run possible", "cannot create resource"],
     );
     let ours = mark.requests(USER);
     // Controllers of other tests are the same user, in other namespaces.
@@ -174,7 +169,7 @@ async fn the_controllers_own_account_can_run_it() {
 #[tokio::test]
 async fn an_installation_in_one_namespace_passes() {
     let installed = Installed::new("preflight-role", "namespaced", &["refresh-pods"]).await;
-    let _definitions = with_definitions(&installed.cluster).await;
+    let _crds = with_crds(&installed.cluster).await;
     let account = format!("{}/thanos-query-controller", installed.home);
     let namespace = &installed.cluster.namespace;
     let reported =
@@ -184,7 +179,7 @@ async fn an_installation_in_one_namespace_passes() {
     let says = |texts: &[&str]| reported.says("warn", "permissions", &object, texts);
     says(&["namespaces", "namespace selectors"]);
     says(&["customresourcedefinitions", "every 10 s"]);
-    says(&["may not patch", "pods", "refresh-pods"]);
+    says(&["no permission to patch", "pods", "refresh-pods"]);
     assert_eq!(
         reported.about("permissions", &object).len(),
         4,
@@ -194,7 +189,7 @@ async fn an_installation_in_one_namespace_passes() {
 }
 
 #[test]
-fn without_an_answer_the_exit_code_is_two() {
+fn an_unreachable_cluster_is_exit_code_two() {
     let run = |flags: &[&str], kubeconfig: &str| {
         let mut command = Command::new(QUERY.binary());
         command

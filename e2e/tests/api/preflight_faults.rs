@@ -8,14 +8,14 @@ use crate::leaf_world::{closed_policy, prometheus_pod};
 use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
 use crate::preflight::{preflight, run_as_administrator};
 use crate::support::{
-    alone_with_definitions, install, prometheus, prometheus_service, query, served,
-    service_monitor, uninstall, with_definitions,
+    alone_with_crds, install, prometheus, prometheus_service, query, served, service_monitor,
+    uninstall, with_crds,
 };
 
 #[tokio::test]
 async fn missing_permissions_are_reported() {
     let cluster = Cluster::new("preflight-rbac").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let account = format!("{}/unprivileged", cluster.namespace);
     let flags = [
         "--namespaces",
@@ -34,13 +34,13 @@ async fn missing_permissions_are_reported() {
     says("warn", &["namespaces", "namespace selectors"]);
     says("warn", &["customresourcedefinitions", "every 10 s"]);
     says("warn", &["localsubjectaccessreviews", "Monitored"]);
-    says("warn", &["may not patch", "pods", "refresh-pods"]);
+    says("warn", &["no permission to patch", "pods", "refresh-pods"]);
 }
 
 #[tokio::test]
 async fn harmful_fields_of_a_resource_are_reported() {
     let cluster = Cluster::new("preflight-cr").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let object = |name: &str| format!("ThanosQuery {}/{name}", cluster.namespace);
     let monitor = service_monitor("k8s", json!({"app": "k8s"}), json!({"app": "k8s"}));
     cluster.apply(monitor).await;
@@ -119,7 +119,7 @@ async fn harmful_fields_of_a_resource_are_reported() {
 #[tokio::test]
 async fn a_connection_that_a_network_policy_blocks_is_reported() {
     let cluster = Cluster::new("preflight-net").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let labels = json!({"externalLabels": {"cluster": "x"}, "serviceAccountName": "prom"});
     cluster.apply(prometheus("k8s", labels)).await;
     cluster.apply(prometheus_service("k8s")).await;
@@ -150,7 +150,7 @@ async fn a_connection_that_a_network_policy_blocks_is_reported() {
 #[tokio::test]
 async fn pods_that_the_namespace_does_not_admit_are_reported() {
     let cluster = Cluster::new("preflight-pods").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let namespace = format!("{}-restricted", cluster.namespace);
     let level = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     cluster.make_namespace(&namespace, level).await;
@@ -166,15 +166,15 @@ async fn pods_that_the_namespace_does_not_admit_are_reported() {
         cluster.apply(it).await;
     }
     // The account that the dry run uses is made after the namespace.
-    let look = async || {
+    let attempt = async || {
         let reported = run_as_administrator(&["--namespaces", &namespace]);
-        let asked = !reported
+        let is_available = !reported
             .rows
             .iter()
-            .any(|r| r.to_string().contains("could not be queried"));
-        check(asked, || format!("{:?}", reported.rows)).map(|()| reported)
+            .any(|r| r.to_string().contains("no dry run possible"));
+        check(is_available, || format!("{:?}", reported.rows)).map(|()| reported)
     };
-    let reported = eventually("pods can be asked for", SOON, look).await;
+    let reported = eventually("pods can be created by dry run", SOON, attempt).await;
     assert_eq!(reported.code, 1);
     let name = |name: &str| format!("ThanosQuery {namespace}/{name}");
     let texts = [
@@ -193,7 +193,7 @@ async fn pods_that_the_namespace_does_not_admit_are_reported() {
 #[tokio::test]
 async fn leftovers_of_the_go_operator_are_reported() {
     let cluster = Cluster::new("preflight-go").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let it = cluster.apply(query("q", json!({}))).await;
     let old = deployment_of_the_go_operator(&cluster, "q", it.metadata.uid.as_deref());
     create_as_the_go_operator(&cluster, &old).await;
@@ -211,7 +211,7 @@ async fn leftovers_of_the_go_operator_are_reported() {
         })
     };
     cluster.apply(operator(1)).await;
-    let definition = json!({
+    let crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "thanoscompacts.monitoring.thanos.io"},
         "spec": {
@@ -222,7 +222,7 @@ async fn leftovers_of_the_go_operator_are_reported() {
             }}],
         },
     });
-    cluster.apply(definition).await;
+    cluster.apply(crd).await;
     let compact = json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosCompact",
         "metadata": {"name": "bucket"},
@@ -247,13 +247,13 @@ async fn leftovers_of_the_go_operator_are_reported() {
     let bucket = format!("{namespace}/bucket");
     reported.says(
         "warn",
-        "abandoned",
+        "orphaned",
         compacts,
-        &[&bucket, "once the Go operator is stopped"],
+        &[&bucket, "once the former operator is stopped"],
     );
     let name = format!("ThanosQuery {namespace}/q");
     let deployment = "Deployment thanos-query-q";
-    reported.says("warn", "take over", &name, &[deployment]);
+    reported.says("warn", "adopt", &name, &[deployment]);
     reported.says("warn", "restarts", &name, &[deployment]);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
 
@@ -261,22 +261,22 @@ async fn leftovers_of_the_go_operator_are_reported() {
     let reported = preflight(&cluster);
     reported.says(
         "fail",
-        "abandoned",
+        "orphaned",
         compacts,
         &[&bucket, "StatefulSet of your own"],
     );
     assert!(reported.about("former operator", &running).is_empty());
     assert_eq!(reported.code, 1);
-    let definition = "apiextensions.k8s.io/v1";
+    let version = "apiextensions.k8s.io/v1";
     cluster
-        .delete(definition, "CustomResourceDefinition", compacts)
+        .delete(version, "CustomResourceDefinition", compacts)
         .await;
 }
 
 #[tokio::test]
 async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
     let cluster = Cluster::new("preflight-crd").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     let name = "servicemonitors.monitoring.coreos.com";
     install(&cluster, "servicemonitors").await;
     let stored = cluster
@@ -304,11 +304,11 @@ async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
         "metadata": {"name": name}, "spec": old["spec"],
     });
     cluster.apply(body).await;
-    let look = async || {
+    let attempt = async || {
         let is_served = served(&cluster, "servicemonitors").await;
         check(is_served, || "not served".into())
     };
-    eventually("the old definition is served", SOON, look).await;
+    eventually("the old CRD is served", SOON, attempt).await;
     let reported = preflight(&cluster);
     reported.says("warn", "crd", name, &["spec.jobLabel", "upgrade"]);
     assert_eq!(reported.code, 0, "{:?}", reported.rows);
@@ -321,7 +321,7 @@ async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
 #[tokio::test]
 async fn a_missing_namespace_is_reported() {
     let cluster = Cluster::new("preflight-ns").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let both = format!("{},no-such-namespace", cluster.namespace);
     let reported = run_as_administrator(&["--namespaces", &both]);
     let object = "Namespace no-such-namespace";

@@ -9,7 +9,7 @@ use e2e::wait::{check, eventually};
 use serde_json::json;
 
 use crate::access::Installed;
-use crate::support::{query, with_definitions};
+use crate::support::{query, with_crds};
 
 async fn leads(controller: &Controller) -> bool {
     let metrics = controller.metrics().await;
@@ -28,12 +28,12 @@ async fn start(it: &Installed) -> Controller {
 /// Waits until it works; returns how long that took.
 async fn led(controller: &Controller, limit: Duration) -> Duration {
     let start = Instant::now();
-    let look = async || check(leads(controller).await, || "it does not lead".to_owned());
-    eventually("it works", limit, look).await;
+    let attempt = async || check(leads(controller).await, || "it does not lead".to_owned());
+    eventually("it works", limit, attempt).await;
     start.elapsed()
 }
 
-/// Changes the ThanosQuery, and returns the number of pods it asks for last.
+/// Changes the ThanosQuery, and returns its last number of replicas.
 async fn change(cluster: &Cluster, from: i32, to: i32) -> i32 {
     for replicas in from..=to {
         cluster
@@ -50,10 +50,10 @@ async fn arrived(cluster: &Cluster, replicas: i32) {
 }
 
 #[tokio::test]
-async fn the_work_changes_hands_without_a_loss() {
+async fn a_leader_change_loses_no_update() {
     let it = Installed::new("rollout", "namespaced", &[]).await;
     let cluster = &it.cluster;
-    let _definitions = with_definitions(cluster).await;
+    let _crds = with_crds(cluster).await;
     let mut first = start(&it).await;
     led(&first, Duration::from_secs(10)).await;
     let mut second = start(&it).await;

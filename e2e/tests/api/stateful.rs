@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The API of the resources themselves.
 const API: &str = "monitoring.thanos.io/v1alpha1";
 
-/// Longer than a step may take that waits for an answer over HTTP, which is asked for every 3 s.
+/// Longer than a step that waits for a probe result; pods are probed every 3 s.
 pub const STEP: Duration = Duration::from_secs(30);
 
 /// The resources of the kind.
@@ -65,7 +65,7 @@ pub fn is_within(
     value: Value,
     limit: Duration,
 ) -> impl Future<Output = Value> {
-    let look = async move || {
+    let attempt = async move || {
         let it = read(cluster, name).await;
         let found = it.pointer(pointer).cloned().unwrap_or_default();
         match found == value {
@@ -73,23 +73,23 @@ pub fn is_within(
             false => Err(format!("{found}, not {value}: {:#}", it["status"])),
         }
     };
-    eventually(&format!("{pointer} of {name}"), limit, look)
+    eventually(&format!("{pointer} of {name}"), limit, attempt)
 }
 
 /// Waits until a pointer into a StatefulSet has a value.
 pub async fn set_is(cluster: &Cluster, name: &str, pointer: &str, value: Value) {
-    let look = async || {
+    let attempt = async || {
         let set = set(cluster, name).await.ok_or("no such StatefulSet")?;
         let found = set.pointer(pointer).cloned().unwrap_or_default();
         check(found == value, || format!("{found}: {set:#}"))
     };
-    eventually(&format!("{pointer} of {name} is {value}"), STEP, look).await;
+    eventually(&format!("{pointer} of {name} is {value}"), STEP, attempt).await;
 }
 
 /// Waits until an event about a resource has a reason, and words in its note.
 pub async fn reported(cluster: &Cluster, reason: &str, words: &str) {
     let events = cluster.api(&json!({"apiVersion": "events.k8s.io/v1", "kind": "Event"}));
-    let look = async || {
+    let attempt = async || {
         let all = events.list(&Default::default()).await.unwrap().items;
         let kind = cluster.program.kind;
         let notes: Vec<String> = all
@@ -101,7 +101,7 @@ pub async fn reported(cluster: &Cluster, reason: &str, words: &str) {
             format!("{notes:#?}")
         })
     };
-    eventually(&format!("an event {reason}: {words}"), SOON, look).await;
+    eventually(&format!("an event {reason}: {words}"), SOON, attempt).await;
 }
 
 /// The message of a condition.

@@ -11,8 +11,8 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Tests that remove definitions have the cluster for themselves.
-static DEFINITIONS: RwLock<()> = RwLock::const_new(());
+/// Tests that remove CRDs have the cluster for themselves.
+static CRDS: RwLock<()> = RwLock::const_new(());
 
 /// The kinds of Prometheus Operator that any controller reads or writes.
 pub const KINDS: [&str; 6] = [
@@ -24,10 +24,10 @@ pub const KINDS: [&str; 6] = [
     "thanosrulers",
 ];
 
-/// Holds the definitions of Prometheus Operator in place for a test.
-pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
+/// Holds the CRDs of Prometheus Operator in place for a test.
+pub async fn with_crds(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
     loop {
-        let guard = DEFINITIONS.read().await;
+        let guard = CRDS.read().await;
         let mut missing = Vec::new();
         for kind in KINDS {
             if !served(cluster, kind).await {
@@ -38,7 +38,7 @@ pub async fn with_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()>
             return guard;
         }
         drop(guard);
-        let _alone = DEFINITIONS.write().await;
+        let _alone = CRDS.write().await;
         for kind in missing {
             install(cluster, kind).await;
         }
@@ -53,48 +53,48 @@ const MORE_KINDS: [&str; 4] = [
     "scrapeconfigs",
 ];
 
-/// Installs what Prometheus Operator needs besides what [`with_definitions`] holds in place.
-pub async fn with_all_definitions(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
-    let guard = with_definitions(cluster).await;
+/// Installs what Prometheus Operator needs besides what [`with_crds`] holds in place.
+pub async fn with_all_crds(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
+    let guard = with_crds(cluster).await;
     for kind in MORE_KINDS {
-        cluster.apply(definition(kind)).await;
+        cluster.apply(crd(kind)).await;
     }
     guard
 }
 
-/// Keeps every other test away from the definitions.
-pub async fn alone_with_definitions() -> RwLockWriteGuard<'static, ()> {
-    DEFINITIONS.write().await
+/// Excludes every other test that needs the CRDs.
+pub async fn alone_with_crds() -> RwLockWriteGuard<'static, ()> {
+    CRDS.write().await
 }
 
-/// A definition of Prometheus Operator, from its own file.
-pub fn definition(plural: &str) -> Value {
+/// A CRD of Prometheus Operator, from its own file.
+pub fn crd(plural: &str) -> Value {
     let folder = std::env::var("PROMETHEUS_OPERATOR_CRDS").expect("set by hack/cluster.sh env");
     let files = std::fs::read_dir(folder).unwrap();
     let suffix = format!("_{plural}.yaml");
     let crd_file = files
         .map(|f| f.unwrap().path())
         .find(|p| p.file_name().unwrap().to_string_lossy().ends_with(&suffix))
-        .unwrap_or_else(|| panic!("no definition of {plural}"));
+        .unwrap_or_else(|| panic!("no CRD of {plural}"));
     serde_saphyr::from_str(&std::fs::read_to_string(crd_file).unwrap()).unwrap()
 }
 
-/// Installs a definition, and waits until it is served.
+/// Installs a CRD, and waits until it is served.
 pub async fn install(cluster: &Cluster, plural: &str) {
-    cluster.apply(definition(plural)).await;
-    let look = async || check(served(cluster, plural).await, || "not served".into());
-    eventually(&format!("{plural} is served"), SOON, look).await;
+    cluster.apply(crd(plural)).await;
+    let attempt = async || check(served(cluster, plural).await, || "not served".into());
+    eventually(&format!("{plural} is served"), SOON, attempt).await;
 }
 
-/// Removes a definition, and waits until it is not served.
+/// Removes a CRD, and waits until it is not served.
 pub async fn uninstall(cluster: &Cluster, plural: &str) {
     let name = format!("{plural}.monitoring.coreos.com");
-    let definition = "apiextensions.k8s.io/v1";
+    let version = "apiextensions.k8s.io/v1";
     cluster
-        .delete(definition, "CustomResourceDefinition", &name)
+        .delete(version, "CustomResourceDefinition", &name)
         .await;
-    let look = async || check(!served(cluster, plural).await, || "still served".into());
-    eventually(&format!("{plural} is not served"), SOON, look).await;
+    let attempt = async || check(!served(cluster, plural).await, || "still served".into());
+    eventually(&format!("{plural} is not served"), SOON, attempt).await;
 }
 
 pub async fn served(cluster: &Cluster, plural: &str) -> bool {
@@ -170,7 +170,7 @@ pub async fn endpoints_within(
     without: &[&str],
     limit: Duration,
 ) {
-    let look = async || {
+    let attempt = async || {
         let file = endpoint_file(cluster, query).await;
         let holds =
             with.iter().all(|w| file.contains(w)) && !without.iter().any(|w| file.contains(w));
@@ -179,7 +179,7 @@ pub async fn endpoints_within(
     eventually(
         &format!("endpoints of {query}: {with:?}, not {without:?}"),
         limit,
-        look,
+        attempt,
     )
     .await;
 }
@@ -226,7 +226,7 @@ pub async fn all_pods_ready(cluster: &Cluster) {
     let ready = json!({"status": {"phase": "Running", "conditions": [
         {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     ]}});
-    let look = async || {
+    let attempt = async || {
         for pod in pods.list(&Default::default()).await.unwrap().items {
             if pod.data["status"]["phase"] != "Running" {
                 let body = Patch::Merge(&ready);
@@ -243,7 +243,7 @@ pub async fn all_pods_ready(cluster: &Cluster) {
             .collect();
         check(waiting.is_empty(), || format!("{waiting:?}"))
     };
-    eventually("all pods are ready", SOON, look).await;
+    eventually("all pods are ready", SOON, attempt).await;
 }
 
 /// What `render` makes of everything in the namespace: the plan, and the status at the end.
@@ -342,11 +342,11 @@ pub async fn patch_pod(pods: &Api<DynamicObject>, name: &str, uid: Option<&str>,
         .await;
 }
 
-/// Waits for a number of passes.
+/// Waits for a number of reconciles.
 pub async fn has_passed(controller: &Controller, count: f64) {
-    let look = async || {
-        let passes = controller.passes().await;
-        check(passes >= count, || format!("{passes} of {count}"))
+    let attempt = async || {
+        let reconciles = controller.reconciles().await;
+        check(reconciles >= count, || format!("{reconciles} of {count}"))
     };
-    eventually("passes", SOON, look).await;
+    eventually("reconciles", SOON, attempt).await;
 }

@@ -1,4 +1,4 @@
-//! What goes wrong around the controller and must not stop it.
+//! Failures around the controller that must not stop it.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
-use crate::support::{query, with_definitions};
+use crate::support::{query, with_crds};
 
 #[tokio::test]
 async fn a_namespace_that_is_missing_or_deleted_stops_nothing() {
     let cluster = Cluster::new("here").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let later = format!("{}-later", cluster.namespace);
     let namespaces = format!("--namespaces={},{later}", cluster.namespace);
     let controller = Controller::start_with(&cluster, &[&namespaces]).await;
@@ -26,14 +26,19 @@ async fn a_namespace_that_is_missing_or_deleted_stops_nothing() {
     let mut there = query("there", json!({}));
     there["metadata"]["namespace"] = json!(later);
     cluster.apply(there.clone()).await;
-    let look = async || {
+    let attempt = async || {
         let object = cluster.api(&there).get("there").await.unwrap();
         let conditions = object.data["status"]["conditions"].as_array().cloned();
         let mut conditions = conditions.unwrap_or_default().into_iter();
         let applied = conditions.any(|c| c["reason"] == "Applied");
         check(applied, || object.data["status"].to_string())
     };
-    eventually("the namespace that came later is looked at", SOON, look).await;
+    eventually(
+        "the namespace that was created later is reconciled",
+        SOON,
+        attempt,
+    )
+    .await;
 
     let mark = Mark::now();
     let minute = Duration::from_secs(60);
@@ -48,15 +53,15 @@ async fn a_namespace_that_is_missing_or_deleted_stops_nothing() {
     println!("requests refused since the namespace is going: {refused}");
     assert!(
         refused <= 20,
-        "{refused} requests into a namespace that goes"
+        "{refused} requests into a namespace that is being deleted"
     );
     controller.assert_quiet(&[]);
 }
 
 #[tokio::test]
-async fn a_conflict_is_tried_again() {
+async fn a_conflict_is_retried() {
     let cluster = Cluster::new("conflict").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     // Adoption is bound to the version that was read. A client that writes all the time makes it
     // fail sooner or later.

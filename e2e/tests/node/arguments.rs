@@ -92,7 +92,7 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
         .expect("thanos is on the PATH: eval hack/cluster.sh env");
     let begun = Instant::now();
     // A frontend is ready when its querier is, and a bridge when its Prometheus is: neither is here. A
-    // ruler is ready before it looks at its rules.
+    // ruler is ready before it loads its rules.
     let (path, words) = match args[0].as_str() {
         "query" | "store" | "receive" => ("/-/ready", ""),
         "rule" => (
@@ -122,7 +122,7 @@ fn start(name: &str, workload: &Value, documents: &[Value]) {
     child.wait().unwrap();
 }
 
-/// Puts the files of ConfigMaps and Secrets where the arguments look for them.
+/// Puts the files of ConfigMaps and Secrets at the paths of the arguments.
 fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
     for mount in container["volumeMounts"].as_array().into_iter().flatten() {
         let target = format!(
@@ -132,7 +132,7 @@ fn mount(pod: &Value, container: &Value, documents: &[Value], folder: &Path) {
         );
         std::fs::create_dir_all(&target).unwrap();
         let volumes = pod["volumes"].as_array().into_iter().flatten();
-        // What has no volume here has a claim, for which the folder will do.
+        // The volume comes from a PVC, for which the folder is used.
         let Some(volume) = volumes.into_iter().find(|v| v["name"] == mount["name"]) else {
             continue;
         };

@@ -18,13 +18,13 @@ const SCRAPED: Duration = Duration::from_secs(300);
 
 const PROMETHEUS: &str = "pods/prometheus-k8s-0:9090";
 
-/// Waits until the Prometheus, asked directly, gives `value` to a query.
+/// Waits until the Prometheus, queried directly, returns `value`.
 async fn prometheus_says(cluster: &Cluster, query: &str, value: f64) {
-    let look = async || {
+    let attempt = async || {
         let answer = promql(cluster, PROMETHEUS, query).await?;
         check(answer.value == Some(value), || format!("{answer:?}"))
     };
-    eventually(&format!("{query} is {value}"), SCRAPED, look).await;
+    eventually(&format!("{query} is {value}"), SCRAPED, attempt).await;
 }
 
 /// A ThanosQuery with everything that it can run: a querier, a frontend, and bridges.
@@ -37,7 +37,7 @@ fn everything(name: &str, service_monitor: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_prometheus_scrapes_what_runs_here() {
+async fn the_prometheus_scrapes_generated_service_monitors() {
     let cluster = monitoring().await;
     cluster.apply(everything("scraped", json!({}))).await;
     is(&cluster, "scraped", "Ready", "True", STARTED).await;
@@ -47,7 +47,7 @@ async fn the_prometheus_scrapes_what_runs_here() {
         conditions.contains("by Prometheus monitoring/k8s"),
         "{conditions}"
     );
-    // The jobs that dashboards and rules for Thanos look for, and the controllers themselves.
+    // The jobs that dashboards and rules for Thanos select, and the controllers themselves.
     for (job, pods) in [
         ("thanos-query-scraped", 1.0),
         ("thanos-query-frontend-scraped", 1.0),
@@ -67,7 +67,7 @@ async fn the_prometheus_scrapes_what_runs_here() {
 }
 
 #[tokio::test]
-async fn one_service_monitor_by_hand_scrapes_every_component_once() {
+async fn one_user_written_service_monitor_scrapes_every_component_once() {
     let cluster = monitoring().await;
     let off = json!({"enabled": false});
     cluster.apply(everything("hand", off)).await;
@@ -203,7 +203,7 @@ async fn theirs(cluster: &Cluster) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn nothing_that_is_theirs_is_touched() {
+async fn objects_of_prometheus_operator_are_unchanged() {
     let cluster = monitoring().await;
     deny_what_is_theirs(&cluster).await;
     let before = theirs(&cluster).await;

@@ -41,7 +41,7 @@ async fn an_untouched_prometheus_is_bridged_and_deduplicated() {
 
     // Deduplicated: the querier says what one replica says.
     let target = querier("demo");
-    let look = async || {
+    let attempt = async || {
         let ours = promql(&cluster, &target, "count(up)").await?;
         let theirs = promql(&cluster, "pods/prometheus-k8s-0:9090", "count(up)").await?;
         let both = promql(
@@ -56,7 +56,7 @@ async fn an_untouched_prometheus_is_bridged_and_deduplicated() {
             || format!("{ours:?} {theirs:?} {both:?}"),
         )
     };
-    eventually("deduplicated answers", Duration::from_secs(60), look).await;
+    eventually("deduplicated answers", Duration::from_secs(60), attempt).await;
     without(&cluster, "demo").await;
 }
 
@@ -95,19 +95,19 @@ async fn another_namespace_needs_the_namespace_selector() {
         "team-b/second"
     );
     let target = querier("team-b");
-    let look = async || {
+    let attempt = async || {
         let answer = promql(&cluster, &target, "count(up)").await?;
         check(answer.value.is_some_and(|v| v > 0.0), || {
             format!("{answer:?}")
         })
     };
-    eventually("the other team's series", Duration::from_secs(90), look).await;
+    eventually("the other team's series", Duration::from_secs(90), attempt).await;
     without(&cluster, "team-b").await;
     kubectl(&["delete", "-k", &format!("{}/team-b", fixtures())]);
 }
 
 #[tokio::test]
-async fn an_application_leads_to_the_prometheus_that_scrapes_it() {
+async fn a_selected_application_resolves_to_the_prometheus_that_scrapes_it() {
     let cluster = monitoring().await;
     cluster.apply(fixture("demo/by-application.yaml")).await;
     let object = is(&cluster, "by-application", "Ready", "True", STARTED).await;
@@ -117,14 +117,14 @@ async fn an_application_leads_to_the_prometheus_that_scrapes_it() {
     assert_eq!(
         first["service"],
         serde_json::Value::Null,
-        "it goes by what scrapes it"
+        "resolved to the Prometheus that scrapes it"
     );
     agrees_with_prometheus(&cluster, "by-application").await;
     without(&cluster, "by-application").await;
 }
 
 #[tokio::test]
-async fn a_misspelt_selector_names_what_is_near() {
+async fn a_misspelt_selector_names_the_closest_service_monitor() {
     let cluster = monitoring().await;
     cluster.apply(fixture("demo/misspelt.yaml")).await;
     let object = cluster
@@ -141,7 +141,7 @@ async fn a_misspelt_selector_names_what_is_near() {
 }
 
 #[tokio::test]
-async fn it_runs_where_pod_security_is_restricted() {
+async fn all_pods_run_under_restricted_pod_security() {
     let mut cluster = monitoring().await;
     let name = format!("restricted-{}", std::process::id());
     cluster

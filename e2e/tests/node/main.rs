@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod arguments;
-mod asking;
 mod beside;
 mod federation;
 mod policies;
+mod querying;
 mod receive;
 mod rulers;
 mod rules;

@@ -132,7 +132,7 @@ fn listening(pod: &DynamicObject) -> String {
     numbers.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// A value that only Prometheus has: bridges ask it for each query anew.
+/// A value that only Prometheus has: bridges request it for each query.
 async fn reachable(cluster: &Cluster) -> Result<(), String> {
     let answer = promql(cluster, &querier("demo"), "count(up)").await?;
     check(answer.value.is_some_and(|v| v > 0.0), || {
@@ -141,7 +141,7 @@ async fn reachable(cluster: &Cluster) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn both_verdicts_are_true_where_policies_are_enforced() {
+async fn blocked_and_open_endpoints_are_reported_as_enforced() {
     let cluster = monitoring().await;
     prometheus_settled(&cluster, false).await;
     cluster.apply(fixture("demo/demo.yaml")).await;
@@ -170,15 +170,20 @@ async fn both_verdicts_are_true_where_policies_are_enforced() {
         .condition("demo", "EndpointsResolved", "Resolved")
         .await;
     let enforced = enforce(&cluster).await;
-    let look = async || {
+    let attempt = async || {
         // Bridges that were made anew have addresses that the filters must know.
         reachable(&cluster).await
     };
-    eventually("open, as the status says", Duration::from_secs(120), look).await;
+    eventually(
+        "open, as the status says",
+        Duration::from_secs(120),
+        attempt,
+    )
+    .await;
     drop(enforced);
     without(&cluster, "demo").await;
     let api = cluster.api(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}));
-    let gone = async || {
+    let is_deleted = async || {
         let left: Vec<String> = api
             .list(&Default::default())
             .await
@@ -192,5 +197,5 @@ async fn both_verdicts_are_true_where_policies_are_enforced() {
             || format!("{left:?}"),
         )
     };
-    eventually("our policy is gone", Duration::from_secs(30), gone).await;
+    eventually("our policy is deleted", Duration::from_secs(30), is_deleted).await;
 }

@@ -7,7 +7,7 @@ use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
 use serde_json::{Value, json};
 
-use crate::asking::{AccessCheck, Asking};
+use crate::querying::{CheckedQuery, QueryLoop};
 use crate::support::{
     Answer, STARTED, agrees_with_prometheus, answers, endpoints, fixture, get, is, kubectl,
     monitoring, pods, prometheus_settled, prometheus_with_sidecar, querier_pods, stores, without,
@@ -26,12 +26,12 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
         let empty = answer.value.is_none_or(|v| v < 1.0);
         empty.then(|| format!("empty: {answer:?}"))
     };
-    let question = AccessCheck {
+    let checked = CheckedQuery {
         query: "count(up)",
         parameters: String::new(),
         fault: Box::new(some),
     };
-    let asking = Asking::start(monitoring().await, "demo", vec![question]);
+    let queried = QueryLoop::start(monitoring().await, "demo", vec![checked]);
     let start = Instant::now();
     // The controller restarts in the middle of it.
     let first = async || {
@@ -66,7 +66,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
         check(done, || format!("{found:?}, {bridges} bridge pods"))
     };
     eventually(
-        "endpoints have moved, bridges are gone",
+        "endpoints have moved, bridges are deleted",
         Duration::from_secs(180),
         moved,
     )
@@ -80,7 +80,7 @@ async fn sidecars_take_over_from_bridges_without_a_gap() {
         Duration::from_secs(90),
     )
     .await;
-    asking.end("sidecars take over").await;
+    queried.end("sidecars take over").await;
     assert_eq!(
         before,
         querier_pods(&cluster, "demo").await,
@@ -129,11 +129,11 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
         "prometheus-k8s-1",
         "--wait=false",
     ]);
-    let gone = async || check(!up().await?, || "still there".into());
+    let is_deleted = async || check(!up().await?, || "still there".into());
     eventually(
         "the querier misses the replica",
         Duration::from_secs(60),
-        gone,
+        is_deleted,
     )
     .await;
     tokio::time::sleep(Duration::from_secs(180)).await;
@@ -150,7 +150,7 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     )
     .await;
     let start = Instant::now();
-    // Names are resolved every 10 s and endpoints looked at every 5 s, and the name may lead nowhere
+    // Names are resolved every 10 s and endpoints checked every 5 s, and the name may not resolve
     // yet: it resolves when the EndpointSlice has the pod.
     eventually(
         "the querier has the replica again",

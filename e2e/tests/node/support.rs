@@ -64,7 +64,7 @@ pub async fn is(
 /// Answers of a PromQL query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The value of the first series; `None` if there is none.
+    /// The value of the first series; `None` without series.
     pub value: Option<f64>,
     /// Warnings, such as of an endpoint that is down.
     pub warnings: Vec<String>,
@@ -82,7 +82,7 @@ pub async fn get(cluster: &Cluster, target: &str, path: &str) -> Result<String, 
     answer.map_err(|e| e.to_string())
 }
 
-/// Asks the Query API of a Service or pod for what is now.
+/// Instant query to the Query API of a Service or pod.
 pub async fn promql(cluster: &Cluster, target: &str, promql: &str) -> Result<Answer, String> {
     query(cluster, target, promql, "").await
 }
@@ -193,11 +193,11 @@ pub fn endpoints(object: &Value) -> Vec<(String, String)> {
 /// Waits until the querier gives `value` to a query.
 pub async fn answers(cluster: &Cluster, name: &str, query: &str, value: f64, limit: Duration) {
     let target = querier(name);
-    let look = async || {
+    let attempt = async || {
         let answer = promql(cluster, &target, query).await?;
         check(answer.value == Some(value), || format!("{answer:?}"))
     };
-    eventually(&format!("{name}: {query} is {value}"), limit, look).await;
+    eventually(&format!("{name}: {query} is {value}"), limit, attempt).await;
 }
 
 /// A ThanosQuery of this name, deleted and waited for.
@@ -222,10 +222,10 @@ pub async fn prometheus_with_sidecar(cluster: &Cluster, with: bool) {
     prometheus_settled(cluster, with).await;
 }
 
-/// Waits until both replicas have been ready for as long as `minReadySeconds` is about to ask: a pod
+/// Waits until both replicas have been ready for as long as the new `minReadySeconds` requires: a pod
 /// that has not counts as unavailable from then on, and both would be replaced at once.
 async fn ready_for_a_minute(cluster: &Cluster) {
-    let look = async || {
+    let attempt = async || {
         let pods = pods(cluster, "operator.prometheus.io/name=k8s").await;
         let since: Vec<String> = pods
             .iter()
@@ -240,7 +240,7 @@ async fn ready_for_a_minute(cluster: &Cluster) {
     eventually(
         "both replicas have been ready for a minute",
         Duration::from_secs(120),
-        look,
+        attempt,
     )
     .await;
 }
@@ -250,11 +250,11 @@ fn older_than_a_minute(time: &str) -> bool {
     jiff::Timestamp::now().duration_since(then).as_secs() > 65
 }
 
-/// Waits until the querier says what one replica says. Both are asked again and again: for some
+/// Waits until the querier returns the result of one replica. Both are queried repeatedly: for some
 /// minutes, a replica that restarted lacks series that the other still has.
 pub async fn agrees_with_prometheus(cluster: &Cluster, name: &str) {
     let target = querier(name);
-    let look = async || {
+    let attempt = async || {
         let ours = promql(cluster, &target, STABLE).await?;
         let theirs = promql(cluster, "pods/prometheus-k8s-0:9090", STABLE).await?;
         check(ours.value.is_some() && ours.value == theirs.value, || {
@@ -264,7 +264,7 @@ pub async fn agrees_with_prometheus(cluster: &Cluster, name: &str) {
     eventually(
         "the querier agrees with Prometheus",
         Duration::from_secs(90),
-        look,
+        attempt,
     )
     .await;
 }
@@ -274,7 +274,7 @@ pub const STABLE: &str = "count(up{job=\"alertmanager-main\"})";
 
 /// Waits until the pods of `monitoring/k8s` are ready and as wanted.
 pub async fn prometheus_settled(cluster: &Cluster, with_sidecar: bool) {
-    let look = async || {
+    let attempt = async || {
         let pods = pods(cluster, "operator.prometheus.io/name=k8s").await;
         let settled = pods.iter().filter(|p| {
             let containers = p.data["spec"]["containers"].as_array().unwrap();
@@ -291,5 +291,5 @@ pub async fn prometheus_settled(cluster: &Cluster, with_sidecar: bool) {
             format!("{count} of 2 Prometheus pods are settled")
         })
     };
-    eventually("Prometheus is settled", Duration::from_secs(300), look).await;
+    eventually("Prometheus is settled", Duration::from_secs(300), attempt).await;
 }

@@ -5,7 +5,7 @@ use thanos_api::v1alpha1::{Additional, CommonFields};
 
 use super::rendered::{Said, component, map, selects, title, workloads};
 
-/// Where a field of a spec can be seen: of a workload, or of another object that goes with it.
+/// Where a field of a spec takes effect: in a workload, or in another object beside it.
 struct Workload<'a> {
     object: &'a Value,
     all: &'a [Value],
@@ -266,7 +266,7 @@ fn every_shared_field_reaches_every_pod_of_every_kind() {
 
 /// Without a word, no pod has a token, and IDs are those of the image.
 #[test]
-fn identity_of_pods_by_default() {
+fn pods_run_as_the_default_user_and_group() {
     for object in workloads(&Said::default().rendered()) {
         let pod = &object["spec"]["template"]["spec"];
         assert_eq!(

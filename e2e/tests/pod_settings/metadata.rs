@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::rendered::{Said, map, title, workloads};
 
-/// Keys that people put on custom resources for the sake of the children.
+/// Metadata keys that users set on custom resources for their children.
 const INHERITED: [(&str, &str); 3] = [
     ("labels", "release"),
     (

@@ -1,4 +1,4 @@
-//! The resource definitions as YAML.
+//! The CRDs as YAML.
 
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -10,7 +10,7 @@ use crate::yaml;
 /// An object larger than this leaves no room for what the API server and clients add to it.
 const MAX_BYTES: usize = 200 * 1024;
 
-/// Path (from the root of the repository) and content of each definition.
+/// Path (from the root of the repository) and content of each CRD.
 pub fn files() -> anyhow::Result<Vec<(String, String)>> {
     [
         ThanosQuery::crd(),
@@ -24,11 +24,7 @@ pub fn files() -> anyhow::Result<Vec<(String, String)>> {
 }
 
 fn file(crd: CustomResourceDefinition) -> anyhow::Result<(String, String)> {
-    let name = crd
-        .metadata
-        .name
-        .clone()
-        .context("a definition has a name")?;
+    let name = crd.metadata.name.clone().context("CRD without a name")?;
     let plural = name.split('.').next().unwrap_or(&name);
     let path = format!("deploy/crds/monitoring.thanos.io_{plural}.yaml");
     let value = serde_json::to_value(&crd).with_context(|| format!("writing {name}"))?;

@@ -21,11 +21,11 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// deploy/crds: the resource definitions.
+    /// deploy/crds: the CRDs.
     Crds,
     /// deploy/components: the permissions of each controller.
     Rbac,
-    /// deploy/prometheus-operator: its definitions and its own manifests, from its Go module.
+    /// deploy/prometheus-operator: its CRDs and its own manifests, from its Go module.
     PrometheusOperator,
     /// Everything.
     All,

@@ -1,4 +1,4 @@
-//! Prometheus Operator's definitions and manifests, from its Go module. The module is the one that the
+//! The CRDs and manifests of Prometheus Operator, from its Go module. The module is the one that the
 //! local cluster builds the program from, so that what is shipped is what is tested.
 
 use std::path::{Path, PathBuf};
@@ -14,10 +14,9 @@ const MODULE: &str = "github.com/prometheus-operator/prometheus-operator";
 const TOOL: &str = "hack/tools/prometheus-operator";
 const TARGET: &str = "deploy/prometheus-operator";
 
-/// The kinds without which Prometheus Operator does not get Prometheus and Alertmanager to run: it
-/// waits for the first list of each. Those left out (PrometheusAgent, ScrapeConfig, ThanosRuler) it
-/// asks discovery for, and goes without.
-const DEFINITIONS: [&str; 7] = [
+/// The kinds that Prometheus Operator needs to run Prometheus and Alertmanager: it waits for the first list of each.
+/// The others (PrometheusAgent, ScrapeConfig, ThanosRuler) are optional: it checks discovery for them.
+const CRDS: [&str; 7] = [
     "alertmanagerconfigs",
     "alertmanagers",
     "podmonitors",
@@ -27,7 +26,7 @@ const DEFINITIONS: [&str; 7] = [
     "servicemonitors",
 ];
 
-/// Its own manifests: what its `bundle.yaml` holds besides the definitions, and its ServiceMonitor.
+/// Its own manifests: those of `bundle.yaml` besides the CRDs, and its ServiceMonitor.
 const MANIFESTS: [&str; 6] = [
     "service-account",
     "cluster-role",
@@ -42,13 +41,13 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>> {
     let version = version(root)?;
     let module = download(&root.join(TOOL))?;
     let mut files = Vec::new();
-    for plural in DEFINITIONS {
+    for plural in CRDS {
         let name = format!("monitoring.coreos.com_{plural}.yaml");
         let source = format!("example/prometheus-operator-crd/{name}");
         let mut crd: Value = serde_saphyr::from_str(&read(&module, &source)?)
             .with_context(|| format!("reading {source}"))?;
         let versions = crd["spec"]["versions"].as_array_mut();
-        for served in versions.context("a definition has versions")? {
+        for served in versions.context("CRD without versions")? {
             strip_descriptions(&mut served["schema"]);
         }
         let header = header(&version, &source, "Descriptions are left out");
@@ -64,11 +63,11 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// What to do for those who take it from its release.
+/// The command for users of its release.
 pub fn release(root: &Path) -> Result<String> {
     let version = version(root)?;
     Ok(format!(
-        "all of its definitions, with descriptions, and the operator in the namespace default:\n\
+        "all of its CRDs, with descriptions, and the operator in the namespace default:\n\
          kubectl apply --server-side -f https://{MODULE}/releases/download/{version}/bundle.yaml"
     ))
 }
@@ -95,7 +94,7 @@ fn download(tool: &Path) -> Result<PathBuf> {
     let mut go = Command::new("go");
     go.args(["mod", "download", "-json", MODULE])
         .current_dir(tool)
-        // The shell's own settings must not change which module is taken.
+        // Settings of the environment must not change the module.
         .env("GOWORK", "off")
         .env("GOFLAGS", "");
     let output = match go.output() {
@@ -121,8 +120,8 @@ fn read(module: &Path, path: &str) -> Result<String> {
     std::fs::read_to_string(module.join(path)).with_context(|| format!("{MODULE} has no {path}"))
 }
 
-/// Removes the descriptions of a schema, as Prometheus Operator does for the stripped-down definitions
-/// of its releases: they are three quarters of the bytes, and say nothing to the API server.
+/// Removes the descriptions of a schema, as Prometheus Operator does for the stripped-down CRDs
+/// of its releases: they are three quarters of the bytes, and the API server does not use them.
 fn strip_descriptions(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

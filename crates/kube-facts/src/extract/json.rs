@@ -1,4 +1,4 @@
-//! Parts of objects that are kept unchanged as JSON text. No IO.
+//! Parts of objects that are kept unchanged as JSON text. Pure.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use serde_json::{Map, Number, Value};
 
 use crate::tolerant_decode::Shape;
 
-/// Maximum depth; deeper values become null. Unlimited depth would fail for some object, and stop
-/// the watch for all others.
+/// Maximum depth of a list; deeper values are null. Without it, the recursion limit of the JSON parser
+/// would fail the watch of the kind.
 const DEPTH: u8 = 32;
 
-/// List with arbitrary contents.
+/// A list of arbitrary values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct List(Vec<Value>);
 
@@ -30,7 +30,7 @@ impl<'de> Shape<'de> for List {
     }
 }
 
-/// Decodes any value down to a number of levels.
+/// Reads any value up to a depth.
 #[derive(Clone, Copy)]
 struct Levels(u8);
 

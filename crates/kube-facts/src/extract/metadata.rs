@@ -1,4 +1,4 @@
-//! Metadata, for types that read more than labels. No IO.
+//! Metadata, for types that need more than labels. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ pub struct Metadata {
     pub uid: Lenient<String>,
     /// Resource version.
     pub resource_version: Lenient<String>,
-    /// Deletion timestamp as RFC 3339.
+    /// Time of the delete request, in RFC 3339.
     pub deletion_timestamp: Lenient<String>,
     /// Labels.
     pub labels: Lenient<Labels>,
@@ -28,7 +28,7 @@ pub struct Metadata {
     pub owner_references: Lenient<Vec<Object<OwnerRef>>>,
 }
 
-/// Owner reference.
+/// An owner reference.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OwnerRef {
@@ -40,12 +40,12 @@ pub struct OwnerRef {
     pub name: Lenient<String>,
     /// UID.
     pub uid: Lenient<String>,
-    /// Whether it is the controller of the object.
+    /// Whether the owner is the controller of the object.
     pub controller: Lenient<bool>,
 }
 
 impl Metadata {
-    /// Identity and version of the object.
+    /// Name, namespace, UID and resource version.
     #[must_use]
     pub fn identity(&self) -> ObjectMeta {
         ObjectMeta {

@@ -1,4 +1,4 @@
-//! Facts of NetworkPolicies. No IO.
+//! Extracts the facts of NetworkPolicies. Pure.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::Labels;
 use crate::policy::{PolicyFacts, PolicyPeer, PolicyRule, PortMatch};
 use crate::tolerant_decode::{Lenient, Object, Present, Shape};
 
-/// Decoded NetworkPolicy.
+/// The decoded part of the spec of a NetworkPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PolicySpec {
@@ -75,8 +75,7 @@ impl Spec for PolicySpec {
         let names = |kind: &str| types.iter().any(|t| t == kind);
         let ingress = self.ingress.or_default();
         let egress = self.egress.or_default();
-        // If unset, the types follow from the rules: ingress always, egress if there are egress
-        // rules.
+        // If unset, the types follow from the rules: always Ingress, and Egress if it has rules.
         let (governs_ingress, governs_egress) = match types.is_empty() {
             true => (true, !egress.is_empty()),
             false => (names("Ingress"), names("Egress")),
@@ -128,7 +127,7 @@ impl Peer {
 }
 
 impl Port {
-    /// TCP ports of the rule.
+    /// The matching ports; `None` for other protocols than TCP.
     fn into_facts(self) -> Option<PortMatch> {
         if self
             .protocol

@@ -1,5 +1,5 @@
-//! Label selectors. Omitting a malformed requirement would select more than intended, so a selector
-//! is decoded entirely or selects nothing. No IO.
+//! Extracts label selectors. A selector with an unreadable requirement selects nothing, since without
+//! that requirement it would select too much. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ impl<'de> Shape<'de> for Selector {
     }
 }
 
-/// Selector that no labels meet, and that validation reports as malformed, with the field.
+/// A selector that selects nothing, and for which validation reports the malformed field.
 fn unreadable(value: &Value) -> LabelSelector {
     let (field, expected) = wrong(value).unwrap_or_default();
     let remedy = match expected {
@@ -32,9 +32,9 @@ fn unreadable(value: &Value) -> LabelSelector {
     selector::unreadable(&field, &format!("expected {expected}{remedy}"))
 }
 
-/// First field of a selector with a wrong type, and the expected type.
+/// The first field of a selector with the wrong type, and the expected type.
 fn wrong(selector: &Value) -> Option<(String, &'static str)> {
-    let no_text = |value: &Value| !value.is_string() && !value.is_null();
+    let is_no_string = |value: &Value| !value.is_string() && !value.is_null();
     match &selector["matchLabels"] {
         Value::Null => {}
         Value::Object(labels) => {
@@ -54,7 +54,7 @@ fn wrong(selector: &Value) -> Option<(String, &'static str)> {
             return Some((at(""), "object"));
         }
         for field in ["key", "operator"] {
-            if no_text(&expression[field]) {
+            if is_no_string(&expression[field]) {
                 return Some((at(&format!(".{field}")), "string"));
             }
         }
@@ -69,7 +69,7 @@ fn wrong(selector: &Value) -> Option<(String, &'static str)> {
     })
 }
 
-/// Optional selector.
+/// An optional selector.
 pub fn optional(selector: Lenient<Selector>) -> Option<LabelSelector> {
     selector.get().map(|Selector(selector)| selector)
 }
@@ -85,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn malformed_selector_reports_the_field() {
+    fn unreadable_selector_reports_the_field_and_selects_nothing() {
         for (value, error) in [
             (
                 json!({"matchLabels": {"a": "b", "app": 1}}),

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::labels;
 
 #[test]
-fn namespaces_and_metadata() {
+fn labels_and_metadata_are_extracted() {
     let object = json!({
         "metadata": {
             "name": "n", "namespace": "ns", "uid": "u", "resourceVersion": "7", "labels": {"a": "b", "odd": 1},
@@ -29,39 +29,39 @@ fn namespaces_and_metadata() {
     assert_eq!(facts.labels, labels(&[("a", "b")]));
 }
 
-/// A type of its own: what is read are an annotation, the controller, and the status.
+/// A custom `Extract` of an annotation, the controller and the status.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Claim {
+struct Pvc {
     metadata: Lenient<Object<Metadata>>,
-    status: Lenient<Object<ClaimStatus>>,
+    status: Lenient<Object<PvcStatus>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct ClaimStatus {
+struct PvcStatus {
     phase: Lenient<String>,
     capacity: Lenient<Labels>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct ClaimFacts {
+struct PvcFacts {
     keep: Option<String>,
     controller: Option<String>,
     phase: Option<String>,
     capacity: Labels,
 }
 
-impl Extract for Claim {
-    type Facts = ClaimFacts;
+impl Extract for Pvc {
+    type Facts = PvcFacts;
 
-    fn into_parts(self) -> (ObjectMeta, ClaimFacts) {
+    fn into_parts(self) -> (ObjectMeta, PvcFacts) {
         let metadata = self.metadata.fields();
         let identity = metadata.identity();
         let status = self.status.fields();
         let owners = metadata.owner_references.or_default().into_iter();
         let mut owners = owners.filter(|Object(owner)| owner.controller.clone().or_default());
-        let facts = ClaimFacts {
+        let facts = PvcFacts {
             keep: metadata.annotations.or_default().remove("example.com/keep"),
             controller: owners.next().and_then(|Object(owner)| owner.uid.get()),
             phase: status.phase.get(),
@@ -72,7 +72,7 @@ impl Extract for Claim {
 }
 
 #[test]
-fn a_type_of_its_own_reads_annotations_owners_and_status() {
+fn custom_type_extracts_annotations_owners_and_status() {
     let object = json!({
         "metadata": {"name": "data-x-0", "namespace": "ns", "uid": "u", "resourceVersion": "7",
             "annotations": {"example.com/keep": "yes", "odd": 1},
@@ -80,15 +80,15 @@ fn a_type_of_its_own_reads_annotations_owners_and_status() {
         "spec": {"volumeName": "pv"},
         "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "conditions": [{}]},
     });
-    let expected = ClaimFacts {
+    let expected = PvcFacts {
         keep: Some("yes".to_owned()),
         controller: Some("b".to_owned()),
         phase: Some("Bound".to_owned()),
         capacity: labels(&[("storage", "1Gi")]),
     };
-    let read = [Claim::read(&object), from_str(&object.to_string()).unwrap()];
-    for claim in read {
-        let (identity, facts) = claim.into_parts();
+    let read = [Pvc::read(&object), from_str(&object.to_string()).unwrap()];
+    for pvc in read {
+        let (identity, facts) = pvc.into_parts();
         assert_eq!(identity.name.as_deref(), Some("data-x-0"));
         assert_eq!(identity.namespace.as_deref(), Some("ns"));
         assert_eq!(identity.uid.as_deref(), Some("u"));
@@ -98,17 +98,17 @@ fn a_type_of_its_own_reads_annotations_owners_and_status() {
 }
 
 #[test]
-fn a_type_of_its_own_reads_whatever_there_is() {
+fn custom_type_tolerates_unexpected_types() {
     let odd = json!({"metadata": {"name": "x", "annotations": [], "ownerReferences": {}},
         "status": {"phase": 1, "capacity": "much"}});
-    let (identity, facts) = from_str::<Claim>(&odd.to_string()).unwrap().into_parts();
+    let (identity, facts) = from_str::<Pvc>(&odd.to_string()).unwrap().into_parts();
     assert_eq!(identity.name.as_deref(), Some("x"));
-    assert_eq!(facts, ClaimFacts::default());
+    assert_eq!(facts, PvcFacts::default());
     for odd in [
         json!("odd"),
         json!(null),
         json!({"metadata": 1, "status": []}),
     ] {
-        assert_eq!(Claim::read(&odd).into_parts().1, ClaimFacts::default());
+        assert_eq!(Pvc::read(&odd).into_parts().1, PvcFacts::default());
     }
 }

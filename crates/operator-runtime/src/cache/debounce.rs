@@ -1,4 +1,4 @@
-//! Debounce: a custom resource is enqueued once for many changes that follow each other.
+//! Debounce: a burst of changes enqueues a custom resource once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,25 @@ use tokio::time::Instant;
 use super::{Cache, lock};
 use crate::reconciler::Reconciler;
 
-/// Time without further changes before a custom resource is enqueued: a rollout changes counts of pods
-/// several times a second, and each change could be a write.
+/// Time without changes before a custom resource is enqueued: a rollout changes pod counts several
+/// times a second, and each reconcile would write the status.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// Longest delay of a custom resource whose changes do not end.
+/// Maximum delay while changes continue.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A custom resource that is not enqueued yet.
+/// A pending burst of changes.
 pub(super) struct Debounced {
-    /// The number of the latest change.
+    /// Number of the latest change.
     latest: u64,
+    /// Time at which the custom resource is enqueued at the latest.
     until: Instant,
 }
 
 impl<C: Reconciler> Cache<C> {
-    /// Enqueues a custom resource once no further changes arrive for `QUIET`.
+    /// Enqueues a custom resource after `QUIET` without another change.
     pub(crate) fn enqueue_debounced(self: &Arc<Self>, key: Key) {
-        // Every custom resource is enqueued when the queue opens.
+        // Opening the queue enqueues everything, so the initial lists need no debounce.
         if lock(&self.queue).is_none() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Who is looked at again, and when.
+//! Which custom resources are enqueued, and when.
 
 use std::time::Duration;
 
@@ -33,12 +33,12 @@ fn of_version(version: &str) -> Guarded<ToyController> {
     DeserializeGuard(Ok(toy))
 }
 
-/// How often the resource was queued.
+/// How often the resource was enqueued.
 fn queued(queue: &mut Queue) -> usize {
     std::iter::from_fn(|| queue.try_recv().ok()).count()
 }
 
-/// A resource that is known, and its queue, which is empty.
+/// A cache with one resource and an empty queue.
 fn known() -> (Arc<Cache<ToyController>>, Queue) {
     let cache = cache();
     let mut queue = cache.open_queue();
@@ -47,7 +47,7 @@ fn known() -> (Arc<Cache<ToyController>>, Queue) {
     (cache, queue)
 }
 
-/// The resource with a status that says this.
+/// The resource with this hash in its status.
 fn with_status(version: &str, hash: &str) -> Guarded<ToyController> {
     let mut it = of_version(version);
     it.0.as_mut().unwrap().status = Some(status(hash));
@@ -59,18 +59,18 @@ fn status(hash: &str) -> ToyStatus {
 }
 
 #[test]
-fn a_status_of_ours_is_no_change() {
-    // Before the answer, and after it.
+fn own_status_write_does_not_enqueue() {
+    // The event before and after the response.
     let (cache, mut queue) = known();
     let owner = owner(&toy(1));
     cache.enter_status(&owner, status("ours"));
     cache.apply_resource(with_status("2", "ours"));
     cache.apply_resource(with_status("2", "ours"));
     assert_eq!(queued(&mut queue), 0);
-    // That of another client, which comes before ours or after it.
+    // A status write of another client.
     cache.apply_resource(with_status("3", "theirs"));
     assert_eq!(queued(&mut queue), 1);
-    // One that could not be written, and was all the same.
+    // A write that failed for us and reached the API server nevertheless.
     cache.enter_status(&owner, status("next"));
     cache.enter_status(&owner, status("theirs"));
     cache.apply_resource(with_status("4", "next"));
@@ -78,7 +78,7 @@ fn a_status_of_ours_is_no_change() {
 }
 
 #[test]
-fn each_change_of_the_spec_or_the_metadata_is_queued() {
+fn each_change_of_spec_or_metadata_enqueues() {
     let (cache, mut queue) = known();
     let mut it = toy(2);
     let mut version = 2;
@@ -98,7 +98,7 @@ fn each_change_of_the_spec_or_the_metadata_is_queued() {
 }
 
 #[test]
-fn a_version_that_is_no_number_is_never_older() {
+fn non_numeric_resource_version_never_counts_as_older() {
     let (cache, mut queue) = known();
     for version in ["b", "a", "9", "8"] {
         cache.apply_resource(with_status(version, version));
@@ -113,7 +113,7 @@ fn a_version_that_is_no_number_is_never_older() {
 }
 
 #[test]
-fn nothing_is_kept_of_a_resource_that_is_deleted() {
+fn deleted_resource_leaves_no_state() {
     let (cache, _queue) = known();
     let owner = owner(&toy(1));
     let _ = cache.backoff.next(&owner.uid);
@@ -135,21 +135,21 @@ fn nothing_is_kept_of_a_resource_that_is_deleted() {
     assert!(cache.state().owned_objects.is_empty());
     assert_eq!(cache.backoff.failures("u"), 0);
 
-    // What a reconcile entered that was still running.
+    // State that a running reconcile stored after the deletion.
     let _ = cache.backoff.next(&owner.uid);
     cache.state().owned_objects.enter(key, &child, "toy");
     cache.enter_status(&owner, status("late"));
     cache.forget_if_deleted(&owner);
     assert!(cache.state().owned_objects.is_empty() && cache.store().state().is_empty());
     assert_eq!(cache.backoff.failures("u"), 0);
-    // One of the same name is another one.
+    // A new resource of the same name keeps its state.
     cache.apply_resource(toy(12));
     let _ = cache.backoff.next("u");
     cache.forget_if_deleted(&owner);
     assert_eq!(cache.backoff.failures("u"), 1);
 }
 
-/// After how long the resource is queued.
+/// Time until the resource is enqueued.
 async fn waits(queue: &mut Queue) -> Option<Duration> {
     let started = Instant::now();
     let next = timeout(Duration::from_secs(60), queue.next()).await;
@@ -161,7 +161,7 @@ fn millis(count: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_that_follow_each_other_are_enqueued_once() {
+async fn burst_of_changes_enqueues_once() {
     let (cache, mut queue) = known();
     for _ in 0..3 {
         cache.enqueue_debounced(key());
@@ -172,7 +172,7 @@ async fn changes_that_follow_each_other_are_enqueued_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_changes_are_enqueued_after_the_limit() {
+async fn continuous_changes_enqueue_after_the_maximum_delay() {
     let (cache, mut queue) = known();
     let started = Instant::now();
     while queued(&mut queue) == 0 {
@@ -187,7 +187,7 @@ async fn endless_changes_are_enqueued_after_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn something_else_does_not_wait() {
+async fn enqueue_does_not_wait_for_a_pending_debounce() {
     let (cache, mut queue) = known();
     cache.enqueue_debounced(key());
     cache.enqueue(&key());

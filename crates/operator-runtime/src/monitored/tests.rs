@@ -61,41 +61,41 @@ impl Case {
         monitoring.decide()
     }
 
-    /// Answers every question about the first Prometheus, save those about `refused`.
-    fn answer(&mut self, refused: &[&str]) {
+    /// Grants every permission except those for the resources in `denied`.
+    fn grant_except(&mut self, denied: &[&str]) {
         for access_check in self.decide().access_checks {
-            let allowed = !refused.contains(&access_check.resource);
+            let allowed = !denied.contains(&access_check.resource);
             self.access.remember(access_check, Some(allowed));
         }
     }
 }
 
 #[test]
-fn it_takes_a_prometheus_that_selects_and_may() {
+fn scraped_if_a_prometheus_selects_and_is_permitted() {
     let mut case = Case::new(&[
         ("k8s", prometheus(&[])),
         ("other", prometheus(&[("release", "y")])),
     ]);
     let unknown = case.decide();
     assert_eq!((unknown.holds, unknown.reason), (None, "PermissionUnknown"));
-    let asked: Vec<&str> = unknown.access_checks.iter().map(|q| q.resource).collect();
-    assert_eq!(asked, ["pods", "services", "endpoints"]);
+    let checked: Vec<&str> = unknown.access_checks.iter().map(|c| c.resource).collect();
+    assert_eq!(checked, ["pods", "services", "endpoints"]);
     assert_eq!(
         unknown.access_checks[0].account,
         Key::new("monitoring", "prom")
     );
     assert_eq!(unknown.access_checks[0].namespace, "thanos");
 
-    case.answer(&[]);
+    case.grant_except(&[]);
     let scraped = case.decide();
     assert_eq!((scraped.holds, scraped.reason), (Some(true), "Scraped"));
-    assert_eq!(scraped.message, "by Prometheus monitoring/k8s");
+    assert_eq!(scraped.message, "scraped by Prometheus monitoring/k8s");
 }
 
 #[test]
-fn a_permission_that_is_missing_comes_with_the_commands_that_grant_it() {
+fn missing_permission_is_reported_with_the_commands_that_grant_it() {
     let mut case = Case::new(&[("k8s", prometheus(&[]))]);
-    case.answer(&["pods", "endpoints"]);
+    case.grant_except(&["pods", "endpoints"]);
     let monitored = case.decide();
     assert_eq!(
         (monitored.holds, monitored.reason),
@@ -103,29 +103,29 @@ fn a_permission_that_is_missing_comes_with_the_commands_that_grant_it() {
     );
     assert_eq!(
         monitored.message,
-        "Prometheus monitoring/k8s selects them, but may not list pods, endpoints in thanos: \
-         kubectl -n thanos create role prom --verb=get,list,watch --resource=pods,services,endpoints \
-         && kubectl -n thanos create rolebinding prom --role=prom --serviceaccount=monitoring:prom"
+        "Prometheus monitoring/k8s selects the ServiceMonitors but is not permitted to list pods, \
+         endpoints in thanos; run: kubectl -n thanos create role prom --verb=get,list,watch \
+         --resource=pods,services,endpoints && kubectl -n thanos create rolebinding prom --role=prom --serviceaccount=monitoring:prom"
     );
 }
 
 #[test]
-fn one_that_may_is_enough() {
-    let mut may = prometheus(&[]);
-    may.service_account = "may".to_owned();
-    may.endpoint_slices = true;
-    let mut case = Case::new(&[("a", prometheus(&[])), ("b", may)]);
+fn one_permitted_prometheus_is_enough() {
+    let mut permitted = prometheus(&[]);
+    permitted.service_account = "permitted".to_owned();
+    permitted.endpoint_slices = true;
+    let mut case = Case::new(&[("a", prometheus(&[])), ("b", permitted)]);
     for access_check in case.decide().access_checks {
-        let allowed = access_check.account.name == "may";
+        let allowed = access_check.account.name == "permitted";
         case.access.remember(access_check, Some(allowed));
     }
-    assert_eq!(case.decide().message, "by Prometheus monitoring/b");
+    assert_eq!(case.decide().message, "scraped by Prometheus monitoring/b");
     let slices = case.decide().access_checks.pop().unwrap();
     assert_eq!(slices.kubectl_resource(), "endpointslices.discovery.k8s.io");
 }
 
 #[test]
-fn a_label_that_a_prometheus_excludes_is_not_to_be_set() {
+fn excluded_label_is_reported_with_its_remedy() {
     for (operator, remedy) in [
         (
             "NotIn",
@@ -148,7 +148,7 @@ fn a_label_that_a_prometheus_excludes_is_not_to_be_set() {
 }
 
 #[test]
-fn each_of_the_service_monitors_has_to_be_selected() {
+fn every_service_monitor_has_to_be_selected() {
     let monitored = Case::new(&[("k8s", prometheus(&[("bridge", "yes")]))]).decide();
     assert_eq!(
         (monitored.holds, monitored.reason),
@@ -156,12 +156,12 @@ fn each_of_the_service_monitors_has_to_be_selected() {
     );
     assert_eq!(
         monitored.message,
-        "no Prometheus selects ServiceMonitor thanos-query-q; monitoring/k8s comes nearest: set \
+        "no Prometheus selects ServiceMonitor thanos-query-q; closest: monitoring/k8s: set \
          spec.serviceMonitor.labels to bridge=yes"
     );
-    let mut at_home = prometheus(&[]);
-    at_home.service_monitor_namespace_selector = None;
-    let monitored = Case::new(&[("k8s", at_home)]).decide();
+    let mut own_namespace = prometheus(&[]);
+    own_namespace.service_monitor_namespace_selector = None;
+    let monitored = Case::new(&[("k8s", own_namespace)]).decide();
     assert!(
         monitored.message.contains("select the namespace thanos"),
         "{}",
@@ -171,7 +171,7 @@ fn each_of_the_service_monitors_has_to_be_selected() {
 }
 
 #[test]
-fn disabled_monitoring_is_reported() {
+fn disabled_monitoring_is_reported_before_unreadable_prometheuses() {
     let mut case = Case::new(&[]);
     case.prometheuses = None;
     assert_eq!(case.decide().reason, "PrometheusUnreadable");

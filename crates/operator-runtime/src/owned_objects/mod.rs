@@ -1,7 +1,7 @@
-//! What is known of every owned object, so that only objects that differ are sent.
+//! Known state of every owned object, so that only objects that differ are applied.
 //!
-//! In: events of the owned watches and the answers to our own requests. Out: which objects of a
-//! plan must be sent, which must go, and how many pods are ready. Does no IO.
+//! In: events of the watches of owned kinds and the responses to our applies. Out: which objects of a
+//! plan must be applied, which must be deleted, and pod counts. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,30 +16,30 @@ use crate::version::Version;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Counts {
-    /// The generation that the counts are about.
+    /// Generation that the counts refer to.
     pub observed_generation: i64,
     /// Pods.
     pub replicas: i32,
     /// Pods of the current template.
     pub updated_replicas: i32,
-    /// Pods of the template before the last change of it; of the only one when all are up to date. Of
-    /// StatefulSets only.
+    /// Pods of the previous template, or of the current one if all pods are up to date. StatefulSets
+    /// only.
     pub current_replicas: i32,
     /// Pods that are ready.
     pub ready_replicas: i32,
-    /// Pods that have been ready for long enough.
+    /// Pods that have been ready for `minReadySeconds`.
     pub available_replicas: i32,
-    /// Pods that are missing for full strength.
+    /// Desired pods that are not available.
     pub unavailable_replicas: i32,
 }
 
-/// What is read of an owned object: metadata, and the counts of workloads.
+/// Decoded part of an owned object: metadata, and the counts of workloads.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Owned {
     /// Standard metadata.
     #[serde(default)]
     pub metadata: ObjectMeta,
-    /// Counts of a workload; zero for anything else.
+    /// Counts of a workload; zero for other kinds.
     #[serde(default)]
     pub status: Counts,
 }
@@ -74,15 +74,15 @@ impl kube::Resource for Owned {
 /// The identity of a custom resource that owns objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
-    /// Namespace of it and of everything it owns.
+    /// Namespace of the custom resource and of all its objects.
     pub namespace: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its UID.
+    /// UID.
     pub uid: String,
 }
 
-/// What is known of one owned object.
+/// Known state of one owned object.
 #[derive(Clone, Debug)]
 struct Entry {
     uid: String,
@@ -90,27 +90,27 @@ struct Entry {
     generation: i64,
     /// Digest of the fields that we own by server-side apply.
     owned: Option<u64>,
-    /// Digest of the body that was last sent and accepted, if it is unchanged since.
+    /// Digest of the last applied body; `None` if the object has drifted since.
     sent: Option<u64>,
     counts: Counts,
 }
 
-/// The owner to reconcile.
+/// The owner to enqueue after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requeue {
     /// An applied object has drifted.
     Now(Owner),
-    /// Counts of pods changed, which they do several times in a moment; or an object changed that is
-    /// being sent, most likely by that.
+    /// Debounced: pod counts changed, or an object that is being applied changed, most likely by that
+    /// apply.
     Soon(Owner),
 }
 
-/// An object that is to be deleted.
+/// An owned object that the plan does not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// What it is.
+    /// Kind and name.
     pub key: ObjectKey,
-    /// Its UID, the precondition of the delete.
+    /// UID, the precondition of the delete.
     pub uid: String,
 }
 
@@ -121,11 +121,10 @@ pub struct OwnedObjects {
 }
 
 impl OwnedObjects {
-    /// Stores an object as the API server has it. Returns its owner if a reconcile must follow, and how
-    /// soon.
+    /// Stores the state of an object. Returns its owner if a reconcile is necessary.
     ///
-    /// `manager` is our field manager. A version that is known to be no newer than the known one is
-    /// ignored: the answer to a request can overtake the watch.
+    /// `manager` is our field manager. A version that is not newer than the stored one is ignored,
+    /// since the response to an apply can arrive before the watch event.
     pub fn enter(&mut self, key: ObjectKey, object: &Owned, manager: &str) -> Option<Requeue> {
         let owner = owner_of(&object.metadata)?;
         let fresh = Entry {
@@ -154,7 +153,7 @@ impl OwnedObjects {
                 let was_applied = entry.sent.is_some();
                 *entry = Entry { sent, ..fresh };
                 match (same, counted) {
-                    // Drift. An object that is not applied is being sent, and this can be the event of that.
+                    // Otherwise an apply is in progress, and this may be its watch event.
                     (false, _) if was_applied => Some(Requeue::Now(owner)),
                     (true, false) => None,
                     _ => Some(Requeue::Soon(owner)),
@@ -163,8 +162,8 @@ impl OwnedObjects {
         }
     }
 
-    /// Stores the response to an apply of a body with digest `sent`. Returns whether the object is as sent;
-    /// another client may have changed it since.
+    /// Stores the response to an apply of a body with digest `sent`. Returns `false` if another client
+    /// is known to have changed the object since.
     pub fn enter_applied(
         &mut self,
         key: &ObjectKey,
@@ -178,7 +177,7 @@ impl OwnedObjects {
         };
         let owned = owned_digest(object.metadata.managed_fields.as_ref(), manager);
         if let Some(entry) = self.owners.get_mut(&owner).and_then(|m| m.get_mut(key))
-            // A later change by another client may be known already.
+            // The watch may have delivered a later change of another client.
             && entry.owned == owned
             && Some(&entry.uid) == object.metadata.uid.as_ref()
         {
@@ -188,8 +187,8 @@ impl OwnedObjects {
         false
     }
 
-    /// Drops everything about an owner that was deleted. Its objects are deleted with it, or have another
-    /// owner.
+    /// Forgets all objects of a deleted owner: they are garbage-collected, or have another owner or
+    /// none.
     pub fn forget(&mut self, owner: &Owner) {
         self.owners.remove(owner);
     }
@@ -199,7 +198,7 @@ impl OwnedObjects {
         self.owners.is_empty()
     }
 
-    /// Drops a deleted object. Returns its owner, which must be reconciled.
+    /// Forgets a deleted object. Returns its owner, which must be reconciled.
     pub fn remove(&mut self, key: &ObjectKey, object: &Owned) -> Option<Owner> {
         let owner = owner_of(&object.metadata)?;
         let known = self.owners.get_mut(&owner)?;
@@ -214,8 +213,8 @@ impl OwnedObjects {
         Some(owner)
     }
 
-    /// Forgets the objects of one kind (in one namespace, if given) that a complete list did not
-    /// name. Returns their owners.
+    /// Forgets the objects of one kind (in one namespace, if given) that are not in a complete list.
+    /// Returns their owners.
     pub fn retain(
         &mut self,
         group: &str,
@@ -240,11 +239,11 @@ impl OwnedObjects {
         touched
     }
 
-    /// The objects of `plan` that must be sent, each with the digest of its body and the UID of the
-    /// object known under that name.
+    /// The objects of `plan` that must be applied, each with the digest of its body and the UID of the
+    /// known object with that name.
     ///
-    /// `applied` is the digest in the owner's status. If everything is as it says, the bodies stand
-    /// and nothing is sent: that is how a restart writes nothing.
+    /// `applied` is `status.appliedHash` of the owner. After a restart, nothing is applied if the known
+    /// objects match it.
     pub fn to_send<'p>(
         &mut self,
         owner: &Owner,
@@ -287,15 +286,15 @@ impl OwnedObjects {
                 if entry.sent == Some(digest) {
                     return None;
                 }
-                // The body before is no longer applied from here on.
+                // Outdated from here on, even if the apply fails.
                 entry.sent = None;
                 Some((object, digest, Some(entry.uid.clone())))
             })
             .collect()
     }
 
-    /// Digest of a converged plan: key, UID, body and owned fields of each object.
-    /// `None` while something of it has not been sent.
+    /// Digest over the applied objects of a plan: key, UID, body and owned fields. `None` until all of
+    /// them are applied.
     #[must_use]
     pub fn applied_hash(&self, owner: &Owner, plan: &Plan) -> Option<String> {
         let known = self.owners.get(owner)?;
@@ -305,7 +304,7 @@ impl OwnedObjects {
         }))
     }
 
-    /// The owned objects that `plan` neither names nor leaves.
+    /// The owned objects that `plan` neither contains nor retains.
     #[must_use]
     pub fn orphans(&self, owner: &Owner, plan: &Plan) -> Vec<Orphan> {
         let desired: BTreeSet<&ObjectKey> = plan.objects().iter().map(|o| &o.key).collect();
@@ -319,8 +318,8 @@ impl OwnedObjects {
             .collect()
     }
 
-    /// The counts of the owner's workloads. Counts that are about an older generation are given as
-    /// they are: the pods they count are running.
+    /// The counts of the workloads of an owner. Includes counts of an older generation, since their
+    /// pods are running.
     #[must_use]
     pub fn counts(&self, owner: &Owner) -> BTreeMap<ObjectKey, Workload> {
         let known = self.owners.get(owner).into_iter().flatten();
@@ -335,19 +334,19 @@ impl OwnedObjects {
     }
 }
 
-/// A workload's counts, and whether they are about what was last applied.
+/// Pod counts of a workload, and whether they refer to the current generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
     /// The counts.
     pub counts: Counts,
-    /// The workload's controller has seen the newest generation.
+    /// Whether the workload controller has observed the current generation.
     pub current: bool,
 }
 
 type AppliedObject<'a> = Option<(&'a ObjectKey, &'a String, u64, Option<u64>)>;
 
-fn total<'a>(standing: impl Iterator<Item = AppliedObject<'a>>) -> Option<String> {
-    let mut all = standing
+fn total<'a>(applied: impl Iterator<Item = AppliedObject<'a>>) -> Option<String> {
+    let mut all = applied
         .map(|s| s.map(|(k, uid, sent, owned)| (&k.group, &k.kind, &k.name, uid, sent, owned)))
         .collect::<Option<Vec<_>>>()?;
     all.sort();

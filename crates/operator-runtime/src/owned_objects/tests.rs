@@ -44,7 +44,7 @@ fn key(name: &str) -> ObjectKey {
     }
 }
 
-/// What the API server says of a Service: its version, and the fields that we own.
+/// A Service with this resource version and these fields of our field manager.
 fn object(uid: &str, version: u64, fields: Value) -> Owned {
     serde_json::from_value(json!({"metadata": {
         "namespace": "ns", "uid": uid, "resourceVersion": version.to_string(), "generation": 1,
@@ -58,7 +58,7 @@ fn ours() -> Value {
     json!({"f:spec": {"f:ports": {}}})
 }
 
-/// Sends everything that must be sent, and enters the answers; returns how many were sent.
+/// Applies all objects that must be applied. Returns their number.
 fn converge(
     owned_objects: &mut OwnedObjects,
     plan: &Plan,
@@ -72,14 +72,14 @@ fn converge(
         .collect();
     for (key, digest) in &unsent {
         *version += 1;
-        let answer = object(&format!("uid-{}", key.name), *version, ours());
-        owned_objects.enter_applied(key, &answer, MANAGER, *digest);
+        let response = object(&format!("uid-{}", key.name), *version, ours());
+        owned_objects.enter_applied(key, &response, MANAGER, *digest);
     }
     unsent.len()
 }
 
 #[test]
-fn applied_objects_are_not_sent_again() {
+fn unchanged_objects_are_not_applied_again() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a", "b"]), 0);
     assert_eq!(converge(&mut owned_objects, &plan, None, &mut version), 2);
     assert_eq!(converge(&mut owned_objects, &plan, None, &mut version), 0);
@@ -87,7 +87,7 @@ fn applied_objects_are_not_sent_again() {
 }
 
 #[test]
-fn a_changed_body_is_sent_alone() {
+fn only_the_changed_object_is_applied() {
     let (mut owned_objects, mut version) = (OwnedObjects::default(), 0);
     converge(&mut owned_objects, &plan(&["a", "b"]), None, &mut version);
     let mut changed = plan(&["a"]);
@@ -106,26 +106,26 @@ fn a_changed_body_is_sent_alone() {
 }
 
 #[test]
-fn drift_shows_in_the_owned_fields() {
+fn drift_is_detected_by_the_owned_fields() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a"]), 0);
     converge(&mut owned_objects, &plan, None, &mut version);
-    // Someone else changes a field that we do not own: nothing to do.
+    // Another manager changes a field that we do not own.
     assert_eq!(
         owned_objects.enter(key("a"), &object("uid-a", 10, ours()), MANAGER),
         None
     );
     assert_eq!(owned_objects.to_send(&owner(), &plan, None).len(), 0);
-    // Someone takes a field of ours, or wipes managedFields.
+    // Another manager takes over one of our fields, or clears managedFields.
     for fields in [json!({"f:spec": {}}), Value::Null] {
         version = version.max(20) + 1;
-        let woken = owned_objects.enter(key("a"), &object("uid-a", version, fields), MANAGER);
-        assert_eq!(woken, Some(Requeue::Now(owner())));
+        let requeue = owned_objects.enter(key("a"), &object("uid-a", version, fields), MANAGER);
+        assert_eq!(requeue, Some(Requeue::Now(owner())));
         assert_eq!(converge(&mut owned_objects, &plan, None, &mut version), 1);
     }
 }
 
 #[test]
-fn a_new_object_of_the_same_name_is_sent() {
+fn recreated_object_is_applied_again() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a"]), 0);
     converge(&mut owned_objects, &plan, None, &mut version);
     assert_eq!(
@@ -136,7 +136,7 @@ fn a_new_object_of_the_same_name_is_sent() {
 }
 
 #[test]
-fn late_events_change_nothing() {
+fn outdated_events_are_ignored() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a"]), 5);
     converge(&mut owned_objects, &plan, None, &mut version);
     assert_eq!(
@@ -144,7 +144,7 @@ fn late_events_change_nothing() {
         None
     );
     assert_eq!(owned_objects.to_send(&owner(), &plan, None).len(), 0);
-    // A delete of a predecessor.
+    // The deletion of a predecessor.
     assert_eq!(
         owned_objects.remove(&key("a"), &object("older", 9, ours())),
         None
@@ -153,7 +153,7 @@ fn late_events_change_nothing() {
 }
 
 #[test]
-fn a_change_that_overtakes_the_answer_is_not_lost() {
+fn change_that_arrives_before_the_apply_response_is_detected() {
     let (mut owned_objects, plan) = (OwnedObjects::default(), plan(&["a"]));
     let digest = owned_objects.to_send(&owner(), &plan, None)[0].1;
     owned_objects.enter(key("a"), &object("uid-a", 8, json!({})), MANAGER);
@@ -161,12 +161,12 @@ fn a_change_that_overtakes_the_answer_is_not_lost() {
     assert_eq!(
         owned_objects.to_send(&owner(), &plan, None).len(),
         1,
-        "the body of version 7 no longer stands"
+        "version 8 has drifted from the body of version 7"
     );
 }
 
 #[test]
-fn a_restart_sends_nothing_if_everything_is_as_the_status_says() {
+fn restart_applies_nothing_if_the_applied_hash_matches() {
     let (mut before, plan, mut version) = (OwnedObjects::default(), plan(&["a", "b"]), 0);
     converge(&mut before, &plan, None, &mut version);
     let hash = before.applied_hash(&owner(), &plan).unwrap();
@@ -202,7 +202,7 @@ fn a_restart_sends_nothing_if_everything_is_as_the_status_says() {
 }
 
 #[test]
-fn surplus_is_what_the_plan_does_not_name() {
+fn orphans_are_the_objects_that_the_plan_does_not_contain() {
     let (mut owned_objects, mut version) = (OwnedObjects::default(), 0);
     converge(&mut owned_objects, &plan(&["a", "b"]), None, &mut version);
     let orphans = owned_objects.orphans(&owner(), &plan(&["b"]));
@@ -221,7 +221,7 @@ fn surplus_is_what_the_plan_does_not_name() {
 }
 
 #[test]
-fn a_list_drops_what_it_does_not_name() {
+fn list_removes_the_objects_that_it_does_not_contain() {
     let (mut owned_objects, mut version) = (OwnedObjects::default(), 0);
     converge(&mut owned_objects, &plan(&["a", "b"]), None, &mut version);
     let listed = BTreeSet::from(["uid-a".to_owned()]);
@@ -248,7 +248,7 @@ fn a_list_drops_what_it_does_not_name() {
 }
 
 #[test]
-fn counts_wake_and_say_whether_they_are_current() {
+fn changed_counts_requeue_and_report_whether_they_are_current() {
     let mut owned_objects = OwnedObjects::default();
     let deployment = ObjectKey {
         group: "apps".into(),
@@ -264,7 +264,7 @@ fn counts_wake_and_say_whether_they_are_current() {
     assert_eq!(
         owned_objects.enter(deployment.clone(), &seen, MANAGER),
         None,
-        "nothing that counts changed"
+        "no relevant change"
     );
     seen.metadata.resource_version = Some("3".into());
     seen.status.observed_generation = 2;
@@ -279,7 +279,7 @@ fn counts_wake_and_say_whether_they_are_current() {
 }
 
 #[test]
-fn the_watch_may_be_faster_than_the_answer() {
+fn watch_event_before_the_apply_response_is_no_drift() {
     let (mut owned_objects, plan, mut version) = (OwnedObjects::default(), plan(&["a"]), 0);
     converge(&mut owned_objects, &plan, None, &mut version);
     let mut changed = super::tests::plan(&[]);
@@ -303,17 +303,18 @@ fn the_watch_may_be_faster_than_the_answer() {
 }
 
 #[test]
-fn a_foreign_change_before_the_response_is_not_lost() {
+fn concurrent_change_before_the_apply_response_is_reported() {
     let mut owned_objects = OwnedObjects::default();
     let theirs = object("uid-a", 6, json!({}));
     let enqueue = owned_objects.enter(key("a"), &theirs, MANAGER);
     assert_eq!(enqueue, Some(Requeue::Soon(owner())));
-    let stands = owned_objects.enter_applied(&key("a"), &object("uid-a", 5, ours()), MANAGER, 1);
-    assert!(!stands, "the pass has to look again");
+    let is_current =
+        owned_objects.enter_applied(&key("a"), &object("uid-a", 5, ours()), MANAGER, 1);
+    assert!(!is_current, "the object must be applied again");
 }
 
 #[test]
-fn each_version_that_is_no_number_is_stored() {
+fn non_numeric_resource_versions_are_always_stored() {
     let mut owned_objects = OwnedObjects::default();
     let of_version = |version: Option<&str>, fields: Value| {
         let mut object = object("uid-a", 0, fields);
@@ -322,7 +323,7 @@ fn each_version_that_is_no_number_is_stored() {
     };
     let theirs = || json!({"f:spec": {"f:other": {}}});
     owned_objects.enter(key("a"), &of_version(Some("x"), ours()), MANAGER);
-    for (version, fields, woken) in [
+    for (version, fields, expected) in [
         (Some("x"), theirs(), false),
         (Some("w"), theirs(), true),
         (Some("y"), ours(), true),
@@ -332,7 +333,7 @@ fn each_version_that_is_no_number_is_stored() {
         (None, theirs(), true),
     ] {
         let object = of_version(version, fields);
-        let is_woken = owned_objects.enter(key("a"), &object, MANAGER).is_some();
-        assert_eq!(is_woken, woken, "{version:?}");
+        let is_requeued = owned_objects.enter(key("a"), &object, MANAGER).is_some();
+        assert_eq!(is_requeued, expected, "{version:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! What the API server would say to the planned objects. Every request carries `dryRun=All`: it
-//! passes admission and is not stored.
+//! Dry runs of the planned objects: with `dryRun=All`, every request passes admission and is not
+//! stored. Does IO.
 
 use kube::Client;
 use kube::api::{Api, DynamicObject, PatchParams, PostParams};
@@ -11,33 +11,33 @@ use crate::owned_objects::Owner;
 use crate::ownership::{Ownership, ownership};
 use crate::plan::Planned;
 
-/// What the API server says.
+/// Result of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// It would accept it.
+pub(super) enum DryRun {
+    /// The API server accepts the object.
     Accepted,
-    /// It would refuse it, in its words.
-    Refused(String),
-    /// The API server gives no result.
-    Unasked(String),
+    /// The API server rejects the object, with its message.
+    Rejected(String),
+    /// The dry run is not possible, with the message of the API server.
+    Unavailable(String),
 }
 
-/// What is there under the name of a planned object, and what would become of it.
+/// State of the existing object with the name of a planned one, and the results of the dry runs.
 pub(super) struct Finding {
-    /// Whose the existing object is, if there is one.
+    /// Ownership of the existing object, if any.
     pub ownership: Option<Ownership>,
-    /// The answer to the apply.
-    pub applied: Answer,
+    /// Dry run of the apply.
+    pub applied: DryRun,
     /// Fields that the installed CRD does not have.
     pub unknown: Vec<String>,
-    /// The answer to a pod of its template, if it has one.
-    pub pod: Option<Answer>,
-    /// Whether the pods of an existing workload would be replaced.
+    /// Dry run of a pod of the template, if any.
+    pub pod: Option<DryRun>,
+    /// Whether the apply replaces the pods of an existing workload.
     pub replaces_pods: bool,
 }
 
-/// Checks one planned object.
-pub(super) async fn look(
+/// Dry-runs one planned object.
+pub(super) async fn dry_run(
     client: &Client,
     owner: &Owner,
     manager: &str,
@@ -47,7 +47,7 @@ pub(super) async fn look(
         Api::namespaced_with(client.clone(), &owner.namespace, &object.resource);
     let mut finding = Finding {
         ownership: None,
-        applied: Answer::Accepted,
+        applied: DryRun::Accepted,
         unknown: Vec::new(),
         pod: pod(client, &owner.namespace, &object.body).await?,
         replaces_pods: false,
@@ -55,7 +55,7 @@ pub(super) async fn look(
     let found = match api.get_opt(&object.key.name).await {
         Ok(found) => found,
         Err(error) => {
-            finding.applied = answer(error)?;
+            finding.applied = classify(error)?;
             return Ok(finding);
         }
     };
@@ -68,26 +68,26 @@ pub(super) async fn look(
         preconditions = ("uid", found.metadata.uid.as_deref().unwrap_or_default());
     }
     let params = PatchParams::apply(manager).force().dry_run();
-    let (answered, unknown) = send(&api, params, object, preconditions).await;
+    let (result, unknown) = send(&api, params, object, preconditions).await;
     finding.unknown = unknown;
-    match answered {
+    match result {
         Ok(applied) => {
             let template = |object: &DynamicObject| object.data["spec"]["template"].clone();
             let changes = |found| template(found) != template(&applied);
             finding.replaces_pods = found.as_ref().is_some_and(changes);
         }
-        Err(error) => finding.applied = answer(error)?,
+        Err(error) => finding.applied = classify(error)?,
     }
     Ok(finding)
 }
 
-/// What the API server says to a pod of a workload. Pod Security, quotas and policies look at pods;
-/// a Deployment is accepted whose pods never come.
+/// Dry-runs a pod of a workload. Pod Security, quotas and policies apply to pods: a Deployment is
+/// accepted even if its pods are rejected.
 async fn pod(
     client: &Client,
     namespace: &str,
     workload: &Value,
-) -> Result<Option<Answer>, kube::Error> {
+) -> Result<Option<DryRun>, kube::Error> {
     let Some(pod) = pod_of(namespace, workload) else {
         return Ok(None);
     };
@@ -99,12 +99,12 @@ async fn pod(
         ..Default::default()
     };
     match api.create(&params, &pod).await {
-        Ok(_) => Ok(Some(Answer::Accepted)),
-        Err(error) => answer(error).map(Some),
+        Ok(_) => Ok(Some(DryRun::Accepted)),
+        Err(error) => classify(error).map(Some),
     }
 }
 
-/// A pod of a workload, if that has any.
+/// A pod of a workload; `None` for other kinds.
 fn pod_of(namespace: &str, workload: &Value) -> Option<Value> {
     let template = &workload["spec"]["template"];
     template["spec"]["containers"].as_array()?;
@@ -114,22 +114,22 @@ fn pod_of(namespace: &str, workload: &Value) -> Option<Value> {
     pod["metadata"]["generateName"] = json!("preflight-");
     pod["metadata"]["namespace"] = json!(namespace);
     let spec = pod["spec"].as_object_mut()?;
-    // It may not exist before the resource does.
+    // The ServiceAccount may not exist yet.
     spec.remove("serviceAccountName");
-    // As a StatefulSet adds the volumes of its claims.
-    let claims = workload["spec"]["volumeClaimTemplates"].as_array();
-    let claims = claims.into_iter().flatten().map(|pvc| {
+    // A StatefulSet adds the volumes of its PVCs.
+    let pvcs = workload["spec"]["volumeClaimTemplates"].as_array();
+    let pvcs = pvcs.into_iter().flatten().map(|pvc| {
         let name = &pvc["metadata"]["name"];
         json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
     });
     let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
-    volumes.as_array_mut()?.extend(claims);
+    volumes.as_array_mut()?.extend(pvcs);
     Some(pod)
 }
 
-/// Sorts a failure: what the object says, or what keeps us from asking. Any other is an error.
-fn answer(error: kube::Error) -> Result<Answer, kube::Error> {
-    const UNASKED: [&str; 4] = [
+/// Classifies a failure: a rejected object, a dry run that is not possible, or else an error.
+fn classify(error: kube::Error) -> Result<DryRun, kube::Error> {
+    const UNAVAILABLE: [&str; 4] = [
         "cannot get resource",
         "cannot create resource",
         "cannot patch resource",
@@ -139,20 +139,20 @@ fn answer(error: kube::Error) -> Result<Answer, kube::Error> {
         return Err(error);
     };
     let message = status.message.as_str();
-    if UNASKED.iter().any(|text| message.contains(text))
+    if UNAVAILABLE.iter().any(|text| message.contains(text))
         || message.contains("error looking up service account")
     {
-        return Ok(Answer::Unasked(message.to_owned()));
+        return Ok(DryRun::Unavailable(message.to_owned()));
     }
     match status.code {
         401 | 429 | 502..=504 => Err(error),
-        // An object was created or deleted meanwhile.
-        404 | 409 => Ok(Answer::Unasked(message.to_owned())),
-        // A refusal of an admission policy has no causes, and a webhook that does not answer is an
-        // internal error.
+        // An object was created or deleted at the same time.
+        404 | 409 => Ok(DryRun::Unavailable(message.to_owned())),
+        // A rejection by an admission policy has no causes, and an unreachable webhook is an internal
+        // error.
         _ => {
             let causes = rejection(status).filter(|text| !text.is_empty());
-            Ok(Answer::Refused(
+            Ok(DryRun::Rejected(
                 causes.unwrap_or_else(|| message.to_owned()),
             ))
         }
@@ -164,17 +164,17 @@ mod tests {
     use super::*;
     use kube::core::Status;
 
-    fn sorted(code: u16, message: &str) -> Option<Answer> {
+    fn classified(code: u16, message: &str) -> Option<DryRun> {
         let status = Status {
             code,
             message: message.to_owned(),
             ..Default::default()
         };
-        answer(kube::Error::Api(Box::new(status))).ok()
+        classify(kube::Error::Api(Box::new(status))).ok()
     }
 
     #[test]
-    fn a_pod_of_a_stateful_set_has_the_volumes_of_its_claims() {
+    fn pod_of_a_stateful_set_has_the_volumes_of_its_pvcs() {
         let set = json!({"spec": {
             "template": {"spec": {"containers": [], "volumes": [{"name": "a"}], "serviceAccountName": "s"}},
             "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
@@ -192,20 +192,29 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_permission_of_ours_is_no_refusal() {
+    fn missing_permission_is_unavailable_and_not_rejected() {
         let rbac = "pods is forbidden: User \"x\" cannot create resource \"pods\" in API group";
-        assert_eq!(sorted(403, rbac), Some(Answer::Unasked(rbac.to_owned())));
+        assert_eq!(
+            classified(403, rbac),
+            Some(DryRun::Unavailable(rbac.to_owned()))
+        );
         let security = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
         assert_eq!(
-            sorted(403, security),
-            Some(Answer::Refused(security.to_owned()))
+            classified(403, security),
+            Some(DryRun::Rejected(security.to_owned()))
         );
         let webhook = "admission webhook \"w\" does not support dry run";
-        assert!(matches!(sorted(400, webhook), Some(Answer::Unasked(_))));
-        assert!(matches!(sorted(400, "bad"), Some(Answer::Refused(_))));
+        assert!(matches!(
+            classified(400, webhook),
+            Some(DryRun::Unavailable(_))
+        ));
+        assert!(matches!(classified(400, "bad"), Some(DryRun::Rejected(_))));
         let down = "Internal error occurred: failed calling webhook \"w\"";
-        assert!(matches!(sorted(500, down), Some(Answer::Refused(_))));
-        assert!(matches!(sorted(409, "conflict"), Some(Answer::Unasked(_))));
-        assert_eq!(sorted(503, "try again"), None);
+        assert!(matches!(classified(500, down), Some(DryRun::Rejected(_))));
+        assert!(matches!(
+            classified(409, "conflict"),
+            Some(DryRun::Unavailable(_))
+        ));
+        assert_eq!(classified(503, "try again"), None);
     }
 }

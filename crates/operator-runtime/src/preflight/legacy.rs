@@ -1,5 +1,5 @@
-//! What the Go operator leaves behind: whether it still runs, and kinds that no controller reconciles
-//! once it does not.
+//! Checks for a former operator that is still running, and for orphaned kinds, which no controller
+//! reconciles without it. Does IO.
 
 use std::time::Duration;
 
@@ -13,43 +13,44 @@ use promop_compat::detect;
 use promop_compat::names::NAME;
 use serde_json::Value;
 
-use super::definitions::first;
+use super::crds::first;
 use super::reader::{Reader, is_forbidden};
-use super::row::Row;
+use super::row::{RERUN, Row};
 
 const CHECK: &str = "former operator";
 
-/// A lease that was renewed within this time has a holder that lives.
+const ORPHANED: &str = "orphaned";
+
+/// Maximum age of the last renewal of a Lease whose holder is alive.
 const RENEWED: Duration = Duration::from_secs(60);
 
-/// An operator that writes the same objects.
+/// A former operator, which writes the same objects.
 #[derive(Clone, Copy, Debug)]
 pub struct Legacy {
-    /// How it is called.
+    /// Name for messages.
     pub name: &'static str,
-    /// The last part of its image's name.
+    /// Last path component of the name of its image.
     pub image: &'static str,
-    /// The name of the lease by which it elects a leader.
+    /// Name of its leader election Lease.
     pub lease: &'static str,
 }
 
 /// A kind that the former operator reconciled.
 #[derive(Clone, Debug)]
-pub struct Abandoned {
-    /// The kind.
+pub struct Orphaned {
+    /// API resource of the kind.
     pub resource: ApiResource,
-    /// The controller that takes it over, as its Deployment is labelled
-    /// (`app.kubernetes.io/name`); none if no one does.
+    /// Label `app.kubernetes.io/name` of the controller that reconciles the kind now, if any.
     pub controller: Option<&'static str>,
-    /// What to do with its objects.
+    /// What to do with objects of the kind.
     pub remedy: &'static str,
 }
 
 /// Checks both.
-pub(super) async fn look(
+pub(super) async fn check(
     reader: &Reader,
     legacy: Option<&Legacy>,
-    abandoned: &[Abandoned],
+    orphaned: &[Orphaned],
 ) -> Result<Vec<Row>, kube::Error> {
     let mut rows = Vec::new();
     let Some(legacy) = legacy else {
@@ -57,14 +58,14 @@ pub(super) async fn look(
     };
     let matters = |d: &Deployment| {
         let name = d.labels().get(NAME).map(String::as_str);
-        is_former(d, legacy) || name.is_some() && abandoned.iter().any(|a| a.controller == name)
+        is_former(d, legacy) || name.is_some() && orphaned.iter().any(|o| o.controller == name)
     };
     let Some(deployments) = everywhere(reader, matters).await? else {
         let found = format!(
-            "you may not list Deployments, so whether the {} runs is open",
+            "you are not permitted to list Deployments; whether the {} is running is unknown",
             legacy.name
         );
-        rows.push(Row::warn(CHECK, legacy.name, found).remedy("rerun with that permission"));
+        rows.push(Row::warn(CHECK, legacy.name, found).remedy(RERUN));
         return Ok(rows);
     };
     let running = deployments.iter().filter(|d| is_former(d, legacy));
@@ -75,21 +76,21 @@ pub(super) async fn look(
             deployment.namespace().unwrap_or_default(),
             deployment.name_any(),
         );
-        let found = format!("the {} runs here, and writes the same objects", legacy.name);
+        let found = format!("the {} is running and writes the same objects", legacy.name);
         let remedy = format!(
-            "before the controller starts: kubectl -n {namespace} scale deployment {name} \
+            "before you start the controller, run: kubectl -n {namespace} scale deployment {name} \
              --replicas=0"
         );
         let object = format!("Deployment {namespace}/{name}");
         rows.push(Row::warn(CHECK, object, found).remedy(remedy));
     }
-    let partial = |lease: &Lease| lease.name_any() == legacy.lease && is_held(lease);
-    let partial = everywhere(reader, partial).await?.unwrap_or_default();
-    if let (false, Some(lease)) = (is_running, partial.first()) {
+    let held = |lease: &Lease| lease.name_any() == legacy.lease && is_held(lease);
+    let held = everywhere(reader, held).await?.unwrap_or_default();
+    if let (false, Some(lease)) = (is_running, held.first()) {
         is_running = true;
         let holder = lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
         let found = format!(
-            "the {} holds it ({}), and writes the same objects",
+            "the {} holds this Lease ({}) and writes the same objects",
             legacy.name,
             holder.unwrap_or_default()
         );
@@ -98,27 +99,28 @@ pub(super) async fn look(
             lease.namespace().unwrap_or_default(),
             legacy.lease
         );
-        rows.push(Row::warn(CHECK, object, found).remedy("stop it before the controller starts"));
+        let remedy = "stop that operator before you start the controller";
+        rows.push(Row::warn(CHECK, object, found).remedy(remedy));
     }
     if !is_running {
-        rows.push(Row::ok(CHECK, legacy.name, "it does not run here"));
+        rows.push(Row::ok(CHECK, legacy.name, "not running"));
     }
-    for kind in abandoned {
-        let taken = kind.controller.is_some_and(|controller| {
+    for kind in orphaned {
+        let is_reconciled = kind.controller.is_some_and(|controller| {
             let mut all = deployments.iter();
             all.any(|d| d.labels().get(NAME).is_some_and(|v| v == controller))
         });
-        if !taken {
+        if !is_reconciled {
             rows.extend(objects_of(reader, kind, is_running).await?);
         }
     }
     Ok(rows)
 }
 
-/// The objects of a kind that no controller reconciles, now or soon.
+/// Reports objects of a kind that no controller reconciles, now or without the former operator.
 async fn objects_of(
     reader: &Reader,
-    kind: &Abandoned,
+    kind: &Orphaned,
     is_running: bool,
 ) -> Result<Option<Row>, kube::Error> {
     let resource = &kind.resource;
@@ -130,8 +132,8 @@ async fn objects_of(
     let objects = match reader.list(resource).await {
         Ok(objects) => objects,
         Err(error) if is_forbidden(&error) => {
-            let row = Row::warn("abandoned", object, "you may not list them");
-            return Ok(Some(row.remedy("rerun with that permission")));
+            let found = "you are not permitted to list these objects";
+            return Ok(Some(Row::warn(ORPHANED, object, found).remedy(RERUN)));
         }
         Err(error) => return Err(error),
     };
@@ -151,21 +153,21 @@ async fn objects_of(
     let names = first(&names);
     let row = match is_running {
         true => Row::warn(
-            "abandoned",
+            ORPHANED,
             object,
-            format!("no controller reconciles them once the Go operator is stopped: {names}"),
+            format!("not reconciled once the former operator is stopped: {names}"),
         ),
         false => Row::fail(
-            "abandoned",
+            ORPHANED,
             object,
-            format!("no controller reconciles them: {names}"),
+            format!("not reconciled by any controller: {names}"),
         ),
     };
     Ok(Some(row.remedy(kind.remedy)))
 }
 
-/// The objects of a kind that are worth keeping, in all namespaces, or else in those that are looked
-/// at; `None` if they may not be listed.
+/// The objects of a kind that `keep` selects, in all namespaces or else in the checked ones; `None` if
+/// listing is not permitted.
 async fn everywhere<K>(
     reader: &Reader,
     keep: impl Fn(&K) -> bool,
@@ -177,7 +179,7 @@ where
     let params = ListParams::default();
     let mut kept = Vec::new();
     let mut take = |object: Value| {
-        // An object that cannot be read is not counted.
+        // An object that does not decode is not one of those.
         kept.extend(serde_json::from_value(object).ok().filter(&keep));
     };
     let mut listed = reader.each(&resource, &params, true, &mut take).await;
@@ -201,7 +203,7 @@ fn is_former(deployment: &Deployment, legacy: &Legacy) -> bool {
     desired > 0 && images.any(|image| program(image) == legacy.image)
 }
 
-/// The last part of an image's name, without tag and digest.
+/// The last path component of the name of an image, without tag and digest.
 fn program(image: &str) -> &str {
     let name = image.rsplit('/').next().unwrap_or(image);
     name.split([':', '@']).next().unwrap_or(name)
@@ -228,7 +230,7 @@ mod tests {
     };
 
     #[test]
-    fn it_is_known_by_its_image() {
+    fn former_operator_is_detected_by_its_image() {
         for (image, replicas, expected) in [
             ("quay.io/x/old-operator:main", 1, true),
             ("registry:5000/mirror/old-operator@sha256:00", 2, true),
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_held_while_it_is_renewed() {
+    fn lease_is_held_if_it_was_renewed_recently() {
         let lease = |holder: &str, age: i64| -> Lease {
             let at = Timestamp::now() - SignedDuration::from_secs(age);
             serde_json::from_value(json!({

@@ -1,8 +1,8 @@
-//! `preflight`: whether a controller would work in a cluster, for people, before it is trusted with
-//! it. Reads the cluster once, decides with the same `observe`, `plan` and `status` as the
-//! controller, and writes nothing: what it sends are access reviews and dry runs.
+//! `preflight`: checks whether a cluster is ready for a controller, before the controller runs. Reads
+//! the cluster once and uses `observe`, `plan` and `status` of the controller. Writes nothing: it only
+//! sends access reviews and dry runs.
 
-mod definitions;
+mod crds;
 mod dry_run;
 mod legacy;
 mod objects;
@@ -26,42 +26,40 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use reader::Reader;
 
-pub use legacy::{Abandoned, Legacy};
+pub use legacy::{Legacy, Orphaned};
 pub use row::{Grade, Row, as_json, reconciles, table};
 
-/// The exit code when there is no answer: a wrong command line, or no cluster.
-const NO_ANSWER: u8 = 2;
+/// Exit code if the cluster cannot be checked: an invalid flag, or a failed request.
+const NOT_CHECKED: u8 = 2;
 
-/// How the rows are printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people.
+    /// A table.
     #[default]
     Table,
-    /// For programs.
+    /// One JSON object.
     Json,
 }
 
 /// Flags of `preflight`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct PreflightArgs {
-    /// Namespaces that the controller works in, separated by commas; all of them if empty
+    /// Comma-separated namespaces that the controller reconciles; empty means all
     #[arg(long, env = "NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
 
-    /// ServiceAccount of the controller, as NAMESPACE/NAME; in its pod the pod's own, and else the
-    /// one of deploy/overlays
+    /// ServiceAccount of the controller; by default that of the pod, or else of deploy/overlays
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = account)]
     pub service_account: Option<Key>,
 
-    /// How the result is printed
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value = "table")]
     pub output: Output,
 }
 
 impl PreflightArgs {
-    /// The namespaces to look at; none for all of them. An empty variable of the environment is no
-    /// namespace.
+    /// Namespaces to check; empty means all, as does an empty environment variable.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
         named(&self.namespaces)
@@ -77,34 +75,34 @@ fn account(text: &str) -> Result<Key, String> {
     }
 }
 
-/// The namespace of the overlays.
+/// Namespace of the controllers in deploy/overlays.
 const HOME: &str = "thanos-system";
 
-/// A value of a spec that is accepted and does harm.
+/// A valid but harmful value in a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Harm {
-    /// Whether nothing works with it.
+    /// Whether pods cannot run with the value.
     pub fatal: bool,
-    /// Path and value of the field, and what it does.
+    /// Path and value of the field, and its effect.
     pub found: String,
     /// What to set instead.
     pub remedy: String,
 }
 
-/// What a controller adds to a preflight.
+/// Checks that are specific to a controller.
 pub struct Extra<C: Reconciler> {
-    /// Reasons of conditions that are no failure: it may work all the same.
+    /// Reasons of conditions that only warn.
     pub only_warns: &'static [&'static str],
-    /// Values of a spec that do harm.
+    /// Finds harmful values in a spec.
     pub harms: fn(&C::Observed) -> Vec<Harm>,
-    /// An operator whose objects it takes over.
+    /// A former operator whose objects the controller adopts.
     pub legacy: Option<Legacy>,
-    /// Kinds that no controller reconciles once that operator is stopped.
-    pub abandoned: Vec<Abandoned>,
+    /// Kinds that no controller reconciles without that operator.
+    pub orphaned: Vec<Orphaned>,
 }
 
-/// Runs the preflight of a controller and prints what it finds. The exit code is 0 if nothing fails,
-/// 1 if something does, and 2 if there is no answer.
+/// Runs the preflight of a controller and prints the rows. The exit code is 0 if no check fails, 1 if
+/// one fails, and 2 if the cluster cannot be checked.
 pub async fn preflight<C: Reconciler>(
     reconciler: &C,
     extra: &Extra<C>,
@@ -123,7 +121,7 @@ pub async fn preflight<C: Reconciler>(
         }
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(NO_ANSWER)
+            ExitCode::from(NOT_CHECKED)
         }
     }
 }
@@ -139,52 +137,52 @@ async fn rows<C: Reconciler>(
         namespaces: args.namespaces(),
     };
     let version = reader.client.apiserver_version().await;
-    version.context("the API server gives no answer")?;
-    look(reconciler, extra, &reader, args)
+    version.context("cannot reach the API server")?;
+    check(reconciler, extra, &reader, args)
         .await
-        .context("the API server gave no answer to the end")
+        .context("a request to the API server failed; run preflight again")
 }
 
-async fn look<C: Reconciler>(
+async fn check<C: Reconciler>(
     reconciler: &C,
     extra: &Extra<C>,
     reader: &Reader,
     args: &PreflightArgs,
 ) -> Result<Vec<Row>, kube::Error> {
-    let us = reader.user().await;
-    let us = us.as_deref().and_then(service_account);
-    let account = match (&args.service_account, &us) {
+    let user = reader.user().await;
+    let user = user.as_deref().and_then(service_account);
+    let account = match (&args.service_account, &user) {
         (Some(account), _) | (None, Some(account)) => account.clone(),
         (None, None) => Key::new(HOME, C::NAME),
     };
-    let is_us = us.as_ref() == Some(&account);
+    let is_own = user.as_ref() == Some(&account);
 
     let mut rows = Vec::new();
     for namespace in reader.missing_namespaces().await? {
         let row = Row::fail(
             "namespace",
             format!("Namespace {namespace}"),
-            "there is none",
+            "the namespace does not exist",
         );
         rows.push(row.remedy("create it, or correct --namespaces"));
     }
     let own = ApiResource::erase::<C::Resource>(&());
-    let served = definitions::own(reader, &own, &C::Resource::crd(), &mut rows).await?;
-    let caps = definitions::prometheus_operator(reader, &C::needs(), &mut rows).await?;
-    rows.extend(permissions::look::<C>(reader, &account, is_us, caps).await?);
-    rows.extend(legacy::look(reader, extra.legacy.as_ref(), &extra.abandoned).await?);
+    let served = crds::own(reader, &own, &C::Resource::crd(), &mut rows).await?;
+    let caps = crds::prometheus_operator(reader, &C::needs(), &mut rows).await?;
+    rows.extend(permissions::check::<C>(reader, &account, is_own, caps).await?);
+    rows.extend(legacy::check(reader, extra.legacy.as_ref(), &extra.orphaned).await?);
     if served {
-        let look = resources::Look {
+        let checks = resources::ResourceChecks {
             reconciler,
             extra,
             reader,
         };
-        rows.extend(look.rows(&own, caps).await?);
+        rows.extend(checks.rows(&own, caps).await?);
     }
     Ok(rows)
 }
 
-/// The ServiceAccount that a user is.
+/// The ServiceAccount of a user name; `None` for other users.
 fn service_account(user: &str) -> Option<Key> {
     let account = user.strip_prefix("system:serviceaccount:")?;
     let (namespace, name) = account.split_once(':')?;
@@ -196,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_read() {
+    fn service_accounts_are_parsed() {
         assert_eq!(account("a/b"), Ok(Key::new("a", "b")));
         for wrong in ["a", "/b", "a/", ""] {
             assert!(account(wrong).is_err(), "{wrong}");

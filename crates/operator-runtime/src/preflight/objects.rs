@@ -1,19 +1,19 @@
-//! What there is to say of the planned objects of a custom resource. Pure.
+//! Rows about the planned objects of a custom resource, from their dry runs. Pure.
 
 use std::collections::BTreeSet;
 
-use super::definitions::first;
-use super::dry_run::{Answer, Finding};
-use super::row::{Grade, Row};
+use super::crds::first;
+use super::dry_run::{DryRun, Finding};
+use super::row::{Grade, RERUN, Row};
 use crate::ownership::Ownership;
 
-/// How much of a refusal is reported.
-const REFUSAL_CHARS: usize = 600;
+/// Maximum length of a message of the API server.
+const MESSAGE_CHARS: usize = 600;
 
-/// What there is to say of the objects of one custom resource.
+/// The rows about the objects of one custom resource.
 pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
     let mut rows = Vec::new();
-    let mut unasked = BTreeSet::new();
+    let mut unavailable = BTreeSet::new();
     let (mut created, mut ours) = (0, 0);
     let mut legacy: Vec<String> = Vec::new();
     let mut replaced: Vec<String> = Vec::new();
@@ -23,62 +23,59 @@ pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
             Some(Ownership::Ours) => ours += 1,
             Some(Ownership::Legacy) => legacy.push(key.clone()),
             Some(Ownership::Other(holder)) => {
-                let found =
-                    format!("{key} is not owned by this resource ({holder}) and stays unchanged");
-                let remedy = "delete or rename it, or rename this resource";
+                let found = format!("{key} is not owned by this resource ({holder})");
+                let remedy = format!("delete or rename {key}, or rename this resource");
                 rows.push(Row::fail("names", name, found).remedy(remedy));
             }
         }
         if finding.replaces_pods {
             replaced.push(key.clone());
         }
-        let answers = [
+        let dry_runs = [
             ("dry run", Some(&finding.applied), String::new()),
             ("pods", finding.pod.as_ref(), "a pod of ".to_owned()),
         ];
-        for (check, answer, of) in answers {
-            match answer {
-                Some(Answer::Refused(why)) => {
-                    let why: String = why.chars().take(REFUSAL_CHARS).collect();
-                    let found = format!("the API server refuses {of}{key}: {why}");
-                    let remedy = "change what it names in the spec of this resource, or whatever \
-                                  refuses it in this namespace";
+        for (check, dry_run, of) in dry_runs {
+            match dry_run {
+                Some(DryRun::Rejected(why)) => {
+                    let why: String = why.chars().take(MESSAGE_CHARS).collect();
+                    let found = format!("the API server rejects {of}{key}: {why}");
+                    let remedy = "change the named field in the spec of this resource, or the \
+                                  policy, quota or webhook that rejects it";
                     rows.push(Row::fail(check, name, found).remedy(remedy));
                 }
-                Some(Answer::Unasked(why)) => {
-                    let why: String = why.chars().take(REFUSAL_CHARS).collect();
-                    unasked.insert((check, why));
+                Some(DryRun::Unavailable(why)) => {
+                    let why: String = why.chars().take(MESSAGE_CHARS).collect();
+                    unavailable.insert((check, why));
                 }
-                Some(Answer::Accepted) | None => {}
+                Some(DryRun::Accepted) | None => {}
             }
         }
     }
-    // One for each check says it: the others have the same cause.
-    let mut said = BTreeSet::new();
-    for (check, why) in unasked {
-        if said.insert(check) {
-            let found = format!("the API server could not be queried: {why}");
-            let remedy = "rerun with that permission";
-            rows.push(Row::warn(check, name, found).remedy(remedy));
+    // One row for each check, since the objects share the cause.
+    let mut reported = BTreeSet::new();
+    for (check, why) in unavailable {
+        if reported.insert(check) {
+            let found = format!("no dry run possible: {why}");
+            rows.push(Row::warn(check, name, found).remedy(RERUN));
         }
     }
     if !legacy.is_empty() {
         let found = format!(
-            "objects of a former operator would be taken over: {}; fields that it wrote and that \
-             are not wanted go",
+            "objects of a former operator will be adopted: {}; fields that only it set are removed",
             first(&legacy)
         );
         let remedy = "stop that operator first";
-        rows.push(Row::warn("take over", name, found).remedy(remedy));
+        rows.push(Row::warn("adopt", name, found).remedy(remedy));
     }
     if !replaced.is_empty() {
-        let found = format!("the pods of {} would be replaced", first(&replaced));
-        let remedy = "new pods come first; choose the time of the start";
+        let found = format!("the pods of {} will be replaced", first(&replaced));
+        let remedy = "start the controller at a suitable time; new pods start before old ones stop";
         rows.push(Row::warn("restarts", name, found).remedy(remedy));
     }
     if rows.iter().all(|r| r.verdict != Grade::Fail) {
         let found = format!(
-            "{} objects: {created} to create, {ours} there, {} to take over",
+            "{} objects: {created} to create, {ours} existing, {} to adopt",
             findings.len(),
             legacy.len()
         );
@@ -91,10 +88,10 @@ pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
 mod tests {
     use super::*;
 
-    fn finding(ownership: Option<Ownership>, pod: Option<Answer>) -> (String, Finding) {
+    fn finding(ownership: Option<Ownership>, pod: Option<DryRun>) -> (String, Finding) {
         let finding = Finding {
             ownership,
-            applied: Answer::Accepted,
+            applied: DryRun::Accepted,
             unknown: Vec::new(),
             pod,
             replaces_pods: false,
@@ -108,38 +105,38 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_way_is_one_row() {
+    fn accepted_objects_are_one_row() {
         let findings = [
-            finding(None, Some(Answer::Accepted)),
+            finding(None, Some(DryRun::Accepted)),
             finding(Some(Ownership::Ours), None),
         ];
         let rows = rows(&findings, "Toy ns/a");
         assert_eq!(rows.len(), 1);
         assert_eq!(
             rows[0].found,
-            "2 objects: 1 to create, 1 there, 0 to take over"
+            "2 objects: 1 to create, 1 existing, 0 to adopt"
         );
     }
 
     #[test]
-    fn adoption_restarts_and_foreign_names_are_each_one_row() {
-        let mut taken = finding(Some(Ownership::Legacy), None);
-        taken.1.replaces_pods = true;
+    fn adoptions_conflicts_and_rejections_are_reported_once() {
+        let mut adopted = finding(Some(Ownership::Legacy), None);
+        adopted.1.replaces_pods = true;
         assert_eq!(
-            verdicts(&[taken]),
+            verdicts(&[adopted]),
             [
                 (Grade::Ok, "objects"),
-                (Grade::Warn, "take over"),
+                (Grade::Warn, "adopt"),
                 (Grade::Warn, "restarts")
             ]
         );
         let theirs = finding(Some(Ownership::Other("Deployment y".to_owned())), None);
         assert_eq!(verdicts(&[theirs]), [(Grade::Fail, "names")]);
-        let refused = finding(None, Some(Answer::Refused("PodSecurity".to_owned())));
-        assert_eq!(verdicts(&[refused]), [(Grade::Fail, "pods")]);
-        let unasked = || finding(None, Some(Answer::Unasked("cannot".to_owned())));
+        let rejected = finding(None, Some(DryRun::Rejected("PodSecurity".to_owned())));
+        assert_eq!(verdicts(&[rejected]), [(Grade::Fail, "pods")]);
+        let unavailable = || finding(None, Some(DryRun::Unavailable("cannot".to_owned())));
         assert_eq!(
-            verdicts(&[unasked(), unasked()]),
+            verdicts(&[unavailable(), unavailable()]),
             [(Grade::Ok, "objects"), (Grade::Warn, "pods")]
         );
     }

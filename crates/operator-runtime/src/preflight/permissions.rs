@@ -1,5 +1,5 @@
-//! Whether the controller has the permissions that it needs. Every rule of `rbac` is an access review, which
-//! changes nothing.
+//! Checks the permissions of the controller: one access review for each verb in the rules of `rbac`.
+//! Does IO.
 
 use std::collections::BTreeMap;
 
@@ -12,97 +12,101 @@ use promop_compat::caps::Caps;
 use promop_compat::detect::allowed;
 
 use super::reader::{Reader, is_forbidden};
-use super::required_permissions::{Wish, all_wishes};
+use super::required_permissions::{RequiredPermission, required_permissions};
 use super::row::Row;
 use crate::access::review;
 use crate::reconciler::Reconciler;
 
 const CHECK: &str = "permissions";
 
-/// Reviews that are under way at a time.
+/// Concurrent access reviews.
 const AT_ONCE: usize = 8;
 
-/// Checks every permission that the controller needs.
-pub(super) async fn look<C: Reconciler>(
+/// Reviews every permission that the controller needs.
+pub(super) async fn check<C: Reconciler>(
     reader: &Reader,
     account: &Key,
-    is_us: bool,
+    is_own: bool,
     caps: Caps,
 ) -> Result<Vec<Row>, kube::Error> {
-    let required_permissions = all_wishes::<C>(caps, &reader.scopes(), &account.namespace);
+    let required = required_permissions::<C>(caps, &reader.scopes(), &account.namespace);
     let client = &reader.client;
-    let mut answers = futures::stream::iter(required_permissions)
-        .map(|wish| async move {
-            let answer = ask(client, account, is_us, &wish).await;
-            (wish, answer)
+    let mut reviews = futures::stream::iter(required)
+        .map(|permission| async move {
+            let allowed = is_allowed(client, account, is_own, &permission).await;
+            (permission, allowed)
         })
         .buffered(AT_ONCE);
-    let mut asked = Vec::new();
-    while let Some((wish, answer)) = answers.next().await {
-        match answer {
-            Ok(allowed) => asked.push((wish, allowed)),
+    let mut reviewed = Vec::new();
+    while let Some((permission, allowed)) = reviews.next().await {
+        match allowed {
+            Ok(allowed) => reviewed.push((permission, allowed)),
             Err(error) if is_forbidden(&error) => {
-                let found = "you may not check its permissions";
-                let remedy = "rerun with permission to create \
-                              subjectaccessreviews.authorization.k8s.io, or in the controller's pod";
+                let found = "you are not permitted to create \
+                             subjectaccessreviews.authorization.k8s.io";
+                let remedy = "rerun with that permission, or in the pod of the controller";
                 let row = Row::warn(CHECK, subject_name(account), found).remedy(remedy);
                 return Ok(vec![row]);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(rows(C::NAME, account, &asked))
+    Ok(rows(C::NAME, account, &reviewed))
 }
 
-async fn ask(
+async fn is_allowed(
     client: &Client,
     account: &Key,
-    is_us: bool,
-    wish: &Wish,
+    is_own: bool,
+    permission: &RequiredPermission,
 ) -> Result<bool, kube::Error> {
-    if is_us {
-        return allowed(client, wish.attributes()).await;
+    if is_own {
+        return allowed(client, permission.attributes()).await;
     }
     let review = SubjectAccessReview {
-        spec: review(account, wish.attributes()),
+        spec: review(account, permission.attributes()),
         ..Default::default()
     };
     let api: Api<SubjectAccessReview> = Api::all(client.clone());
-    let answer = api.create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|s| s.allowed))
+    let reviewed = api.create(&PostParams::default(), &review).await?;
+    Ok(reviewed.status.is_some_and(|s| s.allowed))
 }
 
 fn subject_name(account: &Key) -> String {
     format!("ServiceAccount {account}")
 }
 
-/// One row for each set of verbs that is missing in one place, or one that says that none is.
-fn rows(name: &str, account: &Key, asked: &[(Wish, bool)]) -> Vec<Row> {
+/// One row for the granted permissions, and one for each set of verbs that is missing in one scope.
+fn rows(name: &str, account: &Key, reviewed: &[(RequiredPermission, bool)]) -> Vec<Row> {
     let object = subject_name(account);
-    let granted = asked.iter().filter(|(_, allowed)| *allowed).count();
-    // What is missing of one thing, then the things of which the same is missing.
+    let granted = reviewed.iter().filter(|(_, allowed)| *allowed).count();
+    // Missing verbs of each resource, then resources with the same missing verbs.
     let mut verbs: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for (wish, _) in asked.iter().filter(|(_, allowed)| !allowed) {
-        let key = (wish.place(), wish.loss.as_deref(), wish.what());
-        verbs.entry(key).or_default().push(&wish.verb);
+    for (permission, _) in reviewed.iter().filter(|(_, allowed)| !allowed) {
+        let loss = permission.loss.as_deref();
+        let key = (permission.scope(), loss, permission.target());
+        verbs.entry(key).or_default().push(&permission.verb);
     }
     let mut missing: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for ((place, loss, what), verbs) in verbs {
-        missing.entry((place, loss, verbs)).or_default().push(what);
+    for ((scope, loss, target), verbs) in verbs {
+        missing
+            .entry((scope, loss, verbs))
+            .or_default()
+            .push(target);
     }
     let mut rows = Vec::new();
     if granted > 0 || missing.is_empty() {
-        let found = format!("has {granted} of {} permissions", asked.len());
+        let found = format!("has {granted} of {} permissions", reviewed.len());
         rows.push(Row::ok(CHECK, object.clone(), found));
     }
-    rows.extend(missing.into_iter().map(|((place, loss, verbs), what)| {
-        let (verbs, what) = (verbs.join(", "), what.join(", "));
-        let found = format!("may not {verbs} {place}: {what}");
+    rows.extend(missing.into_iter().map(|((scope, loss, verbs), targets)| {
+        let (verbs, targets) = (verbs.join(", "), targets.join(", "));
+        let found = format!("no permission to {verbs} {scope}: {targets}");
         match loss {
-            Some(loss) => Row::warn(CHECK, object.clone(), format!("{found}; so {loss}")),
+            Some(loss) => Row::warn(CHECK, object.clone(), format!("{found}; {loss}")),
             None => Row::fail(CHECK, object.clone(), found).remedy(format!(
-                "apply the permissions of deploy/components/{name}; for an installation in some \
-                 namespaces give --namespaces, for another account --service-account"
+                "apply the RBAC of deploy/components/{name}; set --namespaces for a \
+                         namespaced installation, and --service-account for another ServiceAccount"
             )),
         }
     }));
@@ -112,7 +116,7 @@ fn rows(name: &str, account: &Key, asked: &[(Wish, bool)]) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::required_permissions::{required_permissions, rule};
+    use crate::preflight::required_permissions::{expand, rule};
     use crate::preflight::row::Grade;
 
     #[test]
@@ -121,17 +125,17 @@ mod tests {
             rule("deployments", None, &["get", "list"]),
             rule("daemonsets", None, &["get", "list"]),
         ];
-        let mut asked: Vec<(Wish, bool)> = required_permissions(&rules, None, |_, _| None)
+        let mut reviewed: Vec<(RequiredPermission, bool)> = expand(&rules, None, |_, _| None)
             .into_iter()
-            .map(|w| (w, false))
+            .map(|p| (p, false))
             .collect();
-        let optional = required_permissions(&[rule("pods", None, &["patch"])], None, |_, _| {
+        let optional = expand(&[rule("pods", None, &["patch"])], None, |_, _| {
             Some("it is slow".to_owned())
         });
-        asked.extend(optional.into_iter().map(|w| (w, false)));
-        let granted = required_permissions(&[rule("x", None, &["get"])], None, |_, _| None);
-        asked.extend(granted.into_iter().map(|w| (w, true)));
-        let rows = rows("toy", &Key::new("home", "toy"), &asked);
+        reviewed.extend(optional.into_iter().map(|p| (p, false)));
+        let granted = expand(&[rule("x", None, &["get"])], None, |_, _| None);
+        reviewed.extend(granted.into_iter().map(|p| (p, true)));
+        let rows = rows("toy", &Key::new("home", "toy"), &reviewed);
         let found: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
         assert_eq!(
             found,
@@ -139,11 +143,12 @@ mod tests {
                 (Grade::Ok, "has 1 of 6 permissions"),
                 (
                     Grade::Fail,
-                    "may not get, list in the whole cluster: daemonsets.apps, deployments.apps"
+                    "no permission to get, list in the whole cluster: daemonsets.apps, \
+                     deployments.apps"
                 ),
                 (
                     Grade::Warn,
-                    "may not patch in the whole cluster: pods.apps; so it is slow"
+                    "no permission to patch in the whole cluster: pods.apps; it is slow"
                 ),
             ]
         );

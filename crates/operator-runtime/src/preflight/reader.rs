@@ -1,4 +1,4 @@
-//! What a preflight reads of the cluster: lists, discovery and CRDs. Does IO.
+//! Reads of a preflight: lists, discovery and CRDs. Does IO.
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
@@ -13,29 +13,29 @@ use crate::fit::schema_of;
 /// Objects in one page of a list.
 const PAGE: u32 = 100;
 
-/// The namespaces to check, and the client.
+/// Client and scope of a preflight.
 pub struct Reader {
     /// Client.
     pub client: Client,
-    /// The namespaces; none for all.
+    /// Namespaces; empty means all.
     pub namespaces: Vec<String>,
 }
 
-/// The schema that the API server has of a kind.
+/// An installed kind.
 pub struct Installed {
-    /// The CRD, if it may be read.
-    pub definition: Option<CustomResourceDefinition>,
-    /// The schema of the whole object.
+    /// The CRD, if it exists and is readable.
+    pub crd: Option<CustomResourceDefinition>,
+    /// Schema of the whole object; null if unreadable.
     pub schema: Value,
 }
 
-/// Whether an error says that we lack a permission.
+/// Whether a permission of ours is missing.
 pub fn is_forbidden(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 impl Reader {
-    /// The namespaces to query one by one; `None` for all at once.
+    /// The scope of each list: a namespace, or `None` for all.
     pub fn scopes(&self) -> Vec<Option<&str>> {
         match self.namespaces.is_empty() {
             true => vec![None],
@@ -43,15 +43,15 @@ impl Reader {
         }
     }
 
-    /// Who we are to the API server; `None` if it does not say.
+    /// Our user name; `None` if the review fails.
     pub async fn user(&self) -> Option<String> {
         let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
         let review = SelfSubjectReview::default();
-        let answer = api.create(&PostParams::default(), &review).await.ok()?;
-        answer.status?.user_info?.username
+        let reviewed = api.create(&PostParams::default(), &review).await.ok()?;
+        reviewed.status?.user_info?.username
     }
 
-    /// Those of the namespaces that do not exist.
+    /// The namespaces that do not exist.
     pub async fn missing_namespaces(&self) -> Result<Vec<&str>, kube::Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let mut missing = Vec::new();
@@ -59,7 +59,7 @@ impl Reader {
             match api.get_metadata_opt(name).await {
                 Ok(None) => missing.push(name.as_str()),
                 Ok(Some(_)) => {}
-                // Without permission to list namespaces, the flag must name them.
+                // Without the permission to read namespaces, they are assumed to exist.
                 Err(error) if is_forbidden(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -67,8 +67,8 @@ impl Reader {
         Ok(missing)
     }
 
-    /// Hands over every object of a kind in the namespaces, as JSON with kind and version. Only one
-    /// page is held at a time: in the controller's pod, both share one memory limit.
+    /// Calls `take` with every object of a kind in the namespaces, as JSON with kind and version. Holds
+    /// one page at a time, since in the pod of the controller both share one memory limit.
     pub async fn each(
         &self,
         resource: &ApiResource,
@@ -113,12 +113,9 @@ impl Reader {
         Ok(all)
     }
 
-    /// The CRD of a kind, if it exists and may be read. Listed by name, since that is what
-    /// controllers are permitted to do.
-    pub async fn definition(
-        &self,
-        name: &str,
-    ) -> Result<Option<CustomResourceDefinition>, kube::Error> {
+    /// A CRD, if it exists and is readable. Listed by name, since controllers have no permission to
+    /// get it.
+    pub async fn crd(&self, name: &str) -> Result<Option<CustomResourceDefinition>, kube::Error> {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let params = ListParams::default().fields(&format!("metadata.name={name}"));
         match api.list(&params).await {
@@ -128,16 +125,16 @@ impl Reader {
         }
     }
 
-    /// What the API server knows of a kind that it serves. A user who may not read the CRD may
-    /// still read the schemas that are published for clients.
+    /// CRD and schema of a served kind. Without the permission to read the CRD, the schema is that of
+    /// the OpenAPI document.
     pub async fn installed(&self, resource: &ApiResource) -> Result<Installed, kube::Error> {
         let name = format!("{}.{}", resource.plural, resource.group);
-        let definition = self.definition(&name).await?;
-        let schema = match &definition {
-            Some(definition) => schema_of(definition, &resource.version),
+        let crd = self.crd(&name).await?;
+        let schema = match &crd {
+            Some(crd) => schema_of(crd, &resource.version),
             None => self.published(resource).await?,
         };
-        Ok(Installed { definition, schema })
+        Ok(Installed { crd, schema })
     }
 
     async fn published(&self, resource: &ApiResource) -> Result<Value, kube::Error> {

@@ -1,4 +1,4 @@
-//! What a controller wants to be permitted: the rules of `rbac`, verb by verb. Pure.
+//! The permissions that a controller needs: the rules of `rbac`, one entry for each verb. Pure.
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::api::rbac::v1::PolicyRule;
@@ -7,9 +7,9 @@ use promop_compat::caps::{Caps, GROUP, Kind};
 use crate::rbac;
 use crate::reconciler::Reconciler;
 
-/// What must be permitted, together with what is lost without it, if that is not everything.
+/// One verb on one resource, and the loss without it; `None` if the controller does not work without.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct RequiredPermission {
     pub namespace: Option<String>,
     pub group: String,
     pub resource: String,
@@ -18,7 +18,7 @@ pub(super) struct Wish {
     pub loss: Option<String>,
 }
 
-impl Wish {
+impl RequiredPermission {
     pub fn attributes(&self) -> ResourceAttributes {
         let (resource, subresource) = match self.resource.split_once('/') {
             Some((resource, sub)) => (resource, Some(sub.to_owned())),
@@ -35,8 +35,8 @@ impl Wish {
         }
     }
 
-    /// What, without verb and place.
-    pub fn what(&self) -> String {
+    /// The resource and its name, as kubectl prints them.
+    pub fn target(&self) -> String {
         let (resource, subresource) = match self.resource.split_once('/') {
             Some((resource, sub)) => (resource, format!("/{sub}")),
             None => (self.resource.as_str(), String::new()),
@@ -50,7 +50,7 @@ impl Wish {
         format!("{resource}{group}{subresource}{name}")
     }
 
-    pub fn place(&self) -> String {
+    pub fn scope(&self) -> String {
         match &self.namespace {
             Some(namespace) => format!("in namespace {namespace}"),
             None => "in the whole cluster".to_owned(),
@@ -58,12 +58,12 @@ impl Wish {
     }
 }
 
-/// The verbs of some rules, one by one.
-pub(super) fn required_permissions(
+/// One entry for each verb of the rules.
+pub(super) fn expand(
     rules: &[PolicyRule],
     namespace: Option<&str>,
     loss: impl Fn(&str, &str) -> Option<String>,
-) -> Vec<Wish> {
+) -> Vec<RequiredPermission> {
     let mut all = Vec::new();
     for rule in rules {
         let names: Vec<Option<&String>> = match &rule.resource_names {
@@ -73,7 +73,7 @@ pub(super) fn required_permissions(
         for group in rule.api_groups.iter().flatten() {
             for resource in rule.resources.iter().flatten() {
                 for name in &names {
-                    all.extend(rule.verbs.iter().map(|verb| Wish {
+                    all.extend(rule.verbs.iter().map(|verb| RequiredPermission {
                         namespace: namespace.map(str::to_owned),
                         group: group.clone(),
                         resource: resource.clone(),
@@ -88,12 +88,12 @@ pub(super) fn required_permissions(
     all
 }
 
-/// Everything that a controller wants to do.
-pub(super) fn all_wishes<C: Reconciler>(
+/// All permissions that a controller needs.
+pub(super) fn required_permissions<C: Reconciler>(
     caps: Caps,
     scopes: &[Option<&str>],
     home: &str,
-) -> Vec<Wish> {
+) -> Vec<RequiredPermission> {
     let namespaced = |group: &str, resource: &str| match (group, resource) {
         ("authorization.k8s.io", _) => Some("the condition Monitored stays Unknown".to_owned()),
         ("events.k8s.io", _) => Some("no events are emitted".to_owned()),
@@ -101,24 +101,24 @@ pub(super) fn all_wishes<C: Reconciler>(
             let mut kinds = Kind::ALL.into_iter();
             let kind = kinds.find(|k| k.plural() == plural)?;
             let absent = !caps.has(kind);
-            absent.then(|| format!("{} is not used should it be installed", kind.name()))
+            absent.then(|| format!("{} is not used if you install it later", kind.name()))
         }
         _ => None,
     };
     let cluster = |_: &str, resource: &str| {
         let loss = match resource {
             "namespaces" => "namespace selectors by labels cannot be evaluated",
-            "storageclasses" => "whether volumes can grow is found out by trying",
+            "storageclasses" => "whether a volume can be expanded is unknown until it is tried",
             "customresourcedefinitions" => {
-                "CRDs of Prometheus Operator are detected by discovery every 10 s"
+                "CRDs of Prometheus Operator are detected by polling every 10 s"
             }
             _ => return None,
         };
         Some(loss.to_owned())
     };
-    let at_home = |group: &str, _: &str| match group {
+    let own_namespace = |group: &str, _: &str| match group {
         "coordination.k8s.io" => None,
-        _ => Some("the controller has no ServiceMonitor of its own".to_owned()),
+        _ => Some("the controller itself has no ServiceMonitor".to_owned()),
     };
     let refresh = PolicyRule {
         api_groups: Some(vec![String::new()]),
@@ -127,35 +127,19 @@ pub(super) fn all_wishes<C: Reconciler>(
         ..Default::default()
     };
     let refreshed = |_: &str, _: &str| {
-        let loss = "a changed file reaches running pods with the kubelet's next period, up to \
-                    90 s (deploy/components/refresh-pods)";
+        let loss = "changed files reach running pods after up to 90 s; add \
+                    deploy/components/refresh-pods to refresh them at once";
         Some(loss.to_owned())
     };
     let mut all = Vec::new();
     for scope in scopes {
-        all.extend(required_permissions(
-            &rbac::namespaced_rules::<C>(),
-            *scope,
-            namespaced,
-        ));
+        all.extend(expand(&rbac::namespaced_rules::<C>(), *scope, namespaced));
         if C::REFRESH.is_some() {
-            all.extend(required_permissions(
-                std::slice::from_ref(&refresh),
-                *scope,
-                refreshed,
-            ));
+            all.extend(expand(std::slice::from_ref(&refresh), *scope, refreshed));
         }
     }
-    all.extend(required_permissions(
-        &rbac::cluster_rules::<C>(),
-        None,
-        cluster,
-    ));
-    all.extend(required_permissions(
-        &rbac::home_rules::<C>(),
-        Some(home),
-        at_home,
-    ));
+    all.extend(expand(&rbac::cluster_rules::<C>(), None, cluster));
+    all.extend(expand(&rbac::home_rules::<C>(), Some(home), own_namespace));
     all
 }
 
@@ -176,20 +160,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_of_every_name_is_a_question() {
+    fn rules_expand_to_one_entry_for_each_verb_and_name() {
         let rules = [
             rule("deployments/status", None, &["patch"]),
             rule("leases", Some(&["a", "b"]), &["get", "update"]),
         ];
-        let all = required_permissions(&rules, Some("ns"), |_, _| None);
+        let all = expand(&rules, Some("ns"), |_, _| None);
         assert_eq!(all.len(), 5);
         let first = all[0].attributes();
         assert_eq!(first.resource.as_deref(), Some("deployments"));
         assert_eq!(first.subresource.as_deref(), Some("status"));
         assert_eq!(first.namespace.as_deref(), Some("ns"));
         assert_eq!(all[4].name.as_deref(), Some("b"));
-        assert_eq!(all[0].what(), "deployments.apps/status");
-        assert_eq!(all[4].what(), "leases.apps b");
-        assert_eq!(all[4].place(), "in namespace ns");
+        assert_eq!(all[0].target(), "deployments.apps/status");
+        assert_eq!(all[4].target(), "leases.apps b");
+        assert_eq!(all[4].scope(), "in namespace ns");
     }
 }

@@ -1,5 +1,4 @@
-//! What would become of each custom resource: the conditions that it would have, and what the API
-//! server would say to its objects.
+//! Checks each custom resource: its conditions and the dry runs of its objects. Does IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,11 +13,11 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::Extra;
-use super::definitions::first;
-use super::dry_run;
+use super::crds::{self, first};
+use super::dry_run::dry_run;
 use super::objects;
 use super::reader::{Reader, is_forbidden};
-use super::row::Row;
+use super::row::{RERUN, Row};
 use crate::access::{self, Access};
 use crate::cache::owner;
 use crate::conditions::RECONCILED;
@@ -30,39 +29,39 @@ use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 /// Concurrent dry runs.
 const AT_ONCE: usize = 8;
 
-/// What is checked, and with what.
-pub(super) struct Look<'a, C: Reconciler> {
+/// Checks of the custom resources of one controller.
+pub(super) struct ResourceChecks<'a, C: Reconciler> {
     pub reconciler: &'a C,
     pub extra: &'a Extra<C>,
     pub reader: &'a Reader,
 }
 
-impl<C: Reconciler> Look<'_, C> {
+impl<C: Reconciler> ResourceChecks<'_, C> {
     /// Checks every custom resource.
     pub async fn rows(&self, own: &ApiResource, mut caps: Caps) -> Result<Vec<Row>, kube::Error> {
         let mut rows = Vec::new();
         let objects = match self.reader.list(own).await {
             Ok(objects) => objects,
             Err(error) if is_forbidden(&error) => {
-                let row = Row::fail("resources", own.kind.clone(), "you may not list them");
-                return Ok(vec![row.remedy("rerun with that permission")]);
+                let found = "you are not permitted to list this kind";
+                let row = Row::fail("resources", own.kind.clone(), found);
+                return Ok(vec![row.remedy(RERUN)]);
             }
             Err(error) => return Err(error),
         };
         if objects.is_empty() {
-            let found = "there is none, so there is nothing to plan";
+            let found = "no objects exist; nothing to check";
             return Ok(vec![Row::ok("resources", own.kind.clone(), found)]);
         }
         let mut stores = self.stores(&mut caps, &mut rows).await?;
         let mut unknown = BTreeMap::new();
-        // For those that are being deleted, nothing is made any more.
-        let stay = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
-        for object in objects.into_iter().filter(stay) {
+        let is_kept = |o: &Value| o["metadata"]["deletionTimestamp"].is_null();
+        for object in objects.into_iter().filter(is_kept) {
             let name = name(own, &object);
             match C::Resource::deserialize(&object) {
-                Ok(it) => {
+                Ok(resource) => {
                     let checked =
-                        self.resource(&mut stores, caps, Arc::new(it), &name, &mut unknown);
+                        self.resource(&mut stores, caps, Arc::new(resource), &name, &mut unknown);
                     rows.extend(checked.await?);
                 }
                 Err(error) => {
@@ -73,18 +72,15 @@ impl<C: Reconciler> Look<'_, C> {
         }
         for (kind, fields) in unknown {
             let fields: Vec<String> = BTreeSet::into_iter(fields).collect();
-            let found = format!(
-                "it is older than what is written, and lacks {}",
-                first(&fields)
-            );
-            let remedy = "upgrade the CRDs of Prometheus Operator; until then these fields \
-                          have no effect";
-            rows.push(Row::warn("crd", kind, found).remedy(remedy));
+            let found = format!("the CRD is older and lacks {}", first(&fields));
+            let remedy = "upgrade the CRDs of Prometheus Operator; until then these fields have no \
+                          effect";
+            rows.push(Row::warn(crds::CHECK, kind, found).remedy(remedy));
         }
         Ok(rows)
     }
 
-    /// Fills the stores by one list of each kind, as the watches would.
+    /// Fills the stores by one list of each kind, as the watches do.
     async fn stores(&self, caps: &mut Caps, rows: &mut Vec<Row>) -> Result<C::Stores, kube::Error> {
         let mut stores = C::Stores::default();
         for kind in C::related() {
@@ -103,16 +99,17 @@ impl<C: Reconciler> Look<'_, C> {
             let listed = reader.each(&kind.resource, &params, kind.cluster_scoped, load);
             match listed.await {
                 Ok(()) => {}
-                // Granted separately, so its absence is no fault.
+                // Not granted by default.
                 Err(error) if is_forbidden(&error) && kind.granted_apart => kind.deny(&mut stores),
                 Err(error) if is_forbidden(&error) => {
                     kind.deny(&mut stores);
                     if let Some(optional) = kind.capability {
                         caps.set(optional, Capability::Forbidden);
                     }
-                    let found = "you may not list them, so what follows is decided without";
+                    let found =
+                        "you are not permitted to list this kind; the checks below ignore it";
                     let row = Row::warn("resources", kind.resource.kind.clone(), found);
-                    rows.push(row.remedy("rerun with that permission"));
+                    rows.push(row.remedy(RERUN));
                 }
                 Err(error) => return Err(error),
             }
@@ -124,23 +121,23 @@ impl<C: Reconciler> Look<'_, C> {
         &self,
         stores: &mut C::Stores,
         caps: Caps,
-        it: Arc<C::Resource>,
+        resource: Arc<C::Resource>,
         name: &str,
         unknown: &mut BTreeMap<String, BTreeSet<String>>,
     ) -> Result<Vec<Row>, kube::Error> {
         let mut access = Access::default();
-        let seen = self.observe(stores, caps, &access, &it);
+        let seen = self.observe(stores, caps, &access, &resource);
         for access_check in C::access_checks(&seen) {
-            let answer = access::check(&self.reader.client, &access_check).await;
+            let answer = access::review_access(&self.reader.client, &access_check).await;
             access.remember(access_check, answer);
         }
-        let seen = self.observe(stores, caps, &access, &it);
+        let seen = self.observe(stores, caps, &access, &resource);
 
         let mut rows = Vec::new();
         let verdict = match self.reconciler.plan(&seen) {
             Err(invalid) => Verdict::Invalid(invalid),
             Ok(plan) => {
-                rows.extend(self.objects(&plan, &it, name, unknown).await?);
+                rows.extend(self.objects(&plan, &resource, name, unknown).await?);
                 Verdict::Applied
             }
         };
@@ -149,7 +146,7 @@ impl<C: Reconciler> Look<'_, C> {
             applied_hash: None,
             workloads: Default::default(),
         };
-        let previous = it.status().cloned().unwrap_or_default();
+        let previous = resource.status().cloned().unwrap_or_default();
         let status = self.reconciler.status(&seen, &outcome, &previous);
         rows.extend(conditions(self.extra, C::conditions(&status), name));
         rows.extend((self.extra.harms)(&seen).into_iter().map(|harm| {
@@ -159,8 +156,8 @@ impl<C: Reconciler> Look<'_, C> {
             }
             .remedy(harm.remedy)
         }));
-        if C::paused(&it) {
-            let found = "spec.paused is true: nothing is changed until it is unset";
+        if C::paused(&resource) {
+            let found = "spec.paused is true; no object is changed until it is unset";
             rows.push(Row::warn("paused", name, found));
         }
         Ok(rows)
@@ -171,9 +168,9 @@ impl<C: Reconciler> Look<'_, C> {
         stores: &mut C::Stores,
         caps: Caps,
         access: &Access,
-        it: &Arc<C::Resource>,
+        resource: &Arc<C::Resource>,
     ) -> C::Observed {
-        // Pods are not probed: a preflight may run where they cannot be reached.
+        // Pods are not probed, since a preflight may run outside of the cluster.
         let answers = ProbeResults::default();
         let cluster = Cluster {
             caps,
@@ -181,27 +178,27 @@ impl<C: Reconciler> Look<'_, C> {
             answers: &answers,
             now: Timestamp::now(),
         };
-        observe_to_end(self.reconciler, stores, cluster, it)
+        observe_to_end(self.reconciler, stores, cluster, resource)
     }
 
     async fn objects(
         &self,
         plan: &Plan,
-        it: &C::Resource,
+        resource: &C::Resource,
         name: &str,
         unknown: &mut BTreeMap<String, BTreeSet<String>>,
     ) -> Result<Vec<Row>, kube::Error> {
-        let owner = owner(it);
+        let owner = owner(resource);
         let (client, owner) = (&self.reader.client, &owner);
         let mut dry_runs = futures::stream::iter(plan.objects())
             .map(|object| async move {
-                let finding = dry_run::look(client, owner, C::NAME, object).await?;
+                let finding = dry_run(client, owner, C::NAME, object).await?;
                 Ok::<_, kube::Error>((object, finding))
             })
             .buffered(AT_ONCE);
         let mut findings = Vec::new();
-        while let Some(dry_run) = dry_runs.next().await {
-            let (object, mut finding) = dry_run?;
+        while let Some(result) = dry_runs.next().await {
+            let (object, mut finding) = result?;
             if !finding.unknown.is_empty() {
                 let crd = format!("{}.{}", object.resource.plural, object.resource.group);
                 let fields = finding.unknown.drain(..);
@@ -218,7 +215,7 @@ fn name(own: &ApiResource, object: &Value) -> String {
     format!("{} {}/{}", own.kind, meta("namespace"), meta("name"))
 }
 
-/// The conditions that are not as they should be.
+/// The conditions that are not good.
 fn conditions<C: Reconciler>(
     extra: &Extra<C>,
     conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
@@ -227,7 +224,7 @@ fn conditions<C: Reconciler>(
     let bad = conditions.iter().filter_map(|condition| {
         let rule = C::EVENT_CONDITIONS
             .iter()
-            .find(|t| t.condition == condition.type_)?;
+            .find(|rule| rule.condition == condition.type_)?;
         if condition.status == rule.good {
             return None;
         }
@@ -235,10 +232,10 @@ fn conditions<C: Reconciler>(
             "{}={} {}: {}",
             condition.type_, condition.status, condition.reason, condition.message
         );
-        // Conditions with events from the start are faults, others may be intended.
-        let grave = condition.type_ == RECONCILED
+        // The conditions without an event at creation may be intended.
+        let is_fault = condition.type_ == RECONCILED
             || rule.at_first && !extra.only_warns.contains(&condition.reason.as_str());
-        Some(match grave {
+        Some(match is_fault {
             true => Row::fail("conditions", name, found),
             false => Row::warn("conditions", name, found),
         })

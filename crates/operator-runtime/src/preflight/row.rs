@@ -1,22 +1,25 @@
-//! The report of a preflight: rows, as a table for people and as JSON for programs. Pure.
+//! Result of a preflight: rows, printed as a table or as JSON. Pure.
 
 use serde::Serialize;
 use serde_json::json;
 
-/// How good or bad a finding is.
+/// Remedy for a missing permission of the user who runs the preflight.
+pub(super) const RERUN: &str = "rerun with that permission";
+
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// It works, or may; worth knowing.
+    /// A possible problem.
     Warn,
-    /// It does not work.
+    /// The controller or the custom resource does not work.
     Fail,
 }
 
 impl Grade {
-    /// The word in the table.
+    /// Text in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,23 +30,23 @@ impl Grade {
     }
 }
 
-/// One finding about one subject.
+/// One finding about one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// How good or bad it is.
+    /// Severity.
     pub verdict: Grade,
-    /// The object, in a word or two.
+    /// Name of the check.
     pub check: &'static str,
-    /// Which object it is about.
+    /// Object of the finding.
     pub object: String,
-    /// What was found.
+    /// Finding.
     pub found: String,
-    /// What to do about it; empty if nothing, or if `found` says it.
+    /// What to do; may be empty.
     pub remedy: String,
 }
 
 impl Row {
-    /// Something that is as it should be.
+    /// A row without a problem.
     pub fn ok(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             verdict: Grade::Ok,
@@ -62,7 +65,7 @@ impl Row {
         }
     }
 
-    /// Something that does not work.
+    /// A failure.
     pub fn fail(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             verdict: Grade::Fail,
@@ -70,7 +73,7 @@ impl Row {
         }
     }
 
-    /// Says what to do about it.
+    /// Adds what to do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
@@ -78,22 +81,22 @@ impl Row {
     }
 }
 
-/// The number of rows of each verdict: ok, warn, fail.
+/// Number of rows of each severity: ok, warn, fail.
 fn counts(rows: &[Row]) -> [usize; 3] {
     [Grade::Ok, Grade::Warn, Grade::Fail]
         .map(|grade| rows.iter().filter(|r| r.verdict == grade).count())
 }
 
-/// Whether nothing fails.
+/// Whether no row fails.
 #[must_use]
 pub fn reconciles(rows: &[Row]) -> bool {
     rows.iter().all(|r| r.verdict != Grade::Fail)
 }
 
-/// How wide the last column may be; longer texts go on in the next line.
+/// Width of the last column, where longer texts wrap.
 const WIDTH: usize = 100;
 
-/// The rows as a table, with a line at the end that sums them up.
+/// The rows as a table, followed by a summary line.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let width = |cell: fn(&Row) -> usize, title: &str| {
@@ -136,8 +139,8 @@ pub fn as_json(rows: &[Row]) -> String {
     format!("{all:#}\n")
 }
 
-/// A text in lines of about the same width, the first after `prefix`, the others below its text.
-/// No word is cut: commands and names are copied from here.
+/// Wraps a text, the first line after `prefix`, the others indented by its width. Breaks only at
+/// spaces, so that commands and names can be copied.
 fn wrapped(text: &str, prefix: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_lines_up_and_wraps() {
+    fn table_is_aligned_and_wraps_long_texts() {
         let long = "word ".repeat(30);
         let rows = [
             Row::ok("crd", "thanosqueries", "served"),
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_a_failure_of_the_whole() {
+    fn one_failed_row_fails_the_preflight() {
         let rows = [Row::ok("a", "b", "c"), Row::fail("a", "b", "c").remedy("d")];
         assert!(reconciles(&rows[..1]) && !reconciles(&rows));
         let json: serde_json::Value = serde_json::from_str(&as_json(&rows)).unwrap();

@@ -1,25 +1,26 @@
-//! The body of a response while it arrives: of metrics, only lines that are read are held. Pure.
+//! Incremental parser of response bodies: of metrics, only the requested lines are kept. Pure.
 
 use super::{KIB, Read};
 
-/// How much of the lines of metrics may be kept: those of 10,000 tenants.
+/// Limit of the kept lines of metrics, in bytes: enough for 10,000 tenants.
 pub(super) const KEPT: usize = 4 * KIB * KIB;
 
-/// How long a line of a metric that is read may be.
+/// Limit of one line of a requested metric, in bytes.
 const LINE: usize = 64 * KIB;
 
-/// How long a document may be: what a querier lists of 100 ingesters with 1,000 tenants each.
+/// Limit of a document, in bytes: enough for the endpoint list of a querier with 100 ingesters of
+/// 1,000 tenants each.
 pub(super) const DOCUMENT: usize = 16 * KIB * KIB;
 
-/// How much of a response is remembered.
-const REMEMBERED: usize = KIB * KIB;
+/// Limit of the extracted result, in bytes.
+const RESULT: usize = KIB * KIB;
 
-/// A body of which a part has arrived.
+/// A partially received body.
 pub(super) struct Body<'a> {
     read: &'a Read,
-    /// The line, or the document, that has not ended.
+    /// The incomplete line, or the incomplete document.
     open: Vec<u8>,
-    /// The line is skipped.
+    /// Whether the incomplete line is dropped.
     skips: bool,
     kept: String,
 }
@@ -34,7 +35,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The most that a body of this kind holds, in bytes.
+    /// Maximum memory of a body of this kind, in bytes.
     pub const fn limit(read: &Read) -> usize {
         match read {
             Read::Metrics { .. } => KEPT + LINE,
@@ -42,10 +43,10 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Takes in what arrived next.
+    /// Parses the next chunk.
     ///
     /// # Errors
-    /// There is too much of it, or it is not text.
+    /// The body is over a limit or not text.
     pub fn push(&mut self, mut chunk: &[u8]) -> Result<(), String> {
         let Read::Metrics { names, line, .. } = self.read else {
             if self.open.len() + chunk.len() > DOCUMENT {
@@ -63,12 +64,12 @@ impl<'a> Body<'a> {
         self.extend(names, chunk)
     }
 
-    /// More of a line, unless it is skipped.
+    /// Appends to the incomplete line, unless its metric is not requested.
     fn extend(&mut self, names: &[&str], part: &[u8]) -> Result<(), String> {
         if self.skips {
             return Ok(());
         }
-        // Enough to see which metric it is.
+        // Long enough to identify the metric.
         let longest = names.iter().map(|name| name.len()).max().unwrap_or(0) + 1;
         let missing = longest.saturating_sub(self.open.len()).min(part.len());
         let (head, tail) = part.split_at(missing);
@@ -96,7 +97,7 @@ impl<'a> Body<'a> {
             self.open.clear();
             return Ok(());
         }
-        let line = std::str::from_utf8(&self.open).map_err(|_| NO_TEXT)?;
+        let line = std::str::from_utf8(&self.open).map_err(|_| NOT_TEXT)?;
         if let Some(line) = shorten(line.trim_end_matches('\r')) {
             if self.kept.len() + line.len() >= KEPT {
                 let limit = KEPT / KIB / KIB;
@@ -112,31 +113,33 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// What is remembered of a body that is complete.
+    /// Extracts the result from the complete body.
     ///
     /// # Errors
-    /// It is not what it should be, or ends in the middle of a line.
+    /// The body is invalid, ends in the middle of a line, or its result is over the limit.
     pub fn finish(self) -> Result<String, String> {
         let kept = match self.read {
             Read::Metrics { .. } if self.skips || !self.open.is_empty() => {
                 return Err("the response ends in the middle of a line".to_owned());
             }
             Read::Metrics { keep, .. } => keep(&self.kept),
-            Read::Document { keep } => keep(std::str::from_utf8(&self.open).map_err(|_| NO_TEXT)?)?,
+            Read::Document { keep } => {
+                keep(std::str::from_utf8(&self.open).map_err(|_| NOT_TEXT)?)?
+            }
         };
-        if kept.len() > REMEMBERED {
-            let limit = REMEMBERED / KIB;
+        if kept.len() > RESULT {
+            let limit = RESULT / KIB;
             return Err(format!(
-                "the response has more than {limit} KiB of what is remembered"
+                "the extracted part of the response is larger than {limit} KiB"
             ));
         }
         Ok(kept)
     }
 }
 
-const NO_TEXT: &str = "the response is no text";
+const NOT_TEXT: &str = "the response is not UTF-8 text";
 
-/// Whether a line, or its begin, is a sample of one of these metrics.
+/// Whether a line, or its beginning, is a sample of one of these metrics.
 fn is_one_of(names: &[&str], line: &[u8]) -> bool {
     names.iter().any(|name| {
         let rest = line.strip_prefix(name.as_bytes());
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_other_metrics_are_not_kept_however_the_body_is_cut() {
+    fn lines_of_other_metrics_are_dropped_for_every_chunk_size() {
         let text = b"# HELP held x\nheld{a=\"b\"} 1\r\nheld_other 2\nhel 3\n\nheld 4\nheld_longer_still 5\nheld_longer\t6\n";
         for size in 1..=text.len() {
             let kept = "held{a=\"b\"} 1\nheld 4\nheld_longer\t6\n";
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_any_length_is_read_and_one_that_is_cut_off_is_not() {
+    fn long_metrics_body_is_read_and_truncated_body_is_rejected() {
         let mut text = vec![b'x'; LINE * 2];
         text.extend_from_slice(b" 1\nheld 2\n");
         assert_eq!(read(&text, 1 << 14).as_deref(), Ok("held 2\n"));
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_limit_and_is_never_cut_short() {
+    fn kept_lines_over_the_limit_are_rejected() {
         let long = format!("held{{a=\"{}\"}} 1\n", "x".repeat(LINE));
         assert!(
             read(long.as_bytes(), 1000)
@@ -201,11 +204,11 @@ mod tests {
         let error = read(many.as_bytes(), 1 << 14).unwrap_err();
         assert!(error.contains("more than 4 MiB of held"), "{error}");
         let error = read(b"held\xff 1\nheld \xff\n", 100).unwrap_err();
-        assert_eq!(error, NO_TEXT);
+        assert_eq!(error, NOT_TEXT);
     }
 
     #[test]
-    fn a_document_is_whole_or_an_error() {
+    fn document_over_the_limit_is_rejected() {
         let read = Read::Document {
             keep: |text| Ok(text.len().to_string()),
         };
@@ -225,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_has_a_limit() {
+    fn result_over_the_limit_is_rejected() {
         let read = Read::Document {
             keep: |text| Ok(text.to_owned()),
         };
         let mut body = Body::new(&read);
-        body.push(&vec![b'x'; REMEMBERED + 1]).unwrap();
+        body.push(&vec![b'x'; RESULT + 1]).unwrap();
         assert!(body.finish().unwrap_err().contains("1024 KiB"));
     }
 }

@@ -1,18 +1,18 @@
-//! Samples in the text format of Prometheus. Pure.
+//! Parser of samples in the Prometheus text format. Pure.
 
 /// One sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample<'a> {
     /// Name of the metric.
     pub name: &'a str,
-    /// Its value.
+    /// Value.
     pub value: f64,
-    /// What is between the braces.
+    /// Text between the braces.
     labels: &'a str,
 }
 
 impl<'a> Sample<'a> {
-    /// Reads a line; `None` if it is not a sample, such as a comment.
+    /// Parses a line; `None` if it is not a sample, such as a comment.
     #[must_use]
     pub fn parse(line: &'a str) -> Option<Self> {
         let name = metric(line)?;
@@ -24,12 +24,11 @@ impl<'a> Sample<'a> {
             }
             None => ("", rest),
         };
-        let mut words = rest.split_ascii_whitespace();
-        let value = words.next()?.parse().ok()?;
-        // After the value there may be the time.
-        let time = words.next().map(str::parse::<i64>);
-        let is_whole = time.is_none_or(|time| time.is_ok()) && words.next().is_none();
-        is_whole.then_some(Self {
+        let mut tokens = rest.split_ascii_whitespace();
+        let value = tokens.next()?.parse().ok()?;
+        let timestamp = tokens.next().map(str::parse::<i64>);
+        let is_complete = timestamp.is_none_or(|t| t.is_ok()) && tokens.next().is_none();
+        is_complete.then_some(Self {
             name,
             value,
             labels,
@@ -51,14 +50,14 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The name of the metric that a line is about.
+/// The metric name at the start of a line.
 fn metric(line: &str) -> Option<&str> {
     let end = line.find(['{', ' ', '\t'])?;
     let name = &line[..end];
     (!name.is_empty() && !name.starts_with('#')).then_some(name)
 }
 
-/// Where the closing brace is, which is none of those in values of labels.
+/// Position of the closing brace, ignoring braces in label values.
 fn end_of_labels(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -73,7 +72,7 @@ fn end_of_labels(text: &str) -> Option<usize> {
     None
 }
 
-/// The value of a label up to its closing quote, and what follows.
+/// The unescaped label value up to its closing quote, and the rest of the text.
 fn unescaped(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -108,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_found_by_its_whole_name() {
+    fn label_is_found_by_its_full_name() {
         let sample = Sample::parse(r#"m{rule_group="a;group=\"b\"",group="c"} 1"#).unwrap();
         assert_eq!(sample.label("group").as_deref(), Some("c"));
     }
 
     #[test]
-    fn what_is_cut_off_or_no_sample_is_none() {
+    fn truncated_or_invalid_samples_are_none() {
         for line in [
             "",
             " 1",

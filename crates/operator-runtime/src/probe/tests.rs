@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use super::body::DOCUMENT as LIMIT;
 use super::*;
 
-/// A pod that answers: `/named/x` with `x`, and others as its tests need it.
+/// A fake pod: `/named/x` responds with `x`, other paths as the tests need.
 pub(crate) struct Pod {
     port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    requested: Arc<Mutex<Vec<String>>>,
     closed: Arc<Notify>,
 }
 
@@ -19,14 +19,14 @@ impl Pod {
     pub(crate) async fn run() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let requested = Arc::<Mutex<Vec<String>>>::default();
         let closed = Arc::<Notify>::default();
-        let (paths, done) = (asked.clone(), closed.clone());
+        let (paths, done) = (requested.clone(), closed.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (paths, done) = (paths.clone(), done.clone());
                 tokio::spawn(async move {
-                    // The prober closes the connection once it has read enough.
+                    // Fails when the client closes the connection early.
                     let _ = serve(stream, paths).await;
                     done.notify_one();
                 });
@@ -34,7 +34,7 @@ impl Pod {
         });
         Self {
             port,
-            asked,
+            requested,
             closed,
         }
     }
@@ -43,14 +43,14 @@ impl Pod {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// The paths that were asked for so far, which are then forgotten.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+    /// Takes the paths that were requested so far.
+    pub(crate) fn requested(&self) -> Vec<String> {
+        std::mem::take(&mut self.requested.lock().unwrap())
     }
 }
 
-/// A URL without a listener.
-pub(crate) async fn no_listener() -> String {
+/// A URL that refuses connections.
+pub(crate) async fn closed_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}/", listener.local_addr().unwrap())
 }
@@ -69,10 +69,10 @@ async fn serve(mut stream: TcpStream, paths: Arc<Mutex<Vec<String>>>) -> io::Res
         "/binary" => (200, vec![0xff]),
         "/silent" => return std::future::pending().await,
         "/stalls" => {
-            stream.write_all(HEAD_OF_MORE).await?;
+            stream.write_all(INCOMPLETE).await?;
             return std::future::pending().await;
         }
-        "/breaks" => return stream.write_all(HEAD_OF_MORE).await,
+        "/breaks" => return stream.write_all(INCOMPLETE).await,
         "/moved" => (302, Vec::new()),
         path => match (path.strip_prefix("/named/"), path.strip_prefix("/tenants/")) {
             (Some(name), _) => (200, format!("{name}\n").into_bytes()),
@@ -86,16 +86,15 @@ async fn serve(mut stream: TcpStream, paths: Arc<Mutex<Vec<String>>>) -> io::Res
     );
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&body).await?;
-    // Until the other side closes the connection.
+    // Until the client closes the connection.
     while stream.read(&mut [0]).await? > 0 {}
     Ok(())
 }
 
-/// The begin of a response whose rest does not come.
-const HEAD_OF_MORE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nheld 1\n";
+/// The beginning of a response that never completes.
+const INCOMPLETE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nheld 1\n";
 
-/// The metrics of an ingester with so many tenants, of each as many lines as Prometheus and Thanos
-/// export.
+/// Metrics of an ingester with this number of tenants, with a realistic number of lines for each.
 async fn ingester(mut stream: TcpStream, tenants: usize) -> io::Result<()> {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head).await?;
@@ -138,103 +137,104 @@ fn series(url: &str) -> Probe {
     }
 }
 
-async fn ask(url: &str) -> Result<String, String> {
-    let answers = Prober::default().send(vec![probe(url, 60)]).await;
-    answers.into_iter().next().unwrap().1
+async fn result_of(url: &str) -> Result<String, String> {
+    let results = Prober::default().probe(vec![probe(url, 60)]).await;
+    results.into_iter().next().unwrap().1
 }
 
 #[tokio::test]
-async fn an_answer_is_what_is_kept_of_the_body() {
+async fn result_is_extracted_from_the_body() {
     let pod = Pod::run().await;
-    assert_eq!(ask(&pod.url("/named/abc")).await.unwrap(), "4");
-    assert_eq!(ask(&pod.url("/full")).await.unwrap(), LIMIT.to_string());
+    assert_eq!(result_of(&pod.url("/named/abc")).await.unwrap(), "4");
+    let full = result_of(&pod.url("/full")).await;
+    assert_eq!(full.unwrap(), LIMIT.to_string());
 }
 
 #[tokio::test]
-async fn metrics_of_an_ingester_with_2000_tenants_are_read() {
+async fn metrics_of_2000_tenants_are_read() {
     let pod = Pod::run().await;
     let due = vec![series(&pod.url("/tenants/2000"))];
-    let answers = Prober::default().send(due).await;
+    let answers = Prober::default().probe(due).await;
     assert_eq!(answers[0].1.as_deref(), Ok("2000"));
 }
 
 #[tokio::test]
-async fn a_response_that_breaks_off_is_no_answer() {
+async fn interrupted_response_is_an_error() {
     let pod = Pod::run().await;
     for due in [series(&pod.url("/breaks")), probe(&pod.url("/breaks"), 60)] {
-        let answers = Prober::default().send(vec![due]).await;
+        let answers = Prober::default().probe(vec![due]).await;
         assert!(answers[0].1.is_err(), "{:?}", answers[0]);
     }
 }
 
-/// Two documents are as much as may be held.
+/// The budget holds two documents.
 #[tokio::test(start_paused = true)]
 async fn bodies_share_one_budget() {
     let pod = Pod::run().await;
     let prober = Prober::default();
     let stalls = |n| (0..n).map(|_| probe(&pod.url("/stalls"), 60)).collect();
     let start = Instant::now();
-    // As of two passes at the same time.
-    tokio::join!(prober.send(stalls(1)), prober.send(stalls(1)));
+    // As in two concurrent reconciles.
+    tokio::join!(prober.probe(stalls(1)), prober.probe(stalls(1)));
     assert!(start.elapsed() < 2 * TIMEOUT, "{:?}", start.elapsed());
     let start = Instant::now();
-    let (one, two) = tokio::join!(prober.send(stalls(1)), prober.send(stalls(2)));
+    let (one, two) = tokio::join!(prober.probe(stalls(1)), prober.probe(stalls(2)));
     assert!(start.elapsed() >= 2 * TIMEOUT, "{:?}", start.elapsed());
     for (_, answer) in one.iter().chain(&two) {
-        assert_eq!(answer.as_ref().unwrap_err(), "no answer within 3 s");
+        assert_eq!(answer.as_ref().unwrap_err(), "no response within 3 s");
     }
     assert_eq!(prober.budget.available_permits(), BUDGET);
 }
 
 #[tokio::test]
-async fn no_connection_stays_open() {
+async fn connection_is_closed_after_the_response() {
     let pod = Pod::run().await;
     let prober = Prober::default();
-    prober.send(vec![probe(&pod.url("/named/abc"), 60)]).await;
+    prober.probe(vec![probe(&pod.url("/named/abc"), 60)]).await;
     let closed = tokio::time::timeout(Duration::from_secs(10), pod.closed.notified());
     assert!(closed.await.is_ok());
 }
 
 #[tokio::test]
-async fn everything_else_is_an_error_that_says_why() {
+async fn failed_probe_is_an_error_with_the_reason() {
     let pod = Pod::run().await;
     let cases = [
         (pod.url("/huge"), "larger than 16 MiB"),
-        (pod.url("/binary"), "is no text"),
+        (pod.url("/binary"), "is not UTF-8 text"),
         (pod.url("/missing"), "HTTP status 404"),
         (pod.url("/moved"), "HTTP status 302"),
-        (no_listener().await, "Connection refused"),
+        (closed_url().await, "Connection refused"),
         ("https://127.0.0.1/".to_owned(), "scheme"),
         ("http://".to_owned(), "invalid URL"),
     ];
     for (url, text) in cases {
-        let error = ask(&url).await.unwrap_err();
+        let error = result_of(&url).await.unwrap_err();
         assert!(error.contains(text), "{url}: {error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_pod_delays_no_reconcile() {
+async fn probe_of_a_silent_pod_times_out() {
     let pod = Pod::run().await;
     let start = Instant::now();
-    let error = ask(&pod.url("/silent")).await.unwrap_err();
-    assert_eq!(error, "no answer within 3 s");
+    let error = result_of(&pod.url("/silent")).await.unwrap_err();
+    assert_eq!(error, "no response within 3 s");
     assert!(start.elapsed() < TIMEOUT + Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_pods_are_waited_for_together() {
+async fn silent_pods_time_out_concurrently() {
     let pod = Pod::run().await;
     let due = |n| (0..n).map(|_| probe(&pod.url("/silent"), 60)).collect();
     let start = Instant::now();
-    Prober::default().send(due(AT_ONCE)).await;
+    Prober::default().probe(due(AT_ONCE)).await;
     assert!(start.elapsed() < 2 * TIMEOUT);
-    Prober::default().send(due(AT_ONCE + 1)).await;
+    Prober::default().probe(due(AT_ONCE + 1)).await;
     assert!(start.elapsed() >= 3 * TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_are_due_by_their_age() {
+async fn probes_are_due_by_the_age_of_the_result() {
     let (often, seldom) = (probe("http://a/", 10), probe("http://b/", 60));
     let both = [often.clone(), seldom.clone()];
     let urls = |due: Vec<Probe>| due.into_iter().map(|i| i.url).collect::<Vec<_>>();
@@ -247,8 +247,8 @@ async fn answers_are_due_by_their_age() {
 
     let at = Instant::now();
     tokio::time::advance(Duration::from_secs(2)).await;
-    answers.apply_event(&often, at, Ok("x".to_owned()));
-    answers.apply_event(&seldom, at, Err("y".to_owned()));
+    answers.record(&often, at, Ok("x".to_owned()));
+    answers.record(&seldom, at, Err("y".to_owned()));
     assert_eq!(answers.answer(&often.url), Some(Ok("x")));
     assert_eq!(answers.answer(&seldom.url), Some(Err("y")));
     assert!(answers.due(&both).is_empty());
@@ -259,12 +259,12 @@ async fn answers_are_due_by_their_age() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_counts_from_the_first_inquiry_that_had_no_answer() {
+async fn unreachable_for_counts_from_the_first_failed_probe() {
     let it = probe("http://a/", 10);
     let mut answers = ProbeResults::default();
     assert_eq!(answers.unreachable_for(&it.url), Duration::ZERO);
     for seconds in [10, 20, 30] {
-        answers.apply_event(&it, Instant::now(), Err("refused".to_owned()));
+        answers.record(&it, Instant::now(), Err("refused".to_owned()));
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(
             answers.unreachable_for(&it.url),
@@ -280,19 +280,19 @@ async fn silence_counts_from_the_first_inquiry_that_had_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unneeded_results_are_dropped() {
-    let (desired, other) = (probe("http://a/", 60), probe("http://b/", 60));
+async fn unused_results_are_dropped() {
+    let (used, other) = (probe("http://a/", 60), probe("http://b/", 60));
     let slow = probe("http://c/", 3600);
     let mut answers = ProbeResults::default();
-    for it in [&desired, &other, &slow] {
-        answers.apply_event(it, Instant::now(), Ok(String::new()));
+    for it in [&used, &other, &slow] {
+        answers.record(it, Instant::now(), Ok(String::new()));
     }
     tokio::time::advance(FORGET).await;
-    answers.due(std::slice::from_ref(&desired));
+    answers.due(std::slice::from_ref(&used));
     assert!(answers.answer(&other.url).is_some());
     tokio::time::advance(Duration::from_secs(60)).await;
-    answers.due(std::slice::from_ref(&desired));
+    answers.due(std::slice::from_ref(&used));
     assert!(answers.answer(&other.url).is_none());
-    assert!(answers.answer(&desired.url).is_some());
+    assert!(answers.answer(&used.url).is_some());
     assert!(answers.answer(&slow.url).is_some(), "it is not due yet");
 }

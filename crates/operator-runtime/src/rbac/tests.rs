@@ -12,14 +12,14 @@ fn verbs(rules: &[PolicyRule], resource: &str) -> Vec<String> {
 }
 
 #[test]
-fn objects_of_others_may_be_amended_and_removed_and_nothing_else() {
+fn foreign_kinds_are_granted_patch_and_delete_only() {
     let rules = namespaced_rules::<ToyController>();
     let verbs = verbs(&rules, "persistentvolumeclaims");
     assert_eq!(verbs, ["delete", "patch"]);
 }
 
 #[test]
-fn what_is_granted_apart_is_in_no_rule() {
+fn kinds_that_are_granted_apart_are_in_no_rule() {
     let namespaced = namespaced_rules::<ToyController>();
     assert_eq!(verbs(&namespaced, "pods"), READ);
     assert!(verbs(&namespaced, "events").is_empty());

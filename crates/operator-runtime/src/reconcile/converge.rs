@@ -1,4 +1,4 @@
-//! Brings the objects of a custom resource in line with its plan.
+//! Executes a plan: applies, patches and deletes the objects of a custom resource. Does IO.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::owned_objects::Owner;
 use crate::plan::{ForeignDelete, ObjectKey, Plan};
 use crate::reconciler::{Reconciler, Verdict};
 
-/// The result of applying a plan.
+/// Result of executing a plan.
 pub(super) struct Converged {
     pub verdict: Verdict,
     pub failure: Option<Error>,
-    /// An optional kind was refused: it may be going, or the permission for it.
+    /// An optional kind is unavailable: its CRD or the permission for it may just be deleted.
     pub kind_unavailable: bool,
-    /// Another client changed an object while it was applied, so it must be applied again.
+    /// Another client changed an object during the apply, so it must be applied again.
     pub overwritten: bool,
 }
 
@@ -33,17 +33,16 @@ impl From<Verdict> for Converged {
     }
 }
 
-/// Applies what differs, in order, then patches and deletes objects of other owners, then deletes what is not
-/// planned any more. Nothing is patched unless everything was applied, and nothing is deleted unless
-/// everything was patched.
+/// Applies the objects that differ, patches and deletes objects of other owners, and prunes orphans, in
+/// this order. Each step requires the success of the previous ones.
 pub(super) async fn converge<C: Reconciler>(
     cx: &Context<C>,
-    it: &C::Resource,
+    resource: &C::Resource,
     owner: &Owner,
     plan: &Plan,
     applied: Option<&str>,
 ) -> Converged {
-    let about = reference::<C>(it.meta());
+    let about = reference::<C>(resource.meta());
     let writer = Writer {
         client: &cx.client,
         events: &cx.events,
@@ -53,16 +52,16 @@ pub(super) async fn converge<C: Reconciler>(
     };
     let (mut touched, mut overwritten) = (Touched::default(), false);
     let changes = (&mut touched, &mut overwritten);
-    let mut converged = send(cx, it, owner, plan, applied, &writer, changes).await;
+    let mut converged = send(cx, resource, owner, plan, applied, &writer, changes).await;
     converged.overwritten = overwritten;
-    // Also if something failed after that: what was written is to reach pods soon.
+    // Even after a failure, so that the files that were written reach the pods.
     for (pod, digest) in touched.0 {
         cx.refresher.refresh(&owner.namespace, &pod, digest).await;
     }
     converged
 }
 
-/// The pods whose files changed, each with a digest of what.
+/// Pods whose mounted files changed, each with a digest of the changes.
 #[derive(Default)]
 struct Touched(BTreeMap<String, u64>);
 
@@ -70,13 +69,13 @@ impl Touched {
     fn add<C: Reconciler>(
         &mut self,
         cx: &Context<C>,
-        it: &C::Resource,
+        resource: &C::Resource,
         object: &ObjectKey,
         digest: u64,
     ) {
         let mounting = {
             let state = cx.cache.state();
-            cx.reconciler.pods_mounting(&state.stores, it, object)
+            cx.reconciler.pods_mounting(&state.stores, resource, object)
         };
         for pod in mounting {
             let known = self.0.entry(pod).or_default();
@@ -87,7 +86,7 @@ impl Touched {
 
 async fn send<C: Reconciler>(
     cx: &Context<C>,
-    it: &C::Resource,
+    resource: &C::Resource,
     owner: &Owner,
     plan: &Plan,
     applied: Option<&str>,
@@ -97,13 +96,13 @@ async fn send<C: Reconciler>(
     let unsent = cx.cache.state().owned_objects.to_send(owner, plan, applied);
     for (object, digest, uid) in unsent {
         match writer.apply(object, uid.as_deref()).await {
-            Ok(answer) => {
-                let is_applied = {
+            Ok(applied) => {
+                let is_current = {
                     let owned_objects = &mut cx.cache.state().owned_objects;
-                    owned_objects.enter_applied(&object.key, &answer, C::NAME, digest)
+                    owned_objects.enter_applied(&object.key, &applied, C::NAME, digest)
                 };
-                *overwritten |= !is_applied;
-                touched.add(cx, it, &object.key, digest);
+                *overwritten |= !is_current;
+                touched.add(cx, resource, &object.key, digest);
             }
             Err(Refusal::Verdict(verdict)) => return verdict.into(),
             Err(Refusal::Error(error)) => return failed(cx, &object.key, error),
@@ -135,7 +134,7 @@ async fn send<C: Reconciler>(
         if let Err(error) = deleted.await {
             return failed(cx, &object.key, error);
         }
-        touched.add(cx, it, &object.key, json_digest(&object.uid));
+        touched.add(cx, resource, &object.key, json_digest(&object.uid));
     }
     Verdict::Applied.into()
 }

@@ -1,5 +1,5 @@
-//! A stored custom resource that does not decode. Nothing is planned for it, and its workloads stay
-//! unchanged; the status names the fields that do not fit the CRD, never their values.
+//! Reports a stored custom resource that does not decode. Its objects stay unchanged; the status names
+//! the fields that do not match the CRD, never their values. Does IO.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DynamicObject};
@@ -15,7 +15,7 @@ use crate::fit;
 use crate::owned_objects::Owner;
 use crate::reconciler::Reconciler;
 
-/// Reports the fields by an event and in the conditions, and leaves the rest of the status as it is.
+/// Reports the fields in an event and in the conditions. The rest of the status stays unchanged.
 pub(super) async fn report<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
@@ -29,7 +29,7 @@ pub(super) async fn report<C: Reconciler>(
         Api::namespaced_with(cx.client.clone(), &owner.namespace, &resource);
     let object = api.get(&owner.name).await.map_err(failed)?;
     let object = serde_json::to_value(object).map_err(|e| failed(kube::Error::SerdeError(e)))?;
-    // It may have been corrected: the watch brings it.
+    // Corrected in the meantime; the watch delivers it.
     let Err(error) = C::Resource::deserialize(&object) else {
         return Ok(());
     };
@@ -39,7 +39,7 @@ pub(super) async fn report<C: Reconciler>(
         namespace,
         name,
         problem,
-        "custom resource does not fit its CRD"
+        "custom resource does not match its CRD"
     );
 
     let mut status = match &object["status"] {

@@ -1,5 +1,5 @@
-//! A recording API server: keeps what is applied, notes every request, fails where a test says so.
-//! For what a real one cannot be made to do at will; the tests of `e2e` use a real one.
+//! A fake API server that stores applied objects, records requests and injects failures. For cases that
+//! a real one cannot be made to produce; the tests of `e2e` use a real one.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::apply::ONLY_CREATE;
 
-/// A request as tests compare it: method and the last parts of its path.
+/// Method and last path segments of a request.
 pub type Line = String;
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Fake {
         Client::new(service, "ns")
     }
 
-    /// The next request whose line starts with `line` fails with this code and status.
+    /// Makes the next request whose line starts with `line` fail with this code and status.
     pub fn fail(&self, line: &str, code: u16, status: Value) {
         self.0
             .lock()
@@ -49,12 +49,12 @@ impl Fake {
             .push((line.to_owned(), code, status));
     }
 
-    /// The requests so far, which are then forgotten.
+    /// Takes the requests so far.
     pub fn requests(&self) -> Vec<Line> {
         std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 
-    /// The head and the body of the first request whose line is `line`.
+    /// Head and body of the first request with this line.
     pub fn sent(&self, line: &str) -> Option<(Parts, Value)> {
         let state = self.0.lock().unwrap();
         let mut sent = state.sent.iter();
@@ -62,14 +62,14 @@ impl Fake {
             .map(|(_, head, body)| (head.clone(), body.clone()))
     }
 
-    /// The query of every request so far, as it was sent.
+    /// The encoded query strings of all requests so far.
     pub fn queries(&self) -> Vec<String> {
         let state = self.0.lock().unwrap();
         let queries = state.sent.iter().flat_map(|(_, head, _)| head.uri.query());
         queries.map(str::to_owned).collect()
     }
 
-    /// Puts an object in place, or replaces it.
+    /// Creates or replaces an object.
     pub fn put(&self, path: &str, object: Value) {
         self.0
             .lock()
@@ -120,7 +120,7 @@ impl Fake {
     }
 }
 
-/// As much of a server-side apply as the passes depend on.
+/// The subset of server-side apply that reconciles depend on.
 fn apply(state: &mut State, path: &str, mut body: Value) -> Response<Body> {
     let target = path.trim_end_matches("/status").to_owned();
     let known = state.objects.get(&target);

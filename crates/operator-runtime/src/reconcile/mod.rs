@@ -1,4 +1,5 @@
 //! Reconciles one custom resource: observe, probe, plan, apply, patch foreign objects, prune, status.
+//! Does IO.
 
 mod converge;
 mod decode_error;
@@ -27,24 +28,23 @@ use crate::probe::Prober;
 use crate::reconciler::{Outcome, Reconciler, Verdict};
 use crate::refresh::Refresher;
 
-/// How long until a name that is taken is tried again: no watch of ours sees the holder go.
-const TAKEN_RETRY: Duration = Duration::from_secs(60);
+/// Retry interval of an object that is not owned: its deletion is not watched.
+const NOT_OWNED_RETRY: Duration = Duration::from_secs(60);
 
-/// How long until an object that the API server refused is tried again.
+/// Retry interval of an object that the API server rejected.
 const REJECTED_RETRY: Duration = Duration::from_secs(300);
 
-/// The shortest delay before a resource is reconciled again without an event.
-const SOONEST: Duration = Duration::from_secs(1);
+/// Minimum requeue interval without a change.
+const MIN_REQUEUE: Duration = Duration::from_secs(1);
 
-/// How long until a list is requested again that lacked what a decision needs. Its events enqueue the resource
-/// sooner.
-const LISTED: Duration = Duration::from_secs(10);
+/// Retry interval of a relist. Listed objects enqueue the custom resource sooner.
+const RELIST_RETRY: Duration = Duration::from_secs(10);
 
-/// How often an optional kind may be refused before the status reports it: by then it is detected as deleted, or
-/// something else is wrong.
+/// Number of failures of an optional kind before they are reported: until then, detection may find it
+/// deleted.
 const RECHECKS: u32 = 3;
 
-/// What every reconcile needs.
+/// Dependencies of every reconcile.
 pub struct Context<C: Reconciler> {
     /// The controller.
     pub reconciler: C,
@@ -52,7 +52,7 @@ pub struct Context<C: Reconciler> {
     pub client: Client,
     /// State.
     pub cache: Arc<Cache<C>>,
-    /// Probes pods.
+    /// Sends probes to pods.
     pub prober: Prober,
     /// Makes kubelets refresh mounted files.
     pub refresher: Refresher,
@@ -62,27 +62,27 @@ pub struct Context<C: Reconciler> {
     pub metrics: Metrics,
 }
 
-/// Reconciles one custom resource. Never fails: a failure is a result with a delay.
-pub async fn reconcile<C: Reconciler>(it: Arc<Guarded<C>>, cx: Arc<Context<C>>) -> Action {
+/// Reconciles one custom resource. A failure is an action with a delay.
+pub async fn reconcile<C: Reconciler>(resource: Arc<Guarded<C>>, cx: Arc<Context<C>>) -> Action {
     let started = Instant::now();
-    let meta = it.meta();
+    let meta = resource.meta();
     let uid = meta.uid.clone().unwrap_or_default();
     if meta.deletion_timestamp.is_some() {
-        // The children are garbage collected.
+        // Kubernetes garbage-collects the children.
         cx.cache.backoff.forget(&uid);
         return Action::await_change();
     }
-    let (action, result) = match &it.0 {
+    let (action, result) = match &resource.0 {
         Ok(resource) => run(&cx, resource, meta).await,
         Err(_) => {
-            let owner = owner(&*it);
+            let owner = owner(&*resource);
             let reported = decode_error::report(&cx, &owner, meta).await;
-            let verdict = Verdict::Invalid(Invalid::new("spec", "does not fit its CRD"));
+            let verdict = Verdict::Invalid(Invalid::new("spec", "does not match the CRD"));
             let (wait, result) = conclude(&cx, &owner, &verdict, reported.err(), false);
             (action(wait), result)
         }
     };
-    cx.cache.forget_if_deleted(&owner(&*it));
+    cx.cache.forget_if_deleted(&owner(&*resource));
     cx.metrics.reconciled(result, started.elapsed());
     action
 }
@@ -100,7 +100,7 @@ async fn run<C: Reconciler>(
     let seen = observe(cx, &shared).await;
     if !paused && C::needs_relist(&seen) {
         cx.cache.relist();
-        return (Action::requeue(LISTED), ReconcileResult::Requeue);
+        return (Action::requeue(RELIST_RETRY), ReconcileResult::Requeue);
     }
     let seen = probe(cx, &shared, seen, paused).await;
     let plan = plan(cx, &seen, paused);
@@ -109,7 +109,7 @@ async fn run<C: Reconciler>(
         Ok(plan) => converge(cx, resource, &owner, plan, applied).await,
         Err(verdict) => verdict.clone().into(),
     };
-    // Detection knows in a moment. A kind that is just going is no news of this resource.
+    // A kind that is being deleted is no failure of this resource; detection finds out soon.
     if converged.kind_unavailable && cx.cache.backoff.failures(&owner.uid) < RECHECKS {
         let delay = cx.cache.backoff.next(&owner.uid);
         return (Action::requeue(delay), ReconcileResult::Requeue);
@@ -128,7 +128,7 @@ async fn run<C: Reconciler>(
     (action(waits.into_iter().flatten().min()), result)
 }
 
-/// What the status is made of, besides what was observed.
+/// Input of the status, besides the observed state.
 fn outcome<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
@@ -147,7 +147,7 @@ fn outcome<C: Reconciler>(
     }
 }
 
-/// The plan; or why there is none.
+/// The plan, or the reason why there is none.
 fn plan<C: Reconciler>(cx: &Context<C>, seen: &C::Observed, paused: bool) -> Result<Plan, Verdict> {
     if paused {
         return Err(Verdict::Paused);
@@ -155,9 +155,9 @@ fn plan<C: Reconciler>(cx: &Context<C>, seen: &C::Observed, paused: bool) -> Res
     cx.reconciler.plan(seen).map_err(Verdict::Invalid)
 }
 
-/// Reads the stores, once all work that takes long is done. What the next reconcile needs is kept.
+/// Observes the stores, after all long-running work is done. Stores what the next reconcile needs.
 async fn observe<C: Reconciler>(cx: &Context<C>, resource: &Arc<C::Resource>) -> C::Observed {
-    let look = || {
+    let observe_once = || {
         let mut state = cx.cache.state();
         let cluster = state.cluster();
         let seen = cx.reconciler.observe(&state.stores, cluster, resource);
@@ -168,13 +168,13 @@ async fn observe<C: Reconciler>(cx: &Context<C>, resource: &Arc<C::Resource>) ->
         (seen, work)
     };
     loop {
-        let (seen, work) = look();
+        let (seen, work) = observe_once();
         let Some(work) = work else {
             return seen;
         };
         drop(seen);
         let Ok(_turn) = cx.cache.working.try_lock() else {
-            // Another custom resource often needs the same: its result is read first.
+            // Another custom resource often needs the same work, so wait for its result first.
             drop(cx.cache.working.lock().await);
             continue;
         };
@@ -185,8 +185,8 @@ async fn observe<C: Reconciler>(cx: &Context<C>, resource: &Arc<C::Resource>) ->
     }
 }
 
-/// Probes pods and checks permissions whose results are missing or old, and observes again if there were
-/// any. Pods are not probed while the resource is paused.
+/// Sends the probes and access reviews that are due, and observes again if there were any. A paused
+/// resource sends no probes.
 async fn probe<C: Reconciler>(
     cx: &Context<C>,
     resource: &Arc<C::Resource>,
@@ -197,23 +197,23 @@ async fn probe<C: Reconciler>(
         true => Vec::new(),
         false => cx.cache.state().answers.due(&C::probes(&seen)),
     };
-    let open = cx.cache.state().access.open(&C::access_checks(&seen));
-    if due.is_empty() && open.is_empty() {
+    let pending = cx.cache.state().access.pending(&C::access_checks(&seen));
+    if due.is_empty() && pending.is_empty() {
         return seen;
     }
-    // One time for all of them, so that they are due together the next time, too.
+    // One time for all probes, so that they stay due together.
     let at = Instant::now();
-    for (probe, answer) in cx.prober.send(due).await {
-        cx.cache.state().answers.apply_event(&probe, at, answer);
+    for (probe, answer) in cx.prober.probe(due).await {
+        cx.cache.state().answers.record(&probe, at, answer);
     }
-    for access_check in open {
-        let answer = access::check(&cx.client, &access_check).await;
+    for access_check in pending {
+        let answer = access::review_access(&cx.client, &access_check).await;
         cx.cache.state().access.remember(access_check, answer);
     }
     observe(cx, resource).await
 }
 
-/// When to reconcile again without an event. Rounded up: a probe must be due by then.
+/// Requeue interval without a change. Rounded up, so that the next probe is due by then.
 fn requeue_after<C: Reconciler>(
     cx: &Context<C>,
     seen: &C::Observed,
@@ -226,20 +226,20 @@ fn requeue_after<C: Reconciler>(
     let wait = next.into_iter().chain(C::requeue_after(seen)).min()?;
     let started = u64::from(wait.subsec_nanos() > 0);
     let whole = Duration::from_secs(wait.as_secs().saturating_add(started));
-    Some(whole.max(SOONEST))
+    Some(whole.max(MIN_REQUEUE))
 }
 
-/// When to check refused permissions again: no watch reports that one is granted.
+/// Requeue interval of denied permissions of other accounts: granting one is not watched.
 fn retry_access<C: Reconciler>(cx: &Context<C>, seen: &C::Observed) -> Option<Duration> {
-    let refused = cx.cache.state().access.is_refused(&C::access_checks(seen));
-    refused.then_some(access::FRESH)
+    let denied = cx.cache.state().access.is_denied(&C::access_checks(seen));
+    denied.then_some(access::FRESH)
 }
 
 fn action(wait: Option<Duration>) -> Action {
     wait.map_or_else(Action::await_change, Action::requeue)
 }
 
-/// Which result it is, and how long to wait if nothing changes.
+/// Logs and counts a failure. Returns the requeue interval and the result for metrics.
 fn conclude<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
@@ -251,33 +251,22 @@ fn conclude<C: Reconciler>(
         let delay = cx.cache.backoff.next(&owner.uid);
         let (namespace, name) = (&owner.namespace, &owner.name);
         if error.is_transient() {
-            tracing::debug!(
-                namespace,
-                name,
-                error = error.line(),
-                ?delay,
-                "reconcile is retried"
-            );
+            tracing::debug!(namespace, name, error = error.line(), ?delay, "retrying");
             return (Some(delay), ReconcileResult::Requeue);
         }
-        tracing::warn!(
-            namespace,
-            name,
-            error = error.line(),
-            ?delay,
-            "reconcile failed"
-        );
+        let error = error.line();
+        tracing::warn!(namespace, name, error, ?delay, "reconcile failed, retrying");
         return (Some(delay), ReconcileResult::Error);
     }
     if overwritten {
-        // The client that changed an object while it was applied may do so each time.
+        // With backoff, since the other client may overwrite every apply.
         let delay = cx.cache.backoff.next(&owner.uid);
         return (Some(delay), ReconcileResult::Requeue);
     }
     cx.cache.backoff.forget(&owner.uid);
     match verdict {
-        Verdict::NotOwned { .. } => (Some(TAKEN_RETRY), ReconcileResult::Invalid),
-        // An admission policy or webhook may think otherwise later.
+        Verdict::NotOwned { .. } => (Some(NOT_OWNED_RETRY), ReconcileResult::Invalid),
+        // An admission policy or webhook may change without a watch event.
         Verdict::Rejected { .. } => (Some(REJECTED_RETRY), ReconcileResult::Invalid),
         Verdict::Invalid(_) => (None, ReconcileResult::Invalid),
         _ => (None, ReconcileResult::Success),

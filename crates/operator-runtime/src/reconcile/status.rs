@@ -1,4 +1,4 @@
-//! Writes the status of a custom resource, and emits events for conditions that changed.
+//! Writes the status of a custom resource and emits its events. Does IO.
 
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::{Context, reference};
 use crate::error::Error;
-use crate::events::turned;
+use crate::events::transitions;
 use crate::owned_objects::Owner;
 use crate::reconciler::Reconciler;
 
-/// Writes the status if it differs, and emits events for conditions that changed.
+/// Writes the status if it differs, and emits the events of the change.
 pub(super) async fn write_status<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,
@@ -30,27 +30,24 @@ pub(super) async fn write_status<C: Reconciler>(
         return Err(error);
     }
     let reference = reference::<C>(meta);
-    let turned = turned(
+    for event in &C::normal_events(previous, &next) {
+        cx.events.normal(&reference, event).await;
+    }
+    for event in &C::warning_events(seen, previous, &next) {
+        cx.events.warning(event).await;
+    }
+    let transitions = transitions(
         C::conditions(previous),
         C::conditions(&next),
         C::EVENT_CONDITIONS,
     );
-    let turned: Vec<_> = turned.map(|(c, good)| (c.clone(), good)).collect();
-    let normal_events = C::normal_events(previous, &next);
-    let warning_events = C::warning_events(seen, previous, &next);
-    for event in &normal_events {
-        cx.events.normal(&reference, event).await;
-    }
-    for event in &warning_events {
-        cx.events.warning(event).await;
-    }
-    for (condition, good) in &turned {
+    for (condition, good) in transitions {
         cx.events.condition(&reference, condition, good).await;
     }
     Ok(())
 }
 
-/// Sends a status, whole.
+/// Applies the complete status.
 pub(super) async fn send<C: Reconciler>(
     cx: &Context<C>,
     owner: &Owner,

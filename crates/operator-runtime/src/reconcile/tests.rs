@@ -44,7 +44,7 @@ impl Bench {
         }
     }
 
-    /// A new spec comes by the watch.
+    /// Delivers a new spec by the watch.
     fn toy(&mut self, spec: Value) -> Arc<Guarded<ToyController>> {
         self.generation += 1;
         let toy: Toy = serde_json::from_value(json!({
@@ -57,7 +57,7 @@ impl Bench {
         Arc::new(toy)
     }
 
-    /// Reconciles the resource as it is stored, or this one if none is.
+    /// Reconciles the stored resource, or this one if none is stored.
     async fn reconcile(&self, toy: &Arc<Guarded<ToyController>>) -> (Vec<String>, Action) {
         let stored = self.cx.cache.store().get(&ObjectRef::from_obj(&**toy));
         let action = reconcile(stored.unwrap_or(toy.clone()), self.cx.clone()).await;
@@ -88,7 +88,7 @@ fn map(name: &str) -> String {
 const STATUS: &str = "PATCH toys/x/status";
 
 #[tokio::test]
-async fn creates_then_is_silent() {
+async fn objects_are_created_once() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a", "b"]}));
     let (requests, action) = bench.reconcile(&toy).await;
@@ -109,7 +109,7 @@ async fn creates_then_is_silent() {
 }
 
 #[tokio::test]
-async fn prunes_after_everything_was_applied() {
+async fn orphans_are_pruned_only_after_all_applies_succeed() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a", "b"]}));
     bench.reconcile(&toy).await;
@@ -134,8 +134,8 @@ async fn prunes_after_everything_was_applied() {
 }
 
 #[tokio::test]
-async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
-    let refusals = [
+async fn failed_apply_is_reported_and_the_next_reconcile_recovers() {
+    let failures = [
         (
             500,
             json!({"code": 500, "message": "etcd is away"}),
@@ -172,11 +172,11 @@ async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
             false,
         ),
     ];
-    for (code, status, reason, text, retried) in refusals {
+    for (code, status, reason, text, retried) in failures {
         let mut bench = Bench::new();
         let toy = bench.toy(json!({"names": ["a"]}));
         bench.reconcile(&toy).await;
-        // A known object: otherwise a conflict would mean that the name is taken.
+        // Of an unknown object, a conflict means that it exists.
         bench.cx.cache.state().owned_objects.enter(
             ObjectKey {
                 group: String::new(),
@@ -189,9 +189,9 @@ async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
         bench.fake.fail("PATCH configmaps/a", code, status);
         let (requests, action) = bench.reconcile(&toy).await;
         assert_eq!(requests[..2], ["PATCH configmaps/a", STATUS]);
-        let reported = bench.reason();
-        assert_eq!(reported.0, reason);
-        assert!(reported.1.contains(text), "{}", reported.1);
+        let (actual, message) = bench.reason();
+        assert_eq!(actual, reason);
+        assert!(message.contains(text), "{message}");
         let soon = Action::requeue(std::time::Duration::from_secs(1));
         assert_eq!(action == soon, retried, "{code} {reason}");
         let (requests, _) = bench.reconcile(&toy).await;
@@ -200,7 +200,7 @@ async fn status_reports_every_refusal_and_the_next_reconcile_recovers() {
     }
 }
 
-/// The object `a` after another client took a field of ours.
+/// The object `a` after another manager took over one of our fields.
 fn drifted() -> Owned {
     serde_json::from_value(json!({"metadata": {
         "name": "a", "namespace": "ns", "uid": format!("uid-of-{}", map("a")), "resourceVersion": "99",
@@ -210,7 +210,7 @@ fn drifted() -> Owned {
 }
 
 #[tokio::test]
-async fn a_failed_status_write_is_tried_again() {
+async fn failed_status_write_is_retried() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": []}));
     bench
@@ -225,7 +225,7 @@ async fn a_failed_status_write_is_tried_again() {
 }
 
 #[tokio::test]
-async fn bad_input_changes_nothing_that_runs() {
+async fn invalid_spec_leaves_objects_unchanged() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.reconcile(&toy).await;
@@ -234,7 +234,7 @@ async fn bad_input_changes_nothing_that_runs() {
     assert_eq!(requests[0], STATUS);
     assert!(
         requests[1..].iter().all(|r| r.starts_with("POST ")),
-        "an event at most: {requests:?}"
+        "only an event: {requests:?}"
     );
     assert_eq!(
         bench.reason(),
@@ -243,14 +243,11 @@ async fn bad_input_changes_nothing_that_runs() {
     assert_eq!(action, Action::await_change());
     let toy = bench.toy(json!({"names": ["a"]}));
     let (requests, _) = bench.reconcile(&toy).await;
-    assert_eq!(
-        requests[0], STATUS,
-        "back to the old spec: no object is touched"
-    );
+    assert_eq!(requests[0], STATUS, "the previous spec applies no object");
 }
 
 #[tokio::test]
-async fn a_resource_that_does_not_decode_is_reported_and_nothing_else_changes() {
+async fn undecodable_resource_is_reported_and_objects_stay_unchanged() {
     let bench = Bench::new();
     let path = "/apis/example.com/v1/namespaces/ns/toys/x";
     let stored = json!({
@@ -272,14 +269,19 @@ async fn a_resource_that_does_not_decode_is_reported_and_nothing_else_changes() 
 
     let status = bench.fake.get(path).unwrap()["status"].clone();
     assert_eq!(status["hash"], "h");
-    let state = |type_: &str| {
+    let condition = |type_: &str| {
         let all = status["conditions"].as_array().unwrap();
         let it = all.iter().find(|c| c["type"] == type_).unwrap();
         (it["status"].clone(), it["reason"].clone())
     };
-    assert_eq!(state("Available"), (json!("True"), json!("PodsReady")));
-    assert_eq!(state("Reconciled"), (json!("False"), json!("InvalidSpec")));
-    assert_eq!(state("Ready"), (json!("False"), json!("NotReconciled")));
+    let expected = [
+        ("Available", "True", "PodsReady"),
+        ("Reconciled", "False", "InvalidSpec"),
+        ("Ready", "False", "NotReconciled"),
+    ];
+    for (type_, status, reason) in expected {
+        assert_eq!(condition(type_), (json!(status), json!(reason)));
+    }
     assert!(!status.to_string().contains("hunter2"), "{status}");
 
     let (requests, _) = bench.reconcile(&toy).await;
@@ -287,15 +289,19 @@ async fn a_resource_that_does_not_decode_is_reported_and_nothing_else_changes() 
 }
 
 #[tokio::test]
-async fn foreign_permissions_are_checked_once_and_again_after_a_refusal() {
+async fn access_is_reviewed_once_and_again_after_a_denial() {
     const REVIEW: &str = "POST ns/localsubjectaccessreviews";
     let mut bench = Bench::new();
-    let toy = bench.toy(json!({"names": ["a"], "asks": true}));
+    let toy = bench.toy(json!({"names": ["a"], "checksAccess": true}));
     let (requests, _) = bench.reconcile(&toy).await;
     assert_eq!(requests, [REVIEW, "PATCH configmaps/a", STATUS]);
     let (requests, action) = bench.reconcile(&toy).await;
     assert!(requests.is_empty(), "{requests:?}");
-    assert_eq!(action, Action::await_change(), "no answer is no refusal");
+    assert_eq!(
+        action,
+        Action::await_change(),
+        "a failed review is no denial"
+    );
 
     let remember = |answer| {
         bench
@@ -311,7 +317,7 @@ async fn foreign_permissions_are_checked_once_and_again_after_a_refusal() {
 }
 
 #[tokio::test]
-async fn paused_changes_nothing_but_the_status() {
+async fn paused_resource_writes_only_its_status() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "paused": true}));
     let (requests, _) = bench.reconcile(&toy).await;
@@ -324,7 +330,7 @@ async fn paused_changes_nothing_but_the_status() {
 }
 
 #[tokio::test]
-async fn what_is_being_deleted_is_left_alone() {
+async fn terminating_resource_is_not_reconciled() {
     let mut bench = Bench::new();
     let mut toy = bench.toy(json!({"names": ["a"]}));
     let it = Arc::get_mut(&mut toy).unwrap();
@@ -336,7 +342,7 @@ async fn what_is_being_deleted_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_name_of_another_owner_is_reported_and_left_alone() {
+async fn object_of_another_owner_is_reported_and_unchanged() {
     let mut bench = Bench::new();
     let theirs = json!({"metadata": {"name": "a", "namespace": "ns", "uid": "theirs",
         "managedFields": [{"manager": "kubectl-create", "operation": "Update"}]}, "data": {"k": "v"}});
@@ -354,7 +360,7 @@ async fn a_name_of_another_owner_is_reported_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_name_that_becomes_free_during_a_reconcile_is_used() {
+async fn object_deleted_after_the_conflict_is_created() {
     let mut bench = Bench::new();
     let conflict = json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": ""});
     bench.fake.fail("PATCH configmaps/a", 409, conflict);
@@ -373,7 +379,7 @@ async fn a_name_that_becomes_free_during_a_reconcile_is_used() {
 }
 
 #[tokio::test]
-async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
+async fn object_of_a_former_operator_is_adopted_before_the_apply() {
     let mut bench = Bench::new();
     bench.fake.put(&map("a"), json!({"metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "5",
         "ownerReferences": [{"apiVersion": "example.com/v1", "kind": "Toy", "name": "x", "uid": "toy-uid", "controller": true}],
@@ -390,17 +396,17 @@ async fn an_object_of_a_former_operator_is_handed_over_before_it_is_applied() {
             "PATCH configmaps/a",
             STATUS
         ],
-        "the event comes before the change"
+        "the event is emitted before the write"
     );
     assert_eq!(bench.reason().0, "Applied");
 }
 
 #[tokio::test]
-async fn pods_are_refreshed_when_a_file_changes_and_refusals_are_remembered() {
+async fn pods_are_refreshed_after_a_file_changed_and_denials_are_cached() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["b"]}));
     bench.reconcile(&toy).await;
-    // Pods may be there before a file, which they can do without.
+    // An optional file may be created after the pods.
     let toy = bench.toy(json!({"names": ["a"], "runs": true}));
     let (requests, _) = bench.reconcile(&toy).await;
     let expected = [
@@ -442,9 +448,9 @@ async fn pods_are_refreshed_when_a_file_changes_and_refusals_are_remembered() {
     );
 }
 
-/// Another client changes an object faster than it can be applied.
+/// Another client overwrites the object after every apply.
 #[tokio::test]
-async fn a_contested_object_is_applied_with_growing_delays() {
+async fn overwritten_object_is_applied_again_with_backoff() {
     let mut bench = Bench::new();
     let mut queue = bench.cx.cache.open_queue();
     let toy = bench.toy(json!({"names": ["a"]}));
@@ -466,21 +472,21 @@ async fn a_contested_object_is_applied_with_growing_delays() {
     };
     while queue.try_recv().is_ok() {}
     for (version, seconds) in [("90", 1), ("91", 2), ("92", 4), ("93", 8)] {
-        // The watch is ahead of the answer to the apply.
+        // The watch event arrives before the response to the apply.
         enter(&bench, version);
         let (requests, action) = bench.reconcile(&toy).await;
         assert_eq!(requests[0], "PATCH configmaps/a", "{requests:?}");
         assert_eq!(action, Action::requeue(Duration::from_secs(seconds)));
-        assert!(queue.try_recv().is_err(), "it is queued at once");
+        assert!(queue.try_recv().is_err(), "enqueued without backoff");
     }
     bench.cx.cache.state().owned_objects = Default::default();
     let (_, action) = bench.reconcile(&toy).await;
-    assert_eq!(action, Action::await_change(), "it stands");
+    assert_eq!(action, Action::await_change(), "not overwritten");
     assert_eq!(bench.cx.cache.backoff.failures("toy-uid"), 0);
 }
 
 #[tokio::test]
-async fn a_resource_that_is_deleted_while_it_is_reconciled_leaves_nothing() {
+async fn resource_deleted_during_its_reconcile_leaves_no_state() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.cx.cache.delete_resource((*toy).clone());
@@ -493,7 +499,7 @@ async fn a_resource_that_is_deleted_while_it_is_reconciled_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_restart_writes_nothing() {
+async fn restart_writes_nothing() {
     let mut before = Bench::new();
     let toy = before.toy(json!({"names": ["a", "b"]}));
     before.reconcile(&toy).await;

@@ -26,7 +26,7 @@ use crate::reconciler::{Cluster, EventRule, Outcome, OwnedKind, Reconciler};
 use crate::related::{Related, Spec};
 use crate::store::Store;
 
-/// Wants a ConfigMap for each name.
+/// Owns a ConfigMap for each name.
 #[derive(CustomResource, Clone, Debug, Serialize, Deserialize)]
 #[kube(
     group = "example.com",
@@ -45,26 +45,26 @@ pub struct ToySpec {
     /// Has a pod for each ConfigMap.
     #[serde(default)]
     runs: bool,
-    /// Asks what a ServiceAccount may do.
+    /// Reviews a permission of a ServiceAccount.
     #[serde(default)]
-    asks: bool,
-    /// Wants a ConfigMap for each answer, too.
+    checks_access: bool,
+    /// URLs to probe; owns a ConfigMap for each result, too.
     #[serde(default)]
     urls: Vec<String>,
-    /// How old an answer may be, in seconds.
+    /// Probe interval in seconds.
     #[serde(default)]
     every: u64,
-    /// When to look again, in seconds.
+    /// Requeue interval in seconds.
     requeue_after: Option<u64>,
-    /// The patches of claims, by name.
+    /// Patches of PVCs, by name.
     #[serde(default)]
-    amends: Vec<(String, Value)>,
-    /// Names of claims to delete.
+    patches: Vec<(String, Value)>,
+    /// Names of PVCs to delete.
     #[serde(default)]
     removes: Vec<String>,
-    /// What is in every ConfigMap.
+    /// Content of every ConfigMap.
     content: Option<String>,
-    /// The resource version that ConfigMaps are sent onto; empty if there were none.
+    /// Resource version that ConfigMaps must have; empty if they must not exist.
     onto: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub struct ToyStatus {
     conditions: Vec<Condition>,
 }
 
-/// What is read of an event.
+/// Decoded part of an event.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct EventText {
@@ -94,14 +94,14 @@ impl Extract for EventText {
 }
 
 #[derive(Default)]
-pub struct ToyViews {
+pub struct ToyStores {
     pub pods: Store<PodFacts>,
     pub nodes: Store<NamespaceFacts>,
     pub mounts: Store<String>,
     pub attachments: Store<String>,
 }
 
-pub struct ToySeen {
+pub struct ObservedToy {
     toy: Arc<Toy>,
     answers: Vec<String>,
 }
@@ -111,8 +111,8 @@ pub struct ToyController;
 impl Reconciler for ToyController {
     type Resource = Toy;
     type Status = ToyStatus;
-    type Stores = ToyViews;
-    type Observed = ToySeen;
+    type Stores = ToyStores;
+    type Observed = ObservedToy;
     const NAME: &'static str = "toy";
     const LABEL: &'static str = "example.com/controller";
     const REFRESH: Option<&'static str> = Some("example.com/refresh");
@@ -126,10 +126,10 @@ impl Reconciler for ToyController {
         vec![OwnedKind::builtin::<ConfigMap>()]
     }
     fn patched_foreign_kinds() -> Vec<ApiResource> {
-        vec![claims()]
+        vec![pvcs()]
     }
     fn deleted_foreign_kinds() -> Vec<ApiResource> {
-        vec![claims()]
+        vec![pvcs()]
     }
     fn needs() -> Vec<Need> {
         Vec::new()
@@ -139,16 +139,16 @@ impl Reconciler for ToyController {
             Related::new::<Thin<PodSpec>>(
                 ApiResource::erase::<Pod>(&()),
                 Spec {
-                    store: |v: &ToyViews| &v.pods,
-                    store_mut: |v: &mut ToyViews| &mut v.pods,
+                    store: |v: &ToyStores| &v.pods,
+                    store_mut: |v: &mut ToyStores| &mut v.pods,
                     is_affected_by: |_, _, _, _, _| false,
                 },
             ),
             Related::new::<Thin<NamespaceSpec>>(
                 ApiResource::erase::<Node>(&()),
                 Spec {
-                    store: |v: &ToyViews| &v.nodes,
-                    store_mut: |v: &mut ToyViews| &mut v.nodes,
+                    store: |v: &ToyStores| &v.nodes,
+                    store_mut: |v: &mut ToyStores| &mut v.nodes,
                     is_affected_by: |_, _, _, _, _| false,
                 },
             )
@@ -157,8 +157,8 @@ impl Reconciler for ToyController {
             Related::new::<EventText>(
                 ApiResource::erase::<Event>(&()),
                 Spec {
-                    store: |v: &ToyViews| &v.mounts,
-                    store_mut: |v: &mut ToyViews| &mut v.mounts,
+                    store: |v: &ToyStores| &v.mounts,
+                    store_mut: |v: &mut ToyStores| &mut v.mounts,
                     is_affected_by: |_, _, _, _, _| false,
                 },
             )
@@ -167,8 +167,8 @@ impl Reconciler for ToyController {
             Related::new::<EventText>(
                 ApiResource::erase::<Event>(&()),
                 Spec {
-                    store: |v: &ToyViews| &v.attachments,
-                    store_mut: |v: &mut ToyViews| &mut v.attachments,
+                    store: |v: &ToyStores| &v.attachments,
+                    store_mut: |v: &mut ToyStores| &mut v.attachments,
                     is_affected_by: |_, _, _, _, _| false,
                 },
             )
@@ -176,15 +176,15 @@ impl Reconciler for ToyController {
             .granted_apart(),
         ]
     }
-    fn observe(&self, _: &ToyViews, cluster: Cluster<'_>, it: &Arc<Toy>) -> ToySeen {
+    fn observe(&self, _: &ToyStores, cluster: Cluster<'_>, it: &Arc<Toy>) -> ObservedToy {
         let urls = it.spec.urls.iter();
         let answers = urls.filter_map(|url| cluster.answers.answer(url)?.ok());
-        ToySeen {
+        ObservedToy {
             toy: it.clone(),
             answers: answers.map(str::to_owned).collect(),
         }
     }
-    fn probes(seen: &ToySeen) -> Vec<Probe> {
+    fn probes(seen: &ObservedToy) -> Vec<Probe> {
         let urls = seen.toy.spec.urls.iter();
         urls.map(|url| Probe {
             url: url.clone(),
@@ -195,10 +195,10 @@ impl Reconciler for ToyController {
         })
         .collect()
     }
-    fn requeue_after(seen: &ToySeen) -> Option<Duration> {
+    fn requeue_after(seen: &ObservedToy) -> Option<Duration> {
         seen.toy.spec.requeue_after.map(Duration::from_secs)
     }
-    fn plan(&self, seen: &ToySeen) -> Result<Plan, Invalid> {
+    fn plan(&self, seen: &ObservedToy) -> Result<Plan, Invalid> {
         let spec = &seen.toy.spec;
         if spec.names.iter().any(String::is_empty) {
             return Err(Invalid::new("spec.names", "must not be empty"));
@@ -223,9 +223,9 @@ impl Reconciler for ToyController {
             };
             plan.push_onto(onto, config_map);
         }
-        for (name, patch) in &spec.amends {
+        for (name, patch) in &spec.patches {
             plan.patch_foreign(ForeignPatch {
-                resource: claims(),
+                resource: pvcs(),
                 key: pvc(name),
                 uid: format!("uid-of-{name}"),
                 patch: patch.clone(),
@@ -233,14 +233,14 @@ impl Reconciler for ToyController {
         }
         for name in &spec.removes {
             plan.remove(ForeignDelete {
-                resource: claims(),
+                resource: pvcs(),
                 key: pvc(name),
                 uid: format!("uid-of-{name}"),
             });
         }
         Ok(plan)
     }
-    fn status(&self, seen: &ToySeen, outcome: &Outcome, previous: &ToyStatus) -> ToyStatus {
+    fn status(&self, seen: &ObservedToy, outcome: &Outcome, previous: &ToyStatus) -> ToyStatus {
         let generation = seen.toy.metadata.generation;
         let mut conditions = Conditions::new(&previous.conditions, generation);
         conditions.set_standard(outcome, &[]);
@@ -249,8 +249,8 @@ impl Reconciler for ToyController {
             conditions: conditions.finish(),
         }
     }
-    fn access_checks(seen: &ToySeen) -> Vec<AccessCheck> {
-        match seen.toy.spec.asks {
+    fn access_checks(seen: &ObservedToy) -> Vec<AccessCheck> {
+        match seen.toy.spec.checks_access {
             true => vec![access_check()],
             false => Vec::new(),
         }
@@ -264,22 +264,22 @@ impl Reconciler for ToyController {
     fn paused(it: &Toy) -> bool {
         it.spec.paused
     }
-    fn pods_mounting(&self, _: &ToyViews, it: &Toy, object: &ObjectKey) -> Vec<String> {
+    fn pods_mounting(&self, _: &ToyStores, it: &Toy, object: &ObjectKey) -> Vec<String> {
         let name = it.metadata.name.as_deref().unwrap_or_default();
         let pod = format!("pod-of-{name}-{}", object.name);
         it.spec.runs.then_some(pod).into_iter().collect()
     }
 }
 
-fn claims() -> ApiResource {
+fn pvcs() -> ApiResource {
     ApiResource::erase::<PersistentVolumeClaim>(&())
 }
 
 fn pvc(name: &str) -> ObjectKey {
-    ObjectKey::of(&claims(), name)
+    ObjectKey::of(&pvcs(), name)
 }
 
-/// What a toy asks of the API server.
+/// The permission that a toy reviews.
 pub fn access_check() -> AccessCheck {
     AccessCheck {
         account: Key::new("monitoring", "prometheus"),

@@ -2,17 +2,17 @@ use kube_facts::Key;
 use serde_json::json;
 
 use super::*;
-use crate::reconcile::toy::{ToyController, ToyViews};
+use crate::reconcile::toy::{ToyController, ToyStores};
 
-fn load(object: &Value) -> ToyViews {
-    let mut stores = ToyViews::default();
+fn load(object: &Value) -> ToyStores {
+    let mut stores = ToyStores::default();
     for related in ToyController::related() {
         related.load(&mut stores, object);
     }
     stores
 }
 
-fn event(kind: &str, reason: &str, type_: Value) -> ToyViews {
+fn event(kind: &str, reason: &str, type_: Value) -> ToyStores {
     load(&json!({
         "apiVersion": "v1", "kind": "Event", "metadata": {"name": "x.1", "namespace": "ns"},
         "involvedObject": {"kind": kind}, "reason": reason, "type": type_, "message": "why",
@@ -20,7 +20,7 @@ fn event(kind: &str, reason: &str, type_: Value) -> ToyViews {
 }
 
 #[test]
-fn files_are_selected_by_fields_as_watches_are() {
+fn field_selectors_apply_to_objects_from_files() {
     let warning = || json!("Warning");
     let stores = event("Pod", "FailedMount", warning());
     let why = stores.mounts.items().get(&Key::new("ns", "x.1"));
@@ -37,7 +37,7 @@ fn files_are_selected_by_fields_as_watches_are() {
 }
 
 #[test]
-fn fields_are_compared_as_text() {
+fn field_selectors_compare_text() {
     let object = json!({"spec": {"count": 3, "on": true, "none": null}, "a": "x"});
     let read = |path| field(&object, path).into_owned();
     assert_eq!(read("spec.count"), "3");
@@ -49,7 +49,7 @@ fn fields_are_compared_as_text() {
 }
 
 #[test]
-fn what_is_granted_apart_can_be_done_without() {
+fn kind_granted_apart_is_dispensable() {
     let apart = |kind: &str| {
         let mut all = ToyController::related().into_iter();
         let it = all.find(|r| r.resource.kind == kind).unwrap();

@@ -5,7 +5,7 @@ use crate::reconcile::fake::Fake;
 use crate::reconcile::toy::ToyController;
 
 #[tokio::test]
-async fn a_watch_for_each_selector_of_fields() {
+async fn each_field_selector_has_its_own_watch() {
     let fake = Fake::default();
     let (_, caps) = watch::channel(Caps::default());
     let mut supervisor = Supervisor::<ToyController> {
@@ -32,16 +32,16 @@ async fn a_watch_for_each_selector_of_fields() {
         "fieldSelector=involvedObject.kind%3DPod%2Creason%3DFailedMount",
         "fieldSelector=reason%3D%3DFailedAttachVolume%2Ctype%21%3DNormal",
     ];
-    let both_asked = async {
+    let both_sent = async {
         loop {
             let queries = fake.queries();
-            let is_asked = |it: &&str| queries.iter().any(|query| query.contains(it));
-            if encoded.iter().all(is_asked) {
+            let is_sent = |it: &&str| queries.iter().any(|query| query.contains(it));
+            if encoded.iter().all(is_sent) {
                 return;
             }
             tokio::task::yield_now().await;
         }
     };
-    let both_asked = tokio::time::timeout(Duration::from_secs(10), both_asked).await;
-    assert!(both_asked.is_ok(), "{:?}", fake.queries());
+    let both_sent = tokio::time::timeout(Duration::from_secs(10), both_sent).await;
+    assert!(both_sent.is_ok(), "{:?}", fake.queries());
 }

@@ -1,4 +1,4 @@
-//! Watch tasks: one per kind and namespace, which fills the cache. Does IO.
+//! Watch tasks: one for each kind and namespace, which updates the cache. Does IO.
 
 mod related;
 
@@ -22,20 +22,20 @@ use crate::related::key_of;
 
 pub(crate) use related::related;
 
-/// What a watch task needs to start.
+/// Parameters of a watch task.
 #[derive(Clone)]
 pub struct Watch {
-    /// Its name.
+    /// Identity.
     pub id: WatchId,
     /// Client.
     pub client: Client,
-    /// What is watched.
+    /// API resource of the kind.
     pub resource: ApiResource,
-    /// The kind has no namespaces.
+    /// Whether the kind is cluster-scoped.
     pub cluster_scoped: bool,
-    /// Decisions can do without the kind where it may not be read.
+    /// Whether the controller works without the permission to read the kind.
     pub dispensable: bool,
-    /// Custom resources are enqueued once for many changes that follow each other.
+    /// Whether changes are debounced.
     pub debounced: bool,
     /// Selector and list strategy.
     pub config: watcher::Config,
@@ -54,23 +54,23 @@ impl Watch {
         }
     }
 
-    /// Logs why a watch is interrupted. It is restarted by the watcher; a missing kind or permission is left
-    /// to detection.
+    /// Logs the interruption of a watch, which restarts by itself. A missing kind or permission is
+    /// handled by detection.
     fn interrupted<C: Reconciler>(&self, cache: &Cache<C>, error: &watcher::Error) {
         if self.id.capability.is_some() && (is_kind_missing(error) || is_forbidden(error)) {
             cache.recheck.notify_one();
             tracing::debug!(kind = self.id.kind, %error, "watch of an optional kind interrupted");
         } else if is_expired(error) {
-            // Ordinary: the API server keeps a few minutes of history, and none of a kind whose
-            // definition has changed. The kind is listed anew.
-            tracing::debug!(kind = self.id.kind, %error, "watch starts anew");
+            // Normal: the API server keeps a few minutes of history, and none after a change of the
+            // CRD.
+            tracing::debug!(kind = self.id.kind, %error, "watch expired, listing again");
         } else {
-            tracing::warn!(kind = self.id.kind, %error, "watch interrupted, it is tried again");
+            tracing::warn!(kind = self.id.kind, %error, "watch interrupted, retrying");
         }
     }
 }
 
-/// Watches the custom resources themselves.
+/// Watches the custom resources.
 pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch) {
     let api: Api<Guarded<C>> = match &watch.id.namespace {
         Some(namespace) => Api::namespaced(watch.client.clone(), namespace),
@@ -83,33 +83,34 @@ pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch)
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(it)) => {
-                listed.insert(key_of(it.meta()));
-                cache.apply_resource(slim(it));
+            Ok(Event::InitApply(resource)) => {
+                listed.insert(key_of(resource.meta()));
+                cache.apply_resource(slim(resource));
             }
             Ok(Event::InitDone) => {
                 let namespace = watch.id.namespace.as_deref();
-                for it in cache.store().state() {
-                    let key = key_of(it.meta());
+                for resource in cache.store().state() {
+                    let key = key_of(resource.meta());
                     if namespace.is_none_or(|n| n == key.namespace) && !listed.contains(&key) {
-                        cache.delete_resource((*it).clone());
+                        cache.delete_resource((*resource).clone());
                     }
                 }
                 cache.synced(&watch.id);
             }
-            Ok(Event::Apply(it)) => cache.apply_resource(slim(it)),
-            Ok(Event::Delete(it)) => cache.delete_resource(it),
+            Ok(Event::Apply(resource)) => cache.apply_resource(slim(resource)),
+            Ok(Event::Delete(resource)) => cache.delete_resource(resource),
             Err(error) => watch.interrupted(&cache, &error),
         }
     }
 }
 
-/// Drops fields that are not used, which are most of the bytes.
-fn slim<K: Resource>(mut it: DeserializeGuard<K>) -> DeserializeGuard<K> {
-    it.managed_fields_mut().clear();
-    it.annotations_mut()
+/// Drops unused metadata, which is most of the object.
+fn slim<K: Resource>(mut resource: DeserializeGuard<K>) -> DeserializeGuard<K> {
+    resource.managed_fields_mut().clear();
+    resource
+        .annotations_mut()
         .remove("kubectl.kubernetes.io/last-applied-configuration");
-    it
+    resource
 }
 
 /// Watches the owned objects of one kind.
@@ -141,11 +142,11 @@ pub(crate) async fn owned<C: Reconciler>(cache: Arc<Cache<C>>, kind: OwnedKind, 
             }
             Ok(Event::InitDone) => {
                 let namespace = watch.id.namespace.as_deref();
-                let gone = cache
+                let owners = cache
                     .state()
                     .owned_objects
                     .retain(&group, &name, namespace, &listed);
-                gone.iter().for_each(|owner| cache.enqueue_owner(owner));
+                owners.iter().for_each(|owner| cache.enqueue_owner(owner));
                 cache.synced(&watch.id);
                 None
             }
@@ -174,7 +175,7 @@ pub(crate) async fn owned<C: Reconciler>(cache: Arc<Cache<C>>, kind: OwnedKind, 
     }
 }
 
-/// Stops a task when dropped.
+/// A task that is aborted on drop.
 pub(crate) struct Running(pub tokio::task::JoinHandle<()>);
 
 impl Drop for Running {

@@ -1,5 +1,7 @@
-//! The watch of a related kind. Of an optional kind, the last good set stays while its CRD is deleted and
-//! until its objects are back: a deletion counts only when it is due and the kind is still served.
+//! The watch task of a related kind. Does IO.
+//!
+//! The store of an optional kind is frozen while its CRD is absent: deletions are delayed and dropped
+//! if the kind is no longer served by then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,27 +22,28 @@ use crate::reconciler::Reconciler;
 use crate::related::{Entry, Watched, key_of};
 use crate::store::{Changes, Store};
 
-/// After how long the deletion of an optional kind's object counts: when a CRD is deleted, its objects
-/// go first, and the kind is missing half a second later; on a busy API server, much later.
-pub const HOLD: Duration = Duration::from_secs(15);
+/// Delay of the deletion of an object of an optional kind: when a CRD is deleted, its objects are
+/// deleted first, and the kind disappears half a second later, or much later on a busy API server.
+pub const DELETION_DELAY: Duration = Duration::from_secs(15);
 
-/// By when objects count as deleted that are not back, after their kind is.
+/// Time after which objects that are missing after the reinstallation of their CRD count as deleted.
 pub const RETURNED: Duration = Duration::from_secs(600);
 
-/// The same once some are back and no more have arrived for this long: objects are restored one by one.
+/// The same once the first objects exist, counted from the latest one: a restore creates them one by
+/// one.
 pub const SETTLED: Duration = Duration::from_secs(5);
 
-/// How long until a dispensable kind that may not be read is tried again.
+/// Retry interval of a dispensable kind that is not permitted to be read.
 const DENIED: Duration = Duration::from_secs(600);
 
-/// Watches a kind and fills its store.
+/// Watches the objects of a related kind.
 pub(crate) async fn related<C, S>(cache: Arc<Cache<C>>, entry: Arc<Entry<C, S>>, watch: Watch)
 where
     C: Reconciler,
     S: Extract,
 {
     if entry.partial.is_some() {
-        // Without custom resources everything would be dropped, and had to be listed again.
+        // Otherwise the large part of all facts is dropped and must be listed again.
         cache.resources_listed().await;
     }
     let api: Api<Watched<S>> = watch.api();
@@ -65,13 +68,13 @@ where
                 None => return,
                 Some(Ok(event)) => task.apply_event(event),
                 Some(Err(error)) if task.watch.dispensable && is_forbidden(&error) => {
-                    task.do_without();
+                    task.deny();
                     tokio::time::sleep(DENIED).await;
                 }
                 Some(Err(error)) => task.watch.interrupted(&task.cache, &error),
             },
             Ok(()) = lists.changed(), if task.entry.partial.is_some() => events = begin(),
-            () = sleep_to(task.due()) => task.time_is_up(Instant::now()),
+            () = sleep_to(task.due()) => task.apply_due(Instant::now()),
         }
     }
 }
@@ -80,20 +83,20 @@ struct WatchTask<C: Reconciler, S: Extract> {
     cache: Arc<Cache<C>>,
     entry: Arc<Entry<C, S>>,
     watch: Watch,
-    /// The list under way.
+    /// Incomplete list.
     listing: BTreeMap<Key, S::Facts>,
-    /// Deletions that do not count yet, and when they do.
+    /// Delayed deletions, and when they are applied.
     deletions: BTreeMap<Key, Instant>,
-    /// The kind is back after a freeze, and its objects may not be yet.
+    /// Set after a freeze, while objects may still be missing.
     returned: Option<Returned>,
 }
 
-/// When what is not back counts as deleted.
+/// When missing objects count as deleted after a freeze.
 #[derive(Clone, Copy)]
 struct Returned {
-    /// Unless more comes.
+    /// Time without another object.
     due: Instant,
-    /// Whatever comes.
+    /// Latest time.
     latest: Instant,
 }
 
@@ -101,39 +104,39 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
     fn apply_event(&mut self, event: Event<Watched<S>>) {
         match event {
             Event::Init => self.listing.clear(),
-            Event::InitApply(it) => {
-                let key = key_of(&it.metadata);
-                let facts = self.cache.partial(&self.entry, &key, it.facts);
+            Event::InitApply(object) => {
+                let key = key_of(&object.metadata);
+                let facts = self.cache.partial(&self.entry, &key, object.facts);
                 self.listing.insert(key, facts);
             }
             Event::InitDone => {
                 self.listed();
                 self.cache.synced(&self.watch.id);
             }
-            Event::Apply(it) => {
-                let key = key_of(&it.metadata);
+            Event::Apply(object) => {
+                let key = key_of(&object.metadata);
                 self.deletions.remove(&key);
                 if let Some(returned) = &mut self.returned {
                     returned.due = returned.latest.min(Instant::now() + SETTLED);
                     let due = returned.due;
                     self.deletions.values_mut().for_each(|d| *d = due);
                 }
-                let facts = self.cache.partial(&self.entry, &key, it.facts);
+                let facts = self.cache.partial(&self.entry, &key, object.facts);
                 self.change(|store| store.change(&key, Some(facts)).into_iter().collect());
             }
-            Event::Delete(it) => {
-                let key = key_of(&it.metadata);
+            Event::Delete(object) => {
+                let key = key_of(&object.metadata);
                 if self.watch.id.capability.is_none() {
                     self.change(|store| store.change(&key, None).into_iter().collect());
                     return;
                 }
                 self.cache.recheck.notify_one();
-                self.deletions.insert(key, Instant::now() + HOLD);
+                self.deletions.insert(key, Instant::now() + DELETION_DELAY);
             }
         }
     }
 
-    /// A list is complete.
+    /// Applies a complete list.
     fn listed(&mut self) {
         let listed = std::mem::take(&mut self.listing);
         let namespace = self.watch.id.namespace.clone();
@@ -152,8 +155,8 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
         let due = match (is_frozen, listed.is_empty()) {
             (true, true) => now + RETURNED,
             (true, false) => now + SETTLED,
-            // A list can lack objects for the same reason as they are deleted.
-            (false, _) => now + HOLD,
+            // A list may lack objects because the CRD is being deleted.
+            (false, _) => now + DELETION_DELAY,
         };
         self.returned = is_frozen.then_some(Returned {
             due,
@@ -173,38 +176,45 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
         });
     }
 
-    /// When something is due, if anything is.
+    /// Time of the next delayed deletion or of the end of the freeze.
     fn due(&self) -> Option<Instant> {
         let returned = self.returned.iter().map(|returned| returned.due);
         self.deletions.values().copied().chain(returned).min()
     }
 
-    fn time_is_up(&mut self, now: Instant) {
-        let gone = self.deletions.iter().filter(|(_, due)| **due <= now);
-        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
+    fn apply_due(&mut self, now: Instant) {
+        let deleted = self.deletions.iter().filter(|(_, due)| **due <= now);
+        let deleted: Vec<Key> = deleted.map(|(key, _)| key.clone()).collect();
         self.deletions.retain(|_, due| *due > now);
-        // Where the kind itself is going, its objects stay as they were.
+        // If the CRD is absent, the objects were deleted with it and the store stays frozen.
         let kind = self.watch.id.capability;
         if kind.is_none_or(|kind| self.cache.detected.borrow().has(kind)) {
             self.change(|store| {
-                let gone = gone.iter();
-                gone.filter_map(|key| store.change(key, None)).collect()
+                let deleted = deleted.iter();
+                deleted.filter_map(|key| store.change(key, None)).collect()
             });
         }
-        if self.returned.take_if(|it| it.due <= now).is_some() {
+        if self
+            .returned
+            .take_if(|returned| returned.due <= now)
+            .is_some()
+        {
             (self.entry.spec.store_mut)(&mut self.cache.state().stores).unfreeze();
-            // Also those whose objects are the same as before are no longer frozen.
+            // The end of the freeze affects all custom resources, even without a changed object.
             self.cache.enqueue_all();
         }
     }
 
-    /// Marks the store as denied: decisions do without this kind.
-    fn do_without(&self) {
+    /// Continues without the permission to read the kind.
+    fn deny(&self) {
         let is_new = (self.entry.spec.store_mut)(&mut self.cache.state().stores).deny();
-        // Logged once: a namespaced installation may stay without the permission.
+        // Logged once, since this is the intended state of a namespaced installation.
         if is_new {
             let kind = &self.watch.id.kind;
-            tracing::info!(kind, "cannot be listed; continuing without it");
+            tracing::info!(
+                kind,
+                "no permission to list this kind; continuing without it"
+            );
         }
         self.cache.synced(&self.watch.id);
     }

@@ -1,4 +1,4 @@
-//! From nothing to everything, and what a bare client needs for the same writes.
+//! From creation to convergence, and the time of a bare client for the same writes.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::load::{
 };
 use crate::{Bench, process};
 
-/// What the controller did.
+/// The work of the controller.
 pub struct Converged {
     /// Time from the first create to the last reconciled.
     time: Duration,
@@ -29,7 +29,7 @@ pub struct Converged {
 /// Measures from nothing to converged.
 ///
 /// # Errors
-/// The controller does not get there.
+/// The controller does not converge.
 pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
     let (cluster, count) = (&bench.cluster, bench.options.count);
     warm_up(bench).await?;
@@ -37,7 +37,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
 
     let mark = Mark::now();
     let pid = bench.controller.pid();
-    let (cpu, passes) = (process::cpu(pid)?, bench.controller.passes().await);
+    let (cpu, reconciles) = (process::cpu(pid)?, bench.controller.reconciles().await);
     let waiting = tokio::spawn(reconciled(resources(cluster, &cluster.namespace), count));
     let start = Instant::now();
     create_resources(cluster, &cluster.namespace, count, &json!({})).await?;
@@ -53,7 +53,7 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
     );
     settle(bench.cluster.program, &mut bench.controller).await?;
     let cpu = process::cpu(pid)?.saturating_sub(cpu);
-    let passes = bench.controller.passes().await - passes;
+    let reconciles = bench.controller.reconciles().await - reconciles;
 
     let requests = requests(bench.cluster.program, &mark);
     let each = count as f64;
@@ -73,20 +73,20 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<Converged> {
     written.dedup();
     let table = &mut bench.table;
     let objects = written.len() as f64 / each;
-    table.tell("create the resources", created.as_secs_f64(), "s");
-    table.tell(
+    table.record("create the resources", created.as_secs_f64(), "s");
+    table.record(
         "from the first create to all converged",
         time.as_secs_f64(),
         "s",
     );
-    table.tell("objects per resource", objects, "");
+    table.record("objects per resource", objects, "");
     table.judge(
         "requests per resource",
         requests.len() as f64 / each,
         "",
         objects + 3.0,
     );
-    table.tell("passes per resource", passes / each, "");
+    table.record("reconciles per resource", reconciles / each, "");
     table.judge(
         "CPU per resource",
         cpu.as_secs_f64() * 1e3 / each,
@@ -109,7 +109,7 @@ async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     clear(bench, namespace).await
 }
 
-/// Deletes every custom resource of a namespace, and waits until everything is gone that they owned.
+/// Deletes every custom resource of a namespace, and waits until their children are deleted.
 async fn clear(bench: &Bench, namespace: &str) -> anyhow::Result<()> {
     let cluster = &bench.cluster;
     let background = DeleteParams::background();
@@ -124,12 +124,17 @@ async fn clear(bench: &Bench, namespace: &str) -> anyhow::Result<()> {
         let of_kind =
             json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}});
         let api = cluster.api(&of_kind);
-        let look = async || {
+        let attempt = async || {
             let left = api.list_metadata(&ListParams::default()).await;
             let left = left.map_err(|e| e.to_string())?.items.len();
             check(left == 0, || format!("{left} are left"))
         };
-        eventually(&format!("every {kind} of {namespace} is gone"), LIMIT, look).await;
+        eventually(
+            &format!("every {kind} of {namespace} is deleted"),
+            LIMIT,
+            attempt,
+        )
+        .await;
     }
     Ok(())
 }
@@ -182,13 +187,13 @@ pub async fn bare(bench: &mut Bench, converged: &Converged) -> anyhow::Result<()
     );
     clear(bench, namespace).await?;
     let table = &mut bench.table;
-    table.tell("a bare client for the same writes", time.as_secs_f64(), "s");
+    table.record("a bare client for the same writes", time.as_secs_f64(), "s");
     let ratio = converged.time.as_secs_f64() / time.as_secs_f64();
     table.judge("ratio of the two", ratio, "", 1.3);
     Ok(())
 }
 
-/// What the controller writes for one resource, with its name and UID left open.
+/// The objects that the controller writes for one resource, as templates of name and UID.
 struct Template(String);
 
 const NAME: &str = "template-name";

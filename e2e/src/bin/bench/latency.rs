@@ -1,4 +1,4 @@
-//! How long a change takes to get where it belongs, by the clock of the API server.
+//! Latency from a change to its effect, by the clock of the API server.
 
 use anyhow::Context as _;
 use e2e::audit::{Entry, Mark};
@@ -12,7 +12,7 @@ use crate::load::{
 };
 use crate::table::quantile;
 
-/// How many changes are made, one after the other.
+/// Number of changes, one after the other.
 pub const TIMES: usize = 50;
 
 /// Measures from a changed custom resource to its workload.
@@ -38,11 +38,16 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
             _ => json!({"logLevel": level}),
         };
         change(&api, &name, &json!({"spec": spec})).await?;
-        let look = async || {
+        let attempt = async || {
             let it = api.get(&name).await.map_err(|e| e.to_string())?;
             check(is_reconciled(&it), || format!("{}", it.data["status"]))
         };
-        eventually(&format!("the change of {name} is reconciled"), LIMIT, look).await;
+        eventually(
+            &format!("the change of {name} is reconciled"),
+            LIMIT,
+            attempt,
+        )
+        .await;
     }
     let delays = delays(
         bench,
@@ -52,14 +57,14 @@ pub async fn of_changes(bench: &mut Bench) -> anyhow::Result<()> {
     )?;
     bench.table.judge(
         format!("change stored → PATCH of the {}, median", program.workload),
-        delays.after_answer(0.5),
+        delays.after_response(0.5),
         "ms",
         10.0,
     );
     bench
         .table
-        .tell("  the same, 99 of 100", delays.after_answer(0.99), "ms");
-    bench.table.tell(
+        .record("  the same, 99 of 100", delays.after_response(0.99), "ms");
+    bench.table.record(
         "  change received → PATCH, median",
         delays.after_receipt(0.5),
         "ms",
@@ -95,12 +100,12 @@ pub async fn of_endpoints(bench: &mut Bench) -> anyhow::Result<()> {
         let label =
             json!({"metadata": {"labels": {"operator.thanos.io/store-api": joined.to_string()}}});
         change(&services, "store", &label).await?;
-        let look = async || {
+        let attempt = async || {
             let map = files.get(&file).await.map_err(|e| e.to_string())?;
             let text = map.data["data"].to_string();
             check(text.contains("store.") == joined, || text)
         };
-        eventually("the endpoint file follows", LIMIT, look).await;
+        eventually("the endpoint file follows", LIMIT, attempt).await;
     }
     let delays = delays(bench, &mark, "services", "configmaps")?;
     bench.table.judge(
@@ -130,9 +135,9 @@ impl Delays {
         quantile(&self.received, share)
     }
 
-    /// Since the change was answered, which is a moment after it was stored and watches got it:
-    /// it can be less than nothing.
-    fn after_answer(&self, share: f64) -> f64 {
+    /// Since the response to the change, which is sent after it was stored and watches received it:
+    /// it can be negative.
+    fn after_response(&self, share: f64) -> f64 {
         quantile(&self.answered, share)
     }
 }
@@ -144,7 +149,7 @@ impl Delays {
 /// A change was followed by no write.
 pub fn delays(bench: &Bench, mark: &Mark, source: &str, target: &str) -> anyhow::Result<Delays> {
     let user = bench.cluster.program.user();
-    let mut all = mark.everybodys_requests();
+    let mut all = mark.all_requests();
     all.sort_by_key(Entry::received);
     let patches = |e: &&Entry| e.verb == "patch" && e.object_ref.subresource.is_empty();
     let changes = all

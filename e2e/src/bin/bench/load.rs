@@ -1,4 +1,4 @@
-//! Load: many objects at once, and waiting for what becomes of them.
+//! Load: many objects at once, and waiting for their effects.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, WatchEvent, 
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-/// Requests under way at a time, as many as the controller makes.
+/// Concurrent requests, as many as those of the controller.
 pub const CONCURRENCY: usize = 16;
 
 /// How long the controller and the API server may take for the largest step.
@@ -49,7 +49,7 @@ pub fn name(i: usize) -> String {
 /// Creates objects, many at a time; returns them as they were stored, in any order.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The rejection of the API server.
 pub async fn create(
     cluster: &Cluster,
     objects: impl Stream<Item = Value>,
@@ -70,7 +70,7 @@ pub async fn create(
 /// Creates `count` custom resources.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The rejection of the API server.
 pub async fn create_resources(
     cluster: &Cluster,
     namespace: &str,
@@ -84,7 +84,7 @@ pub async fn create_resources(
 /// Applies an object by one request, as a controller would.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The rejection of the API server.
 pub async fn apply(cluster: &Cluster, object: &Value, status: bool) -> anyhow::Result<()> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let params = PatchParams::apply(MANAGER).force();
@@ -100,7 +100,7 @@ pub async fn apply(cluster: &Cluster, object: &Value, status: bool) -> anyhow::R
 /// Changes an object in place.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The rejection of the API server.
 pub async fn change(api: &Api<DynamicObject>, name: &str, body: &Value) -> anyhow::Result<()> {
     let params = PatchParams::default();
     let answer = api.patch(name, &params, &Patch::Merge(body)).await;
@@ -154,7 +154,7 @@ pub fn requests(program: Program, mark: &Mark) -> Vec<Entry> {
 /// Waits until the controller has requested nothing for three seconds.
 ///
 /// # Errors
-/// It goes on and on.
+/// It does not become idle.
 pub async fn settle(program: Program, controller: &mut Controller) -> anyhow::Result<()> {
     let mut last = Vec::new();
     for _ in 0..LIMIT.as_secs() / 3 {
@@ -171,8 +171,5 @@ pub async fn settle(program: Program, controller: &mut Controller) -> anyhow::Re
         );
     }
     let lines: Vec<String> = last.iter().map(Entry::line).collect();
-    anyhow::bail!(
-        "the controller does not come to rest:\n{}",
-        lines.join("\n")
-    )
+    anyhow::bail!("the controller does not become idle:\n{}", lines.join("\n"))
 }

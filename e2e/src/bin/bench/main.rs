@@ -1,4 +1,4 @@
-//! The benchmark: what a controller costs, measured from outside on a cluster without nodes.
+//! The benchmark: cost of a controller, measured from outside on a cluster without nodes.
 //! `hack/bench.sh` runs it.
 
 mod converge;
@@ -21,7 +21,7 @@ use crate::table::Table;
 /// As the manifests run it: the lease is part of what it costs.
 const FLAGS: &[&str] = &["--leader-elect", "--lease-namespace=thanos-system"];
 
-/// What every measurement needs.
+/// Inputs of every measurement.
 struct Bench {
     options: Options,
     /// The namespace of most resources.
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
         controller,
     };
     let result = measure(&mut bench).await;
-    // What was measured before a failure is still worth reading.
+    // Figures from before a failure are still useful.
     println!("{}", bench.table);
     if let Some(file) = json {
         std::fs::write(file, format!("{:#}\n", bench.table.json()))?;

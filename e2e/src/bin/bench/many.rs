@@ -27,7 +27,7 @@ pub fn name(i: usize) -> String {
     format!("application-{i}")
 }
 
-/// Makes the namespace of the custom resources, and those of the objects.
+/// Creates the namespace of the custom resources, and those of the objects.
 pub async fn make_namespaces(cluster: &Cluster, home: &str) {
     cluster.make_namespace(home, json!({})).await;
     for i in 0..NAMESPACES {
@@ -51,14 +51,14 @@ pub async fn memory(
         make(&bench.cluster, range).await?;
         let resident = resident(bench).await?;
         let what = format!("resident memory with {end} {what}");
-        bench.table.tell(what, resident, "MiB");
+        bench.table.record(what, resident, "MiB");
     }
     bench.controller.stop().await;
     bench.controller = Controller::start_with(&bench.cluster, FLAGS).await;
     let resident = resident(bench).await?;
     bench
         .table
-        .tell("  the same after a restart", resident, "MiB");
+        .record("  the same after a restart", resident, "MiB");
     settle(bench.cluster.program, &mut bench.controller).await
 }
 
@@ -72,7 +72,7 @@ async fn resident(bench: &Bench) -> anyhow::Result<f64> {
 /// milliseconds of CPU of each.
 ///
 /// # Errors
-/// A change is refused.
+/// A change is rejected.
 pub async fn unselected(
     bench: &Bench,
     idle: f64,

@@ -15,7 +15,7 @@ const SELECTING: usize = 100;
 /// Events that concern all that select.
 const SELECTED: usize = 30;
 
-/// Where the selecting resources and their Prometheus are.
+/// Namespace of the selecting resources and their Prometheus.
 const HOME: &str = "bench-monitors";
 
 /// A ServiceMonitor as charts write them.
@@ -112,16 +112,18 @@ pub async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 async fn events(bench: &mut Bench) -> anyhow::Result<()> {
     let idle = many::idle_share(bench.controller.pid()).await?;
 
-    let before = bench.controller.passes().await;
+    let before = bench.controller.reconciles().await;
     let object = |i| monitor(&many::namespace(HOME, i), "", &json!({}), &json!({}));
     let each = many::unselected(bench, idle, object, |i, turn| labels(i, turn + 1)).await?;
-    let woken = bench.controller.passes().await - before;
+    let reconciles = bench.controller.reconciles().await - before;
     bench
         .table
         .judge("CPU of an event without selection", each, "ms", 0.1);
-    bench.table.tell("  passes for all of them", woken, "");
+    bench
+        .table
+        .record("  reconciles for all of them", reconciles, "");
 
-    let before = bench.controller.passes().await;
+    let before = bench.controller.reconciles().await;
     let api = bench
         .cluster
         .api(&monitor(HOME, "", &json!({}), &json!({})));
@@ -129,21 +131,23 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
         for turn in 0..SELECTED {
             let body = json!({"metadata": {"labels": {"turn": turn.to_string()}}});
             change(&api, "k8s", &body).await?;
-            // Events that come at once wake a resource once: then they would look too cheap.
+            // Simultaneous events enqueue a resource only once, so the cost of each would be too low.
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         Ok(())
     };
     let used = many::busy(bench, idle, changes).await?;
-    let woken = bench.controller.passes().await - before;
+    let reconciles = bench.controller.reconciles().await - before;
     bench.table.judge(
         "CPU of a selected event per resource",
-        used / woken,
+        used / reconciles,
         "ms",
         1.0,
     );
-    bench
-        .table
-        .tell("  passes for each event", woken / SELECTED as f64, "");
+    bench.table.record(
+        "  reconciles for each event",
+        reconciles / SELECTED as f64,
+        "",
+    );
     settle(bench.cluster.program, &mut bench.controller).await
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use e2e::controller::{Program, QUERY, RECEIVE, RULER, STORE};
 
-/// What `--help` says.
+/// The text of `--help`.
 pub const USAGE: &str = "\
 bench [--controller query|receive|ruler|store] [--count N] [--monitors N] [--json FILE]
   --controller C which controller (query)
@@ -16,21 +16,21 @@ bench [--controller query|receive|ruler|store] [--count N] [--monitors N] [--jso
 
 /// What to measure.
 pub struct Options {
-    /// Which controller.
+    /// The controller.
     pub program: Program,
-    /// How many custom resources.
+    /// Number of custom resources.
     pub count: usize,
-    /// How many ServiceMonitors.
+    /// Number of ServiceMonitors.
     pub monitors: usize,
-    /// Where the figures go.
+    /// File for the figures.
     pub json: Option<PathBuf>,
 }
 
 impl Options {
-    /// Reads the command line; `None` if it asks for help.
+    /// Parses the command line; `None` for `--help`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// An invalid argument.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<Self>> {
         let mut options = Self {
             program: QUERY,

@@ -1,4 +1,4 @@
-//! What the system says of a process.
+//! CPU and memory of a process, from /proc.
 
 use std::time::Duration;
 
@@ -39,11 +39,11 @@ pub fn resident(pid: u32) -> anyhow::Result<f64> {
 
 /// Waits until a process has used next to no CPU for a second: it has caught up.
 pub async fn idle(pid: u32, limit: Duration) {
-    let look = async || {
+    let attempt = async || {
         let before = cpu(pid).map_err(|e| e.to_string())?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let used = cpu(pid).map_err(|e| e.to_string())?.saturating_sub(before);
         check(used < Duration::from_millis(15), || format!("{used:?}"))
     };
-    eventually("the controller is idle", limit, look).await;
+    eventually("the controller is idle", limit, attempt).await;
 }

@@ -16,7 +16,7 @@ const SELECTING: usize = 10;
 /// PrometheusRules that each of these selects.
 const SELECTED: usize = 100;
 
-/// Where the selecting resources are, and what they select.
+/// Namespace of the selecting resources, and the label that they select.
 const HOME: &str = "bench-rules";
 
 /// A PrometheusRule as large as those of kube-prometheus mostly are: ten alerts, 6 KiB.
@@ -77,7 +77,7 @@ async fn events(bench: &mut Bench) -> anyhow::Result<()> {
     let labels = |_, turn: usize| json!({"turn": turn.to_string()});
     let each = many::unselected(bench, idle, object, labels).await?;
     let what = "CPU of a change of a rule without selection";
-    bench.table.tell(what, each, "ms");
+    bench.table.record(what, each, "ms");
     settle(bench.cluster.program, &mut bench.controller).await
 }
 
@@ -93,7 +93,7 @@ async fn delay(bench: &mut Bench) -> anyhow::Result<()> {
         let changed = rule(HOME, &name(0), &json!({}), 1_000_000 + turn);
         let body = json!({"spec": changed["spec"]});
         change(&rules, &name(0), &body).await?;
-        let look = async || {
+        let attempt = async || {
             let all = maps
                 .list(&Default::default())
                 .await
@@ -104,10 +104,10 @@ async fn delay(bench: &mut Bench) -> anyhow::Result<()> {
             let found = all.iter().filter(has).count();
             check(found == SELECTING, || format!("{found} ConfigMaps"))
         };
-        eventually("all ConfigMaps follow", LIMIT, look).await;
+        eventually("all ConfigMaps follow", LIMIT, attempt).await;
     }
     let delays = latency::delays(bench, &mark, "prometheusrules", "configmaps")?;
-    bench.table.tell(
+    bench.table.record(
         "PrometheusRule changed → PATCH of the first ConfigMap, median",
         delays.after_receipt(0.5),
         "ms",

@@ -8,7 +8,7 @@ use e2e::controller::Controller;
 use crate::load::{LIMIT, requests, settle};
 use crate::{Bench, FLAGS, process};
 
-/// How long rest is looked at.
+/// Duration of the measurement at rest.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Up to how many resources the memory target holds.
@@ -25,7 +25,7 @@ pub async fn rest(bench: &mut Bench) {
     tokio::time::sleep(MINUTE).await;
     let used = process::cpu(pid).ok().zip(cpu.ok());
     let requests = requests(bench.cluster.program, &mark);
-    tell_lines("at rest", &requests);
+    print_requests("at rest", &requests);
     let count = |of: fn(&Entry) -> bool| requests.iter().filter(|e| of(e)).count() as f64;
     bench.table.judge(
         "writes in a minute at rest",
@@ -38,7 +38,7 @@ pub async fn rest(bench: &mut Bench) {
         .judge("reads in a minute at rest", count(Entry::is_read), "", 0.0);
     if let Some((after, before)) = used {
         let used = after.saturating_sub(before).as_secs_f64() * 1e3;
-        bench.table.tell("CPU in a minute at rest", used, "ms");
+        bench.table.record("CPU in a minute at rest", used, "ms");
     }
     memory(bench, "resident memory before the restart");
 }
@@ -54,11 +54,11 @@ pub async fn restart(bench: &mut Bench) -> anyhow::Result<()> {
     settle(bench.cluster.program, &mut bench.controller).await?;
     let requests = requests(bench.cluster.program, &mark);
     let writes: Vec<Entry> = requests.into_iter().filter(Entry::is_write).collect();
-    tell_lines("after the restart", &writes);
+    print_requests("after the restart", &writes);
     let count = writes.len() as f64;
     bench.table.judge("writes after a restart", count, "", 0.0);
     let cpu = process::cpu(bench.controller.pid())?.as_secs_f64() * 1e3;
-    bench.table.tell("CPU of a restart", cpu, "ms");
+    bench.table.record("CPU of a restart", cpu, "ms");
     memory(bench, "resident memory after the restart");
     Ok(())
 }
@@ -67,12 +67,12 @@ fn memory(bench: &mut Bench, name: &str) {
     let resident = process::resident(bench.controller.pid()).unwrap_or(f64::NAN);
     match bench.options.count <= MEMORY_COUNT {
         true => bench.table.judge(name, resident, "MiB", MEMORY),
-        false => bench.table.tell(name, resident, "MiB"),
+        false => bench.table.record(name, resident, "MiB"),
     }
 }
 
-/// A request where none should be deserves its name.
-fn tell_lines(when: &str, requests: &[Entry]) {
+/// Prints unexpected requests.
+fn print_requests(when: &str, requests: &[Entry]) {
     for entry in requests.iter().take(20) {
         eprintln!("    {when}: {}", entry.line());
     }

@@ -39,7 +39,7 @@ impl Table {
     }
 
     /// Adds a figure that has no target of its own.
-    pub fn tell(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+    pub fn record(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
         self.add(name.into(), value, unit, None);
     }
 
@@ -98,7 +98,7 @@ impl Display for Table {
     }
 }
 
-/// Three digits that mean something.
+/// Three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         v if v.fract() == 0.0 || v >= 100.0 => format!("{value:.0}"),

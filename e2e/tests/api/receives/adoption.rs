@@ -173,19 +173,19 @@ async fn is_taken_over(test: &str, endpoints: fn(String) -> Value) {
     );
     let template = taken["spec"]["template"].to_string();
     assert!(!template.contains("OBJSTORE_CONFIG"), "{template}");
-    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
-    assert_eq!(claims.len(), 2);
+    let pvcs = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(pvcs.len(), 2);
     for file in history.published("x").await {
         assert_eq!(members(&file[0]), pods(0..2), "{file:?}");
     }
-    let gone: Vec<String> = history
+    let deleted: Vec<String> = history
         .versions()
         .await
         .into_iter()
         .filter(|v| v.object.is_none() && v.kind != "Pod")
         .map(|v| format!("{} {}", v.kind, v.name))
         .collect();
-    assert_eq!(gone, [""; 0]);
+    assert_eq!(deleted, [""; 0]);
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);
 }

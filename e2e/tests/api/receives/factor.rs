@@ -18,7 +18,7 @@ fn spec(factor: i32) -> Value {
 }
 
 #[tokio::test]
-async fn routers_never_make_more_copies_than_there_are_members() {
+async fn the_replication_factor_never_exceeds_the_number_of_ingesters() {
     let cluster = Cluster::of(RECEIVE, "factor").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -49,11 +49,11 @@ async fn routers_never_make_more_copies_than_there_are_members() {
     step(&cluster, "Publishing", words).await;
     assert!(
         kubelet.uid(&old).await.is_some(),
-        "it goes when others came"
+        "it is removed after others joined"
     );
     kubelet.release(ROUTER);
     has_members(&cluster, 0..1).await;
-    kubelet.gone(&format!("{INGESTER}-1")).await;
+    kubelet.deleted(&format!("{INGESTER}-1")).await;
     let it = ready(&cluster).await;
     assert_eq!(it["status"]["replicationFactor"], 1);
     let published = history.published("x").await;

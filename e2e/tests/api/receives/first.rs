@@ -30,7 +30,7 @@ async fn settle(mark: &Mark, cluster: &Cluster) {
 }
 
 #[tokio::test]
-async fn nothing_given_is_one_hashring_that_routers_wait_for() {
+async fn an_empty_spec_is_one_hashring_that_routers_wait_for() {
     let cluster = Cluster::of(RECEIVE, "receive").await;
     let history = History::start(&cluster).await;
     let mut controller = Controller::start(&cluster, &[]).await;
@@ -96,7 +96,7 @@ async fn nothing_given_is_one_hashring_that_routers_wait_for() {
     controller.assert_quiet(&[]);
     let mark = Mark::now();
     let controller = Controller::start(&cluster, &[]).await;
-    // What comes last shows that everything before it has been looked at.
+    // The last change shows that all earlier ones have been reconciled.
     cluster.apply(receive("last", &json!({}))).await;
     cluster.condition("last", "Reconciled", "Applied").await;
     settle(&mark, &cluster).await;

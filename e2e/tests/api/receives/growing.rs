@@ -22,7 +22,7 @@ async fn refreshed(kubelet: &Kubelet) -> Value {
 }
 
 #[tokio::test]
-async fn members_join_at_once_when_all_are_ready_whenever_the_controller_dies() {
+async fn ingesters_join_together_once_all_are_ready_whenever_the_controller_dies() {
     let cluster = Cluster::of(RECEIVE, "grow").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -69,7 +69,7 @@ async fn members_join_at_once_when_all_are_ready_whenever_the_controller_dies() 
 }
 
 #[tokio::test]
-async fn members_join_when_the_queriers_know_them() {
+async fn ingesters_join_once_queriers_list_them() {
     let cluster = Cluster::of(RECEIVE, "known").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -97,7 +97,7 @@ async fn members_join_when_the_queriers_know_them() {
 }
 
 #[tokio::test]
-async fn reverting_before_they_join_restores_the_previous_members() {
+async fn scaling_back_before_ingesters_join_restores_the_hashring() {
     let cluster = Cluster::of(RECEIVE, "mind").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;

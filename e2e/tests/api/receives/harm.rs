@@ -19,7 +19,7 @@ fn reported(cluster: &Cluster) -> Vec<Value> {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     let reported: Value = serde_json::from_slice(&output.stdout).expect(&errors);
-    let requests = mark.everybodys_requests().into_iter();
+    let requests = mark.all_requests().into_iter();
     let written: Vec<String> = requests
         .filter(|e| e.user_agent.starts_with(RECEIVE.name))
         .filter(|e| !e.user.username.starts_with("system:serviceaccount:"))

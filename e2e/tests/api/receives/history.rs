@@ -74,14 +74,14 @@ impl History {
         for (kind, api) in &self.apis {
             let now = api.list(&Default::default()).await.unwrap().items;
             let numbers: Vec<u64> = now.iter().map(number).collect();
-            let look = async || {
+            let attempt = async || {
                 let seen = self.seen.lock().unwrap();
                 let seen: BTreeSet<u64> = seen.iter().map(|v| v.number).collect();
                 check(numbers.iter().all(|n| seen.contains(n)), || {
                     format!("{numbers:?}")
                 })
             };
-            eventually(&format!("every {kind} was seen"), SOON, look).await;
+            eventually(&format!("every {kind} was seen"), SOON, attempt).await;
         }
         let mut all = self.seen.lock().unwrap().clone();
         all.sort_by_key(|v| v.number);
@@ -168,7 +168,7 @@ struct State {
     factors: BTreeMap<String, usize>,
     /// How many pods each StatefulSet has.
     replicas: BTreeMap<String, i64>,
-    /// Claims that were deleted.
+    /// PVCs that were deleted.
     deleted: BTreeSet<String>,
 }
 

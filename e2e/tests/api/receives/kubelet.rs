@@ -22,7 +22,7 @@ const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 
 /// What the tests want of the pods.
 #[derive(Default)]
-struct Wishes {
+struct Behavior {
     /// Prefixes of pods that do not start.
     held: BTreeSet<String>,
     /// Prefixes of routers that do not read their file again.
@@ -31,7 +31,7 @@ struct Wishes {
     silent: BTreeSet<String>,
     /// Uploads that fail, and failures to read the bucket, by ingester.
     failures: BTreeMap<String, (u64, u64)>,
-    /// Series that an ingester holds whatever is done, by ingester.
+    /// Series that an ingester keeps, by ingester.
     stuck: BTreeMap<String, u64>,
     /// The nodes of ingesters by their numbers, if they have any.
     nodes: Vec<String>,
@@ -40,7 +40,7 @@ struct Wishes {
 /// Starts the pods of a namespace.
 pub struct Kubelet {
     pods: Api<DynamicObject>,
-    wishes: Arc<Mutex<Wishes>>,
+    behavior: Arc<Mutex<Behavior>>,
     task: JoinHandle<()>,
 }
 
@@ -52,7 +52,7 @@ impl Kubelet {
     /// One that puts each ingester onto the node of its number.
     pub fn with_nodes(cluster: &Cluster, nodes: &[String]) -> Self {
         let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
-        let wishes = Arc::new(Mutex::new(Wishes {
+        let behavior = Arc::new(Mutex::new(Behavior {
             nodes: nodes.to_vec(),
             ..Default::default()
         }));
@@ -61,22 +61,26 @@ impl Kubelet {
             namespace: cluster.namespace.clone(),
             pods: pods.clone(),
             maps: cluster.api(&json!({"apiVersion": "v1", "kind": "ConfigMap"})),
-            wishes: wishes.clone(),
+            behavior: behavior.clone(),
             running: BTreeMap::new(),
             stops: BTreeMap::new(),
         };
         let task = tokio::spawn(node.run());
-        Self { pods, wishes, task }
+        Self {
+            pods,
+            behavior,
+            task,
+        }
     }
 
-    /// Pods whose names start so do not start.
+    /// Pods with this name prefix do not start.
     pub fn hold(&self, prefix: &str) {
-        self.wishes.lock().unwrap().held.insert(prefix.to_owned());
+        self.behavior.lock().unwrap().held.insert(prefix.to_owned());
     }
 
-    /// They do.
+    /// Reverts it.
     pub fn release(&self, prefix: &str) {
-        self.wishes.lock().unwrap().held.remove(prefix);
+        self.behavior.lock().unwrap().held.remove(prefix);
     }
 
     /// A pod is not ready any more, and held.
@@ -86,43 +90,47 @@ impl Kubelet {
         patch_pod(&self.pods, pod, None, &status).await;
     }
 
-    /// Routers whose names start so go on with the hashrings that they have.
+    /// Routers with this name prefix keep their hashrings.
     pub fn delay(&self, prefix: &str) {
-        self.wishes.lock().unwrap().late.insert(prefix.to_owned());
+        self.behavior.lock().unwrap().late.insert(prefix.to_owned());
     }
 
-    /// They read them again.
+    /// They read their hashrings again.
     pub fn catch_up(&self, prefix: &str) {
-        self.wishes.lock().unwrap().late.remove(prefix);
+        self.behavior.lock().unwrap().late.remove(prefix);
     }
 
-    /// Pods whose names start so do not respond.
+    /// Pods with this name prefix do not respond.
     pub fn silence(&self, prefix: &str) {
-        self.wishes.lock().unwrap().silent.insert(prefix.to_owned());
+        self.behavior
+            .lock()
+            .unwrap()
+            .silent
+            .insert(prefix.to_owned());
     }
 
-    /// They do.
+    /// Reverts it.
     pub fn unsilence(&self, prefix: &str) {
-        self.wishes.lock().unwrap().silent.remove(prefix);
+        self.behavior.lock().unwrap().silent.remove(prefix);
     }
 
-    /// So many uploads of an ingester fail, and so many attempts to read its bucket.
+    /// Number of failing uploads and failing bucket reads of an ingester.
     pub fn fail(&self, pod: &str, uploads: u64, bucket: u64) {
-        let mut wishes = self.wishes.lock().unwrap();
-        wishes.failures.insert(pod.to_owned(), (uploads, bucket));
+        let mut behavior = self.behavior.lock().unwrap();
+        behavior.failures.insert(pod.to_owned(), (uploads, bucket));
     }
 
-    /// An ingester holds so many series, whatever is done.
+    /// An ingester keeps this number of series.
     pub fn keep(&self, pod: &str, series: u64) {
-        let mut wishes = self.wishes.lock().unwrap();
-        wishes.stuck.insert(pod.to_owned(), series);
+        let mut behavior = self.behavior.lock().unwrap();
+        behavior.stuck.insert(pod.to_owned(), series);
     }
 
     /// An ingester uploads everything from now on, as one does that was started again.
     pub fn mend(&self, pod: &str) {
-        let mut wishes = self.wishes.lock().unwrap();
-        wishes.failures.remove(pod);
-        wishes.stuck.remove(pod);
+        let mut behavior = self.behavior.lock().unwrap();
+        behavior.failures.remove(pod);
+        behavior.stuck.remove(pod);
     }
 
     /// The pods whose names start so.
@@ -132,7 +140,7 @@ impl Kubelet {
         all
     }
 
-    /// Where queriers ask the pods whose names start so.
+    /// Address at which queriers reach the pods with this name prefix.
     pub async fn addresses(&self, prefix: &str) -> Vec<String> {
         let pods = self.pods(prefix).await;
         let ips = pods
@@ -149,14 +157,14 @@ impl Kubelet {
     /// Waits until a pod is there, started or not, that is not of this UID.
     #[track_caller]
     pub fn other(&self, pod: &str, than: &str) -> impl Future<Output = String> {
-        let look = async move || {
+        let attempt = async move || {
             let uid = self.uid(pod).await.ok_or("not there")?;
             match uid == than {
                 true => Err("the same".to_owned()),
                 false => Ok(uid),
             }
         };
-        eventually(&format!("pod {pod} is another one"), LIMIT, look)
+        eventually(&format!("pod {pod} is another one"), LIMIT, attempt)
     }
 
     /// Waits until a pod is there, started or not.
@@ -165,11 +173,11 @@ impl Kubelet {
         self.other(pod, "")
     }
 
-    /// Waits until a pod is gone.
+    /// Waits until a pod is deleted.
     #[track_caller]
-    pub fn gone(&self, pod: &str) -> impl Future<Output = ()> {
-        let look = async move || check(self.uid(pod).await.is_none(), || "there".to_owned());
-        eventually(&format!("pod {pod} is gone"), LIMIT, look)
+    pub fn deleted(&self, pod: &str) -> impl Future<Output = ()> {
+        let attempt = async move || check(self.uid(pod).await.is_none(), || "there".to_owned());
+        eventually(&format!("pod {pod} is deleted"), LIMIT, attempt)
     }
 }
 
@@ -185,7 +193,7 @@ struct Node {
     namespace: String,
     pods: Api<DynamicObject>,
     maps: Api<DynamicObject>,
-    wishes: Arc<Mutex<Wishes>>,
+    behavior: Arc<Mutex<Behavior>>,
     /// What runs, by UID of the pod.
     running: BTreeMap<String, Server>,
     /// How often the ingester of a name ended since it got samples, and the UID of the newest.
@@ -232,9 +240,9 @@ impl Node {
         let rings = rings.unwrap_or_default();
         let is_router = name.starts_with("thanos-receive-router-");
         let (is_held, is_late, is_silent) = {
-            let wishes = self.wishes.lock().unwrap();
+            let behavior = self.behavior.lock().unwrap();
             let is = |all: &BTreeSet<String>| all.iter().any(|p| name.starts_with(p));
-            (is(&wishes.held), is(&wishes.late), is(&wishes.silent))
+            (is(&behavior.held), is(&behavior.late), is(&behavior.silent))
         };
         if !self.running.contains_key(&uid) && !is_held {
             let thanos = match is_router {
@@ -255,13 +263,13 @@ impl Node {
             Thanos::Router(router) if !is_late => router.hash = hash(rings),
             Thanos::Router(_) => {}
             Thanos::Ingester(ingester) => {
-                let wishes = self.wishes.lock().unwrap();
-                let failures = wishes.failures.get(&name).copied();
+                let behavior = self.behavior.lock().unwrap();
+                let failures = behavior.failures.get(&name).copied();
                 (ingester.upload_failures, ingester.bucket_failures) = failures.unwrap_or_default();
                 let stops = self.stops.get(&name).map_or(0, |(stops, _)| *stops);
-                // The newest sample of each series goes at the second stop.
+                // The newest sample of each series is uploaded at the second shutdown.
                 let series = if stops < 2 { 5 } else { 0 };
-                ingester.series = wishes.stuck.get(&name).copied().unwrap_or(series);
+                ingester.series = behavior.stuck.get(&name).copied().unwrap_or(series);
             }
         });
         let conditions = pod.data["status"]["conditions"].as_array();
@@ -287,8 +295,8 @@ impl Node {
         let name = pod.name_any();
         let number = name.rsplit_once('-').and_then(|(_, n)| n.parse().ok());
         let node: Option<String> = {
-            let wishes = self.wishes.lock().unwrap();
-            number.and_then(|n: usize| wishes.nodes.get(n).cloned())
+            let behavior = self.behavior.lock().unwrap();
+            number.and_then(|n: usize| behavior.nodes.get(n).cloned())
         };
         let is_router = name.starts_with("thanos-receive-router-");
         let is_bound = pod.data["spec"]["nodeName"].is_string();
@@ -303,7 +311,7 @@ impl Node {
         let body = binding.to_string().into_bytes();
         let request =
             Request::new(path).create_subresource("binding", &name, &PostParams::default(), body);
-        // It may be gone.
+        // It may have been deleted.
         let _ = self.client.request_text(request.unwrap()).await;
         true
     }

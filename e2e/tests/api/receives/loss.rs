@@ -44,10 +44,10 @@ async fn without_object_storage_no_ingester_is_removed() {
 
     change(&cluster, "x", json!({"allowDataLoss": true})).await;
     set_is(&cluster, INGESTER, "/spec/replicas", json!(1)).await;
-    kubelet.gone(&format!("{INGESTER}-1")).await;
+    kubelet.deleted(&format!("{INGESTER}-1")).await;
     ready(&cluster).await;
-    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
-    assert_eq!(claims.len(), 3, "their volumes stay");
+    let pvcs = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(pvcs.len(), 3, "their volumes stay");
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);
 }
@@ -68,7 +68,7 @@ async fn without_object_storage_an_ingester_is_removed_after_retention() {
     change(&cluster, "x", spec(1)).await;
     stable(&cluster, "NoObjectStorage").await;
     assert_eq!(replicas(&cluster, INGESTER).await, 2);
-    kubelet.gone(&format!("{INGESTER}-1")).await;
+    kubelet.deleted(&format!("{INGESTER}-1")).await;
     ready(&cluster).await;
     // It shrank once, and for good.
     let all = history.versions().await;
@@ -83,7 +83,7 @@ async fn without_object_storage_an_ingester_is_removed_after_retention() {
 }
 
 #[tokio::test]
-async fn a_member_that_does_not_start_has_its_time() {
+async fn an_ingester_that_does_not_start_is_waited_for() {
     let cluster = Cluster::of(RECEIVE, "lost").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use crate::stateful::set;
 use history::{file, members};
 
-/// Longer than it takes a member to leave, which is asked every 3 s for what it still holds.
+/// Longer than an ingester takes to leave; its samples are probed every 3 s.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The objects of the routers of `x`.
@@ -35,7 +35,7 @@ const ROUTER: &str = "thanos-receive-router-x";
 /// Those of the hashring of `x` that there is without any in the spec.
 const INGESTER: &str = "thanos-receive-ingester-x-default";
 
-/// A ThanosReceive without Prometheus Operator, whose definitions come and go in other tests.
+/// A ThanosReceive without Prometheus Operator, whose CRDs other tests install and delete.
 fn receive(name: &str, spec: &Value) -> Value {
     let mut all = json!({"featureGates": {"enablePrometheusOperatorCRDs": false}});
     all.as_object_mut()
@@ -83,11 +83,11 @@ async fn published(cluster: &Cluster) -> Vec<(String, Vec<String>)> {
 /// Waits until the only hashring has these members.
 async fn has_members(cluster: &Cluster, numbers: impl IntoIterator<Item = i32>) {
     let desired = vec![("default".to_owned(), pods(numbers))];
-    let look = async || {
+    let attempt = async || {
         let now = published(cluster).await;
         check(now == desired, || format!("{now:?}"))
     };
-    eventually(&format!("{desired:?}"), LIMIT, look).await;
+    eventually(&format!("{desired:?}"), LIMIT, attempt).await;
 }
 
 /// Waits until the hashring `default` is at a step, and its message has these words.
@@ -100,7 +100,7 @@ fn step(cluster: &Cluster, step: &str, words: &str) -> impl Future<Output = Valu
 #[track_caller]
 fn step_of(cluster: &Cluster, ring: &str, step: &str, words: &str) -> impl Future<Output = Value> {
     let what = format!("{step} of hashring {ring}: {words}");
-    let look = async move || {
+    let attempt = async move || {
         let it = crate::stateful::read(cluster, "x").await;
         let all = it["status"]["hashrings"].as_array().cloned();
         let mut all = all.unwrap_or_default().into_iter();
@@ -111,7 +111,7 @@ fn step_of(cluster: &Cluster, ring: &str, step: &str, words: &str) -> impl Futur
             false => Err(format!("{found:#}")),
         }
     };
-    eventually(&what, LIMIT, look)
+    eventually(&what, LIMIT, attempt)
 }
 
 /// Waits until `HashringStable` of the newest spec has a reason.

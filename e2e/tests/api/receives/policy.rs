@@ -1,4 +1,4 @@
-//! The permission to delete pods and claims is wider than what it is for; the policy that comes with
+//! The permission to delete pods and PVCs is wider than needed; the policy that comes with
 //! it narrows it.
 
 use e2e::cluster::Cluster;
@@ -17,7 +17,7 @@ fn labels(component: &str) -> Value {
     })
 }
 
-/// A pod or a claim.
+/// A pod or a PVC.
 fn object(kind: &str, name: &str, labels: &Value) -> Value {
     let spec = match kind {
         "Pod" => json!({"containers": [{"name": "c", "image": "example.com/c"}]}),
@@ -38,7 +38,7 @@ async fn client_of(user: &str) -> Client {
 /// Observatorium has a controller of the same name, which annotates the pods of its own receivers; and an
 /// administrator may have given it anything.
 #[tokio::test]
-async fn a_controller_of_the_same_name_may_do_what_it_is_permitted_to() {
+async fn a_foreign_controller_of_the_same_name_is_not_restricted() {
     let cluster = Cluster::of(RECEIVE, "namesake").await;
     let core = json!({
         "apiGroups": [""], "resources": ["pods", "persistentvolumeclaims"],
@@ -105,7 +105,7 @@ async fn only_pods_and_volumes_of_ingesters_may_be_deleted() {
                     assert!(denied && !allowed, "{kind} {name}: {error}");
                 }
             }
-            // Everybody else may do what they are permitted to.
+            // Other users are not restricted.
             cluster.delete("v1", kind, name).await;
         }
     }

@@ -30,26 +30,26 @@ async fn edit(cluster: &Cluster, change: Value, before: &Value) {
     let params = PatchParams::default();
     let edited = maps(cluster).patch(ROUTER, &params, &patch).await;
     assert_ne!(edited.unwrap().data["data"], *before);
-    let look = async || {
+    let attempt = async || {
         let now = data(cluster).await;
         check(now == *before, || now.to_string())
     };
-    eventually("the ConfigMap is as it was", LIMIT, look).await;
+    eventually("the ConfigMap is as it was", LIMIT, attempt).await;
 }
 
-/// Deletes the ConfigMap, and with it what it says. A pass that began before may put it back as it was.
+/// Deletes the ConfigMap with the record. A reconcile that began before may restore it.
 async fn lose(cluster: &Cluster) {
     let maps = maps(cluster);
     let uid = async || maps.get_metadata_opt(ROUTER).await.unwrap()?.metadata.uid;
     loop {
         let before = uid().await;
         maps.delete(ROUTER, &DeleteParams::default()).await.unwrap();
-        let look = async || {
+        let attempt = async || {
             let now = uid().await;
             check(now.is_some() && now != before, || format!("{now:?}"))
         };
         // It comes back, so a test cannot wait for its absence.
-        eventually("there is another ConfigMap", LIMIT, look).await;
+        eventually("there is another ConfigMap", LIMIT, attempt).await;
         if published(cluster).await.is_empty() {
             return;
         }
@@ -114,13 +114,13 @@ async fn a_deleted_record_is_rebuilt_when_all_ingesters_are_ready() {
     has_members(&cluster, 0..3).await;
     stable(&cluster, "Stable").await;
     let now = routers(&cluster, &kubelet).await;
-    assert_eq!(now, before, "routers went on with what they had");
+    assert_eq!(now, before, "routers keep their hashrings");
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);
 }
 
 #[tokio::test]
-async fn two_controllers_do_what_one_does() {
+async fn two_concurrent_controllers_act_like_one() {
     let cluster = Cluster::of(RECEIVE, "two").await;
     let history = History::start(&cluster).await;
     let controllers = [
@@ -134,7 +134,7 @@ async fn two_controllers_do_what_one_does() {
     has_members(&cluster, 0..3).await;
     stable(&cluster, "Stable").await;
     change(&cluster, "x", members_of_default(2)).await;
-    kubelet.gone(&format!("{INGESTER}-2")).await;
+    kubelet.deleted(&format!("{INGESTER}-2")).await;
     stable(&cluster, "Stable").await;
     let published = history.published("x").await;
     let members: Vec<Vec<String>> = published.iter().map(|f| members(&f[0])).collect();

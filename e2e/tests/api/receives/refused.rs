@@ -17,7 +17,7 @@ fn ring(more: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_at_once() {
+async fn invalid_specs_are_rejected_by_the_schema() {
     let cluster = Cluster::of(RECEIVE, "refuse").await;
     for (spec, words) in [
         (
@@ -103,7 +103,7 @@ async fn what_cannot_be_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn what_volumes_cannot_do_is_refused() {
+async fn unsupported_volume_changes_are_rejected() {
     let cluster = Cluster::of(RECEIVE, "fixed").await;
     let storage = |storage: Value| ring(&json!({"storage": storage}));
     let first = storage(json!({"size": "20Gi", "storageClass": "a"}));

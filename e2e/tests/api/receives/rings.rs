@@ -91,11 +91,11 @@ async fn a_tenant_is_in_exactly_one_hashring_at_any_time() {
     kubelet.release("thanos-receive-ingester-x-b-0");
     ready(&cluster).await;
     let left = ["thanos-receive-ingester-x-b", INGESTER];
-    let gone = async || {
+    let is_deleted = async || {
         let now = sets(&cluster).await;
         check(now == left, || format!("{now:?}"))
     };
-    eventually("hashring a is gone", LIMIT, gone).await;
+    eventually("hashring a is removed", LIMIT, is_deleted).await;
 
     // A tenant moves, from one that there is to another.
     let moved = json!([rest(), ring("b", &["t1"])]);
@@ -117,8 +117,8 @@ async fn a_tenant_is_in_exactly_one_hashring_at_any_time() {
     );
     assert_eq!(homes(&history, "t3").await, ["default"]);
     assert_eq!(history.published("x").await.len(), 5);
-    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
-    assert_eq!(claims.len(), 3, "their volumes stay");
+    let pvcs = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(pvcs.len(), 3, "their volumes stay");
     crate::stateful::reported(&cluster, "Hashring", "hashring b: removed").await;
     history.assert_sound("x").await;
     controller.assert_quiet(&[]);

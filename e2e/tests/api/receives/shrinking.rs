@@ -1,4 +1,4 @@
-//! A member leaves its hashring, uploads what it holds, and goes when that is proven and found. The
+//! An ingester leaves its hashring, uploads its samples, and is removed once these are proven to be uploaded and found. The
 //! controller is killed at each step.
 
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     assert_eq!(kubelet.uid(&last).await, Some(second.clone()));
     assert_eq!(replicas(&cluster, INGESTER).await, 3);
 
-    // What the first stop left behind goes at the second.
+    // The second shutdown uploads the samples that remained after the first.
     kubelet.keep(&last, 5);
     kubelet.release(&last);
     let third = kubelet.other(&last, &second).await;
@@ -88,7 +88,7 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     step(&cluster, "WaitingForStores", &last).await;
     let controller = killed(controller, &cluster).await;
     set_is(&cluster, INGESTER, "/spec/replicas", json!(2)).await;
-    kubelet.gone(&last).await;
+    kubelet.deleted(&last).await;
     ready(&cluster).await;
 
     let all = history.versions().await;
@@ -104,8 +104,8 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     let waited = shrunk.at - proven(&all).at;
     // In whole seconds, and it takes some time to be seen.
     assert!(waited > Duration::from_secs(3), "{waited:?}");
-    let claim = format!("data-{last}");
-    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
+    let pvc = format!("data-{last}");
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &pvc).await;
     assert!(kept.is_some(), "its volume stays");
     for words in ["Draining", "(2 of 2 members)"] {
         reported(&cluster, "Hashring", words).await;
@@ -116,8 +116,8 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
 }
 
 #[tokio::test]
-async fn volumes_are_deleted_where_the_spec_says_so_and_only_after_the_proof() {
-    let cluster = Cluster::of(RECEIVE, "claims").await;
+async fn volumes_are_deleted_if_configured_and_only_after_the_proof() {
+    let cluster = Cluster::of(RECEIVE, "pvcs").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -133,19 +133,19 @@ async fn volumes_are_deleted_where_the_spec_says_so_and_only_after_the_proof() {
     kubelet.keep(&last, 3);
     change(&cluster, "x", spec(1, policy)).await;
     step(&cluster, "Draining", "holds 3 series").await;
-    let claim = format!("data-{last}");
-    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
+    let pvc = format!("data-{last}");
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &pvc).await;
     assert!(kept.is_some(), "nothing is proven yet");
     kubelet.mend(&last);
     let controller = killed(controller, &cluster).await;
     ready(&cluster).await;
-    let claims = cluster.names("v1", "PersistentVolumeClaim").await;
-    assert_eq!(claims, [format!("data-{INGESTER}-0")]);
+    let pvcs = cluster.names("v1", "PersistentVolumeClaim").await;
+    assert_eq!(pvcs, [format!("data-{INGESTER}-0")]);
 
     let all = history.versions().await;
     let marked =
         |it: Option<&Value>| it.is_none_or(|it| it["metadata"]["deletionTimestamp"].is_string());
-    let deleted = became(&all, "PersistentVolumeClaim", &claim, marked);
+    let deleted = became(&all, "PersistentVolumeClaim", &pvc, marked);
     let shrunk = became(&all, "StatefulSet", INGESTER, |set| {
         set.is_some_and(|s| s["spec"]["replicas"] == 1)
     });
@@ -155,7 +155,7 @@ async fn volumes_are_deleted_where_the_spec_says_so_and_only_after_the_proof() {
 }
 
 #[tokio::test]
-async fn a_member_that_cannot_upload_stays() {
+async fn an_ingester_that_cannot_upload_is_kept() {
     let cluster = Cluster::of(RECEIVE, "upload").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -189,7 +189,7 @@ async fn a_member_that_cannot_upload_stays() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_wanted_again_comes_back() {
+async fn scaling_up_again_returns_a_draining_ingester() {
     let cluster = Cluster::of(RECEIVE, "back").await;
     let history = History::start(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -209,7 +209,7 @@ async fn a_member_that_is_wanted_again_comes_back() {
     controller.assert_quiet(&[]);
 }
 
-/// Names do not tell which one is last.
+/// The alphabetical order of names is not that of numbers.
 #[tokio::test]
 async fn of_twelve_ingesters_number_eleven_is_removed() {
     let cluster = Cluster::of(RECEIVE, "twelve").await;

@@ -5,7 +5,7 @@ use e2e::controller::{Controller, RULER};
 use serde_json::{Value, json};
 
 use super::{OPERATED, change, file, file_has, ruler, template};
-use crate::support::with_definitions;
+use crate::support::with_crds;
 
 const ADDRESSES: &str = "thanos-rule-x-alertmanagers";
 const CONFIG: &str = "thanos-rule-x-config";
@@ -20,7 +20,7 @@ fn alertmanager(name: &str, spec: Value) -> Value {
 #[tokio::test]
 async fn changed_addresses_restart_no_pod() {
     let cluster = Cluster::of(RULER, "addresses").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     cluster
@@ -98,7 +98,7 @@ async fn changed_addresses_restart_no_pod() {
 #[tokio::test]
 async fn a_new_scheme_restarts_pods_once_and_its_block_stays() {
     let cluster = Cluster::of(RULER, "blocks").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     let before = template(&cluster).await;
@@ -116,11 +116,11 @@ async fn a_new_scheme_restarts_pods_once_and_its_block_stays() {
     .await;
     let config = file(&cluster, CONFIG, "alertmanagers.yaml").await;
     assert!(config.contains("path_prefix: \"/am\""), "{config}");
-    let look = async || {
+    let attempt = async || {
         let now = template(&cluster).await;
         e2e::wait::check(now != before, || "the same".into())
     };
-    e2e::wait::eventually("pods are replaced", e2e::cluster::SOON, look).await;
+    e2e::wait::eventually("pods are replaced", e2e::cluster::SOON, attempt).await;
     let with_both = template(&cluster).await;
 
     cluster.delete(OPERATED, "Alertmanager", "secure").await;
@@ -135,7 +135,7 @@ async fn a_new_scheme_restarts_pods_once_and_its_block_stays() {
 #[tokio::test]
 async fn alertmanager_urls_are_validated_and_an_empty_one_disables_alerting() {
     let cluster = Cluster::of(RULER, "sources").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let rejected = async |spec: Value, message: &str| {
         let error = cluster.try_apply(&ruler("x", spec)).await.unwrap_err();
@@ -176,7 +176,7 @@ async fn alertmanager_urls_are_validated_and_an_empty_one_disables_alerting() {
 #[tokio::test]
 async fn a_network_policy_that_blocks_rulers_is_reported() {
     let cluster = Cluster::of(RULER, "guarded").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(alertmanager("main", json!({}))).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;

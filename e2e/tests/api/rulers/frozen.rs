@@ -7,7 +7,7 @@ use e2e::controller::{Controller, RULER};
 use serde_json::json;
 
 use super::{mounted, mounts, rule, ruler, template};
-use crate::support::{KINDS, alone_with_definitions, install, uninstall};
+use crate::support::{KINDS, alone_with_crds, install, uninstall};
 
 /// Time until a deleted or reinstalled CRD is detected and its objects are listed.
 const FOLLOWED: Duration = Duration::from_secs(40);
@@ -15,7 +15,7 @@ const FOLLOWED: Duration = Duration::from_secs(40);
 #[tokio::test]
 async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
     let cluster = Cluster::of(RULER, "frozen").await;
-    let _alone = alone_with_definitions().await;
+    let _alone = alone_with_crds().await;
     for kind in KINDS {
         install(&cluster, kind).await;
     }
@@ -52,13 +52,13 @@ async fn rules_stay_mounted_while_the_prometheus_rule_crd_is_deleted() {
     cluster
         .apply(rule("c", &labels, &[("Created", "up == 2")]))
         .await;
-    let look = async || {
+    let attempt = async || {
         let files = mounted(&cluster).await;
         let whole =
             files.contains("Stays") && files.contains("Created") && !files.contains("Deleted");
         e2e::wait::check(whole, || files)
     };
-    e2e::wait::eventually("only recreated rules are mounted", FOLLOWED, look).await;
+    e2e::wait::eventually("only recreated rules are mounted", FOLLOWED, attempt).await;
     cluster
         .reports("x", "Frozen", ("status", "False"), FOLLOWED)
         .await;

@@ -11,7 +11,7 @@ use kube::api::{ListParams, PostParams};
 use serde_json::json;
 
 use super::{ACCEPTED, OPERATED, SET, mounts, rule, ruler, status_has};
-use crate::support::with_definitions;
+use crate::support::with_crds;
 
 /// PrometheusRules, and rules of each.
 const RULES: (usize, usize) = (5000, 50);
@@ -65,7 +65,7 @@ async fn permit_leases(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive() {
     let cluster = Cluster::of(RULER, "many").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let rules = cluster.api(&json!({"apiVersion": OPERATED, "kind": "PrometheusRule"}));
     let alerts: Vec<_> = (0..RULES.1)
         .map(|i| json!({"alert": format!("A{i}"), "expr": "up == 0"}))
@@ -89,7 +89,7 @@ async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive()
     let mut controller = Controller::start(&cluster, &["--leader-elect", &lease]).await;
     let (task, slowest) = alive(controller.address.clone());
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
-    let look = async || {
+    let attempt = async || {
         let maps = cluster.api(&json!({"apiVersion": "v1", "kind": "ConfigMap"}));
         let all = maps.list(&ListParams::default()).await.unwrap().items;
         let files = |map: &kube::api::DynamicObject| {
@@ -102,7 +102,7 @@ async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive()
         let files: usize = all.iter().map(files).sum();
         check(files == RULES.0, || format!("{files} files"))
     };
-    eventually("all rules are mounted", 9 * SOON, look).await;
+    eventually("all rules are mounted", 9 * SOON, attempt).await;
     status_has(&cluster, "/rules/evaluated", json!(RULES.0 * RULES.1)).await;
     task.abort();
     let slowest = *slowest.lock().unwrap();
@@ -115,7 +115,7 @@ async fn a_quarter_of_a_million_rules_are_mounted_while_the_leader_stays_alive()
 #[tokio::test]
 async fn an_oversized_group_is_rejected_with_its_size() {
     let cluster = Cluster::of(RULER, "large").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     cluster.apply(ruler("x", json!({"ruleSelector": {}}))).await;
     cluster

@@ -78,14 +78,14 @@ fn mounts<'a>(
     with: &'a [&'a str],
     without: &'a [&'a str],
 ) -> impl Future<Output = ()> + 'a {
-    let look = async move || {
+    let attempt = async move || {
         let files = mounted(cluster).await;
         let holds = with.iter().all(|w| files.contains(w));
         let lacks = !without.iter().any(|w| files.contains(w));
         check(holds && lacks, || files)
     };
     let what = format!("rules of x: {with:?}, not {without:?}");
-    async move { eventually(&what, SOON, look).await }
+    async move { eventually(&what, SOON, attempt).await }
 }
 
 /// A file in a ConfigMap.
@@ -97,21 +97,21 @@ async fn file(cluster: &Cluster, map: &str, name: &str) -> String {
 
 /// Waits until a file in a ConfigMap contains these words, or does not.
 async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, desired: bool) {
-    let look = async || {
+    let attempt = async || {
         let text = file(cluster, map, name).await;
         check(text.contains(words) == desired, || text)
     };
     let not = if desired { "" } else { "not " };
-    eventually(&format!("{map}/{name} has {not}{words}"), SOON, look).await;
+    eventually(&format!("{map}/{name} has {not}{words}"), SOON, attempt).await;
 }
 
 /// The pod template of `x`. No pod restarts if it is unchanged.
 async fn template(cluster: &Cluster) -> Value {
-    let look = async || {
+    let attempt = async || {
         let set = cluster.get("apps/v1", "StatefulSet", SET).await;
         check(set.is_some(), || "no StatefulSet".into())
     };
-    eventually("there is a StatefulSet", SOON, look).await;
+    eventually("there is a StatefulSet", SOON, attempt).await;
     let set = cluster.get("apps/v1", "StatefulSet", SET).await;
     set.unwrap()["spec"]["template"].clone()
 }
@@ -124,13 +124,13 @@ async fn status(cluster: &Cluster) -> Value {
 
 /// Waits until the status of `x` has a value at a JSON pointer.
 async fn status_has(cluster: &Cluster, pointer: &str, value: Value) {
-    let look = async || {
+    let attempt = async || {
         let status = status(cluster).await;
         check(status.pointer(pointer) == Some(&value), || {
             format!("{status:#}")
         })
     };
-    eventually(&format!("{pointer} is {value}"), SOON, look).await;
+    eventually(&format!("{pointer} is {value}"), SOON, attempt).await;
 }
 
 /// Longer than the debounce of rule changes.

@@ -12,7 +12,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use super::{OPERATED, mounts, rule, ruler, status, status_has, template};
-use crate::support::{prometheus, with_all_definitions};
+use crate::support::{prometheus, with_all_crds};
 
 const SHADOW: &str = "\"thanos_shadow\": \"true\"";
 
@@ -73,7 +73,7 @@ fn alerts(files: &[String]) -> BTreeMap<String, bool> {
 
 /// Waits until each of these alerts is sent by the expected side.
 async fn evaluated(cluster: &Cluster, what: &str, within: Duration, expected: &[(&str, By)]) {
-    let look = async || {
+    let attempt = async || {
         let theirs = alerts(&files(cluster, |name| name.contains("-rulefiles-")).await);
         let ours = alerts(&files(cluster, |name| name.starts_with("thanos-rule-x-rules")).await);
         let by = |name: &str| {
@@ -88,7 +88,7 @@ async fn evaluated(cluster: &Cluster, what: &str, within: Duration, expected: &[
         let found: Vec<_> = expected.iter().map(|(name, _)| (*name, by(name))).collect();
         check(found == expected, || format!("{found:?}"))
     };
-    eventually(what, within, look).await;
+    eventually(what, within, attempt).await;
 }
 
 /// Exactly one side sends each alert, whether or not Prometheus Operator accepts its rule. Takes 90 s, most of
@@ -96,7 +96,7 @@ async fn evaluated(cluster: &Cluster, what: &str, within: Duration, expected: &[
 async fn every_alert_is_sent_by_one_side(version: Version) {
     let name = format!("overlap-{version:?}").to_lowercase();
     let cluster = Cluster::of(RULER, &name).await;
-    let _definitions = with_all_definitions(&cluster).await;
+    let _crds = with_all_crds(&cluster).await;
     let operator = PrometheusOperator::start(version, &cluster.namespace);
     let spec = json!({
         "version": "v2.55.1", "ruleSelector": {},
@@ -232,14 +232,14 @@ async fn every_alert_is_sent_by_one_side(version: Version) {
         .into_iter()
         .map(ours)
         .collect();
-    let look = async || {
+    let attempt = async || {
         let found = alerts(&files(&cluster, |name| name.starts_with("thanos-rule-x-rules")).await);
         let all = expected
             .iter()
             .all(|(name, sent)| found.get(*name) == Some(sent));
         check(all, || format!("{found:?}"))
     };
-    eventually("all alerts are active here", SOON, look).await;
+    eventually("all alerts are active here", SOON, attempt).await;
     assert_eq!(template(&cluster).await, before, "no pod restarts");
     drop(operator);
     controller.assert_quiet(&[]);
@@ -259,7 +259,7 @@ async fn every_alert_is_sent_by_one_side_with_the_newest_prometheus_operator() {
 #[tokio::test]
 async fn rule_files_of_the_thanos_ruler_of_prometheus_operator_overlap() {
     let cluster = Cluster::of(RULER, "namesake").await;
-    let _definitions = with_all_definitions(&cluster).await;
+    let _crds = with_all_crds(&cluster).await;
     let _operator = PrometheusOperator::start(Version::Newest, &cluster.namespace);
     let controller = Controller::start(&cluster, &[]).await;
     let mut both = rule("r", &json!({}), &[("Down", "up == 0")]);

@@ -12,12 +12,12 @@ use super::{
     ACCEPTED, GATHERED, OPERATED, change, mounted, mounts, rule, ruler, status, status_has,
     template,
 };
-use crate::support::{has_passed, with_definitions};
+use crate::support::{has_passed, with_crds};
 
 #[tokio::test]
 async fn bad_group_is_rejected_with_an_event_and_others_stay_loaded() {
     let cluster = Cluster::of(RULER, "broken").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let labels = json!({"role": "alerts"});
     // Present at the start.
@@ -86,7 +86,7 @@ async fn bad_group_is_rejected_with_an_event_and_others_stay_loaded() {
 #[tokio::test]
 async fn a_widened_selector_mounts_rules_that_were_not_cached() {
     let cluster = Cluster::of(RULER, "wider").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     for team in ["a", "b"] {
         let labels = json!({"team": team});
@@ -122,11 +122,11 @@ async fn a_widened_selector_mounts_rules_that_were_not_cached() {
     let controller = Controller::start(&cluster, &[]).await;
     has_passed(&controller, 1.0).await;
     change(&cluster, json!({"evaluationInterval": "30s"})).await;
-    let look = async || {
+    let attempt = async || {
         let args = template(&cluster).await.to_string();
         check(args.contains("--eval-interval=30s"), || args)
     };
-    eventually("the controller reconciles", SOON, look).await;
+    eventually("the controller reconciles", SOON, attempt).await;
     let writes: Vec<String> = mark
         .requests(&RULER.user())
         .iter()
@@ -141,7 +141,7 @@ async fn a_widened_selector_mounts_rules_that_were_not_cached() {
 #[tokio::test]
 async fn a_selector_without_a_match_names_the_closest_prometheus_rule() {
     let cluster = Cluster::of(RULER, "near").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     let desired = json!({"matchLabels": {"role": "alerts"}});
     cluster
@@ -166,7 +166,7 @@ async fn a_selector_without_a_match_names_the_closest_prometheus_rule() {
 async fn five_hundred_changes_are_few_writes() {
     const CHANGES: usize = 500;
     let cluster = Cluster::of(RULER, "churn").await;
-    let _definitions = with_definitions(&cluster).await;
+    let _crds = with_crds(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
     for i in 0..50 {
         let name = format!("r{i}");
@@ -199,13 +199,13 @@ async fn five_hundred_changes_are_few_writes() {
         .collect::<Vec<()>>()
         .await;
     let took = began.elapsed();
-    let look = async || {
+    let attempt = async || {
         let files = mounted(&cluster).await;
         // Changes are concurrent, so the last number of each rule is unknown.
         let old = files.matches("\"up == 0\"").count();
         check(old == 0, || format!("{old} rules are as they were"))
     };
-    eventually("all changes are mounted", SOON + GATHERED, look).await;
+    eventually("all changes are mounted", SOON + GATHERED, attempt).await;
     tokio::time::sleep(GATHERED).await;
     let writes = mark.requests(&RULER.user());
     let writes: Vec<_> = writes

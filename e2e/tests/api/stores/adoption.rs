@@ -102,7 +102,7 @@ async fn shards_of_the_go_operator_are_taken_over_before_their_number_changes() 
 }
 
 #[tokio::test]
-async fn one_that_is_taken_over_keeps_serving() {
+async fn an_adopted_store_keeps_serving() {
     let cluster = Cluster::of(STORE, "adoptone").await;
     let kubelet = Kubelet::start(&cluster);
     let spec =

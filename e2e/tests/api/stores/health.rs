@@ -67,7 +67,7 @@ async fn a_shard_that_cannot_read_its_bucket_is_reported_and_the_others_serve() 
 }
 
 #[tokio::test]
-async fn bad_input_names_the_field_and_harms_nothing() {
+async fn invalid_fields_are_named_and_running_stores_stay_unchanged() {
     let cluster = Cluster::of(STORE, "badstore").await;
     let controller = Controller::start(&cluster, &[]).await;
     let _kubelet = Kubelet::start(&cluster);

@@ -50,7 +50,7 @@ impl Kubelet {
         .await;
     }
 
-    /// Where queriers ask the pods whose names start so.
+    /// Address at which queriers reach the pods with this name prefix.
     pub async fn addresses(&self, prefix: &str) -> Vec<String> {
         let all = self.pods.list(&Default::default()).await.unwrap().items;
         let found = all.iter().filter(|p| p.name_any().starts_with(prefix));
@@ -62,23 +62,28 @@ impl Kubelet {
 
     /// Waits until so many pods whose names start so have an address.
     pub async fn have_addresses(&self, prefix: &str, count: usize) -> Vec<String> {
-        let look = async || {
+        let attempt = async || {
             let found = self.addresses(prefix).await;
             match found.len() == count {
                 true => Ok(found),
                 false => Err(format!("{found:?}")),
             }
         };
-        eventually(&format!("{count} addresses of {prefix}"), super::STEP, look).await
+        eventually(
+            &format!("{count} addresses of {prefix}"),
+            super::STEP,
+            attempt,
+        )
+        .await
     }
 
     /// Waits until a pod is there, started or not.
     pub async fn exists(&self, pod: &str) {
-        let look = async || {
+        let attempt = async || {
             let found = self.pods.get_opt(pod).await.unwrap();
             check(found.is_some(), || "not there".to_owned())
         };
-        eventually(&format!("pod {pod}"), super::STEP, look).await;
+        eventually(&format!("pod {pod}"), super::STEP, attempt).await;
     }
 }
 

@@ -77,12 +77,12 @@ impl Querier {
 /// The pod that a Deployment has made.
 async fn made(cluster: &Cluster, deployment: &str) -> String {
     let start = format!("{deployment}-");
-    let look = async || {
+    let attempt = async || {
         let pods = cluster.names("v1", "Pod").await;
         let found = pods.into_iter().find(|pod| pod.starts_with(&start));
         found.ok_or_else(|| "there is no pod".to_owned())
     };
-    eventually(&format!("a pod of {deployment}"), SOON, look).await
+    eventually(&format!("a pod of {deployment}"), SOON, attempt).await
 }
 
 impl Drop for Querier {

@@ -14,7 +14,7 @@ use super::{STEP, change, message, ready, set, set_is, store};
 const SET: &str = "thanos-store-x";
 
 #[tokio::test]
-async fn one_replica_is_replaced_after_another_one_is_known() {
+async fn a_single_replica_is_replaced_after_queriers_know_its_substitute() {
     let cluster = Cluster::of(STORE, "surge").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -87,7 +87,7 @@ async fn one_replica_is_replaced_after_another_one_is_known() {
 }
 
 #[tokio::test]
-async fn a_broken_pod_is_replaced_when_its_cause_is_mended() {
+async fn a_broken_pod_is_replaced_once_its_cause_is_fixed() {
     let cluster = Cluster::of(STORE, "broken").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -119,7 +119,7 @@ async fn a_broken_pod_is_replaced_when_its_cause_is_mended() {
 }
 
 #[tokio::test]
-async fn several_replicas_stand_in_for_each_other() {
+async fn several_replicas_are_replaced_by_a_rolling_update() {
     let cluster = Cluster::of(STORE, "roll").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);
@@ -209,7 +209,7 @@ async fn immutable_fields_of_a_stateful_set_are_reported_and_the_rest_is_applied
 
 /// Waits until the pod is the one of the newest template, and ready.
 async fn ready_pod(pods: &Api<DynamicObject>) {
-    let look = async || {
+    let attempt = async || {
         let pod = pods
             .get_opt("thanos-store-x-0")
             .await
@@ -219,5 +219,5 @@ async fn ready_pod(pods: &Api<DynamicObject>) {
         let ready = pod.data["status"]["phase"] == "Running";
         check(spec.contains("--log.level=warn") && ready, || spec)
     };
-    eventually("the pod is replaced", STEP, look).await;
+    eventually("the pod is replaced", STEP, attempt).await;
 }

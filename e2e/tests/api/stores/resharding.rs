@@ -24,7 +24,7 @@ async fn killed(mut controller: Controller, cluster: &Cluster) -> Controller {
 }
 
 #[tokio::test]
-async fn another_number_of_shards_leaves_no_hole_whenever_the_controller_dies() {
+async fn resharding_leaves_no_gap_whenever_the_controller_dies() {
     let cluster = Cluster::of(STORE, "reshard").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);

@@ -37,7 +37,7 @@ async fn permit(cluster: &Cluster) {
 }
 
 #[tokio::test]
-async fn a_changed_secret_replaces_the_pods_where_it_may_be_watched() {
+async fn a_changed_secret_replaces_pods_if_secrets_are_watched() {
     let cluster = Cluster::of(STORE, "rotate").await;
     permit(&cluster).await;
     let controller = Controller::start(&cluster, &[]).await;
@@ -102,7 +102,7 @@ async fn a_changed_secret_replaces_the_pods_where_it_may_be_watched() {
 }
 
 #[tokio::test]
-async fn without_that_permission_the_node_reports_and_an_annotation_replaces_the_pods() {
+async fn without_watching_secrets_node_events_are_reported_and_an_annotation_replaces_pods() {
     let cluster = Cluster::of(STORE, "unwatched").await;
     let controller = Controller::start(&cluster, &[]).await;
     let kubelet = Kubelet::start(&cluster);

@@ -25,22 +25,20 @@ async fn class(cluster: &Cluster, grows: bool) -> String {
     name
 }
 
-/// Plays the driver: a claim has a volume of a size.
-async fn provision(cluster: &Cluster, claim: &str, size: &str) {
-    let claims = cluster.api(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim"}));
-    let look = async || {
+/// Acts as the CSI driver: a PVC has a volume of a size.
+async fn provision(cluster: &Cluster, pvc: &str, size: &str) {
+    let pvcs = cluster.api(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim"}));
+    let attempt = async || {
         let body =
             Patch::Merge(json!({"status": {"phase": "Bound", "capacity": {"storage": size}}}));
-        let answer = claims
-            .patch_status(claim, &PatchParams::default(), &body)
-            .await;
+        let answer = pvcs.patch_status(pvc, &PatchParams::default(), &body).await;
         answer.map(|_| ()).map_err(|e| e.to_string())
     };
-    eventually(&format!("claim {claim}"), STEP, look).await;
+    eventually(&format!("pvc {pvc}"), STEP, attempt).await;
 }
 
-async fn requested(cluster: &Cluster, claim: &str) -> Value {
-    let found = cluster.get("v1", "PersistentVolumeClaim", claim).await;
+async fn requested(cluster: &Cluster, pvc: &str) -> Value {
+    let found = cluster.get("v1", "PersistentVolumeClaim", pvc).await;
     found.unwrap()["spec"]["resources"]["requests"]["storage"].clone()
 }
 
@@ -48,7 +46,7 @@ const FIRST: &str = "data-thanos-store-x-0";
 const SECOND: &str = "data-thanos-store-x-1";
 
 #[tokio::test]
-async fn a_larger_size_grows_the_claims_that_exist_and_those_that_come() {
+async fn a_larger_size_expands_existing_and_future_pvcs() {
     let cluster = Cluster::of(STORE, "grow").await;
     let controller = Controller::start(&cluster, &[]).await;
     let _kubelet = Kubelet::start(&cluster);
@@ -69,7 +67,7 @@ async fn a_larger_size_grows_the_claims_that_exist_and_those_that_come() {
         let size = requested(&cluster, FIRST).await;
         check(size == "20Gi", || size.to_string())
     };
-    eventually("the claim asks for more", STEP, grows).await;
+    eventually("the PVC requests the larger size", STEP, grows).await;
     cluster
         .condition("x", "VolumesReady", "VolumesGrowing")
         .await;
@@ -81,19 +79,19 @@ async fn a_larger_size_grows_the_claims_that_exist_and_those_that_come() {
         "nothing restarts"
     );
 
-    // The StatefulSet still makes claims of the first size.
+    // The StatefulSet still creates PVCs of the first size.
     change(&cluster, "x", json!({"replicas": 2})).await;
     provision(&cluster, SECOND, "10Gi").await;
     let grows = async || {
         let size = requested(&cluster, SECOND).await;
         check(size == "20Gi", || size.to_string())
     };
-    eventually("the new claim asks for more", STEP, grows).await;
+    eventually("the new PVC requests the larger size", STEP, grows).await;
     controller.assert_quiet(&[]);
 }
 
 #[tokio::test]
-async fn a_class_that_lets_nothing_grow_is_named() {
+async fn a_storage_class_without_expansion_is_named() {
     let cluster = Cluster::of(STORE, "fixed").await;
     let controller = Controller::start(&cluster, &[]).await;
     let _kubelet = Kubelet::start(&cluster);
@@ -124,7 +122,7 @@ async fn a_class_that_lets_nothing_grow_is_named() {
         let size = requested(&cluster, FIRST).await;
         check(size == "20Gi", || size.to_string())
     };
-    eventually("the claim asks for more", STEP, grows).await;
+    eventually("the PVC requests the larger size", STEP, grows).await;
     cluster
         .condition("x", "VolumesReady", "VolumesGrowing")
         .await;
@@ -132,7 +130,7 @@ async fn a_class_that_lets_nothing_grow_is_named() {
 }
 
 #[tokio::test]
-async fn what_volumes_cannot_do_is_refused() {
+async fn unsupported_volume_changes_are_rejected() {
     let cluster = Cluster::of(STORE, "shrink").await;
     cluster
         .apply(store(

@@ -1,5 +1,5 @@
 //! Members come and go, samples are replicated and not, pods are replaced and killed: no write is lost,
-//! and there is no hole at any moment, except for what Thanos keeps once.
+//! and there is no gap at any moment, except in samples that Thanos keeps once.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ const SHRINKS: &str = "from 3 to 2 members";
 #[tokio::test(flavor = "multi_thread")]
 async fn no_sample_is_lost_or_hidden_while_everything_changes() {
     let subject = Subject::start("changes", 1).await;
-    let ask = subject.asking();
+    let querier = subject.querier();
     let began = now();
     let writer = Writer::start(Stream::of("written"), subject.transport());
     let account = writer.account();
-    let checker = Checker::start(ask.clone(), account.clone());
+    let checker = Checker::start(querier.clone(), account.clone());
     a_while(&account).await;
 
     checker.step("from 1 to 3 members");
@@ -56,7 +56,7 @@ async fn no_sample_is_lost_or_hidden_while_everything_changes() {
     let router = router["metadata"]["name"].as_str().unwrap();
     processes::kill(&subject.cluster, router).await;
     a_while(&account).await;
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
 
     checker.step("every sample twice, and the controller is killed");
     let controller = "app.kubernetes.io/name=thanos-receive-controller";
@@ -79,18 +79,20 @@ async fn no_sample_is_lost_or_hidden_while_everything_changes() {
 
     let written = writer.end(Duration::from_secs(30)).await;
     println!("{}, slowest {:?}", written.summary(0), written.slowest());
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
     let mut checked = checker.end().await;
     // With a factor of 2, Thanos takes a sample as written when one member has it, and no error reports
     // a copy that failed.
-    let until = account.look(|written| written.settled()).unwrap();
-    let kept = Samples::ask(&ask, &account, began, until).await.unwrap();
+    let until = account.read(|written| written.settled()).unwrap();
+    let kept = Samples::query(&querier, &account, began, until)
+        .await
+        .unwrap();
     let once = |after, until| kept.kept_once_by(&subject.member(2), after, until);
     let copied = samples(&account, twice, shrunk);
     let failed = once(twice, shrunk);
     println!("{failed} of {copied} samples were kept once, by the member that left");
     assert!(failed * 100 < copied, "{failed} of {copied}");
-    checked.excuse(SHRINKS, |hole| once(hole.after, hole.until));
+    checked.excuse(SHRINKS, |gap| once(gap.after, gap.until));
     checked.assert_whole();
     assert!(written.lost().is_empty(), "{:?}", written.lost());
     let longest = written.slowest().unwrap();

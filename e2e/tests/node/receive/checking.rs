@@ -1,5 +1,5 @@
-//! Counts, all the time, what a querier has of what was acknowledged to a writer: exactly that, no
-//! sample less and none twice.
+//! Repeatedly compares the samples of a querier with those that were acknowledged to a writer: none may be
+//! missing, none may be counted twice.
 //!
 //! The querier must deduplicate with `--deduplication.func=chain`, which merges samples of the same time
 //! and leaves all others. The default, `penalty`, leaves samples out where chunks of two replicas overlap
@@ -17,20 +17,20 @@ use tokio::task::JoinHandle;
 use super::samples::Samples;
 use crate::support::{answer, get, querier, query_path};
 
-/// How often it is counted.
+/// Interval of the counts.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A sample that was acknowledged so long ago must be there, in milliseconds.
+/// Age from which an acknowledged sample must be found, in milliseconds.
 pub const LAG: i64 = 10_000;
 
-/// Faults that are looked into one by one.
-const LOOKED_INTO: usize = 5;
+/// Maximum number of faults that are analysed.
+const ANALYSED: usize = 5;
 
-/// Gets a path of a querier.
-pub type Ask = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+/// Requests a path of a querier.
+pub type Querier = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
 
-/// Asks the querier of a ThanosQuery.
-pub fn asking(cluster: Cluster, name: &str) -> Ask {
+/// The querier of a ThanosQuery.
+pub fn querier_of(cluster: Cluster, name: &str) -> Querier {
     let (cluster, target) = (Arc::new(cluster), querier(name));
     Arc::new(move |path| {
         let (cluster, target) = (cluster.clone(), target.clone());
@@ -79,7 +79,7 @@ pub struct Off {
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     pub counted: usize,
-    /// Answers with warnings: an endpoint could not be asked.
+    /// Results with warnings: an endpoint could not be queried.
     pub warned: usize,
     pub faults: Vec<Fault>,
 }
@@ -89,9 +89,9 @@ impl Checked {
     /// away.
     pub fn excuse(&mut self, step: &str, kept_once: impl Fn(Off) -> usize) {
         self.faults.retain(|fault| {
-            let hole = fault.off.filter(|off| off.missing > 0);
-            let hole = hole.filter(|_| fault.step == step);
-            hole.is_none_or(|hole| hole.missing > kept_once(hole) as i64)
+            let gap = fault.off.filter(|off| off.missing > 0);
+            let gap = gap.filter(|_| fault.step == step);
+            gap.is_none_or(|gap| gap.missing > kept_once(gap) as i64)
         });
     }
 
@@ -117,10 +117,10 @@ impl Checked {
 }
 
 struct Shared {
-    ask: Ask,
+    querier: Querier,
     account: Account,
     stop: AtomicBool,
-    /// What was written until then is not asked for.
+    /// Samples until then are not queried.
     since: AtomicI64,
     step: Mutex<(String, Instant)>,
     checked: Mutex<Checked>,
@@ -134,9 +134,9 @@ pub struct Checker {
 
 impl Checker {
     /// Starts to count what was written from now on.
-    pub fn start(ask: Ask, account: Account) -> Self {
+    pub fn start(querier: Querier, account: Account) -> Self {
         let shared = Arc::new(Shared {
-            ask,
+            querier,
             account,
             stop: AtomicBool::new(false),
             since: AtomicI64::new(now()),
@@ -147,7 +147,7 @@ impl Checker {
         Self { shared, task }
     }
 
-    /// Names what goes on from now on. Prints how long the step before took.
+    /// Starts a named step. Prints the duration of the previous one.
     pub fn step(&self, name: &str) {
         let next = (name.to_owned(), Instant::now());
         let (last, began) = std::mem::replace(&mut *self.shared.step.lock().unwrap(), next);
@@ -188,9 +188,9 @@ async fn count_all_the_time(shared: Arc<Shared>) {
         let (step, began) = shared.step.lock().unwrap().clone();
         let into = began.elapsed();
         let counted = count(&shared).await;
-        let looked_into = shared.checked.lock().unwrap().faults.len() < LOOKED_INTO;
+        let is_analysed = shared.checked.lock().unwrap().faults.len() < ANALYSED;
         let fault = match &counted {
-            Count::Fault(what, Some(off)) if looked_into => {
+            Count::Fault(what, Some(off)) if is_analysed => {
                 let more = look_into(&shared, off.after, off.until).await;
                 Some((format!("{what}; {more}"), Some(*off)))
             }
@@ -229,7 +229,7 @@ enum Count {
 async fn count(shared: &Shared) -> Count {
     let account = &shared.account;
     let after = shared.since.load(Ordering::Relaxed);
-    let settled = account.look(|written| written.settled());
+    let settled = account.read(|written| written.settled());
     let until = settled.unwrap_or_default().min(now() - LAG);
     let desired = samples(account, after, until);
     if desired == 0 {
@@ -239,7 +239,7 @@ async fn count(shared: &Shared) -> Count {
     let metric = &account.stream.metric;
     let query = format!("sum(count_over_time({metric}[{range}]))");
     let path = query_path(&query, &format!("&time={time}&dedup=true"));
-    let answer = match (shared.ask)(path).await.and_then(|text| answer(&text)) {
+    let answer = match (shared.querier)(path).await.and_then(|text| answer(&text)) {
         Ok(answer) => answer,
         Err(why) => return Count::Fault(format!("no answer: {why}"), None),
     };
@@ -249,7 +249,7 @@ async fn count(shared: &Shared) -> Count {
         return Count::Right { warned };
     }
     let difference = match found < desired as f64 {
-        true => format!("a hole: {} samples are missing", desired as f64 - found),
+        true => format!("a gap: {} samples are missing", desired as f64 - found),
         false => format!("{} samples too many", found - desired as f64),
     };
     let what = format!(
@@ -266,14 +266,14 @@ async fn count(shared: &Shared) -> Count {
 
 /// How many samples were acknowledged after a time and until another.
 pub fn samples(account: &Account, after: i64, until: i64) -> usize {
-    let ticks = account.look(|written| written.acknowledged(after, until));
+    let ticks = account.read(|written| written.acknowledged(after, until));
     ticks * account.stream.series
 }
 
 /// Says more of a fault, as it is a moment later.
 async fn look_into(shared: &Shared, after: i64, until: i64) -> String {
     let account = &shared.account;
-    match Samples::ask(&shared.ask, account, after, until).await {
+    match Samples::query(&shared.querier, account, after, until).await {
         Err(why) => format!("a moment later: no answer: {why}"),
         Ok(samples) => match samples.missing(account, after, until) {
             Some(missing) => format!("a moment later: {missing}"),
@@ -284,10 +284,10 @@ async fn look_into(shared: &Shared, after: i64, until: i64) -> String {
 
 /// Whether every sample is there that was acknowledged after a time, one by one and by a count with
 /// deduplication.
-pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), String> {
-    let until = account.look(|written| written.settled());
+pub async fn is_whole(querier: &Querier, account: &Account, after: i64) -> Result<(), String> {
+    let until = account.read(|written| written.settled());
     let until = until.ok_or("nothing is written")?;
-    let all = Samples::ask(ask, account, after, until).await?;
+    let all = Samples::query(querier, account, after, until).await?;
     if let Some(missing) = all.missing(account, after, until) {
         return Err(missing);
     }
@@ -299,7 +299,7 @@ pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), St
             "{found} samples and not {desired}, replicas disagree on {disputed}"
         ));
     }
-    let counted = counted(ask, account, after, until).await?;
+    let counted = counted(querier, account, after, until).await?;
     match counted == Some(desired as f64) {
         true => {
             println!("all {desired} samples are there, and {copies} copies");
@@ -311,19 +311,19 @@ pub async fn is_whole(ask: &Ask, account: &Account, after: i64) -> Result<(), St
 
 /// How many samples the querier has after a time and until another, with deduplication.
 pub async fn counted(
-    ask: &Ask,
+    querier: &Querier,
     account: &Account,
     after: i64,
     until: i64,
 ) -> Result<Option<f64>, String> {
     let (range, time) = window(account, after, until);
     let query = format!("sum(count_over_time({}[{range}]))", account.stream.metric);
-    let text = ask(query_path(&query, &format!("&time={time}&dedup=true"))).await?;
+    let text = querier(query_path(&query, &format!("&time={time}&dedup=true"))).await?;
     Ok(answer(&text)?.value)
 }
 
 #[test]
-fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
+fn only_gaps_covered_by_single_copies_are_tolerated() {
     let fault = |step: &str, missing: Option<i64>| Fault {
         step: step.to_owned(),
         into: Duration::ZERO,
@@ -345,8 +345,8 @@ fn only_holes_that_are_no_larger_than_what_was_kept_once_are_excused() {
         faults: faults.to_vec(),
         ..Checked::default()
     };
-    checked.excuse("this", |hole| {
-        4 * usize::from((hole.after, hole.until) == (1, 2))
+    checked.excuse("this", |gap| {
+        4 * usize::from((gap.after, gap.until) == (1, 2))
     });
     let left = checked.faults.iter();
     let left: Vec<_> = left

@@ -14,12 +14,12 @@ use crate::stores::bucket;
 use crate::support::{answer, query_path, stores};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
+async fn a_deleted_receive_uploads_everything_and_keeps_its_volumes() {
     let mut receive = receive("deletion", 3);
     receive["spec"]["routerSpec"]["replicationFactor"] = json!(3);
     receive["spec"]["routerSpec"]["replicationProtocol"] = json!("capnproto");
     let subject = Subject::start_with("deletion", receive.clone(), 3).await;
-    let (cluster, ask, name) = (&subject.cluster, subject.asking(), subject.name);
+    let (cluster, querier, name) = (&subject.cluster, subject.querier(), subject.name);
     let argument = "--receive.replication-protocol=capnproto";
     subject.run_with("thanos-receive-router", argument, 2).await;
 
@@ -27,14 +27,14 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
     let writer = Writer::start(Stream::of("deleted"), subject.transport());
     let account = writer.account();
     a_while(&account).await;
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
     let written = writer.end(Duration::from_secs(30)).await;
     println!("{}, slowest {:?}", written.summary(0), written.slowest());
     assert!(written.lost().is_empty(), "{:?}", written.lost());
     for member in subject.members(3) {
         let query = format!("count(last_over_time(deleted{{replica=\"{member}\"}}[5m]))");
         let path = query_path(&query, "&dedup=false");
-        let series = answer(&ask(path).await.unwrap()).unwrap().value;
+        let series = answer(&querier(path).await.unwrap()).unwrap().value;
         assert!(series > Some(0.0), "{member} has {series:?}");
     }
 
@@ -44,11 +44,11 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
     subject.emptied().await;
     let mut on_volumes = BTreeSet::new();
     for member in subject.members(3) {
-        let claim = format!("data-{member}");
-        let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
-        let kept = kept.unwrap_or_else(|| panic!("{claim} is gone"));
+        let pvc = format!("data-{member}");
+        let kept = cluster.get("v1", "PersistentVolumeClaim", &pvc).await;
+        let kept = kept.unwrap_or_else(|| panic!("{pvc} is deleted"));
         assert_eq!(kept["status"]["phase"], "Bound");
-        on_volumes.extend(blocks_of(&bucket::volume(&cluster.namespace, &claim)));
+        on_volumes.extend(blocks_of(&bucket::volume(&cluster.namespace, &pvc)));
     }
     let uploaded = bucket::blocks();
     assert!(on_volumes.len() >= 3, "{on_volumes:?}");
@@ -64,7 +64,7 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
         let all = stores(&subject.of(QUERY), name).await?;
         let only_store = all.iter().all(|s| s["kind"] == "store");
         check(only_store, || format!("{all:#?}"))?;
-        let found = counted(&ask, &account, began, before_newest).await?;
+        let found = counted(&querier, &account, began, before_newest).await?;
         check(found == Some(desired as f64), || {
             format!("{found:?} and not {desired}")
         })
@@ -75,6 +75,6 @@ async fn what_is_deleted_has_uploaded_and_keeps_its_volumes() {
     cluster.apply(receive).await;
     subject.stable(3).await;
     subject.is_known(3).await;
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
     subject.end().await;
 }

@@ -1,4 +1,4 @@
-//! A member leaves, and what only it had is in the bucket before it goes.
+//! An ingester leaves its hashring: its samples are in the bucket before it is removed.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::support::{answer, query_path, stores};
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     let subject = Subject::start("drain", 2).await;
-    let (cluster, ask) = (&subject.cluster, subject.asking());
+    let (cluster, querier) = (&subject.cluster, subject.querier());
     let leaver = subject.member(1);
-    let claim = format!("data-{leaver}");
-    let volume = bucket::volume(&cluster.namespace, &claim);
+    let pvc = format!("data-{leaver}");
+    let volume = bucket::volume(&cluster.namespace, &pvc);
     let began = now();
     let writer = Writer::start(Stream::of("written"), subject.transport());
     let account = writer.account();
-    let checker = Checker::start(ask.clone(), account.clone());
+    let checker = Checker::start(querier.clone(), account.clone());
     a_while(&account).await;
 
     // Its own samples, which no other ingester has.
@@ -28,7 +28,7 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
         let (range, time) = window(&account, began, until);
         let query = format!("sum(count_over_time(written{{replica=\"{leaver}\"}}[{range}]))");
         let path = query_path(&query, &format!("&time={time}&dedup=false"));
-        answer(&ask(path).await?).map(|answer| answer.value)
+        answer(&querier(path).await?).map(|answer| answer.value)
     };
     let until = now() - LAG;
     let before = own(until).await.unwrap();
@@ -52,9 +52,9 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     only_the_store_has_it(&subject).await;
     let after = own(until).await.unwrap();
     assert_eq!(after, before, "samples of {leaver}, from the bucket");
-    whole(&ask, &account, began).await;
-    let kept = cluster.get("v1", "PersistentVolumeClaim", &claim).await;
-    let kept = kept.expect("the claim is kept");
+    whole(&querier, &account, began).await;
+    let kept = cluster.get("v1", "PersistentVolumeClaim", &pvc).await;
+    let kept = kept.expect("the PVC is kept");
     assert_eq!(kept["status"]["phase"], "Bound");
     assert_eq!(blocks_of(&volume), own_blocks);
 
@@ -64,7 +64,7 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
     a_while(&account).await;
     let written = writer.end(Duration::from_secs(30)).await;
     println!("{}, slowest {:?}", written.summary(0), written.slowest());
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
     checker.end().await.assert_whole();
     assert!(written.lost().is_empty(), "{:?}", written.lost());
     subject.end().await;
@@ -73,12 +73,12 @@ async fn an_ingester_is_removed_when_its_blocks_are_in_the_bucket() {
 /// Waits until the querier uses one ingester and the store only.
 async fn only_the_store_has_it(subject: &Subject) {
     let leaver = subject.member(1);
-    let look = async || {
+    let attempt = async || {
         let all = stores(&subject.of(e2e::controller::QUERY), subject.name).await?;
         let has = all.iter().filter(|s| s["kind"] == "receive");
         let has = has.filter(|s| s["labelSets"].to_string().contains(&leaver));
         let count = has.count();
         check(count == 0, || format!("{all:#?}"))
     };
-    eventually("the querier no longer asks it", KNOWN, look).await;
+    eventually("the querier no longer lists it", KNOWN, attempt).await;
 }

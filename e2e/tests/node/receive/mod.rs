@@ -24,7 +24,7 @@ use e2e::writer::Account;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use self::checking::{Ask, LAG, asking, is_whole};
+use self::checking::{LAG, Querier, is_whole, querier_of};
 use crate::stores::bucket;
 use crate::support::{STARTED, is, pods, stores};
 
@@ -99,7 +99,7 @@ impl Subject {
         }
     }
 
-    /// Takes all of them away.
+    /// Deletes all of them.
     async fn end(self) {
         for program in [QUERY, RECEIVE, STORE] {
             self.cluster
@@ -115,26 +115,26 @@ impl Subject {
             .await;
     }
 
-    /// Waits until all routers and ingesters are gone.
+    /// Waits until all routers and ingesters are deleted.
     async fn emptied(&self) {
-        let gone = async || {
+        let is_deleted = async || {
             let routers = self.pods("thanos-receive-router").await.len();
             let ingesters = self.pods("thanos-receive-ingester").await.len();
             check(ingesters == 0 && routers == 0, || {
                 format!("{routers} routers, {ingesters} ingesters")
             })
         };
-        eventually("all pods are gone", CHANGED, gone).await;
+        eventually("all pods are deleted", CHANGED, is_deleted).await;
     }
 
-    /// How a writer reaches the routers: each request goes to any of them that is ready.
+    /// How a writer reaches the routers: each request is sent to any ready one.
     fn transport(&self) -> Transport {
         transport(self.of(RECEIVE), self.name)
     }
 
     /// How the counting client reaches the queriers.
-    fn asking(&self) -> Ask {
-        asking(self.of(QUERY), self.name)
+    fn querier(&self) -> Querier {
+        querier_of(self.of(QUERY), self.name)
     }
 
     /// Changes the spec, as `kubectl patch` does.
@@ -180,7 +180,7 @@ impl Subject {
     /// Waits until these are the members and the only pods, and nothing is left to do for it.
     async fn stable(&self, members: usize) {
         let desired = json!(self.members(members));
-        let look = async || {
+        let attempt = async || {
             let receive = self.cluster.get(VERSION, "ThanosReceive", self.name);
             let receive = receive.await.ok_or("no such resource")?;
             let status = &receive["status"];
@@ -193,15 +193,15 @@ impl Subject {
             let found = &status["hashrings"][0]["members"];
             check(stable && *found == desired, || format!("{status:#}"))
         };
-        eventually(&format!("members are {desired}"), CHANGED, look).await;
+        eventually(&format!("members are {desired}"), CHANGED, attempt).await;
         self.cluster
             .reports(self.name, "Ready", ("status", "True"), CHANGED)
             .await;
-        let gone = async || {
+        let is_deleted = async || {
             let count = self.pods("thanos-receive-ingester").await.len();
             check(count == members, || format!("{count} pods"))
         };
-        eventually("no other pods", CHANGED, gone).await;
+        eventually("no other pods", CHANGED, is_deleted).await;
     }
 
     /// All pods of a component.
@@ -219,7 +219,7 @@ impl Subject {
     /// Waits until there are so many pods of a component and no others, all of them with an argument,
     /// and ready.
     async fn run_with(&self, component: &str, argument: &str, count: usize) {
-        let look = async || {
+        let attempt = async || {
             let all = self.pods(component).await;
             let with = all.iter().filter(|pod| {
                 let args = pod["spec"]["containers"][0]["args"].to_string();
@@ -231,19 +231,19 @@ impl Subject {
             })
         };
         let what = format!("{count} pods of {component} with {argument}");
-        eventually(&what, CHANGED, look).await;
+        eventually(&what, CHANGED, attempt).await;
     }
 
     /// Waits until the querier knows so many ingesters and one store, all of them well.
     async fn is_known(&self, ingesters: usize) {
-        let look = async || {
+        let attempt = async || {
             let all = stores(&self.of(QUERY), self.name).await?;
             let well = all.iter().all(|s| s["lastError"].is_null());
             let of_kind = |kind: &str| all.iter().filter(|s| s["kind"] == kind).count();
             let all_known = of_kind("receive") == ingesters && of_kind("store") == 1;
             check(well && all_known, || format!("{all:#?}"))
         };
-        eventually("the querier knows all", KNOWN, look).await;
+        eventually("the querier knows all", KNOWN, attempt).await;
     }
 }
 
@@ -300,19 +300,19 @@ fn transport(cluster: Cluster, name: &str) -> Transport {
 async fn a_while(account: &Account) {
     // It is counted every second.
     let more = 1 + usize::try_from((LAG + 2000) / account.stream.every).unwrap();
-    let ticks = || account.look(|written| written.ticks().len());
+    let ticks = || account.read(|written| written.ticks().len());
     let desired = ticks() + more;
-    let look = async || {
+    let attempt = async || {
         let is = ticks();
         check(is >= desired, || format!("{is} of {desired} ticks"))
     };
-    eventually("samples are written", CHANGED, look).await;
+    eventually("samples are written", CHANGED, attempt).await;
 }
 
 /// Waits until everything can be read that was acknowledged after a time.
-async fn whole(ask: &Ask, account: &Account, after: i64) {
-    let look = async || is_whole(ask, account, after).await;
-    eventually("every sample can be read", KNOWN, look).await;
+async fn whole(querier: &Querier, account: &Account, after: i64) {
+    let attempt = async || is_whole(querier, account, after).await;
+    eventually("every sample can be read", KNOWN, attempt).await;
 }
 
 /// The blocks that a member has on its volume, of every tenant.

@@ -67,7 +67,7 @@ async fn a_prometheus_writes_and_is_queried_through_thanos() {
     let stored = stored.unwrap();
     assert!(stored.value.is_some_and(|count| count > 0.0), "{stored:?}");
 
-    // It goes on, and nothing was given up.
+    // Remote write continues, and no sample was dropped.
     let newest = "max(timestamp(up))";
     let first = promql(&queries, &target, newest).await.unwrap().value;
     let newer = async || {

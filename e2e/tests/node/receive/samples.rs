@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use e2e::writer::Account;
 use serde_json::{Value, json};
 
-use super::checking::{Ask, window};
+use super::checking::{Querier, window};
 use crate::support::query_path;
 
 /// Holes that are reported one by one.
@@ -29,11 +29,16 @@ struct Series {
 pub struct Samples(BTreeMap<usize, Series>);
 
 impl Samples {
-    /// Asks for those after a time and until another.
-    pub async fn ask(ask: &Ask, account: &Account, after: i64, until: i64) -> Result<Self, String> {
+    /// Queries the samples after a time and until another.
+    pub async fn query(
+        querier: &Querier,
+        account: &Account,
+        after: i64,
+        until: i64,
+    ) -> Result<Self, String> {
         let (range, time) = window(account, after, until);
         let query = format!("{}[{range}]", account.stream.metric);
-        let text = ask(query_path(&query, &format!("&time={time}&dedup=false"))).await?;
+        let text = querier(query_path(&query, &format!("&time={time}&dedup=false"))).await?;
         Self::parse(&text)
     }
 
@@ -90,7 +95,7 @@ impl Samples {
 
     /// What is acknowledged, and is not here or is here with another value.
     pub fn missing(&self, account: &Account, after: i64, until: i64) -> Option<String> {
-        let desired: Vec<(i64, f64)> = account.look(|written| {
+        let desired: Vec<(i64, f64)> = account.read(|written| {
             let ticks = written.ticks().iter().enumerate();
             let ticks = ticks.filter(|(_, t)| t.time > after && t.time <= until);
             let acknowledged = ticks.filter(|(_, t)| t.lost.is_none());
@@ -131,7 +136,7 @@ impl Samples {
 }
 
 #[test]
-fn what_one_replica_has_alone_is_counted() {
+fn samples_of_a_single_replica_are_counted() {
     let of = |replica: &str, times: &[i64]| {
         let values = times.iter().map(|time| json!([time, "1"]));
         let values: Vec<Value> = values.collect();

@@ -14,7 +14,7 @@ const WALK: [usize; 5] = [3, 5, 3, 12, 11];
 #[ignore = "takes long: THANOS_TEST_LONG=1 hack/test.sh node"]
 async fn no_sample_is_lost_or_hidden_on_a_long_walk() {
     let subject = Subject::start("walk", 1).await;
-    let ask = subject.asking();
+    let querier = subject.querier();
     let began = now();
     let stream = Stream {
         every: 1000,
@@ -22,7 +22,7 @@ async fn no_sample_is_lost_or_hidden_on_a_long_walk() {
     };
     let writer = Writer::start(stream, subject.transport());
     let account = writer.account();
-    let checker = Checker::start(ask.clone(), account.clone());
+    let checker = Checker::start(querier.clone(), account.clone());
     a_while(&account).await;
     let mut members = 1;
     for next in WALK {
@@ -31,7 +31,7 @@ async fn no_sample_is_lost_or_hidden_on_a_long_walk() {
         if members == 1 {
             // What is kept once is away while the pod of a member that leaves restarts.
             subject.replicate(3, next).await;
-            whole(&ask, &account, began).await;
+            whole(&querier, &account, began).await;
             checker.leave_out_until(now());
         }
         a_while(&account).await;
@@ -39,7 +39,7 @@ async fn no_sample_is_lost_or_hidden_on_a_long_walk() {
     }
     let written = writer.end(Duration::from_secs(30)).await;
     println!("{}, slowest {:?}", written.summary(0), written.slowest());
-    whole(&ask, &account, began).await;
+    whole(&querier, &account, began).await;
     checker.end().await.assert_whole();
     assert!(written.lost().is_empty(), "{:?}", written.lost());
     subject.end().await;

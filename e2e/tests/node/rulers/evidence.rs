@@ -98,7 +98,7 @@ async fn newest_operator(cluster: &Cluster, replicas: i32) {
     )
     .await
     .unwrap();
-    let look = async || {
+    let attempt = async || {
         let it = api.get("prometheus-operator-newest").await;
         let status = it.map_err(|e| e.to_string())?.data["status"].clone();
         let ready = status["readyReplicas"].as_i64().unwrap_or_default();
@@ -106,7 +106,12 @@ async fn newest_operator(cluster: &Cluster, replicas: i32) {
         let desired = i64::from(replicas);
         check((ready, all) == (desired, desired), || status.to_string())
     };
-    eventually("Prometheus Operator follows", Duration::from_secs(90), look).await;
+    eventually(
+        "Prometheus Operator follows",
+        Duration::from_secs(90),
+        attempt,
+    )
+    .await;
 }
 
 /// Takes 7 minutes: alerts are resolved some time after they were last sent, and the controller waits half a
@@ -155,7 +160,7 @@ async fn every_alert_is_sent_by_one_side_with_both_versions_of_prometheus_operat
     );
     let (us, old, new) = (ours.as_str(), "monitoring/k8s", newest.as_str());
     let sent_by = async |what: &str, expected: &[(&str, &str)]| {
-        let look = async || {
+        let attempt = async || {
             let mut found = Vec::new();
             for (alert, _) in expected {
                 found.push(senders(&monitoring, alert).await?);
@@ -166,7 +171,7 @@ async fn every_alert_is_sent_by_one_side_with_both_versions_of_prometheus_operat
                 .all(|(all, (_, by))| *all == [*by]);
             check(right, || format!("{expected:?}: {found:?}"))
         };
-        eventually(what, FOLLOWED, look).await;
+        eventually(what, FOLLOWED, attempt).await;
     };
     let runs = subject.runs().await;
     let all = [

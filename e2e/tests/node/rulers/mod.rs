@@ -132,11 +132,11 @@ impl Subject {
 
     /// Waits until the first ruler has loaded these groups and no others.
     async fn has_groups(&self, desired: &[&str]) {
-        let look = async || {
+        let attempt = async || {
             let found = self.groups().await?;
             check(found == desired, || format!("{found:?}"))
         };
-        eventually(&format!("groups are {desired:?}"), LOADED, look).await;
+        eventually(&format!("groups are {desired:?}"), LOADED, attempt).await;
     }
 
     /// Deletes both.
@@ -145,11 +145,11 @@ impl Subject {
             self.cluster.delete(version, kind, "x").await;
         }
         // Deletion of the namespace waits for half of the grace period of its pods, which is minutes.
-        let gone = async || {
+        let is_deleted = async || {
             let left = pods(&self.cluster, "").await;
             check(left.is_empty(), || format!("{} pods", left.len()))
         };
-        eventually("pods are gone", FOLLOWED, gone).await;
+        eventually("pods are deleted", FOLLOWED, is_deleted).await;
         let namespace = self.cluster.namespace.clone();
         self.cluster
             .delete_within("v1", "Namespace", &namespace, FOLLOWED)

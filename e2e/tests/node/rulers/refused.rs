@@ -26,7 +26,7 @@ async fn held_back(subject: &Subject, desired: &[&str]) {
         .iter()
         .map(|name| format!("PrometheusRule {namespace}/{name}"))
         .collect();
-    let look = async || {
+    let attempt = async || {
         let it = cluster.get(VERSION, "ThanosRuler", "x").await;
         let status = it.unwrap_or_default()["status"].clone();
         let all = status["heldRules"].as_array().cloned();
@@ -34,7 +34,7 @@ async fn held_back(subject: &Subject, desired: &[&str]) {
         let all: Vec<String> = all.into_iter().flatten().map(subject).collect();
         check(all == desired, || format!("{all:?}: {status:#}"))
     };
-    eventually(&format!("{desired:?} are held back"), HELD_BACK, look).await;
+    eventually(&format!("{desired:?} are held back"), HELD_BACK, attempt).await;
 }
 
 #[tokio::test]

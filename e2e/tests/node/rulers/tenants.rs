@@ -66,21 +66,21 @@ async fn each_tenant_reads_its_own_series_and_results_are_remote_written() {
         // Only the ThanosReceive adds that label, by the header that names the tenant.
         let written = format!("tenant:up:count{{namespace=\"{tenant}\", tenant_id=\"{tenant}\"}}");
         let seen = format!("count(up{{namespace=\"{tenant}\"}})");
-        let look = async || {
+        let attempt = async || {
             let (written, seen) = (number(&written).await?, number(&seen).await?);
             check(written == seen && seen > 0.0, || {
                 format!("{written} is written, {seen} exist")
             })
         };
-        eventually(&format!("{tenant} has its own"), FOLLOWED, look).await;
+        eventually(&format!("{tenant} has its own"), FOLLOWED, attempt).await;
     }
     // Tenants read different series, and only these two have results.
     let all = number("count(up)").await.unwrap();
-    let look = async || {
+    let attempt = async || {
         let results = number("count(tenant:up:count)").await?;
         check(results == 2.0, || format!("{results} results"))
     };
-    eventually("two tenants have results", FOLLOWED, look).await;
+    eventually("two tenants have results", FOLLOWED, attempt).await;
     let most = number("max(tenant:up:count)").await.unwrap();
     assert!(most < all, "one tenant sees {most} of {all}");
 

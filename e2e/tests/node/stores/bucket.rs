@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{MONITORING, fixture, fixtures, get, kubectl, prometheus_settled, query};
 
-/// The samples that tests ask for.
+/// The query for samples.
 pub const SAMPLES: &str = "sum(count_over_time(up{job=\"prometheus-k8s\"}[30s]))";
 
 /// Longer than it takes until a sample is in a block, and that block in the bucket.
@@ -56,9 +56,9 @@ pub async fn filled(cluster: &Cluster) -> Past {
     let time = now.as_secs() + 15;
     let mut all = 0.0;
     for replica in REPLICAS {
-        let look = async || is_uploaded(cluster, replica, time).await;
+        let attempt = async || is_uploaded(cluster, replica, time).await;
         let what = format!("{replica} has uploaded what it scraped until {time}");
-        eventually(&what, UPLOADED, look).await;
+        eventually(&what, UPLOADED, attempt).await;
         all += samples(cluster, replica, time)
             .await
             .unwrap()
@@ -82,7 +82,7 @@ async fn is_uploaded(cluster: &Cluster, replica: &str, time: u64) -> Result<(), 
     })
 }
 
-/// The value of a metric without labels; 0 if there is none.
+/// The value of a metric without labels; 0 if the metric is missing.
 fn metric(metrics: &str, name: &str) -> f64 {
     let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
     let found = lines.find(|(series, _)| *series == name);
@@ -130,16 +130,16 @@ fn folder() -> String {
     volume(MONITORING, "s3")
 }
 
-/// The folder on this machine that a claim is bound to.
-pub fn volume(namespace: &str, claim: &str) -> String {
-    let claim = ["get", "persistentvolumeclaim", claim, "-o"];
-    let claim = [
+/// The folder on this machine that a PVC is bound to.
+pub fn volume(namespace: &str, pvc: &str) -> String {
+    let pvc = ["get", "persistentvolumeclaim", pvc, "-o"];
+    let pvc = [
         &["-n", namespace],
-        &claim[..],
+        &pvc[..],
         &["jsonpath={.spec.volumeName}"],
     ]
     .concat();
-    let volume = kubectl(&claim);
+    let volume = kubectl(&pvc);
     let path = "jsonpath={.spec.hostPath.path}";
     kubectl(&["get", "persistentvolume", &volume, "-o", path])
 }

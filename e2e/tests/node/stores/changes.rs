@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bucket::Past;
 use super::{VERSION, change, complete, every_sample};
-use crate::asking::Asking;
+use crate::querying::QueryLoop;
 use crate::support::{answers, kubectl, monitoring, pods, querier_pods};
 
 /// Longer than pods take to start and queriers to follow, twice, and pods to end.
@@ -16,8 +16,8 @@ const REPLACED: Duration = Duration::from_secs(240);
 
 const STORES: &str = "app.kubernetes.io/name=thanos-store,operator.thanos.io/owner=kept";
 
-/// Asks while the ThanosStore `kept` changes, and `meanwhile` goes on.
-pub async fn leave_no_hole(
+/// Queries while the ThanosStore `kept` changes and `meanwhile` runs.
+pub async fn leave_no_gap(
     cluster: &Cluster,
     queries: &Cluster,
     past: Past,
@@ -25,10 +25,10 @@ pub async fn leave_no_hole(
 ) {
     let queriers = querier_pods(queries, "kept").await;
     assert!(!queriers.is_empty());
-    let access_checks = every_sample(queries, "kept", past, false).await;
-    let asking = Asking::start(monitoring().await, "kept", access_checks);
+    let checked_queries = every_sample(queries, "kept", past, false).await;
+    let queried = QueryLoop::start(monitoring().await, "kept", checked_queries);
     tokio::join!(all_changes(cluster, queries, past), meanwhile);
-    asking.end("while stores change").await;
+    queried.end("while stores change").await;
     assert_eq!(
         querier_pods(queries, "kept").await,
         queriers,
@@ -73,36 +73,36 @@ async fn read(cluster: &Cluster) -> Result<Value, String> {
 
 /// Waits for a step of a change of the number of shards.
 async fn step(cluster: &Cluster, step: &str) {
-    let look = async || {
+    let attempt = async || {
         let resharding = read(cluster).await?["status"]["resharding"].clone();
         check(resharding["step"] == step, || format!("{resharding:#}"))
     };
-    eventually(&format!("the step {step}"), REPLACED, look).await;
+    eventually(&format!("the step {step}"), REPLACED, attempt).await;
 }
 
 /// Waits until there are so many shards and no others, all of them ready.
 async fn resharded(cluster: &Cluster, shards: i64) {
-    let look = async || {
+    let attempt = async || {
         let store = read(cluster).await?;
         let status = &store["status"];
         let current = status["observedGeneration"] == store["metadata"]["generation"];
         let done = current && status["resharding"].is_null() && status["shards"] == shards;
         check(done, || format!("{status:#}"))
     };
-    eventually(&format!("{shards} shards"), REPLACED, look).await;
+    eventually(&format!("{shards} shards"), REPLACED, attempt).await;
     cluster
         .reports("kept", "Ready", ("status", "True"), REPLACED)
         .await;
-    let gone = async || {
+    let is_deleted = async || {
         let count = pods(cluster, STORES).await.len();
         check(count as i64 == shards, || format!("{count} pods"))
     };
-    eventually("the pods of old shards are gone", REPLACED, gone).await;
+    eventually("the pods of old shards are deleted", REPLACED, is_deleted).await;
 }
 
 /// Waits until there are so many pods and no others, all of them with an argument, and ready.
 async fn logging(cluster: &Cluster, argument: &str, count: usize) {
-    let look = async || {
+    let attempt = async || {
         let all = pods(cluster, STORES).await;
         let with = all.iter().filter(|pod| {
             let args = pod.data["spec"]["containers"][0]["args"].to_string();
@@ -113,7 +113,7 @@ async fn logging(cluster: &Cluster, argument: &str, count: usize) {
             format!("{with} of {} pods", all.len())
         })
     };
-    eventually(&format!("{count} pods with {argument}"), REPLACED, look).await;
+    eventually(&format!("{count} pods with {argument}"), REPLACED, attempt).await;
     cluster
         .reports("kept", "Ready", ("status", "True"), REPLACED)
         .await;

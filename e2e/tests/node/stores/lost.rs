@@ -1,4 +1,4 @@
-//! A bucket goes from under a store that runs, and comes back.
+//! A bucket is deleted under a running store, and restored.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::bucket::{self, Past, secret};
 use super::{KNOWN, VERSION, complete, every_sample, reported, store};
-use crate::asking::Asking;
+use crate::querying::QueryLoop;
 use crate::support::{STARTED, is, pods, without};
 
-/// Stores that are ready are asked every three minutes.
-const EVENT_CONDITIONS: Duration = Duration::from_secs(240);
+/// Ready stores are probed every three minutes.
+const REPORTED: Duration = Duration::from_secs(240);
 
-/// In a namespace of its own: a querier asks the store that loses its bucket, and one that does not.
-pub async fn a_bucket_that_is_lost_is_reported(past: Past) {
+/// In its own namespace: a querier queries the store that loses its bucket, and another one.
+pub async fn a_lost_bucket_is_reported(past: Past) {
     let cluster = Cluster::of(STORE, "lost").await;
     let queries = || Cluster {
         client: cluster.client.clone(),
@@ -41,17 +41,17 @@ pub async fn a_bucket_that_is_lost_is_reported(past: Past) {
     complete(&queries(), "both", 2, past).await;
     let before = uids(&cluster).await;
 
-    let access_checks = every_sample(&queries(), "both", past, true).await;
-    let asking = Asking::start(queries(), "both", access_checks);
+    let checked_queries = every_sample(&queries(), "both", past, true).await;
+    let queried = QueryLoop::start(queries(), "both", checked_queries);
     bucket::take_away("lost");
-    let message = reported(&cluster, "lost", "BucketUnreadable", EVENT_CONDITIONS).await;
+    let message = reported(&cluster, "lost", "BucketUnreadable", REPORTED).await;
     assert!(message.contains("thanos-store-lost-0"), "{message}");
     reported(&cluster, "other", "Synced", KNOWN).await;
-    let tally = asking.end("while a bucket is lost").await;
+    let tally = queried.end("while a bucket is lost").await;
     assert!(tally.warned > 0, "nothing was lost");
 
     bucket::put_back("lost");
-    reported(&cluster, "lost", "Synced", EVENT_CONDITIONS).await;
+    reported(&cluster, "lost", "Synced", REPORTED).await;
     complete(&queries(), "both", 2, past).await;
     assert_eq!(uids(&cluster).await, before, "nothing restarts");
     for name in ["lost", "other"] {

@@ -1,5 +1,5 @@
-//! ThanosStore over a real object store with real blocks. Everything that takes time by itself goes
-//! on at once.
+//! ThanosStore over a real object store with real blocks. Everything that takes long runs
+//! concurrently.
 
 pub mod bucket;
 mod changes;
@@ -15,7 +15,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use self::bucket::{Past, SAMPLES};
-use crate::asking::AccessCheck;
+use crate::querying::CheckedQuery;
 use crate::support::{
     MONITORING, STARTED, agrees_with_prometheus, fixture, is, monitoring, prometheus_with_sidecar,
     querier, query, stores, without,
@@ -71,7 +71,7 @@ async fn reported(cluster: &Cluster, name: &str, reason: &str, limit: Duration) 
 
 /// Waits until a querier knows so many StoreAPIs of stores, all of them well, and answers in full.
 async fn complete(cluster: &Cluster, name: &str, count: usize, past: Past) {
-    let look = async || {
+    let attempt = async || {
         let all = stores(cluster, name).await?;
         let well = all.iter().all(|s| s["lastError"].is_null());
         let of_buckets = all.iter().filter(|s| s["kind"] == "store").count();
@@ -82,7 +82,7 @@ async fn complete(cluster: &Cluster, name: &str, count: usize, past: Past) {
         check(right, || format!("{answer:?}, and not {past:?}"))
     };
     let what = format!("{name} has all samples of {count} stores");
-    eventually(&what, KNOWN, look).await;
+    eventually(&what, KNOWN, attempt).await;
 }
 
 /// Every sample of the past, with deduplication and without, and no warning if there must be none.
@@ -91,9 +91,9 @@ async fn every_sample(
     name: &str,
     past: Past,
     warnings: bool,
-) -> Vec<AccessCheck> {
+) -> Vec<CheckedQuery> {
     let target = querier(name);
-    let mut access_checks = Vec::new();
+    let mut checked_queries = Vec::new();
     for dedup in [false, true] {
         let parameters = past.parameters(dedup);
         let first = query(cluster, &target, SAMPLES, &parameters).await.unwrap();
@@ -103,7 +103,7 @@ async fn every_sample(
             true => first.value.filter(|v| *v > 0.0 && *v < past.samples),
         };
         assert!(desired.is_some(), "{first:?}");
-        access_checks.push(AccessCheck {
+        checked_queries.push(CheckedQuery {
             query: SAMPLES,
             parameters,
             fault: Box::new(move |answer| {
@@ -112,13 +112,13 @@ async fn every_sample(
             }),
         });
     }
-    access_checks
+    checked_queries
 }
 
 /// Prometheus uploads and loses its data, which a ThanosStore has from then on. Meanwhile it changes
 /// in every way that replaces pods, and other ThanosStores are in trouble.
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_have_what_prometheus_lost_and_change_without_a_hole() {
+async fn stores_serve_lost_prometheus_samples_and_change_without_a_gap() {
     let queries = monitoring().await;
     let cluster = of_stores().await;
     let began = Instant::now();
@@ -145,9 +145,15 @@ async fn stores_have_what_prometheus_lost_and_change_without_a_hole() {
         agrees_with_prometheus(&queries, "kept").await;
         complete(&queries, "kept", 1, past).await;
         println!("the store has it after {:.0?}", began.elapsed());
-        changes::leave_no_hole(&cluster, &queries, past, troubles::are_reported(&cluster)).await;
+        changes::leave_no_gap(
+            &cluster,
+            &queries,
+            past,
+            troubles::unreadable_buckets_are_reported(&cluster),
+        )
+        .await;
     };
-    tokio::join!(serve, lost::a_bucket_that_is_lost_is_reported(past));
+    tokio::join!(serve, lost::a_lost_bucket_is_reported(past));
 
     cluster
         .delete_within(VERSION, "ThanosStore", "kept", KNOWN)

@@ -1,5 +1,5 @@
 //! Stores that cannot read their bucket from the start say why. Others are not affected: they are in the
-//! namespace of a querier that is asked all the while.
+//! namespace of a querier that is queried meanwhile.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 use super::bucket::secret;
 use super::{MINUTES, VERSION, reported, store};
 
-/// A store tries for 30 seconds before it gives up.
-const EVENT_CONDITIONS: Duration = Duration::from_secs(90);
+/// A store retries for 30 seconds before it exits.
+const REPORTED: Duration = Duration::from_secs(90);
 
-/// All at the same time.
-pub async fn are_reported(cluster: &Cluster) {
+/// All cases concurrently.
+pub async fn unreadable_buckets_are_reported(cluster: &Cluster) {
     let wrong = [("secret_key: not-a-secret", "secret_key: wrong")];
     // There is no listener in the pod itself, so that connections are refused.
     let nothing = [("s3.monitoring.svc:7070", "127.0.0.1:7079")];
@@ -27,7 +27,7 @@ pub async fn are_reported(cluster: &Cluster) {
 async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
     cluster.apply(secret(name, exchanged)).await;
     cluster.apply(store(name, name, json!({}))).await;
-    let message = reported(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
+    let message = reported(cluster, name, "BucketUnreadable", REPORTED).await;
     let pod = format!("thanos-store-{name}-0");
     assert!(message.contains(&pod), "{message}");
     assert!(message.contains("kubectl -n monitoring logs"), "{message}");
@@ -37,10 +37,10 @@ async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
         let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_i64();
         e2e::wait::check(restarts > Some(0), || format!("{:#}", pod["status"]))
     };
-    e2e::wait::eventually("the store starts again", EVENT_CONDITIONS, restarted).await;
-    reported(cluster, name, "BucketUnreadable", EVENT_CONDITIONS).await;
+    e2e::wait::eventually("the store starts again", REPORTED, restarted).await;
+    reported(cluster, name, "BucketUnreadable", REPORTED).await;
     cluster
-        .reports(name, "Ready", ("status", "False"), EVENT_CONDITIONS)
+        .reports(name, "Ready", ("status", "False"), REPORTED)
         .await;
     remove(cluster, name).await;
     cluster.delete("v1", "Secret", name).await;
@@ -49,21 +49,21 @@ async fn unreadable(cluster: &Cluster, name: &str, exchanged: &[(&str, &str)]) {
 async fn a_secret_comes_late(cluster: &Cluster) {
     let name = "late";
     cluster.apply(store(name, name, json!({}))).await;
-    let message = reported(cluster, name, "SecretMissing", EVENT_CONDITIONS).await;
+    let message = reported(cluster, name, "SecretMissing", REPORTED).await;
     assert!(message.contains("thanos-store-late-0"), "{message}");
     assert!(message.contains("secret \"late\" not found"), "{message}");
     cluster.apply(secret(name, &[])).await;
     reported(cluster, name, "Synced", MINUTES).await;
     cluster
-        .reports(name, "Ready", ("status", "True"), EVENT_CONDITIONS)
+        .reports(name, "Ready", ("status", "True"), REPORTED)
         .await;
-    // The querier asks it by now or will, and must not miss it.
+    // The querier may list it, and must not miss it afterwards.
     remove(cluster, name).await;
     cluster.delete("v1", "Secret", name).await;
 }
 
 async fn remove(cluster: &Cluster, name: &str) {
     cluster
-        .delete_within(VERSION, "ThanosStore", name, EVENT_CONDITIONS)
+        .delete_within(VERSION, "ThanosStore", name, REPORTED)
         .await;
 }

@@ -1,24 +1,24 @@
 use super::*;
 use crate::apply::ONLY_CREATE;
 
-const CLAIM: &str = "DELETE persistentvolumeclaims/data-x-0";
+const DELETE_PVC: &str = "DELETE persistentvolumeclaims/data-x-0";
 
 #[tokio::test]
-async fn objects_of_others_are_deleted_after_everything_is_applied() {
+async fn foreign_objects_are_deleted_after_all_applies() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.reconcile(&toy).await;
     let toy = bench.toy(json!({"names": ["b"], "removes": ["data-x-0"]}));
     let (requests, action) = bench.reconcile(&toy).await;
-    let all = ["PATCH configmaps/b", CLAIM, "DELETE configmaps/a"];
+    let all = ["PATCH configmaps/b", DELETE_PVC, "DELETE configmaps/a"];
     assert_eq!(requests[..3], all);
     assert_eq!(action, Action::await_change());
-    let (_, body) = bench.fake.sent(CLAIM).unwrap();
+    let (_, body) = bench.fake.sent(DELETE_PVC).unwrap();
     assert_eq!(body["preconditions"], json!({"uid": "uid-of-data-x-0"}));
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_before_everything_is_applied() {
+async fn failed_apply_prevents_foreign_deletes() {
     let mut bench = Bench::new();
     let no = json!({"code": 500, "message": "no"});
     bench.fake.fail("PATCH configmaps/b", 500, no);
@@ -28,18 +28,18 @@ async fn nothing_is_deleted_before_everything_is_applied() {
 }
 
 #[tokio::test]
-async fn what_is_gone_already_is_as_it_should_be() {
+async fn deleting_an_absent_foreign_object_succeeds() {
     let mut bench = Bench::new();
     bench
         .fake
-        .fail(CLAIM, 404, json!({"code": 404, "message": "gone"}));
+        .fail(DELETE_PVC, 404, json!({"code": 404, "message": "gone"}));
     let toy = bench.toy(json!({"removes": ["data-x-0"]}));
     let (_, action) = bench.reconcile(&toy).await;
     assert_eq!(action, Action::await_change());
 }
 
 #[tokio::test]
-async fn what_was_not_there_is_only_created() {
+async fn precondition_nothing_only_creates() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "onto": ""}));
     bench.reconcile(&toy).await;
@@ -48,7 +48,7 @@ async fn what_was_not_there_is_only_created() {
 }
 
 #[tokio::test]
-async fn what_was_not_seen_yet_is_not_overwritten() {
+async fn precondition_nothing_does_not_overwrite_an_existing_object() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"], "content": "first"}));
     bench.reconcile(&toy).await;
@@ -61,9 +61,8 @@ async fn what_was_not_seen_yet_is_not_overwritten() {
     );
 }
 
-/// The next pass sees what was made of it meanwhile.
 #[tokio::test]
-async fn a_state_that_changed_meanwhile_ends_the_pass() {
+async fn outdated_resource_version_ends_the_reconcile() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.reconcile(&toy).await;

@@ -1,34 +1,34 @@
 use super::*;
 
-const CLAIM: &str = "PATCH persistentvolumeclaims/data-x-0";
+const PATCH_PVC: &str = "PATCH persistentvolumeclaims/data-x-0";
 
-fn amended() -> Value {
-    json!({"names": ["b"], "amends": [["data-x-0", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}]]})
+fn patched() -> Value {
+    json!({"names": ["b"], "patches": [["data-x-0", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}]]})
 }
 
-async fn refused(code: u16, status: Value) -> (Bench, Vec<String>, Action) {
+async fn failed(code: u16, status: Value) -> (Bench, Vec<String>, Action) {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.reconcile(&toy).await;
-    bench.fake.fail(CLAIM, code, status);
-    let toy = bench.toy(amended());
+    bench.fake.fail(PATCH_PVC, code, status);
+    let toy = bench.toy(patched());
     let (requests, action) = bench.reconcile(&toy).await;
     (bench, requests, action)
 }
 
 #[tokio::test]
-async fn objects_of_others_are_amended_between_applies_and_deletes() {
+async fn foreign_objects_are_patched_between_applies_and_prunes() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     bench.reconcile(&toy).await;
-    let toy = bench.toy(amended());
+    let toy = bench.toy(patched());
     let (requests, action) = bench.reconcile(&toy).await;
     assert_eq!(
         requests[..3],
-        ["PATCH configmaps/b", CLAIM, "DELETE configmaps/a"]
+        ["PATCH configmaps/b", PATCH_PVC, "DELETE configmaps/a"]
     );
     assert_eq!(action, Action::await_change());
-    let (head, body) = bench.fake.sent(CLAIM).unwrap();
+    let (head, body) = bench.fake.sent(PATCH_PVC).unwrap();
     assert_eq!(head.headers["content-type"], "application/merge-patch+json");
     assert_eq!(head.uri.query(), Some("&fieldManager=toy"));
     assert_eq!(
@@ -38,28 +38,28 @@ async fn objects_of_others_are_amended_between_applies_and_deletes() {
 }
 
 #[tokio::test]
-async fn other_metadata_of_an_amendment_stays() {
+async fn foreign_patch_keeps_other_metadata() {
     let mut bench = Bench::new();
     let patch = json!({"metadata": {"labels": {"k": "v"}, "uid": "wrong"}});
-    let toy = bench.toy(json!({"amends": [["data-x-0", patch]]}));
+    let toy = bench.toy(json!({"patches": [["data-x-0", patch]]}));
     bench.reconcile(&toy).await;
-    let (_, body) = bench.fake.sent(CLAIM).unwrap();
+    let (_, body) = bench.fake.sent(PATCH_PVC).unwrap();
     let expected = json!({"metadata": {"labels": {"k": "v"}, "uid": "uid-of-data-x-0"}});
     assert_eq!(body, expected);
 }
 
 #[tokio::test]
-async fn nothing_is_amended_before_everything_is_applied() {
+async fn failed_apply_prevents_foreign_patches() {
     let mut bench = Bench::new();
     let no = json!({"code": 500, "message": "no"});
     bench.fake.fail("PATCH configmaps/b", 500, no);
-    let toy = bench.toy(amended());
+    let toy = bench.toy(patched());
     let (requests, _) = bench.reconcile(&toy).await;
     assert_eq!(requests[..2], ["PATCH configmaps/b", STATUS]);
 }
 
 #[tokio::test]
-async fn nothing_is_sent_without_amendments() {
+async fn plan_without_foreign_patches_sends_none() {
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"names": ["a"]}));
     let (requests, _) = bench.reconcile(&toy).await;
@@ -67,9 +67,9 @@ async fn nothing_is_sent_without_amendments() {
 }
 
 #[tokio::test]
-async fn a_refused_amendment_names_the_object() {
+async fn rejected_foreign_patch_names_the_object() {
     let cause = json!({"field": "spec.resources", "message": "may not shrink", "reason": "FieldValueForbidden"});
-    let refusals = [
+    let rejections = [
         (
             422,
             json!({"code": 422, "details": {"causes": [cause]}}),
@@ -81,11 +81,11 @@ async fn a_refused_amendment_names_the_object() {
             "PersistentVolumeClaim data-x-0: unknown unit",
         ),
     ];
-    for (code, status, text) in refusals {
-        let (bench, requests, action) = refused(code, status).await;
+    for (code, status, text) in rejections {
+        let (bench, requests, action) = failed(code, status).await;
         assert_eq!(
             requests[..3],
-            ["PATCH configmaps/b", CLAIM, STATUS],
+            ["PATCH configmaps/b", PATCH_PVC, STATUS],
             "nothing is deleted"
         );
         assert!(bench.reason().1.contains(text), "{}", bench.reason().1);
@@ -94,11 +94,11 @@ async fn a_refused_amendment_names_the_object() {
 }
 
 #[tokio::test]
-async fn a_failed_amendment_is_tried_again() {
+async fn failed_foreign_patch_is_retried() {
     for code in [403, 500] {
         let no = json!({"code": code, "message": "not now"});
-        let (bench, requests, action) = refused(code, no).await;
-        assert_eq!(requests[..3], ["PATCH configmaps/b", CLAIM, STATUS]);
+        let (bench, requests, action) = failed(code, no).await;
+        assert_eq!(requests[..3], ["PATCH configmaps/b", PATCH_PVC, STATUS]);
         let (reason, message) = bench.reason();
         assert_eq!(reason, "ApplyFailed");
         assert!(message.contains("data-x-0"), "{message}");
@@ -107,18 +107,18 @@ async fn a_failed_amendment_is_tried_again() {
 }
 
 #[tokio::test]
-async fn another_object_of_the_name_is_no_error() {
+async fn absent_or_recreated_foreign_object_is_no_error() {
     let causes = json!([
         {"field": "metadata.uid", "message": "field is immutable", "reason": "FieldValueInvalid"},
         {"field": "spec", "message": "spec is immutable", "reason": "FieldValueForbidden"},
     ]);
-    let answers = [
+    let responses = [
         (404, json!({"code": 404, "message": "not found"})),
         (409, json!({"code": 409, "message": "Precondition failed"})),
         (422, json!({"code": 422, "details": {"causes": causes}})),
     ];
-    for (code, status) in answers {
-        let (bench, requests, action) = refused(code, status).await;
+    for (code, status) in responses {
+        let (bench, requests, action) = failed(code, status).await;
         assert_eq!(requests[2], "DELETE configmaps/a");
         assert_eq!(bench.reason().0, "Applied");
         assert_eq!(action, Action::await_change());

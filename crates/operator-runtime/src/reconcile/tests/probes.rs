@@ -1,12 +1,12 @@
 use super::*;
-use crate::probe::tests::{Pod, no_listener};
+use crate::probe::tests::{Pod, closed_url};
 
 fn after(seconds: u64) -> Action {
     Action::requeue(Duration::from_secs(seconds))
 }
 
 #[tokio::test]
-async fn pods_are_probed_before_the_plan_and_not_again_while_the_result_is_fresh() {
+async fn pods_are_probed_before_the_plan_and_not_again_before_the_interval() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let urls = [pod.url("/named/one"), pod.url("/named/two")];
@@ -19,40 +19,40 @@ async fn pods_are_probed_before_the_plan_and_not_again_while_the_result_is_fresh
     ];
     assert_eq!(requests[..3], applied);
     assert_eq!(action, after(60));
-    let mut asked = pod.asked();
-    asked.sort();
-    assert_eq!(asked, ["/named/one", "/named/two"]);
+    let mut requested = pod.requested();
+    requested.sort();
+    assert_eq!(requested, ["/named/one", "/named/two"]);
     for _ in 0..10 {
         let (requests, action) = bench.reconcile(&toy).await;
         assert!(requests.is_empty(), "{requests:?}");
         assert_eq!(action, after(60));
     }
-    assert!(pod.asked().is_empty());
+    assert!(pod.requested().is_empty());
 }
 
 #[tokio::test]
-async fn an_old_result_is_probed_again_with_a_delay() {
+async fn probe_interval_has_a_minimum() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let toy = bench.toy(json!({"urls": [pod.url("/named/one")], "every": 0}));
     for _ in 0..2 {
         let (_, action) = bench.reconcile(&toy).await;
-        assert_eq!(pod.asked().len(), 1);
-        assert_eq!(action, Action::requeue(SOONEST));
+        assert_eq!(pod.requested().len(), 1);
+        assert_eq!(action, Action::requeue(MIN_REQUEUE));
     }
 }
 
 #[tokio::test]
-async fn a_pod_without_responses_is_unreachable_for_longer_and_longer() {
+async fn unreachable_for_grows_with_every_failed_probe() {
     let mut bench = Bench::new();
-    let url = no_listener().await;
+    let url = closed_url().await;
     let toy = bench.toy(json!({"names": ["a"], "urls": [url], "every": 0}));
     let mut unreachable_for = Duration::ZERO;
     for _ in 0..2 {
         bench.reconcile(&toy).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
         let state = bench.cx.cache.state();
-        let answer = state.answers.answer(&url).expect("it was asked");
+        let answer = state.answers.answer(&url).expect("probed");
         assert!(answer.unwrap_err().contains("refused"), "{answer:?}");
         assert!(state.answers.unreachable_for(&url) >= unreachable_for + Duration::from_millis(5));
         unreachable_for = state.answers.unreachable_for(&url);
@@ -60,34 +60,34 @@ async fn a_pod_without_responses_is_unreachable_for_longer_and_longer() {
     assert_eq!(
         bench.reason().0,
         "Applied",
-        "the plan decides what it means"
+        "a failed probe is no failed reconcile"
     );
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_no_answer() {
+async fn body_over_the_limit_is_an_error() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let url = pod.url("/huge");
     let toy = bench.toy(json!({"urls": [url], "every": 60}));
     bench.reconcile(&toy).await;
     let state = bench.cx.cache.state();
-    assert!(state.answers.answer(&url).expect("it was asked").is_err());
+    assert!(state.answers.answer(&url).expect("probed").is_err());
 }
 
 #[tokio::test]
-async fn a_paused_resource_asks_nothing_and_waits_for_a_change() {
+async fn paused_resource_sends_no_probes_and_is_not_requeued() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let urls = [pod.url("/named/one")];
     let toy = bench.toy(json!({"paused": true, "urls": urls, "every": 60, "requeueAfter": 5}));
     let (_, action) = bench.reconcile(&toy).await;
-    assert!(pod.asked().is_empty());
+    assert!(pod.requested().is_empty());
     assert_eq!(action, Action::await_change());
 }
 
 #[tokio::test]
-async fn the_earliest_reason_to_look_again_counts() {
+async fn shortest_requeue_interval_is_used() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let urls = [pod.url("/named/one")];
@@ -106,7 +106,7 @@ async fn the_earliest_reason_to_look_again_counts() {
     let no = json!({"code": 500, "message": "no"});
     bench.fake.fail("PATCH configmaps/b", 500, no);
     let (_, action) = bench.reconcile(&toy).await;
-    assert_eq!(action, after(1), "a failure is tried again sooner");
+    assert_eq!(action, after(1), "backoff of the failure");
 
     let theirs = json!({"metadata": {"name": "c", "namespace": "ns", "uid": "theirs"}});
     bench.fake.put(&map("c"), theirs);
@@ -117,7 +117,7 @@ async fn the_earliest_reason_to_look_again_counts() {
 }
 
 #[tokio::test]
-async fn bad_input_does_not_end_the_inquiries() {
+async fn invalid_spec_does_not_stop_probes() {
     let pod = Pod::run().await;
     let mut bench = Bench::new();
     let urls = [pod.url("/named/one")];

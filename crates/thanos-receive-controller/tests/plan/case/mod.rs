@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use kube_facts::Labels;
 use operator_runtime::{Invalid, Outcome, Plan, ProbeResults, Reconciler, Verdict};
-use plan_testing::world::{self as objects, Claim, IMAGE, UID};
-use plan_testing::{Case as _, ObservedCase, amended, bodies};
+use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
+use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
@@ -37,7 +37,7 @@ pub struct Case {
     pub legacy: Option<String>,
     pub routers: Option<Routers>,
     pub sets: Vec<Set>,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Pvc>,
     /// The content of Secrets by name, if they may be watched.
     pub secrets: Option<BTreeMap<String, Value>>,
     /// What each querier lists; null if it does not answer.
@@ -76,7 +76,7 @@ impl plan_testing::Case for Case {
             .collect();
         let decisions = json!({
             "hashrings": progress, "onto": format!("{:?}", plan.objects()[0].onto),
-            "leaves": seen.observed.allowed_actions.kept, "amends": amended(plan), "removes": removed,
+            "leaves": seen.observed.allowed_actions.kept, "amends": patched(plan), "removes": removed,
         });
         vec![("decisions", decisions)]
     }

@@ -13,8 +13,8 @@ use operator_runtime::{
     Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
     observe_to_end,
 };
-use plan_testing::world::{self as objects, Claim, IMAGE, UID};
-use plan_testing::{Case as _, ObservedCase, amended, bodies};
+use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
+use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use promop_compat::caps::{Capability, Caps, Kind};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ pub struct Case {
     /// No kind of Prometheus Operator is installed.
     pub without_prometheus_operator: bool,
     pub set: Option<Set>,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Pvc>,
     pub queriers: Vec<Querier>,
     /// The Services of receive routers.
     pub routers: Vec<String>,
@@ -74,7 +74,7 @@ impl plan_testing::Case for Case {
 
     /// Unchanged ConfigMaps, patches of foreign objects, and the status.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
-        let decisions = json!({"leaves": self.left(plan), "amends": amended(plan)});
+        let decisions = json!({"leaves": self.left(plan), "amends": patched(plan)});
         // Timestamps would differ in each run.
         let mut status = serde_json::to_value(self.status()).unwrap();
         for condition in status["conditions"].as_array_mut().unwrap() {

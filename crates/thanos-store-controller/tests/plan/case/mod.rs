@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use kube_facts::Labels;
 use operator_runtime::{Invalid, ObjectKey, Plan, ProbeResults, Reconciler};
-use plan_testing::world::{self as objects, Claim, IMAGE, UID};
-use plan_testing::{Case as _, ObservedCase, amended};
+use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
+use plan_testing::{Case as _, ObservedCase, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;
@@ -31,7 +31,7 @@ pub struct Case {
     pub service_monitors: bool,
     /// StatefulSets, each with its pods.
     pub sets: Vec<Set>,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Pvc>,
     /// Contents of Secrets by name, if they are watched.
     pub secrets: Option<BTreeMap<String, Value>>,
     /// Endpoints that each querier lists; null if it does not respond.
@@ -68,7 +68,7 @@ impl plan_testing::Case for Case {
         });
         let left: Vec<&String> = left.collect();
         let step = seen.reshard.as_ref().map(|r| (r.step, &r.message));
-        let decisions = json!({"leaves": left, "amends": amended(plan), "resharding": step});
+        let decisions = json!({"leaves": left, "amends": patched(plan), "resharding": step});
         vec![("decisions", decisions)]
     }
 

@@ -11,7 +11,7 @@ use e2e::wait::{check, eventually};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::receive::checking::Ask;
+use crate::receive::checking::Querier;
 
 /// Until a program has started or ended.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -95,7 +95,7 @@ impl Thanos {
         let child = self.running.iter_mut().find(|(n, _)| n == name);
         let (_, child) = child.unwrap();
         let log = self.folder.path().join(format!("{name}.log"));
-        let look = async || {
+        let attempt = async || {
             if let Ok(Some(status)) = child.try_wait() {
                 let said = std::fs::read_to_string(&log).unwrap();
                 panic!("{name} ended with {status}:\n{said}");
@@ -105,7 +105,7 @@ impl Thanos {
                 other => Err(format!("{other:?}")),
             }
         };
-        eventually(&format!("{name} is ready"), SOON, look).await;
+        eventually(&format!("{name} is ready"), SOON, attempt).await;
     }
 
     pub async fn ingester(&mut self, index: usize, more: &[&str]) {
@@ -140,13 +140,13 @@ impl Thanos {
             "thanos_receive_hashring_nodes{{name=\"default\"}} {}",
             ingesters.len()
         );
-        let look = async || {
+        let attempt = async || {
             let (_, metrics) = http_get(&address, "/metrics")
                 .await
                 .map_err(|e| e.to_string())?;
             check(metrics.contains(&nodes), || format!("not {nodes}"))
         };
-        eventually("the router knows the ring", SOON, look).await;
+        eventually("the router knows the ring", SOON, attempt).await;
     }
 
     /// Starts a router, in place of another if there is one.
@@ -189,8 +189,8 @@ impl Thanos {
         let index = self.running.iter().position(|(n, _)| n == name).unwrap();
         let (_, mut child) = self.running.swap_remove(index);
         let pid = child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(asked.unwrap().success());
+        let signalled = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(signalled.unwrap().success());
         let ended = async || match child.try_wait() {
             Ok(Some(_)) => Ok(()),
             other => Err(format!("{other:?}")),
@@ -199,7 +199,7 @@ impl Thanos {
     }
 
     /// Starts a querier of the store and all ingesters there will be.
-    pub async fn querier(&mut self, deduplication: &str) -> Ask {
+    pub async fn querier(&mut self, deduplication: &str) -> Querier {
         let names = ["ingester-0", "ingester-1", "ingester-2", "store"];
         let endpoints = names.map(|name| {
             let port = self.ports(name).grpc;

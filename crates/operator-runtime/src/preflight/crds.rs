@@ -1,4 +1,5 @@
-//! Whether the CRDs exist and are as new as this program: ours, and those of Prometheus Operator. Does IO.
+//! Checks the CRDs of this operator and of Prometheus Operator: installed, served, and with all fields
+//! of this version. Does IO.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
@@ -8,15 +9,15 @@ use promop_compat::detect::Need;
 use serde_json::Value;
 
 use super::reader::{Installed, Reader};
-use super::row::Row;
+use super::row::{RERUN, Row};
 use crate::fit::{is_open, schema_of};
 
-const CHECK: &str = "crd";
+pub(super) const CHECK: &str = "crd";
 
-/// How many fields are named.
+/// Maximum number of texts in a list.
 const NAMED: usize = 8;
 
-/// The first of some texts, and how many more there are.
+/// The first texts, and the number of the others.
 pub(super) fn first(texts: &[String]) -> String {
     let named = texts.iter().take(NAMED).cloned().collect::<Vec<_>>();
     match texts.len().saturating_sub(NAMED) {
@@ -35,11 +36,11 @@ pub(super) async fn own(
     let served = detect::served(&reader.client, &resource.api_version).await?;
     let installed = reader.installed(resource).await?;
     let is_served = served.contains(&resource.plural);
-    rows.push(judge(resource, ours, &installed, is_served));
+    rows.push(check(resource, ours, &installed, is_served));
     Ok(is_served)
 }
 
-fn judge(
+fn check(
     resource: &ApiResource,
     ours: &CustomResourceDefinition,
     installed: &Installed,
@@ -48,12 +49,12 @@ fn judge(
     let name = format!("{}.{}", resource.plural, resource.group);
     let version = &resource.version;
     let install = "kubectl apply --server-side --force-conflicts -k deploy/crds";
-    let definition = installed.definition.as_ref();
+    let crd = installed.crd.as_ref();
     if !served {
-        return match definition {
-            None => Row::fail(CHECK, name, "it is not installed").remedy(install),
-            Some(definition) => {
-                let conditions = definition.status.iter().flat_map(|s| &s.conditions);
+        return match crd {
+            None => Row::fail(CHECK, name, "the CRD is not installed").remedy(install),
+            Some(crd) => {
+                let conditions = crd.status.iter().flat_map(|s| &s.conditions);
                 let mut bad = conditions.flatten().filter(|c| {
                     c.status != "True" && ["Established", "NamesAccepted"].contains(&&*c.type_)
                 });
@@ -61,31 +62,27 @@ fn judge(
                     Some(c) => {
                         format!("{}: {}", c.type_, c.message.as_deref().unwrap_or_default())
                     }
-                    None => format!("version {version} is not among those it serves"),
+                    None => format!("it does not serve version {version}"),
                 };
-                Row::fail(
-                    CHECK,
-                    name,
-                    format!("it is installed and not served: {why}"),
-                )
-                .remedy(install)
+                let found = format!("the CRD is installed but not served: {why}");
+                Row::fail(CHECK, name, found).remedy(install)
             }
         };
     }
-    if let Some(definition) = definition {
-        let mut versions = definition.spec.versions.iter();
+    if let Some(crd) = crd {
+        let mut versions = crd.spec.versions.iter();
         if !versions.any(|v| v.name == *version && v.storage) {
-            let found = format!("objects are not stored as {version}");
+            let found = format!("the CRD does not use {version} as the stored version");
             return Row::fail(CHECK, name, found).remedy(install);
         }
     }
     let known = schema_of(ours, version);
     let theirs = &installed.schema;
     if theirs.is_null() {
-        let found = format!("{version} is served; its schema may not be read");
-        return Row::warn(CHECK, name, found).remedy("rerun with that permission");
+        let found = format!("{version} is served, but you are not permitted to read its schema");
+        return Row::warn(CHECK, name, found).remedy(RERUN);
     }
-    // The status as well: what the schema lacks of it is dropped when it is written.
+    // Of the status too: the API server drops unknown fields when it is written.
     let missing: Vec<String> = ["spec", "status"]
         .into_iter()
         .flat_map(|part| match theirs["properties"].get(part) {
@@ -95,13 +92,13 @@ fn judge(
         .collect();
     if !missing.is_empty() {
         let found = format!(
-            "it lacks fields that this program knows ({}), so it is older, or of another operator: {}",
+            "the CRD is older or of another operator, and lacks fields of this version ({}): {}",
             missing.len(),
             first(&missing)
         );
         return Row::fail(CHECK, name, found).remedy(install);
     }
-    let stored = if definition.is_some() {
+    let stored = if crd.is_some() {
         "served and stored"
     } else {
         "served"
@@ -109,12 +106,12 @@ fn judge(
     Row::ok(
         CHECK,
         name,
-        format!("{version} is {stored}, with every field that this program knows"),
+        format!("{version} is {stored}, with all fields of this version"),
     )
 }
 
-/// The fields of `ours` that `theirs` does not know, as paths below `path`. A field that is missing
-/// stands for everything in it.
+/// The fields of `ours` that `theirs` lacks, as paths below `path`. Fields below a missing field are not
+/// listed.
 fn missing_fields(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
     let mut missing = Vec::new();
     if let (Some(ours), Some(theirs)) = (ours.get("items"), theirs.get("items")) {
@@ -133,7 +130,7 @@ fn missing_fields(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
     missing
 }
 
-/// Checks the CRDs of Prometheus Operator. Returns the capabilities.
+/// Checks the CRDs of Prometheus Operator. Returns the usable kinds.
 pub(super) async fn prometheus_operator(
     reader: &Reader,
     needs: &[Need],
@@ -144,15 +141,15 @@ pub(super) async fn prometheus_operator(
         let (kind, resource) = (need.kind, need.kind.api_resource());
         let served = detect::served(&reader.client, &resource.api_version).await?;
         if !served.contains(&resource.plural) {
-            let found = "not in this cluster; used as soon as its CRD is installed";
+            let found = "not in this cluster; used as soon as it is installed";
             rows.push(Row::ok(CHECK, kind.crd_name(), found));
             continue;
         }
         caps.set(kind, Capability::Present);
-        let definition = reader.definition(&kind.crd_name()).await?;
-        let annotations = definition
+        let crd = reader.crd(&kind.crd_name()).await?;
+        let annotations = crd
             .as_ref()
-            .and_then(|d| d.metadata.annotations.as_ref());
+            .and_then(|crd| crd.metadata.annotations.as_ref());
         let release = annotations.and_then(|a| a.get("operator.prometheus.io/version"));
         let release = release.map_or_else(String::new, |r| format!(", of Prometheus Operator {r}"));
         let found = format!("{} is served{release}", resource.version);
@@ -177,7 +174,7 @@ mod tests {
         }
     }
 
-    fn definition(fields: &[&str], storage: bool) -> CustomResourceDefinition {
+    fn crd(fields: &[&str], storage: bool) -> CustomResourceDefinition {
         let fields: serde_json::Map<String, Value> = fields
             .iter()
             .map(|f| ((*f).to_owned(), json!({"type": "string"})))
@@ -198,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_named_once_by_its_path() {
+    fn missing_field_is_reported_once_by_its_path() {
         let ours = json!({"properties": {
             "a": {"type": "string"},
             "b": {"properties": {"c": {"type": "string"}, "d": {"properties": {"e": {}}}}},
@@ -217,40 +214,35 @@ mod tests {
         assert!(missing_fields(&ours, &ours, "spec").is_empty());
     }
 
-    fn judged(installed: Option<CustomResourceDefinition>, served: bool) -> Row {
+    fn checked(installed: Option<CustomResourceDefinition>, served: bool) -> Row {
         let schema = installed
             .as_ref()
             .and_then(|d| d.spec.versions[0].schema.as_ref())
             .map(|s| serde_json::to_value(&s.open_api_v3_schema).unwrap())
             .unwrap_or_default();
         let installed = Installed {
-            definition: installed,
+            crd: installed,
             schema,
         };
-        judge(
-            &resource(),
-            &definition(&["a", "b"], true),
-            &installed,
-            served,
-        )
+        check(&resource(), &crd(&["a", "b"], true), &installed, served)
     }
 
     #[test]
-    fn what_is_wrong_with_a_definition_is_named() {
+    fn missing_old_unserved_and_unstored_crds_are_reported() {
         assert_eq!(
-            judged(Some(definition(&["a", "b"], true)), true).verdict,
+            checked(Some(crd(&["a", "b"], true)), true).verdict,
             Grade::Ok
         );
-        let newer = judged(Some(definition(&["a", "b", "c"], true)), true);
+        let newer = checked(Some(crd(&["a", "b", "c"], true)), true);
         assert_eq!(newer.verdict, Grade::Ok);
-        let older = judged(Some(definition(&["a"], true)), true);
+        let older = checked(Some(crd(&["a"], true)), true);
         assert_eq!(older.verdict, Grade::Fail);
         assert!(older.found.contains("(1)") && older.found.ends_with("spec.b"));
-        let other = judged(Some(definition(&["a", "b"], false)), true);
+        let other = checked(Some(crd(&["a", "b"], false)), true);
         assert!(other.found.contains("stored"), "{}", other.found);
-        assert!(judged(None, false).found.contains("not installed"));
-        let unserved = judged(Some(definition(&["a"], true)), false);
+        assert!(checked(None, false).found.contains("not installed"));
+        let unserved = checked(Some(crd(&["a"], true)), false);
         assert!(unserved.found.contains("not served"), "{}", unserved.found);
-        assert_eq!(judged(None, true).verdict, Grade::Warn);
+        assert_eq!(checked(None, true).verdict, Grade::Warn);
     }
 }
