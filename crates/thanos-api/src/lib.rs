@@ -1,7 +1,7 @@
-//! The resources of the API group `monitoring.thanos.io` and every string of ours that other
-//! programs see. Types and schemas only: no IO, no behaviour beyond small accessors.
+//! The custom resources of the API group `monitoring.thanos.io`, and every label, annotation, condition
+//! and reason. Types and schemas only, no IO.
 
-mod lenient;
 pub mod names;
 mod schema;
+mod tolerant_decode;
 pub mod v1alpha1;

@@ -1,160 +1,159 @@
-//! Every label, annotation, condition and reason that leaves the process.
+//! Every label, annotation, condition and reason of the API. No IO.
 
 /// API group of the resources.
 pub const GROUP: &str = "monitoring.thanos.io";
 
 /// Labels and their values.
 pub mod label {
-    /// What program this is. Pods and workloads carry the component (`thanos-query`); exactly one
-    /// Service per workload carries [`NAME_SCRAPED`].
+    /// Name of the program. Pods and workloads have the component (`thanos-query`); exactly one Service
+    /// per workload has [`NAME_SCRAPED`].
     pub const NAME: &str = "app.kubernetes.io/name";
-    /// The value of [`NAME`] on the one Service per workload whose port `http` is to be scraped.
+    /// Value of [`NAME`] of the one Service per workload whose port `http` is scraped.
     pub const NAME_SCRAPED: &str = "thanos";
-    /// The role of a component within Thanos.
+    /// Component of Thanos.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
-    /// The name of the workload.
+    /// Name of the workload.
     pub const INSTANCE: &str = "app.kubernetes.io/instance";
-    /// What this belongs to: always [`PART_OF_VALUE`].
+    /// Always [`PART_OF_VALUE`].
     pub const PART_OF: &str = "app.kubernetes.io/part-of";
-    /// The value of [`PART_OF`].
+    /// Value of [`PART_OF`].
     pub const PART_OF_VALUE: &str = "thanos";
-    /// What manages this: always [`MANAGED_BY_VALUE`], which the Go operator uses as well, so that
-    /// selectors of existing workloads stay valid.
+    /// Always [`MANAGED_BY_VALUE`], which the Go operator uses as well, so that selectors of existing
+    /// workloads stay valid.
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-    /// The value of [`MANAGED_BY`].
+    /// Value of [`MANAGED_BY`].
     pub const MANAGED_BY_VALUE: &str = "thanos-operator";
-    /// The name of the custom resource that an object belongs to.
+    /// Name of the custom resource that an object belongs to.
     pub const OWNER: &str = "operator.thanos.io/owner";
-    /// On the objects of a store shard: its number, from 0.
+    /// On objects of a store shard: number of the shard, from 0.
     pub const SHARD: &str = "operator.thanos.io/shard";
-    /// On the objects of a hashring of ingesters: its name.
+    /// On objects of a hashring: name of the hashring.
     pub const HASHRING: &str = "operator.thanos.io/hashring";
-    /// The controller that applies an object, by which it finds its objects again.
+    /// Name of the controller that applies an object, which selects its objects by it.
     pub const CONTROLLER: &str = "operator.thanos.io/controller";
-    /// On a Service: the port `grpc` serves the StoreAPI; queriers pick it up.
+    /// On a Service: the port `grpc` serves the StoreAPI; queriers discover it.
     pub const STORE_API: &str = "operator.thanos.io/store-api";
-    /// On a Service: the port `http` serves the Query API; rulers and frontends pick it up.
+    /// On a Service: the port `http` serves the Query API; rulers and query frontends discover it.
     pub const QUERY_API: &str = "operator.thanos.io/query-api";
-    /// On a Service: the port `remote-write` takes samples; stateless rulers pick it up.
+    /// On a Service: the port `remote-write` accepts samples; stateless rulers discover it.
     pub const REMOTE_WRITE_API: &str = "operator.thanos.io/remote-write-api";
-    /// On a ConfigMap or PrometheusRule: rulers look at it.
+    /// On a ConfigMap or PrometheusRule: rulers consider it.
     pub const PROMETHEUS_RULE: &str = "operator.thanos.io/prometheus-rule";
-    /// The value of the four labels above.
+    /// Value of the four labels above.
     pub const TRUE: &str = "true";
     /// On a StoreAPI Service: one endpoint per pod (as without any of these four labels).
     pub const ENDPOINT: &str = "operator.thanos.io/endpoint";
     /// On a StoreAPI Service: always queried, even while its health check fails.
     pub const ENDPOINT_STRICT: &str = "operator.thanos.io/endpoint-strict";
-    /// On a StoreAPI Service: its pods hold the same data, one of them answers each query.
+    /// On a StoreAPI Service: its pods hold the same data, and one of them answers each query.
     pub const ENDPOINT_GROUP: &str = "operator.thanos.io/endpoint-group";
     /// On a StoreAPI Service: [`ENDPOINT_GROUP`] and [`ENDPOINT_STRICT`] together.
     pub const ENDPOINT_GROUP_STRICT: &str = "operator.thanos.io/endpoint-group-strict";
-    /// On a StoreAPI Service: the external label in which its pods differ that hold copies of the same
-    /// samples; queriers merge series that differ in nothing else.
+    /// On a StoreAPI Service: external label that distinguishes pods with copies of the same samples.
+    /// Queriers deduplicate by it.
     pub const REPLICA_LABEL: &str = "operator.thanos.io/replica-label";
-    /// Kubernetes sets it on every namespace to the namespace's own name.
+    /// On every namespace: its name, set by Kubernetes.
     pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 }
 
 /// Annotations.
 pub mod annotation {
-    /// On a pod: hash of the files it mounts. It is patched onto running pods, so that the kubelet
-    /// refreshes mounted files at once; it never restarts anything.
+    /// On a pod: hash of its mounted files. It is patched onto running pods, so that the kubelet refreshes
+    /// the files at once; it never restarts a pod.
     pub const FILES_HASH: &str = "operator.thanos.io/files-hash";
-    /// On a ThanosQuery and the like: copied to the pod template, so changing it restarts the pods
-    /// one after another.
+    /// On a custom resource: copied to the pod templates, so that a change restarts the pods one after
+    /// another.
     pub const RESTART: &str = "operator.thanos.io/restarted-at";
-    /// On the StatefulSet of a store shard: into how many shards the blocks are divided.
+    /// On the StatefulSet of a store shard: number of shards.
     pub const SHARDS: &str = "operator.thanos.io/shards";
-    /// On the StatefulSet of a hashring: its name, which may be too long for a label.
+    /// On the StatefulSet of a hashring: name of the hashring, which may be too long for a label.
     pub const HASHRING: &str = "operator.thanos.io/hashring";
-    /// On routers: whether the number of a tenant's series is limited. Thanos decides at its start
-    /// whether it asks for that number.
+    /// On routers: whether head series are limited. Thanos evaluates only at its start whether to query
+    /// them.
     pub const HEAD_SERIES_LIMITS: &str = "operator.thanos.io/head-series-limits";
-    /// On a StatefulSet: digest of the pod template, by which a change of it is known before it is
-    /// made.
+    /// On a StatefulSet: digest of the pod template, which detects a change before it is applied.
     pub const TEMPLATE_HASH: &str = "operator.thanos.io/template-hash";
-    /// On a StatefulSet: one pod more than wanted runs while the pods are replaced.
+    /// On a StatefulSet: one pod more than desired runs while the pods are replaced.
     pub const SURGE: &str = "operator.thanos.io/surge";
-    /// Digest of the configuration in Secrets that pods read when they start. On the pod template,
-    /// once that configuration changed: a new value replaces the pods. On the StatefulSet: what it
-    /// was when it became readable, which replaces nothing.
+    /// Digest of the configuration in Secrets that pods read at startup. On the pod template, once that
+    /// configuration changed: a new value restarts the pods. On the StatefulSet: value when the Secrets
+    /// became readable, which restarts nothing.
     pub const SECRETS_HASH: &str = "operator.thanos.io/secrets-hash";
-    /// Digest of the configuration in a ConfigMap that pods read when they start. On the pod template:
-    /// a new value replaces the pods.
+    /// Digest of the configuration in a ConfigMap that pods read at startup. On the pod template: a new
+    /// value restarts the pods.
     pub const CONFIG_HASH: &str = "operator.thanos.io/config-hash";
-    /// On the StatefulSet of rulers: the ways to queriers that their configuration has, as scheme and
-    /// path. They stay when their last address is removed, so that nothing restarts.
+    /// On the StatefulSet of rulers: the querier blocks of their configuration, as scheme and path. Unused
+    /// blocks stay, so that no pod restarts.
     pub const QUERIER_BLOCKS: &str = "operator.thanos.io/querier-blocks";
     /// On the StatefulSet of rulers: the same for Alertmanagers.
     pub const ALERTMANAGER_BLOCKS: &str = "operator.thanos.io/alertmanager-blocks";
-    /// On the StatefulSet of rulers: the tenants that their configuration writes for. They stay when they
-    /// have no rules any more, so that nothing restarts for it.
+    /// On the StatefulSet of rulers: the tenants in their remote write configuration. Tenants without rules
+    /// stay, so that no pod restarts.
     pub const TENANTS: &str = "operator.thanos.io/tenants";
-    /// On a bridge: the Prometheus pod it serves, as `namespace/name`.
+    /// On a bridge: its Prometheus pod, as `namespace/name`.
     pub const BRIDGE_FOR: &str = "operator.thanos.io/bridge-for";
 }
 
-/// The Go thanos-operator, whose resources and objects are taken over.
+/// The Go thanos-operator, whose custom resources and objects are adopted.
 pub mod legacy {
-    /// How it is called.
+    /// Name.
     pub const NAME: &str = "Go thanos-operator";
-    /// The last part of its image's name.
+    /// Last part of the name of its image.
     pub const IMAGE: &str = "thanos-operator";
-    /// The Lease by which it elects a leader.
+    /// Lease of its leader election.
     pub const LEASE: &str = "92ee6155.monitoring.thanos.io";
 
-    /// On ConfigMaps in which it keeps what it read of PrometheusRules.
+    /// On ConfigMaps with rules that it copied from PrometheusRules.
     pub const DERIVED_RULES: &str = "operator.thanos.io/prometheus-rule-derived-configmap";
-    /// On ConfigMaps in which it keeps what it read of other ConfigMaps.
+    /// On ConfigMaps with rules that it copied from other ConfigMaps.
     pub const COPIED_RULES: &str = "operator.thanos.io/user-configmap-source";
 
-    /// A kind of its resources.
+    /// One of its kinds.
     #[derive(Clone, Copy, Debug)]
-    pub struct Kind {
-        /// The kind.
+    pub struct LegacyKind {
+        /// Name of the kind.
         pub name: &'static str,
-        /// The controller of ours that takes them over, if there is one.
+        /// Controller that adopts its custom resources, if there is one.
         pub controller: Option<&'static str>,
-        /// What to do with them where that does not run.
+        /// Remedy while that controller is not installed.
         pub remedy: &'static str,
     }
 
     /// All of them.
-    pub const KINDS: [Kind; 5] = [
-        Kind {
+    pub const KINDS: [LegacyKind; 5] = [
+        LegacyKind {
             name: "ThanosCompact",
             controller: None,
-            remedy: "there is no controller for them: run thanos compact from a StatefulSet of \
-                     your own. To keep those that run: kubectl delete \
-                     thanoscompacts.monitoring.thanos.io NAME --cascade=orphan. Never let two \
-                     compactors work on one bucket",
+            remedy: "no controller exists for this kind: run thanos compact in a StatefulSet of \
+                     your own. To keep the running ones: kubectl delete \
+                     thanoscompacts.monitoring.thanos.io NAME --cascade=orphan. Never run two \
+                     compactors on one bucket",
         },
-        Kind {
+        LegacyKind {
             name: "ThanosQuery",
             controller: Some("thanos-query-controller"),
-            remedy: "install thanos-query-controller as well, which takes them over",
+            remedy: "install thanos-query-controller as well, which adopts them",
         },
-        Kind {
+        LegacyKind {
             name: "ThanosReceive",
             controller: Some("thanos-receive-controller"),
-            remedy: "install thanos-receive-controller as well, which takes them over",
+            remedy: "install thanos-receive-controller as well, which adopts them",
         },
-        Kind {
+        LegacyKind {
             name: "ThanosRuler",
             controller: Some("thanos-ruler-controller"),
-            remedy: "install thanos-ruler-controller as well. It makes StatefulSets of other names: \
+            remedy: "install thanos-ruler-controller as well. It creates StatefulSets with other names: \
                      delete StatefulSet thanos-ruler-NAME afterwards, or every alert is sent twice",
         },
-        Kind {
+        LegacyKind {
             name: "ThanosStore",
             controller: Some("thanos-store-controller"),
-            remedy: "install thanos-store-controller as well, which takes them over",
+            remedy: "install thanos-store-controller as well, which adopts them",
         },
     ];
 }
 
-/// Makes an enum whose variants are strings of the API.
+/// Defines an enum whose variants are strings of the API.
 macro_rules! api_strings {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
@@ -162,7 +161,7 @@ macro_rules! api_strings {
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
-            /// All of them, in order of declaration.
+            /// All variants, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The string that the API shows.
@@ -181,37 +180,37 @@ macro_rules! api_strings {
 }
 
 api_strings! {
-    /// Condition types. Each answers one question and is always present.
+    /// Condition types.
     Condition {
-        /// Did the last pass succeed? (Worded as Prometheus Operator words it.)
+        /// Whether the last reconcile succeeded. Name as in Prometheus Operator.
         Reconciled = "Reconciled",
-        /// Do enough pods run? (Worded as Prometheus Operator words it.)
+        /// Whether enough pods are ready. Name as in Prometheus Operator.
         Available = "Available",
-        /// The sum for tools that know one condition only: reconciled, rolled out and available.
+        /// Summary for tools that evaluate one condition: reconciled, rolled out and available.
         Ready = "Ready",
-        /// Are Prometheus Operator's resources used?
+        /// Whether the kinds of Prometheus Operator are used.
         PrometheusOperatorIntegration = "PrometheusOperatorIntegration",
-        /// Did the selectors lead to StoreAPI endpoints?
+        /// Whether the selectors lead to StoreAPI endpoints.
         EndpointsResolved = "EndpointsResolved",
-        /// Does a Prometheus scrape what runs here?
+        /// Whether a Prometheus scrapes the pods.
         Monitored = "Monitored",
-        /// Are inputs held as they were because their API is going away?
+        /// Whether inputs are frozen because their CRD was deleted.
         Frozen = "Frozen",
-        /// Do the stores read their bucket?
+        /// Whether the pods can use their object storage.
         ObjectStorageReady = "ObjectStorageReady",
-        /// Does every pod have the volume that the spec asks for?
+        /// Whether every pod has the volume of the spec.
         VolumesReady = "VolumesReady",
-        /// Are the hashrings as the spec asks for them, and does every router have them?
+        /// Whether the hashrings equal the spec and every router has loaded them.
         HashringStable = "HashringStable",
-        /// Do pods follow when the configuration in their Secrets changes?
+        /// Whether pods restart when the configuration in their Secrets changes.
         SecretRotation = "SecretRotation",
-        /// Is every selected rule good, and mounted?
+        /// Whether every selected rule is valid and mounted.
         RulesAccepted = "RulesAccepted",
-        /// Have the rulers loaded what is mounted?
+        /// Whether the rulers have loaded the mounted rules.
         RulesLoaded = "RulesLoaded",
-        /// Is there an Alertmanager to tell, and a way to each?
+        /// Whether rulers reach their Alertmanagers.
         AlertmanagersResolved = "AlertmanagersResolved",
-        /// Is there a querier to ask?
+        /// Whether rulers have a querier.
         QueriersResolved = "QueriersResolved",
         /// Whether results that are not stored are written to a receiver.
         ReceiversResolved = "ReceiversResolved",
@@ -219,16 +218,15 @@ api_strings! {
 }
 
 api_strings! {
-    /// Reasons of conditions, and of the events that tell the same. Which condition uses which is
-    /// said at each.
+    /// Reasons of conditions and of their events. Each starts with its conditions.
     Reason {
-        /// `Reconciled`: the objects are as they should be.
+        /// `Reconciled`: the planned objects are applied.
         Applied = "Applied",
-        /// `Reconciled`: a field of the spec must be changed; the message names it.
+        /// `Reconciled`: a field of the spec is invalid; the message names it.
         InvalidSpec = "InvalidSpec",
-        /// `Reconciled`: the API server refused an object, or could not be reached.
+        /// `Reconciled`: the API server rejected an object, or is unreachable.
         ApplyFailed = "ApplyFailed",
-        /// `Reconciled`: an object has to be deleted before this change can be made.
+        /// `Reconciled`: the change requires deleting an object first.
         ImmutableField = "ImmutableField",
         /// `Reconciled`: an object of this name has another owner.
         NotOwned = "NotOwned",
@@ -236,7 +234,7 @@ api_strings! {
         Paused = "Paused",
         /// `Available`: every pod is ready.
         PodsReady = "PodsReady",
-        /// `Available`: some pods are not ready, queries are answered.
+        /// `Available`: some pods are not ready.
         SomePodsNotReady = "SomePodsNotReady",
         /// `Available`: no pod is ready.
         NoPodReady = "NoPodReady",
@@ -248,128 +246,129 @@ api_strings! {
         NotAvailable = "NotAvailable",
         /// `Ready`: new pods replace old ones.
         RollingOut = "RollingOut",
-        /// `PrometheusOperatorIntegration`: used.
+        /// `PrometheusOperatorIntegration`: the kinds are used.
         Enabled = "Enabled",
-        /// `PrometheusOperatorIntegration`: the controller was started with the gate off.
+        /// `PrometheusOperatorIntegration`: the command line of the controller disables it.
         DisabledByOperator = "DisabledByOperator",
-        /// `PrometheusOperatorIntegration`: this resource turns it off.
+        /// `PrometheusOperatorIntegration`: the custom resource disables it.
         DisabledByResource = "DisabledByResource",
-        /// `PrometheusOperatorIntegration`: the cluster does not have the resources.
+        /// `PrometheusOperatorIntegration`: the CRDs are not installed.
         CrdsAbsent = "CRDsAbsent",
-        /// `PrometheusOperatorIntegration`: the controller may not read or write them.
+        /// `PrometheusOperatorIntegration`: the controller has no permission for them.
         Forbidden = "Forbidden",
-        /// `EndpointsResolved`: every selected object led to an endpoint.
+        /// `EndpointsResolved`: every selected object leads to an endpoint.
         Resolved = "Resolved",
-        /// `EndpointsResolved`: some led nowhere; `status.skipped` says why.
+        /// `EndpointsResolved`: some selected objects lead to no endpoint; `status.skipped` contains the reasons.
         SomeSkipped = "SomeSkipped",
-        /// `EndpointsResolved`: nothing is selected that leads to an endpoint.
+        /// `EndpointsResolved`: no selected object leads to an endpoint.
         NoEndpoints = "NoEndpoints",
-        /// `EndpointsResolved`: a selector matches nothing; the message names the nearest
+        /// `EndpointsResolved`: a selector matches nothing; the message names the closest
         /// candidates.
         SelectorMatchesNothing = "SelectorMatchesNothing",
         /// `EndpointsResolved`: matches exist, in namespaces that are not selected.
         MatchesInOtherNamespaces = "MatchesInOtherNamespaces",
-        /// `EndpointsResolved`: a NetworkPolicy blocks the way to an endpoint.
+        /// `EndpointsResolved`: a NetworkPolicy blocks an endpoint.
         BlockedByNetworkPolicy = "BlockedByNetworkPolicy",
         /// `EndpointsResolved`: a namespace selector cannot be evaluated without permission to
         /// list namespaces.
         NamespacesForbidden = "NamespacesForbidden",
-        /// `Monitored`: a Prometheus selects the ServiceMonitors and may find the pods.
+        /// `Monitored`: a Prometheus selects the ServiceMonitors and may discover the pods.
         Scraped = "Scraped",
-        /// `Monitored`: the resource wants no ServiceMonitors.
+        /// `Monitored`: the spec disables ServiceMonitors.
         MonitoringDisabled = "MonitoringDisabled",
-        /// `Monitored`: no Prometheus selects the ServiceMonitors; the message names the nearest.
+        /// `Monitored`: no Prometheus selects the ServiceMonitors; the message names the closest.
         NotSelected = "NotSelected",
-        /// `Monitored`: a Prometheus selects them, and may not find the pods; the message says what
-        /// to apply.
+        /// `Monitored`: a Prometheus selects them without permission to discover the pods; the message
+        /// contains the remedy.
         PrometheusNotPermitted = "PrometheusNotPermitted",
-        /// `Monitored`: Prometheus resources may not be read.
+        /// `Monitored`: the controller may not list Prometheus resources.
         PrometheusUnreadable = "PrometheusUnreadable",
         /// `Monitored`: whether the Prometheus may discover the pods could not be checked.
         PermissionUnknown = "PermissionUnknown",
         /// `Frozen`: inputs are live.
         Live = "Live",
-        /// `Frozen`: a resource definition was deleted; its last objects stay in effect.
+        /// `Frozen`: a CRD was deleted; its last objects stay in effect.
         CrdRemoved = "CRDRemoved",
         /// `ObjectStorageReady`: every pod has read its bucket.
         Synced = "Synced",
-        /// `ObjectStorageReady`: pods start, or read the bucket for the first time.
+        /// `ObjectStorageReady`: pods start, or sync the bucket for the first time.
         Syncing = "Syncing",
-        /// `ObjectStorageReady`: the Secret or the key of it is missing; the message names it.
+        /// `ObjectStorageReady`: the Secret or its key is missing; the message names it.
         SecretMissing = "SecretMissing",
         /// `ObjectStorageReady`: a pod cannot read the bucket: wrong credentials, no connection, or
-        /// no bucket. The message says how to see which.
+        /// no bucket. The message contains the command that shows which.
         BucketUnreadable = "BucketUnreadable",
-        /// `ObjectStorageReady`: a pod ends or does not start for another cause; the message says
-        /// what its node says.
+        /// `ObjectStorageReady`: a pod exits or does not start for another cause; the message contains
+        /// that of the kubelet.
         PodFailing = "PodFailing",
-        /// `VolumesReady`: every volume is bound and as large as asked for.
+        /// `VolumesReady`: every PVC is bound and has the requested size.
         VolumesBound = "VolumesBound",
-        /// `VolumesReady`: a claim waits for a volume; the message says what for.
+        /// `VolumesReady`: a PVC is not bound; the message contains the reason.
         VolumePending = "VolumePending",
         /// `VolumesReady`: the spec names no StorageClass, and the cluster has no default one.
         NoStorageClass = "NoStorageClass",
-        /// `VolumesReady`: volumes are being enlarged.
+        /// `VolumesReady`: volumes are being expanded.
         VolumesGrowing = "VolumesGrowing",
-        /// `VolumesReady`: the StorageClass does not let volumes grow.
+        /// `VolumesReady`: the StorageClass does not allow volume expansion.
         ExpansionNotAllowed = "ExpansionNotAllowed",
         /// `ObjectStorageReady`: every ingester runs with its object storage.
         Configured = "Configured",
-        /// `ObjectStorageReady`: no hashring has an object storage; nothing is uploaded.
+        /// `ObjectStorageReady`: no hashring has object storage, so nothing is uploaded.
         NotConfigured = "NotConfigured",
-        /// `HashringStable`: the hashrings are as the spec asks for them, and every router has them.
+        /// `HashringStable`: the hashrings equal the spec, and every router has loaded them.
         Stable = "Stable",
         /// `HashringStable`: new members start.
         Starting = "Starting",
         /// `HashringStable`: new members are ready and about to join.
         Joining = "Joining",
-        /// `HashringStable`: routers learn of a change.
+        /// `HashringStable`: routers load the changed hashrings.
         Publishing = "Publishing",
-        /// `HashringStable`: a member that left uploads what it holds.
+        /// `HashringStable`: a member that left uploads its samples.
         Draining = "Draining",
-        /// `HashringStable`: stores learn of what a member that left has uploaded.
+        /// `HashringStable`: stores sync the blocks of a member that left.
         WaitingForStores = "WaitingForStores",
-        /// `HashringStable`: a member that left goes.
+        /// `HashringStable`: a member that left is removed.
         Removing = "Removing",
         /// `HashringStable`: a member that left has no object storage to upload to.
         NoObjectStorage = "NoObjectStorage",
-        /// `HashringStable`: routers would not accept the hashring that the spec asks for; the
-        /// message says why.
+        /// `HashringStable`: routers would reject the hashring of the spec; the message contains the
+        /// reason.
         Refused = "Refused",
         /// `RulesAccepted`: every selected rule is mounted.
         Accepted = "Accepted",
-        /// `RulesAccepted`: every selected rule is mounted and active, since the ConfigMaps may not be read that
-        /// say which of them another evaluator has.
+        /// `RulesAccepted`: every selected rule is mounted and active, since the ConfigMaps with the rules
+        /// of other evaluators are unreadable.
         OverlapUnknown = "OverlapUnknown",
-        /// `RulesAccepted`: some groups are not mounted; `status.rejectedRules` says why.
+        /// `RulesAccepted`: some groups are rejected; `status.rejectedRules` contains the reasons.
         SomeRejected = "SomeRejected",
         /// `RulesAccepted`: no rule is selected.
         NoRules = "NoRules",
-        /// `RulesAccepted`: a selector is malformed, or cannot be evaluated here.
+        /// `RulesAccepted`: a selector is malformed, or cannot be evaluated.
         InvalidSelector = "InvalidSelector",
-        /// `RulesAccepted`, `RulesLoaded`: PrometheusRules cannot be read; those that are mounted stay.
+        /// `RulesAccepted`, `RulesLoaded`: PrometheusRules are unreadable; the mounted rules stay in effect.
         RulesUnreadable = "RulesUnreadable",
-        /// `RulesLoaded`: every ruler has loaded what is mounted.
+        /// `RulesLoaded`: every ruler has loaded the mounted rules.
         Loaded = "Loaded",
-        /// `RulesLoaded`: rulers are about to load what is mounted.
+        /// `RulesLoaded`: rulers are about to load the mounted rules.
         Loading = "Loading",
-        /// `RulesLoaded`: a ruler refused what is mounted, and goes on with the rules before.
+        /// `RulesLoaded`: a ruler failed to load the mounted rules; the previous rules stay in effect.
         ReloadFailed = "ReloadFailed",
-        /// `RulesLoaded`: a ruler cannot be asked by this controller.
+        /// `RulesLoaded`: the probe of a ruler fails.
         Unreachable = "Unreachable",
-        /// `AlertmanagersResolved`: there is none to tell.
+        /// `AlertmanagersResolved`: no Alertmanager found; alerts are not sent.
         NoAlertmanagers = "NoAlertmanagers",
-        /// `AlertmanagersResolved`: rulers report that sends to an Alertmanager fail.
+        /// `AlertmanagersResolved`: rulers report that sending to an Alertmanager fails.
         SendsFailing = "SendsFailing",
         /// `AlertmanagersResolved`: the spec disables alerting.
         AlertingDisabled = "AlertingDisabled",
-        /// `QueriersResolved`: there is none to ask, so no rule can be evaluated.
+        /// `QueriersResolved`: no querier found; no rule can be evaluated.
         NoQueriers = "NoQueriers",
-        /// `ReceiversResolved`: there is none to write to, so results are lost.
+        /// `ReceiversResolved`: no receiver found; results are lost.
         NoReceivers = "NoReceivers",
-        /// `SecretRotation`: pods are replaced when the configuration in their Secrets changes.
+        /// `SecretRotation`: pods restart when the configuration in their Secrets changes.
         Watched = "Watched",
-        /// `SecretRotation`: Secrets may not be watched; the message says how to replace the pods.
+        /// `SecretRotation`: the controller may not watch Secrets; the message contains the command that
+        /// restarts the pods.
         SecretsNotWatched = "SecretsNotWatched",
     }
 }
@@ -381,13 +380,14 @@ api_strings! {
         Adopted = "Adopted",
         /// A learned replica label restarts the queriers.
         ReplicaLabelLearned = "ReplicaLabelLearned",
-        /// The number of shards changes: the step that begins.
+        /// The number of shards changes: next step.
         Resharding = "Resharding",
-        /// A hashring changes: the step that begins.
+        /// A hashring changes: next step.
         Hashring = "Hashring",
-        /// On a PrometheusRule: a group of it is not mounted.
+        /// On a PrometheusRule: one of its groups is rejected.
         RuleRejected = "RuleRejected",
-        /// On a PrometheusRule: a Prometheus selects it and does not evaluate it, so its rules are active here.
+        /// On a PrometheusRule: a Prometheus selects it but does not evaluate it, so its rules are active
+        /// here.
         NotEvaluatedElsewhere = "NotEvaluatedElsewhere",
     }
 }

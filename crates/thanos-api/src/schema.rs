@@ -1,16 +1,15 @@
-//! Pieces of schema: embedded Kubernetes types, and strings with a rule.
+//! Schema fragments: embedded Kubernetes types, and strings with a rule. No IO.
 //!
-//! Rules are CEL instead of patterns because a pattern's message shows a regular expression, while
-//! a rule's message says what to write. Whatever a rule walks is bounded, since the API server
-//! refuses a definition whose rules could cost too much.
+//! Strings are validated by CEL rules instead of patterns, because the message of a rule can contain the
+//! remedy. Everything that a rule iterates over is bounded, since the API server rejects a CRD whose
+//! rules could cost too much.
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-/// Schema of a Kubernetes type as the API server needs it in a definition: without descriptions
-/// (they are ten times the size of the rest), with the map keys and defaults that the real type
-/// has, without which a server-side apply of our resource fails.
+/// Schema of a Kubernetes type for a CRD: without descriptions, which are ten times the size of the rest,
+/// and with the map keys and defaults of the real type, without which a server-side apply fails.
 pub(crate) fn embedded<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = inlined::<T>(generator);
     schema["nullable"] = json!(true);
@@ -23,8 +22,7 @@ pub(crate) fn list_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema 
     json_schema!({"type": "array", "nullable": true, "items": items})
 }
 
-/// Schema of an optional enum. Not nullable: a null among the values would show up, twice, in the
-/// message that lists them.
+/// Schema of an optional enum. Not nullable: messages would list a null among the values, twice.
 pub(crate) fn choice<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = generator.subschema_for::<T>();
     schema.remove("description");
@@ -41,7 +39,7 @@ fn schema_from(value: Value) -> Schema {
     Schema::try_from(value).unwrap_or_default()
 }
 
-/// Lists that are maps in the real type: the property, and the keys of its items.
+/// Lists that are keyed maps in the real type: property, and keys of its items.
 const MAP_LISTS: [(&str, &[&str]); 5] = [
     ("claims", &["name"]),
     ("env", &["name"]),
@@ -80,7 +78,7 @@ fn clean(schema: &mut Value) {
     }
     let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
     let atomic = is_reference(&keys) || is_atomic(&keys);
-    // The name of a reference is not required in the real types, for reasons of history.
+    // The real types do not require the name of a reference.
     if is_reference(&keys) {
         properties["name"]["default"] = json!("");
         if let Some(Value::Array(required)) = schema.get_mut("required") {
@@ -95,7 +93,7 @@ fn clean(schema: &mut Value) {
     }
 }
 
-/// References to a ConfigMap, Secret, or a key of one, recognized by their fields.
+/// References to a ConfigMap, a Secret, or a key of one, recognized by their fields.
 fn is_reference(keys: &[&str]) -> bool {
     matches!(
         keys,
@@ -107,7 +105,7 @@ fn is_reference(keys: &[&str]) -> bool {
     )
 }
 
-/// Selectors are replaced as a whole, never merged field by field.
+/// Types that server-side apply replaces as a whole, such as selectors.
 fn is_atomic(keys: &[&str]) -> bool {
     matches!(
         keys,
@@ -121,7 +119,7 @@ fn is_atomic(keys: &[&str]) -> bool {
     )
 }
 
-/// A label selector whose operators and values are checked when it is written.
+/// Label selector with validated operators and values.
 pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -154,11 +152,11 @@ pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
                     "x-kubernetes-validations": [
                         {
                             "rule": "!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)",
-                            "message": "the operators In and NotIn need values; give at least one, or use Exists or DoesNotExist",
+                            "message": "the operators In and NotIn require values; set at least one, or use Exists or DoesNotExist",
                         },
                         {
                             "rule": "!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) || size(self.values) == 0",
-                            "message": "the operators Exists and DoesNotExist take no values; remove them, or use In or NotIn",
+                            "message": "the operators Exists and DoesNotExist do not allow values; remove them, or use In or NotIn",
                         },
                     ],
                 },
@@ -167,7 +165,7 @@ pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A string with one rule. `rule` is the CEL expression, `message` says what to write.
+/// String with one CEL rule. `message` contains the remedy.
 fn ruled(max: u32, rule: &str, message: &str) -> Value {
     json!({
         "type": "string",
@@ -185,7 +183,7 @@ fn list(max: u32, items: Value) -> Schema {
     json_schema!({"type": "array", "nullable": true, "maxItems": max, "items": items})
 }
 
-/// A duration that both of Thanos' parsers accept: whole numbers, units in descending order. The
+/// Duration of whole numbers with units in descending order, as both parsers of Thanos accept it. The
 /// digits are bounded so that no value overflows.
 pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
@@ -195,7 +193,7 @@ pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// An amount of bytes, as a quantity.
+/// Amount of bytes, as a quantity.
 pub(crate) fn size(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         32,
@@ -204,7 +202,7 @@ pub(crate) fn size(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// Label names, as Prometheus knows them.
+/// Prometheus label names.
 pub(crate) fn label_names(_: &mut SchemaGenerator) -> Schema {
     list(
         64,
@@ -252,7 +250,7 @@ pub(crate) fn object_names(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// A container image without its tag, or with tag or digest.
+/// Container image, with or without tag or digest.
 pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         512,
@@ -261,7 +259,7 @@ pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// The tag or digest of an image.
+/// Tag or digest of an image.
 pub(crate) fn version(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         192,
@@ -270,7 +268,7 @@ pub(crate) fn version(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A path prefix under which an API is served.
+/// URL path prefix of an API.
 pub(crate) fn path_prefix(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         256,
@@ -279,7 +277,7 @@ pub(crate) fn path_prefix(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A path or URL that reverse proxies serve the API under.
+/// Path or URL of the API behind a reverse proxy.
 pub(crate) fn external_prefix(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         512,
@@ -288,7 +286,7 @@ pub(crate) fn external_prefix(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// The name of an HTTP header.
+/// Name of an HTTP header.
 pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         128,
@@ -297,7 +295,7 @@ pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// The name of a StorageClass.
+/// Name of a StorageClass.
 pub(crate) fn storage_class(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         253,
@@ -306,24 +304,24 @@ pub(crate) fn storage_class(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A reference to one key of a Secret, without which nothing works.
+/// Required reference to a key of a Secret.
 pub(crate) fn required_secret_key(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = inlined::<SecretKeySelector>(generator);
     schema["properties"]["name"]["maxLength"] = json!(253);
     schema["properties"]["key"]["maxLength"] = json!(253);
     schema["x-kubernetes-validations"] = json!([{
         "rule": "has(self.name) && self.name != '' && self.key != ''",
-        "message": "name and key must say which key of which Secret holds the configuration",
+        "message": "name and key are required; set the name and key of the Secret with the configuration",
     }]);
     schema_from(schema)
 }
 
-/// A reference to one key of a Secret, which may be left out as a whole.
+/// Optional reference to a key of a Secret.
 pub(crate) fn optional_secret_key(generator: &mut SchemaGenerator) -> Schema {
     optional(required_secret_key(generator).to_value())
 }
 
-/// How many copies of a sample there are.
+/// Number of copies of a sample.
 pub(crate) fn replication_factor(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "integer",
@@ -332,12 +330,12 @@ pub(crate) fn replication_factor(_: &mut SchemaGenerator) -> Schema {
         "maximum": 5,
         "x-kubernetes-validations": [{
             "rule": "self != 4",
-            "message": "must be 1, 2, 3 or 5: 4 copies bear the loss of no more members than 3",
+            "message": "must be 1, 2, 3 or 5; 4 copies tolerate the loss of no more members than 3",
         }],
     })
 }
 
-/// The name of a hashring.
+/// Name of a hashring.
 pub(crate) fn hashring_name(_: &mut SchemaGenerator) -> Schema {
     let mut schema = ruled(
         253,
@@ -363,7 +361,7 @@ pub(crate) fn external_labels(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// The name of one label, as Prometheus knows them.
+/// Prometheus label name.
 pub(crate) fn label_name(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         128,
@@ -374,20 +372,20 @@ pub(crate) fn label_name(_: &mut SchemaGenerator) -> Schema {
 
 const TENANT: (&str, &str) = (
     "size(self) > 0 && !self.contains('/') && self != '.' && self != '..'",
-    "must be the name of a tenant, without slashes: Thanos refuses these",
+    "must be the name of a tenant without slashes, which Thanos rejects",
 );
 
-/// The name of a tenant.
+/// Name of a tenant.
 pub(crate) fn tenant(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(128, TENANT.0, TENANT.1))
 }
 
-/// Names of tenants, or patterns of them.
+/// Names or patterns of tenants.
 pub(crate) fn tenants(_: &mut SchemaGenerator) -> Schema {
     list(500, ruled(128, TENANT.0, TENANT.1))
 }
 
-/// The URL of an HTTP API.
+/// URL of an HTTP API.
 pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         1024,
@@ -396,13 +394,13 @@ pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// Where an Alertmanager is, as Thanos takes it.
+/// Address of an Alertmanager, in the syntax of Thanos.
 const ALERTMANAGER: (&str, &str) = (
     "self.matches('^((dns|dnssrv|dnssrvnoa)[+])?https?://([a-zA-Z0-9_.-]+|\\\\[[a-zA-Z0-9_.:%-]+\\\\])(:[0-9]{1,5})?(/[^ ?#@]*)?$')",
     "must be a URL such as http://alertmanager.example.com:9093/prefix, or one that is resolved to all its addresses, such as dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc; without user and password",
 );
 
-/// The URL of one Alertmanager, or nothing.
+/// URL of one Alertmanager, or empty.
 pub(crate) fn alertmanager_url(_: &mut SchemaGenerator) -> Schema {
     let rule = format!("self == '' || {}", ALERTMANAGER.0);
     optional(ruled(1024, &rule, ALERTMANAGER.1))
@@ -413,7 +411,7 @@ pub(crate) fn alertmanager_urls(_: &mut SchemaGenerator) -> Schema {
     list(32, ruled(1024, ALERTMANAGER.0, ALERTMANAGER.1))
 }
 
-/// The key of a label of a Kubernetes object.
+/// Label key of a Kubernetes object.
 pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         317,
@@ -422,7 +420,7 @@ pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A host name.
+/// Host name.
 pub(crate) fn host_name(_: &mut SchemaGenerator) -> Schema {
     optional(ruled(
         253,
@@ -431,7 +429,7 @@ pub(crate) fn host_name(_: &mut SchemaGenerator) -> Schema {
     ))
 }
 
-/// A point in time that is not after now: an RFC 3339 timestamp, or how long before now.
+/// Time that is not after now: an RFC 3339 timestamp, or a duration before now.
 pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
     let mut schema = ruled(
         40,
@@ -441,7 +439,7 @@ pub(crate) fn point_in_time(_: &mut SchemaGenerator) -> Schema {
     if let Some(Value::Array(rules)) = schema.get_mut("x-kubernetes-validations") {
         rules.push(json!({
             "rule": "!self.matches('^([0-9]+(y|w|d|h|ms|m|s))+$') || !self.matches('[1-9]')",
-            "message": "must not be after now, and without a minus sign it is; write -30d for 30 days before now",
+            "message": "must not be after now, which it is without a minus sign; write -30d for 30 days before now",
         }));
     }
     optional(schema)

@@ -1,6 +1,6 @@
-//! The rules of a ThanosReceive's schema: what is refused, and with which words.
+//! CEL rules of a ThanosReceive: invalid specs are rejected with the field and the remedy.
 
-// Helpers of tests are tests too.
+// Helpers of tests panic as well.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::LazyLock;
@@ -10,13 +10,13 @@ use kube::core::cel::{ValidationErrors, Validator};
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosReceive;
 
-// Making the definition takes longer than all checks.
+// Generating the CRD takes longer than all checks.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let crd = serde_json::to_value(ThanosReceive::crd()).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 });
 
-/// Through the type, as a stored resource comes.
+/// Validates a spec after a round trip through the type, as with a stored resource.
 fn receive(spec: &Value) -> Value {
     let receive: ThanosReceive = serde_json::from_value(json!({
         "apiVersion": "monitoring.thanos.io/v1alpha1",
@@ -38,20 +38,20 @@ fn accepted(spec: Value) {
     assert!(result.is_ok(), "{spec}: {result:?}");
 }
 
-/// The message names the field, and says what to do.
-fn reported(result: Result<(), ValidationErrors>, spec: &Value, field: &str, words: &str) {
+/// The message contains the field and the remedy.
+fn reported(result: Result<(), ValidationErrors>, spec: &Value, field: &str, expected: &str) {
     match result {
         Ok(()) => panic!("{spec} was accepted"),
         Err(errors) => {
             let text = errors.to_string();
             assert!(text.contains(field), "{text} does not name {field}");
-            assert!(text.contains(words), "{text} does not say {words}");
+            assert!(text.contains(expected), "{text} does not say {expected}");
         }
     }
 }
 
-fn refused(spec: Value, field: &str, words: &str) {
-    reported(validate(&spec, None), &spec, field, words);
+fn rejected(spec: Value, field: &str, expected: &str) {
+    reported(validate(&spec, None), &spec, field, expected);
 }
 
 fn router(router: Value) -> Value {
@@ -85,7 +85,7 @@ fn empty_and_partial_specs_are_accepted() {
 
 /// Bounds of numbers are the schema's, which the API server checks before the rules.
 #[test]
-fn numbers_are_bounded() {
+fn numbers_out_of_bounds_are_rejected() {
     let field = |section: &str, name: &str| {
         let mut at = &SCHEMA["properties"]["spec"]["properties"][section];
         if section == "ingesterSpec" {
@@ -105,11 +105,11 @@ fn numbers_are_bounded() {
 }
 
 #[test]
-fn numbers_of_copies() {
+fn invalid_replication_factors_are_rejected() {
     for factor in [1, 2, 3, 5] {
         accepted(router(json!({"replicationFactor": factor})));
     }
-    refused(
+    rejected(
         router(json!({"replicationFactor": 4})),
         "replicationFactor",
         "1, 2, 3 or 5",
@@ -121,7 +121,7 @@ fn numbers_of_copies() {
     };
     accepted(of(3, json!({"name": "a"})));
     accepted(of(3, json!({"name": "a", "replicas": 3})));
-    refused(
+    rejected(
         of(3, json!({"name": "a", "replicas": 2})),
         "spec",
         "at least as many replicas as routerSpec.replicationFactor",
@@ -129,34 +129,34 @@ fn numbers_of_copies() {
 }
 
 #[test]
-fn names_of_hashrings() {
+fn invalid_hashring_names_are_rejected() {
     for good in ["a", "0", "team-a", "eu.team-a"] {
         accepted(rings(json!([{"name": good}])));
     }
     for bad in ["", "A", "a_b", "-a", "a-", "a..b", "a/b", "a b"] {
-        refused(rings(json!([{"name": bad}])), "name", "DNS name");
+        rejected(rings(json!([{"name": bad}])), "name", "DNS name");
     }
 }
 
 #[test]
-fn tenants() {
+fn invalid_tenants_are_rejected() {
     let tenants = |tenants: Value| ring(json!({"tenancyConfig": {"tenants": tenants}}));
     accepted(tenants(json!([])));
     accepted(tenants(json!(["a", "A b", "team-*", "...", "ü"])));
     for bad in ["", "a/b", ".", ".."] {
-        refused(tenants(json!(["a", bad])), "tenants[1]", "without slashes");
+        rejected(tenants(json!(["a", bad])), "tenants[1]", "without slashes");
         for spec in [
             router(json!({"tenancyConfig": {"defaultTenantID": bad}})),
             ring(json!({"tenancyConfig": {"defaultTenantID": bad}})),
         ] {
-            refused(spec, "defaultTenantID", "without slashes");
+            rejected(spec, "defaultTenantID", "without slashes");
         }
     }
 }
 
 /// Samples of a tenant that no hashring names go to the only one without tenants.
 #[test]
-fn one_hashring_is_for_all_others() {
+fn second_hashring_without_tenants_is_rejected() {
     let some = json!({"tenants": ["t"]});
     accepted(rings(json!([
         {"name": "a", "tenancyConfig": some}, {"name": "b"},
@@ -167,16 +167,16 @@ fn one_hashring_is_for_all_others() {
         json!({"name": "b", "tenancyConfig": {}}),
         json!({"name": "b", "tenancyConfig": {"tenants": []}}),
     ] {
-        refused(
+        rejected(
             rings(json!([{"name": "a"}, second])),
             "ingesterSpec",
-            "give tenancyConfig.tenants to all but one",
+            "set tenancyConfig.tenants on all hashrings but one",
         );
     }
 }
 
 #[test]
-fn labels_and_headers() {
+fn invalid_labels_and_headers_are_rejected() {
     let all = |fields: Value| {
         [
             router(json!({"tenancyConfig": fields})),
@@ -189,12 +189,12 @@ fn labels_and_headers() {
             .for_each(accepted);
     }
     for spec in all(json!({"tenantHeader": "a b"})) {
-        refused(spec, "tenantHeader", "HTTP header");
+        rejected(spec, "tenantHeader", "HTTP header");
     }
     for spec in all(json!({"splitTenantLabelName": "a-b"})) {
-        refused(spec, "splitTenantLabelName", "label name");
+        rejected(spec, "splitTenantLabelName", "label name");
     }
-    refused(
+    rejected(
         ring(json!({"tenancyConfig": {"tenantLabelName": "0"}})),
         "tenantLabelName",
         "label name",
@@ -203,7 +203,7 @@ fn labels_and_headers() {
         router(json!({"externalLabels": {"a-b": "c"}})),
         ring(json!({"externalLabels": {"a-b": "c"}})),
     ] {
-        refused(spec, "externalLabels", "label names");
+        rejected(spec, "externalLabels", "label names");
     }
     // Thanos wants at least one, so none is the default, not an empty list.
     for section in ["routerSpec", "ingesterSpec"] {
@@ -217,10 +217,10 @@ fn labels_and_headers() {
 }
 
 #[test]
-fn durations_and_references() {
+fn invalid_durations_and_references_are_rejected() {
     let delay = |delay: &str| json!({"ingesterSpec": {"storeSyncDelay": delay}});
     accepted(delay("4m"));
-    refused(delay("1M"), "storeSyncDelay", "whole numbers");
+    rejected(delay("1M"), "storeSyncDelay", "whole numbers");
     for (fields, field) in [
         (json!({"tsdbConfig": {"retention": "soon"}}), "retention"),
         (
@@ -232,26 +232,26 @@ fn durations_and_references() {
             "tooFarInFutureTimeWindow",
         ),
     ] {
-        refused(ring(fields), field, "such as 90s");
+        rejected(ring(fields), field, "such as 90s");
     }
     for key in [
         json!({"key": "k"}),
         json!({"name": "", "key": "k"}),
         json!({"name": "s", "key": ""}),
     ] {
-        refused(
+        rejected(
             json!({"ingesterSpec": {"defaultObjectStorageConfig": key}}),
             "defaultObjectStorageConfig",
-            "which key of which Secret",
+            "name and key are required",
         );
-        refused(
+        rejected(
             ring(json!({"objectStorageConfig": key})),
             "objectStorageConfig",
-            "which key of which Secret",
+            "name and key are required",
         );
     }
     for section in ["routerSpec", "ingesterSpec"] {
-        refused(
+        rejected(
             json!({section: {"additionalArgs": ["-x"]}}),
             "additionalArgs",
             "two dashes",
@@ -261,7 +261,7 @@ fn durations_and_references() {
 
 /// The number of series is asked somewhere.
 #[test]
-fn limits_of_series_need_a_query_api() {
+fn head_series_limits_require_a_query_api() {
     let limits = |limits: Value| router(json!({"limits": limits}));
     let some = json!({"headSeriesLimit": 5});
     let none = json!({"headSeriesLimit": 0});
@@ -272,14 +272,14 @@ fn limits_of_series_need_a_query_api() {
         for global in [Value::Null, json!({}), json!({"maxConcurrency": 5})] {
             let mut all = limited.clone();
             all["global"] = global;
-            refused(limits(all), "limits", "needs global.metaMonitoringURL");
+            rejected(limits(all), "limits", "requires global.metaMonitoringURL");
         }
         let mut all = limited;
         all["global"] = url.clone();
         accepted(limits(all));
     }
     for bad in ["", "thanos-query:9090", "ftp://x", "http://", "http://a b"] {
-        refused(
+        rejected(
             limits(json!({"global": {"metaMonitoringURL": bad}})),
             "metaMonitoringURL",
             "such as http://",
@@ -301,7 +301,7 @@ fn hashrings_are_compared_by_name() {
 }
 
 #[test]
-fn volumes_never_shrink() {
+fn smaller_storage_size_is_rejected() {
     let size = |size: &str| ring(json!({"storage": {"size": size}}));
     for (old, new) in [
         (size("10Gi"), size("20Gi")),
@@ -325,7 +325,7 @@ fn volumes_never_shrink() {
 }
 
 #[test]
-fn volumes_never_move() {
+fn changed_storage_class_is_rejected() {
     let class = |class: &str| ring(json!({"storage": {"storageClass": class}}));
     for (old, new) in [(class("a"), class("a")), (class(""), ring(json!({})))] {
         let result = change(old.clone(), new.clone());

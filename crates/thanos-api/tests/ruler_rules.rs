@@ -179,7 +179,7 @@ fn alertmanagers_are_named_in_one_way() {
     refused(
         json!({"alertmanagers": {"tlsConfig": {"ca": {"key": "k"}}}}),
         "ca",
-        "which key of which Secret",
+        "name and key are required",
     );
 }
 
@@ -247,7 +247,7 @@ fn where_results_go() {
     refused(
         stateful(&json!({"objectStorageConfig": {"name": "", "key": "k"}})),
         "objectStorageConfig",
-        "which key of which Secret",
+        "name and key are required",
     );
     accepted(json!({"alertQueryURL": "https://query.example.com/thanos"}));
     refused(

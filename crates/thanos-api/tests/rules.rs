@@ -113,17 +113,17 @@ fn selectors() {
     refused(
         selector("In", Value::Null),
         "serviceMonitorSelector",
-        "need values",
+        "require values",
     );
     refused(
         selector("NotIn", json!([])),
         "serviceMonitorSelector",
-        "need values",
+        "require values",
     );
     refused(
         selector("Exists", json!(["a"])),
         "serviceMonitorSelector",
-        "no values",
+        "do not allow values",
     );
 }
 

@@ -69,7 +69,7 @@ fn the_object_storage_must_be_named() {
         refused(
             json!({"objectStorageConfig": key}),
             "objectStorageConfig",
-            "which key of which Secret",
+            "name and key are required",
         );
     }
 }

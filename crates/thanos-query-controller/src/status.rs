@@ -59,7 +59,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     };
     set(
         Condition::PrometheusOperatorIntegration,
-        integration::verdict(&status_inputs.gates),
+        integration::condition(&status_inputs.gates),
     );
     set(
         Condition::EndpointsResolved,

@@ -8,7 +8,7 @@ use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
 };
-use thanos_workload::integration::Verdict;
+use thanos_workload::integration::KnownCondition;
 
 use crate::components::ComponentService;
 
@@ -53,7 +53,7 @@ pub struct StatusInputs {
 impl StatusInputs {
     /// The condition `EndpointsResolved`.
     #[must_use]
-    pub fn endpoints_condition(&self) -> Verdict {
+    pub fn endpoints_condition(&self) -> KnownCondition {
         let total = self.total();
         if self.selections > 0
             && self.is_discovering()
@@ -116,7 +116,7 @@ impl StatusInputs {
         gate.is_some_and(|(_, gate)| gate.is_open()) || self.frozen
     }
 
-    fn nothing_selected(&self) -> Verdict {
+    fn nothing_selected(&self) -> KnownCondition {
         let nearest = &self.resolution.nearest;
         let elsewhere: Vec<String> = nearest
             .iter()

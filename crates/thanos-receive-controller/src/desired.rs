@@ -1,4 +1,4 @@
-//! What a spec asks for, in the words of the hashrings; and what no schema can check. Pure.
+//! The hashrings of a spec, and validation beyond the schema. Pure, no IO.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use thanos_api::v1alpha1::{
 use thanos_workload::FieldError;
 use thanos_workload::checks::milliseconds;
 
-use crate::hashring::{Desired, DesiredHashring, Ring};
+use crate::hashring::{DesiredHashring, DesiredHashrings, Ring};
 use crate::tenants;
 
-/// How long a member runs on after its upload is proven, where the spec does not say.
+/// Default of storeSyncDelay.
 const STORE_SYNC: &str = "4m";
 
-/// The hashrings of a spec: those that it names, or the one that there always is.
+/// The hashrings of a spec, or the default one.
 #[must_use]
 pub fn hashrings(spec: &ThanosReceiveSpec) -> Cow<'_, [HashringSpec]> {
     match &spec.ingester_spec.hashrings {
@@ -29,37 +29,36 @@ pub fn hashrings(spec: &ThanosReceiveSpec) -> Cow<'_, [HashringSpec]> {
     }
 }
 
-/// The path of a hashring in a spec.
+/// Field path of a hashring.
 #[must_use]
 pub fn path(index: usize) -> String {
     format!("spec.ingesterSpec.hashrings[{index}]")
 }
 
-/// The number of members of a hashring.
+/// Number of members of a hashring.
 #[must_use]
 pub fn replicas(spec: &ThanosReceiveSpec, ring: &HashringSpec) -> i32 {
     ring.replicas.unwrap_or(spec.router_spec.replication_factor)
 }
 
-/// The object storage configuration of a hashring, with the field that names it.
+/// Object storage configuration of a hashring, and the field that names it.
 #[must_use]
 pub fn object_storage<'a>(
     spec: &'a ThanosReceiveSpec,
     ring: &'a HashringSpec,
     index: usize,
 ) -> Option<(String, &'a SecretKeySelector)> {
-    let children = ring.object_storage_config.as_ref();
-    let children = children.map(|key| (format!("{}.objectStorageConfig", path(index)), key));
-    let shared = spec.ingester_spec.default_object_storage_config.as_ref();
-    children.or_else(|| {
-        Some((
-            "spec.ingesterSpec.defaultObjectStorageConfig".to_owned(),
-            shared?,
-        ))
-    })
+    if let Some(key) = &ring.object_storage_config {
+        return Some((format!("{}.objectStorageConfig", path(index)), key));
+    }
+    let key = spec.ingester_spec.default_object_storage_config.as_ref()?;
+    Some((
+        "spec.ingesterSpec.defaultObjectStorageConfig".to_owned(),
+        key,
+    ))
 }
 
-/// The tenants of a hashring, or patterns of them.
+/// Tenants of a hashring, as names or patterns.
 pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
     let tenancy = ring.tenancy_config.as_ref();
     tenancy
@@ -67,9 +66,9 @@ pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
         .unwrap_or_default()
 }
 
-/// The desired state of the spec. [`check`] reports what is impossible.
+/// The hashrings of the spec. [`check`] rejects invalid ones.
 #[must_use]
-pub fn desired(spec: &ThanosReceiveSpec) -> Desired {
+pub fn desired(spec: &ThanosReceiveSpec) -> DesiredHashrings {
     let retention = spec
         .stateful
         .persistent_volume_claim_retention_policy
@@ -86,13 +85,13 @@ pub fn desired(spec: &ThanosReceiveSpec) -> Desired {
         .iter()
         .map(|ring| of_ring(spec, ring))
         .collect();
-    // The first that matches a tenant gets its samples.
+    // The first hashring that matches a tenant receives its samples.
     rings.sort_by_key(|w| w.ring.tenants.is_empty());
-    Desired {
+    DesiredHashrings {
         replication_factor: usize::try_from(spec.router_spec.replication_factor).unwrap_or(1),
         dynamic: spec.router_spec.hashring_policy == Some(HashringPolicy::Dynamic),
         allow_data_loss: spec.allow_data_loss.unwrap_or(false),
-        delete_claims: retention.and_then(|r| r.when_scaled) == Some(ClaimRetention::Delete),
+        delete_pvcs: retention.and_then(|r| r.when_scaled) == Some(ClaimRetention::Delete),
         store_sync: i64::try_from(sync).unwrap_or(i64::MAX),
         rings,
     }
@@ -117,14 +116,14 @@ fn of_ring(spec: &ThanosReceiveSpec, ring: &HashringSpec) -> DesiredHashring {
     }
 }
 
-/// What cannot be.
+/// Validates the hashrings of a spec.
 ///
 /// # Errors
-/// The field that must be changed.
+/// The invalid field and its remedy.
 pub fn check(spec: &ThanosReceiveSpec) -> Result<(), FieldError> {
     let factor = spec.router_spec.replication_factor;
     if !matches!(factor, 1 | 2 | 3 | 5) {
-        let message = format!("{factor} is no replication factor; set 1, 2, 3 or 5");
+        let message = format!("{factor} is not a supported replication factor; set 1, 2, 3 or 5");
         return Err(FieldError::new(
             "spec.routerSpec.replicationFactor",
             message,
@@ -139,29 +138,32 @@ pub fn check(spec: &ThanosReceiveSpec) -> Result<(), FieldError> {
     for (i, ring) in rings.iter().enumerate() {
         let at = |field: &str| format!("{}.{field}", path(i));
         if names.insert(&ring.name, i).is_some() {
-            let message = format!("`{}` is there already; choose another", ring.name);
+            let message = format!(
+                "`{}` is the name of another hashring already; choose another name",
+                ring.name
+            );
             return Err(FieldError::new(at("name"), message));
         }
         let replicas = replicas(spec, ring);
         if replicas < factor.max(1) {
             let message = format!(
-                "{replicas} members are too few for the replication factor {factor}: each copy of a \
-                 sample goes to another one; set {factor} or more, or lower \
+                "{replicas} members are too few for the replication factor {factor}, since each copy of \
+                 a sample needs its own member; set {factor} or more, or lower \
                  spec.routerSpec.replicationFactor"
             );
             return Err(FieldError::new(at("replicas"), message));
         }
         let hashmod = ring.hashing_algorithm == Some(HashingAlgorithm::Hashmod);
         if hashmod && ring.zone_awareness == Some(true) {
-            let message = "needs hashingAlgorithm ketama; remove it, or change the algorithm";
+            let message = "requires hashingAlgorithm ketama; remove it, or change the algorithm";
             return Err(FieldError::new(at("zoneAwareness"), message));
         }
         if tenants(ring).is_empty()
             && let Some(other) = rest.replace(&ring.name)
         {
             let message = format!(
-                "hashring {other} has none either, and takes those of all others; give tenants to \
-                 all hashrings but one"
+                "hashring {other} has no tenants either, and receives all other tenants; set tenants \
+                 on all hashrings but one"
             );
             return Err(FieldError::new(at("tenancyConfig.tenants"), message));
         }
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_given_is_one_hashring_with_one_member() {
+    fn empty_spec_has_one_hashring_with_one_member() {
         let desired = desired(&spec(json!({})));
         assert_eq!(desired.replication_factor, 1);
         assert_eq!(desired.store_sync, 240);
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hashring_has_as_many_members_as_copies_are_made() {
+    fn replicas_default_to_the_replication_factor() {
         let spec = spec(json!({
             "routerSpec": {"replicationFactor": 3},
             "ingesterSpec": {"hashrings": [{"name": "a"}, {"name": "b", "replicas": 5}]},
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hashring_for_all_others_comes_last() {
+    fn hashring_without_tenants_is_matched_last() {
         let spec = rings(json!([
             {"name": "a"},
             {"name": "c", "tenancyConfig": {"tenants": ["x"]}},
@@ -218,13 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn impossible_values_are_reported_with_their_field() {
-        let reported = |value: Value| {
+    fn invalid_hashrings_are_rejected_with_the_field() {
+        let rejected = |value: Value| {
             let error = check(&spec(value)).unwrap_err();
             (error.field, error.message)
         };
         let is = |value: Value, field: &str, part: &str| {
-            let (at, message) = reported(value);
+            let (at, message) = rejected(value);
             assert_eq!(at, field, "{message}");
             assert!(message.contains(part), "{message}");
         };
@@ -242,12 +244,12 @@ mod tests {
         is(
             hashrings(json!([{"name": "a"}, {"name": "b"}])),
             "spec.ingesterSpec.hashrings[1].tenancyConfig.tenants",
-            "hashring a has none either",
+            "hashring a has no tenants either",
         );
         is(
             hashrings(json!([{"name": "a"}, {"name": "a"}])),
             "spec.ingesterSpec.hashrings[1].name",
-            "there already",
+            "another hashring already",
         );
         let tenants = |a: Value, b: Value| {
             hashrings(json!([
@@ -270,7 +272,7 @@ mod tests {
                 json!({"tenants": ["y"]}),
             ),
             "spec.ingesterSpec.hashrings[1].tenancyConfig.tenants[0]",
-            "never gets here",
+            "is unreachable",
         );
         is(
             hashrings(json!([{"name": "a", "hashingAlgorithm": "hashmod", "zoneAwareness": true}])),

@@ -1,4 +1,5 @@
-//! Patterns of tenants. Routers compare them with Go's `filepath.Match`, as it is on Linux. Pure.
+//! Tenant patterns, with the semantics of Go's `filepath.Match` on Linux, which routers use. Pure, no
+//! IO.
 
 /// A pattern that `filepath.Match` accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +11,7 @@ enum Token {
     Star,
     /// `?`: one character.
     Any,
-    /// A character that stands for itself.
+    /// A literal character.
     Char(char),
     /// `[…]`: one character in one of the ranges, or with `^` in none of them.
     Class {
@@ -24,15 +25,15 @@ const EMPTY: &str = "a character class such as `[]` is empty";
 const RANGE: &str = "a `-` in a character class has no character on one of its sides";
 const ESCAPE: &str = "the backslash at its end escapes nothing";
 
-/// The separator of paths, which `*` and `?` do not match. No tenant has one in its name.
+/// Path separator, which `*` and `?` do not match. Tenant names do not contain it.
 const SEPARATOR: u8 = b'/';
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// What is malformed about it. Routers answer requests with HTTP 500 once they compare a tenant
-    /// with such a pattern.
+    /// Why it is malformed. Routers answer requests with HTTP 500 once they compare a tenant with such
+    /// a pattern.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut rest = text;
         let mut tokens = Vec::new();
@@ -48,13 +49,13 @@ impl Pattern {
         Ok(Self(tokens))
     }
 
-    /// The pattern that matches every tenant: none has an empty name.
+    /// Pattern that matches every tenant. Tenant names are not empty.
     #[must_use]
     pub fn every_tenant() -> Self {
         Self(vec![Token::Any, Token::Star])
     }
 
-    /// The only name that it matches, if there is just one that is obvious.
+    /// The only name that it matches, if it consists of literal characters.
     #[must_use]
     pub fn literal(&self) -> Option<String> {
         let char = |token: &Token| match token {
@@ -69,7 +70,7 @@ impl Pattern {
     pub fn matches(&self, name: &str) -> bool {
         let mut name = name.as_bytes();
         let mut tokens = self.0.as_slice();
-        // As Go does it: what is between stars is matched at its first place, byte by byte.
+        // As in Go, each chunk between stars is matched at its first possible byte offset.
         while !tokens.is_empty() {
             let stars = tokens.iter().take_while(|t| **t == Token::Star).count();
             let after = &tokens[stars..];
@@ -78,7 +79,7 @@ impl Pattern {
             if stars > 0 && chunk.is_empty() {
                 return !name.contains(&SEPARATOR);
             }
-            // The last one has to match up to the end.
+            // The last chunk must match up to the end.
             let fits = |name: &&[u8]| !rest.is_empty() || name.is_empty();
             let at = |from: usize| matched(chunk, &name[from..]).filter(fits);
             let reach = name.iter().position(|b| *b == SEPARATOR);
@@ -92,11 +93,11 @@ impl Pattern {
         name.is_empty()
     }
 
-    /// Whether it matches every name that `other` matches. `false` may mean that this is not found out;
-    /// `true` is certain for names of whole characters.
+    /// Whether it matches every name that `other` matches. `false` may be a false negative; `true` is
+    /// certain for names of valid UTF-8.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let children: Vec<_> = atoms(&self.0).into_iter().map(|a| a.map(widened)).collect();
+        let this: Vec<_> = atoms(&self.0).into_iter().map(|a| a.map(widened)).collect();
         let other = match atoms(&other.0) {
             all if all == [None] => atoms(&Self::every_tenant().0),
             atoms => atoms,
@@ -105,21 +106,21 @@ impl Pattern {
             .iter()
             .any(|atom| atom.as_ref().is_some_and(|set| set.is_empty()))
         {
-            // It matches nothing, which is no fault of this one.
+            // `other` matches nothing, so nothing of it is taken.
             return false;
         }
         let width = other.len() + 1;
-        let mut covers = vec![false; (children.len() + 1) * width];
-        for i in (0..=children.len()).rev() {
+        let mut covers = vec![false; (this.len() + 1) * width];
+        for i in (0..=this.len()).rev() {
             for j in (0..=other.len()).rev() {
                 let at = |i: usize, j: usize| covers[i * width + j];
-                covers[i * width + j] = match (children.get(i), other.get(j)) {
+                covers[i * width + j] = match (this.get(i), other.get(j)) {
                     (None, None) => true,
                     (None, Some(_)) | (Some(Some(_)), None) => false,
                     (Some(None), None) => at(i + 1, j),
                     (Some(None), Some(_)) => at(i + 1, j) || at(i, j + 1),
                     (Some(Some(set)), Some(Some(part))) => contains(set, part) && at(i + 1, j + 1),
-                    // A star is nothing, or one character and a star.
+                    // A star is empty, or one character and a star.
                     (Some(Some(set)), Some(None)) => {
                         contains(set, &ALL) && at(i, j + 1) && at(i + 1, j)
                     }
@@ -129,7 +130,7 @@ impl Pattern {
         covers[0]
     }
 
-    /// How much work it is to compare it with something of this length.
+    /// Number of tokens.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -143,7 +144,7 @@ fn next(rest: &mut &str) -> Option<char> {
     first
 }
 
-/// What follows a `[`.
+/// Parses a class after its `[`.
 fn class(rest: &mut &str) -> Result<Token, &'static str> {
     let negated = rest.starts_with('^');
     if negated {
@@ -165,7 +166,7 @@ fn class(rest: &mut &str) -> Result<Token, &'static str> {
     }
 }
 
-/// A character in a class, which something has to follow.
+/// Parses a character of a class, after which the class must continue.
 fn bound(rest: &mut &str, is_first: bool) -> Result<char, &'static str> {
     let bound = match next(rest).ok_or(UNCLOSED)? {
         ']' if is_first => return Err(EMPTY),
@@ -179,7 +180,7 @@ fn bound(rest: &mut &str, is_first: bool) -> Result<char, &'static str> {
     }
 }
 
-/// What is left of a name after these, none of which is a star.
+/// Rest of a name after a chunk without stars; `None` if it does not match.
 fn matched<'a>(chunk: &[Token], mut name: &'a [u8]) -> Option<&'a [u8]> {
     for token in chunk {
         name = match token {
@@ -199,7 +200,7 @@ fn matched<'a>(chunk: &[Token], mut name: &'a [u8]) -> Option<&'a [u8]> {
     Some(name)
 }
 
-/// The first character and its length. As in Go, a byte that begins none is one of its own.
+/// First character and its length. As in Go, an invalid byte is one character.
 fn decode(name: &[u8]) -> Option<(u32, usize)> {
     let length = match *name.first()? {
         0..0x80 => 1,
@@ -214,13 +215,13 @@ fn decode(name: &[u8]) -> Option<(u32, usize)> {
     }))
 }
 
-/// Characters, as ranges in their order that do not meet.
+/// Set of characters, as sorted ranges that do not touch.
 type Set = Vec<(u32, u32)>;
 
 const ALL: [(u32, u32); 1] = [(0, char::MAX as u32)];
 
-/// The sets of characters of single characters, and `None` for any number of them. Stars come after
-/// single characters that may be any.
+/// Character set of each token, and `None` for stars. A star is moved behind adjacent tokens that match
+/// any character.
 fn atoms(tokens: &[Token]) -> Vec<Option<Set>> {
     let mut atoms: Vec<Option<Set>> = Vec::new();
     for token in tokens {
@@ -229,7 +230,7 @@ fn atoms(tokens: &[Token]) -> Vec<Option<Set>> {
             Token::Any => Some(ALL.to_vec()),
             Token::Char(c) => Some(vec![((*c).into(), (*c).into())]),
             Token::Class { negated, ranges } => Some(match negated {
-                true => others(&merged(ranges)),
+                true => complement(&merged(ranges)),
                 false => merged(ranges),
             }),
         };
@@ -256,23 +257,23 @@ fn merged(ranges: &[(u32, u32)]) -> Set {
     merged
 }
 
-/// All characters that are not in a set.
-fn others(set: &Set) -> Set {
-    let mut others = Vec::new();
+/// Complement of a set.
+fn complement(set: &Set) -> Set {
+    let mut complement = Vec::new();
     let mut from = 0;
     for (low, high) in set {
         if from < *low {
-            others.push((from, low - 1));
+            complement.push((from, low - 1));
         }
         from = high + 1;
     }
     if from <= char::MAX as u32 {
-        others.push((from, char::MAX as u32));
+        complement.push((from, char::MAX as u32));
     }
-    others
+    complement
 }
 
-/// With the separator, which makes no difference for tenants.
+/// Adds the separator, which tenant names do not contain.
 fn widened(mut set: Set) -> Set {
     set.push((SEPARATOR.into(), SEPARATOR.into()));
     merged(&set)

@@ -1,4 +1,4 @@
-//! Whether the ingesters run with their object storage, as their pods and nodes say. Pure.
+//! The condition `ObjectStorageReady`, from pods, Events and Secrets. Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +9,42 @@ use thanos_controller_common::volumes::ConditionState;
 
 use crate::facts::ReceiverFacts;
 
-/// Everything that the answer is made of.
+/// Inputs of the condition.
 #[derive(Clone, Copy, Debug)]
-pub struct Signs<'a> {
-    /// The pods of routers and ingesters by name.
+pub struct Inputs<'a> {
+    /// Pods of routers and ingesters, by name.
     pub pods: &'a BTreeMap<String, &'a ReceiverFacts>,
-    /// What nodes say of volumes that they cannot mount, by UID of the pod.
+    /// Mount failures, by UID of the pod.
     pub unmounted: &'a BTreeMap<&'a str, &'a str>,
-    /// What is missing of the Secrets, if they may be watched.
+    /// Missing Secret or key, if Secrets are watched.
     pub missing: Option<&'a str>,
-    /// Whether any hashring has an object storage.
+    /// Whether any hashring has object storage.
     pub configured: bool,
 }
 
 /// The condition `ObjectStorageReady`.
 #[must_use]
-pub fn verdict(signs: &Signs<'_>) -> ConditionState {
-    if let Some(missing) = signs.missing {
+pub fn object_storage(inputs: &Inputs<'_>) -> ConditionState {
+    if let Some(missing) = inputs.missing {
         return (Some(false), Reason::SecretMissing, missing.to_owned());
     }
-    let mut failures = signs.pods.iter().filter_map(|(name, it)| {
-        let unmounted = signs.unmounted.get(it.pod.uid.as_str()).copied();
-        pod_failures(name, &it.pod, unmounted)
+    let mut failures = inputs.pods.iter().filter_map(|(name, receiver)| {
+        let unmounted = inputs.unmounted.get(receiver.pod.uid.as_str()).copied();
+        pod_failures(name, &receiver.pod, unmounted)
     });
     if let Some((reason, message)) = failures.next() {
         return (Some(false), reason, message);
     }
-    if !signs.configured {
-        let message = "nothing is uploaded: samples are kept in volumes only. Name a Secret in \
-                       spec.ingesterSpec.defaultObjectStorageConfig to change that";
+    if !inputs.configured {
+        let message = "no object storage configured, so samples are kept in volumes only; to upload them, set \
+                       spec.ingesterSpec.defaultObjectStorageConfig";
         return (None, Reason::NotConfigured, message.to_owned());
     }
-    let is_late = |it: &&&ReceiverFacts| !it.pod.ready && it.pod.state != PodState::Terminating;
-    match signs.pods.values().filter(is_late).count() {
-        0 if signs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+    let is_late = |receiver: &&&ReceiverFacts| {
+        !receiver.pod.ready && receiver.pod.state != PodState::Terminating
+    };
+    match inputs.pods.values().filter(is_late).count() {
+        0 if inputs.pods.is_empty() => (None, Reason::Syncing, "no pod exists yet".to_owned()),
         0 => (Some(true), Reason::Configured, String::new()),
         late => (
             None,
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
     use thanos_controller_common::facts::PodFacts;
 
-    fn reported(
+    fn condition(
         ready: bool,
         unmounted: &[(&str, &str)],
         missing: Option<&str>,
@@ -74,7 +76,7 @@ mod tests {
             },
             ..Default::default()
         };
-        let (holds, reason, _) = verdict(&Signs {
+        let (holds, reason, _) = object_storage(&Inputs {
             pods: &BTreeMap::from([("x-0".to_owned(), &pod)]),
             unmounted: &unmounted.iter().copied().collect(),
             missing,
@@ -84,23 +86,23 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_comes_first() {
+    fn failures_precede_missing_configuration_and_readiness() {
         assert_eq!(
-            reported(true, &[], None, true),
+            condition(true, &[], None, true),
             (Some(true), Reason::Configured)
         );
-        assert_eq!(reported(false, &[], None, true), (None, Reason::Syncing));
+        assert_eq!(condition(false, &[], None, true), (None, Reason::Syncing));
         assert_eq!(
-            reported(true, &[], None, false),
+            condition(true, &[], None, false),
             (None, Reason::NotConfigured)
         );
         assert_eq!(
-            reported(true, &[], Some("gone"), true),
+            condition(true, &[], Some("missing"), true),
             (Some(false), Reason::SecretMissing)
         );
         let unmounted = [("u", "secret \"x\" not found")];
         assert_eq!(
-            reported(false, &unmounted, None, true),
+            condition(false, &unmounted, None, true),
             (Some(false), Reason::SecretMissing)
         );
     }

@@ -1,4 +1,4 @@
-//! The controller of ThanosReceive: remote write that survives scaling, crashes and upgrades.
+//! Controller of ThanosReceive: routers and hashrings of ingesters that receive remote write.
 
 mod children;
 pub mod desired;
@@ -34,13 +34,12 @@ use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
 use thanos_controller_common::Settings;
 
-use crate::children::Own;
+use crate::children::Children;
 pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
 use crate::stores::Stores;
 
-/// Name of the controller: its field manager, and the value of the label by which it finds its
-/// objects.
+/// Name of the controller: its field manager, and the value of the label that selects its objects.
 pub const NAME: &str = "thanos-receive-controller";
 
 /// The controller.
@@ -50,17 +49,17 @@ pub struct ReceiveController {
     watched: Option<BTreeSet<String>>,
 }
 
-/// What a reconcile observed: inputs of the plan and of the status.
+/// Observed state of one reconcile.
 pub struct Seen {
-    /// For the plan.
+    /// Inputs of the plan.
     pub observed: Observed,
-    /// For the status.
+    /// Inputs of the status.
     pub status_inputs: StatusInputs,
 }
 
 impl ReceiveController {
-    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits
-    /// what is looked at, if it is not empty.
+    /// A controller. `operator_gate` is the feature gate of the command line; `namespaces` limits the
+    /// watches, if it is not empty.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
         let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
@@ -86,9 +85,9 @@ impl Reconciler for ReceiveController {
         // Pods need a moment to start.
         EventRule::new("ObjectStorageReady", "True", false),
         EventRule::new("VolumesReady", "True", false),
-        // Without Prometheus Operator from the start is a way to run, not a fault.
+        // An installation without Prometheus Operator is not a fault.
         EventRule::new("PrometheusOperatorIntegration", "True", false),
-        // Being scraped is optional; losing it is not.
+        // Only the loss of a Prometheus that scraped is a fault.
         EventRule::new("Monitored", "True", false),
     ];
 
@@ -124,8 +123,8 @@ impl Reconciler for ReceiveController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, it: &Arc<ThanosReceive>) -> Seen {
-        observe::observe(self, stores, cluster, it)
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, receive: &Arc<ThanosReceive>) -> Seen {
+        observe::observe(self, stores, cluster, receive)
     }
 
     fn probes(seen: &Seen) -> Vec<Probe> {
@@ -168,17 +167,17 @@ impl Reconciler for ReceiveController {
         &status.conditions
     }
 
-    fn paused(it: &ThanosReceive) -> bool {
-        it.spec.paused.unwrap_or_default()
+    fn paused(receive: &ThanosReceive) -> bool {
+        receive.spec.paused.unwrap_or_default()
     }
 
     fn pods_mounting(
         &self,
         stores: &Stores,
-        it: &ThanosReceive,
+        receive: &ThanosReceive,
         object: &ObjectKey,
     ) -> Vec<String> {
-        let children = Own::of(stores, it);
+        let children = Children::of(stores, receive);
         match object.kind == "ConfigMap" && children.is_mounted(&object.name) {
             true => children.running_routers(),
             false => Vec::new(),

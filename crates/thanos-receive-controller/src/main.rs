@@ -1,4 +1,4 @@
-//! The controller of ThanosReceive resources.
+//! Binary of the controller of ThanosReceive.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use thanos_receive_controller::preflight::extra;
 
 fn main() -> anyhow::Result<ExitCode> {
     cli::main(
-        "Runs ThanosReceive resources",
+        "Controller of ThanosReceive",
         env!("CARGO_PKG_VERSION"),
         ReceiveController::new,
         extra,

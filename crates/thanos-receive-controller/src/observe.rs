@@ -1,4 +1,4 @@
-//! From views to what a plan and a status are made of. Pure.
+//! Computes the inputs of plan and status from the stores. Pure, no IO.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,77 +15,77 @@ use thanos_controller_common::stores::unmounted;
 use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
 use thanos_workload::integration;
 
-use crate::children::Own;
+use crate::children::Children;
 use crate::desired::{hashrings, object_storage};
-use crate::hashring::{Progress, advance, allowed_actions, asks_routers, progress};
-use crate::health::{self, Signs};
+use crate::hashring::{Progress, advance, allowed_actions, needs_router_probes, progress};
+use crate::health::{self, Inputs};
 use crate::observed::Observed;
 use crate::plan::{self, names};
 use crate::stores::Stores;
 use crate::tenants::{Unreachable, unreachable};
 use crate::{ReceiveController, Seen};
 
-/// What else a user can do about volumes of ingesters.
+/// Remedies in messages about PVCs of ingesters.
 const REMEDIES: Remedies = Remedies {
     no_class: "add a hashring that names one in storage.storageClass",
-    no_growth: "give the hashring another name together with the new size: a new one is made beside it, \
-                and this one goes when everything it holds is uploaded",
+    no_growth: "rename the hashring together with the new size: a new hashring is created beside this one, \
+                which is removed once all its samples are uploaded",
 };
 
-/// Inputs of the status besides those of the plan.
+/// Inputs of the status, besides those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
-    /// The gate of each kind in use.
+    /// Gate of each kind in use.
     pub gates: Vec<(Kind, Gate)>,
-    /// What is done with each hashring.
+    /// Progress of each hashring.
     pub progress: Vec<Progress>,
-    /// The tenants that do not reach their hashring, by its name.
+    /// Unreachable tenants, by hashring.
     pub unreachable: BTreeMap<String, Vec<Unreachable>>,
-    /// What routers report once they have the recorded hashrings.
+    /// Config hash of routers that have loaded the recorded hashrings.
     pub config_hash: u64,
-    /// The replication factor in effect.
+    /// Replication factor in effect.
     pub replication_factor: usize,
-    /// Whether the ingesters run with their object storage.
+    /// The condition `ObjectStorageReady`.
     pub object_storage: ConditionState,
-    /// What the scheduler says of pods without a node.
+    /// Message of the scheduler about pods without a node.
     pub unscheduled: Option<String>,
-    /// Whether Secrets may be watched; `None` if none is read.
+    /// Whether Secrets are watched; `None` if none is used.
     pub secrets_watched: Option<bool>,
-    /// Whether a Prometheus scrapes what runs here.
+    /// Whether a Prometheus scrapes the pods.
     pub monitored: Monitored,
-    /// What must be asked of pods.
+    /// Probes of pods.
     pub probes: Vec<Probe>,
-    /// When to look again for the time alone.
+    /// Time of the next reconcile, if nothing changes.
     pub requeue_after: Option<Duration>,
-    /// When this was.
+    /// Time of this reconcile.
     pub now: jiff::Timestamp,
 }
 
-/// Reads the views for one ThanosReceive.
+/// Computes the observed state of one ThanosReceive.
 pub(crate) fn observe(
     controller: &ReceiveController,
     stores: &Stores,
     cluster: Cluster<'_>,
-    it: &Arc<ThanosReceive>,
+    receive: &Arc<ThanosReceive>,
 ) -> Seen {
     let gate = |kind| {
-        let integration = &it.spec.integration;
+        let integration = &receive.spec.integration;
         integration::gate(controller.operator_gate, integration, cluster.caps, kind)
     };
     let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
-    let (cr, namespace) = (it.name_any(), it.namespace().unwrap_or_default());
-    let children = Own::of(stores, it);
+    let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
+    let children = Children::of(stores, receive);
     let rings = children.rings(stores, cluster);
     let observed_hashrings = rings.observed_hashrings();
-    let asks_routers = asks_routers(&observed_hashrings);
+    let needs_router_probes = needs_router_probes(&observed_hashrings);
     let pod = |ring: &str, member: i32| format!("{}-{member}", names::ingester(&cr, ring));
 
-    let spec_rings = hashrings(&it.spec);
+    let spec_rings = hashrings(&receive.spec);
     let mut secrets = BTreeMap::new();
     let (mut missing, mut watched) = (None, None);
     let mut volumes = BTreeMap::new();
     for (i, ring) in spec_rings.iter().enumerate() {
-        if let Some(key) = object_storage(&it.spec, ring, i) {
+        if let Some(key) = object_storage(&receive.spec, ring, i) {
             let content = content([key], &namespace, stores.secrets.readable());
             watched = Some(content != Content::Unwatched);
             match content {
@@ -95,7 +95,7 @@ pub(crate) fn observe(
             }
         }
         let of_ring = Volumes {
-            pvcs: children.claims_of(&ring.name),
+            pvcs: children.pvcs_of(&ring.name),
             classes: classes(&stores.classes),
             remedies: REMEDIES,
         };
@@ -107,16 +107,16 @@ pub(crate) fn observe(
     };
     let monitored = Monitoring {
         gate: monitors,
-        desired: integration::wants_monitors(&it.spec.integration),
-        monitors: &plan::monitors(it),
+        desired: integration::wants_monitors(&receive.spec.integration),
+        monitors: &plan::monitors(receive),
         namespace: &namespace,
         prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
         namespaces,
         access: cluster.access,
     };
     let next = advance(&observed_hashrings);
-    let permitted = allowed_actions(&observed_hashrings, &next);
-    let asked = rings.queriers.iter().map(|url| listing::probe(url));
+    let allowed_actions = allowed_actions(&observed_hashrings, &next);
+    let queriers = rings.queriers.iter().map(|url| listing::probe(url));
     let status_inputs = StatusInputs {
         gates: vec![
             (Kind::ServiceMonitor, monitors),
@@ -126,7 +126,7 @@ pub(crate) fn observe(
         unreachable: unreachable(&rings.desired.rings),
         config_hash: rings.hash,
         replication_factor: rings.record.as_ref().map_or(0, |r| r.replication_factor),
-        object_storage: health::verdict(&Signs {
+        object_storage: health::object_storage(&Inputs {
             pods: &children.pods,
             unmounted: &unmounted(&stores.mounts, &namespace),
             missing: missing.as_deref(),
@@ -136,18 +136,18 @@ pub(crate) fn observe(
         secrets_watched: watched,
         monitored: monitored.decide(),
         probes: children
-            .probes(&rings, asks_routers)
+            .probes(&rings, needs_router_probes)
             .into_iter()
-            .chain(asked)
+            .chain(queriers)
             .collect(),
-        requeue_after: permitted
+        requeue_after: allowed_actions
             .requeue_after
             .and_then(|s| u64::try_from(s).ok())
             .map(Duration::from_secs),
         now: cluster.now,
     };
     let observed = Observed {
-        receive: it.clone(),
+        receive: receive.clone(),
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
         router_image: children
@@ -158,8 +158,8 @@ pub(crate) fn observe(
         volumes,
         version: children.rings.map(|r| r.version.clone()),
         next,
-        allowed_actions: permitted,
-        claims: children.claims,
+        allowed_actions,
+        pvcs: children.pvcs,
         sets: children.sets,
     };
     Seen {

@@ -1,4 +1,4 @@
-//! What the plan of a ThanosReceive is made of.
+//! Inputs of the plan of a ThanosReceive and of its hashring decisions. No IO.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,62 +8,64 @@ use thanos_controller_common::Settings;
 use thanos_controller_common::facts::{PvcFacts, SetFacts};
 use thanos_controller_common::volumes::Volumes;
 
-use crate::hashring::{AllowedActions, Desired, Hosts, ObservedHashrings, Record, Router};
+use crate::hashring::{
+    AllowedActions, DesiredHashrings, IngesterSet, ObservedHashrings, Record, Router,
+};
 
-/// Everything that a plan depends on.
+/// Inputs of the plan.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The custom resource.
     pub receive: Arc<ThanosReceive>,
-    /// What the controller was started with.
+    /// Settings from the command line.
     pub settings: Settings,
-    /// Whether ServiceMonitors are created.
+    /// Whether ServiceMonitors can be created.
     pub service_monitors: bool,
     /// The StatefulSets, by hashring.
     pub sets: BTreeMap<String, SetFacts>,
-    /// Image of the routers that run; `None` without any.
+    /// Image of the running routers; `None` if there are none.
     pub router_image: Option<String>,
-    /// Digests of what the Secrets of each hashring hold, where they may be read.
+    /// Digests of the Secrets of each hashring, where they are readable.
     pub secrets: BTreeMap<String, String>,
-    /// The volumes of each hashring.
+    /// Volumes of each hashring.
     pub volumes: BTreeMap<String, Volumes>,
-    /// UIDs of the claims, by name.
-    pub claims: BTreeMap<String, PvcFacts>,
-    /// Resource version of what is recorded; `None` if nothing is.
+    /// PVCs of ingesters, by name.
+    pub pvcs: BTreeMap<String, PvcFacts>,
+    /// Resource version of the ConfigMap with the record; `None` before the first one.
     pub version: Option<String>,
-    /// What is to be recorded.
+    /// The next record.
     pub next: Record,
-    /// What may be done.
+    /// The actions that are allowed now.
     pub allowed_actions: AllowedActions,
 }
 
-/// What decisions about hashrings are made of, as it was observed.
+/// Inputs of the state machine of the hashrings, owned.
 #[derive(Clone, Debug)]
 pub struct Rings {
-    /// What is recorded.
+    /// The stored record; `None` before the first one.
     pub record: Option<Record>,
-    /// What routers report once they have the hashrings that are recorded.
+    /// Config hash of routers that have loaded the recorded hashrings.
     pub hash: u64,
-    /// Where queriers list their endpoints that must know new members.
+    /// URLs of the endpoint lists of the queriers that must know new members.
     pub queriers: Vec<String>,
-    /// What the spec asks for.
-    pub desired: Desired,
-    /// The ingesters, by hashring.
-    pub ingester_sets: BTreeMap<String, Hosts>,
-    /// The routers that run.
+    /// The hashrings of the spec.
+    pub desired: DesiredHashrings,
+    /// Ingesters by hashring.
+    pub ingester_sets: BTreeMap<String, IngesterSet>,
+    /// Existing routers.
     pub routers: Vec<Router>,
-    /// How many there are to be.
-    pub routers_wanted: usize,
-    /// The replication factor of those that may be started.
+    /// Number of routers to expect.
+    pub desired_routers: usize,
+    /// Replication factor in the template of the Deployment.
     pub router_template: Option<usize>,
-    /// Whether no other template's are left.
+    /// Whether no router of a previous template is left.
     pub routers_are_current: bool,
-    /// The time, in seconds since the epoch.
+    /// Current time, in seconds since the epoch.
     pub now: i64,
 }
 
 impl Rings {
-    /// As the decisions take it.
+    /// Borrowed form of the inputs.
     #[must_use]
     pub fn observed_hashrings(&self) -> ObservedHashrings<'_> {
         ObservedHashrings {
@@ -71,7 +73,7 @@ impl Rings {
             desired: &self.desired,
             ingester_sets: &self.ingester_sets,
             routers: &self.routers,
-            routers_wanted: self.routers_wanted,
+            desired_routers: self.desired_routers,
             router_template: self.router_template,
             routers_are_current: self.routers_are_current,
             now: self.now,

@@ -1,5 +1,5 @@
-//! What this controller adds to a preflight: the operator that it takes over from, and values
-//! of a ThanosReceive that are accepted and do harm. Pure.
+//! Checks that this controller adds to a preflight: the legacy operator, and harmful values in
+//! ThanosReceives. Pure, no IO.
 
 use operator_runtime::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
@@ -9,11 +9,11 @@ use thanos_workload::duration;
 use crate::desired::{hashrings, object_storage, path};
 use crate::{NAME, ReceiveController, Seen};
 
-/// Shorter than this, samples can be forgotten before a store serves them: blocks are cut every two
-/// hours, and uploaded and found some time later.
-const LEAST_RETENTION: u64 = 6 * 3_600_000;
+/// Shortest safe retention, in milliseconds. With a shorter one, samples can be deleted before a store
+/// serves them: blocks are cut every two hours, and are uploaded and synced some time later.
+const MIN_RETENTION: u64 = 6 * 3_600_000;
 
-/// There are no pods before the controller runs, and who may watch Secrets is the user's choice.
+/// Before the controller runs there are no pods, and the permission to watch Secrets is optional.
 const ONLY_WARNS: [&str; 5] = [
     Reason::Starting.as_str(),
     Reason::Syncing.as_str(),
@@ -22,7 +22,7 @@ const ONLY_WARNS: [&str; 5] = [
     Reason::VolumePending.as_str(),
 ];
 
-/// What a preflight of this controller looks at besides what every one does.
+/// Checks of this controller, besides those of every preflight.
 #[must_use]
 pub fn extra() -> Extra<ReceiveController> {
     Extra {
@@ -33,7 +33,7 @@ pub fn extra() -> Extra<ReceiveController> {
     }
 }
 
-/// The values of a ThanosReceive that do harm.
+/// Harmful values of a ThanosReceive.
 fn harms(seen: &Seen) -> Vec<Harm> {
     let spec = &seen.observed.receive.spec;
     short_retention(spec)
@@ -42,39 +42,41 @@ fn harms(seen: &Seen) -> Vec<Harm> {
         .collect()
 }
 
-/// Objects that were created under the Go operator carry its default of 2h.
+/// Resources that were created under the Go operator have its default of 2h.
 fn short_retention(spec: &ThanosReceiveSpec) -> Vec<Harm> {
     let rings = hashrings(spec);
     let short = rings.iter().enumerate().filter_map(|(i, ring)| {
         let retention = ring.tsdb_config.as_ref()?.retention.as_deref()?;
-        let is_short = duration::milliseconds(retention)? < LEAST_RETENTION;
+        let is_short = duration::milliseconds(retention)? < MIN_RETENTION;
         let uploads = object_storage(spec, ring, i).is_some();
         (is_short && uploads).then(|| Harm {
             fatal: false,
             found: format!(
-                "{}.tsdbConfig.retention is {retention}: samples can be gone here before a store \
+                "{}.tsdbConfig.retention is {retention}: ingesters can delete samples before a store \
                  serves them",
                 path(i)
             ),
-            remedy: "remove it, for 24h, or set 6h or more".to_owned(),
+            remedy: "remove it (default: 24h), or set 6h or more".to_owned(),
         })
     });
     short.collect()
 }
 
-/// Another default of the Go operator, which has no effect here.
+/// Another default of the Go operator, which has no effect.
 fn deletes(spec: &ThanosReceiveSpec) -> Option<Harm> {
     let policy = spec
         .stateful
         .persistent_volume_claim_retention_policy
         .as_ref()?;
-    policy.when_deleted.filter(|it| it.as_str() == "Delete")?;
+    policy
+        .when_deleted
+        .filter(|when| when.as_str() == "Delete")?;
     Some(Harm {
         fatal: false,
-        found: "spec.persistentVolumeClaimRetentionPolicy.whenDeleted is Delete: volumes are kept \
-                all the same, since nothing could prove any more that nothing in them is lost"
+        found: "spec.persistentVolumeClaimRetentionPolicy.whenDeleted is Delete, which has no \
+                effect: PVCs are kept, since the upload of their samples could no longer be proven"
             .to_owned(),
-        remedy: "remove it; to delete volumes, scale hashrings down first with whenScaled: Delete"
+        remedy: "remove it; to delete PVCs, scale hashrings down first with whenScaled: Delete"
             .to_owned(),
     })
 }
@@ -85,7 +87,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn defaults_of_the_go_operator_are_reported() {
+    fn harmful_defaults_of_the_go_operator_are_reported() {
         let spec = json!({
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"},
             "ingesterSpec": {

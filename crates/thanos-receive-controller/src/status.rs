@@ -1,4 +1,4 @@
-//! The status of a ThanosReceive. Pure.
+//! Computes the status of a ThanosReceive. Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::hashring::{Obstacle, Progress};
 use crate::plan::{names, router_identity};
 use crate::tenants::{Unreachable, describe};
 
-/// The status after a pass.
+/// Status after a reconcile.
 #[must_use]
 pub fn status(
     seen: &Seen,
@@ -29,37 +29,42 @@ pub fn status(
     previous: &ThanosReceiveStatus,
 ) -> ThanosReceiveStatus {
     let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
-    let it = &observed.receive;
-    let cr = it.name_any();
+    let receive = &observed.receive;
+    let cr = receive.name_any();
     let router = names::router(&cr);
-    let rings = hashrings(&it.spec);
+    let rings = hashrings(&receive.spec);
     let sets: Vec<(String, i32)> = rings
         .iter()
-        .map(|ring| (names::ingester(&cr, &ring.name), replicas(&it.spec, ring)))
+        .map(|ring| {
+            (
+                names::ingester(&cr, &ring.name),
+                replicas(&receive.spec, ring),
+            )
+        })
         .collect();
 
-    let reported = refused(seen, outcome);
-    let mut conditions = Conditions::new(&previous.conditions, it.metadata.generation);
+    let rejected = immutable(seen, outcome);
+    let mut conditions = Conditions::new(&previous.conditions, receive.metadata.generation);
     let required = |name, replicas, note: &str| Required {
         name,
         replicas,
         essential: true,
         note: note.to_owned(),
     };
-    let late = match observed.allowed_actions.replication_factor {
-        None => "they start when there is a hashring",
+    let note = match observed.allowed_actions.replication_factor {
+        None => "routers start when the first hashring is published",
         Some(_) => "",
     };
-    let routers = required(&router, it.spec.router_spec.replicas, late);
+    let routers = required(&router, receive.spec.router_spec.replicas, note);
     let ingesters = sets
         .iter()
         .map(|(name, replicas)| required(name, *replicas, ""));
     let all: Vec<Required<'_>> = std::iter::once(routers).chain(ingesters).collect();
-    conditions.set_standard(reported.as_ref().unwrap_or(outcome), &all);
+    conditions.set_standard(rejected.as_ref().unwrap_or(outcome), &all);
     let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
-    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
+    let (holds, reason, message) = integration::condition(&status_inputs.gates);
     set(
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
@@ -72,8 +77,8 @@ pub fn status(
         Condition::ObjectStorageReady,
         status_inputs.object_storage.clone(),
     );
-    if let Some(answer) = volumes(seen) {
-        set(Condition::VolumesReady, answer);
+    if let Some(state) = volumes(seen) {
+        set(Condition::VolumesReady, state);
     }
     if let Some(watched) = status_inputs.secrets_watched {
         set(Condition::SecretRotation, rotation(seen, watched));
@@ -95,7 +100,7 @@ pub fn status(
         .sum();
     let published = status_inputs.replication_factor > 0;
     ThanosReceiveStatus {
-        observed_generation: it.metadata.generation,
+        observed_generation: receive.metadata.generation,
         replicas: Some(outcome.workload(&router).map_or(0, |w| w.counts.replicas)),
         ready_replicas: Some(
             outcome
@@ -112,7 +117,7 @@ pub fn status(
         hashrings: status_inputs
             .progress
             .iter()
-            .map(|p| status_of(seen, p, previous))
+            .map(|p| hashring(seen, p, previous))
             .collect(),
         config_hash: published
             .then(|| i64::try_from(status_inputs.config_hash).unwrap_or_default()),
@@ -128,8 +133,8 @@ pub fn status(
     }
 }
 
-/// The condition `HashringStable`: of all hashrings, the first that is not. A hashring that tenants do
-/// not reach is as the spec asks for it, so only the message says it.
+/// The condition `HashringStable`: state of the first hashring that is not stable. Unreachable tenants
+/// do not make a hashring unstable; they are in the message only.
 fn stable(
     progress: &[Progress],
     unreachable: &BTreeMap<String, Vec<Unreachable>>,
@@ -152,12 +157,12 @@ fn stable(
     };
     let mut message = format!("hashring {}: {}", first.name, first.message);
     if let Some(unreachable) = unreachable {
-        message += &format!(". Besides, {unreachable}");
+        message += &format!(". In addition, {unreachable}");
     }
     (Some(false), reason, message)
 }
 
-fn status_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
+fn hashring(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
     let set = names::ingester(&seen.observed.receive.name_any(), &progress.name);
     let pod = |member: &i32| format!("{set}-{member}");
     let mut before = previous.hashrings.iter();
@@ -196,37 +201,39 @@ fn status_of(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -
     }
 }
 
-/// The condition `VolumesReady`: of all hashrings, the first whose volumes are not.
+/// The condition `VolumesReady`: state of the first hashring whose volumes are not ready.
 fn volumes(seen: &Seen) -> Option<ConditionState> {
     let observed = &seen.observed;
-    let mut well = None;
+    let mut ready = None;
     for ring in hashrings(&observed.receive.spec).iter() {
         let size = stateful::size(ring.storage.as_ref()).ok()?;
         let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
         let volumes = observed.volumes.get(&ring.name)?;
         let unscheduled = seen.status_inputs.unscheduled.as_deref();
-        let answer = volumes.condition(size, class.as_deref(), unscheduled);
-        if answer.0 != Some(true) {
-            return Some(answer);
+        let state = volumes.condition(size, class.as_deref(), unscheduled);
+        if state.0 != Some(true) {
+            return Some(state);
         }
-        well = Some(answer);
+        ready = Some(state);
     }
-    well
+    ready
 }
 
-/// What was applied apart from what cannot be changed, which the user should hear of.
-fn refused(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
+/// Outcome with the message about a field of a StatefulSet that cannot be changed; `None` if there is
+/// none.
+fn immutable(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let observed = &seen.observed;
     if outcome.verdict != Verdict::Applied {
         return None;
     }
-    let it = &observed.receive;
-    let namespace = it.namespace().unwrap_or_default();
+    let receive = &observed.receive;
+    let namespace = receive.namespace().unwrap_or_default();
     let mut sets = observed.sets.iter();
     let (name, message) = sets.find_map(|(ring, set)| {
-        let name = names::ingester(&it.name_any(), ring);
-        let reported = stateful::refused(&name, &namespace, &it.spec.stateful, &set.fixed)?;
-        Some((name, reported))
+        let name = names::ingester(&receive.name_any(), ring);
+        let message =
+            stateful::immutable_field(&name, &namespace, &receive.spec.stateful, &set.fixed)?;
+        Some((name, message))
     })?;
     Some(status::immutable(outcome, &name, message))
 }
@@ -235,21 +242,21 @@ fn rotation(seen: &Seen, watched: bool) -> ConditionState {
     if watched {
         return rotation::watched();
     }
-    let it = &seen.observed.receive;
-    let rings = hashrings(&it.spec);
+    let receive = &seen.observed.receive;
+    let rings = hashrings(&receive.spec);
     let keys = rings
         .iter()
         .enumerate()
-        .filter_map(|(i, ring)| object_storage(&it.spec, ring, i));
+        .filter_map(|(i, ring)| object_storage(&receive.spec, ring, i));
     let mut names: Vec<&str> = keys.map(|(_, key)| key.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let namespace = it.namespace().unwrap_or_default();
-    let resource = format!("thanosreceive {}", it.name_any());
+    let namespace = receive.namespace().unwrap_or_default();
+    let resource = format!("thanosreceive {}", receive.name_any());
     rotation::unwatched(&names, &namespace, &resource)
 }
 
-/// An event for each step of each hashring.
+/// Events about the steps of the hashrings.
 #[must_use]
 pub fn normal_events(
     previous: &ThanosReceiveStatus,
@@ -257,33 +264,33 @@ pub fn normal_events(
 ) -> Vec<NormalEvent> {
     let changed = next.hashrings.iter().filter_map(|now| {
         let before = previous.hashrings.iter().find(|p| p.name == now.name);
-        // The first event of a hashring is that it starts.
-        let is_news = before.map_or(now.step != HashringStep::Stable, |b| b.step != now.step);
+        // The first event of a hashring is about its start.
+        let is_new = before.map_or(now.step != HashringStep::Stable, |b| b.step != now.step);
         let note = match (now.step, now.message.as_str()) {
             (HashringStep::Stable, _) => {
                 format!(
-                    "hashring {}: stable, every router has it ({} of {} members)",
+                    "hashring {}: stable, loaded by every router ({} of {} members)",
                     now.name, now.members_total, now.desired
                 )
             }
             (step, message) => format!("hashring {}: {}: {message}", now.name, step.as_str()),
         };
-        is_news.then(|| NormalEvent {
+        is_new.then(|| NormalEvent {
             reason: EventReason::Hashring.as_str(),
             note,
         })
     });
-    let gone = previous
+    let removed = previous
         .hashrings
         .iter()
         .filter(|p| !next.hashrings.iter().any(|n| n.name == p.name));
-    let gone = gone
+    let removed = removed
         .filter(|_| !next.hashrings.is_empty())
         .map(|p| NormalEvent {
             reason: EventReason::Hashring.as_str(),
             note: format!("hashring {}: removed", p.name),
         });
-    changed.chain(gone).collect()
+    changed.chain(removed).collect()
 }
 
 fn deployment(workload: &Workload) -> DeploymentStatus {

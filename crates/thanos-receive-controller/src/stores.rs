@@ -1,4 +1,4 @@
-//! What a ThanosReceive depends on, and which change concerns which ThanosReceive.
+//! The watched kinds, and which ThanosReceives a change of each affects. No IO.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
@@ -25,18 +25,18 @@ use thanos_workload::integration;
 use crate::ReceiveController;
 use crate::desired::{hashrings, object_storage};
 use crate::facts::{
-    HostsFacts, HostsObject, NodeFacts, NodeObject, ReceiverFacts, ReceiverObject, RingsFacts,
-    RingsObject, RoutersFacts, RoutersObject,
+    IngesterSetFacts, IngesterSetObject, NodeFacts, NodeObject, ReceiverFacts, ReceiverObject,
+    RingsFacts, RingsObject, RoutersFacts, RoutersObject,
 };
 
-/// The objects of routers and ingesters carry these labels.
+/// Label selector of the objects of routers and ingesters.
 const RECEIVERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-receive,operator.thanos.io/owner";
 
-/// Views of everything that is read.
+/// Stores of the watched kinds.
 #[derive(Default)]
 pub struct Stores {
     /// StatefulSets of ingesters.
-    pub sets: Store<HostsFacts>,
+    pub sets: Store<IngesterSetFacts>,
     /// Deployments of routers.
     pub deployments: Store<RoutersFacts>,
     /// ConfigMaps with hashrings.
@@ -51,10 +51,10 @@ pub struct Stores {
     pub querier_deployments: Store<DeploymentFacts>,
     /// Nodes.
     pub nodes: Store<NodeFacts>,
-    /// What nodes say of volumes that they cannot mount.
+    /// Mount failures, from Events.
     pub mounts: Store<MountFacts>,
-    /// Claims of ingesters.
-    pub claims: Store<PvcFacts>,
+    /// PVCs of ingesters.
+    pub pvcs: Store<PvcFacts>,
     /// StorageClasses.
     pub classes: Store<ClassFacts>,
     /// Secrets.
@@ -65,25 +65,24 @@ pub struct Stores {
     pub namespaces: Store<NamespaceFacts>,
 }
 
-/// Every related kind, and how it gets into the views.
+/// Every watched kind besides ThanosReceive.
 #[must_use]
 pub fn related() -> Vec<Related<ReceiveController>> {
-    [children(), surroundings()].into_iter().flatten().collect()
+    [owned(), external()].into_iter().flatten().collect()
 }
 
-/// What belongs to a ThanosReceive.
-fn children() -> Vec<Related<ReceiveController>> {
+/// Objects of a ThanosReceive.
+fn owned() -> Vec<Related<ReceiveController>> {
     vec![
-        Related::new::<HostsObject>(
+        Related::new::<IngesterSetObject>(
             ApiResource::erase::<StatefulSet>(&()),
             Spec {
                 store: |v: &Stores| &v.sets,
                 store_mut: |v: &mut Stores| &mut v.sets,
-                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    let uid = it.metadata.uid.as_ref();
-                    is_at_home(it, key)
-                        && either.any(|ingester_sets| Some(&ingester_sets.set.owner) == uid)
+                    let uid = receive.metadata.uid.as_ref();
+                    is_at_home(receive, key) && either.any(|facts| Some(&facts.set.owner) == uid)
                 },
             },
         )
@@ -94,10 +93,10 @@ fn children() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.deployments,
                 store_mut: |v: &mut Stores| &mut v.deployments,
-                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    let uid = it.metadata.uid.as_ref();
-                    is_at_home(it, key) && either.any(|routers| Some(&routers.owner) == uid)
+                    let uid = receive.metadata.uid.as_ref();
+                    is_at_home(receive, key) && either.any(|routers| Some(&routers.owner) == uid)
                 },
             },
         )
@@ -108,10 +107,10 @@ fn children() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.rings,
                 store_mut: |v: &mut Stores| &mut v.rings,
-                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    let uid = it.metadata.uid.as_ref();
-                    is_at_home(it, key) && either.any(|rings| Some(&rings.owner) == uid)
+                    let uid = receive.metadata.uid.as_ref();
+                    is_at_home(receive, key) && either.any(|rings| Some(&rings.owner) == uid)
                 },
             },
         )
@@ -121,9 +120,9 @@ fn children() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.pods,
                 store_mut: |v: &mut Stores| &mut v.pods,
-                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(it, key) && either.any(|pod| is_of(it, &pod.pod.owner))
+                    is_at_home(receive, key) && either.any(|pod| is_of(receive, &pod.pod.owner))
                 },
             },
         )
@@ -134,13 +133,15 @@ fn children() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.mounts,
                 store_mut: |v: &mut Stores| &mut v.mounts,
-                // Whose pod it is, says the pod.
-                is_affected_by: |stores: &Stores, it: &ThanosReceive, key, _, new| {
+                // An Event does not contain the owner of its pod.
+                is_affected_by: |stores: &Stores, receive: &ThanosReceive, key, _, new| {
                     let failure = new.and_then(Option::as_ref);
-                    is_at_home(it, key)
+                    is_at_home(receive, key)
                         && failure.is_some_and(|failure| {
                             let mut pods = of(&stores.pods, &key.namespace);
-                            pods.any(|(_, p)| p.pod.uid == failure.pod && is_of(it, &p.pod.owner))
+                            pods.any(|(_, p)| {
+                                p.pod.uid == failure.pod && is_of(receive, &p.pod.owner)
+                            })
                         })
                 },
             },
@@ -149,11 +150,11 @@ fn children() -> Vec<Related<ReceiveController>> {
         Related::new::<PvcObject>(
             ApiResource::erase::<PersistentVolumeClaim>(&()),
             Spec {
-                store: |v: &Stores| &v.claims,
-                store_mut: |v: &mut Stores| &mut v.claims,
-                is_affected_by: |_, it: &ThanosReceive, key, old, new| {
+                store: |v: &Stores| &v.pvcs,
+                store_mut: |v: &mut Stores| &mut v.pvcs,
+                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(it, key) && either.any(|claim| is_of(it, &claim.owner))
+                    is_at_home(receive, key) && either.any(|pvc| is_of(receive, &pvc.owner))
                 },
             },
         )
@@ -162,23 +163,24 @@ fn children() -> Vec<Related<ReceiveController>> {
     ]
 }
 
-/// What is around it.
-fn surroundings() -> Vec<Related<ReceiveController>> {
+/// Objects that a ThanosReceive depends on.
+fn external() -> Vec<Related<ReceiveController>> {
     vec![
         Related::new::<ReplicaSetObject>(
             ApiResource::erase::<ReplicaSet>(&()),
             Spec {
                 store: |v: &Stores| &v.replica_sets,
                 store_mut: |v: &mut Stores| &mut v.replica_sets,
-                is_affected_by: |stores: &Stores, it: &ThanosReceive, key, old, new| {
+                is_affected_by: |stores: &Stores, receive: &ThanosReceive, key, old, new| {
                     let is_router = |set: &ReplicaSetFacts| {
                         let mut routers = of(&stores.deployments, &key.namespace);
                         routers.any(|(_, d)| {
-                            d.uid == set.controller && Some(&d.owner) == it.metadata.uid.as_ref()
+                            d.uid == set.controller
+                                && Some(&d.owner) == receive.metadata.uid.as_ref()
                         })
                     };
                     let mut either = [old, new].into_iter().flatten();
-                    is_at_home(it, key) && either.any(is_router)
+                    is_at_home(receive, key) && either.any(is_router)
                 },
             },
         )
@@ -199,7 +201,7 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.queriers,
                 store_mut: |v: &mut Stores| &mut v.queriers,
-                // They are asked again and again while something depends on them.
+                // Queriers are probed periodically while a decision depends on them.
                 is_affected_by: |_, _, _, _, _| false,
             },
         )
@@ -209,8 +211,8 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.nodes,
                 store_mut: |v: &mut Stores| &mut v.nodes,
-                is_affected_by: |_, it: &ThanosReceive, _, _, _| {
-                    let rings = hashrings(&it.spec);
+                is_affected_by: |_, receive: &ThanosReceive, _, _, _| {
+                    let rings = hashrings(&receive.spec);
                     rings.iter().any(|ring| ring.zone_awareness == Some(true))
                 },
             },
@@ -232,12 +234,12 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.secrets,
                 store_mut: |v: &mut Stores| &mut v.secrets,
-                is_affected_by: |_, it: &ThanosReceive, key, _, _| {
-                    let rings = hashrings(&it.spec);
+                is_affected_by: |_, receive: &ThanosReceive, key, _, _| {
+                    let rings = hashrings(&receive.spec);
                     let mut keys = rings
                         .iter()
-                        .filter_map(|ring| object_storage(&it.spec, ring, 0));
-                    is_at_home(it, key) && keys.any(|(_, read)| read.name == key.name)
+                        .filter_map(|ring| object_storage(&receive.spec, ring, 0));
+                    is_at_home(receive, key) && keys.any(|(_, read)| read.name == key.name)
                 },
             },
         )
@@ -247,8 +249,8 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.prometheuses,
                 store_mut: |v: &mut Stores| &mut v.prometheuses,
-                is_affected_by: |_, it: &ThanosReceive, _, _, _| {
-                    integration::resource_gate(&it.spec.integration) != Some(false)
+                is_affected_by: |_, receive: &ThanosReceive, _, _, _| {
+                    integration::resource_gate(&receive.spec.integration) != Some(false)
                 },
             },
         ),
@@ -257,8 +259,8 @@ fn surroundings() -> Vec<Related<ReceiveController>> {
             Spec {
                 store: |v: &Stores| &v.namespaces,
                 store_mut: |v: &mut Stores| &mut v.namespaces,
-                is_affected_by: |_, it: &ThanosReceive, key, _, _| {
-                    it.namespace().as_ref() == Some(&key.name)
+                is_affected_by: |_, receive: &ThanosReceive, key, _, _| {
+                    receive.namespace().as_ref() == Some(&key.name)
                 },
             },
         )

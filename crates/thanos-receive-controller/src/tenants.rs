@@ -1,5 +1,6 @@
-//! The tenants of hashrings: which entries Thanos cannot read, and whose samples an earlier hashring
-//! takes, since the first hashring that matches a tenant gets all of its samples. Pure.
+//! Validation of the tenants of hashrings: entries that Thanos cannot read, and tenants that an
+//! earlier hashring matches. The first hashring that matches a tenant receives all of its samples.
+//! Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +11,29 @@ use crate::desired::{path, tenants};
 use crate::glob::Pattern;
 use crate::hashring::DesiredHashring;
 
-/// How an unreachable hashring without tenants is listed: it would take those of every tenant.
+/// Entry for an unreachable hashring without tenants, which would match every tenant.
 pub const EVERY: &str = "*";
 
-/// How many characters are compared at most for one spec. Hundreds of patterns with thousands of
-/// tenants take less; a spec that would take longer does not keep other resources waiting.
+/// Limit of character comparisons for one spec, so that it does not delay the reconcile of other
+/// resources. Hundreds of patterns with thousands of tenants need less.
 const BUDGET: usize = 5_000_000;
 
-/// A tenant, or a pattern, whose samples never reach its hashring.
+/// A tenant or pattern whose samples another hashring receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
-    /// As the spec has it, or [`EVERY`].
+    /// Entry of the spec, or [`EVERY`].
     pub tenant: String,
-    /// The hashring that takes the samples.
+    /// Hashring that receives the samples.
     pub by: String,
-    /// The pattern of that hashring.
+    /// Matching pattern of that hashring.
     pub pattern: String,
 }
 
-/// What is wrong with the tenants of hashrings.
+/// Validates the tenants of hashrings.
 ///
 /// # Errors
-/// The entry that must be changed: a malformed pattern, one that is there twice, or one that comes
-/// after a hashring that takes every tenant.
+/// The invalid entry: a malformed pattern, a duplicate, or an entry after a hashring that matches
+/// every tenant.
 pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
     let mut owners: BTreeMap<(bool, String), &str> = BTreeMap::new();
     let mut takes_all: Option<&str> = None;
@@ -47,15 +48,15 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
             };
             if tenant.is_empty() {
                 return wrong(
-                    "an empty name is not a tenant; remove it, or leave tenants empty to take the \
-                     samples of every tenant that no other hashring takes"
+                    "an empty name is not a tenant; remove it, or leave tenants empty to receive \
+                     every tenant that no other hashring matches"
                         .to_owned(),
                 );
             }
             if tenant.contains('/') {
                 return wrong(format!(
                     "`{tenant}` is not a tenant, since Thanos rejects names with slashes; remove the \
-                     slash here and where samples are sent"
+                     slash here and in the senders"
                 ));
             }
             let mut key = (false, tenant.clone());
@@ -63,7 +64,7 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
                 Some(Err(why)) => {
                     return wrong(format!(
                         "`{tenant}` of hashring {} is a malformed pattern: {why}; put a backslash \
-                         before each character that stands for itself, or set tenantMatcherType to exact",
+                         before each literal special character, or set tenantMatcherType to exact",
                         ring.name
                     ));
                 }
@@ -77,14 +78,14 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
             }
             if let Some(other) = owners.insert(key, &ring.name) {
                 return wrong(format!(
-                    "`{tenant}` is in hashring {other} already, which gets all of its samples; \
-                     remove it here or there"
+                    "`{tenant}` is in hashring {other} already, which receives all of its samples; \
+                     remove it from one of them"
                 ));
             }
             if let Some(other) = takes_all {
                 return wrong(format!(
-                    "`{tenant}` never gets here: hashring {other} before it takes every tenant; put \
-                     {} first",
+                    "`{tenant}` is unreachable: hashring {other} is matched before and takes every \
+                     tenant; put {} first",
                     ring.name
                 ));
             }
@@ -96,8 +97,7 @@ pub fn check(rings: &[HashringSpec]) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// What never reaches its hashring, by the name of that. `rings` are in the order in which tenants are
-/// matched.
+/// Unreachable tenants, by hashring. `rings` are in the order in which tenants are matched.
 #[must_use]
 pub fn unreachable(rings: &[DesiredHashring]) -> BTreeMap<String, Vec<Unreachable>> {
     within(BUDGET, rings)
@@ -109,7 +109,7 @@ fn within(mut budget: usize, rings: &[DesiredHashring]) -> BTreeMap<String, Vec<
     for ring in rings.iter().map(|desired| &desired.ring) {
         let is_glob = ring.matcher == TenantMatcherType::Glob.as_str();
         let every = ring.tenants.is_empty().then(Pattern::every_tenant);
-        let children: Vec<(&str, Option<Pattern>)> = ring
+        let entries: Vec<(&str, Option<Pattern>)> = ring
             .tenants
             .iter()
             .map(|tenant| {
@@ -120,7 +120,7 @@ fn within(mut budget: usize, rings: &[DesiredHashring]) -> BTreeMap<String, Vec<
             })
             .chain(every.map(|every| (EVERY, Some(every))))
             .collect();
-        for (tenant, pattern) in &children {
+        for (tenant, pattern) in &entries {
             for (by, text, other) in &earlier {
                 let length = pattern.as_ref().map_or(1, Pattern::len);
                 let cost = other.len() * length + tenant.len();
@@ -146,7 +146,7 @@ fn within(mut budget: usize, rings: &[DesiredHashring]) -> BTreeMap<String, Vec<
                 }
             }
         }
-        let patterns = children
+        let patterns = entries
             .into_iter()
             .filter_map(|(tenant, pattern)| Some((ring.name.as_str(), tenant, pattern?)));
         earlier.extend(patterns);
@@ -154,7 +154,7 @@ fn within(mut budget: usize, rings: &[DesiredHashring]) -> BTreeMap<String, Vec<
     found
 }
 
-/// What a hashring does not get, as a sentence.
+/// Message about the unreachable tenants of a hashring; `None` if there are none.
 #[must_use]
 pub fn describe(ring: &str, unreachable: &[Unreachable]) -> Option<String> {
     let first = unreachable.first()?;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_patterns_are_rejected_with_their_place() {
+    fn malformed_patterns_are_rejected_with_the_field() {
         for bad in ["team-[a-", "team-\\", "[]", "team-[-a]"] {
             let error = checked(&[&["x"], &["good-*", bad], &[]]).unwrap_err();
             assert_eq!(
@@ -233,7 +233,7 @@ mod tests {
         for good in ["team-[z-a]", "team-[a-c]*", "team-\\*", "**", "a]"] {
             assert_eq!(checked(&[&["x"], &["good-*", good], &[]]), Ok(()), "{good}");
         }
-        // A name is no pattern.
+        // Names are not parsed as patterns.
         let mut exact = spec(&[&["team-[a-"]]);
         let ring = &mut exact.ingester_spec.hashrings.as_mut().unwrap()[0];
         ring.tenancy_config.as_mut().unwrap().tenant_matcher_type = None;
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_with_tenants_comes_after_every_tenant() {
+    fn tenants_after_a_pattern_for_every_tenant_are_rejected() {
         for all in ["*", "**", "?*", "*?"] {
             for later in [["x"], ["x*"]] {
                 let error = checked(&[&[all], &later, &[]]).unwrap_err();
@@ -254,9 +254,9 @@ mod tests {
         }
     }
 
-    /// Patterns that are written in another way are other patterns; names are the same ones.
+    /// Patterns are compared as text, names by what they match.
     #[test]
-    fn a_tenant_is_in_one_hashring() {
+    fn duplicate_tenants_are_rejected() {
         let error = checked(&[&["team-a"], &["team\\-a"]]).unwrap_err();
         assert!(
             error.message.contains("in hashring r0 already"),
@@ -280,7 +280,7 @@ mod tests {
             found(&[&["team-*"], &["team-payments", "other"], &[]]),
             ["r1: team-payments < r0 team-*"]
         );
-        // The one without tenants is last, wherever the spec has it.
+        // A hashring without tenants is matched last.
         assert_eq!(found(&[&[], &["team-a"], &["team-*"]]), [""; 0]);
         assert_eq!(
             found(&[&["a", "te?m-*"], &["team-a*", "tea*", "b*"]]),
@@ -292,7 +292,7 @@ mod tests {
         );
         assert_eq!(found(&[&["a"], &["a*"], &[]]), [""; 0]);
         assert_eq!(found(&[&["a*", "aa"], &[]]), [""; 0]);
-        // Malformed ones are rejected elsewhere.
+        // Malformed patterns are rejected by `check`.
         assert_eq!(found(&[&["a[", "b*"], &["b"]]), ["r1: b < r0 b*"]);
     }
 
@@ -305,20 +305,20 @@ mod tests {
     }
 
     #[test]
-    fn sentences_name_both_hashrings_and_the_pattern() {
-        let reported = |rings: &[&[&str]], ring: &str| {
+    fn messages_name_both_hashrings_and_the_pattern() {
+        let message = |rings: &[&[&str]], ring: &str| {
             let all = unreachable(&desired(&spec(rings)).rings);
             describe(ring, &all[ring]).unwrap()
         };
-        let one = reported(&[&["team-*"], &["team-a"]], "r1");
+        let one = message(&[&["team-*"], &["team-a"]], "r1");
         assert!(one.starts_with("hashring r1 receives no samples of tenant team-a: hashring r0"));
         assert!(
             one.ends_with("takes them (`team-*`); put hashring r1 first"),
             "{one}"
         );
-        let two = reported(&[&["team-*"], &["team-a", "team-b"]], "r1");
+        let two = message(&[&["team-*"], &["team-a", "team-b"]], "r1");
         assert!(two.contains("of 2 tenants, such as team-a"), "{two}");
-        let all = reported(&[&["**"], &[]], "r1");
+        let all = message(&[&["**"], &[]], "r1");
         assert!(
             all.starts_with("hashring r1 receives no samples: hashring r0"),
             "{all}"
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_before_the_budget_is_spent_is_kept() {
+    fn exhausted_budget_keeps_what_was_found() {
         let rings = desired(&spec(&[&["a*"], &["ab", "ac", "ad"]])).rings;
         let found = |budget| within(budget, &rings).values().map(Vec::len).sum::<usize>();
         assert_eq!([0, 4, 8, 12].map(found), [0, 1, 2, 3]);

@@ -8,7 +8,7 @@ use thanos_ruler_controller::preflight::extra;
 
 fn main() -> anyhow::Result<ExitCode> {
     cli::main(
-        "Runs ThanosRuler resources",
+        "Controller of ThanosRuler",
         env!("CARGO_PKG_VERSION"),
         RulerController::new,
         extra,

@@ -49,7 +49,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
-    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
+    let (holds, reason, message) = integration::condition(&status_inputs.gates);
     set(
         Condition::PrometheusOperatorIntegration,
         (Some(holds), reason, message),
@@ -191,7 +191,7 @@ fn immutable_field(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let name = identity(&ruler.name_any()).name;
     let namespace = ruler.namespace().unwrap_or_default();
     let fixed = &seen.observed.set.as_ref()?.set.fixed;
-    let message = stateful::refused(&name, &namespace, &ruler.spec.stateful, fixed)?;
+    let message = stateful::immutable_field(&name, &namespace, &ruler.spec.stateful, fixed)?;
     Some(status::immutable(outcome, &name, message))
 }
 

@@ -52,7 +52,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let rejected = immutable_change(seen, outcome);
     let mut conditions = Conditions::new(&previous.conditions, store.metadata.generation);
     conditions.set_standard(rejected.as_ref().unwrap_or(outcome), &required);
-    let (holds, reason, message) = integration::verdict(&status_inputs.gates);
+    let (holds, reason, message) = integration::condition(&status_inputs.gates);
     let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
         conditions.set(type_.as_str(), holds, reason.as_str(), message);
     };
@@ -126,7 +126,8 @@ fn immutable_change(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
         .iter()
         .filter_map(|name| Some((name, observed.sets.get(name)?)));
     let (name, message) = sets.find_map(|(name, shard)| {
-        let message = stateful::refused(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
+        let message =
+            stateful::immutable_field(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
         Some((name, message))
     })?;
     Some(status::immutable(outcome, name, message))

@@ -1,4 +1,4 @@
-//! Caches of Thanos: flags, and what they need in the pod.
+//! Caches of Thanos: flags, volumes and mounts.
 
 use k8s_openapi::api::core::v1::{SecretKeySelector, Volume, VolumeMount};
 use thanos_api::v1alpha1::{CacheConfig, InMemoryCacheConfig};
@@ -7,30 +7,30 @@ use crate::checks::bytes;
 use crate::flags::Flags;
 use crate::{FieldError, volumes};
 
-/// The file of a mounted configuration.
+/// File name of a mounted configuration.
 const FILE: &str = "config.yaml";
 
-/// The size of a cache in memory where the spec gives none.
+/// Default size of an in-memory cache.
 pub const DEFAULT_SIZE: &str = "250Mi";
 
-/// A cache that the user asks for.
+/// A cache of the spec.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
-    /// The end of its flag and the value; `None` without a cache.
+    /// Suffix of the flag, and its value; `None` without a cache.
     flag: Option<(&'static str, String)>,
-    /// The volume of an external cache's configuration.
+    /// Volume with the configuration of an external cache.
     pub volumes: Vec<Volume>,
-    /// Its mount.
+    /// Mount of that volume.
     pub mounts: Vec<VolumeMount>,
 }
 
 impl Cache {
-    /// Reads the section `field`. An external cache wins over one in memory. `volume` names the
-    /// volume, and the folder under `/etc/thanos`; `in_memory` writes the configuration of a cache
-    /// in memory.
+    /// Cache of the section `field`. An external cache takes precedence over an in-memory one. `volume` is
+    /// the name of the volume and of the folder under `/etc/thanos`; `in_memory` renders the
+    /// configuration of an in-memory cache.
     ///
     /// # Errors
-    /// A section that cannot be used.
+    /// An invalid section.
     pub fn of(
         config: Option<&CacheConfig>,
         field: &str,
@@ -44,7 +44,7 @@ impl Cache {
             named(key, &format!("{field}.externalCacheConfig"))?;
             let folder = format!("/etc/thanos/{volume}");
             return Ok(Self {
-                // A file, because a value in the command line shows up in the UI.
+                // The UI shows values of flags, so the configuration is passed as a file.
                 flag: Some(("config-file", format!("{folder}/{FILE}"))),
                 volumes: vec![volumes::secret_key(volume, key, FILE)],
                 mounts: vec![volumes::mount(volume, &folder)],
@@ -60,13 +60,13 @@ impl Cache {
         })
     }
 
-    /// Whether there is one.
+    /// Whether there is a cache.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.flag.is_some()
     }
 
-    /// Adds its flag: `start` and then `config` or `config-file`.
+    /// Adds the flag: `start` followed by `config` or `config-file`.
     pub fn flag(&self, flags: Flags, start: &str) -> Flags {
         match &self.flag {
             Some((end, value)) => flags.set(&format!("{start}{end}"), value),
@@ -75,12 +75,12 @@ impl Cache {
     }
 }
 
-/// Sizes of a cache in memory, in bytes.
+/// Sizes of an in-memory cache, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Of all items.
+    /// Total size.
     pub max: u64,
-    /// Of the largest one.
+    /// Largest item.
     pub max_item: Option<u64>,
 }
 
@@ -96,10 +96,10 @@ impl Sizes {
     }
 }
 
-/// A reference that names its Secret.
+/// Validates a reference to a key of a Secret.
 ///
 /// # Errors
-/// It does not.
+/// An empty name or key.
 pub fn named(key: &SecretKeySelector, field: &str) -> Result<(), FieldError> {
     let missing = match (key.name.is_empty(), key.key.is_empty()) {
         (true, _) => "name",
@@ -108,6 +108,6 @@ pub fn named(key: &SecretKeySelector, field: &str) -> Result<(), FieldError> {
     };
     Err(FieldError::new(
         format!("{field}.{missing}"),
-        "is empty; name the Secret, and the key in it, that hold the configuration",
+        "is empty; set the name and key of the Secret with the configuration",
     ))
 }

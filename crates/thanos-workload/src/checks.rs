@@ -1,10 +1,10 @@
-//! Checks of values that the schema has checked already where it could. Files that are rendered
-//! without a cluster were not.
+//! Validation of values. The API server has validated stored resources by schema, but not files that
+//! are rendered without a cluster.
 
 use crate::redact::Credential;
 use crate::{FieldError, duration as durations, quantity, redact};
 
-/// A number of pods.
+/// Validates a number of pods.
 ///
 /// # Errors
 /// Less than one.
@@ -18,10 +18,10 @@ pub fn replicas(replicas: i32, field: &str) -> Result<i32, FieldError> {
     Ok(replicas)
 }
 
-/// The milliseconds of a duration that must not be zero.
+/// Parses a duration longer than zero into milliseconds.
 ///
 /// # Errors
-/// Zero, or no duration.
+/// Zero, or not a duration.
 pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
     match milliseconds(duration, field)? {
         0 => Err(FieldError::new(field, "must be longer than zero")),
@@ -29,10 +29,10 @@ pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
     }
 }
 
-/// The milliseconds of a duration.
+/// Parses a duration into milliseconds.
 ///
 /// # Errors
-/// No duration.
+/// Not a duration.
 pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
     durations::milliseconds(duration).ok_or_else(|| {
         FieldError::new(
@@ -42,11 +42,11 @@ pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
     })
 }
 
-/// A duration as both of Thanos' parsers take it: one of them knows no years, weeks and days, and the
-/// other no bare zero.
+/// Converts a duration to a form that both parsers of Thanos accept: one rejects years, weeks and days,
+/// the other a bare zero.
 ///
 /// # Errors
-/// No duration.
+/// Not a duration.
 pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
     let milliseconds = milliseconds(text, field)?;
     Ok(match text.contains(['y', 'w', 'd']) || text == "0" {
@@ -55,10 +55,10 @@ pub fn duration(text: &str, field: &str) -> Result<String, FieldError> {
     })
 }
 
-/// A URL, or the path of one, without credentials.
+/// Validates that a URL, or the path of one, has no credentials.
 ///
 /// # Errors
-/// There are some, or what may be some. The message does not repeat them.
+/// Credentials, or what may be some. The message does not repeat them.
 pub fn without_credentials<'a>(url: &'a str, field: &str) -> Result<&'a str, FieldError> {
     match redact::credential(url) {
         None => Ok(url),
@@ -73,10 +73,10 @@ pub fn without_credentials<'a>(url: &'a str, field: &str) -> Result<&'a str, Fie
     }
 }
 
-/// The value of an additional argument without credentials in URLs.
+/// Validates that the URLs in the value of an additional argument have no credentials.
 ///
 /// # Errors
-/// There are some. The message does not repeat them.
+/// Credentials. The message does not repeat them.
 pub(crate) fn argument_without_credentials(flag: &str, field: &str) -> Result<(), FieldError> {
     let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
     let name = name.split(':').next().unwrap_or_default();
@@ -94,19 +94,19 @@ pub(crate) fn argument_without_credentials(flag: &str, field: &str) -> Result<()
     }
 }
 
-/// What is wrong with a URL, to go on after it.
+/// Problem of a URL with credentials, to append to the URL in a message.
 fn has(credential: &Credential) -> String {
     let what = match credential {
         Credential::UserInfo => "a user or a password before the `@`".to_owned(),
         Credential::Parameter(name) => format!("credentials in the parameter {name}"),
     };
-    format!("has {what}, which everyone who may read pods or ConfigMaps can read")
+    format!("has {what}, which is readable with any permission to read pods or ConfigMaps")
 }
 
-/// A quantity as a plain number: Thanos reads sizes by other rules than Kubernetes.
+/// Converts a quantity to a plain number, since Thanos parses sizes differently from Kubernetes.
 ///
 /// # Errors
-/// No amount of bytes.
+/// Not an amount of bytes.
 pub fn bytes(size: &str, field: &str) -> Result<u64, FieldError> {
     quantity::bytes(size).ok_or_else(|| {
         FieldError::new(

@@ -1,10 +1,9 @@
-//! Digests by which a change of a rendered object is known.
+//! Digests that detect changes of rendered objects.
 
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A digest of a value as JSON. Equal values have equal digests across versions of this program, as
-/// long as they are rendered alike.
+/// Digest of a value as JSON. Equal JSON has an equal digest in every version of this program.
 #[must_use]
 pub fn json_digest(value: &impl Serialize) -> String {
     // Kubernetes objects have string keys only.

@@ -1,7 +1,7 @@
-//! Durations as the schema admits them: whole numbers with the units y, w, d, h, m, s, ms. As Prometheus
-//! counts them, a year has 365 days.
+//! Parses durations of whole numbers with the units y, w, d, h, m, s, ms. As in Prometheus, a year has
+//! 365 days.
 
-/// The milliseconds that a duration means; `None` if it is not one.
+/// Milliseconds of a duration; `None` if it is invalid.
 #[must_use]
 pub fn milliseconds(text: &str) -> Option<u64> {
     if text == "0" {
@@ -37,7 +37,7 @@ mod tests {
     use super::milliseconds;
 
     #[test]
-    fn durations() {
+    fn durations_are_parsed() {
         assert_eq!(milliseconds("1h30m"), Some(5_400_000));
         assert_eq!(milliseconds("0"), Some(0));
         assert_eq!(milliseconds("0s"), Some(0));

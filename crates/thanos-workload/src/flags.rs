@@ -1,5 +1,4 @@
-//! Command lines: an ordered list of flags in which a later one of the same name replaces an
-//! earlier one, as users expect of their additional arguments.
+//! Builds argument lists: an ordered list of flags, into which additional arguments are merged. No IO.
 
 use std::fmt::Display;
 
@@ -7,7 +6,7 @@ use thanos_api::v1alpha1::CommonFields;
 
 use crate::{FieldError, checks};
 
-/// A command line under construction.
+/// Builder of an argument list.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Flags {
@@ -17,22 +16,22 @@ pub struct Flags {
 
 #[derive(Clone, Debug)]
 struct Flag {
-    /// Without dashes and without the `no-` of a switch.
+    /// Name without dashes and without the `no-` of a switch.
     name: String,
     text: String,
 }
 
-/// What additional arguments may do.
+/// Rules for additional arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Flags that the program accepts several times: additional ones are added, not replaced.
+    /// Repeatable flags: additional ones are appended, not replaced.
     pub repeatable: &'static [&'static str],
-    /// Flags that may not be given, with what to do instead.
+    /// Rejected flags, with the remedy.
     pub reserved: &'static [(&'static str, &'static str)],
 }
 
 impl Flags {
-    /// The command line of a subcommand.
+    /// Argument list of a subcommand.
     pub const fn new(command: &'static str) -> Self {
         Self {
             command,
@@ -40,7 +39,7 @@ impl Flags {
         }
     }
 
-    /// Adds the flags about logging.
+    /// Adds the logging flags.
     pub fn logging(self, common: &CommonFields) -> Self {
         self.set("log.level", common.log_level.unwrap_or_default().as_str())
             .set("log.format", common.log_format.unwrap_or_default().as_str())
@@ -77,11 +76,12 @@ impl Flags {
         });
     }
 
-    /// The arguments, with the user's merged in: each replaces the flags of its name in their
-    /// place, or is added if the flag is repeatable or new.
+    /// Merges additional arguments: each replaces the flags of its name in place, or is appended if the
+    /// flag is repeatable or new.
     ///
     /// # Errors
-    /// An argument that is not a flag, a reserved one, or a URL with credentials; `field` is the path of the list.
+    /// An argument that is not a flag, is reserved, or contains credentials. `field` is the path of the
+    /// list.
     pub fn merge(
         mut self,
         additional: Option<&[String]>,
@@ -124,7 +124,7 @@ impl Flags {
     }
 }
 
-/// The name of a flag: `--query.timeout=1m` and `--no-query.timeout` are both `query.timeout`.
+/// Name of a flag: `query.timeout` for `--query.timeout=1m` and `--no-query.timeout`.
 fn name(text: &str) -> Option<&str> {
     let flag = text.strip_prefix("--")?;
     let name = flag.split_once('=').map_or(flag, |(name, _)| name);
@@ -138,7 +138,7 @@ mod tests {
 
     const RULES: Rules = Rules {
         repeatable: &["label"],
-        reserved: &[("http-address", "the Services rely on it")],
+        reserved: &[("http-address", "Services depend on it")],
     };
 
     fn flags() -> Flags {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_kept() {
+    fn order_of_flags_is_kept() {
         assert_eq!(
             merged(&[]),
             ["query", "--a=1", "--label=x", "--label=y", "--on"]
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_flag_is_replaced_in_its_place() {
+    fn repeated_flag_is_replaced_in_place() {
         assert_eq!(
             merged(&["--a=2", "--new", "--a=3"]),
             ["query", "--a=3", "--label=x", "--label=y", "--on", "--new"]
@@ -172,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn a_negated_switch_replaces_the_switch() {
+    fn negated_switch_replaces_the_switch() {
         assert_eq!(merged(&["--no-on"])[4], "--no-on");
     }
 
     #[test]
-    fn a_repeatable_flag_is_added() {
+    fn repeatable_flag_is_appended() {
         assert_eq!(
             merged(&["--label=z", "--label=w"])[2..6],
             ["--label=x", "--label=y", "--label=z", "--label=w"]
@@ -185,18 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn reserved_flags_and_words_are_refused_with_their_place() {
-        let refuse = |text: &str| {
+    fn reserved_flags_and_non_flags_are_rejected_with_the_field() {
+        let rejected = |text: &str| {
             let additional = ["--ok".to_owned(), text.to_owned()];
             flags()
                 .merge(Some(&additional), &RULES, "spec.additionalArgs")
                 .unwrap_err()
         };
-        let error = refuse("--http-address=:1");
+        let error = rejected("--http-address=:1");
         assert_eq!(error.field, "spec.additionalArgs[1]");
-        assert!(error.message.contains("the Services rely on it"));
-        assert!(refuse("value").message.contains("not a flag"));
-        assert!(refuse("--").message.contains("not a flag"));
+        assert!(error.message.contains("Services depend on it"));
+        assert!(rejected("value").message.contains("not a flag"));
+        assert!(rejected("--").message.contains("not a flag"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use thanos_api::v1alpha1::CommonFields;
 
-/// The Thanos image of a section of a spec.
+/// Thanos image of a section of a spec.
 #[must_use]
 pub fn of(common: &CommonFields, default: &str) -> String {
     image(
@@ -12,10 +12,10 @@ pub fn of(common: &CommonFields, default: &str) -> String {
     )
 }
 
-/// The image of a container: `base` with `version`, each from `default` if it is unset or empty.
+/// Image of a container: `base` with `version`, each from `default` if unset or empty.
 ///
-/// A tag or digest of `base` itself wins over `version`. A colon belongs to a tag only after the
-/// last slash; before it, it is the port of a registry.
+/// A tag or digest of `base` takes precedence over `version`. A colon before the last slash is the port
+/// of a registry.
 #[must_use]
 pub fn image(base: Option<&str>, version: Option<&str>, default: &str) -> String {
     let base = base.filter(|s| !s.is_empty());
@@ -25,7 +25,7 @@ pub fn image(base: Option<&str>, version: Option<&str>, default: &str) -> String
         (Some(base), _) if suffix(base).is_some() => base.to_owned(),
         (Some(base), None) => match suffix(default) {
             Some(suffix) if suffix.starts_with(':') => format!("{base}{suffix}"),
-            // The digest of another image says nothing about this one.
+            // The digest of the default image is not valid for another image.
             _ => base.to_owned(),
         },
         (base, Some(version)) => {
@@ -36,7 +36,7 @@ pub fn image(base: Option<&str>, version: Option<&str>, default: &str) -> String
     }
 }
 
-/// The tag with its colon, or the digest with its `@`; a reference with both has `:tag@digest`.
+/// Suffix of a reference: `:tag`, `@digest` or `:tag@digest`.
 fn suffix(image: &str) -> Option<&str> {
     let name = image.rfind('/').map_or(0, |slash| slash + 1);
     image[name..].find([':', '@']).map(|i| &image[name + i..])
@@ -54,7 +54,7 @@ mod tests {
     const DIGEST: &str = "sha256:0123456789abcdef";
 
     #[test]
-    fn defaults() {
+    fn unset_fields_use_the_default_image() {
         assert_eq!(image(None, None, DEFAULT), DEFAULT);
         assert_eq!(image(Some(""), Some(""), DEFAULT), DEFAULT);
         assert_eq!(image(None, Some("v1"), DEFAULT), "quay.io/thanos/thanos:v1");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn own_tag_or_digest_wins() {
+    fn tag_or_digest_of_base_image_precedes_version() {
         assert_eq!(
             image(Some("reg:5000/t:v2"), Some("v1"), DEFAULT),
             "reg:5000/t:v2"
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn digests() {
+    fn digests_are_supported() {
         assert_eq!(
             image(Some("t"), Some(DIGEST), DEFAULT),
             format!("t@{DIGEST}")

@@ -1,28 +1,28 @@
-//! Labels and annotations of a custom resource that its children carry as well, as those of the Go
-//! operator do. Pure.
+//! Labels and annotations that objects inherit from their custom resource, as with the Go operator.
+//! Pure, no IO.
 //!
-//! Pod templates carry none of them: tools change the metadata of a custom resource at any time, such
-//! as the version of a Helm chart, and each change would restart the pods. `spec.labels` and
+//! Pod templates inherit nothing: tools change the metadata of custom resources at any time, such as
+//! the version of a Helm chart, and each change would restart the pods. `spec.labels` and
 //! `spec.annotations` are for pods.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::labels::Map;
 
-/// Domains whose keys stay on the custom resource: tools track the very object that they applied by
-/// them, and would prune or overwrite our objects if these carried the same; those of this operator
-/// say what an object is, or what to do with the custom resource. Subdomains are included.
+/// Domains of keys that are not inherited, including subdomains. Tools track the objects that they
+/// applied by these keys, and would prune or overwrite other objects with the same keys. Keys of this
+/// operator describe a single object.
 pub const NOT_INHERITED: [&str; 15] = [
     // Tracking, hooks and sync waves of Argo CD and Argo Rollouts.
     "argoproj.io",
     // Flux: ownership, and requests to reconcile.
     "fluxcd.io",
-    // Helm: the release and its hooks, the chart that a manifest is of.
+    // Helm: release, hooks and chart.
     "helm.sh",
-    // kubectl: the last applied configuration, and the sets that it prunes.
+    // kubectl: last applied configuration, and apply sets.
     "kubectl.kubernetes.io",
     "applyset.kubernetes.io",
-    // kustomize, kpt and everything else that is made of cli-utils.
+    // kustomize, kpt and other users of cli-utils.
     "config.kubernetes.io",
     "config.k8s.io",
     // Config Sync.
@@ -33,18 +33,18 @@ pub const NOT_INHERITED: [&str; 15] = [
     // Crossplane and Pulumi.
     "crossplane.io",
     "pulumi.com",
-    // The Deployment controller writes it on Deployments.
+    // Written by the Deployment controller.
     "deployment.kubernetes.io",
     // Rancher Fleet.
     "rio.cattle.io",
     "operator.thanos.io",
 ];
 
-/// Recommended labels by which objects of this operator are known. Argo CD may track by the last one.
+/// Recommended labels that this operator sets. Argo CD may track by the last one.
 const OF_IDENTITY: [&str; 5] = ["name", "component", "part-of", "managed-by", "instance"];
 
-/// Adds what a child inherits from `owner`, the metadata of its custom resource. What it has already
-/// wins.
+/// Adds the inherited labels and annotations of `owner`, the metadata of the custom resource. Existing
+/// keys are kept.
 pub fn inherit(child: &mut ObjectMeta, owner: &ObjectMeta) {
     let maps = [
         (&mut child.labels, &owner.labels),
@@ -57,7 +57,7 @@ pub fn inherit(child: &mut ObjectMeta, owner: &ObjectMeta) {
     }
 }
 
-/// What children carry of the labels or annotations of their custom resource.
+/// The labels or annotations that are inherited.
 pub(crate) fn from(owner: Option<&Map>) -> Map {
     let all = owner.into_iter().flatten();
     all.filter(|(key, _)| is_inherited(key))
@@ -84,7 +84,7 @@ mod tests {
     use super::is_inherited;
 
     #[test]
-    fn tracking_of_tools_is_not_inherited() {
+    fn tracking_keys_are_not_inherited() {
         for key in [
             "kubectl.kubernetes.io/last-applied-configuration",
             "argocd.argoproj.io/tracking-id",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_inherited() {
+    fn other_keys_are_inherited() {
         for key in [
             "release",
             "team",

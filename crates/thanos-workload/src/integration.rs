@@ -1,4 +1,4 @@
-//! The gates of Prometheus Operator's resources, as every kind evaluates and reports them.
+//! Gates of Prometheus Operator's kinds: evaluation and condition. Pure, no IO.
 
 use kube_facts::Labels;
 use promop_compat::caps::{Caps, Gate, Kind};
@@ -9,8 +9,8 @@ use crate::FieldError;
 use crate::checks::positive;
 use crate::monitor::ServiceMonitor;
 
-/// Reason and message of a condition, and whether it holds.
-pub type Verdict = (bool, Reason, String);
+/// Status (never Unknown), reason and message of a condition.
+pub type KnownCondition = (bool, Reason, String);
 
 /// `spec.featureGates.enablePrometheusOperatorCRDs`.
 #[must_use]
@@ -19,28 +19,27 @@ pub fn resource_gate(integration: &Integration) -> Option<bool> {
     gates.enable_prometheus_operator_crds
 }
 
-/// Whether a kind is used for a resource, and what decides it. `operator` is the gate of the command
-/// line.
+/// Gate of a kind for a custom resource. `operator` is the gate of the command line.
 #[must_use]
 pub fn gate(operator: bool, integration: &Integration, caps: Caps, kind: Kind) -> Gate {
     Gate::of(operator, resource_gate(integration), caps.get(kind))
 }
 
-/// Whether the resource wants ServiceMonitors.
+/// Whether the spec enables ServiceMonitors.
 #[must_use]
 pub fn wants_monitors(integration: &Integration) -> bool {
     let config = integration.service_monitor.as_ref();
     config.and_then(|c| c.enabled) != Some(false)
 }
 
-/// Whether the components get NetworkPolicies.
+/// Whether the spec enables NetworkPolicies.
 #[must_use]
 pub fn wants_policies(integration: &Integration) -> bool {
     let network = integration.network_policy.as_ref();
     network.and_then(|n| n.enabled).unwrap_or(false)
 }
 
-/// Name and labels of a ServiceMonitor that `controller` applies: what a Prometheus selects by.
+/// Name and labels of a ServiceMonitor that `controller` applies, which a Prometheus selects by.
 #[must_use]
 pub fn selectable(monitor: ServiceMonitor, controller: &str) -> (String, Labels) {
     let mut labels = monitor.metadata.labels.unwrap_or_default();
@@ -48,10 +47,10 @@ pub fn selectable(monitor: ServiceMonitor, controller: &str) -> (String, Labels)
     (monitor.metadata.name.unwrap_or_default(), labels)
 }
 
-/// What the schema cannot check.
+/// Validation beyond the schema.
 ///
 /// # Errors
-/// A scrape timeout that is longer than the interval, and durations of zero.
+/// A scrape timeout that exceeds the interval, or a duration of zero.
 pub fn check(integration: &Integration) -> Result<(), FieldError> {
     let config = integration.service_monitor.as_ref();
     let interval = config.and_then(|c| c.interval.as_deref());
@@ -62,7 +61,7 @@ pub fn check(integration: &Integration) -> Result<(), FieldError> {
     {
         return Err(FieldError::new(
             "spec.serviceMonitor.scrapeTimeout",
-            format!("is longer than the interval {interval}, which Prometheus refuses; shorten it"),
+            format!("exceeds the interval {interval}, which Prometheus rejects; shorten it"),
         ));
     }
     Ok(())
@@ -71,21 +70,21 @@ pub fn check(integration: &Integration) -> Result<(), FieldError> {
 /// `status.prometheusOperator`.
 #[must_use]
 pub fn status(gates: &[(Kind, Gate)]) -> PrometheusOperatorStatus {
-    let by_us = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
+    let is_disabled = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
     let kind = |(kind, gate): &(Kind, Gate)| IntegrationKindStatus {
         kind: kind.name().to_owned(),
         effective: gate.is_open(),
         reason: gate.reason().to_owned(),
     };
     PrometheusOperatorStatus {
-        enabled: !gates.iter().any(|(_, gate)| by_us(*gate)),
+        enabled: !gates.iter().any(|(_, gate)| is_disabled(*gate)),
         kinds: gates.iter().map(kind).collect(),
     }
 }
 
-/// The condition `PrometheusOperatorIntegration`: of all kinds, the first that is not used decides.
+/// The condition `PrometheusOperatorIntegration`: that of the first kind with a closed gate.
 #[must_use]
-pub fn verdict(gates: &[(Kind, Gate)]) -> Verdict {
+pub fn condition(gates: &[(Kind, Gate)]) -> KnownCondition {
     let closed: Vec<&(Kind, Gate)> = gates.iter().filter(|(_, g)| !g.is_open()).collect();
     let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name()).collect();
     let names = names.join(", ");

@@ -1,5 +1,5 @@
-//! Labels. Selector labels are immutable once a workload exists and are equal to those of the Go
-//! operator, so that its workloads can be taken over in place. Display labels may change.
+//! Labels. Selector labels are immutable and equal to those of the Go operator, so that its workloads are
+//! adopted in place. Other labels may change.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use crate::names;
 /// A map of labels or annotations.
 pub type Map = BTreeMap<String, String>;
 
-/// Labels as the text of a selector, for the scale subresource.
+/// Text of a label selector, for the scale subresource.
 #[must_use]
 pub fn selector_text(labels: &Map) -> String {
     let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     pairs.join(",")
 }
 
-/// Who a workload is.
+/// Identity of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Name of the workload and of its objects.
     pub name: String,
-    /// `app.kubernetes.io/name`: the program, as in `thanos-query`.
+    /// `app.kubernetes.io/name`: the program, such as `thanos-query`.
     pub program: &'static str,
     /// `app.kubernetes.io/component`.
     pub component: &'static str,
     /// Name of the custom resource.
     pub owner: String,
-    /// Labels of the selectors that only this kind of workload has.
+    /// Further selector labels of this kind of workload.
     pub extra: Vec<(&'static str, String)>,
 }
 
 impl Identity {
-    /// The labels by which the workload, its Services and its budget find the pods. **Never change
-    /// them**: they are immutable in existing workloads.
+    /// Labels by which the workload, its Services and its budget select the pods. **Never change them**:
+    /// they are immutable in existing workloads.
     #[must_use]
     pub fn selector_labels(&self) -> Map {
         let mut labels = Map::from(
@@ -54,7 +54,7 @@ impl Identity {
         labels
     }
 
-    /// A selector over [`Self::selector_labels`].
+    /// Label selector of [`Self::selector_labels`].
     #[must_use]
     pub fn selector(&self) -> LabelSelector {
         LabelSelector {
@@ -63,7 +63,7 @@ impl Identity {
         }
     }
 
-    /// The labels of the objects and pods: the user's, then ours, which win.
+    /// Labels of the objects and pods: those of the spec, overridden by those of the operator.
     #[must_use]
     pub fn labels(&self, user: Option<&Map>) -> Map {
         let mut labels = user.cloned().unwrap_or_default();
@@ -76,8 +76,7 @@ impl Identity {
 mod tests {
     use super::*;
 
-    /// The label sets of workloads that exist in clusters. If this test fails, the change breaks
-    /// every installation.
+    /// These labels exist in clusters. A change that fails this test breaks every installation.
     #[test]
     fn selector_labels_never_change() {
         let identity = Identity {
@@ -109,7 +108,11 @@ mod tests {
             ("team".to_owned(), "a".to_owned()),
         ]);
         let labels = identity.labels(Some(&user));
-        assert_eq!(labels[label::NAME], "thanos-query", "ours win");
+        assert_eq!(
+            labels[label::NAME],
+            "thanos-query",
+            "labels of the operator take precedence"
+        );
         assert_eq!(labels["team"], "a");
     }
 }

@@ -1,5 +1,5 @@
-//! What every Thanos workload has in common: flags, names, labels, pods, Services, budgets,
-//! monitors. Pure: typed Kubernetes objects come out, nothing is read or written.
+//! Builds what all Thanos workloads share, as typed Kubernetes objects: flags, names, labels, pods,
+//! Services, budgets, ServiceMonitors. Pure, no IO.
 
 pub mod cache;
 pub mod checks;
@@ -32,39 +32,39 @@ mod unique;
 pub mod volumes;
 pub mod workload;
 
-/// Names and numbers of the ports of Thanos.
+/// Names and numbers of Thanos' ports.
 pub mod ports {
-    /// Name of the port that serves the HTTP API, the UI, probes and metrics.
+    /// Name of the port for HTTP API, UI, probes and metrics.
     pub const HTTP: &str = "http";
-    /// Its number on queriers, query frontends and rulers.
+    /// Number of the HTTP port of queriers, query frontends and rulers.
     pub const HTTP_NUMBER: i32 = 9090;
-    /// Its number on stores, receivers and bridges.
+    /// Number of the HTTP port of stores, receivers and bridges.
     pub const HTTP_NUMBER_STORE: i32 = 10902;
-    /// Name of the port that serves the StoreAPI and its siblings.
+    /// Name of the port for the StoreAPI and the other gRPC APIs.
     pub const GRPC: &str = "grpc";
-    /// Its number.
+    /// Number of the gRPC port.
     pub const GRPC_NUMBER: i32 = 10901;
-    /// Name of the port that takes samples by remote write.
+    /// Name of the port for remote write.
     pub const REMOTE_WRITE: &str = "remote-write";
-    /// Its number.
+    /// Number of the remote write port.
     pub const REMOTE_WRITE_NUMBER: i32 = 19291;
-    /// Name of the port that takes samples from routers by Cap'n Proto.
+    /// Name of the port for replication by Cap'n Proto.
     pub const CAPNPROTO: &str = "capnproto";
-    /// Its number.
+    /// Number of the Cap'n Proto port.
     pub const CAPNPROTO_NUMBER: i32 = 19391;
 }
 
-/// A field of a spec that cannot be used, and why.
+/// An invalid field of a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// Path of the field, as in `spec.additionalArgs[1]`.
+    /// Path of the field, such as `spec.additionalArgs[1]`.
     pub field: String,
-    /// What is wrong and what to do, as one sentence.
+    /// Problem and remedy, in one sentence.
     pub message: String,
 }
 
 impl FieldError {
-    /// An error at `field`, described by `message`, without the credentials of URLs.
+    /// An error at `field`. Credentials of URLs are removed from `message`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),

@@ -1,4 +1,4 @@
-//! ServiceMonitors for our own workloads.
+//! ServiceMonitors for the operator's workloads.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 pub use promop_compat::service_monitor::ServiceMonitor;
@@ -9,9 +9,9 @@ use thanos_api::v1alpha1::{RelabelConfig, ServiceMonitorConfig};
 use crate::labels::Map;
 use crate::ports;
 
-/// A ServiceMonitor for the Services with the labels `select`, of which
-/// [`scraped`](crate::workload::scraped) ones are taken only: each pod is scraped once. The label
-/// `job` is the name of the workload, as dashboards for Thanos expect it.
+/// A ServiceMonitor for the [`scraped`](crate::workload::scraped) Services with the labels `select`, so
+/// that each pod is scraped once. The label `job` is the name of the workload, as Thanos dashboards
+/// expect.
 #[must_use]
 pub fn service_monitor(
     mut metadata: ObjectMeta,
@@ -19,7 +19,7 @@ pub fn service_monitor(
     config: Option<&ServiceMonitorConfig>,
 ) -> ServiceMonitor {
     let config = config.cloned().unwrap_or_default();
-    // Prometheus selects ServiceMonitors by these labels, so here the user's win.
+    // Prometheus selects ServiceMonitors by their labels, so labels of the spec override all others.
     let labels = metadata.labels.get_or_insert_default();
     labels.extend(config.labels.unwrap_or_default());
     if let Some(annotations) = config.annotations {
@@ -57,7 +57,7 @@ fn relabelings(configs: Option<Vec<RelabelConfig>>) -> Vec<written::RelabelConfi
         separator: config.separator,
         target_label: config.target_label,
         regex: config.regex,
-        // The schema admits no negative one.
+        // The schema rejects negative values.
         modulus: config.modulus.and_then(|m| m.try_into().ok()),
         replacement: config.replacement,
         action: config.action.map(|a| a.as_str().to_owned()),

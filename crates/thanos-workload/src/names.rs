@@ -1,25 +1,23 @@
-//! Names of children and label values made from names.
+//! Names of objects, and label values derived from names. Pure, no IO.
 //!
-//! Both are the plain text where that is valid, so that the children of ordinary resources have
-//! the names that the Go operator gives them. Anything else gets a hash of the whole text, so that
-//! two resources never share a child by being cut alike.
+//! Valid text is used unchanged, so that objects have the names of the Go operator. Other text is
+//! shortened and ends in a hash of the full text, so that no two custom resources share an object.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longest DNS label and longest label value.
+/// Maximum length of a DNS label and of a label value.
 const MAX: usize = 63;
 
-/// Longest name of a StatefulSet: its pods carry a label of it and a dash and ten more characters.
+/// Maximum length of the name of a StatefulSet: a pod label contains it, a dash and ten characters.
 const MAX_STATEFUL_SET: usize = MAX - 11;
 
-/// The name of a child: the parts joined by dashes, as a DNS label, since most of them become
-/// Services.
+/// Name of an object: the parts joined by dashes, as a DNS label, since Services need one.
 #[must_use]
 pub fn child(parts: &[&str]) -> String {
     child_of_length(parts, MAX)
 }
 
-/// The name of a StatefulSet.
+/// Name of a StatefulSet.
 #[must_use]
 pub fn child_of_stateful_set(parts: &[&str]) -> String {
     child_of_length(parts, MAX_STATEFUL_SET)
@@ -43,8 +41,7 @@ fn child_of_length(parts: &[&str], max: usize) -> String {
     with_hash(&readable, &plain, max)
 }
 
-/// The name of a child that several children could share if the parts were only joined, with the
-/// hash of `identity` at its end.
+/// Name of an object whose joined parts are not unique, with the hash of `identity` at its end.
 #[must_use]
 pub fn child_of_many(parts: &[&str], identity: &str) -> String {
     let readable: String = parts
@@ -61,7 +58,7 @@ pub fn child_of_many(parts: &[&str], identity: &str) -> String {
     with_hash(&readable, identity, MAX)
 }
 
-/// A text as a label value.
+/// Label value derived from a text.
 #[must_use]
 pub fn label_value(text: &str) -> String {
     if is_label_value(text) {
@@ -75,14 +72,14 @@ pub fn label_value(text: &str) -> String {
 }
 
 fn with_hash(readable: &str, whole: &str, max: usize) -> String {
-    // Eight digits: the names of one namespace do not collide by chance.
+    // Eight digits make a collision within a namespace improbable.
     let hash = format!("{:08x}", xxh3_64(whole.as_bytes()) as u32);
     let room = max - hash.len() - 1;
     let cut = &readable[..readable.len().min(room)];
     format!("{}-{hash}", cut.trim_matches('-'))
 }
 
-/// Whether a text may be the name of a Service.
+/// Whether a text is a valid name of a Service.
 #[must_use]
 pub fn is_dns_label(text: &str) -> bool {
     text.len() <= MAX
@@ -93,7 +90,7 @@ pub fn is_dns_label(text: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Whether a text may be a label value.
+/// Whether a text is a valid label value.
 #[must_use]
 pub fn is_label_value(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
@@ -109,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_are_plain() {
+    fn valid_names_are_unchanged() {
         assert_eq!(child(&["thanos-query", "main"]), "thanos-query-main");
         assert_eq!(
             child(&["thanos-query-frontend", "a-1"]),
@@ -119,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_names_are_valid_and_distinct() {
+    fn invalid_names_become_valid_and_distinct() {
         let long = "x".repeat(100);
         let names = [
             child(&["thanos-query", "a.b"]),
@@ -138,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stateful_set_leaves_room_for_the_revision() {
+    fn name_of_a_stateful_set_leaves_room_for_the_revision() {
         let long = "x".repeat(40);
         let name = child_of_stateful_set(&["thanos-store", &long]);
         assert!(name.len() <= 52 && is_dns_label(&name), "{name}");
@@ -148,7 +145,7 @@ mod tests {
         );
     }
 
-    /// A name must not change between versions: objects would be made anew.
+    /// A changed name would recreate the object.
     #[test]
     fn hashes_are_stable() {
         assert_eq!(child(&["thanos-query", "a.b"]), "thanos-query-a-b-51f112fb");

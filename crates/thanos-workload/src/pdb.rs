@@ -7,8 +7,8 @@ use thanos_api::v1alpha1::PodDisruptionBudgetConfig;
 
 use crate::labels::Identity;
 
-/// A budget that lets one pod be down; none for a single replica, whose node could never be
-/// drained, and none if the user says so.
+/// Budget of one unavailable pod. `None` for a single replica, since it would block node drains, and if
+/// it is disabled.
 #[must_use]
 pub fn budget(
     identity: &Identity,

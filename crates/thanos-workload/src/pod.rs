@@ -1,4 +1,4 @@
-//! Pods of Thanos, as Pod Security "restricted" wants them.
+//! Pod templates of Thanos that satisfy Pod Security "restricted".
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Probe,
@@ -13,56 +13,55 @@ use crate::labels::{Identity, Map};
 use crate::service::protocol;
 use crate::{scheduling, security, unique, volumes};
 
-/// A pod of one Thanos container, before the user's additions.
+/// Inputs of a pod template with one Thanos container, before user-defined additions.
 #[derive(Clone, Debug)]
 pub struct Pod<'a> {
-    /// Path of the section of the spec that describes it, as in `spec.queryFrontend`.
+    /// Path of its section of the spec, such as `spec.queryFrontend`.
     pub field: &'a str,
-    /// Who it is.
+    /// Identity of the workload.
     pub identity: &'a Identity,
-    /// How the user wants it to look and where to run.
+    /// Fields of every component.
     pub common: &'a CommonFields,
-    /// What the user adds to it.
+    /// User-defined additions.
     pub additional: &'a Additional,
-    /// Name of its ServiceAccount.
+    /// Name of the ServiceAccount.
     pub service_account: String,
     /// Name of the Thanos container.
     pub container: &'static str,
-    /// Its image.
+    /// Image of the Thanos container.
     pub image: String,
-    /// Its command line.
+    /// Arguments of the Thanos container.
     pub args: Vec<String>,
     /// Environment variables that the operator needs.
     pub env: Vec<EnvVar>,
-    /// Its ports.
+    /// Ports of the Thanos container.
     pub ports: Vec<ContainerPort>,
-    /// Its CPU and memory.
+    /// Resources of the Thanos container.
     pub resources: Option<ResourceRequirements>,
     /// Volumes that the operator needs.
     pub volumes: Vec<Volume>,
-    /// Names of the volumes that each pod has a claim for.
-    pub claimed: &'static [&'static str],
-    /// Their mounts.
+    /// Names of the volumes that the StatefulSet adds from PVC templates.
+    pub pvc_volumes: &'static [&'static str],
+    /// Volume mounts that the operator needs.
     pub mounts: Vec<VolumeMount>,
-    /// Containers beside it that the operator needs.
+    /// Sidecars that the operator needs.
     pub sidecars: Vec<Container>,
     /// Annotations that the operator needs.
     pub annotations: Map,
-    /// Startup probe, for programs that read a lot before they are ready.
+    /// Startup probe, for programs with a long startup.
     pub startup: Option<Probe>,
     /// Readiness probe.
     pub readiness: Probe,
     /// Liveness probe.
     pub liveness: Probe,
-    /// Seconds that the pod goes on answering after it was taken out of its Services, since
-    /// clients learn that late.
+    /// Seconds that the pod keeps serving after its removal from Services, since clients notice that
+    /// late.
     pub drain_seconds: i64,
-    /// Seconds from the order to stop until it is killed, the above included.
+    /// Termination grace period in seconds, including `drain_seconds`.
     pub grace_seconds: i64,
 }
 
-/// The user's wish for a restart, on a custom resource with these annotations, as an annotation of
-/// its pods.
+/// Annotation of pods that restarts them, copied from the annotations of the custom resource.
 #[must_use]
 pub fn restarted(annotations: &Map) -> Map {
     let at = annotations.get(annotation::RESTART);
@@ -75,19 +74,19 @@ impl Pod<'_> {
     /// The pod template.
     ///
     /// # Errors
-    /// An addition that clashes with the operator's own or with another one.
+    /// A user-defined addition that conflicts with the operator or with another addition.
     pub fn template(self) -> Result<PodTemplateSpec, FieldError> {
         let at = |name: &str| format!("{}.{name}", self.field);
         let more = self.additional;
         let (user_volumes, user_mounts) =
             volumes::user_files(more.config_maps.as_deref(), more.secrets.as_deref());
 
-        // They take a name each, and may be mounted, but only a StatefulSet adds them.
-        let claimed = self.claimed.iter().map(|name| Volume {
+        // Their names are reserved and can be mounted, but only the StatefulSet adds the volumes.
+        let pvc_volumes = self.pvc_volumes.iter().map(|name| Volume {
             name: (*name).to_owned(),
             ..Default::default()
         });
-        let mut volumes: Vec<Volume> = claimed.chain(self.volumes).collect();
+        let mut volumes: Vec<Volume> = pvc_volumes.chain(self.volumes).collect();
         volumes.extend(user_volumes);
         let field = at("additionalVolumes");
         let additional = more.additional_volumes.as_deref();
@@ -107,14 +106,14 @@ impl Pod<'_> {
                 return Err(FieldError::new(
                     format!("{field}[{i}].name"),
                     format!(
-                        "there is no volume `{}`; add it to additionalVolumes",
+                        "volume `{}` does not exist; add it to additionalVolumes",
                         mount.name
                     ),
                 ));
             }
         }
 
-        let volumes = volumes.split_off(self.claimed.len());
+        let volumes = volumes.split_off(self.pvc_volumes.len());
 
         let mut env = self.env;
         let field = at("additionalEnv");
@@ -220,7 +219,7 @@ pub fn port(name: &str, number: i32) -> ContainerPort {
     }
 }
 
-/// Whether a memory limit can be passed to Go's garbage collector.
+/// Whether there is a memory limit, which is passed on to Go's garbage collector.
 #[must_use]
 pub fn has_memory_limit(resources: Option<&ResourceRequirements>) -> bool {
     resources
@@ -233,7 +232,7 @@ fn container_ports(
     additional: Option<&[ContainerPort]>,
     field: &str,
 ) -> Result<Vec<ContainerPort>, FieldError> {
-    // Name and number are keys of their own; an unnamed port takes none.
+    // Name and number must each be unique; unnamed ports cannot conflict by name.
     let named: Vec<ContainerPort> = additional
         .unwrap_or_default()
         .iter()
@@ -282,7 +281,7 @@ fn no_twice(field: &str, names: Option<&[String]>) -> Result<(), FieldError> {
     })
 }
 
-/// Two more lists that are maps in a pod and plain lists in our resource.
+/// Lists that are keyed maps in a pod and plain lists in the custom resource.
 fn no_duplicate_placement(common: &CommonFields, field: &str) -> Result<(), FieldError> {
     let at = format!("{field}.imagePullSecrets");
     let secrets = common.image_pull_secrets.as_deref();
@@ -294,7 +293,7 @@ fn no_duplicate_placement(common: &CommonFields, field: &str) -> Result<(), Fiel
     })
 }
 
-/// The API server checks this in stored resources; `render` reads files.
+/// The API server validates stored resources, but `render` reads files.
 fn no_duplicates_within(container: &Container, field: &str) -> Result<(), FieldError> {
     let at = |name: &str| format!("{field}.{name}");
     unique::append(

@@ -1,4 +1,4 @@
-//! NetworkPolicies for our own pods. They admit; what pods may reach is left to others.
+//! NetworkPolicies for the operator's pods. They restrict ingress only.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::api::networking::v1::{
@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::labels::Map;
 use crate::ports;
 
-/// Admits everyone to the ports that the pods declare, the user's included, and no traffic to others.
+/// Allows ingress to all declared ports of the pods, including those of the spec, and to no others.
 #[must_use]
 pub fn admit(pods: Map, metadata: ObjectMeta, template: &PodTemplateSpec) -> NetworkPolicy {
     let containers = template.spec.iter().flat_map(|s| &s.containers);
@@ -26,8 +26,8 @@ pub fn admit(pods: Map, metadata: ObjectMeta, template: &PodTemplateSpec) -> Net
     policy(metadata, pods, vec![rule])
 }
 
-/// Admits the queriers to the StoreAPI of the bridges, which is all that the bridged Prometheus
-/// knows, and everyone to their metrics.
+/// Allows ingress from queriers to the StoreAPI of bridges, which serves all data of the bridged
+/// Prometheus, and from everywhere to their metrics.
 #[must_use]
 pub fn admit_queriers(metadata: ObjectMeta, bridges: Map, queriers: Map) -> NetworkPolicy {
     let store = NetworkPolicyIngressRule {

@@ -1,25 +1,24 @@
-//! Probes. They hit the root of the HTTP port whatever route prefix is set.
+//! Probes of Thanos containers. Their paths do not depend on the route prefix.
 
 use k8s_openapi::api::core::v1::{HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::ports;
 
-/// Taken out of Services within 15 s of not being ready.
+/// Removes a pod from Services within 15 s.
 #[must_use]
 pub fn readiness() -> Probe {
     probe("/-/ready", 5, 3, 3)
 }
 
-/// Restarted after two minutes without an answer. No initial delay: Thanos is alive as soon as its
-/// HTTP server is.
+/// Restarts a container after two minutes without an answer. It needs no initial delay, since the HTTP
+/// server of Thanos starts first.
 #[must_use]
 pub fn liveness() -> Probe {
     probe("/-/healthy", 30, 4, 5)
 }
 
-/// For programs that read a lot before they are ready: `minutes` to become ready, during which the
-/// liveness probe rests.
+/// Allows `minutes` to become ready, during which the liveness probe is disabled.
 #[must_use]
 pub fn startup(minutes: i32) -> Probe {
     probe("/-/ready", 10, minutes * 6, 5)

@@ -1,7 +1,6 @@
-//! Resource quantities as numbers.
+//! Parses resource quantities.
 
-/// The number of bytes that a quantity means, rounded up; `None` if it is not a quantity, not
-/// positive, or too large.
+/// Bytes of a quantity, rounded up; `None` if it is invalid, not positive, or too large.
 #[must_use]
 pub fn bytes(quantity: &str) -> Option<u64> {
     let quantity = quantity.strip_prefix('+').unwrap_or(quantity);
@@ -36,12 +35,12 @@ mod tests {
     use super::bytes;
 
     #[test]
-    fn quantities() {
+    fn quantities_are_parsed() {
         assert_eq!(bytes("250Mi"), Some(262_144_000));
         assert_eq!(bytes("1.5Gi"), Some(1_610_612_736));
         assert_eq!(bytes("+1G"), Some(1_000_000_000));
         assert_eq!(bytes("1e3"), Some(1000));
-        // Thousandths of a byte are a mistake for megabytes.
+        // `m` is milli, a common mistake for mega.
         for bad in ["", "0", "-1", "x", "100m", "1Zi", "1e99", "1.2.3"] {
             assert_eq!(bytes(bad), None, "{bad}");
         }

@@ -1,5 +1,5 @@
-//! How rulers and query frontends find a Query API: by labels on its Service. The side that offers one
-//! and the side that looks for them use the same functions.
+//! Discovery of Query APIs by labels of their Services. Queriers, rulers and query frontends use the
+//! same functions.
 
 use kube_facts::{Key, Labels};
 use thanos_api::names::label;
@@ -13,8 +13,8 @@ pub fn is_offered(labels: &Labels) -> bool {
     has(label::QUERY_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
 }
 
-/// Where a Service serves it, as Thanos takes it. Each pod of a headless Service is an address of its
-/// own: clients try the next one if one does not respond.
+/// Address of the Query API of a Service, in the syntax of Thanos. Each pod of a headless Service is an
+/// address of its own, so that clients fail over to the next.
 #[must_use]
 pub fn address(service: &Key, headless: bool, port: u16) -> String {
     let Key { name, namespace } = service;

@@ -1,14 +1,14 @@
-//! Texts without the credentials of URLs, since everyone who may read a status, an event, a log or a
-//! ConfigMap could read them. Pure.
+//! Finds and redacts credentials of URLs, so that no status, event, log or ConfigMap contains them. Pure,
+//! no IO.
 
 use std::ops::Range;
 
 use url::{Url, form_urlencoded};
 
-/// What stands for credentials.
+/// Replacement of credentials.
 const HIDDEN: &str = "…";
 
-/// Names of parameters that hold a credential, in lower case and without dashes, dots and underscores.
+/// Names of parameters with credentials, in lower case and without dashes, dots and underscores.
 const NAMES: [&str; 17] = [
     "accesskey",
     "accesskeyid",
@@ -29,7 +29,7 @@ const NAMES: [&str; 17] = [
     "subscriptionkey",
 ];
 
-/// What such names end with, as in `X-Amz-Signature`.
+/// Suffixes of such names, as in `X-Amz-Signature`.
 const ENDS: [&str; 8] = [
     "apikey",
     "credential",
@@ -44,20 +44,20 @@ const ENDS: [&str; 8] = [
 /// A credential in a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// A user, a password, or both.
+    /// User, password, or both.
     UserInfo,
-    /// A parameter of the query or the fragment, by its name.
+    /// Parameter of the query or the fragment, by name.
     Parameter(String),
 }
 
-/// Where a credential is.
+/// Position of a credential in a text.
 struct Found {
     at: Range<usize>,
     what: Credential,
 }
 
-/// The text with the user, the password and the parameters that hold a credential of each URL in it
-/// left out, also if these hold characters that no URL may have.
+/// Redacts the user, the password and the parameters with credentials of each URL in a text, including
+/// those with characters that are invalid in URLs.
 #[must_use]
 pub fn urls(text: &str) -> String {
     let mut all = String::new();
@@ -77,7 +77,7 @@ pub fn urls(text: &str) -> String {
     parameters(&values(&(all + rest)))
 }
 
-/// Without the credentials of a whole value between backticks that has no scheme.
+/// Redacts values between backticks that are URLs without a scheme.
 fn values(text: &str) -> String {
     let hidden = |(i, part): (usize, &str)| {
         let before = part.split('@').next().unwrap_or_default();
@@ -91,7 +91,7 @@ fn values(text: &str) -> String {
     parts.join("`")
 }
 
-/// Without the credentials in parameters of URLs that have no scheme, as programs repeat them.
+/// Redacts parameters of URLs without a scheme, as in messages of other programs.
 fn parameters(text: &str) -> String {
     let mut all = String::new();
     let mut rest = text;
@@ -106,20 +106,20 @@ fn parameters(text: &str) -> String {
     all + rest
 }
 
-/// A URL, with its scheme or without, with its credentials left out.
+/// Redacts a URL, with or without a scheme.
 #[must_use]
 pub fn url(text: &str) -> String {
     without(text, find(text))
 }
 
-/// The first credential of a URL.
+/// First credential of a URL.
 #[must_use]
 pub fn credential(url: &str) -> Option<Credential> {
     find(url).into_iter().next().map(|found| found.what)
 }
 
-/// The first credential of the URLs in the value of an argument, apart from references to environment
-/// variables: these are resolved where the program starts.
+/// First credential of the URLs in the value of an argument, except for references to environment
+/// variables, which the kubelet resolves.
 #[must_use]
 pub fn credential_of_argument(value: &str) -> Option<Credential> {
     let mut rest = value;
@@ -142,7 +142,7 @@ pub fn credential_of_argument(value: &str) -> Option<Credential> {
     Some(found.what)
 }
 
-/// Whether a credential comes from an environment variable, as in `user:$(PASSWORD)`.
+/// Whether a credential is a reference to an environment variable, as in `user:$(PASSWORD)`.
 fn is_reference(credential: &str) -> bool {
     let secret = credential.split_once(':').map_or(credential, |(_, s)| s);
     let name = secret.strip_prefix("$(").and_then(|s| s.strip_suffix(')'));
@@ -150,17 +150,17 @@ fn is_reference(credential: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && name.chars().all(known))
 }
 
-/// Whether a text without scheme is `user:password@host`.
+/// Whether a text without scheme has the form `user:password@host`.
 fn is_address_with_user(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let is_user = |user: &str| !user.is_empty() && user.chars().all(word);
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_user = |user: &str| !user.is_empty() && user.chars().all(is_of_name);
     let (before, host) = text.rsplit_once('@').unwrap_or_default();
     let is_host = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
     let user = before.split_once(':').map(|(user, _)| user);
     is_host && !host.starts_with("sha256:") && user.is_some_and(is_user)
 }
 
-/// The credentials of a URL, with its scheme or without.
+/// Credentials of a URL, with or without a scheme.
 fn find(url: &str) -> Vec<Found> {
     match url.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => moved(after_scheme(rest), scheme.len() + 3),
@@ -168,7 +168,7 @@ fn find(url: &str) -> Vec<Found> {
     }
 }
 
-/// The credentials of what follows the scheme of a URL.
+/// Credentials of the part after the scheme of a URL.
 fn after_scheme(rest: &str) -> Vec<Found> {
     // Schemes of names, such as dns+http, follow the rules of http here.
     if rest.starts_with('/') || Url::parse(&format!("http://{rest}")).is_err() {
@@ -183,7 +183,7 @@ fn after_scheme(rest: &str) -> Vec<Found> {
         all.extend(moved(after_scheme(&path[from..]), end + from));
         return all;
     }
-    // Nothing is ever sent of a fragment: an at sign in it is that of a password with a `#`.
+    // Clients do not send fragments, so an at sign in one belongs to a password with a `#`.
     let fragment = path.find('#').map_or("", |at| &path[at..]);
     match last_sign(fragment) {
         Some(_) => malformed(rest),
@@ -194,8 +194,8 @@ fn after_scheme(rest: &str) -> Vec<Found> {
     }
 }
 
-/// The credentials of a malformed URL: all up to the last at sign, since passwords may hold
-/// others, and slashes.
+/// Credentials of an ambiguous URL: everything up to the last at sign, since passwords may contain at
+/// signs and slashes.
 fn malformed(url: &str) -> Vec<Found> {
     let sign = last_sign(url);
     let mut all: Vec<Found> = sign.into_iter().map(user_info).collect();
@@ -210,10 +210,10 @@ fn user_info(end: usize) -> Found {
     }
 }
 
-/// What separates parameters.
+/// Separators of parameters.
 const SEPARATORS: [char; 4] = ['?', '#', '&', ';'];
 
-/// The credentials in the query and the fragment of what follows `from`.
+/// Credentials in the query and the fragment after `from`.
 fn query(url: &str, from: usize) -> Vec<Found> {
     let Some(start) = url[from..].find(['?', '#']) else {
         return Vec::new();
@@ -227,7 +227,7 @@ fn query(url: &str, from: usize) -> Vec<Found> {
     all
 }
 
-/// The credential of a parameter: its value, for its name, or for a URL in it.
+/// Credential of a parameter: its value, because of its name or of a URL in it.
 fn parameter_of(parameter: &str) -> Vec<Found> {
     let (name, value) = form_urlencoded::parse(parameter.as_bytes())
         .next()
@@ -242,7 +242,7 @@ fn parameter_of(parameter: &str) -> Vec<Found> {
     }
 }
 
-/// Whether a parameter of this name holds a credential.
+/// Whether a parameter of this name contains a credential.
 fn is_name(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
@@ -261,7 +261,7 @@ fn moved(mut found: Vec<Found>, by: usize) -> Vec<Found> {
     found
 }
 
-/// A text without what was found in it.
+/// Replaces what was found in a text.
 fn without(text: &str, found: Vec<Found>) -> String {
     let mut all = String::new();
     let mut from = 0;
@@ -277,10 +277,10 @@ fn last_sign(url: &str) -> Option<usize> {
     url.rfind('@').max(url.rfind("%40"))
 }
 
-/// The quotation mark that the word at the end of a text begins with.
+/// Quotation mark at the start of the last token of a text.
 fn quote(before: &str) -> Option<char> {
-    let word = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
-    let mark = before.trim_end_matches(word).chars().next_back()?;
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+    let mark = before.trim_end_matches(is_of_token).chars().next_back()?;
     "`\"'".contains(mark).then_some(mark)
 }
 
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_without_credentials_stay_as_they_are() {
+    fn texts_without_credentials_are_unchanged() {
         for text in [
             "",
             "plain",
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_left_out() {
+    fn credentials_are_redacted() {
         for (text, redacted) in [
             ("http://ruler:hunter2@am:9093", "http://…@am:9093"),
             ("dns+https://ruler:hunter2@am/x", "dns+https://…@am/x"),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_named() {
+    fn credential_of_a_url_is_found() {
         let parameter = |name: &str| Some(Credential::Parameter(name.into()));
         let user = || Some(Credential::UserInfo);
         for (text, found) in [
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_arguments_are_named() {
+    fn credential_of_an_argument_is_found() {
         let parameter = |name: &str| Some(Credential::Parameter(name.into()));
         let user = || Some(Credential::UserInfo);
         for (value, found) in [

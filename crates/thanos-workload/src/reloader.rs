@@ -1,4 +1,4 @@
-//! The config reloader of Prometheus Operator, which reloads Thanos when mounted files have changed.
+//! Sidecar with Prometheus Operator's config reloader, which reloads Thanos when mounted files change.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use crate::pod::port;
 use crate::{ports, security};
 
-/// Name of the container, as Prometheus Operator has it.
+/// Name of the container, as in Prometheus Operator.
 pub const CONTAINER: &str = "config-reloader";
 
-/// Name of the port that serves its metrics, as Prometheus Operator has it.
+/// Name of the metrics port, as in Prometheus Operator.
 pub const PORT: &str = "reloader-web";
-/// Its number.
+/// Number of the metrics port.
 pub const PORT_NUMBER: i32 = 8080;
 
-/// A container that watches a folder, and has Thanos in the same pod reload when something in it
-/// changes: at once when the kubelet has renewed the files, and every minute in case that went unseen.
+/// A container that watches a folder, and reloads Thanos in the same pod when a file changes: at once on
+/// an inotify event, otherwise within a minute.
 #[must_use]
 pub fn container(image: &str, folder: &str, path_prefix: &str, mount: VolumeMount) -> Container {
     let reload = format!(
@@ -39,7 +39,7 @@ pub fn container(image: &str, folder: &str, path_prefix: &str, mount: VolumeMoun
             "--watch-interval=1m".to_owned(),
         ]),
         ports: Some(vec![port(PORT, PORT_NUMBER)]),
-        // What Prometheus Operator gives it; no limit of CPU, which would only make it late.
+        // The resources of Prometheus Operator, without a CPU limit, which would delay reloads.
         resources: Some(ResourceRequirements {
             requests: quantity("10m", "50Mi"),
             ..Default::default()

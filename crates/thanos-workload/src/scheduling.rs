@@ -1,4 +1,4 @@
-//! On which nodes the pods of a workload run.
+//! Placement of the pods of a workload.
 
 use k8s_openapi::api::core::v1::{
     Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::labels::Identity;
 
-/// A constraint without a selector counts no pods at all, which is useless.
+/// Adds a selector to constraints without one, which would have no effect.
 pub(crate) fn over_own_pods(
     constraint: &TopologySpreadConstraint,
     identity: &Identity,
@@ -18,7 +18,7 @@ pub(crate) fn over_own_pods(
     constraint
 }
 
-/// Pods of one workload prefer different nodes.
+/// Anti-affinity: pods of one workload prefer different nodes.
 pub(crate) fn different_nodes(identity: &Identity) -> Affinity {
     Affinity {
         pod_anti_affinity: Some(PodAntiAffinity {

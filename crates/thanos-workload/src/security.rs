@@ -1,15 +1,15 @@
-//! Security contexts as Pod Security "restricted" wants them.
+//! Security contexts that satisfy Pod Security "restricted".
 
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
 use thanos_api::v1alpha1::CommonFields;
 
-/// The user and group of the Thanos image.
+/// User and group of the Thanos image.
 const USER: i64 = 1001;
 
-/// The user's security context with what "restricted" needs in the places left open. It needs no user
-/// ID: a platform that assigns IDs may reject any other.
+/// The security context of the spec, with unset fields as "restricted" requires them. "restricted" does
+/// not require a user ID, and a platform that assigns IDs may reject any other.
 pub(crate) fn of_pod(common: &CommonFields) -> PodSecurityContext {
     let mut context = common.security_context.clone().unwrap_or_default();
     context.run_as_non_root.get_or_insert(true);
@@ -30,8 +30,8 @@ pub(crate) fn of_pod(common: &CommonFields) -> PodSecurityContext {
     context
 }
 
-/// Users and seccomp are set for the pod, where the user's wish counts; a container's would
-/// override it.
+/// User IDs and seccomp are not set here: they would override the security context of the pod, which the
+/// spec can set.
 pub(crate) fn of_container() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),

@@ -8,7 +8,7 @@ use crate::FieldError;
 use crate::labels::Identity;
 use crate::unique;
 
-/// A port that leads to the container port of the same name.
+/// A port that targets the container port of the same name.
 #[must_use]
 pub fn port(name: &str, number: i32) -> ServicePort {
     ServicePort {
@@ -20,7 +20,7 @@ pub fn port(name: &str, number: i32) -> ServicePort {
     }
 }
 
-/// A Service of one virtual address, over which connections are spread.
+/// A Service with a cluster IP.
 #[must_use]
 pub fn cluster_ip(identity: &Identity, metadata: ObjectMeta, ports: Vec<ServicePort>) -> Service {
     Service {
@@ -34,7 +34,7 @@ pub fn cluster_ip(identity: &Identity, metadata: ObjectMeta, ports: Vec<ServiceP
     }
 }
 
-/// A Service whose name resolves to the addresses of the pods.
+/// A headless Service.
 #[must_use]
 pub fn headless(identity: &Identity, metadata: ObjectMeta, ports: Vec<ServicePort>) -> Service {
     let mut service = cluster_ip(identity, metadata, ports);
@@ -42,10 +42,10 @@ pub fn headless(identity: &Identity, metadata: ObjectMeta, ports: Vec<ServicePor
     service
 }
 
-/// `ports` and the user's.
+/// `ports` and the additional ones of the spec.
 ///
 /// # Errors
-/// A name or a number that is taken; `field` is the path of the user's list.
+/// A duplicate name or number; `field` is the path of the additional ports.
 pub fn with_additional(
     ports: Vec<ServicePort>,
     additional: Option<&[ServicePort]>,
@@ -55,7 +55,7 @@ pub fn with_additional(
         if port.name.as_deref().unwrap_or_default().is_empty() {
             return Err(FieldError::new(
                 format!("{field}[{i}].name"),
-                "a Service with several ports needs a name for each; give this one a name",
+                "is required, since the Service has several ports; set a name",
             ));
         }
     }
@@ -78,7 +78,7 @@ pub fn with_additional(
     Ok(all)
 }
 
-/// The protocol of a port, TCP if unset.
+/// Protocol of a port; TCP if unset.
 pub(crate) fn protocol(protocol: Option<&str>) -> &str {
     protocol.filter(|p| !p.is_empty()).unwrap_or("TCP")
 }

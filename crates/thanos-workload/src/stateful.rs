@@ -19,19 +19,19 @@ use thanos_api::v1alpha1::{
 use crate::labels::Identity;
 use crate::{FieldError, quantity, workload};
 
-/// The volume of each pod, and the name of its claim before the pod's.
+/// Name of the data volume of each pod, and prefix of its PVC's name.
 pub const DATA_VOLUME: &str = "data";
 
-/// How many pods a StatefulSet runs, and which of them it may replace.
+/// Replicas and partition of a StatefulSet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
-    /// Pods.
+    /// Number of pods.
     pub replicas: i32,
-    /// Pods with a lower number keep the template they have.
+    /// Pods with a lower ordinal keep their template.
     pub partition: i32,
 }
 
-/// What of a StatefulSet cannot be changed while it exists.
+/// Immutable fields of an existing StatefulSet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fixed {
     /// `spec.podManagementPolicy`.
@@ -40,36 +40,36 @@ pub struct Fixed {
     pub claim_templates: Value,
 }
 
-/// A StatefulSet as a controller wants it.
+/// Inputs of a StatefulSet.
 #[derive(Clone, Debug)]
-pub struct Desired<'a> {
+pub struct StatefulSetInputs<'a> {
     /// Metadata of the custom resource.
     pub owner: &'a ObjectMeta,
-    /// Who it is.
+    /// Identity of the workload.
     pub identity: &'a Identity,
-    /// How the user wants its objects to look.
+    /// Fields of every component.
     pub common: &'a CommonFields,
-    /// How the user wants its pods to come and go.
+    /// Fields of every StatefulSet.
     pub fields: &'a StatefulSetFields,
-    /// The volumes.
+    /// Storage of each pod.
     pub storage: Option<&'a StorageConfig>,
-    /// What becomes of volumes unless the user says.
+    /// Default PVC retention.
     pub retention: ClaimRetention,
-    /// Seconds that a new pod must be ready unless the user says.
+    /// Default of minReadySeconds.
     pub min_ready_seconds: i32,
     /// Pods.
     pub scale: Scale,
-    /// What cannot be changed any more, if it exists.
+    /// Immutable fields of the existing StatefulSet.
     pub fixed: Option<&'a Fixed>,
-    /// The pods.
+    /// Pod template.
     pub template: PodTemplateSpec,
 }
 
-impl Desired<'_> {
+impl StatefulSetInputs<'_> {
     /// The StatefulSet.
     ///
     /// # Errors
-    /// A size that is none.
+    /// An invalid size.
     pub fn stateful_set(self) -> Result<StatefulSet, FieldError> {
         let policy = self.policy();
         let retention = self
@@ -79,7 +79,7 @@ impl Desired<'_> {
         let keep = |choice: Option<ClaimRetention>| {
             Some(choice.unwrap_or(self.retention).as_str().to_owned())
         };
-        let claims = self.claim_templates()?;
+        let pvcs = self.pvc_templates()?;
         Ok(StatefulSet {
             metadata: workload::metadata(
                 self.owner,
@@ -110,7 +110,7 @@ impl Desired<'_> {
                         ..Default::default()
                     }),
                 }),
-                volume_claim_templates: Some(claims),
+                volume_claim_templates: Some(pvcs),
                 template: self.template,
                 ..Default::default()
             }),
@@ -120,54 +120,54 @@ impl Desired<'_> {
 
     fn policy(&self) -> String {
         let stored = self.fixed.map(|f| f.pod_management_policy.as_str());
-        let desired = wanted_policy(self.fields);
+        let desired = desired_policy(self.fields);
         stored
             .filter(|p| !p.is_empty())
             .unwrap_or(desired)
             .to_owned()
     }
 
-    /// Those that are stored, since nothing in them can be changed; volumes grow by their claims.
-    fn claim_templates(&self) -> Result<Vec<PersistentVolumeClaim>, FieldError> {
-        let desired = claim(self.storage)?;
+    /// The stored templates, if they differ: they are immutable. Volumes grow by patching their PVCs.
+    fn pvc_templates(&self) -> Result<Vec<PersistentVolumeClaim>, FieldError> {
+        let desired = pvc(self.storage)?;
         let stored = self.fixed.map(|f| &f.claim_templates);
         let stored: Option<Vec<PersistentVolumeClaim>> =
             stored.and_then(|s| serde_json::from_value(s.clone()).ok());
         Ok(match stored {
-            Some(stored) if stored.len() != 1 || !means(&stored[0], &desired) => stored,
+            Some(stored) if stored.len() != 1 || !is_equivalent(&stored[0], &desired) => stored,
             _ => vec![desired],
         })
     }
 }
 
-/// What the user wants and an existing StatefulSet cannot become, with the way out; `None` if there
-/// is nothing.
+/// Message about a field of the spec that an existing StatefulSet cannot change to, with the remedy;
+/// `None` if there is none.
 #[must_use]
-pub fn refused(
+pub fn immutable_field(
     name: &str,
     namespace: &str,
     fields: &StatefulSetFields,
     fixed: &Fixed,
 ) -> Option<String> {
-    let (stored, desired) = (&fixed.pod_management_policy, wanted_policy(fields));
-    let asked = fields.pod_management_policy.is_some();
-    (asked && !stored.is_empty() && stored != desired).then(|| {
+    let (stored, desired) = (&fixed.pod_management_policy, desired_policy(fields));
+    let is_set = fields.pod_management_policy.is_some();
+    (is_set && !stored.is_empty() && stored != desired).then(|| {
         format!(
-            "spec.podManagementPolicy is {desired}, but StatefulSet {name} was made with {stored}, \
-             which cannot be changed: kubectl -n {namespace} delete statefulset {name} \
-             --cascade=orphan; its pods run on, and the new one takes them over"
+            "spec.podManagementPolicy is {desired}, but StatefulSet {name} has {stored}, which is \
+             immutable; run kubectl -n {namespace} delete statefulset {name} --cascade=orphan, which \
+             keeps its pods running for the new StatefulSet to adopt"
         )
     })
 }
 
-fn wanted_policy(fields: &StatefulSetFields) -> &'static str {
+fn desired_policy(fields: &StatefulSetFields) -> &'static str {
     fields.pod_management_policy.unwrap_or_default().as_str()
 }
 
-/// The size of each volume, in bytes.
+/// Size of each volume, in bytes.
 ///
 /// # Errors
-/// It is none.
+/// An invalid size.
 pub fn size(storage: Option<&StorageConfig>) -> Result<u64, FieldError> {
     let size = size_text(storage);
     let bytes = quantity::bytes(size).filter(|bytes| *bytes > 0);
@@ -179,14 +179,14 @@ pub fn size(storage: Option<&StorageConfig>) -> Result<u64, FieldError> {
     })
 }
 
-/// The size of each volume, as the user writes it.
+/// Size of each volume, as in the spec.
 #[must_use]
 pub fn size_text(storage: Option<&StorageConfig>) -> &str {
     let size = storage.and_then(|s| s.size.as_deref());
     size.unwrap_or(DEFAULT_STORAGE_SIZE)
 }
 
-fn claim(storage: Option<&StorageConfig>) -> Result<PersistentVolumeClaim, FieldError> {
+fn pvc(storage: Option<&StorageConfig>) -> Result<PersistentVolumeClaim, FieldError> {
     size(storage)?;
     let class = storage.and_then(|s| s.storage_class.clone());
     Ok(PersistentVolumeClaim {
@@ -210,10 +210,10 @@ fn claim(storage: Option<&StorageConfig>) -> Result<PersistentVolumeClaim, Field
     })
 }
 
-/// Whether a stored claim template is what `desired` becomes when it is stored.
-fn means(stored: &PersistentVolumeClaim, desired: &PersistentVolumeClaim) -> bool {
-    let bytes = |claim: &PersistentVolumeClaim| {
-        let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+/// Whether a stored PVC template differs from `desired` only in defaults of the API server.
+fn is_equivalent(stored: &PersistentVolumeClaim, desired: &PersistentVolumeClaim) -> bool {
+    let bytes = |pvc: &PersistentVolumeClaim| {
+        let requests = pvc.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
         quantity::bytes(&requests.get("storage")?.0)
     };
     let class =
@@ -253,7 +253,7 @@ mod tests {
             pod_management_policy: "OrderedReady".into(),
             claim_templates,
         });
-        let desired = Desired {
+        let desired = StatefulSetInputs {
             owner: &ObjectMeta::default(),
             identity: &identity,
             common: &CommonFields::default(),
@@ -282,51 +282,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_stays_unless_it_means_the_same() {
-        let asked = storage("10240Mi");
-        let plain = templates(Some(&asked), None);
+    fn stored_pvc_template_is_kept_unless_equivalent() {
+        let requested = storage("10240Mi");
+        let plain = templates(Some(&requested), None);
         assert_eq!(
             plain[0]["spec"]["resources"]["requests"]["storage"],
             "10240Mi"
         );
         assert_eq!(
-            templates(Some(&asked), Some(stored("10Gi", json!({})))),
+            templates(Some(&requested), Some(stored("10Gi", json!({})))),
             plain
         );
         for (size, labels) in [("5Gi", json!({})), ("10Gi", json!({"a": "b"}))] {
-            let kept = templates(Some(&asked), Some(stored(size, labels)));
+            let kept = templates(Some(&requested), Some(stored(size, labels)));
             assert_eq!(kept[0]["spec"]["resources"]["requests"]["storage"], size);
             assert_eq!(kept[0]["spec"]["volumeMode"], "Filesystem");
         }
     }
 
     #[test]
-    fn immutable_fields_are_reported_only_if_the_spec_changes_them() {
+    fn immutable_policy_is_reported_only_if_set() {
         let fixed = Fixed {
             pod_management_policy: "OrderedReady".into(),
             claim_templates: Value::Null,
         };
-        let asked = |policy| StatefulSetFields {
+        let fields = |policy| StatefulSetFields {
             pod_management_policy: policy,
             ..Default::default()
         };
-        let reported = refused(
+        let message = immutable_field(
             "s",
             "n",
-            &asked(Some(PodManagementPolicy::Parallel)),
+            &fields(Some(PodManagementPolicy::Parallel)),
             &fixed,
         )
         .unwrap();
-        assert!(reported.contains("--cascade=orphan"), "{reported}");
+        assert!(message.contains("--cascade=orphan"), "{message}");
         assert_eq!(
-            refused(
+            immutable_field(
                 "s",
                 "n",
-                &asked(Some(PodManagementPolicy::OrderedReady)),
+                &fields(Some(PodManagementPolicy::OrderedReady)),
                 &fixed
             ),
             None
         );
-        assert_eq!(refused("s", "n", &asked(None), &fixed), None);
+        assert_eq!(immutable_field("s", "n", &fields(None), &fixed), None);
     }
 }

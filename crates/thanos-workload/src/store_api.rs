@@ -1,5 +1,4 @@
-//! How queriers find a StoreAPI: by labels on its Service. The side that offers one and the side
-//! that looks for them use the same functions.
+//! Discovery of StoreAPIs by labels of their Services. Servers and queriers use the same functions.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::{Key, Labels};
@@ -15,8 +14,8 @@ pub fn is_offered(labels: &Labels) -> bool {
     has(label::STORE_API, label::TRUE) && has(label::PART_OF, label::PART_OF_VALUE)
 }
 
-/// Labels a Service so that queriers ask the pods behind its port `grpc`. The pods of a `group` hold
-/// the same data: one of them answers each query. Otherwise each pod is an endpoint of its own.
+/// Labels a Service so that queriers query its pods at the port `grpc`. The pods of a `group` hold the
+/// same data, and one of them answers each query; otherwise each pod is an endpoint.
 pub fn offer(labels: &mut Map, group: bool) {
     labels.insert(label::STORE_API.to_owned(), label::TRUE.to_owned());
     labels.insert(label::PART_OF.to_owned(), label::PART_OF_VALUE.to_owned());
@@ -25,39 +24,40 @@ pub fn offer(labels: &mut Map, group: bool) {
     }
 }
 
-/// Labels a Service whose pods hold copies of the same samples, which differ in one external label.
+/// Labels a Service whose pods hold copies of the same samples with the external label that
+/// distinguishes them.
 pub fn announce_replica_label(labels: &mut Map, name: &str) {
     if crate::names::is_label_value(name) {
         labels.insert(label::REPLICA_LABEL.to_owned(), name.to_owned());
     }
 }
 
-/// The external label in which copies of the same samples differ.
+/// External label that distinguishes copies of the same samples.
 #[must_use]
 pub fn replica_label(labels: &Labels) -> Option<&str> {
     labels.get(label::REPLICA_LABEL).map(String::as_str)
 }
 
-/// Labels a Service so that no querier asks the pods behind it.
+/// Removes the labels, so that no querier queries the pods of the Service.
 pub fn withdraw(labels: &mut Map) {
     labels.remove(label::STORE_API);
 }
 
-/// Metadata of an object of a StoreAPI that is no Service by which queriers find it.
+/// Metadata of an object of a StoreAPI other than the Service that queriers discover.
 #[must_use]
 pub fn withdrawn(mut metadata: ObjectMeta) -> ObjectMeta {
     withdraw(metadata.labels.get_or_insert_default());
     metadata
 }
 
-/// The address of a group, as Thanos takes it.
+/// Address of a group, in the syntax of Thanos.
 #[must_use]
 pub fn group_address(service: &Key, port: u16) -> String {
-    // Without a prefix, a group is one name to one connection: nothing is balanced.
+    // Without the prefix, Thanos opens one connection and balances nothing.
     format!("dns+{}.{}.svc:{port}", service.name, service.namespace)
 }
 
-/// The address that stands for every pod of a Service, as Thanos takes it.
+/// Address that resolves to every pod of a Service, in the syntax of Thanos.
 #[must_use]
 pub fn pods_address(service: &Key) -> String {
     let Key { name, namespace } = service;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_offered_is_found_until_it_is_withdrawn() {
+    fn offered_service_is_discovered_until_withdrawn() {
         let mut labels = Map::new();
         assert!(!is_offered(&labels));
         offer(&mut labels, false);

@@ -1,5 +1,4 @@
-//! Relation checks: what must hold between the objects of any plan. A golden file can record a
-//! mistake faithfully; these find it.
+//! Invariants of the objects of every plan. They find mistakes that golden files would record.
 
 pub mod credentials;
 mod pods;
@@ -14,21 +13,21 @@ use thanos_api::v1alpha1::CommonFields;
 
 use crate::names::is_dns_label;
 
-/// What a plan may refer to without containing it.
+/// Objects outside the plan that it may refer to, and fields of the spec that relax checks.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
-    /// ConfigMaps and Secrets that the user named.
+    /// ConfigMaps and Secrets named in the spec.
     pub names: BTreeSet<String>,
-    /// Whether the user set a security context: then "restricted" is their business.
+    /// Whether the spec sets a security context, so that "restricted" is not checked.
     pub own_security: bool,
-    /// Whether the user has a token mounted.
+    /// Whether the spec mounts a token.
     pub token: bool,
-    /// Whether the user set an affinity.
+    /// Whether the spec sets an affinity.
     pub own_affinity: bool,
 }
 
 impl Given {
-    /// What is the user's business because these sections of a spec say it.
+    /// Checks that these sections of a spec relax.
     #[must_use]
     pub fn by<'a>(sections: impl IntoIterator<Item = &'a CommonFields>) -> Self {
         let mut given = Self::default();
@@ -43,8 +42,7 @@ impl Given {
     }
 }
 
-/// Everything that is wrong with a plan: one sentence each, with the object. `objects` are the
-/// bodies in apply order.
+/// Problems of a plan, one sentence each with the object. `objects` are the bodies in apply order.
 #[must_use]
 pub fn problems(objects: &[Value], owner_uid: &str, given: &Given) -> Vec<String> {
     let mut problems = Vec::new();
@@ -113,10 +111,10 @@ fn selects(selector: Option<&Map<String, Value>>, labels: Option<&Map<String, Va
 
 fn metadata(object: &Value, owner_uid: &str, problems: &mut Vec<String>) {
     if !is_dns_label(text(object, "/metadata/name")) {
-        problems.push("the name is no DNS label".to_owned());
+        problems.push("the name is not a DNS label".to_owned());
     }
     if text(object, "/metadata/namespace").is_empty() {
-        problems.push("no namespace".to_owned());
+        problems.push("the namespace is not set".to_owned());
     }
     if text(object, "/metadata/ownerReferences/0/uid") != owner_uid {
         problems.push("the owner is not set".to_owned());
@@ -128,9 +126,9 @@ fn metadata(object: &Value, owner_uid: &str, problems: &mut Vec<String>) {
     }
 }
 
-/// What is referred to comes first.
+/// Referenced objects precede the objects that refer to them.
 fn order(objects: &[Value], problems: &mut Vec<String>) {
-    // Those of one line do not refer to each other.
+    // Kinds in one line do not refer to each other.
     const ORDER: [&[&str]; 5] = [
         &["ConfigMap", "Service", "ServiceAccount"],
         &["NetworkPolicy"],
@@ -143,7 +141,7 @@ fn order(objects: &[Value], problems: &mut Vec<String>) {
     for (object, rank) in objects.iter().zip(&ranks) {
         if rank.is_none() {
             problems.push(format!(
-                "{}: a kind without a place in the order",
+                "{}: the order does not contain this kind",
                 label_of(object)
             ));
         }

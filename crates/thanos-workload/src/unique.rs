@@ -1,5 +1,5 @@
-//! Lists that the Kubernetes API treats as maps. A server-side apply with a duplicate key fails
-//! with an internal error, so duplicates are found here, where the field can be named.
+//! Lists that the Kubernetes API treats as maps. A server-side apply with a duplicate key fails with an
+//! internal error; this check names the field.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::FieldError;
 /// Appends `more` to `list`.
 ///
 /// # Errors
-/// A key of `more` that is taken, at `field[i].key_field`.
+/// A duplicate key of `more`, at `field[i].key_field`.
 pub(crate) fn append<T: Clone>(
     list: &mut Vec<T>,
     more: Option<&[T]>,
@@ -23,7 +23,7 @@ pub(crate) fn append<T: Clone>(
             return Err(FieldError::new(
                 format!("{field}[{i}].{key_field}"),
                 format!(
-                    "`{key}` is there already, from the operator or from an earlier item; choose another"
+                    "`{key}` is already used by the operator or by an earlier item; choose another"
                 ),
             ));
         }

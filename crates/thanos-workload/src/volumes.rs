@@ -1,5 +1,4 @@
-//! Volumes. Configuration is always mounted as a whole folder: a file mounted alone (`subPath`)
-//! would never be refreshed.
+//! Volumes. Configuration is always mounted as a folder, since the kubelet never refreshes a `subPath`.
 
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, KeyToPath, SecretKeySelector, SecretVolumeSource, Volume, VolumeMount,
@@ -7,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::names;
 
-/// A volume of a whole ConfigMap.
+/// Volume with all files of a ConfigMap.
 #[must_use]
 pub fn config_map(volume: &str, name: &str) -> Volume {
     Volume {
@@ -20,7 +19,7 @@ pub fn config_map(volume: &str, name: &str) -> Volume {
     }
 }
 
-/// A volume of a whole Secret.
+/// Volume with all files of a Secret.
 #[must_use]
 pub fn secret(volume: &str, name: &str) -> Volume {
     Volume {
@@ -33,7 +32,7 @@ pub fn secret(volume: &str, name: &str) -> Volume {
     }
 }
 
-/// A volume of one key of a Secret, as the file `path`.
+/// Volume with one key of a Secret as the file `path`.
 #[must_use]
 pub fn secret_key(volume: &str, key: &SecretKeySelector, path: &str) -> Volume {
     Volume {
@@ -52,7 +51,7 @@ pub fn secret_key(volume: &str, key: &SecretKeySelector, path: &str) -> Volume {
     }
 }
 
-/// A read-only mount of a volume.
+/// Read-only mount of a volume.
 #[must_use]
 pub fn mount(volume: &str, path: &str) -> VolumeMount {
     VolumeMount {
@@ -63,8 +62,7 @@ pub fn mount(volume: &str, path: &str) -> VolumeMount {
     }
 }
 
-/// The volume and mount of each of the user's ConfigMaps and Secrets, at fixed places under
-/// `/etc/thanos`.
+/// Volumes and mounts of the ConfigMaps and Secrets of the spec, under `/etc/thanos`.
 pub(crate) fn user_files(
     config_maps: Option<&[String]>,
     secrets: Option<&[String]>,

@@ -1,4 +1,4 @@
-//! Deployments, and the metadata of every object.
+//! Deployments, ServiceAccounts, and the metadata of every object.
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
@@ -12,8 +12,7 @@ use thanos_api::v1alpha1::CommonFields;
 use crate::inherited;
 use crate::labels::{Identity, Map};
 
-/// Metadata of the object of a workload that is named `name`. `owner` is the metadata of the custom
-/// resource.
+/// Metadata of the object `name` of a workload. `owner` is the metadata of the custom resource.
 #[must_use]
 pub fn metadata(
     owner: &ObjectMeta,
@@ -31,9 +30,8 @@ pub fn metadata(
     }
 }
 
-/// Labels of the objects of a workload, least important first: those of the custom resource, of the
-/// section of its spec, and those that the operator needs. Pods carry none of the first, see
-/// [`inherited`].
+/// Labels of the objects of a workload. Later sources override earlier ones: the custom resource, the
+/// section of its spec, the operator. Pods inherit none of the custom resource, see [`inherited`].
 #[must_use]
 pub fn labels(owner: &ObjectMeta, identity: &Identity, common: &CommonFields) -> Map {
     let mut labels = inherited::from(owner.labels.as_ref());
@@ -47,7 +45,7 @@ fn add(map: &mut Map, more: Option<&Map>) {
     map.extend(more.map(|(key, value)| (key.clone(), value.clone())));
 }
 
-/// The same metadata, for the one Service per workload whose port `http` is to be scraped.
+/// Metadata of the one Service per workload whose port `http` is scraped.
 #[must_use]
 pub fn scraped(mut metadata: ObjectMeta) -> ObjectMeta {
     let labels = metadata.labels.get_or_insert_default();
@@ -55,7 +53,7 @@ pub fn scraped(mut metadata: ObjectMeta) -> ObjectMeta {
     metadata
 }
 
-/// A ServiceAccount without permissions. Whether a token is mounted is up to the pods.
+/// A ServiceAccount without permissions. The pods decide whether its token is mounted.
 #[must_use]
 pub fn service_account(mut metadata: ObjectMeta, common: &CommonFields) -> ServiceAccount {
     let config = common.service_account.as_ref();
@@ -69,7 +67,7 @@ pub fn service_account(mut metadata: ObjectMeta, common: &CommonFields) -> Servi
     }
 }
 
-/// A Deployment that never has fewer ready pods than wanted: new ones come before old ones go.
+/// A Deployment that starts new pods before it stops old ones.
 #[must_use]
 pub fn deployment(
     owner: &ObjectMeta,

@@ -402,10 +402,10 @@ fn the_steps_of_resharding_match_the_code() {
     assert_eq!(steps, ReshardingStep::ALL.map(|s| s.as_str().to_owned()));
 }
 
-/// Each step of a hashring is explained, and in its order, before it is shown where.
+/// The documentation explains each step of a hashring, in order.
 #[test]
-fn the_steps_of_hashrings_match_the_code() {
-    let shown = column(&pages(), "shown as").into_iter();
+fn the_steps_of_hashrings_are_those_of_the_code() {
+    let shown = column(&pages(), "hashring step").into_iter();
     let steps: Vec<String> = shown
         .take(HashringStep::ALL.len())
         .map(|(_, step)| step)

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{lenient, schema};
+use crate::{schema, tolerant_decode};
 
 /// Image, placement and metadata of pods. Inlined into the section of each component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ pub struct CommonFields {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
+        deserialize_with = "tolerant_decode::quantities"
     )]
     #[schemars(schema_with = "schema::embedded::<ResourceRequirements>")]
     pub resource_requirements: Option<ResourceRequirements>,
@@ -207,7 +207,7 @@ pub struct Additional {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
+        deserialize_with = "tolerant_decode::quantities"
     )]
     #[schemars(schema_with = "schema::list_of::<Container>")]
     pub additional_containers: Option<Vec<Container>>,
@@ -215,7 +215,7 @@ pub struct Additional {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
+        deserialize_with = "tolerant_decode::quantities"
     )]
     #[schemars(schema_with = "schema::list_of::<Volume>")]
     pub additional_volumes: Option<Vec<Volume>>,
@@ -231,7 +231,7 @@ pub struct Additional {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
+        deserialize_with = "tolerant_decode::quantities"
     )]
     #[schemars(schema_with = "schema::list_of::<EnvVar>")]
     pub additional_env: Option<Vec<EnvVar>>,

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{lenient, schema};
+use crate::{schema, tolerant_decode};
 
 /// Discovery of endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,7 +57,7 @@ pub struct BridgeSpec {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::quantities"
+        deserialize_with = "tolerant_decode::quantities"
     )]
     #[schemars(schema_with = "schema::embedded::<ResourceRequirements>")]
     pub resource_requirements: Option<ResourceRequirements>,

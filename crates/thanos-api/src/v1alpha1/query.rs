@@ -13,7 +13,7 @@ use super::frontend::QueryFrontendSpec;
 use super::integration::Integration;
 use super::options::{GrpcProxyStrategy, PromqlEngine, TelemetryQuantiles, WebConfig};
 use super::status::ThanosQueryStatus;
-use crate::{lenient, schema};
+use crate::{schema, tolerant_decode};
 
 /// Configuration of the queriers and of the endpoints that they query.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -157,7 +157,7 @@ pub struct ThanosQuerySpec {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::section"
+        deserialize_with = "tolerant_decode::section"
     )]
     pub query_frontend: Option<QueryFrontendSpec>,
     /// Whether reconciliation is suspended: no object of this ThanosQuery is changed. Unset: false.

@@ -18,14 +18,14 @@ use super::stateful::{StatefulSetFields, StorageConfig};
 use super::store::StoreLimits;
 use crate::schema;
 
-/// The most hashrings of one resource.
+/// Maximum number of hashrings of one ThanosReceive.
 pub const MAX_HASHRINGS: u32 = 100;
-/// The most members of one hashring.
+/// Maximum number of members of one hashring.
 pub const MAX_MEMBERS: i32 = 1000;
-/// The name of the only hashring, if the spec names none.
+/// Name of the default hashring.
 pub const DEFAULT_HASHRING: &str = "default";
 
-/// What receives samples, and where they are kept.
+/// Routers that receive samples, and ingesters that store them.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "monitoring.thanos.io",
@@ -38,7 +38,7 @@ pub const DEFAULT_HASHRING: &str = "default";
     derive = "Default",
     shortname = "trc",
     category = "thanos",
-    doc = "Remote write: routers, and hashrings of ingesters that keep and upload the samples",
+    doc = "Remote write: routers, and hashrings of ingesters that store and upload samples",
     scale(
         spec_replicas_path = ".spec.routerSpec.replicas",
         status_replicas_path = ".status.replicas",
@@ -83,24 +83,24 @@ pub const DEFAULT_HASHRING: &str = "default";
 )]
 #[x_kube(
     validation = Rule::new("!has(self.ingesterSpec.hashrings) || self.ingesterSpec.hashrings.all(h, !has(h.replicas) || h.replicas >= self.routerSpec.replicationFactor)")
-        .message("every hashring needs at least as many replicas as routerSpec.replicationFactor, since each copy of a sample goes to another member; raise the replicas or lower the factor")
+        .message("every hashring requires at least as many replicas as routerSpec.replicationFactor, since each copy of a sample needs its own member; raise the replicas or lower the factor")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosReceiveSpec {
     #[serde(flatten)]
     #[allow(missing_docs)]
     pub stateful: StatefulSetFields,
-    /// The routers, which take samples and hand each to the members of a hashring.
+    /// Routers, which receive samples and forward them to the members of hashrings.
     #[serde(default)]
     pub router_spec: RouterSpec,
-    /// The ingesters, which keep samples, answer queries for them, and upload them.
+    /// Ingesters, which store samples, serve queries and upload blocks.
     #[serde(default)]
     pub ingester_spec: IngesterSpec,
-    /// Whether ingesters may go though it is not proven that everything they hold was uploaded:
-    /// where there is no object storage, or where an ingester does not run any more. Unset: false.
+    /// Whether ingesters may be removed without proof that all their samples are uploaded, for example
+    /// without object storage, or if an ingester no longer runs. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_data_loss: Option<bool>,
-    /// Leaves every object as it is, until unset.
+    /// Whether reconciling is paused. Objects are not changed while it is true. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
     #[serde(flatten)]
@@ -108,7 +108,7 @@ pub struct ThanosReceiveSpec {
     pub integration: Integration,
 }
 
-/// The routers.
+/// Routers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouterSpec {
@@ -116,40 +116,40 @@ pub struct RouterSpec {
     #[allow(missing_docs)]
     pub common: CommonFields,
     /// Number of pods.
-    // A schema default: the scale subresource shows an unset path as zero, and an autoscaler takes
-    // zero for "switched off".
+    // A schema default: the scale subresource shows an unset path as zero, and an autoscaler treats zero
+    // as disabled.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = MAX_MEMBERS))]
     pub replicas: i32,
-    /// How many members of a hashring get each sample: 1, 2, 3 or 5. With 3, one of them may be
-    /// away.
+    /// Number of members of a hashring that receive each sample: 1, 2, 3 or 5. With 3, one of them may be
+    /// unavailable.
     #[serde(default = "one")]
     #[schemars(schema_with = "schema::replication_factor")]
     pub replication_factor: i32,
-    /// How samples reach the ingesters. Unset: grpc.
+    /// Protocol between routers and ingesters. Unset: grpc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<ReplicationProtocol>")]
     pub replication_protocol: Option<ReplicationProtocol>,
-    /// Whether members leave their hashring while they are away. Unset: static, they do not.
+    /// Whether members that are not ready leave their hashring (dynamic) or stay (static). Unset: static.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<HashringPolicy>")]
     pub hashring_policy: Option<HashringPolicy>,
-    /// External labels of the routers, of which Thanos wants at least one. Unset: receive="true".
+    /// External labels of the routers. Thanos requires at least one. Unset: receive="true".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::external_labels")]
     pub external_labels: Option<BTreeMap<String, String>>,
-    /// How the tenant of a request is found. It wins over what hashrings say.
+    /// Source of the tenant of requests. Overrides tenancyConfig of hashrings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy_config: Option<RouterTenancyConfig>,
-    /// Requests to each ingester at a time. Unset: the most that a hashring says, or 5.
+    /// Concurrent requests to each ingester. Unset: the maximum of the hashrings, or 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub async_forward_worker_count: Option<i64>,
-    /// Compression of what is sent to ingesters. Unset: none if a hashring says so, or snappy.
+    /// Compression of requests to ingesters. Unset: none if a hashring sets it, otherwise snappy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<GrpcCompression>")]
     pub grpc_compression: Option<GrpcCompression>,
-    /// Limits of what is taken. They change while routers run. Unset: none.
+    /// Limits of remote write requests, reloaded without a restart. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ReceiveLimits>,
     #[serde(flatten)]
@@ -179,7 +179,7 @@ const fn one() -> i32 {
     1
 }
 
-/// How samples reach the ingesters.
+/// Protocol between routers and ingesters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -189,19 +189,19 @@ pub enum ReplicationProtocol {
     Capnproto,
 }
 
-/// Whether members leave their hashring while they are away.
+/// Treatment of members that are not ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HashringPolicy {
-    /// The hashring has the members that the spec asks for.
+    /// The hashring has the members of the spec.
     #[default]
     Static,
-    /// A member that is not ready for a minute leaves, if enough stay, and comes back when it is
-    /// ready again.
+    /// A member that has not been ready for a minute leaves, if enough others are ready, and joins again
+    /// when it is ready.
     Dynamic,
 }
 
-/// Compression between components.
+/// Compression of gRPC requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -212,7 +212,7 @@ pub enum GrpcCompression {
 }
 
 impl GrpcCompression {
-    /// As Thanos spells it.
+    /// Value in the syntax of Thanos.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -222,15 +222,15 @@ impl GrpcCompression {
     }
 }
 
-/// How the tenant of a request is found.
+/// Source of the tenant of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouterTenancyConfig {
-    /// The HTTP header that names it. Unset: THANOS-TENANT.
+    /// HTTP header with the tenant. Unset: THANOS-TENANT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::header_name")]
     pub tenant_header: Option<String>,
-    /// The tenant of requests that name none. Unset: default-tenant.
+    /// Tenant of requests without one. Unset: default-tenant.
     #[serde(
         default,
         rename = "defaultTenantID",
@@ -238,18 +238,18 @@ pub struct RouterTenancyConfig {
     )]
     #[schemars(schema_with = "schema::tenant")]
     pub default_tenant_id: Option<String>,
-    /// The label of a series that names its tenant. It wins over the header. Unset: none.
+    /// Label of series with the tenant. Overrides the header. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_name")]
     pub split_tenant_label_name: Option<String>,
-    /// The field of the client's certificate that names the tenant. It needs
-    /// --remote-write.server-tls-client-ca among the additional arguments. Unset: none.
+    /// Field of the client certificate with the tenant. Requires --remote-write.server-tls-client-ca in
+    /// routerSpec.additionalArgs. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<TenantCertificateField>")]
     pub tenant_certificate_field: Option<TenantCertificateField>,
 }
 
-/// A field of a certificate.
+/// Field of a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -260,7 +260,7 @@ pub enum TenantCertificateField {
 }
 
 impl TenantCertificateField {
-    /// As Thanos spells it.
+    /// Value in the syntax of Thanos.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -271,28 +271,28 @@ impl TenantCertificateField {
     }
 }
 
-/// The ingesters.
+/// Ingesters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.hashrings) || self.hashrings.filter(h, !has(h.tenancyConfig) || !has(h.tenancyConfig.tenants) || size(h.tenancyConfig.tenants) == 0).size() <= 1")
-        .message("only one hashring may have no tenants, since it takes those of all the others; give tenancyConfig.tenants to all but one")
+        .message("only one hashring may have no tenants, since it receives all other tenants; set tenancyConfig.tenants on all hashrings but one")
 )]
 pub struct IngesterSpec {
-    /// The key of a Secret of this namespace that holds the object storage configuration of Thanos,
-    /// for hashrings that name none. Unset: nothing is uploaded, and samples are kept for 15 days.
+    /// Key of a Secret of this namespace with the object storage configuration of Thanos, for hashrings
+    /// without one. Unset: nothing is uploaded, and samples are kept for 15 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_secret_key")]
     pub default_object_storage_config: Option<SecretKeySelector>,
-    /// The hashrings. Each tenant's samples go to the first that matches it; the one without
-    /// tenants comes last. Unset: one, named default.
+    /// Hashrings. The first one that matches a tenant receives its samples; the one without tenants is
+    /// matched last. Unset: one, named default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = MAX_HASHRINGS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub hashrings: Option<Vec<HashringSpec>>,
-    /// How long stores take to find what was uploaded. A member that left its hashring runs on for
-    /// so long after its upload is proven, so that queries find its samples here or there. Unset:
-    /// 4m, since a ThanosStore looks every 3m.
+    /// Time that stores take to sync uploaded blocks. A member that left its hashring keeps running for
+    /// that time after its upload, so that its samples stay queryable. Unset: 4m, since a ThanosStore
+    /// syncs every 3m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub store_sync_delay: Option<String>,
@@ -301,7 +301,7 @@ pub struct IngesterSpec {
     pub additional: Additional,
 }
 
-/// A hashring: ingesters that share the samples of some tenants.
+/// Hashring: ingesters that share the samples of some tenants.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -311,7 +311,7 @@ pub struct IngesterSpec {
         .message("storage.storageClass cannot be changed, since volumes cannot move; add a hashring with the other class, and remove this one")
 )]
 pub struct HashringSpec {
-    /// Name of the hashring, and part of the names of its objects. Another name is another hashring.
+    /// Name of the hashring, and part of the names of its objects. Renaming replaces the hashring.
     #[schemars(schema_with = "schema::hashring_name")]
     pub name: String,
     #[serde(flatten)]
@@ -321,82 +321,82 @@ pub struct HashringSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_MEMBERS))]
     pub replicas: Option<i32>,
-    /// External labels of what the ingesters hold and upload. One of the values has to hold
-    /// $(POD_NAME), which differs between pods. Unset: replica="$(POD_NAME)".
+    /// External labels of the samples and blocks of the ingesters. One of the values must contain
+    /// $(POD_NAME), which distinguishes the pods. Unset: replica="$(POD_NAME)".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::external_labels")]
     pub external_labels: Option<BTreeMap<String, String>>,
-    /// How samples are kept.
+    /// TSDB of each ingester.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tsdb_config: Option<TsdbConfig>,
-    /// The key of a Secret of this namespace that holds the object storage configuration of Thanos.
-    /// Unset: that of ingesterSpec.defaultObjectStorageConfig.
+    /// Key of a Secret of this namespace with the object storage configuration of Thanos. Unset: that of
+    /// ingesterSpec.defaultObjectStorageConfig.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_secret_key")]
     pub object_storage_config: Option<SecretKeySelector>,
-    /// The volume of each pod.
+    /// Volume of each pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageConfig>,
-    /// The tenants of the hashring.
+    /// Tenants of the hashring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy_config: Option<TenancyConfig>,
-    /// As routerSpec.asyncForwardWorkerCount, where that is unset.
+    /// Default of routerSpec.asyncForwardWorkerCount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub async_forward_worker_count: Option<i64>,
-    /// Limits of single queries.
+    /// Limits of each query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_limits_options: Option<StoreLimits>,
-    /// Samples that are further in the future are refused. 0s: none are. Unset: 5m.
+    /// Maximum time of a sample after now; later samples are rejected. 0s: no limit. Unset: 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub too_far_in_future_time_window: Option<String>,
-    /// As routerSpec.grpcCompression, where that is unset.
+    /// Default of routerSpec.grpcCompression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<GrpcCompression>")]
     pub grpc_compression: Option<GrpcCompression>,
-    /// How series are divided. With hashmod, every change of the members moves most series. Unset:
-    /// ketama.
+    /// Algorithm that assigns series to members. With hashmod, every change of the members moves most
+    /// series. Unset: ketama.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<HashingAlgorithm>")]
     pub hashing_algorithm: Option<HashingAlgorithm>,
-    /// Whether the copies of a sample go to members in different zones, as the label
-    /// topology.kubernetes.io/zone of their nodes says. It needs ketama, and topology spread
-    /// constraints that spread the pods over zones. Unset: false.
+    /// Whether the copies of a sample go to members in different zones, by the label
+    /// topology.kubernetes.io/zone of their nodes. Requires ketama. Unless topologySpreadConstraints is
+    /// set, the pods are spread over zones. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone_awareness: Option<bool>,
 }
 
-/// How samples are kept.
+/// TSDB of each ingester.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TsdbConfig {
-    /// How long samples are kept in the volume. A tenant without samples for so long is forgotten.
-    /// Unset: 24h with an object storage, 15d without one.
+    /// Retention of samples in the volume. The TSDB of a tenant without samples for that time is deleted.
+    /// Unset: 24h with object storage, 15d without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub retention: Option<String>,
-    /// How much older than the newest one of its series a sample may be. The compactor of the bucket
-    /// has to merge vertically then. Unset: not at all.
+    /// Maximum age of a sample relative to the newest sample of its series. Requires vertical compaction
+    /// of the bucket. Unset: out-of-order samples are rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub out_of_order_time_window: Option<String>,
-    /// Exemplars that are kept of each tenant. Unset: none.
+    /// Maximum number of stored exemplars of each tenant. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub max_exemplars: Option<i64>,
 }
 
-/// The tenants of a hashring.
+/// Tenants of a hashring.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TenancyConfig {
-    /// The tenants whose samples go here. Unset or empty: those of no other hashring.
+    /// Tenants whose samples the hashring receives. Unset or empty: all tenants of no other hashring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::tenants")]
     pub tenants: Option<Vec<String>>,
     /// Whether tenants are names (exact), or patterns with *, ?, classes such as [a-c], and a backslash
-    /// before a character that stands for itself (glob). Unset: exact.
+    /// before a literal special character (glob). Unset: exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::choice::<TenantMatcherType>")]
     pub tenant_matcher_type: Option<TenantMatcherType>,
@@ -409,7 +409,7 @@ pub struct TenancyConfig {
     pub router: RouterTenancyConfig,
 }
 
-/// Whether tenants are names or patterns.
+/// Matcher of tenants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -420,7 +420,7 @@ pub enum TenantMatcherType {
 }
 
 impl TenantMatcherType {
-    /// As Thanos spells it.
+    /// Value in the syntax of Thanos.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -430,7 +430,7 @@ impl TenantMatcherType {
     }
 }
 
-/// How series are divided among the members of a hashring.
+/// Algorithm that assigns series to the members of a hashring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -441,7 +441,7 @@ pub enum HashingAlgorithm {
 }
 
 impl HashingAlgorithm {
-    /// As Thanos spells it.
+    /// Value in the syntax of Thanos.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The status of a ThanosReceive.
+//! Status of a ThanosReceive.
 
 use std::collections::BTreeMap;
 
@@ -10,115 +10,114 @@ use serde::{Deserialize, Serialize};
 use super::stateful::StatefulSetStatus;
 use super::status::{DeploymentStatus, PrometheusOperatorStatus};
 
-/// The most members that the status names of one hashring.
+/// Maximum number of members of one hashring in the status.
 pub const MAX_NAMED_MEMBERS: usize = 50;
 
-/// The most unreachable tenants that the status names of one hashring.
+/// Maximum number of unreachable tenants of one hashring in the status.
 pub const MAX_UNREACHABLE_TENANTS: usize = 50;
 
-/// What a ThanosReceive observed and runs.
+/// Observed state of a ThanosReceive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThanosReceiveStatus {
-    /// The generation of the spec that this status is about.
+    /// Generation of the spec that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Pods of the routers.
+    /// Number of router pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Pods of the routers that are ready.
+    /// Number of ready router pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
     /// Label selector of the routers, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// What is true of this resource, one entry per question.
+    /// Conditions, by type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Whether spec.paused was seen.
+    /// Whether spec.paused is in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// What of Prometheus Operator is used.
+    /// Use of the kinds of Prometheus Operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus_operator: Option<PrometheusOperatorStatus>,
-    /// The replication factor in effect. It rises when every hashring has the members for it.
+    /// Replication factor in effect. It is raised once every hashring has enough members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_factor: Option<i32>,
-    /// Ingesters that are ready, of all hashrings.
+    /// Number of ready ingesters of all hashrings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_ingesters: Option<i32>,
-    /// The hashrings, and what is done with each.
+    /// Progress of each hashring.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub hashrings: Vec<HashringProgress>,
-    /// What routers report as thanos_receive_config_hash once they have the published hashrings.
+    /// Value of thanos_receive_config_hash of routers that have loaded the published hashrings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_hash: Option<i64>,
-    /// Pods of the routers.
+    /// Numbers of router pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router_status: Option<DeploymentStatus>,
-    /// Pods of each hashring, by its name.
+    /// Numbers of pods, by hashring.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hashring_status: BTreeMap<String, StatefulSetStatus>,
-    /// Digest of what was applied last; lets a restarted controller know that nothing has to be
-    /// written.
+    /// Digest of the applied objects, so that a restarted controller writes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
 }
 
-/// A hashring, and what is done with it.
+/// Progress of a hashring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HashringProgress {
-    /// Its name.
+    /// Name of the hashring.
     pub name: String,
-    /// What is done.
+    /// Current step.
     pub step: HashringStep,
-    /// Since when.
+    /// Start of the step.
     pub since: Time,
-    /// What this step waits for.
+    /// What the step waits for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// The members of the published hashring, by pod: the first 50.
+    /// Pods of the members of the published hashring, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
-    /// The number of members of the published hashring.
+    /// Number of members of the published hashring.
     pub members_total: i32,
-    /// The number of members that it is to have.
+    /// Number of members in the spec.
     pub desired: i32,
-    /// The pods that left it and run on until everything they hold is safe.
+    /// Pods that left the hashring and run until their samples are uploaded and synced, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draining: Vec<String>,
-    /// Tenants of the hashring whose samples an earlier hashring takes, as in the spec: the first 50.
-    /// `*` if the hashring has no tenants, and an earlier one takes those of every tenant.
+    /// Entries of tenancyConfig.tenants that an earlier hashring matches, at most 50. `*` if the hashring
+    /// has no tenants and an earlier one matches every tenant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreachable_tenants: Vec<String>,
 }
 
-/// What is done with a hashring, in the order in which it is done.
+/// Steps of a change of a hashring, in order.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum HashringStep {
-    /// Nothing: it has the members that it is to have, and every router knows.
+    /// The hashring has the members of the spec, and every router has loaded it.
     Stable,
-    /// New members start. They join when all of them are ready.
+    /// New members start. They join once all of them are ready.
     Starting,
-    /// New members are ready, and queriers learn of them.
+    /// New members are ready, and queriers discover them.
     Joining,
-    /// Members changed, and routers learn of it.
+    /// Members changed, and routers load the change.
     Publishing,
-    /// A member that left is restarted until everything it holds is uploaded.
+    /// A member that left is restarted until all its samples are uploaded.
     Draining,
-    /// What a member that left holds is uploaded, and stores learn of it.
+    /// A member that left has uploaded its samples, and stores sync them.
     WaitingForStores,
-    /// A member that left goes.
+    /// A member that left is removed.
     Removing,
 }
 
 impl HashringStep {
-    /// All of them, in their order.
+    /// All steps, in order.
     pub const ALL: [Self; 7] = [
         Self::Stable,
         Self::Starting,
@@ -129,7 +128,7 @@ impl HashringStep {
         Self::Removing,
     ];
 
-    /// As the API shows it.
+    /// Value in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -145,7 +145,7 @@ fn add(
         ],
         resources: common.resource_requirements.clone(),
         volumes: Vec::new(),
-        claimed: &[],
+        pvc_volumes: &[],
         mounts: Vec::new(),
         annotations: pod::restarted(seen.query.annotations()),
         startup: None,

@@ -132,7 +132,7 @@ fn pod<'a>(
         ports: vec![pod::port(ports::HTTP, ports::HTTP_NUMBER)],
         resources: spec.common.resource_requirements.clone(),
         volumes: cache.volumes,
-        claimed: &[],
+        pvc_volumes: &[],
         mounts: cache.mounts,
         annotations: pod::restarted(seen.query.annotations()),
         startup: None,

@@ -155,7 +155,7 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
             ENDPOINTS_VOLUME,
             &names::endpoints(&identity.owner),
         )],
-        claimed: &[],
+        pvc_volumes: &[],
         mounts: vec![volumes::mount(ENDPOINTS_VOLUME, ENDPOINTS_FOLDER)],
         annotations: pod::restarted(seen.query.annotations()),
         startup: None,

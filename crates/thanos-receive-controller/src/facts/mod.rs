@@ -1,4 +1,4 @@
-//! What is read of the objects of a ThanosReceive, besides what is read of any.
+//! Facts extracted from the objects of a ThanosReceive, besides those of every kind. No IO.
 
 mod receiver;
 mod rings;
@@ -10,37 +10,37 @@ use serde::Deserialize;
 use thanos_api::names::{annotation, label};
 use thanos_controller_common::facts::{Meta, SetFacts, SetObject};
 
-pub use receiver::{Asked, ReceiverFacts, ReceiverObject, Role, asked, inquiry};
+pub use receiver::{ProbeResult, ReceiverFacts, ReceiverObject, Role, probe};
 pub use rings::{RingsFacts, RingsObject};
 
-/// The label of nodes that names their zone.
+/// Node label with the zone.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The StatefulSet of a hashring.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub struct HostsObject(SetObject);
+pub struct IngesterSetObject(SetObject);
 
-/// What decisions need to know of the StatefulSet of a hashring.
+/// Facts about the StatefulSet of a hashring.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct HostsFacts {
-    /// What is known of any StatefulSet.
+pub struct IngesterSetFacts {
+    /// Facts common to all StatefulSets.
     pub set: SetFacts,
     /// Name of the hashring.
     pub ring: String,
 }
 
-impl Extract for HostsObject {
-    type Facts = HostsFacts;
+impl Extract for IngesterSetObject {
+    type Facts = IngesterSetFacts;
 
-    fn into_parts(self) -> (ObjectMeta, HostsFacts) {
+    fn into_parts(self) -> (ObjectMeta, IngesterSetFacts) {
         let Self(object) = self;
-        // A long name is no label value. The Go operator has no annotation.
-        let reported = object.annotations().get(annotation::HASHRING);
-        let ring = reported.or_else(|| object.labels().get(label::HASHRING));
+        // A long name is not a valid label value. The Go operator sets no annotation.
+        let ring = object.annotations().get(annotation::HASHRING);
+        let ring = ring.or_else(|| object.labels().get(label::HASHRING));
         let ring = ring.cloned().unwrap_or_default();
         let (identity, set) = object.into_parts();
-        (identity, HostsFacts { set, ring })
+        (identity, IngesterSetFacts { set, ring })
     }
 }
 
@@ -49,13 +49,13 @@ impl Extract for HostsObject {
 #[serde(default)]
 pub struct RoutersObject {
     metadata: Meta,
-    spec: Spec,
+    spec: RoutersSpec,
     status: Counts,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Spec {
+struct RoutersSpec {
     template: Template,
 }
 
@@ -79,7 +79,7 @@ struct Container {
     args: Vec<String>,
 }
 
-/// What decisions need to know of the Deployment of routers.
+/// Facts about the Deployment of routers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoutersFacts {
     /// UID.
@@ -88,9 +88,9 @@ pub struct RoutersFacts {
     pub owner: String,
     /// Image of the routers.
     pub image: String,
-    /// Copies that they make of each sample.
+    /// Replication factor in the arguments of the template.
     pub replication_factor: usize,
-    /// Whether every pod is what the template says.
+    /// Whether every pod is of the current template.
     pub current: bool,
 }
 
@@ -130,7 +130,7 @@ pub struct NodeObject {
     metadata: Meta,
 }
 
-/// What decisions need to know of a node: its zone.
+/// Zone of a node.
 pub type NodeFacts = Option<String>;
 
 impl Extract for NodeObject {

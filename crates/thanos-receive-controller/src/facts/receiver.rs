@@ -1,4 +1,4 @@
-//! Pods of routers and ingesters, and what they say of themselves.
+//! Facts about pods of routers and ingesters, and the results of their probes. No IO.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,37 +12,36 @@ use thanos_api::names::label;
 use thanos_controller_common::facts::{PodFacts, PodObject, PodState};
 use thanos_workload::{duration, ports};
 
-use crate::hashring::NotUploaded;
+use crate::hashring::UploadState;
 
-/// How often routers are asked for their hashrings, and ingesters for what they hold, while
-/// something depends on it.
+/// Probe interval of routers and ingesters while a decision depends on them.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// What an ingester keeps that has no such flag, in milliseconds: Thanos' own default.
+/// Default retention of Thanos, in milliseconds.
 const DEFAULT_RETENTION: u64 = 15 * 24 * 3_600_000;
 
-/// When a pod was started.
+/// Start time of the process.
 const STARTED: &str = "process_start_time_seconds";
 
-/// The hash of the hashrings that a router or an ingester has.
+/// Hash of the hashrings file that a router or ingester has loaded.
 const CONFIG_HASH: &str = "thanos_receive_config_hash";
 
-/// What is read of each tenant of an ingester that uploads: all of them are exported as soon as its
-/// TSDB is open, which it is before the ingester is ready. There is one at least, since Thanos opens
-/// the TSDB of the default tenant at each start, also of an ingester that never got a sample.
-const OF_TENANTS: [&str; 3] = [
+/// Metrics of each tenant of an ingester with object storage. All are exported once the TSDB of the
+/// tenant is open, which is before the ingester is ready. At least the default tenant exists, since
+/// Thanos opens its TSDB at each start, even if the ingester never received a sample.
+const TENANT_METRICS: [&str; 3] = [
     "prometheus_tsdb_head_series",
     "thanos_shipper_dir_sync_failures_total",
     "thanos_shipper_upload_failures_total",
 ];
 
-/// The metrics that are read.
+/// Metrics that are kept from a probe.
 const METRICS: &[&str] = &[
     STARTED,
     CONFIG_HASH,
-    OF_TENANTS[0],
-    OF_TENANTS[1],
-    OF_TENANTS[2],
+    TENANT_METRICS[0],
+    TENANT_METRICS[1],
+    TENANT_METRICS[2],
 ];
 
 /// A pod of a router or an ingester.
@@ -50,28 +49,28 @@ const METRICS: &[&str] = &[
 #[serde(transparent)]
 pub struct ReceiverObject(PodObject);
 
-/// What decisions need to know of such a pod.
+/// Facts about such a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReceiverFacts {
-    /// What is known of any pod.
+    /// Facts common to all pods.
     pub pod: PodFacts,
-    /// What it is for.
+    /// Role of the pod.
     pub role: Role,
 }
 
-/// What a pod is for.
+/// Role of a pod.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Role {
-    /// It takes samples.
+    /// Accepts remote write and forwards samples.
     Router {
-        /// Copies of each.
+        /// Number of copies of each sample.
         replication_factor: usize,
     },
-    /// It keeps samples.
+    /// Stores samples.
     Ingester {
         /// Whether it uploads them.
         uploads: bool,
-        /// For how long, in seconds.
+        /// Retention, in seconds.
         retention: i64,
     },
 }
@@ -111,9 +110,9 @@ impl Extract for ReceiverObject {
     }
 }
 
-/// How a pod is asked; `None` if it does not run.
+/// Probe of a pod; `None` if it does not run.
 #[must_use]
-pub fn inquiry(pod: &PodFacts) -> Option<Probe> {
+pub fn probe(pod: &PodFacts) -> Option<Probe> {
     Some(Probe {
         url: url(pod)?,
         every: EVERY,
@@ -134,8 +133,8 @@ fn url(pod: &PodFacts) -> Option<String> {
     runs.then(|| format!("http://{address}/metrics"))
 }
 
-/// The same metrics, of all tenants together. A tenant of which one is missing makes it unknown what
-/// the ingester holds, which a comment says.
+/// The same metrics, summed over all tenants. If a metric of a tenant is missing, the sums are unknown,
+/// and a comment contains the reason.
 fn summary(metrics: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     if let Some(hash) = only(metrics, CONFIG_HASH) {
@@ -144,7 +143,7 @@ fn summary(metrics: &str) -> String {
     match Totals::of(metrics) {
         Ok(totals) => {
             lines.push(format!("{STARTED} {}", totals.started));
-            let sums = OF_TENANTS.iter().zip(totals.sums);
+            let sums = TENANT_METRICS.iter().zip(totals.sums);
             lines.extend(sums.map(|(name, sum)| format!("{name} {sum}")));
         }
         Err(why) => lines.push(format!("{UNKNOWN}{why}")),
@@ -152,40 +151,40 @@ fn summary(metrics: &str) -> String {
     lines.join("\n")
 }
 
-/// How the comment begins.
+/// Prefix of that comment.
 const UNKNOWN: &str = "# ";
 
-/// What the metrics of an ingester come to.
+/// Sums of the metrics of an ingester.
 struct Totals {
     started: f64,
-    /// In the order of [`OF_TENANTS`].
-    sums: [f64; OF_TENANTS.len()],
+    /// In the order of [`TENANT_METRICS`].
+    sums: [f64; TENANT_METRICS.len()],
 }
 
 impl Totals {
-    /// `Err` says what is missing: that there is no number is not the number zero.
+    /// `Err` names the missing metric. A missing metric is not a zero.
     fn of(metrics: &str) -> Result<Self, String> {
         if let Some(why) = metrics.lines().find_map(|l| l.strip_prefix(UNKNOWN)) {
             return Err(why.to_owned());
         }
         let started = only(metrics, STARTED).ok_or_else(|| lacks(STARTED))?;
-        let mut tenants: BTreeMap<String, [Option<f64>; OF_TENANTS.len()]> = BTreeMap::new();
+        let mut tenants: BTreeMap<String, [Option<f64>; TENANT_METRICS.len()]> = BTreeMap::new();
         for sample in metrics.lines().filter_map(Sample::parse) {
-            let Some(i) = OF_TENANTS.iter().position(|name| *name == sample.name) else {
+            let Some(i) = TENANT_METRICS.iter().position(|name| *name == sample.name) else {
                 continue;
             };
             let tenant = sample.label("tenant").unwrap_or_default();
             let known = &mut tenants.entry(tenant).or_default()[i];
-            // No number is less than zero, and none is not a number.
+            // Negative or non-finite values are not counts.
             let is_count = sample.value.is_finite() && sample.value >= 0.0;
             *known = is_count.then_some(known.unwrap_or_default() + sample.value);
         }
         if tenants.is_empty() {
-            return Err(lacks(OF_TENANTS[0]));
+            return Err(lacks(TENANT_METRICS[0]));
         }
-        let mut sums = [0.0; OF_TENANTS.len()];
+        let mut sums = [0.0; TENANT_METRICS.len()];
         for (tenant, values) in tenants {
-            for ((name, value), sum) in OF_TENANTS.iter().zip(values).zip(&mut sums) {
+            for ((name, value), sum) in TENANT_METRICS.iter().zip(values).zip(&mut sums) {
                 *sum += value.ok_or_else(|| format!("{} of tenant {tenant}", lacks(name)))?;
             }
         }
@@ -194,10 +193,10 @@ impl Totals {
 }
 
 fn lacks(metric: &str) -> String {
-    format!("its metrics lack {metric}")
+    format!("metric {metric} is missing")
 }
 
-/// The value of a metric of which there is one sample.
+/// Value of a metric with exactly one sample.
 fn only(metrics: &str, name: &str) -> Option<f64> {
     let samples = metrics.lines().filter_map(Sample::parse);
     let mut of_name = samples.filter(|sample| sample.name == name);
@@ -205,36 +204,36 @@ fn only(metrics: &str, name: &str) -> Option<f64> {
     (of_name.next().is_none() && value.is_finite()).then_some(value)
 }
 
-/// What a pod said.
+/// Result of the probe of a pod.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// How it is asked; `None` if it does not run.
+pub struct ProbeResult<'a> {
+    /// URL of the probe; `None` if the pod does not run.
     pub url: Option<&'a str>,
     answer: Option<Result<&'a str, &'a str>>,
-    /// How long it has not answered.
+    /// Time since the last answer.
     pub unreachable_for: Duration,
 }
 
-/// What a pod said, if it was asked.
-pub fn asked<'a>(inquiry: Option<&'a Probe>, answers: &'a ProbeResults) -> Asked<'a> {
-    let url = inquiry.map(|i| i.url.as_str());
-    Asked {
-        url,
-        answer: url.and_then(|url| answers.answer(url)),
-        unreachable_for: url.map_or(Duration::ZERO, |url| answers.unreachable_for(url)),
+impl<'a> ProbeResult<'a> {
+    /// Result of a probe.
+    pub fn of(probe: Option<&'a Probe>, answers: &'a ProbeResults) -> Self {
+        let url = probe.map(|probe| probe.url.as_str());
+        Self {
+            url,
+            answer: url.and_then(|url| answers.answer(url)),
+            unreachable_for: url.map_or(Duration::ZERO, |url| answers.unreachable_for(url)),
+        }
     }
-}
 
-impl Asked<'_> {
-    /// Whether a router has the hashrings of this hash.
+    /// Whether a router has loaded the hashrings with this hash.
     ///
     /// # Errors
-    /// Why that is not known. A router that answers is waited for in any case.
+    /// The reason if that is unknown. A router that answers is waited for without a timeout.
     pub fn has_rings(&self, hash: u64) -> Result<bool, String> {
         let metrics = match self.answer {
-            // It reads them when it starts.
+            // It will load them when it starts.
             None if self.url.is_none() => return Ok(true),
-            None => return Err("it was not asked yet".to_owned()),
+            None => return Err("not probed yet".to_owned()),
             Some(Err(why)) => return Err(why.to_owned()),
             Some(Ok(metrics)) => metrics,
         };
@@ -242,19 +241,19 @@ impl Asked<'_> {
         Ok(has as u64 == hash)
     }
 
-    /// What an ingester holds that is not uploaded.
+    /// What an ingester has not uploaded.
     ///
     /// # Errors
-    /// Why that is not known.
-    pub fn held(&self) -> Result<NotUploaded, String> {
+    /// The reason if that is unknown.
+    pub fn upload_state(&self) -> Result<UploadState, String> {
         let metrics = match self.answer {
-            None => return Err("it was not asked yet".to_owned()),
-            Some(Err(why)) => return Err(format!("this controller cannot ask it: {why}")),
+            None => return Err("not probed yet".to_owned()),
+            Some(Err(why)) => return Err(format!("probe failed: {why}")),
             Some(Ok(metrics)) => metrics,
         };
         let Totals { started, sums } = Totals::of(metrics)?;
         let [series, syncs, uploads] = sums.map(|sum| sum.ceil() as u64);
-        Ok(NotUploaded {
+        Ok(UploadState {
             started: started as i64,
             series,
             failures: syncs.saturating_add(uploads),

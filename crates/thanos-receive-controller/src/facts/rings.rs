@@ -1,4 +1,4 @@
-//! The ConfigMap with the published hashrings, and what is recorded beside them.
+//! Facts from the ConfigMap with the published hashrings and the record. No IO.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,16 @@ pub struct RingsObject {
     data: BTreeMap<String, String>,
 }
 
-/// What decisions need to know of it.
+/// Facts about the ConfigMap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RingsFacts {
     /// UID of the custom resource that controls it.
     pub owner: String,
-    /// Its resource version.
+    /// Resource version.
     pub version: String,
-    /// What is recorded; `None` if nothing is, or nothing that can be read.
+    /// The record; `None` if there is none, or if it cannot be decoded.
     pub record: Option<Record>,
-    /// Whether that was made of what a former operator published, who records no more.
+    /// Whether the record is derived from hashrings of the Go operator, which has no record.
     pub legacy: bool,
 }
 
@@ -68,7 +68,7 @@ enum Endpoint {
     Full { address: String },
 }
 
-/// What the Go operator published, as if we had: routers run with it.
+/// Record of hashrings that the Go operator published: routers run with them.
 fn legacy(file: &str) -> Option<Record> {
     let files: Vec<File> = serde_json::from_str(file).ok()?;
     let named = files.into_iter().filter(|file| !file.endpoints.is_empty());
@@ -95,13 +95,13 @@ fn ring(file: File) -> Ring {
         tenants: file.tenants,
         matcher: or(file.tenant_matcher_type, "exact"),
         members: addresses
-            .filter_map(|a| Some((number(&a)?, None)))
+            .filter_map(|a| Some((ordinal(&a)?, None)))
             .collect(),
     }
 }
 
-/// The number of a pod, given its address: `NAME-NUMBER.SERVICE…`.
-fn number(address: &str) -> Option<i32> {
+/// Ordinal of a pod, from its address `NAME-ORDINAL.SERVICE…`.
+fn ordinal(address: &str) -> Option<i32> {
     let host = address.split('.').next()?;
     host.rsplit_once('-')?.1.parse().ok()
 }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_comes_back() {
+    fn record_is_decoded() {
         let record = Record {
             replication_factor: 3,
             ..Default::default()
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn hashrings_of_the_go_operator_are_taken_over() {
+    fn hashrings_of_the_go_operator_become_a_record() {
         let file = json!([
             {"hashring": "a", "algorithm": "hashmod", "tenants": ["t"], "tenant_matcher_type": "glob",
              "endpoints": [{"address": "thanos-receive-ingester-x-a-10.thanos-receive-ingester-x-a.n.svc:10901"},

@@ -1,11 +1,11 @@
-//! Patterns against verdicts of Go, and against each other.
+//! Patterns against the results of Go, and against each other.
 
 use serde::Deserialize;
 
 use super::Pattern;
 
 #[derive(Deserialize)]
-struct Verdicts {
+struct GoResults {
     pattern: String,
     bad: bool,
     #[serde(default)]
@@ -20,10 +20,10 @@ fn pattern(text: &str) -> Pattern {
 
 /// `hack/glob-table.go` makes the table, with the real `filepath.Match`.
 #[test]
-fn verdicts_are_those_of_go() {
+fn matches_equal_those_of_go() {
     let mut compared = 0;
     for line in include_str!("filepath_match.jsonl").lines() {
-        let go: Verdicts = serde_json::from_str(line).unwrap();
+        let go: GoResults = serde_json::from_str(line).unwrap();
         let parsed = Pattern::parse(&go.pattern);
         assert_eq!(parsed.is_err(), go.bad, "{}: {parsed:?}", go.pattern);
         let Ok(parsed) = parsed else { continue };
@@ -37,7 +37,7 @@ fn verdicts_are_those_of_go() {
 }
 
 #[test]
-fn malformed_patterns_are_refused_with_the_reason() {
+fn malformed_patterns_are_rejected_with_the_reason() {
     for (text, expected) in [
         ("team-[a-", "no closing"),
         ("team-[a", "no closing"),
@@ -59,7 +59,7 @@ fn malformed_patterns_are_refused_with_the_reason() {
 }
 
 #[test]
-fn names_that_patterns_match() {
+fn patterns_match_names() {
     for (text, name, matches) in [
         ("team-[z-a]", "team-m", false),
         ("team-[a-c]*", "team-blue", true),
@@ -79,7 +79,7 @@ fn names_that_patterns_match() {
 }
 
 #[test]
-fn patterns_that_every_tenant_matches() {
+fn patterns_for_every_tenant_are_found() {
     let every = Pattern::every_tenant();
     for text in ["*", "**", "?*", "*?", "[^/]*", "*[^/]"] {
         assert!(pattern(text).covers(&every), "{text}");
@@ -90,7 +90,7 @@ fn patterns_that_every_tenant_matches() {
 }
 
 #[test]
-fn patterns_within_patterns() {
+fn covered_patterns_are_found() {
     for (wide, narrow) in [
         ("team-*", "team-a*"),
         ("team-*", "team-a"),
@@ -121,9 +121,9 @@ fn patterns_within_patterns() {
     }
 }
 
-/// Wherever one pattern covers another, it matches each name that this one matches.
+/// A pattern matches every name that a covered pattern matches.
 #[test]
-fn what_a_covered_pattern_matches_is_matched() {
+fn covering_pattern_matches_the_names_of_the_covered_one() {
     let pieces = ["a", "b", "*", "?", "[ab]", "[^a]"];
     let all = |length: u32, count: usize| {
         (0..count.pow(length)).map(move |mut n| {

@@ -1,18 +1,18 @@
-//! The hashrings as a state machine. Pure.
+//! State machine of the hashrings. Pure, no IO.
 //!
-//! In: what is recorded ([`Record`]), what the spec asks for ([`Desired`]) and what is observed
-//! ([`ObservedHashrings`]). Out: the next record ([`advance`]), and what may be done now ([`allowed_actions`]), which
-//! follows from what *is* recorded alone: whatever is decided is stored before anything is done about
-//! it. So a controller can end at any moment, and the next one goes on.
+//! Inputs: the stored record ([`Record`]), the spec ([`DesiredHashrings`]) and observed pods
+//! ([`ObservedHashrings`]). Outputs: the next record ([`advance`]), and the actions that are allowed
+//! now ([`allowed_actions`]), which follow from the *stored* record only. Every decision is stored
+//! before it is acted on, so a controller can exit at any point and the next one continues.
 //!
-//! What it promises, and a test checks over every order of events (`tests/model` of this crate):
-//! - A ring is published only if routers with the replication factor in effect, and any that still
-//!   run, accept it, and if so many of its members are ready.
-//! - The next ring is published when every router has the last one.
-//! - A pod is asked to stop, and a volume is deleted, only after its member left the ring of every
-//!   router. A member goes for good, and a volume is deleted, only after everything it holds is
-//!   proven uploaded, or the user wants it otherwise.
-//! - If nothing else changes, the ring becomes what the spec asks for, and stays so.
+//! Invariants, checked over every order of events by `tests/model` of this crate:
+//! - A hashring is published only if routers accept it with the replication factor in effect and
+//!   with that of every router that still runs, and if that many of its members are ready.
+//! - A hashring is published only after every router has loaded the previous one.
+//! - A pod is stopped, and a PVC deleted, only after its member left the hashring of every router.
+//!   A member is removed, and its PVC deleted, only after the upload of all its samples is proven,
+//!   or if the user allows data loss.
+//! - If nothing else changes, the hashrings converge to the spec and stay there.
 
 mod advance;
 mod allowed_actions;
@@ -25,8 +25,8 @@ mod ring;
 pub use advance::advance;
 pub use allowed_actions::{AllowedActions, Restart, allowed_actions};
 pub use observed_hashrings::{
-    Desired, DesiredHashring, Hosts, NotUploaded, ObservedHashrings, Pod, Router,
+    DesiredHashring, DesiredHashrings, IngesterSet, ObservedHashrings, Pod, Router, UploadState,
 };
-pub use progress::{Obstacle, Progress, asks_routers, progress};
+pub use progress::{Obstacle, Progress, needs_router_probes, progress};
 pub use record::{Draining, Record, Ring};
-pub use ring::{config_hash, refusal, render};
+pub use ring::{config_hash, rejection, render};

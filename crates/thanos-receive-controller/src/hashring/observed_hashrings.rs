@@ -1,132 +1,138 @@
-//! What decisions about the hashrings are made of.
+//! Inputs of the state machine of the hashrings, and predicates over them. Pure, no IO.
 
 use std::collections::BTreeMap;
 
 use super::draining::MAX_RESTARTS;
 use super::record::{Draining, Record, Ring};
 
-/// What the spec asks for.
+/// The hashrings of the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Desired {
-    /// Copies of each sample.
+pub struct DesiredHashrings {
+    /// Number of copies of each sample.
     pub replication_factor: usize,
-    /// Whether members leave while they are away.
+    /// Whether members that are not ready leave their hashring.
     pub dynamic: bool,
-    /// Whether members may go without proof.
+    /// Whether members may be removed without proof that all their samples are uploaded.
     pub allow_data_loss: bool,
-    /// Whether the volumes of members that went are deleted.
-    pub delete_claims: bool,
-    /// How long stores take to find what was uploaded, in seconds.
+    /// Whether the PVCs of removed members are deleted.
+    pub delete_pvcs: bool,
+    /// Time that stores take to sync uploaded blocks, in seconds.
     pub store_sync: i64,
     /// The hashrings, in the order in which tenants are matched.
     pub rings: Vec<DesiredHashring>,
 }
 
-/// A hashring as the spec asks for it.
+/// One hashring of the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DesiredHashring {
-    /// What it is, apart from its members.
+    /// The hashring without members.
     pub ring: Ring,
-    /// The number of its members.
+    /// Number of members.
     pub replicas: i32,
-    /// Whether the zones of members matter.
+    /// Whether the hashring is zone-aware.
     pub zones: bool,
 }
 
-/// A StatefulSet of ingesters, and its pods.
+/// The StatefulSet of a hashring with its pods and PVCs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts {
-    /// How many pods it is to have.
+pub struct IngesterSet {
+    /// Replicas of the StatefulSet.
     pub replicas: i32,
-    /// The pods that there are, by number.
+    /// Existing pods, by ordinal.
     pub pods: BTreeMap<i32, Pod>,
-    /// The numbers of the pods that there are volumes of.
-    pub claims: Vec<i32>,
-    /// That a querier is waited for, which asks members and does not know every pod that is ready.
+    /// Ordinals of the pods that have a PVC.
+    pub pvcs: Vec<i32>,
+    /// Message about a querier that queries members of the hashring and does not list every ready pod
+    /// yet; `None` if there is no such querier.
     pub unknown: Option<String>,
 }
 
-/// An ingester.
+/// An ingester pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
     /// UID.
     pub uid: String,
     /// Whether it is ready.
     pub ready: bool,
-    /// Since when it is ready, or is not.
+    /// Last transition of its readiness, in seconds since the epoch.
     pub changed: Option<i64>,
-    /// The zone of its node.
+    /// Zone of its node.
     pub zone: Option<String>,
-    /// Whether it uploads what it holds.
+    /// Whether it uploads its samples.
     pub uploads: bool,
-    /// How long it keeps samples, in seconds.
+    /// Retention, in seconds.
     pub retention: i64,
-    /// What it says that it holds; `None` if it was not asked, or does not answer.
-    pub held: Option<NotUploaded>,
+    /// Result of its probe; `None` without an answer.
+    pub upload_state: Option<UploadState>,
 }
 
-/// What an ingester holds that is not in the bucket.
+/// What an ingester has not uploaded, from its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NotUploaded {
-    /// When it was started, in seconds since the epoch.
+pub struct UploadState {
+    /// Start of the process, in seconds since the epoch.
     pub started: i64,
-    /// Series in memory, of all tenants.
+    /// Head series of all tenants.
     pub series: u64,
-    /// Uploads that failed since it started.
+    /// Failed uploads since the start.
     pub failures: u64,
 }
 
-/// A router.
+/// A router pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Router {
     /// Name of the pod.
     pub pod: String,
-    /// Its replication factor.
+    /// Replication factor in its arguments.
     pub replication_factor: usize,
-    /// Whether it has the hashrings as recorded. `Err` says why that is not known.
+    /// Whether it has loaded the recorded hashrings; `Err` contains the reason if that is unknown.
     pub has_rings: Result<bool, String>,
-    /// It has not answered for so long that it is waited for no more.
+    /// Whether it has been unreachable for longer than the timeout.
     pub given_up: bool,
 }
 
-/// Everything.
+/// All inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct ObservedHashrings<'a> {
-    /// What is recorded, if anything is.
+    /// The stored record; `None` before the first one.
     pub record: Option<&'a Record>,
-    /// What the spec asks for.
-    pub desired: &'a Desired,
-    /// The ingesters, by hashring; also those of hashrings that the spec asks for no more.
-    pub ingester_sets: &'a BTreeMap<String, Hosts>,
-    /// The routers that run.
+    /// The hashrings of the spec.
+    pub desired: &'a DesiredHashrings,
+    /// The ingesters by hashring, including hashrings that the spec no longer has.
+    pub ingester_sets: &'a BTreeMap<String, IngesterSet>,
+    /// Existing routers.
     pub routers: &'a [Router],
-    /// How many routers there are to be, once there is something that they could read.
-    pub routers_wanted: usize,
-    /// The replication factor of routers that may be started.
+    /// Number of routers to expect once there is a hashring.
+    pub desired_routers: usize,
+    /// Replication factor in the template of the Deployment.
     pub router_template: Option<usize>,
-    /// Whether no router of another template runs or may be started.
+    /// Whether no router of a previous template runs or may start.
     pub routers_are_current: bool,
-    /// The time, in seconds since the epoch.
+    /// Current time, in seconds since the epoch.
     pub now: i64,
 }
 
-/// How long a member that may go without proof may take for the next step towards one, in seconds: to
-/// become ready, or to say what it holds.
-const UPLOADING_OR_LOST: i64 = 600;
+/// Seconds that a member may take for the next step of its drain (to become ready, or to answer its
+/// probe) where data loss is allowed.
+const DRAIN_STEP_TIMEOUT: i64 = 600;
 
-/// How long a member is away before it leaves a dynamic hashring, in seconds.
-pub(super) const AWAY: i64 = 60;
+/// Seconds after which a member that is not ready leaves a dynamic hashring.
+pub(super) const UNAVAILABLE_FOR: i64 = 60;
 
 impl ObservedHashrings<'_> {
-    /// Whether every router has the hashrings as recorded.
+    /// Whether every router has loaded the recorded hashrings.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let published = self.record.is_some_and(|r| !r.rings.is_empty());
-        // One that is not seen yet may have read what was published before.
-        !published || self.routers.len() >= self.routers_wanted && self.late_router().is_none()
+        if self.record.is_none_or(|r| r.rings.is_empty()) {
+            return true;
+        }
+        // A router that is not in the cache yet may have loaded the previous hashrings.
+        if self.routers.len() < self.desired_routers {
+            return false;
+        }
+        self.late_router().is_none()
     }
 
-    /// The router that is waited for: it may not have the hashrings as recorded.
+    /// A router that may not have loaded the recorded hashrings.
     #[must_use]
     pub fn late_router(&self) -> Option<&Router> {
         self.routers.iter().find(|router| match &router.has_rings {
@@ -135,15 +141,15 @@ impl ObservedHashrings<'_> {
         })
     }
 
-    /// The hashring as the spec asks for it.
+    /// The hashring of that name in the spec.
     #[must_use]
-    pub fn wanted_ring(&self, name: &str) -> Option<&DesiredHashring> {
+    pub fn desired_ring(&self, name: &str) -> Option<&DesiredHashring> {
         self.desired.rings.iter().find(|w| w.ring.name == name)
     }
 
-    /// Whether the spec asks for a member.
-    pub(super) fn wants(&self, ring: &str, member: i32) -> bool {
-        self.wanted_ring(ring)
+    /// Whether the spec has a member.
+    pub(super) fn is_desired(&self, ring: &str, member: i32) -> bool {
+        self.desired_ring(ring)
             .is_some_and(|desired| member < desired.replicas)
     }
 
@@ -151,60 +157,72 @@ impl ObservedHashrings<'_> {
         self.ingester_sets.get(ring)?.pods.get(&member)
     }
 
-    /// Whether a pod is ready, and is to stay.
+    /// Whether a pod is ready, and its StatefulSet does not remove it.
     pub(super) fn is_ready(&self, ring: &str, member: i32) -> bool {
-        let stays = self
-            .ingester_sets
-            .get(ring)
-            .is_some_and(|h| member < h.replicas);
+        let set = self.ingester_sets.get(ring);
+        let stays = set.is_some_and(|set| member < set.replicas);
         stays && self.pod(ring, member).is_some_and(|pod| pod.ready)
     }
 
-    /// Whether a member is away for so long that it leaves.
-    pub(super) fn is_away(&self, ring: &str, member: i32) -> bool {
+    /// Whether a member of a dynamic hashring has not been ready for so long that it leaves.
+    pub(super) fn is_unavailable(&self, ring: &str, member: i32) -> bool {
         self.desired.dynamic
             && self.pod(ring, member).is_some_and(|pod| {
                 let since = pod.changed.filter(|_| !pod.ready);
-                since.is_some_and(|since| self.now >= since + AWAY)
+                since.is_some_and(|since| self.now >= since + UNAVAILABLE_FOR)
             })
     }
 
-    /// The most copies that a router that runs, or may be started, makes.
+    /// The highest replication factor of a router that runs or may start.
     pub(super) fn factor_in_use(&self) -> usize {
         let recorded = self.record.map_or(0, |r| r.replication_factor);
         let running = self.routers.iter().map(|r| r.replication_factor).max();
-        let started = self.router_template;
-        recorded.max(running.max(started).unwrap_or(0))
+        let template = self.router_template;
+        recorded.max(running.max(template).unwrap_or(0))
     }
 
-    /// Whether a member that left may go.
-    pub(super) fn is_done(&self, ring: &str, member: i32, draining: &Draining) -> bool {
+    /// Whether a member that left may be removed.
+    pub(super) fn may_be_removed(&self, ring: &str, member: i32, draining: &Draining) -> bool {
+        // Its samples are uploaded, and stores have synced them.
         if let Some(drained_at) = draining.drained_at {
             return self.now >= drained_at + self.desired.store_sync;
         }
+        // That was decided before, from a pod that may be deleted by now.
         if draining.unproven {
             return true;
         }
         let pod = self.pod(ring, member);
         if self.desired.allow_data_loss {
-            let uploads = pod.is_some_and(|pod| pod.uploads);
-            let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
-            let waited = self.now >= since.max(draining.since) + UPLOADING_OR_LOST;
-            return pod.is_some() && !uploads || waited || draining.restarts >= MAX_RESTARTS;
+            return self.may_lose_samples(pod, draining);
         }
-        // Without uploads, it may go when it would have forgotten everything anyway.
+        // Without uploads, all of its samples are past the retention.
         pod.is_some_and(|pod| !pod.uploads && self.now >= draining.since + pod.retention)
     }
 
-    /// When a member that left may go for the time alone.
-    pub(super) fn done_at(&self, ring: &str, member: i32, draining: &Draining) -> Option<i64> {
+    /// Whether a member may be removed with samples that are not uploaded, where data loss is allowed.
+    fn may_lose_samples(&self, pod: Option<&Pod>, draining: &Draining) -> bool {
+        // It has no object storage to upload to.
+        if pod.is_some_and(|pod| !pod.uploads) {
+            return true;
+        }
+        // Restarts do not drain it.
+        if draining.restarts >= MAX_RESTARTS {
+            return true;
+        }
+        // It does not start, or its probe fails.
+        let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
+        self.now >= since.max(draining.since) + DRAIN_STEP_TIMEOUT
+    }
+
+    /// When a member that left may be removed if nothing else changes, in seconds since the epoch.
+    pub(super) fn removable_at(&self, ring: &str, member: i32, draining: &Draining) -> Option<i64> {
         if let Some(drained_at) = draining.drained_at {
             return Some(drained_at + self.desired.store_sync);
         }
         let pod = self.pod(ring, member);
         if self.desired.allow_data_loss {
             let since = pod.and_then(|pod| pod.changed).unwrap_or_default();
-            return Some(since.max(draining.since) + UPLOADING_OR_LOST);
+            return Some(since.max(draining.since) + DRAIN_STEP_TIMEOUT);
         }
         Some(draining.since + pod.filter(|pod| !pod.uploads)?.retention)
     }

@@ -1,105 +1,148 @@
-//! What is done with each hashring, and what it waits for, in words.
+//! The step of each hashring and a message about what it waits for, for the status. Also whether a
+//! decision needs probes of routers. Pure, no IO.
 
 use thanos_api::v1alpha1::HashringStep as Step;
 
 use super::advance::zoned;
-use super::allowed_actions::absent;
+use super::allowed_actions::unready_member;
 use super::draining::MAX_RESTARTS;
-use super::observed_hashrings::{DesiredHashring, ObservedHashrings};
+use super::observed_hashrings::{DesiredHashring, ObservedHashrings, UploadState};
 use super::record::{Draining, Ring};
-use super::ring::refusal;
+use super::ring::rejection;
 
-/// What is done with a hashring.
+/// Progress of one hashring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Its name.
+    /// Name of the hashring.
     pub name: String,
-    /// What is done.
+    /// Current step.
     pub step: Step,
-    /// What it waits for.
+    /// What the step waits for.
     pub message: String,
-    /// What only the user can remove.
+    /// Obstacle that only the user can remove.
     pub obstacle: Option<Obstacle>,
-    /// The members of the published hashring.
+    /// Members of the published hashring.
     pub members: Vec<i32>,
-    /// The number of members that it is to have.
+    /// Number of members in the spec.
     pub desired: i32,
-    /// The members that left and run on.
+    /// Members that left and are not removed yet.
     pub draining: Vec<i32>,
 }
 
-/// What only the user can remove.
+/// An obstacle that only the user can remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// A member that left uploads nothing.
+    /// A member that left has no object storage.
     NoObjectStorage,
-    /// Routers would not accept the hashring.
+    /// Routers would reject the hashring.
     Refused,
 }
 
-/// Whether a decision depends on what routers have: hashrings are to be published, were just published,
-/// or lost members of which that is not recorded yet. Members that left wait for no router.
-#[must_use]
-pub fn asks_routers(it: &ObservedHashrings<'_>) -> bool {
-    let Some(record) = it.record.filter(|r| r.confirmed) else {
-        return true;
-    };
-    let desired = &it.desired.rings;
-    let is_as_wanted = |(w, ring): (&DesiredHashring, &Ring)| {
-        let zones = zoned(it, w, ring.members.keys().copied());
-        w.ring.takes_the_same(ring)
-            && ring.members.keys().copied().eq(0..w.replicas)
-            && zones.is_none_or(|members| members == ring.members)
-            && !ring
-                .members
-                .keys()
-                .any(|member| it.is_away(&ring.name, *member))
-    };
-    let is_known = |ring: &str, member: i32| {
-        let left = record.draining(ring, member).is_some();
-        it.wants(ring, member) || left || !record.holds(ring, member)
-    };
-    let mut surplus = it.ingester_sets.iter().flat_map(|(ring, ingester_sets)| {
-        let members = (0..ingester_sets.replicas).chain(ingester_sets.pods.keys().copied());
-        members.map(move |member| (ring.as_str(), member))
-    });
-    record.replication_factor != it.desired.replication_factor
-        || desired.len() != record.rings.len()
-        || !desired.iter().zip(&record.rings).all(is_as_wanted)
-        || !surplus.all(|(ring, member)| is_known(ring, member))
+/// Step, message and obstacle of a hashring.
+struct State {
+    step: Step,
+    message: String,
+    obstacle: Option<Obstacle>,
 }
 
-/// What is done with every hashring that there is or is to be. `pod` names the pod of a member.
+impl State {
+    const fn new(step: Step, message: String) -> Self {
+        Self {
+            step,
+            message,
+            obstacle: None,
+        }
+    }
+
+    const fn blocked_by(mut self, obstacle: Obstacle) -> Self {
+        self.obstacle = Some(obstacle);
+        self
+    }
+}
+
+/// Whether a decision depends on what routers have loaded. The drain of members that left does not.
 #[must_use]
-pub fn progress(it: &ObservedHashrings<'_>, pod: &dyn Fn(&str, i32) -> String) -> Vec<Progress> {
-    let desired = it.desired.rings.iter().map(|w| w.ring.name.as_str());
-    let published = it.record.iter().flat_map(|r| &r.rings);
-    let mut names: Vec<&str> = desired.collect();
-    for name in published
-        .map(|r| r.name.as_str())
-        .chain(it.ingester_sets.keys().map(String::as_str))
+pub fn needs_router_probes(observed: &ObservedHashrings<'_>) -> bool {
+    // Hashrings were published, and not every router is known to have loaded them.
+    let Some(record) = observed.record.filter(|r| r.confirmed) else {
+        return true;
+    };
+    // Hashrings, members or the replication factor are about to change.
+    let desired = &observed.desired.rings;
+    if record.replication_factor != observed.desired.replication_factor
+        || desired.len() != record.rings.len()
     {
+        return true;
+    }
+    let mut pairs = desired.iter().zip(&record.rings);
+    if !pairs.all(|(desired, ring)| is_as_desired(observed, desired, ring)) {
+        return true;
+    }
+    // Members left, and the record does not have their drain yet.
+    let is_recorded = |ring: &str, member: i32| {
+        let left = record.draining(ring, member).is_some();
+        observed.is_desired(ring, member) || left || !record.holds(ring, member)
+    };
+    let mut members = observed.ingester_sets.iter().flat_map(|(ring, set)| {
+        let members = (0..set.replicas).chain(set.pods.keys().copied());
+        members.map(move |member| (ring.as_str(), member))
+    });
+    !members.all(|(ring, member)| is_recorded(ring, member))
+}
+
+/// Whether a published hashring needs no change.
+fn is_as_desired(observed: &ObservedHashrings<'_>, desired: &DesiredHashring, ring: &Ring) -> bool {
+    let members = || ring.members.keys().copied();
+    let zones = zoned(observed, desired, members());
+    desired.ring.is_same_but_members(ring)
+        && members().eq(0..desired.replicas)
+        && zones.is_none_or(|members| members == ring.members)
+        && !members().any(|member| observed.is_unavailable(&ring.name, member))
+}
+
+/// Progress of every hashring of the spec, the record and the cluster. `pod` returns the pod name of a
+/// member.
+#[must_use]
+pub fn progress(
+    observed: &ObservedHashrings<'_>,
+    pod: &dyn Fn(&str, i32) -> String,
+) -> Vec<Progress> {
+    let desired = observed.desired.rings.iter().map(|w| w.ring.name.as_str());
+    let published = observed.record.iter().flat_map(|r| &r.rings);
+    let published = published.map(|r| r.name.as_str());
+    let existing = observed.ingester_sets.keys().map(String::as_str);
+    let mut names: Vec<&str> = desired.collect();
+    for name in published.chain(existing) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
     names
         .into_iter()
-        .map(|name| of_ring(it, name, pod))
+        .map(|name| of_ring(observed, name, pod))
         .collect()
 }
 
-fn of_ring(it: &ObservedHashrings<'_>, name: &str, pod: &dyn Fn(&str, i32) -> String) -> Progress {
-    let ring = it.record.and_then(|r| r.ring(name));
-    let draining = it.record.and_then(|r| r.draining.get(name));
-    let (step, message, obstacle) = publishing(it, name)
-        .or_else(|| joining(it, name, ring, pod))
-        .or_else(|| going(it, name, ring, pod))
+fn of_ring(
+    observed: &ObservedHashrings<'_>,
+    name: &str,
+    pod: &dyn Fn(&str, i32) -> String,
+) -> Progress {
+    let ring = observed.record.and_then(|r| r.ring(name));
+    let draining = observed.record.and_then(|r| r.draining.get(name));
+    let of_member = |member: i32| pod(name, member);
+    let State {
+        step,
+        message,
+        obstacle,
+    } = publishing(observed)
+        .or_else(|| joining(observed, name, ring, &of_member))
+        .or_else(|| leaving(observed, name, ring, &of_member))
         .or_else(|| {
             let (member, draining) = draining?.iter().next_back()?;
-            Some(left(it, name, *member, draining, pod))
+            Some(removing(observed, name, *member, draining, pod))
         })
-        .unwrap_or((Step::Stable, String::new(), None));
+        .unwrap_or(State::new(Step::Stable, String::new()));
     Progress {
         name: name.to_owned(),
         step,
@@ -109,210 +152,228 @@ fn of_ring(it: &ObservedHashrings<'_>, name: &str, pod: &dyn Fn(&str, i32) -> St
             .iter()
             .flat_map(|r| r.members.keys().copied())
             .collect(),
-        desired: it.wanted_ring(name).map_or(0, |w| w.replicas),
+        desired: observed.desired_ring(name).map_or(0, |w| w.replicas),
         draining: draining.iter().flat_map(|l| l.keys().copied()).collect(),
     }
 }
 
-type State = (Step, String, Option<Obstacle>);
-
-fn publishing(it: &ObservedHashrings<'_>, name: &str) -> Option<State> {
-    let record = it.record.filter(|r| !r.confirmed && !r.rings.is_empty())?;
-    record.ring(name).or_else(|| record.rings.first())?;
-    let message = late(it).unwrap_or_else(|| "every router has the hashrings".to_owned());
-    Some((Step::Publishing, message, None))
+/// Hashrings that not every router is known to have loaded.
+fn publishing(observed: &ObservedHashrings<'_>) -> Option<State> {
+    observed
+        .record
+        .filter(|r| !r.confirmed && !r.rings.is_empty())?;
+    let loaded = || "every router has the hashrings".to_owned();
+    let message = waiting_for_routers(observed).unwrap_or_else(loaded);
+    Some(State::new(Step::Publishing, message))
 }
 
-fn waits(router: &str, answer: &Result<bool, String>) -> String {
-    match answer {
-        Ok(_) => format!("waits for router {router} to read the hashrings"),
-        Err(why) => format!(
-            "waits for router {router} to read the hashrings, some minutes at most, since it does \
-             not answer this controller: {why}"
-        ),
-    }
-}
-
+/// Members that the spec has and the published hashring does not.
 fn joining(
-    it: &ObservedHashrings<'_>,
+    observed: &ObservedHashrings<'_>,
     name: &str,
     ring: Option<&Ring>,
-    pod: &dyn Fn(&str, i32) -> String,
+    pod: &dyn Fn(i32) -> String,
 ) -> Option<State> {
-    let desired = it.wanted_ring(name)?;
+    let joining = |message: String| Some(State::new(Step::Joining, message));
+    let desired = observed.desired_ring(name)?;
     let is_new = |m: &i32| ring.is_none_or(|r| !r.members.contains_key(m));
     let new: Vec<i32> = (0..desired.replicas).filter(is_new).collect();
     let first = *new.first()?;
-    if let Some(late) = new.iter().find(|m| !it.is_ready(name, **m)) {
-        let ready = new.iter().filter(|m| it.is_ready(name, **m)).count();
-        let message = format!(
-            "{ready} of {} new members are ready; waits for pod {}",
-            new.len(),
-            pod(name, *late)
-        );
-        return Some((Step::Starting, message, None));
+    // New pods are not ready.
+    let mut unready = new.iter().filter(|m| !observed.is_ready(name, **m));
+    if let Some(late) = unready.next() {
+        let ready = new.len() - 1 - unready.count();
+        let (all, late) = (new.len(), pod(*late));
+        let message = format!("{ready} of {all} new members are ready; waiting for pod {late}");
+        return Some(State::new(Step::Starting, message));
     }
-    if let Some(unknown) = it.ingester_sets.get(name).and_then(|h| h.unknown.as_ref()) {
-        return Some((Step::Joining, unknown.clone(), None));
+    // A querier does not know the new members.
+    let set = observed.ingester_sets.get(name);
+    if let Some(unknown) = set.and_then(|set| set.unknown.as_ref()) {
+        return joining(unknown.clone());
     }
-    let zones = zoned(it, desired, 0..desired.replicas);
-    let Some(members) = zones else {
-        let is_lost = |m: &i32| zoned(it, desired, std::iter::once(*m)).is_none();
-        let lost = (0..desired.replicas).find(is_lost).unwrap_or(first);
+    // The zone of a member is unknown.
+    let Some(members) = zoned(observed, desired, 0..desired.replicas) else {
+        let is_unknown = |m: &i32| zoned(observed, desired, std::iter::once(*m)).is_none();
+        let unknown = (0..desired.replicas).find(is_unknown).unwrap_or(first);
         let message = format!(
-            "the zone of a member is not known, such as of pod {}: its node needs the label \
-             topology.kubernetes.io/zone, and this controller the permission to read nodes",
-            pod(name, lost)
+            "zone of pod {} is unknown; label its node with topology.kubernetes.io/zone, and allow \
+             this controller to read nodes",
+            pod(unknown)
         );
-        return Some((Step::Joining, message, Some(Obstacle::Refused)));
+        return Some(State::new(Step::Joining, message).blocked_by(Obstacle::Refused));
     };
-    let whole = Ring {
+    // Routers would reject the hashring.
+    let complete = Ring {
         members,
         ..desired.ring.clone()
     };
-    if let Some(why) = refusal(
-        &[whole],
-        it.desired.replication_factor.max(it.factor_in_use()),
-    ) {
-        return Some((
-            Step::Joining,
-            format!("not published: {why}"),
-            Some(Obstacle::Refused),
+    let factor = observed.factor_in_use();
+    let factor = factor.max(observed.desired.replication_factor);
+    if let Some(why) = rejection(&[complete], factor) {
+        let message = format!("not published: {why}");
+        return Some(State::new(Step::Joining, message).blocked_by(Obstacle::Refused));
+    }
+    // The last publication is not complete.
+    if let Some(routers) = waiting_for_routers(observed) {
+        return joining(routers);
+    }
+    // New hashrings are published together.
+    if let Some(other) = other_hashring(observed, name) {
+        return joining(format!(
+            "all members are ready; waiting for the members of hashring {other}"
         ));
     }
-    let message = match (late(it), other_hashring(it, name)) {
-        (Some(router), _) => router,
-        (None, Some(other)) => {
-            format!("its members are ready; waits for those of hashring {other}")
-        }
-        (None, None) => "its members are ready".to_owned(),
-    };
-    Some((Step::Joining, message, None))
+    joining("all members are ready".to_owned())
 }
 
-fn late(it: &ObservedHashrings<'_>) -> Option<String> {
-    if it.is_settled() {
+/// Message about the routers that may not have loaded the recorded hashrings; `None` if all have.
+fn waiting_for_routers(observed: &ObservedHashrings<'_>) -> Option<String> {
+    if observed.is_settled() {
         return None;
     }
-    let (routers, desired) = (it.routers.len(), it.routers_wanted);
-    Some(match it.late_router() {
-        Some(router) => waits(&router.pod, &router.has_rings),
-        None => format!("waits for all routers: {routers} of {desired} exist"),
+    let Some(router) = observed.late_router() else {
+        let (existing, desired) = (observed.routers.len(), observed.desired_routers);
+        return Some(format!(
+            "waiting for routers: {existing} of {desired} exist"
+        ));
+    };
+    let name = &router.pod;
+    Some(match &router.has_rings {
+        Ok(_) => format!("waiting for router {name} to read the hashrings"),
+        Err(why) => format!(
+            "waiting for router {name} to read the hashrings, for a few minutes at most since its \
+             probe fails: {why}"
+        ),
     })
 }
 
-/// Another hashring that is not published yet and has members that are not ready.
-fn other_hashring<'a>(it: &'a ObservedHashrings<'_>, name: &str) -> Option<&'a str> {
-    let others = it.desired.rings.iter().map(|w| (&w.ring.name, w.replicas));
+/// Another hashring that is not published and has members that are not ready.
+fn other_hashring<'a>(observed: &'a ObservedHashrings<'_>, name: &str) -> Option<&'a str> {
+    let desired = observed.desired.rings.iter();
+    let others = desired.map(|w| (&w.ring.name, w.replicas));
     let mut others = others.filter(|(other, _)| *other != name);
     let found = others.find(|(other, replicas)| {
-        let is_new = it.record.and_then(|r| r.ring(other)).is_none();
-        is_new && !(0..*replicas).all(|member| it.is_ready(other, member))
+        let is_new = observed.record.and_then(|r| r.ring(other)).is_none();
+        is_new && !(0..*replicas).all(|member| observed.is_ready(other, member))
     });
     found.map(|(other, _)| other.as_str())
 }
 
-/// Members that are published and not wanted.
-fn going(
-    it: &ObservedHashrings<'_>,
+/// Members of the published hashring that the spec does not have, or that are unavailable.
+fn leaving(
+    observed: &ObservedHashrings<'_>,
     name: &str,
     ring: Option<&Ring>,
-    pod: &dyn Fn(&str, i32) -> String,
+    pod: &dyn Fn(i32) -> String,
 ) -> Option<State> {
+    let publishing = |message: String| Some(State::new(Step::Publishing, message));
     let ring = ring?;
-    let stays = |m: &i32| it.wants(name, *m) && !it.is_away(name, *m);
-    ring.members.keys().find(|m| !stays(m))?;
-    let message = if let Some(router) = late(it) {
-        router
-    } else if !it.routers_are_current || it.factor_in_use() > it.desired.replication_factor {
-        format!(
-            "waits for routers that make {} copies to be replaced",
-            it.factor_in_use()
-        )
-    } else if let Some(late) = ring
-        .members
-        .keys()
-        .find(|m| stays(m) && !it.is_ready(name, **m))
-    {
-        format!(
-            "enough members must be ready that stay; pod {} is not",
-            pod(name, *late)
-        )
-    } else if let Some(other) = other_hashring(it, name) {
-        format!("waits for the members of hashring {other}")
-    } else {
-        "members leave".to_owned()
-    };
-    Some((Step::Publishing, message, None))
+    let stays = |m: &i32| observed.is_desired(name, *m) && !observed.is_unavailable(name, *m);
+    if ring.members.keys().all(stays) {
+        return None;
+    }
+    // The last publication is not complete.
+    if let Some(routers) = waiting_for_routers(observed) {
+        return publishing(routers);
+    }
+    // The remaining members may be too few for routers that still make more copies.
+    let factor = observed.factor_in_use();
+    if !observed.routers_are_current || factor > observed.desired.replication_factor {
+        return publishing(format!(
+            "waiting for routers with replication factor {factor} to be replaced"
+        ));
+    }
+    // The remaining members must be ready, as many as the replication factor.
+    let mut remaining = ring.members.keys().filter(|m| stays(m));
+    if let Some(late) = remaining.find(|m| !observed.is_ready(name, **m)) {
+        return publishing(format!(
+            "too few of the remaining members are ready; waiting for pod {}",
+            pod(*late)
+        ));
+    }
+    // Hashrings of the spec are published together.
+    if let Some(other) = other_hashring(observed, name) {
+        return publishing(format!("waiting for the members of hashring {other}"));
+    }
+    publishing("removing members from the hashring".to_owned())
 }
 
-/// A member that left: the highest one, which goes first.
-fn left(
-    it: &ObservedHashrings<'_>,
+/// The member that left and is removed next: the one with the highest ordinal.
+fn removing(
+    observed: &ObservedHashrings<'_>,
     name: &str,
     member: i32,
     draining: &Draining,
-    pod: &dyn Fn(&str, i32) -> String,
+    pod_name: &dyn Fn(&str, i32) -> String,
 ) -> State {
-    let its = pod(name, member);
-    if it.is_done(name, member, draining) {
-        return (Step::Removing, format!("removing pod {its}"), None);
+    let draining_with = |message: String| State::new(Step::Draining, message);
+    let name_of_pod = pod_name(name, member);
+    let its = name_of_pod.as_str();
+    if observed.may_be_removed(name, member, draining) {
+        return State::new(Step::Removing, format!("removing pod {its}"));
     }
-    if let Some(drained_at) = draining.drained_at {
-        let rest = drained_at + it.desired.store_sync - it.now;
+    // Drained: stores sync its blocks.
+    if draining.drained_at.is_some() {
+        let delay = observed.desired.store_sync;
         let message = format!(
-            "everything on pod {its} is uploaded; removing it after storeSyncDelay ({}s)",
-            it.desired.store_sync
+            "everything on pod {its} is uploaded; removing it after storeSyncDelay ({delay}s)"
         );
-        debug_assert!(rest > 0, "it is done otherwise");
-        return (Step::WaitingForStores, message, None);
+        return State::new(Step::WaitingForStores, message);
     }
-    let Some(found) = it.pod(name, member) else {
-        let message = format!(
-            "pod {its} does not exist, so it cannot upload what its volume holds; set \
-             spec.allowDataLoss to remove it"
-        );
-        return (Step::Draining, message, None);
+    let Some(pod) = observed.pod(name, member) else {
+        return draining_with(format!(
+            "pod {its} does not exist, so the samples on its volume cannot be uploaded; set \
+             spec.allowDataLoss to remove it without them"
+        ));
     };
-    if !found.uploads {
-        let hours = found.retention / 3600;
+    if !pod.uploads {
+        let hours = pod.retention / 3600;
         let message = format!(
-            "pod {its} has no object storage to upload to; removing it after its retention ({hours} h \
-             after it left), or set spec.allowDataLoss"
+            "pod {its} has no object storage to upload to; it is removed {hours}h (its retention) \
+             after it left the hashring, or earlier with spec.allowDataLoss"
         );
-        return (Step::Draining, message, Some(Obstacle::NoObjectStorage));
+        return draining_with(message).blocked_by(Obstacle::NoObjectStorage);
     }
-    let message = if !found.ready {
-        format!("waiting for pod {its} to be ready, so that it can upload")
-    } else if found.uid == draining.pod {
-        match absent(it) {
+    if !pod.ready {
+        return draining_with(format!(
+            "waiting for pod {its} to be ready, so that it can upload"
+        ));
+    }
+    // Its restart is next.
+    if pod.uid == draining.pod {
+        return draining_with(match unready_member(observed) {
             Some((ring, other)) => format!(
                 "stopping pod {its} once all others are ready; pod {} is not",
-                pod(&ring, other)
+                pod_name(&ring, other)
             ),
             None => format!("stopping pod {its}, so that it uploads what it holds"),
-        }
-    } else {
-        match found.held {
-            None => format!(
-                "pod {its} does not say what it holds; this controller must reach its port http, and \
-                 find prometheus_tsdb_head_series and the failures of the shipper there, of each tenant"
-            ),
-            Some(held) if held.failures > 0 => format!(
-                "pod {its} cannot upload ({} failures); its log says why",
-                held.failures
-            ),
-            Some(held) if draining.restarts >= MAX_RESTARTS => format!(
-                "pod {its} still holds {} series after {} restarts, such as samples out of order, \
-                 which Thanos does not upload when it stops; set spec.allowDataLoss to let it go \
-                 with these left on its volume",
-                held.series, draining.restarts
-            ),
-            Some(held) => format!(
-                "pod {its} holds {} series that are not uploaded",
-                held.series
-            ),
-        }
-    };
-    (Step::Draining, message, None)
+        });
+    }
+    // It was restarted, and is not drained yet.
+    draining_with(match pod.upload_state {
+        Some(state) => not_drained(its, state, draining.restarts),
+        None => format!(
+            "unknown what pod {its} has not uploaded; this controller must reach its port http and \
+             find prometheus_tsdb_head_series and the failure counters of the shipper for each tenant"
+        ),
+    })
+}
+
+/// Message about a pod that still has samples to upload after a restart.
+fn not_drained(pod: &str, state: UploadState, restarts: u32) -> String {
+    let UploadState {
+        series, failures, ..
+    } = state;
+    if failures > 0 {
+        return format!("pod {pod} cannot upload ({failures} failures); see its log");
+    }
+    if restarts >= MAX_RESTARTS {
+        return format!(
+            "pod {pod} still holds {series} series after {restarts} restarts, such as out-of-order \
+             samples, which Thanos does not upload at shutdown; set spec.allowDataLoss to remove it \
+             and leave them on its volume"
+        );
+    }
+    format!("pod {pod} has {series} series to upload")
 }

@@ -1,23 +1,23 @@
-//! What is recorded beside the published hashrings, in the same object.
+//! The record that is stored beside the published hashrings, in the same ConfigMap.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a controller that starts anew must know.
+/// State that a restarted controller continues from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Record {
-    /// The replication factor that routers have, or get. Zero before the first publication.
+    /// Replication factor of the routers. Zero before the first publication.
     pub replication_factor: usize,
-    /// The hashrings as published, in their order.
+    /// The published hashrings, in their order.
     pub rings: Vec<Ring>,
-    /// Whether every router had these hashrings.
+    /// Whether every router has loaded these hashrings.
     pub confirmed: bool,
-    /// How many members of each hashring may hold samples: those that were ever published, from the
-    /// first.
+    /// Number of members of each hashring that may hold samples: all that were ever published, from
+    /// ordinal 0.
     pub held: BTreeMap<String, i32>,
-    /// The members that left, by hashring and number.
+    /// The members that left, by hashring and ordinal.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub draining: BTreeMap<String, BTreeMap<i32, Draining>>,
 }
@@ -26,16 +26,16 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Ring {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// How series are divided, as Thanos spells it.
+    /// Hashing algorithm, as Thanos spells it.
     pub algorithm: String,
-    /// The tenants; empty for all that no other hashring has.
+    /// Tenants; empty: all that no other hashring has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
-    /// How tenants are compared, as Thanos spells it.
+    /// Tenant matcher, as Thanos spells it.
     pub matcher: String,
-    /// Its members by number, each with its zone, if zones matter.
+    /// Members by ordinal, with their zones if the hashring is zone-aware.
     pub members: BTreeMap<i32, Option<String>>,
 }
 
@@ -43,29 +43,30 @@ pub struct Ring {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Draining {
-    /// When every router knew that it left, in seconds since the epoch: it gets no samples since.
+    /// When every router had loaded the hashring without it, in seconds since the epoch. It receives no
+    /// samples after that.
     pub since: i64,
-    /// UID of the pod that is to be replaced by one that uploads what this one leaves behind.
+    /// UID of the pod to restart, so that it uploads its samples.
     pub pod: String,
-    /// How many pods were to be replaced before that one.
+    /// Number of restarts before that one.
     #[serde(skip_serializing_if = "is_zero")]
     pub restarts: u32,
-    /// When it was proven that everything is uploaded.
+    /// When the upload of everything was proven, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drained_at: Option<i64>,
-    /// Whether it goes without a proof. What led to that cannot be seen any more once its pod is gone.
+    /// Whether it is removed without proof. The reason is no longer observable once its pod is deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
 }
 
-// Serde hands over a reference.
+// Serde passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
 impl Record {
-    /// A published hashring by name.
+    /// The published hashring of that name.
     #[must_use]
     pub fn ring(&self, name: &str) -> Option<&Ring> {
         self.rings.iter().find(|ring| ring.name == name)
@@ -84,7 +85,7 @@ impl Record {
         self.held.get(ring).is_some_and(|held| member < *held)
     }
 
-    /// A member that left.
+    /// Drain of a member that left.
     #[must_use]
     pub fn draining(&self, ring: &str, member: i32) -> Option<&Draining> {
         self.draining.get(ring)?.get(&member)
@@ -92,9 +93,9 @@ impl Record {
 }
 
 impl Ring {
-    /// Whether both are the same but for their members.
+    /// Whether both differ in nothing but members.
     #[must_use]
-    pub fn takes_the_same(&self, other: &Self) -> bool {
+    pub fn is_same_but_members(&self, other: &Self) -> bool {
         self.name == other.name
             && self.algorithm == other.algorithm
             && self.tenants == other.tenants

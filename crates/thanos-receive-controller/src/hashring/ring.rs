@@ -1,4 +1,4 @@
-//! The file that routers read, and which rings they accept.
+//! The hashrings file, and which hashrings routers accept. Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +24,13 @@ struct Endpoint<'a> {
     az: Option<&'a str>,
 }
 
-// Serde hands over a reference.
+// Serde passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_empty(tenants: &&[String]) -> bool {
     tenants.is_empty()
 }
 
-/// The file of these hashrings. `address` is that of a member, given its hashring and number.
+/// The hashrings file. `address` returns the address of a member, given its hashring and ordinal.
 #[must_use]
 pub fn render(rings: &[Ring], address: impl Fn(&str, i32) -> String) -> String {
     fn file<'a>(ring: &'a Ring, address: &impl Fn(&str, i32) -> String) -> File<'a> {
@@ -49,14 +49,14 @@ pub fn render(rings: &[Ring], address: impl Fn(&str, i32) -> String) -> String {
         }
     }
     let files: Vec<File<'_>> = rings.iter().map(|ring| file(ring, &address)).collect();
-    // Structures of strings are JSON in any case.
+    // Serializing structs of strings cannot fail.
     let mut text = serde_json::to_string_pretty(&files).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// What a router reports as `thanos_receive_config_hash` when it has read this file: the first six
-/// bytes of its SHA-256, the lowest first.
+/// Value of `thanos_receive_config_hash` of a router that has loaded this file: the first six bytes
+/// of its SHA-256, little-endian.
 #[must_use]
 pub fn config_hash(file: &str) -> u64 {
     let digest = Sha256::digest(file.as_bytes());
@@ -64,10 +64,10 @@ pub fn config_hash(file: &str) -> u64 {
     bytes.fold(0, |sum, (i, byte)| sum | u64::from(*byte) << (8 * i))
 }
 
-/// Why routers with this replication factor would end, or never come to an end, with these
-/// hashrings; `None` if they accept them.
+/// Why routers with this replication factor would exit, or loop forever, with these hashrings;
+/// `None` if they accept them.
 #[must_use]
-pub fn refusal(rings: &[Ring], factor: usize) -> Option<String> {
+pub fn rejection(rings: &[Ring], factor: usize) -> Option<String> {
     if rings.is_empty() {
         return Some("there is no hashring".to_owned());
     }
@@ -76,21 +76,21 @@ pub fn refusal(rings: &[Ring], factor: usize) -> Option<String> {
         let name = &ring.name;
         if members < factor.max(1) {
             return Some(format!(
-                "hashring {name} has {members} members, and the replication factor is {factor}"
+                "hashring {name} has {members} members for a replication factor of {factor}"
             ));
         }
         let places = places(ring);
         (places < factor).then(|| {
             format!(
-                "hashring {name} has room for {places} copies in its zones, and the replication \
-                 factor is {factor}: spread its members more evenly"
+                "the zones of hashring {name} have room for {places} copies of a replication factor of \
+                 {factor}; spread its members more evenly"
             )
         })
     })
 }
 
-/// How many copies of a sample find a member. Thanos gives a zone no more copies than the one with
-/// the fewest, and one; where it finds none for a copy, it searches for ever.
+/// Number of copies of a sample that find a member. Thanos assigns at most one copy more to a zone
+/// than to the zone with the fewest, and loops forever if no member is left for a copy.
 fn places(ring: &Ring) -> usize {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for zone in ring.members.values().flatten() {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_what_thanos_reads() {
+    fn hashrings_file_has_the_format_of_thanos() {
         let mut first = ring("a", &[None, None]);
         first.tenants = vec!["x".to_owned()];
         let text = render(&[first, ring("b", &[Some("z1")])], |ring, member| {
@@ -147,22 +147,22 @@ mod tests {
 
     /// Six bytes of the SHA-256 of "abc", which begins ba7816bf8f01.
     #[test]
-    fn the_hash_is_that_of_thanos() {
+    fn config_hash_equals_that_of_thanos() {
         assert_eq!(config_hash("abc"), 0x018f_bf16_78ba);
     }
 
     #[test]
-    fn too_few_members_are_refused() {
-        assert!(refusal(&[], 1).is_some());
-        assert!(refusal(&[ring("a", &[])], 1).is_some());
-        assert!(refusal(&[ring("a", &[None; 2])], 2).is_none());
-        let reported = refusal(&[ring("a", &[None; 3]), ring("b", &[None; 2])], 3).unwrap();
-        assert!(reported.contains("hashring b has 2 members"), "{reported}");
+    fn too_few_members_are_rejected() {
+        assert!(rejection(&[], 1).is_some());
+        assert!(rejection(&[ring("a", &[])], 1).is_some());
+        assert!(rejection(&[ring("a", &[None; 2])], 2).is_none());
+        let why = rejection(&[ring("a", &[None; 3]), ring("b", &[None; 2])], 3).unwrap();
+        assert!(why.contains("hashring b has 2 members"), "{why}");
     }
 
-    /// Five copies over one zone with one member and another with five: Thanos never comes to an end.
+    /// With five copies over one zone of one member and another of five, Thanos loops forever.
     #[test]
-    fn zones_that_thanos_cannot_fill_are_refused() {
+    fn zones_too_uneven_for_the_factor_are_rejected() {
         let uneven = [
             Some("a"),
             Some("b"),
@@ -171,10 +171,10 @@ mod tests {
             Some("b"),
             Some("b"),
         ];
-        assert!(refusal(&[ring("r", &uneven)], 3).is_none());
-        let reported = refusal(&[ring("r", &uneven)], 5).unwrap();
-        assert!(reported.contains("room for 3 copies"), "{reported}");
+        assert!(rejection(&[ring("r", &uneven)], 3).is_none());
+        let why = rejection(&[ring("r", &uneven)], 5).unwrap();
+        assert!(why.contains("room for 3 copies"), "{why}");
         let even = [Some("a"), Some("a"), Some("b"), Some("b"), Some("c")];
-        assert!(refusal(&[ring("r", &even)], 5).is_none());
+        assert!(rejection(&[ring("r", &even)], 5).is_none());
     }
 }

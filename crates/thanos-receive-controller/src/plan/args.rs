@@ -1,4 +1,4 @@
-//! Command lines of routers and ingesters.
+//! Arguments of routers and ingesters. Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use super::names;
 use super::tenancy::tenancy;
 use crate::desired::{hashrings, path};
 
-/// Where the hashrings and limits are.
+/// Mount path of the hashrings and limits.
 pub(super) const HASHRINGS_FOLDER: &str = "/etc/thanos/hashrings";
-/// Where the volume is.
+/// Mount path of the PVC.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/receive";
-/// Where the object storage configuration is.
+/// Mount path of the object storage configuration.
 pub(super) const OBJECT_STORAGE_FOLDER: &str = "/etc/thanos/object-storage";
-/// Its file.
+/// File with the object storage configuration.
 pub(super) const OBJECT_STORAGE_FILE: &str = "config.yaml";
 
-/// The environment variable with the name of the pod.
+/// Environment variable with the name of the pod.
 pub(super) const POD_NAME: &str = "POD_NAME";
 
-/// How samples of no tenant are called.
+/// Default of defaultTenantID.
 const DEFAULT_TENANT: &str = "default-tenant";
 
-/// Flags that may be given several times.
+/// Repeatable flags.
 const REPEATABLE: &[&str] = &[
     "enable-feature",
     "grpc-server-tls-ciphers",
@@ -39,15 +39,15 @@ const REPEATABLE: &[&str] = &[
     "remote-write.server-tls-curves",
 ];
 
-const REMOVE: &str = "the Services and probes lead to it; remove the argument";
-const RINGS: &str = "it comes from the hashrings of the spec; remove the argument";
+const ADDRESS: &str = "Services and probes use it; remove the argument";
+const RINGS: &str = "it is derived from the hashrings of the spec; remove the argument";
 
-/// Flags on which Services, probes and hashrings rely.
+/// Flags that Services, probes and hashrings depend on.
 const RESERVED_OF_ROUTERS: [(&str, &str); 13] = [
-    ("grpc-address", REMOVE),
-    ("http-address", REMOVE),
-    ("remote-write.address", REMOVE),
-    ("receive.capnproto-address", REMOVE),
+    ("grpc-address", ADDRESS),
+    ("http-address", ADDRESS),
+    ("remote-write.address", ADDRESS),
+    ("receive.capnproto-address", ADDRESS),
     ("receive.hashrings", RINGS),
     ("receive.hashrings-algorithm", RINGS),
     ("receive.hashrings-file", RINGS),
@@ -56,7 +56,7 @@ const RESERVED_OF_ROUTERS: [(&str, &str); 13] = [
     ("receive.limits-config-file", "set spec.routerSpec.limits"),
     (
         "receive.local-endpoint",
-        "routers keep no samples; remove the argument",
+        "routers store no samples; remove the argument",
     ),
     (
         "receive.replication-factor",
@@ -68,38 +68,39 @@ const RESERVED_OF_ROUTERS: [(&str, &str); 13] = [
     ),
 ];
 
-const OBJECT_STORAGE: &str = "put the configuration into a Secret and name it in spec.ingesterSpec.defaultObjectStorageConfig";
+const OBJECT_STORAGE: &str =
+    "store the configuration in a Secret, and set spec.ingesterSpec.defaultObjectStorageConfig";
 
 const RESERVED_OF_INGESTERS: [(&str, &str); 11] = [
-    ("grpc-address", REMOVE),
-    ("http-address", REMOVE),
-    ("remote-write.address", REMOVE),
-    ("receive.capnproto-address", REMOVE),
+    ("grpc-address", ADDRESS),
+    ("http-address", ADDRESS),
+    ("remote-write.address", ADDRESS),
+    ("receive.capnproto-address", ADDRESS),
     (
         "receive.hashrings",
-        "only routers read them; remove the argument",
+        "only routers read hashrings; remove the argument",
     ),
     (
         "receive.hashrings-file",
-        "only routers read them; remove the argument",
+        "only routers read hashrings; remove the argument",
     ),
     (
         "receive.local-endpoint",
-        "only routers send samples on; remove the argument",
+        "only routers forward samples; remove the argument",
     ),
     (
         "receive.replication-factor",
-        "only routers make copies; remove the argument",
+        "only routers replicate samples; remove the argument",
     ),
     ("objstore.config", OBJECT_STORAGE),
     ("objstore.config-file", OBJECT_STORAGE),
     (
         "tsdb.path",
-        "the volume is mounted there; remove the argument",
+        "it is the mount path of the volume; remove the argument",
     ),
 ];
 
-/// The command line of routers that make so many copies of each sample.
+/// Arguments of routers with this replication factor.
 pub(super) fn of_router(
     spec: &ThanosReceiveSpec,
     factor: usize,
@@ -123,14 +124,14 @@ pub(super) fn of_router(
             "remote-write.address",
             format!(":{}", ports::REMOTE_WRITE_NUMBER),
         )
-        // No client sends samples to a router by this protocol, which has no encryption.
+        // Routers receive no samples by this protocol, which has no encryption.
         .set("receive.capnproto-address", local(ports::CAPNPROTO_NUMBER))
         .set("receive.replication-factor", factor)
         .set(
             "receive.hashrings-file",
             format!("{HASHRINGS_FOLDER}/{}", names::HASHRINGS_FILE),
         )
-        // Thanos gets the event of the first change of a mounted file only.
+        // Thanos' file watch sees only the first change of a mounted file.
         .set("receive.hashrings-file-refresh-interval", "5s")
         .set("receive.hashrings-algorithm", "ketama")
         .each("label", quoted(&labels))
@@ -184,12 +185,12 @@ fn tenants(
     let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
     if tenancy.tenant_certificate_field.is_some() {
         let args = spec.router_spec.additional.additional_args.as_deref();
-        let is_asked = |arg: &String| arg.starts_with("--remote-write.server-tls-client-ca=");
-        if !args.unwrap_or_default().iter().any(is_asked) {
+        let is_set = |arg: &String| arg.starts_with("--remote-write.server-tls-client-ca=");
+        if !args.unwrap_or_default().iter().any(is_set) {
             return Err(FieldError::new(
                 "spec.routerSpec.tenancyConfig.tenantCertificateField",
-                "needs clients with certificates, or every request fails; add \
-                 --remote-write.server-tls-client-ca and the like to \
+                "requires client certificates, without which every request fails; add \
+                 --remote-write.server-tls-client-ca and the other TLS flags to \
                  spec.routerSpec.additionalArgs, or remove it",
             ));
         }
@@ -210,7 +211,7 @@ fn tenants(
         ))
 }
 
-/// The command line of the ingesters of a hashring.
+/// Arguments of the ingesters of a hashring.
 pub(super) fn of_ingester(
     spec: &ThanosReceiveSpec,
     ring: &HashringSpec,
@@ -287,45 +288,45 @@ pub(super) fn of_ingester(
     )
 }
 
-/// The tenant of requests that name none; faults of the rest are reported for the routers.
+/// Default tenant of the routers. Errors are reported with the arguments of the routers.
 fn tenancy_of_routers(spec: &ThanosReceiveSpec) -> String {
     let tenancy = tenancy(spec).unwrap_or_default();
     let given = tenancy.default_tenant_id.filter(|t| !t.is_empty());
     given.unwrap_or_else(|| DEFAULT_TENANT.to_owned())
 }
 
-/// The external labels of a hashring, which tell its pods apart.
+/// External labels of a hashring, which distinguish its pods.
 fn external_labels(
     ring: &HashringSpec,
     index: usize,
 ) -> Result<BTreeMap<String, String>, FieldError> {
-    let children = format!("$({POD_NAME})");
+    let pod_name = format!("$({POD_NAME})");
     let Some(labels) = ring.external_labels.as_ref().filter(|l| !l.is_empty()) else {
-        return Ok(BTreeMap::from([("replica".to_owned(), children)]));
+        return Ok(BTreeMap::from([("replica".to_owned(), pod_name)]));
     };
-    if !labels.values().any(|value| value.contains(&children)) {
+    if !labels.values().any(|value| value.contains(&pod_name)) {
         return Err(FieldError::new(
             format!("{}.externalLabels", path(index)),
             format!(
-                "are the same for all pods: queriers and compactors could not tell their samples \
-                 apart; add one such as replica: {children}"
+                "do not distinguish pods, so queriers and compactors would mix up their samples; \
+                 add one such as replica: {pod_name}"
             ),
         ));
     }
     Ok(labels.clone())
 }
 
-/// The external label in which copies of a sample differ.
+/// External label that distinguishes the copies of a sample.
 pub(super) fn replica_label(ring: &HashringSpec) -> Option<String> {
     let labels = external_labels(ring, 0).ok()?;
-    let children = format!("$({POD_NAME})");
+    let pod_name = format!("$({POD_NAME})");
     labels
         .into_iter()
-        .find(|(_, value)| value.contains(&children))
+        .find(|(_, value)| value.contains(&pod_name))
         .map(|(name, _)| name)
 }
 
-/// Labels as Thanos takes them.
+/// Labels in the syntax of the `--label` flag.
 fn quoted(labels: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
     let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
     labels

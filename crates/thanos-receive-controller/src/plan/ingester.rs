@@ -1,4 +1,4 @@
-//! The ingesters of a hashring.
+//! Objects of the ingesters of a hashring. Pure, no IO.
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy};
 use k8s_openapi::api::core::v1::{
@@ -11,7 +11,7 @@ use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{self, DATA_VOLUME, Desired, Scale};
+use thanos_workload::stateful::{self, DATA_VOLUME, Scale, StatefulSetInputs};
 use thanos_workload::{
     FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload,
 };
@@ -21,21 +21,21 @@ use super::{INGESTER, Objects, ingester_identity, names};
 use crate::desired::{object_storage, path, replicas};
 use crate::observed::Observed;
 
-/// Minutes that an ingester may take to read its log and to upload what it finds.
+/// Minutes that an ingester may take to replay its WAL and to upload blocks.
 const STARTUP_MINUTES: i32 = 60;
 
-/// Seconds until routers reach a pod that was replaced: they resolve its name every 30 s at most, and
-/// wait some seconds between attempts. The next pod is not replaced before.
-const REACHED_AFTER: i32 = 60;
+/// Seconds until routers reach a replaced pod: they resolve its name at most every 30 s, and wait some
+/// seconds between attempts. The next pod is replaced after that.
+const MIN_READY_SECONDS: i32 = 60;
 
-/// Seconds that an ingester goes on answering: longer than a router, so that routers go first when
-/// both are ordered to stop.
+/// Seconds that an ingester serves after its deletion begins. Longer than a router, so that routers exit
+/// first when both are deleted.
 const DRAIN_SECONDS: i64 = 20;
 
-/// Seconds that an ingester may take to upload what it holds.
+/// Seconds that an ingester may take to upload its samples at shutdown.
 const GRACE_SECONDS: i64 = 900;
 
-/// The size of each volume, in bytes.
+/// Size of each volume, in bytes.
 pub(crate) fn size(ring: &HashringSpec, index: usize) -> Result<u64, FieldError> {
     stateful::size(ring.storage.as_ref()).map_err(|error| {
         let field = error.field.replacen("spec", &path(index), 1);
@@ -69,14 +69,14 @@ pub(super) fn add(
     let hash = json_digest(&template);
     objects.rolled_out &=
         set.is_some_and(|set| set.template_hash.as_deref() == Some(&*hash) && set.is_complete());
-    let desired = Desired {
+    let inputs = StatefulSetInputs {
         owner: &seen.receive.metadata,
         identity: &identity,
         common: &common,
         fields: &spec.stateful,
         storage: ring.storage.as_ref(),
         retention: ClaimRetention::Retain,
-        min_ready_seconds: if members > 1 { REACHED_AFTER } else { 0 },
+        min_ready_seconds: if members > 1 { MIN_READY_SECONDS } else { 0 },
         scale: Scale {
             replicas: seen
                 .allowed_actions
@@ -89,7 +89,7 @@ pub(super) fn add(
         fixed: set.map(|s| &s.fixed),
         template,
     };
-    let mut stateful_set = desired.stateful_set()?;
+    let mut stateful_set = inputs.stateful_set()?;
     retain(&mut stateful_set);
     let annotations = stateful_set.metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::HASHRING.to_owned(), ring.name.clone());
@@ -124,7 +124,7 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Only this controller deletes volumes, when it is proven that nothing in them is lost.
+/// Only this controller deletes PVCs, once all their samples are proven to be uploaded.
 fn retain(set: &mut StatefulSet) {
     let retain = Some(ClaimRetention::Retain.as_str().to_owned());
     let spec = set.spec.get_or_insert_default();
@@ -135,8 +135,8 @@ fn retain(set: &mut StatefulSet) {
         });
 }
 
-/// What the pod says of the user's additions is about the section of all ingesters, what it says of
-/// placement about the hashring.
+/// Errors about placement belong to the hashring, other errors of the pod to the section of all
+/// ingesters.
 fn in_section(error: FieldError, index: usize) -> FieldError {
     let of_ring = ["imagePullSecrets", "topologySpreadConstraints"];
     let section = "spec.ingesterSpec.";
@@ -149,7 +149,7 @@ fn in_section(error: FieldError, index: usize) -> FieldError {
     }
 }
 
-/// Members of a hashring with zones are spread over them, unless the user says how.
+/// Spreads the members of a zone-aware hashring over the zones, unless the spec has constraints.
 fn spread(ring: &HashringSpec, identity: &Identity) -> CommonFields {
     let mut common = ring.common.clone();
     if ring.zone_awareness == Some(true) {
@@ -166,8 +166,8 @@ fn spread(ring: &HashringSpec, identity: &Identity) -> CommonFields {
     common
 }
 
-/// The Service of a hashring: its governing one, which has the address of every pod from its start;
-/// the one by which queriers find the pods; and the one that is scraped.
+/// The Service of a hashring. It governs the StatefulSet, offers the StoreAPI to queriers, and is
+/// scraped.
 fn service(
     seen: &Observed,
     cr: &str,
@@ -201,7 +201,7 @@ fn service(
         "spec.ingesterSpec.additionalServicePorts",
     )?;
     let mut service = service::headless(identity, metadata, ports);
-    // Routers reach a member by its name while it starts, and while it stops.
+    // Routers resolve a member also while it starts or stops.
     service
         .spec
         .get_or_insert_default()
@@ -262,7 +262,7 @@ fn pod<'a>(
         ],
         resources: common.resource_requirements.clone(),
         volumes,
-        claimed: &[DATA_VOLUME],
+        pvc_volumes: &[DATA_VOLUME],
         mounts,
         annotations,
         startup: Some(probes::startup(STARTUP_MINUTES)),

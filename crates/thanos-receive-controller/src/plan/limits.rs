@@ -1,9 +1,9 @@
-//! The file with the limits of what routers take.
+//! Renders the limits file of routers. Pure, no IO.
 
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ReceiveLimits, TenantLimits};
 
-/// The file, as Thanos takes it. What is unset is left out, since Thanos inherits it then.
+/// The limits file. Unset fields are omitted, since Thanos inherits them then.
 #[must_use]
 pub fn render(limits: &ReceiveLimits) -> String {
     let mut write = Map::new();
@@ -32,7 +32,7 @@ pub fn render(limits: &ReceiveLimits) -> String {
             .map(|(name, limits)| (name.clone(), of_tenant(limits)));
         write.insert("tenants".to_owned(), Value::Object(tenants.collect()));
     }
-    // JSON is YAML.
+    // JSON is valid YAML.
     format!("{:#}\n", json!({"write": write}))
 }
 
@@ -62,7 +62,7 @@ fn given<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     Value::Object(fields.collect())
 }
 
-/// Whether the number of a tenant's series is limited.
+/// Whether the head series of any tenant are limited.
 #[must_use]
 pub fn limit_head_series(limits: &ReceiveLimits) -> bool {
     let tenants = limits.tenants.iter().flat_map(|tenants| tenants.values());

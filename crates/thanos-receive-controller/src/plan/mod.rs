@@ -1,4 +1,5 @@
-//! The objects of a ThanosReceive, from what was observed. Pure: equal inputs give equal bytes.
+//! Computes the objects of a ThanosReceive from the observed state. Pure, no IO: equal inputs give
+//! equal bytes.
 
 mod args;
 mod ingester;
@@ -25,14 +26,14 @@ use crate::observed::Observed;
 
 pub use router::hashrings_file;
 
-/// What the program is called on pods.
+/// Value of the name label of pods.
 pub const PROGRAM: &str = "thanos-receive";
-/// Component and container of routers.
+/// Component label and container name of routers.
 pub const ROUTER: &str = "thanos-receive-router";
-/// Component and container of ingesters.
+/// Component label and container name of ingesters.
 pub const INGESTER: &str = "thanos-receive-ingester";
 
-/// Who the routers are.
+/// Identity of the routers.
 #[must_use]
 pub fn router_identity(cr: &str) -> Identity {
     Identity {
@@ -44,7 +45,7 @@ pub fn router_identity(cr: &str) -> Identity {
     }
 }
 
-/// Who the ingesters of a hashring are.
+/// Identity of the ingesters of a hashring.
 #[must_use]
 pub fn ingester_identity(cr: &str, ring: &str) -> Identity {
     Identity {
@@ -59,7 +60,7 @@ pub fn ingester_identity(cr: &str, ring: &str) -> Identity {
     }
 }
 
-/// Who all ingesters are.
+/// Identity shared by the ingesters of all hashrings.
 fn ingesters_identity(cr: &str) -> Identity {
     Identity {
         name: names::ingesters(cr),
@@ -68,26 +69,25 @@ fn ingesters_identity(cr: &str) -> Identity {
     }
 }
 
-/// The labels that the pods of all hashrings share.
+/// Labels shared by the pods of all hashrings.
 fn shared_labels(cr: &str) -> Map {
     let mut labels = ingesters_identity(cr).selector_labels();
     labels.remove(label::INSTANCE);
     labels
 }
 
-/// The objects of the hashrings, before they are put in order.
+/// Objects of the hashrings, by kind.
 #[derive(Default)]
 struct Objects {
     accounts: Vec<ServiceAccount>,
     services: Vec<Service>,
     budgets: Vec<PodDisruptionBudget>,
     sets: Vec<StatefulSet>,
-    /// Whether every ingester is what the spec asks for.
+    /// Whether every ingester is rolled out with the current template.
     rolled_out: bool,
 }
 
-/// What the objects that all hashrings share carry: the labels and annotations that every one of them
-/// has.
+/// Labels and annotations of objects that all hashrings share: those that every hashring has.
 fn shared_by_all(rings: &[HashringSpec]) -> CommonFields {
     let shared = |of: fn(&CommonFields) -> Option<&Map>| {
         let (first, others) = rings.split_first()?;
@@ -105,10 +105,10 @@ fn shared_by_all(rings: &[HashringSpec]) -> CommonFields {
     }
 }
 
-/// Decides what should exist.
+/// The planned objects.
 ///
 /// # Errors
-/// A field of the spec that the user must change.
+/// The invalid field of the spec.
 pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
@@ -142,19 +142,19 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         &shared,
         &ingesters.name,
     ));
-    // What is recorded goes first: nothing is done before.
-    plan.push_onto(router::onto(seen), routers.files);
+    // The record is applied first: no other object changes before it is stored.
+    plan.push_onto(router::precondition(seen), routers.files);
     objects.accounts.into_iter().for_each(|o| plan.push(o));
     plan.push(workload::service_account(
         routers.metadata.clone(),
         &spec.router_spec.common,
     ));
     for ring in &seen.allowed_actions.kept {
-        // Its pods go one by one, as they are.
+        // Its pods are removed one at a time, with their current template.
         plan.leave(names::ingester(&cr, ring));
     }
     if routers.deployment.is_none() {
-        // Running routers keep their hashrings if the record was deleted.
+        // If the record was deleted, running routers keep the hashrings that they have loaded.
         plan.leave(names::router(&cr));
     }
     objects.services.into_iter().for_each(|o| plan.push(o));
@@ -180,30 +180,33 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         let size = ingester::size(ring, i)?;
         let text = thanos_workload::stateful::size_text(ring.storage.as_ref());
         let volumes = seen.volumes.get(&ring.name);
-        for amendment in volumes.iter().flat_map(|v| v.foreign_patches(size, text)) {
-            plan.patch_foreign(amendment);
+        for patch in volumes.iter().flat_map(|v| v.foreign_patches(size, text)) {
+            plan.patch_foreign(patch);
         }
     }
-    remove(seen, &cr, &mut plan);
+    delete_foreign(seen, &cr, &mut plan);
     Ok(plan)
 }
 
-/// Pods that are to be replaced, and volumes that may go.
-fn remove(seen: &Observed, cr: &str, plan: &mut Plan) {
+/// Deletes the pod to restart, and PVCs.
+fn delete_foreign(seen: &Observed, cr: &str, plan: &mut Plan) {
     if let Some(restart) = &seen.allowed_actions.restart {
         let set = names::ingester(cr, &restart.ring);
         let name = format!("{set}-{}", restart.member);
-        plan.remove(removal::<Pod>(name, restart.uid.clone()));
+        plan.remove(foreign_delete::<Pod>(name, restart.uid.clone()));
     }
-    for (ring, member) in &seen.allowed_actions.claims {
-        let name = names::claim(&names::ingester(cr, ring), *member);
-        if let Some(claim) = seen.claims.get(&name) {
-            plan.remove(removal::<PersistentVolumeClaim>(name, claim.uid.clone()));
+    for (ring, member) in &seen.allowed_actions.pvcs {
+        let name = names::pvc(&names::ingester(cr, ring), *member);
+        if let Some(pvc) = seen.pvcs.get(&name) {
+            plan.remove(foreign_delete::<PersistentVolumeClaim>(
+                name,
+                pvc.uid.clone(),
+            ));
         }
     }
 }
 
-fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> ForeignDelete {
+fn foreign_delete<K: Resource<DynamicType = ()>>(name: String, uid: String) -> ForeignDelete {
     let resource = ApiResource::erase::<K>(&());
     ForeignDelete {
         key: ObjectKey::of(&resource, name),
@@ -212,7 +215,7 @@ fn removal<K: Resource<DynamicType = ()>>(name: String, uid: String) -> ForeignD
     }
 }
 
-/// The ServiceMonitors: the routers are one job, and the ingesters of all hashrings another.
+/// The ServiceMonitors: one job for the routers, and one for the ingesters of all hashrings.
 fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
     let cr = receive.name_any();
     let spec = &receive.spec;
@@ -241,7 +244,7 @@ fn service_monitors(receive: &ThanosReceive) -> [ServiceMonitor; 2] {
     ]
 }
 
-/// Name and labels of the ServiceMonitors that are created if the gates are open.
+/// Name and labels of the ServiceMonitors, whether or not they can be created.
 #[must_use]
 pub fn monitors(receive: &ThanosReceive) -> Vec<(String, Labels)> {
     let monitors = service_monitors(receive).into_iter();

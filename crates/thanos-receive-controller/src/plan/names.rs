@@ -1,27 +1,27 @@
-//! Names of the objects of a ThanosReceive named `cr`. Those of the Go operator are the same.
+//! Names of the objects of a ThanosReceive named `cr`, equal to those of the Go operator.
 
 use thanos_workload::names::{child, child_of_stateful_set};
 use thanos_workload::ports;
 
-/// The Deployment of routers, and its objects.
+/// Name of the Deployment of routers and its objects.
 #[must_use]
 pub fn router(cr: &str) -> String {
     child(&["thanos-receive-router", cr])
 }
 
-/// The StatefulSet of a hashring, and its objects.
+/// Name of the StatefulSet of a hashring and its objects.
 #[must_use]
 pub fn ingester(cr: &str, ring: &str) -> String {
     child_of_stateful_set(&["thanos-receive-ingester", cr, ring])
 }
 
-/// What the ingesters of all hashrings share: ServiceAccount, monitor, policy.
+/// Name of the objects that all hashrings share: ServiceMonitor and NetworkPolicy.
 #[must_use]
 pub fn ingesters(cr: &str) -> String {
     child(&["thanos-receive-ingester", cr])
 }
 
-/// The address of a member of a hashring, as routers take it.
+/// Address of a member in the hashrings file.
 #[must_use]
 pub fn address(cr: &str, namespace: &str, ring: &str, member: i32) -> String {
     let set = ingester(cr, ring);
@@ -31,19 +31,19 @@ pub fn address(cr: &str, namespace: &str, ring: &str, member: i32) -> String {
     )
 }
 
-/// The claim of a pod.
+/// Name of the PVC of a pod.
 #[must_use]
-pub fn claim(set: &str, member: i32) -> String {
+pub fn pvc(set: &str, member: i32) -> String {
     format!("{}-{set}-{member}", thanos_workload::stateful::DATA_VOLUME)
 }
 
-/// The file with the hashrings.
+/// File with the hashrings.
 pub const HASHRINGS_FILE: &str = "hashrings.json";
-/// The file with the limits.
+/// File with the limits.
 pub const LIMITS_FILE: &str = "limits.yaml";
-/// What is recorded beside them, which routers do not read.
+/// File with the record, which routers do not read.
 pub const RECORD_FILE: &str = "record.json";
-/// The volume of these files.
+/// Volume with the hashrings and the limits.
 pub const HASHRINGS: &str = "hashrings";
-/// The volume of the object storage configuration.
+/// Volume with the object storage configuration.
 pub const OBJECT_STORAGE: &str = "object-storage";

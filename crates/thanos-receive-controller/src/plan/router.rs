@@ -1,4 +1,4 @@
-//! The routers, and the files that they read.
+//! Objects of the routers, and their hashrings and limits files. Pure, no IO.
 
 use std::collections::BTreeMap;
 
@@ -21,27 +21,27 @@ use super::{ROUTER, limits, names, router_identity};
 use crate::hashring::{Record, render};
 use crate::observed::Observed;
 
-/// Seconds that a router goes on taking samples after it was taken out of its Service.
+/// Seconds that a router accepts samples after its removal from the Service.
 const DRAIN_SECONDS: i64 = 15;
 
-/// The objects of the routers.
+/// Objects of the routers.
 pub(super) struct Routers {
     pub metadata: ObjectMeta,
     pub files: ConfigMap,
     pub service: Service,
     pub budget: Option<PodDisruptionBudget>,
     pub template: PodTemplateSpec,
-    /// `None` as long as there is no hashring: routers would end at once.
+    /// `None` before the first hashring: routers would exit at once.
     pub deployment: Option<Deployment>,
 }
 
-/// Two passes never decide from the same record.
-pub(super) fn onto(seen: &Observed) -> Precondition {
+/// Precondition of the ConfigMap, so that no two reconciles decide from the same record.
+pub(super) fn precondition(seen: &Observed) -> Precondition {
     let version = seen.version.clone();
     version.map_or(Precondition::Nothing, Precondition::Version)
 }
 
-/// The hashrings file of what is recorded.
+/// Hashrings file of a record.
 pub fn hashrings_file(receive: &ThanosReceive, record: &Record) -> String {
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     render(&record.rings, |ring, member| {
@@ -49,7 +49,7 @@ pub fn hashrings_file(receive: &ThanosReceive, record: &Record) -> String {
     })
 }
 
-/// `rolled_out` says whether every ingester is what the spec asks for.
+/// Objects of the routers. `rolled_out`: whether every ingester has the current template.
 pub(super) fn objects(seen: &Observed, cr: &str, rolled_out: bool) -> Result<Routers, FieldError> {
     let spec = &seen.receive.spec.router_spec;
     let identity = router_identity(cr);
@@ -130,8 +130,7 @@ fn template(
     let spec = &seen.receive.spec;
     let router = &spec.router_spec;
     let desired = thanos_workload::image::of(&router.common, &seen.settings.thanos_image);
-    // Ingesters come first: a router of a newer version may send what an older ingester does not
-    // understand.
+    // Ingesters roll out first: an older ingester may not understand a newer router.
     let running = seen.router_image.clone().filter(|_| !rolled_out);
     let mut annotations = pod::restarted(seen.receive.annotations());
     let limits = router.limits.as_ref();
@@ -158,7 +157,7 @@ fn template(
         ],
         resources: router.common.resource_requirements.clone(),
         volumes: vec![mounted(&identity.name, limits.is_some())],
-        claimed: &[],
+        pvc_volumes: &[],
         mounts: vec![volumes::mount(names::HASHRINGS, HASHRINGS_FOLDER)],
         annotations,
         startup: None,
@@ -171,7 +170,7 @@ fn template(
     .template()
 }
 
-/// What routers read of the ConfigMap: all but what is recorded there.
+/// Volume with the files of the ConfigMap, except the record.
 fn mounted(config_map: &str, limits: bool) -> Volume {
     let files = [names::HASHRINGS_FILE].into_iter();
     let files = files.chain(limits.then_some(names::LIMITS_FILE));

@@ -1,20 +1,20 @@
-//! How routers find the tenant of a request.
+//! Tenancy flags of routers, merged from the router section and the hashrings. Pure, no IO.
 
 use thanos_api::v1alpha1::{RouterTenancyConfig, ThanosReceiveSpec};
 use thanos_workload::FieldError;
 
 use crate::desired::{hashrings, path};
 
-/// What Thanos assumes; the Go operator writes it into every hashring.
+/// Defaults of Thanos, which the Go operator writes into every hashring.
 const DEFAULTS: [(&str, &str); 2] = [
     ("tenantHeader", "THANOS-TENANT"),
     ("defaultTenantID", "default-tenant"),
 ];
 
-/// How routers find the tenant of a request, from what the routers' section and the hashrings say.
+/// Tenancy of the routers: the router section, then the hashrings.
 ///
 /// # Errors
-/// Hashrings that say different things: a router can do only one.
+/// Hashrings with different values, since routers serve all of them.
 pub fn tenancy(spec: &ThanosReceiveSpec) -> Result<RouterTenancyConfig, FieldError> {
     let mut all = spec.router_spec.tenancy_config.clone().unwrap_or_default();
     let explicit = all.clone();
@@ -78,7 +78,7 @@ fn take(
 
 fn differs(field: String, name: &str, this: &str, other: &str) -> FieldError {
     let message = format!(
-        "is `{this}`, and that of another hashring is `{other}`; routers serve all hashrings, so set \
+        "is `{this}`, and `{other}` in another hashring, but routers serve all hashrings; set \
          spec.routerSpec.tenancyConfig.{name} instead"
     );
     FieldError::new(field, message)
@@ -102,17 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn what_one_hashring_says_holds_for_all() {
+    fn tenancy_of_one_hashring_applies_to_all() {
         let default = json!({"tenantHeader": "THANOS-TENANT", "defaultTenantID": "default-tenant"});
-        let children = json!({"tenantHeader": "X-Team", "splitTenantLabelName": "team"});
-        let tenancy = of(json!({}), &[default, children]).unwrap();
+        let custom = json!({"tenantHeader": "X-Team", "splitTenantLabelName": "team"});
+        let tenancy = of(json!({}), &[default, custom]).unwrap();
         assert_eq!(tenancy.tenant_header.as_deref(), Some("X-Team"));
         assert_eq!(tenancy.split_tenant_label_name.as_deref(), Some("team"));
         assert_eq!(tenancy.default_tenant_id, None);
     }
 
     #[test]
-    fn hashrings_that_differ_are_refused_unless_the_routers_say() {
+    fn conflicting_tenancy_is_rejected_unless_the_router_section_decides() {
         let rings = [json!({"tenantHeader": "A"}), json!({"tenantHeader": "B"})];
         let error = of(json!({}), &rings).unwrap_err();
         assert_eq!(

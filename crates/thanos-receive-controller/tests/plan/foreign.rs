@@ -1,11 +1,11 @@
-//! Pods of others that carry the labels of ours.
+//! Foreign pods with the labels of the operator's pods.
 
 use plan_testing::foreign::{are_not_probed_and_change_nothing, pods};
 use serde_json::Value;
 
 use crate::case::Case;
 
-/// Of each kind that is probed, named so that they are taken for members of each hashring.
+/// Pods of each kind that is probed, with names of members of each hashring.
 fn all(case: &Case) -> Vec<Value> {
     let cr = case.cr();
     let receive = |name: &str, component: &str, ip: &str| {
@@ -28,6 +28,6 @@ fn all(case: &Case) -> Vec<Value> {
 }
 
 #[test]
-fn pods_of_others_are_not_probed_and_change_nothing() {
+fn foreign_pods_are_not_probed_and_change_nothing() {
     are_not_probed_and_change_nothing::<Case>(all);
 }

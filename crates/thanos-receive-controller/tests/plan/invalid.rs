@@ -1,4 +1,4 @@
-//! What is refused: the field is named, and what to do.
+//! Invalid specs are rejected with the field and the remedy.
 
 use plan_testing::invalid;
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use crate::case::Case;
 
 const RING: &str = "spec.ingesterSpec.hashrings";
 
-fn rejected(spec: Value, field: &str, text: &str) {
-    invalid::rejected::<Case>(spec, field, text);
+fn rejected(spec: Value, field: &str, expected: &str) {
+    invalid::rejected::<Case>(spec, field, expected);
 }
 
 fn rings(rings: Value) -> Value {
     json!({"ingesterSpec": {"hashrings": rings}})
 }
 
-/// Two hashrings, of which the second one is wrong, so that its position is reported.
+/// Two hashrings, the second of which is invalid, so that the field has an index.
 fn second(mut ring: Value) -> Value {
     ring["name"] = json!("b");
     rings(json!([{"name": "a", "tenancyConfig": {"tenants": ["t"]}}, ring]))
@@ -26,7 +26,7 @@ fn router(router: Value) -> Value {
 }
 
 #[test]
-fn numbers_of_copies_and_pods() {
+fn invalid_replicas_and_replication_factors_are_rejected() {
     rejected(
         router(json!({"replicas": 0})),
         "spec.routerSpec.replicas",
@@ -52,13 +52,13 @@ fn numbers_of_copies_and_pods() {
 }
 
 #[test]
-fn durations_and_sizes() {
+fn invalid_durations_and_sizes_are_rejected() {
     rejected(
         json!({"ingesterSpec": {"storeSyncDelay": "soon"}}),
         "spec.ingesterSpec.storeSyncDelay",
         "such as 1h30m",
     );
-    for (ring, field, text) in [
+    for (ring, field, expected) in [
         (
             json!({"tsdbConfig": {"retention": "0s"}}),
             "tsdbConfig.retention",
@@ -81,7 +81,7 @@ fn durations_and_sizes() {
         ),
         (json!({"storage": {"size": "lots"}}), "storage.size", "10Gi"),
     ] {
-        rejected(second(ring), &format!("{RING}[1].{field}"), text);
+        rejected(second(ring), &format!("{RING}[1].{field}"), expected);
     }
     rejected(
         json!({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "30s"}}),
@@ -91,11 +91,11 @@ fn durations_and_sizes() {
 }
 
 #[test]
-fn hashrings_that_cannot_be() {
+fn invalid_hashrings_are_rejected() {
     rejected(
         rings(json!([{"name": "a"}, {"name": "a"}])),
         &format!("{RING}[1].name"),
-        "there already",
+        "another hashring already",
     );
     rejected(
         second(json!({"hashingAlgorithm": "hashmod", "zoneAwareness": true})),
@@ -125,7 +125,7 @@ fn hashrings_that_cannot_be() {
 }
 
 #[test]
-fn labels_that_tell_no_pods_apart() {
+fn external_labels_without_pod_name_are_rejected() {
     rejected(
         second(json!({"externalLabels": {"replica": "one"}})),
         &format!("{RING}[1].externalLabels"),
@@ -136,9 +136,9 @@ fn labels_that_tell_no_pods_apart() {
     ));
 }
 
-/// Routers serve all hashrings, so these cannot say different things.
+/// Routers serve all hashrings, so these fields need one value.
 #[test]
-fn tenancy_that_differs() {
+fn conflicting_tenancy_is_rejected() {
     for (field, one, other) in [
         ("tenantHeader", "A", "B"),
         ("defaultTenantID", "a", "b"),
@@ -172,9 +172,9 @@ fn tenancy_that_differs() {
 }
 
 #[test]
-fn arguments_that_break_promises() {
+fn reserved_arguments_are_rejected() {
     let args = |section: &str, flag: &str| json!({section: {"additionalArgs": ["--hash-func=SHA256", flag]}});
-    for (flag, text) in [
+    for (flag, expected) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -191,7 +191,7 @@ fn arguments_that_break_promises() {
         ),
         ("--receive.limits-config=x", "spec.routerSpec.limits"),
         ("--receive.limits-config-file=/x", "spec.routerSpec.limits"),
-        ("--receive.local-endpoint=x", "keep no samples"),
+        ("--receive.local-endpoint=x", "store no samples"),
         (
             "--receive.replication-factor=2",
             "spec.routerSpec.replicationFactor",
@@ -200,10 +200,10 @@ fn arguments_that_break_promises() {
         rejected(
             args("routerSpec", flag),
             "spec.routerSpec.additionalArgs[1]",
-            text,
+            expected,
         );
     }
-    for (flag, text) in [
+    for (flag, expected) in [
         ("--grpc-address=:1", "Services"),
         ("--http-address=:1", "probes"),
         ("--remote-write.address=:1", "Services"),
@@ -219,7 +219,7 @@ fn arguments_that_break_promises() {
         rejected(
             args("ingesterSpec", flag),
             "spec.ingesterSpec.additionalArgs[1]",
-            text,
+            expected,
         );
     }
     for section in ["routerSpec", "ingesterSpec"] {
@@ -232,7 +232,7 @@ fn arguments_that_break_promises() {
 }
 
 #[test]
-fn keys_that_are_taken() {
+fn duplicate_keys_are_rejected() {
     for (section, volume, path, port) in [
         ("routerSpec", "hashrings", "/etc/thanos/hashrings", "http"),
         ("ingesterSpec", "data", "/var/thanos/receive", "capnproto"),
@@ -277,27 +277,27 @@ fn keys_that_are_taken() {
         "spec.ingesterSpec.additionalEnv[0].name",
         "POD_NAME",
     );
-    // What is said of placement is of one hashring.
+    // Errors about placement name the hashring.
     rejected(
         second(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
         &format!("{RING}[1].imagePullSecrets[1].name"),
-        "there already",
+        "already used",
     );
     let twice = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"});
     rejected(
         second(json!({"topologySpreadConstraints": [twice, twice]})),
         &format!("{RING}[1].topologySpreadConstraints[1].topologyKey"),
-        "there already",
+        "already used",
     );
     rejected(
         router(json!({"imagePullSecrets": [{"name": "x"}, {"name": "x"}]})),
         "spec.routerSpec.imagePullSecrets[1].name",
-        "there already",
+        "already used",
     );
 }
 
 #[test]
-fn references_that_name_nothing() {
+fn references_without_name_or_key_are_rejected() {
     for (key, missing) in [
         (json!({"key": "k"}), "name"),
         (json!({"name": "s", "key": ""}), "key"),

@@ -1,4 +1,4 @@
-//! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores it.
+//! No dead field: setting any leaf of the schema changes the plan, and unsetting it restores the plan.
 
 use plan_testing::Case as _;
 use plan_testing::leaves::{Leaf, Leaves, fill, fill_section};
@@ -9,21 +9,21 @@ use crate::case::Case;
 const LEAVES: Leaves<'_, Case> = Leaves {
     more_than: 1000,
     without_effect: &[
-        // Whether there is a plan at all.
+        // The runtime evaluates it before the plan.
         "spec.paused",
-        // Volumes are only deleted when what they hold is proven uploaded, which is not awaited when
-        // the resource is deleted.
+        // PVCs are deleted only after a proven upload, and no controller waits for that when the custom
+        // resource is deleted.
         "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
-        // Opens ways to what is discovered, and nothing is discovered here.
+        // Allows traffic to discovered pods, and this kind discovers none.
         "spec.networkPolicy.openDiscovered",
     ],
     case,
 };
 
-/// Something of everything that the leaf may act on.
+/// Observed state in which the leaf has an effect.
 fn world(leaf: &Leaf) -> Value {
     let ring = |members: Value| json!({"name": "default", "algorithm": "ketama", "matcher": "exact", "members": members});
-    // Of two members, the last one left.
+    // The second of two members left.
     let left = |draining: Value| {
         json!({
             "replicationFactor": 1, "confirmed": true, "rings": [ring(json!({"0": null}))],
@@ -31,22 +31,22 @@ fn world(leaf: &Leaf) -> Value {
         })
     };
     let (record, mut set) = match leaf.path.as_str() {
-        // It has nowhere to upload to, and may still go.
+        // Without object storage, it may be removed all the same.
         "spec.allowDataLoss" => (
             left(json!({"since": 1_767_225_500, "pod": "first"})),
             json!({"replicas": 2, "uploads": false}),
         ),
-        // It was proven five minutes ago that everything is uploaded.
+        // Its upload was proven five minutes ago.
         "spec.ingesterSpec.storeSyncDelay" => (
             left(json!({"since": 1_767_225_000, "pod": "first", "drainedAt": 1_767_225_300})),
             json!({"replicas": 2}),
         ),
-        // It is gone, and its volume is there.
+        // It was removed, and its PVC exists.
         "spec.persistentVolumeClaimRetentionPolicy.whenScaled" => (
             left(json!({"since": 1, "pod": "first", "drainedAt": 2})),
             json!({}),
         ),
-        // One of two members is away.
+        // One of two members is unavailable.
         "spec.routerSpec.hashringPolicy" => (
             json!({
                 "replicationFactor": 1, "confirmed": true, "held": {"default": 2},
@@ -63,7 +63,7 @@ fn world(leaf: &Leaf) -> Value {
         ),
     };
     set["ring"] = json!("default");
-    // Routers get another image when ingesters are as they are to be, which takes a plan to find out.
+    // Routers roll out once the ingesters have the planned template.
     let image = ["spec.routerSpec.baseImage", "spec.routerSpec.version"];
     if !image.contains(&leaf.path.as_str()) {
         set["hash"] = json!("older");
@@ -75,7 +75,7 @@ fn world(leaf: &Leaf) -> Value {
     })
 }
 
-/// What must be there for the leaf to be of any use: a volume to mount, a second pod to protect.
+/// Further fields that the leaf needs, such as a volume to mount, or a second pod for a budget.
 fn around(leaf: &Leaf, mut spec: Value) -> Value {
     let path = leaf.path.as_str();
     fill_section(leaf, "spec.", &mut spec);
@@ -85,7 +85,7 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
             fill_section(leaf, &path, &mut spec[section]);
         }
     }
-    // The only way to know clients by their certificates is to ask for these.
+    // Tenants from certificates require client certificates.
     if path.ends_with(".tenantCertificateField") {
         spec["routerSpec"]["additionalArgs"] = json!(["--remote-write.server-tls-client-ca=/x"]);
     }
@@ -114,7 +114,7 @@ fn around(leaf: &Leaf, mut spec: Value) -> Value {
     if ring.starts_with("podDisruptionBudgetConfig") {
         of_ring["replicas"] = json!(2);
     }
-    // Names that are no patterns are compared in one way or the other.
+    // The matcher has an effect on names without wildcards as well.
     if ring.ends_with("tenantMatcherType") {
         of_ring["tenancyConfig"]["tenants"] = json!(["a"]);
     }

@@ -1,8 +1,7 @@
-//! Tests of the plan: what it looks like (goldens), what must hold for any (relations), that every
-//! field has an effect (leaves), what is refused (invalid), and what stays as it is (stable). The
-//! order of events is the subject of `tests/model`.
+//! Tests of the plan: goldens, invariants of any plan (relations), an effect of every field (leaves),
+//! rejected specs (invalid), and what does not change (stable). `tests/model` tests the order of events.
 
-// Helpers of tests are tests too.
+// Helpers of tests panic as well.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod case;

@@ -1,4 +1,4 @@
-//! What users read in the status and in events.
+//! Condition messages and events.
 
 use crate::case::Case;
 

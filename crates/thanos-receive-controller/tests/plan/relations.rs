@@ -1,4 +1,4 @@
-//! What must hold between the objects of any plan.
+//! Invariants of the objects of any plan.
 
 use plan_testing::Case as _;
 use plan_testing::relations::{self, Checks};
@@ -9,13 +9,13 @@ use crate::case::Case;
 use crate::case::problems::{INSTANCE, NAME, addresses, own_problems};
 
 #[test]
-fn hold_in_every_case() {
+fn invariants_hold_in_every_case() {
     relations::hold_in_every_case::<Case>();
-    let mut sent = 0;
+    let mut checked = 0;
     for (_, case) in Case::all() {
-        sent += addresses(&case.bodies()[0]).len();
+        checked += addresses(&case.bodies()[0]).len();
     }
-    assert!(sent > 20, "only {sent} addresses were checked");
+    assert!(checked > 20, "only {checked} addresses were checked");
 }
 
 #[test]
@@ -23,9 +23,9 @@ fn equal_inputs_give_equal_bytes() {
     relations::equal_inputs_give_equal_bytes::<Case>();
 }
 
-/// What is recorded is the same again when it is read, and nothing is recorded twice.
+/// A stored record is decoded unchanged, and is not stored again.
 #[test]
-fn a_record_that_is_stored_comes_back() {
+fn stored_record_is_decoded_unchanged() {
     for (name, case) in Case::all() {
         let observed = case.seen().observed;
         let stored = Case {
@@ -34,11 +34,11 @@ fn a_record_that_is_stored_comes_back() {
             ..case
         };
         let files = &stored.bodies()[0]["data"];
-        let requeue_after = stored.seen().observed;
+        let next = stored.seen().observed;
         let read = files[names::RECORD_FILE].as_str().unwrap();
         let read: thanos_receive_controller::hashring::Record = serde_json::from_str(read).unwrap();
-        assert_eq!(read, requeue_after.next, "{name}");
-        assert!(plan(&requeue_after).is_ok(), "{name}");
+        assert_eq!(read, next.next, "{name}");
+        assert!(plan(&next).is_ok(), "{name}");
     }
 }
 
@@ -47,7 +47,7 @@ fn the_status_knows_the_service_monitors_of_the_plan() {
     relations::the_status_knows_the_service_monitors_of_the_plan::<Case>();
 }
 
-/// The checks of a ThanosReceive find what they are for; the shared ones are tested with the stores.
+/// The checks of a ThanosReceive find mistakes; the shared checks are tested with the stores.
 #[test]
 fn checks_find_mistakes() {
     let case = Case::named("everything");

@@ -1,4 +1,4 @@
-//! What restarts nothing, and what is equal to the Go operator's.
+//! Changes that restart no pod, and compatibility with the Go operator.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::case::Case;
 const ROUTER: &str = "thanos-receive-router-main";
 const INGESTER: &str = "thanos-receive-ingester-main-default";
 
-/// It runs: one hashring with one member.
+/// A running installation: one hashring with one member.
 fn running(spec: Value) -> Case {
     Case::read(&json!({
         "spec": spec, "routers": {}, "sets": [{"ring": "default"}],
@@ -27,9 +27,9 @@ fn templates(case: &Case) -> [Value; 2] {
         .map(|(kind, name)| case.object(kind, name)["spec"]["template"].clone())
 }
 
-/// Names and selectors are those of existing workloads; a change would delete and make them anew.
+/// Names and selectors of existing workloads; a change would recreate them.
 #[test]
-fn workloads_of_the_go_operator_are_taken_over() {
+fn workloads_of_the_go_operator_are_adopted() {
     let case = running(json!({}));
     let routers = case.object("Deployment", ROUTER);
     assert_eq!(
@@ -54,9 +54,9 @@ fn workloads_of_the_go_operator_are_taken_over() {
     assert_eq!(case.object("ConfigMap", ROUTER)["metadata"]["name"], ROUTER);
 }
 
-/// What changes in a file, in a Service or in numbers replaces neither a router nor an ingester.
+/// Changes of files, Services or replicas restart neither routers nor ingesters.
 #[test]
-fn some_changes_replace_no_pod() {
+fn changes_of_files_services_and_replicas_restart_no_pod() {
     let plain = templates(&running(json!({})));
     let ring = |mut ring: Value| {
         ring["name"] = json!("default");
@@ -85,12 +85,12 @@ fn some_changes_replace_no_pod() {
         let limits = json!({"default": {"request": {"seriesLimit": series}}});
         templates(&running(json!({"routerSpec": {"limits": limits}})))
     };
-    assert_eq!(limits(5), limits(6), "routers read the file again");
+    assert_eq!(limits(5), limits(6), "routers reload the file");
 }
 
-/// That Secrets become readable replaces no pod; only another content does.
+/// Only changed content of Secrets restarts pods.
 #[test]
-fn secrets_that_become_readable_replace_no_pod() {
+fn secrets_that_become_readable_restart_no_pod() {
     let spec =
         json!({"ingesterSpec": {"defaultObjectStorageConfig": {"name": "bucket", "key": "k"}}});
     let unreadable = running(spec);
@@ -102,15 +102,15 @@ fn secrets_that_become_readable_replace_no_pod() {
     assert_eq!(templates(&readable), templates(&unreadable));
 }
 
-/// The routers' section changes no ingester, and a hashring no router but by what is said of it.
+/// The router section changes no ingester, and a hashring changes no router.
 #[test]
-fn routers_and_ingesters_are_replaced_apart() {
+fn routers_and_ingesters_restart_independently() {
     let [router, ingester] = templates(&running(json!({})));
-    let children = json!({"logLevel": "debug", "labels": {"a": "b"}, "externalLabels": {"x": "y"}});
-    let changed = templates(&running(json!({"routerSpec": children})));
+    let common = json!({"logLevel": "debug", "labels": {"a": "b"}, "externalLabels": {"x": "y"}});
+    let changed = templates(&running(json!({"routerSpec": common})));
     assert_ne!(changed[0], router);
     assert_eq!(changed[1], ingester);
-    let mut ring = children;
+    let mut ring = common;
     ring["name"] = json!("default");
     ring["externalLabels"]["replica"] = json!("$(POD_NAME)");
     let changed = templates(&running(json!({"ingesterSpec": {"hashrings": [ring]}})));
@@ -118,9 +118,9 @@ fn routers_and_ingesters_are_replaced_apart() {
     assert_ne!(changed[1], ingester);
 }
 
-/// The claim templates of a StatefulSet cannot be changed: those that are stored are sent again.
+/// PVC templates of a StatefulSet are immutable, so the stored ones are applied again.
 #[test]
-fn what_cannot_change_is_sent_as_it_is() {
+fn immutable_fields_are_applied_unchanged() {
     let mut adopted = Case::named("adopted-from-the-go-operator");
     adopted.spec["podManagementPolicy"] = json!("Parallel");
     adopted.spec["ingesterSpec"]["hashrings"][0]["storage"]["size"] = json!("5Gi");
@@ -129,26 +129,26 @@ fn what_cannot_change_is_sent_as_it_is() {
     check_immutable(&set, stored);
 }
 
-/// Queriers find ingesters, and nothing else, by their Services.
+/// Queriers discover the Services of ingesters, and no others.
 #[test]
-fn only_services_of_ingesters_announce_themselves() {
+fn only_services_of_ingesters_offer_the_store_api() {
     let plan = Case::named("everything").plan().unwrap();
-    let mut announced = 0;
+    let mut offered = 0;
     for object in plan.objects() {
         let labels = &object.body["metadata"]["labels"];
-        let announces = labels["operator.thanos.io/store-api"] == "true";
+        let offers = labels["operator.thanos.io/store-api"] == "true";
         let of_ingester = object.key.kind == "Service" && object.key.name.contains("ingester");
-        assert_eq!(announces, of_ingester, "{}", object.key);
+        assert_eq!(offers, of_ingester, "{}", object.key);
         assert!(labels.get("operator.thanos.io/endpoint-group").is_none());
-        announced += usize::from(announces);
+        offered += usize::from(offers);
     }
-    assert_eq!(announced, 3);
+    assert_eq!(offered, 3);
 }
 
-/// As the flags of Thanos take them: one of its two parsers knows neither weeks, nor days, nor a bare
-/// zero; and labels are quoted.
+/// In the syntax of Thanos' flags: one of its two duration parsers rejects weeks and days, the other a
+/// bare zero; and labels are quoted.
 #[test]
-fn values_are_written_for_thanos() {
+fn values_have_the_syntax_of_thanos_flags() {
     let has = |of: usize, spec: Value, arg: &str| has_arg(&templates(&running(spec))[of], arg);
     let ring = |mut ring: Value| {
         ring["name"] = json!("default");
@@ -189,25 +189,25 @@ fn values_are_written_for_thanos() {
         "--receive.replication-protocol=capnproto",
     );
     has(1, capnproto, "--receive.capnproto-address=:19391");
-    // What one hashring says holds for the routers, which serve all.
-    let said = ring(json!({
+    // Values of one hashring apply to the routers, which serve all hashrings.
+    let shared = ring(json!({
         "asyncForwardWorkerCount": 7, "grpcCompression": "none",
-        "tenancyConfig": {"tenantHeader": "X-Team", "defaultTenantID": "unnamed"},
+        "tenancyConfig": {"tenantHeader": "X-Team", "defaultTenantID": "anonymous"},
     }));
     for arg in [
         "--receive.forward.async-workers=7",
         "--receive.grpc-compression=none",
         "--receive.tenant-header=X-Team",
-        "--receive.default-tenant-id=unnamed",
+        "--receive.default-tenant-id=anonymous",
     ] {
-        has(0, said.clone(), arg);
+        has(0, shared.clone(), arg);
     }
-    has(1, said, "--receive.default-tenant-id=unnamed");
+    has(1, shared, "--receive.default-tenant-id=anonymous");
 }
 
-/// What Thanos takes several times is added to what is there; anything else replaces it.
+/// Repeatable flags are appended; other flags replace those of the operator.
 #[test]
-fn arguments_are_added_where_thanos_takes_several() {
+fn repeatable_arguments_are_appended() {
     for flag in [
         "enable-feature",
         "grpc-server-tls-ciphers",

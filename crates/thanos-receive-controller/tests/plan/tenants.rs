@@ -1,5 +1,4 @@
-//! Which hashring the samples of a tenant reach, and what the status says of those that reach none of
-//! theirs.
+//! Unreachable tenants in the status, and rejected patterns.
 
 use plan_testing::Case as _;
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ fn ring(name: &str, matcher: &str, tenants: &[&str]) -> Value {
     json!({"name": name, "tenancyConfig": tenancy})
 }
 
-/// With these hashrings published and stable.
+/// A case with these hashrings, published and stable.
 fn published(rings: &[Value]) -> Case {
     let recorded = rings.iter().map(|ring| {
         let tenancy = &ring["tenancyConfig"];
@@ -40,7 +39,7 @@ fn published(rings: &[Value]) -> Case {
 }
 
 /// Status and message of `HashringStable`, and the unreachable tenants by hashring.
-fn reported(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
+fn hashring_status(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
     let status = case.status();
     let mut conditions = status.conditions.into_iter();
     let stable = conditions.find(|c| c.type_ == "HashringStable").unwrap();
@@ -51,12 +50,12 @@ fn reported(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
 }
 
 #[test]
-fn tenants_that_an_earlier_hashring_takes_are_in_the_status() {
+fn unreachable_tenants_are_in_the_status() {
     let teams = ring("teams", "glob", &["team-*"]);
     let payments = ring("payments", "exact", &["team-payments", "fraud"]);
     let rest = json!({"name": "rest"});
     let (status, message, unreachable) =
-        reported(&published(&[teams.clone(), payments.clone(), rest.clone()]));
+        hashring_status(&published(&[teams.clone(), payments.clone(), rest.clone()]));
     assert_eq!(status, "True", "{message}");
     assert!(
         message.contains("no samples of tenant team-payments"),
@@ -66,15 +65,15 @@ fn tenants_that_an_earlier_hashring_takes_are_in_the_status() {
         unreachable,
         [("payments".to_owned(), vec!["team-payments".to_owned()])]
     );
-    let (status, message, unreachable) = reported(&published(&[payments, teams, rest]));
+    let (status, message, unreachable) = hashring_status(&published(&[payments, teams, rest]));
     assert_eq!((status.as_str(), message.as_str()), ("True", ""));
     assert_eq!(unreachable, []);
 }
 
 #[test]
-fn a_hashring_that_no_tenant_reaches_is_in_the_status() {
+fn unreachable_hashring_is_in_the_status() {
     let all = published(&[ring("teams", "glob", &["**"]), json!({"name": "rest"})]);
-    let (_, message, unreachable) = reported(&all);
+    let (_, message, unreachable) = hashring_status(&all);
     assert!(
         message.contains("hashring rest receives no samples"),
         "{message}"
@@ -82,36 +81,36 @@ fn a_hashring_that_no_tenant_reaches_is_in_the_status() {
     assert_eq!(unreachable, [("rest".to_owned(), vec!["*".to_owned()])]);
 }
 
-/// While hashrings change, the message has both.
+/// While hashrings change, the message contains both.
 #[test]
-fn unreachable_tenants_are_reported_before_anything_is_published() {
+fn unreachable_tenants_are_reported_before_the_first_publication() {
     let rings = [
         ring("teams", "glob", &["team-*"]),
         ring("one", "exact", &["team-a"]),
     ];
     let new = Case::of(json!({"ingesterSpec": {"hashrings": rings}}));
-    let (status, message, unreachable) = reported(&new);
+    let (status, message, unreachable) = hashring_status(&new);
     assert_eq!(status, "False");
     assert!(
         message.starts_with("hashring teams: 0 of 1 new members"),
         "{message}"
     );
     assert!(
-        message.contains("Besides, hashring one receives no samples"),
+        message.contains("In addition, hashring one receives no samples"),
         "{message}"
     );
     assert_eq!(unreachable.len(), 1);
 }
 
 #[test]
-fn the_status_lists_the_first_fifty() {
+fn status_lists_the_first_50_unreachable_tenants() {
     let many: Vec<String> = (0..70).map(|i| format!("team-{i}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let rings = [
         ring("teams", "glob", &["team-*"]),
         ring("one", "exact", &many),
     ];
-    let (_, message, unreachable) = reported(&published(&rings));
+    let (_, message, unreachable) = hashring_status(&published(&rings));
     assert!(
         message.contains("of 70 tenants, such as team-0:"),
         "{message}"
@@ -119,9 +118,9 @@ fn the_status_lists_the_first_fifty() {
     assert_eq!(unreachable[0].1.len(), 50);
 }
 
-/// What is published stays, and so do the pods: there is no plan that could change them.
+/// Without a plan, the published hashrings and the pods are unchanged.
 #[test]
-fn a_malformed_pattern_is_never_published() {
+fn malformed_pattern_is_never_published() {
     for bad in ["team-[a-", "team-\\"] {
         let good = published(&[ring("teams", "glob", &["team-*"]), json!({"name": "rest"})]);
         let mut case = good.clone();

@@ -12,7 +12,7 @@ use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{DATA_VOLUME, Desired, Scale};
+use thanos_workload::stateful::{DATA_VOLUME, Scale, StatefulSetInputs};
 use thanos_workload::{
     FieldError, cache, ports, probes, reloader, service, store_api, volumes, workload,
 };
@@ -56,7 +56,7 @@ pub(super) fn stateful_set(
         annotation::CONFIG_HASH.to_owned(),
         json_digest(&files::config(seen)),
     );
-    let desired = Desired {
+    let desired = StatefulSetInputs {
         owner: &seen.ruler.metadata,
         identity,
         common: &spec.common,
@@ -180,7 +180,7 @@ fn pod<'a>(
         ],
         resources: spec.common.resource_requirements.clone(),
         volumes: mounted,
-        claimed: &[DATA_VOLUME],
+        pvc_volumes: &[DATA_VOLUME],
         mounts,
         sidecars: vec![reloader::container(
             &seen.settings.config_reloader_image,

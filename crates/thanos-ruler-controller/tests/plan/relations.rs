@@ -99,10 +99,14 @@ fn checks_find_mistakes() {
         let mount = "/spec/template/spec/containers/1/volumeMounts/0/name";
         *o.pointer_mut(mount).unwrap() = json!("config");
     });
-    checks.find("StatefulSet", "refers to nothing", &|o| {
-        let source = "/spec/template/spec/volumes/0/projected/sources/0/configMap";
-        *o.pointer_mut(source).unwrap() = json!({"name": "other"});
-    });
+    checks.find(
+        "StatefulSet",
+        "refers to an object that does not exist",
+        &|o| {
+            let source = "/spec/template/spec/volumes/0/projected/sources/0/configMap";
+            *o.pointer_mut(source).unwrap() = json!({"name": "other"});
+        },
+    );
     checks.find("StatefulSet", "readOnlyRootFilesystem", &|o| {
         let security = "/spec/template/spec/containers/1/securityContext";
         *o.pointer_mut(security).unwrap() = json!({});

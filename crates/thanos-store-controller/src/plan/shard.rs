@@ -8,7 +8,7 @@ use thanos_controller_common::rotation::digests;
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
-use thanos_workload::stateful::{DATA_VOLUME, Desired};
+use thanos_workload::stateful::{DATA_VOLUME, StatefulSetInputs};
 use thanos_workload::{
     FieldError, cache, pdb, ports, probes, service, store_api, volumes, workload,
 };
@@ -78,7 +78,7 @@ pub(super) fn add(
         hash = set.template_hash.clone().unwrap_or_default();
     }
 
-    let desired = Desired {
+    let desired = StatefulSetInputs {
         owner: &seen.store.metadata,
         identity: &identity,
         common: &spec.common,
@@ -223,7 +223,7 @@ fn pod<'a>(
         ],
         resources: spec.common.resource_requirements.clone(),
         volumes,
-        claimed: &[DATA_VOLUME],
+        pvc_volumes: &[DATA_VOLUME],
         mounts,
         annotations,
         startup: Some(probes::startup(STARTUP_MINUTES)),

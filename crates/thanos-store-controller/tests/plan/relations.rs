@@ -87,7 +87,7 @@ fn relation_checks_detect_mistakes() {
     checks.find("StatefulSet", "not mounted", &|o| {
         o["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] = "other".into();
     });
-    checks.find("StatefulSet", "ever replaced", &|o| {
+    checks.find("StatefulSet", "replaces none", &|o| {
         o["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = 9.into();
     });
     checks.find("StatefulSet", "selector", &|o| {

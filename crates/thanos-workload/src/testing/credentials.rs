@@ -1,4 +1,4 @@
-//! Where credentials of URLs get to, whichever field has the URL.
+//! Finds where credentials of URLs leak to, for every field of a spec.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::sample::Leaf;
 
-/// The password in all of these.
+/// Password in all samples.
 const PASSWORD: &str = "hunter2";
 
 const URLS: [&str; 8] = [
@@ -20,9 +20,9 @@ const URLS: [&str; 8] = [
     "--flag=http://sample.example.com/x?a=1&sig=hunter2",
 ];
 
-/// The places that the password of a URL in each leaf gets to: the message that refuses it, a
-/// ConfigMap, or the arguments of a container; each as in `ConfigMap of spec.externalLabels{}`. `plan`
-/// gives the objects, or that message; `None` if the leaf cannot hold any text.
+/// Places that repeat the password of a URL in a leaf: the message that rejects it, a ConfigMap, or the
+/// arguments of a container, such as `ConfigMap of spec.externalLabels{}`. `plan` returns the objects or
+/// the message; `None` if the leaf does not accept text.
 pub fn places(
     leaves: &[Leaf],
     plan: impl Fn(&Leaf, &Value) -> Option<Result<Vec<Value>, String>>,
@@ -45,7 +45,7 @@ pub fn places(
     found
 }
 
-/// What everyone can read who may not read Secrets, and is not a copy of a part of the spec.
+/// Parts of an object that are readable without permission to read Secrets, except copies of the spec.
 fn readable(object: &Value) -> Vec<(&'static str, String)> {
     if object["kind"] == "ConfigMap" {
         return vec![("ConfigMap", object["data"].to_string())];

@@ -1,4 +1,4 @@
-//! Checks of pod templates.
+//! Invariants of pod templates.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) fn check(
     };
     wrong(
         selects(map(object, "/spec/selector/matchLabels"), labels),
-        "the selector does not match the pod's labels",
+        "the selector does not match the labels of the pod",
     );
     for other in objects {
         let same_kind = text(other, "/kind") == text(object, "/kind");
@@ -42,7 +42,7 @@ pub(super) fn check(
     let automount = template.pointer("/spec/automountServiceAccountToken");
     wrong(
         automount == Some(&json!(false)) || given.token && automount == Some(&json!(true)),
-        "a token is mounted, or it is left to the ServiceAccount",
+        "automountServiceAccountToken is not false",
     );
     if !given.own_affinity {
         let affinity = "/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm/labelSelector/matchLabels";
@@ -60,7 +60,7 @@ pub(super) fn check(
         ] {
             wrong(
                 template.pointer(&format!("/spec/securityContext/{pointer}")) == Some(&value),
-                &format!("{pointer} is not as Pod Security \"restricted\" needs it"),
+                &format!("{pointer} violates Pod Security \"restricted\""),
             );
         }
     }
@@ -69,10 +69,10 @@ pub(super) fn check(
 
 fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
     let volumes = list(template, "/spec/volumes").iter();
-    let claims = list(object, "/spec/volumeClaimTemplates").iter();
+    let pvcs = list(object, "/spec/volumeClaimTemplates").iter();
     let volumes: BTreeSet<&str> = volumes
         .map(|v| text(v, "/name"))
-        .chain(claims.map(|c| text(c, "/metadata/name")))
+        .chain(pvcs.map(|pvc| text(pvc, "/metadata/name")))
         .collect();
     for (i, container) in list(template, "/spec/containers").iter().enumerate() {
         for mount in list(container, "/volumeMounts") {
@@ -84,7 +84,7 @@ fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
                 problems.push("a file mounted by subPath is never refreshed".to_owned());
             }
         }
-        // The others are the user's.
+        // Other containers are additions of the spec.
         if i > 0 && text(container, "/name") != reloader::CONTAINER {
             continue;
         }
@@ -103,12 +103,12 @@ fn containers(object: &Value, template: &Value, problems: &mut Vec<String>) {
         for probe in ["readinessProbe", "livenessProbe"] {
             let port = text(container, &format!("/{probe}/httpGet/port"));
             if !port_exists(container, port) {
-                problems.push(format!("the {probe} asks a port that is not there"));
+                problems.push(format!("the {probe} uses a port that does not exist"));
             }
         }
         let limited = container.pointer("/resources/limits/memory").is_some();
-        let reported = list(container, "/args").contains(&json!("--enable-auto-gomemlimit"));
-        if limited != reported {
+        let is_set = list(container, "/args").contains(&json!("--enable-auto-gomemlimit"));
+        if limited != is_set {
             problems.push("--enable-auto-gomemlimit does not go with the memory limit".to_owned());
         }
     }

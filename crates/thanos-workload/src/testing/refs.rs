@@ -1,4 +1,4 @@
-//! Checks of references between objects.
+//! Invariants of references between objects.
 
 use serde_json::{Value, json};
 
@@ -29,20 +29,21 @@ pub(super) fn check(object: &Value, objects: &[Value], given: &Given, problems: 
                 || given.names.contains(name)
                 || kind(objects, k).any(|o| text(o, "/metadata/name") == name)
         };
-        // Of a volume that is made of several, those that may be missing come when there is something
-        // to hold.
+        // Optional sources of a projected volume are created only when they have content.
         let sources = list(volume, "/projected/sources").iter();
         let mut needed = sources.filter(|s| s.pointer("/configMap/optional") != Some(&json!(true)));
         if !planned("ConfigMap", config_map)
             || !planned("Secret", secret)
             || needed.any(|s| !planned("ConfigMap", text(s, "/configMap/name")))
         {
-            problems.push(format!("the volume {volume} refers to nothing"));
+            problems.push(format!(
+                "the volume {volume} refers to an object that does not exist"
+            ));
         }
     }
 }
 
-/// Policies of ours for our pods carry our labels; those that open the way to others select theirs.
+/// NetworkPolicies for the operator's pods have its labels; those for discovered pods select other pods.
 fn given_policy(policy: &Value) -> bool {
     map(policy, "/spec/podSelector/matchLabels")
         .is_some_and(|labels| labels.contains_key(thanos_api::names::label::OWNER))
@@ -79,8 +80,7 @@ fn service(service: &Value, objects: &[Value], problems: &mut Vec<String>) {
     }
 }
 
-/// A ServiceMonitor leads to the port `http` of one Service per workload, so each pod is scraped
-/// once.
+/// A ServiceMonitor selects one Service per workload with a port `http`, so each pod is scraped once.
 fn monitor(monitor: &Value, objects: &[Value], problems: &mut Vec<String>) {
     let selector = map(monitor, "/spec/selector/matchLabels");
     let services: Vec<&Value> = kind(objects, "Service")

@@ -1,34 +1,34 @@
-//! Leaves of a schema and sample values for them, for tests that set every field.
+//! Leaves of a schema with sample values, for tests that set every field.
 
 use serde_json::{Map, Value, json};
 
-/// A leaf: a field without fields, or an item or entry of one.
+/// A leaf: a field without subfields, or an item or entry of a list or map.
 #[derive(Clone, Debug)]
 pub struct Leaf {
-    /// As in `spec.additionalPorts[].name`.
+    /// Path, such as `spec.additionalPorts[].name`.
     pub path: String,
-    /// The steps to it.
+    /// Steps of the path.
     steps: Vec<Step>,
-    /// Values to try.
+    /// Sample values.
     pub values: Vec<Value>,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A field, with samples of the fields that must be there beside it.
+    /// A field, with samples of the required fields beside it.
     Field(String, Map<String, Value>),
     Item,
     Entry,
 }
 
 impl Leaf {
-    /// The spec that sets the leaf to `value`, and nothing else but what must be there.
+    /// Spec that sets the leaf to `value`, besides required fields only.
     #[must_use]
     pub fn spec(&self, value: Option<&Value>) -> Value {
         self.build(0, value).unwrap_or_else(|| json!({}))
     }
 
-    /// Without a value, the containers of the leaf are there, and it is not.
+    /// Without a value, the parents of the leaf are set, and the leaf is not.
     fn build(&self, at: usize, value: Option<&Value>) -> Option<Value> {
         let Some(step) = self.steps.get(at) else {
             return value.cloned();
@@ -81,7 +81,7 @@ fn collect(schema: &Value, path: &str, steps: &mut Vec<Step>, found: &mut Vec<Le
     }
 }
 
-/// Samples of the fields that an object needs besides `without`.
+/// Samples of the required fields of an object, except `without`.
 fn required(schema: &Value, without: &str) -> Map<String, Value> {
     let names = schema["required"].as_array().into_iter().flatten();
     names
@@ -103,7 +103,7 @@ fn sample(schema: &Value, path: &str) -> Value {
     }
 }
 
-/// Values that the schema admits. Two, so that one differs from any default.
+/// Two valid values, so that one differs from any default.
 fn values(schema: &Value, path: &str) -> Vec<Value> {
     if let Some(values) = schema["enum"].as_array() {
         return values.clone();

@@ -1,10 +1,10 @@
-//! Checks of StatefulSets.
+//! Invariants of StatefulSets.
 
 use serde_json::{Value, json};
 
 use super::{kind, list, map, selects, text};
 
-/// The name of each pod is a label of it, with a number of its own and a digest of up to ten letters.
+/// A pod label contains the name of the StatefulSet and a revision hash of up to ten characters.
 const LONGEST_NAME: usize = 52;
 
 pub(super) fn check(set: &Value, objects: &[Value], problems: &mut Vec<String>) {
@@ -21,11 +21,11 @@ pub(super) fn check(set: &Value, objects: &[Value], problems: &mut Vec<String>) 
     };
     if !kind(objects, "Service").any(|service| governs(&service)) {
         problems.push(format!(
-            "its pods have no names: {governing} is no headless Service over them"
+            "its pods have no DNS names: {governing} is not a headless Service that selects them"
         ));
     }
-    for claim in list(set, "/spec/volumeClaimTemplates") {
-        let volume = text(claim, "/metadata/name");
+    for pvc in list(set, "/spec/volumeClaimTemplates") {
+        let volume = text(pvc, "/metadata/name");
         let mut mounts = list(set, "/spec/template/spec/containers/0/volumeMounts").iter();
         if !mounts.any(|m| text(m, "/name") == volume) {
             problems.push(format!("the volume {volume} is not mounted"));
@@ -36,7 +36,7 @@ pub(super) fn check(set: &Value, objects: &[Value], problems: &mut Vec<String>) 
     let partition = partition.and_then(Value::as_i64);
     if partition.is_none() || replicas.is_none() || partition >= replicas {
         problems.push(format!(
-            "with the partition {partition:?}, none of {replicas:?} pods is ever replaced"
+            "the partition {partition:?} replaces none of {replicas:?} pods"
         ));
     }
 }

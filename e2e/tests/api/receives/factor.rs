@@ -30,7 +30,7 @@ async fn the_replication_factor_never_exceeds_the_number_of_ingesters() {
     kubelet.delay(ROUTER);
     change(&cluster, "x", spec(3)).await;
     has_members(&cluster, 0..3).await;
-    step(&cluster, "Publishing", "waits for router").await;
+    step(&cluster, "Publishing", "waiting for router").await;
     let it = read(&cluster, "x").await;
     assert_eq!(it["status"]["replicationFactor"], 1);
     let controller = killed(controller, &cluster).await;
@@ -42,14 +42,14 @@ async fn the_replication_factor_never_exceeds_the_number_of_ingesters() {
     let old = kubelet.pods(ROUTER).await[0].metadata.name.clone().unwrap();
     kubelet.hold(ROUTER);
     change(&cluster, "x", spec(1)).await;
-    let words = "waits for routers that make 3 copies to be replaced";
+    let words = "waiting for routers with replication factor 3 to be replaced";
     step(&cluster, "Publishing", words).await;
     has_members(&cluster, 0..3).await;
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Publishing", words).await;
     assert!(
         kubelet.uid(&old).await.is_some(),
-        "it is removed after others joined"
+        "it is deleted after its replacement is ready"
     );
     kubelet.release(ROUTER);
     has_members(&cluster, 0..1).await;

@@ -47,7 +47,7 @@ async fn an_empty_spec_is_one_hashring_that_routers_wait_for() {
     let resource = cluster.condition("x", "Available", "NoPodReady").await;
     let text = crate::stateful::message(&resource, "Available");
     assert!(
-        text.contains("they start when there is a hashring"),
+        text.contains("routers start when the first hashring is published"),
         "{text}"
     );
 
@@ -78,7 +78,7 @@ async fn an_empty_spec_is_one_hashring_that_routers_wait_for() {
         found.sort();
         assert_eq!(found, names, "{kind}");
     }
-    for words in ["Starting", "every router has it (1 of 1 members)"] {
+    for words in ["Starting", "loaded by every router (1 of 1 members)"] {
         reported(&cluster, "Hashring", words).await;
     }
     assert_eq!(history.published("x").await.len(), 1);

@@ -33,7 +33,7 @@ async fn ingesters_join_together_once_all_are_ready_whenever_the_controller_dies
     kubelet.hold(&format!("{INGESTER}-2"));
     change(&cluster, "x", members_of_default(3)).await;
     set_is(&cluster, INGESTER, "/spec/replicas", json!(3)).await;
-    let words = format!("1 of 2 new members are ready; waits for pod {INGESTER}-2");
+    let words = format!("1 of 2 new members are ready; waiting for pod {INGESTER}-2");
     step(&cluster, "Starting", &words).await;
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Starting", &words).await;
@@ -43,7 +43,7 @@ async fn ingesters_join_together_once_all_are_ready_whenever_the_controller_dies
     kubelet.delay(ROUTER);
     kubelet.release(&format!("{INGESTER}-2"));
     has_members(&cluster, 0..3).await;
-    let words = format!("waits for router {ROUTER}-");
+    let words = format!("waiting for router {ROUTER}-");
     let it = step(&cluster, "Publishing", &words).await;
     assert_eq!(it["members"], json!(pods(0..3)));
     let controller = killed(controller, &cluster).await;
@@ -59,7 +59,7 @@ async fn ingesters_join_together_once_all_are_ready_whenever_the_controller_dies
     for words in [
         "Starting",
         "Publishing",
-        "every router has it (3 of 3 members)",
+        "loaded by every router (3 of 3 members)",
     ] {
         reported(&cluster, "Hashring", words).await;
     }

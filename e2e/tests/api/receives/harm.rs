@@ -53,7 +53,7 @@ async fn preflight_reports_harmful_fields() {
     let rows = reported(&cluster);
     for words in [
         "tsdbConfig.retention is 2h",
-        "whenDeleted is Delete: volumes are kept",
+        "whenDeleted is Delete, which has no effect",
     ] {
         let mut found = rows.iter().map(|r| r["found"].to_string());
         assert!(found.any(|f| f.contains(words)), "{words}: {rows:#?}");

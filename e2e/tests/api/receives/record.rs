@@ -101,7 +101,7 @@ async fn a_deleted_record_is_rebuilt_when_all_ingesters_are_ready() {
         .condition("x", "Available", "SomePodsNotReady")
         .await;
     lose(&cluster).await;
-    let words = format!("2 of 3 new members are ready; waits for pod {last}");
+    let words = format!("2 of 3 new members are ready; waiting for pod {last}");
     step(&cluster, "Starting", &words).await;
     let controller = killed(controller, &cluster).await;
     step(&cluster, "Starting", &words).await;

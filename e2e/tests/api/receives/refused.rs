@@ -185,7 +185,7 @@ async fn invalid_hashrings_beyond_the_schema_are_reported_and_everything_stays()
                 tenants("b", &["y"]),
             ]),
             at("2].tenancyConfig.tenants[0]"),
-            "never gets here",
+            "is unreachable",
         ),
     ] {
         change(&cluster, "x", spec(&hashrings)).await;

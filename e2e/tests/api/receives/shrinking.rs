@@ -57,14 +57,14 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     kubelet.delay(&late);
     change(&cluster, "x", spec(2, routers)).await;
     has_members(&cluster, 0..2).await;
-    let words = format!("waits for router {late} ");
+    let words = format!("waiting for router {late} ");
     step(&cluster, "Publishing", &words).await;
     let controller = killed(controller, &cluster).await;
     let it = step(&cluster, "Publishing", &words).await;
     assert_eq!(it["draining"], Value::Null);
     assert_eq!(kubelet.uid(&last).await.as_ref(), Some(&first), "it serves");
 
-    // No router sends to it any more: it is stopped.
+    // No router sends samples to it, so it is stopped.
     kubelet.hold(&last);
     kubelet.catch_up(&late);
     let second = kubelet.other(&last, &first).await;
@@ -176,7 +176,7 @@ async fn an_ingester_that_cannot_upload_is_kept() {
     step(&cluster, "Draining", "cannot upload (1 failures)").await;
     // It is unknown what an ingester holds that does not respond.
     kubelet.silence(&last);
-    step(&cluster, "Draining", "does not say what it holds").await;
+    step(&cluster, "Draining", "unknown what pod").await;
     assert_eq!(kubelet.uid(&last).await, Some(second), "it has its time");
     assert_eq!(replicas(&cluster, INGESTER).await, 2);
     kubelet.mend(&last);

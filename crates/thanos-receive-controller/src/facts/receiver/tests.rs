@@ -27,16 +27,16 @@ fn pod(component: &str, args: &[&str]) -> ReceiverFacts {
 
 fn answered(answer: Result<&str, &str>) -> (Option<Probe>, ProbeResults) {
     let pod = pod("thanos-receive-router", &[]);
-    let inquiry = inquiry(&pod.pod);
+    let probe = probe(&pod.pod);
     let mut answers = ProbeResults::default();
     let answer = answer.map_err(str::to_owned);
-    let answer = answer.and_then(|text| inquiry.as_ref().unwrap().read.text(text));
-    answers.remember(&inquiry.as_ref().unwrap().url, answer);
-    (inquiry, answers)
+    let answer = answer.and_then(|text| probe.as_ref().unwrap().read.text(text));
+    answers.remember(&probe.as_ref().unwrap().url, answer);
+    (probe, answers)
 }
 
 #[test]
-fn what_pods_are_is_in_their_flags() {
+fn role_comes_from_labels_and_flags() {
     let router = pod(
         "thanos-receive-router",
         &["receive", "--receive.replication-factor=3"],
@@ -71,45 +71,49 @@ fn what_pods_are_is_in_their_flags() {
 }
 
 #[test]
-fn metrics_are_read_of_all_tenants() {
-    let (inquiry, answers) = answered(Ok(METRICS));
-    let asked = asked(inquiry.as_ref(), &answers);
-    let held = NotUploaded {
+fn metrics_are_summed_over_all_tenants() {
+    let (probe, answers) = answered(Ok(METRICS));
+    let result = ProbeResult::of(probe.as_ref(), &answers);
+    let state = UploadState {
         started: 1_764_000_612,
         series: 42,
         failures: 3,
     };
-    assert_eq!(asked.held(), Ok(held));
-    assert_eq!(asked.has_rings(274_274_055_343_940), Ok(true));
-    assert_eq!(asked.has_rings(274_274_055_343_941), Ok(false));
+    assert_eq!(result.upload_state(), Ok(state));
+    assert_eq!(result.has_rings(274_274_055_343_940), Ok(true));
+    assert_eq!(result.has_rings(274_274_055_343_941), Ok(false));
 }
 
 #[test]
-fn who_does_not_answer_has_nothing_for_sure() {
-    let (inquiry, answers) = answered(Err("refused"));
-    let silent = asked(inquiry.as_ref(), &answers);
+fn failed_probe_proves_nothing() {
+    let (probe, answers) = answered(Err("refused"));
+    let silent = ProbeResult::of(probe.as_ref(), &answers);
     assert_eq!(silent.has_rings(1), Err("refused".to_owned()));
-    assert!(silent.held().unwrap_err().ends_with("refused"));
-    let nothing = ProbeResults::default();
-    assert!(asked(inquiry.as_ref(), &nothing).has_rings(1).is_err());
+    assert!(silent.upload_state().unwrap_err().ends_with("refused"));
+    let no_answers = ProbeResults::default();
+    assert!(
+        ProbeResult::of(probe.as_ref(), &no_answers)
+            .has_rings(1)
+            .is_err()
+    );
     assert_eq!(
-        asked(None, &nothing).has_rings(1),
+        ProbeResult::of(None, &no_answers).has_rings(1),
         Ok(true),
         "it does not run"
     );
-    let (inquiry, answers) = answered(Ok("something else\n"));
-    let odd = asked(inquiry.as_ref(), &answers);
+    let (probe, answers) = answered(Ok("something else\n"));
+    let odd = ProbeResult::of(probe.as_ref(), &answers);
     assert!(odd.has_rings(1).unwrap_err().contains(CONFIG_HASH));
-    assert!(odd.held().is_err());
+    assert!(odd.upload_state().is_err());
     assert_eq!(
         odd.unreachable_for,
         Duration::ZERO,
-        "so it is never given up"
+        "so it is waited for without a timeout"
     );
 }
 
-/// The lines of these metrics that hold `without` are left out, and `more` is added.
-fn held(without: &str, more: &str) -> Result<NotUploaded, String> {
+/// Upload state from [`METRICS`] without the lines that contain `without`, and with the line `more`.
+fn upload_state(without: &str, more: &str) -> Result<UploadState, String> {
     let lines = METRICS
         .lines()
         .filter(|line| without.is_empty() || !line.contains(without));
@@ -117,44 +121,49 @@ fn held(without: &str, more: &str) -> Result<NotUploaded, String> {
         .chain([more])
         .map(|line| format!("{line}\n"))
         .collect();
-    let (inquiry, answers) = answered(Ok(&text));
-    asked(inquiry.as_ref(), &answers).held()
+    let (probe, answers) = answered(Ok(&text));
+    ProbeResult::of(probe.as_ref(), &answers).upload_state()
 }
 
 #[test]
-fn a_metric_that_is_missing_is_no_zero() {
-    assert!(held("", "").is_ok());
-    for name in [STARTED, OF_TENANTS[0], OF_TENANTS[1], OF_TENANTS[2]] {
-        let of_all = held(
+fn missing_metric_is_not_zero() {
+    assert!(upload_state("", "").is_ok());
+    for name in [
+        STARTED,
+        TENANT_METRICS[0],
+        TENANT_METRICS[1],
+        TENANT_METRICS[2],
+    ] {
+        let of_all = upload_state(
             &format!("{name}{}", if name == STARTED { "" } else { "{" }),
             "",
         );
         assert!(of_all.as_ref().unwrap_err().contains(name), "{of_all:?}");
         if name != STARTED {
-            let of_one = held(&format!("{name}{{tenant=\"b\""), "").unwrap_err();
+            let of_one = upload_state(&format!("{name}{{tenant=\"b\""), "").unwrap_err();
             assert!(
                 of_one.contains(name) && of_one.ends_with("tenant b"),
                 "{of_one}"
             );
         }
     }
-    // Of a tenant that no other metric is about.
-    assert!(held("", "thanos_shipper_upload_failures_total{tenant=\"c\"} 0").is_err());
-    // No ingester is without a tenant.
-    assert!(held("tenant=", "").is_err());
+    // A tenant with one of the metrics only.
+    assert!(upload_state("", "thanos_shipper_upload_failures_total{tenant=\"c\"} 0").is_err());
+    // No tenant at all.
+    assert!(upload_state("tenant=", "").is_err());
 }
 
 #[test]
-fn what_is_no_count_is_no_zero() {
+fn invalid_count_is_not_zero() {
     for value in ["NaN", "-1", "+Inf", "x", ""] {
-        for name in OF_TENANTS {
+        for name in TENANT_METRICS {
             let line = format!("{name}{{tenant=\"b\"}} {value}");
-            let held = held(&format!("{name}{{tenant=\"b\""), &line);
-            assert!(held.is_err(), "{line}: {held:?}");
+            let state = upload_state(&format!("{name}{{tenant=\"b\""), &line);
+            assert!(state.is_err(), "{line}: {state:?}");
         }
-        assert!(held(STARTED, &format!("{STARTED} {value}")).is_err() || value == "-1");
+        assert!(upload_state(STARTED, &format!("{STARTED} {value}")).is_err() || value == "-1");
     }
-    let half = held(
+    let half = upload_state(
         "head_series{tenant=\"",
         "prometheus_tsdb_head_series{tenant=\"a\"} 0.5\nprometheus_tsdb_head_series{tenant=\"b\"} 0",
     );
@@ -162,20 +171,22 @@ fn what_is_no_count_is_no_zero() {
 }
 
 #[test]
-fn what_an_ingester_never_got_is_zero() {
+fn idle_ingester_has_nothing_to_upload() {
     let text = METRICS
         .replace("} 40", "} 0")
         .replace("} 2", "} 0")
         .replace("} 1", "} 0");
-    let (inquiry, answers) = answered(Ok(&text));
-    let held = asked(inquiry.as_ref(), &answers).held().unwrap();
-    assert_eq!((held.series, held.failures), (0, 0));
+    let (probe, answers) = answered(Ok(&text));
+    let state = ProbeResult::of(probe.as_ref(), &answers)
+        .upload_state()
+        .unwrap();
+    assert_eq!((state.series, state.failures), (0, 0));
 }
 
 #[test]
-fn of_2000_tenants_little_is_remembered() {
+fn summary_of_2000_tenants_is_small() {
     let of = |tenant: usize| {
-        let lines = OF_TENANTS.map(|name| {
+        let lines = TENANT_METRICS.map(|name| {
             let rest = "x".repeat(100);
             format!("{name}{{tenant=\"{tenant}-{rest}\"}} 1\n")
         });
@@ -183,9 +194,14 @@ fn of_2000_tenants_little_is_remembered() {
     };
     let text: String = (0..2000).map(of).collect();
     let text = format!("{STARTED} 7\n{text}");
-    let (inquiry, answers) = answered(Ok(&text));
-    let inquiry = inquiry.unwrap();
-    assert!(answers.answer(&inquiry.url).unwrap().unwrap().len() < 300);
-    let held = asked(Some(&inquiry), &answers).held().unwrap();
-    assert_eq!((held.started, held.series, held.failures), (7, 2000, 4000));
+    let (probe, answers) = answered(Ok(&text));
+    let probe = probe.unwrap();
+    assert!(answers.answer(&probe.url).unwrap().unwrap().len() < 300);
+    let state = ProbeResult::of(Some(&probe), &answers)
+        .upload_state()
+        .unwrap();
+    assert_eq!(
+        (state.started, state.series, state.failures),
+        (7, 2000, 4000)
+    );
 }

@@ -1,4 +1,4 @@
-//! Cases: a ThanosReceive and what was observed, from `tests/cases/*.yaml`.
+//! Cases from `tests/cases/*.yaml`: a ThanosReceive and the observed state.
 
 pub mod problems;
 pub mod world;
@@ -22,29 +22,29 @@ use thanos_workload::testing::{Given, problems};
 use problems::own_problems;
 use world::{Routers, Set};
 
-/// One file.
+/// One case file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
-    /// Metadata of the resource besides its namespace.
+    /// Metadata of the custom resource besides its namespace.
     pub name: Option<String>,
     pub annotations: Labels,
     pub spec: Value,
     pub service_monitors: bool,
-    /// What is recorded, and so published.
+    /// The stored record, with its published hashrings.
     pub record: Option<Record>,
-    /// What the Go operator published, who records nothing.
+    /// Hashrings file of the Go operator, which has no record.
     pub legacy: Option<String>,
     pub routers: Option<Routers>,
     pub sets: Vec<Set>,
     pub claims: Vec<Pvc>,
-    /// The content of Secrets by name, if they may be watched.
+    /// Content of Secrets by name, if they are watched.
     pub secrets: Option<BTreeMap<String, Value>>,
-    /// What each querier lists; null if it does not answer.
+    /// Endpoints that each querier lists; null if its probe fails.
     pub queriers: Vec<Option<Vec<String>>>,
     /// Any other objects.
     pub objects: Vec<Value>,
-    /// ConfigMaps and Secrets that the user named.
+    /// ConfigMaps and Secrets named in the spec.
     pub given: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ impl plan_testing::Case for Case {
 
     const CONTROLLER: &'static str = ReceiveController::NAME;
 
-    /// Most others run, as the second one does.
+    /// Most other cases run, as the second one does.
     const IN_FULL: &'static [&'static str] = &["minimal", "minimal-routers", "everything"];
 
     fn spec(&mut self) -> &mut Value {
@@ -64,8 +64,8 @@ impl plan_testing::Case for Case {
         plan::plan(&self.seen().observed)
     }
 
-    /// What it is applied onto, what is left alone, what is changed or deleted of the objects of others,
-    /// and what the hashrings wait for.
+    /// Progress of the hashrings, the precondition of the record, kept StatefulSets, and patches and
+    /// deletions of foreign objects.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
         let seen = self.seen();
         let removed = plan.foreign_deletes().iter();
@@ -82,7 +82,7 @@ impl plan_testing::Case for Case {
     }
 
     fn problems(&self, plan: &Plan) -> Vec<String> {
-        // Before the first hashring, the Services and budgets of routers wait for them.
+        // Before the first hashring, the Services and budgets of routers have no pods.
         let objects = bodies(plan);
         let routers = objects.iter().any(|o| o["kind"] == "Deployment");
         let waits = |o: &Value| {
@@ -138,7 +138,7 @@ impl Case {
         self.name.as_deref().unwrap_or("main")
     }
 
-    /// What a reconcile observes.
+    /// Observed state of a reconcile.
     pub fn seen(&self) -> Seen {
         let mut all = self.objects.clone();
         let mut answers = ProbeResults::default();
@@ -169,7 +169,7 @@ impl Case {
         self.seen_of(&all, &answers)
     }
 
-    /// What the ConfigMap holds, if there is one.
+    /// Content of the ConfigMap, if it exists.
     fn files(&self) -> Option<Value> {
         match (&self.record, &self.legacy) {
             (Some(record), _) => Some(json!({
@@ -181,14 +181,13 @@ impl Case {
         }
     }
 
-    /// What routers report that have read it.
+    /// Config hash of routers that have loaded it.
     fn published_hash(&self) -> u64 {
         let files = self.files().unwrap_or_default();
         config_hash(files[names::HASHRINGS_FILE].as_str().unwrap_or_default())
     }
 
-    /// The digests of the templates that the StatefulSets are to have, which do not depend on what
-    /// they have.
+    /// Digests of the planned templates, which do not depend on the existing ones.
     fn template_hashes(&self) -> BTreeMap<String, String> {
         if self.sets.iter().all(|s| s.hash.is_some()) {
             return BTreeMap::new();
@@ -202,7 +201,7 @@ impl Case {
             .map_or_else(BTreeMap::new, objects::template_hashes)
     }
 
-    /// The status, after everything was applied, if there is a plan.
+    /// Status after the plan was applied, if there is one.
     pub fn status(&self) -> ThanosReceiveStatus {
         let outcome = Outcome {
             verdict: match self.plan() {

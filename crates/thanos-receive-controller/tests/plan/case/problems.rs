@@ -1,4 +1,4 @@
-//! What must hold of the plan of a ThanosReceive, besides what holds of any plan.
+//! Invariants of the plan of a ThanosReceive, besides those of any plan.
 
 use operator_runtime::{Plan, Precondition};
 use plan_testing::relations::{of_kind, selects};
@@ -12,12 +12,12 @@ pub const NAME: &str = "app.kubernetes.io/name";
 const COMPONENT: &str = "app.kubernetes.io/component";
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// What must hold of the plan of a ThanosReceive.
+/// Violated invariants of the plan of a ThanosReceive.
 pub fn own_problems(case: &Case, plan: &Plan, objects: &[Value]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut wrong = |is: bool, what: String| problems.extend(is.then_some(what));
 
-    // Nothing is done before what is decided is stored, onto what it was decided from.
+    // The record is applied first, with the version that the decision is based on as a precondition.
     let recorded = case.record.is_some() || case.legacy.is_some();
     for (i, planned) in plan.objects().iter().enumerate() {
         let onto = match (i, recorded) {
@@ -36,7 +36,7 @@ pub fn own_problems(case: &Case, plan: &Plan, objects: &[Value]) -> Vec<String> 
         );
     }
 
-    // Whom routers send to exists: its StatefulSet is planned, or kept as it is.
+    // The members in the hashrings file exist: their StatefulSets are planned or kept.
     for (set, member) in addresses(&objects[0]) {
         let key = operator_runtime::ObjectKey {
             group: "apps".to_owned(),
@@ -103,7 +103,7 @@ pub fn own_problems(case: &Case, plan: &Plan, objects: &[Value]) -> Vec<String> 
     problems
 }
 
-/// StatefulSet and number of each member that routers send to.
+/// StatefulSet and ordinal of each member in the hashrings file.
 pub fn addresses(config_map: &Value) -> Vec<(String, i64)> {
     let text = config_map["data"][names::HASHRINGS_FILE].as_str().unwrap();
     let rings: Vec<Value> = serde_json::from_str(text).unwrap();

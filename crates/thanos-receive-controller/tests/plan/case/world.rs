@@ -1,4 +1,4 @@
-//! Objects as an API server has them, and what pods say of themselves.
+//! Objects of the API server, and probe results of pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,17 +18,17 @@ pub struct Set {
     pub ring: String,
     #[serde(default = "one")]
     pub replicas: i32,
-    /// Pods that differ from one that is ready for long and was never asked anything.
+    /// Pods that differ from one that has been ready for long and was not probed.
     #[serde(default)]
     pub pods: BTreeMap<i32, Member>,
-    /// Pods with the template of now. Unset: all.
+    /// Number of pods with the current template. Unset: all.
     pub updated: Option<i32>,
-    /// Digest of the template. Unset: that of the template of now.
+    /// Digest of the template. Unset: that of the current template.
     pub hash: Option<String>,
-    /// Whether the pods upload what they hold.
+    /// Whether the pods upload their samples.
     #[serde(default = "yes")]
     pub uploads: bool,
-    /// The digest of the Secrets when they became readable.
+    /// Digest of the Secrets when they became readable.
     pub known_secrets: Option<String>,
 }
 
@@ -36,23 +36,23 @@ pub struct Set {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Member {
-    /// There is none.
+    /// Whether the pod does not exist.
     pub missing: bool,
     pub unready: bool,
-    /// For how many seconds it is ready, or is not.
+    /// Seconds since the last transition of its readiness.
     pub age: Option<i64>,
     pub uid: Option<String>,
     /// The zone of its node.
     pub zone: Option<String>,
-    /// What it says of itself, if it is asked.
-    pub says: Option<Says>,
+    /// Result of its probe.
+    pub says: Option<Metrics>,
 }
 
 /// Metrics of an ingester.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Says {
-    /// For how many seconds it runs.
+pub struct Metrics {
+    /// Seconds since its start.
     pub age: i64,
     #[serde(default)]
     pub series: u64,
@@ -66,10 +66,10 @@ pub struct Says {
 pub struct Routers {
     #[serde(default = "one")]
     pub replicas: i32,
-    /// Copies that they make.
+    /// Replication factor.
     #[serde(default = "one")]
     pub factor: i32,
-    /// They have hashrings of before.
+    /// Whether they have loaded the previous hashrings.
     #[serde(default)]
     pub late: bool,
     #[serde(default = "image")]
@@ -94,7 +94,7 @@ impl Set {
         names::ingester(cr, &self.ring)
     }
 
-    /// The pods that exist, by number.
+    /// Existing pods, by ordinal.
     fn members(&self) -> Vec<(i32, Member)> {
         let all = (0..self.replicas).chain(self.pods.keys().copied());
         let all: BTreeSet<i32> = all.collect();
@@ -104,7 +104,7 @@ impl Set {
             .collect()
     }
 
-    /// The StatefulSet, its pods, and their nodes; `index` decides about their addresses.
+    /// The StatefulSet, its pods, and their nodes. `index` determines their addresses.
     pub fn objects(&self, index: usize, cr: &str, hash: Option<&str>) -> Vec<Value> {
         let members = self.members();
         let ready = members.iter().filter(|(_, m)| !m.unready).count();
@@ -158,10 +158,10 @@ impl Set {
         objects
     }
 
-    /// What its pods say.
+    /// Probe results of its pods.
     pub fn answer(&self, index: usize, answers: &mut ProbeResults) {
         for (number, member) in self.members() {
-            let Some(says) = member.says else {
+            let Some(metrics) = member.says else {
                 continue;
             };
             let now = NOW.parse::<jiff::Timestamp>().unwrap().as_second();
@@ -170,9 +170,9 @@ impl Set {
                  prometheus_tsdb_head_series{{tenant=\"a\"}} {}\n\
                  thanos_shipper_dir_sync_failures_total{{tenant=\"a\"}} 0\n\
                  thanos_shipper_upload_failures_total{{tenant=\"a\"}} {}",
-                now - says.age,
-                says.series,
-                says.failures,
+                now - metrics.age,
+                metrics.series,
+                metrics.failures,
             );
             answers.remember(&url(&address(index, number)), Ok(text));
         }
@@ -214,7 +214,7 @@ impl Routers {
         [deployment, set].into_iter().chain(pods).collect()
     }
 
-    /// What its pods say; `hash` is that of the hashrings that are published.
+    /// Probe results of its pods. `hash` is that of the published hashrings.
     pub fn answer(&self, hash: u64, answers: &mut ProbeResults) {
         let hash = hash + u64::from(self.late);
         for i in 0..self.replicas {
@@ -224,7 +224,7 @@ impl Routers {
     }
 }
 
-/// Where the pod `number` of the StatefulSet `index` is.
+/// Address of the pod `number` of the StatefulSet `index`.
 fn address(index: usize, number: i32) -> String {
     format!("10.0.{index}.{number}")
 }
@@ -233,7 +233,7 @@ fn router(index: i32) -> String {
     format!("10.1.0.{index}")
 }
 
-/// Where a pod is asked.
+/// URL of the probe of a pod.
 fn url(ip: &str) -> String {
     format!("http://{ip}:10902/metrics")
 }

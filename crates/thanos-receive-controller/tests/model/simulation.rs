@@ -1,36 +1,35 @@
-//! A cluster in miniature: what a controller, a StatefulSet controller, routers and nodes can do to
-//! it, in any order.
+//! A simulated cluster with a controller, the StatefulSet controller, routers and nodes, whose actions
+//! can happen in any order.
 
 use std::collections::BTreeMap;
 
 use thanos_receive_controller::hashring::{
-    Desired, DesiredHashring, Hosts, NotUploaded, ObservedHashrings, Pod, Record, Ring, Router,
-    advance, allowed_actions, refusal,
+    DesiredHashring, DesiredHashrings, IngesterSet, ObservedHashrings, Pod, Record, Ring, Router,
+    UploadState, advance, allowed_actions, rejection,
 };
 
-/// The time. What happens now is recorded with it; what happened long ago, with zero.
+/// Current time. Events now have this time; events long ago have time zero.
 const NOW: i64 = 100_000;
 
-/// What a spec asks for: the replication factor, and the members of each hashring.
+/// The part of a spec that the model covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Spec {
+pub struct ModelSpec {
     pub factor: usize,
     pub rings: Vec<(&'static str, i32)>,
     pub dynamic: bool,
-    pub delete_claims: bool,
+    pub delete_pvcs: bool,
 }
 
-/// How much of what was written to an ingester is not in the bucket: 2 of everything, 1 what the first
-/// stop leaves behind, 0 nothing.
-pub type Unsaved = u8;
+/// Samples of an ingester that are not uploaded. 2: all, 1: what the first restart leaves behind, 0: none.
+pub type NotUploaded = u8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ingester {
     pub uid: u8,
     pub ready: bool,
-    /// Whether it is so for long.
+    /// Whether its readiness has been unchanged for long.
     pub long: bool,
-    /// Whether it was started after its member left.
+    /// Whether it started after its member left.
     pub after: bool,
 }
 
@@ -42,55 +41,55 @@ pub struct RouterPod {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Volume {
-    pub unsaved: Unsaved,
-    /// How many pods used it.
+    pub not_uploaded: NotUploaded,
+    /// Number of pods that mounted it so far.
     pub pods: u8,
-    /// Whether it ever had samples, and was not kept on purpose since.
+    /// Whether it had samples, and is not a PVC that was kept when its member was removed.
     pub used: bool,
 }
 
-/// Of a member: its hashring and number.
+/// Hashring and ordinal of a member.
 pub type Member = (&'static str, i32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct World {
-    pub spec: Spec,
+pub struct Simulation {
+    pub spec: ModelSpec,
     pub record: Option<Record>,
     pub sets: BTreeMap<&'static str, i32>,
     pub ingesters: BTreeMap<Member, Ingester>,
     pub volumes: BTreeMap<Member, Volume>,
-    /// The replication factor of the Deployment's template, if there is one.
+    /// Replication factor in the template of the Deployment; `None` without a Deployment.
     pub template: Option<usize>,
     pub routers: Vec<RouterPod>,
-    /// How many more times the spec changes, and something fails.
+    /// Remaining changes of the spec, and remaining faults.
     pub changes: u8,
     pub faults: u8,
 }
 
-/// What a pass of a controller sees.
+/// Inputs of one reconcile.
 #[derive(Clone, Debug)]
-pub struct Store {
-    pub desired: Desired,
-    pub ingester_sets: BTreeMap<String, Hosts>,
+pub struct Snapshot {
+    pub desired: DesiredHashrings,
+    pub ingester_sets: BTreeMap<String, IngesterSet>,
     pub routers: Vec<RouterPod>,
     pub template: Option<usize>,
     pub record: Option<Record>,
 }
 
-impl Store {
-    /// With what routers answer now: pods may be seen as they were, but they are asked anew.
-    pub fn with_answers_of(mut self, world: &World) -> Self {
-        let known = self.routers.len().min(world.routers.len());
-        self.routers = world.routers[..known].to_vec();
+impl Snapshot {
+    /// With current probe results of routers: pods in the cache may be outdated, probe results are not.
+    pub fn with_probe_results_of(mut self, simulation: &Simulation) -> Self {
+        let known = self.routers.len().min(simulation.routers.len());
+        self.routers = simulation.routers[..known].to_vec();
         self
     }
 }
 
-/// Routers of a Deployment.
+/// Replicas of the Deployment of routers.
 const ROUTERS: usize = 2;
 
-impl World {
-    pub fn new(spec: Spec, changes: u8, faults: u8) -> Self {
+impl Simulation {
+    pub fn new(spec: ModelSpec, changes: u8, faults: u8) -> Self {
         Self {
             spec,
             record: None,
@@ -104,8 +103,8 @@ impl World {
         }
     }
 
-    pub fn view(&self) -> Store {
-        let mut ingester_sets: BTreeMap<String, Hosts> = BTreeMap::new();
+    pub fn snapshot(&self) -> Snapshot {
+        let mut ingester_sets: BTreeMap<String, IngesterSet> = BTreeMap::new();
         for (ring, replicas) in &self.sets {
             ingester_sets
                 .entry((*ring).to_owned())
@@ -113,7 +112,7 @@ impl World {
                 .replicas = *replicas;
         }
         for ((ring, member), ingester) in &self.ingesters {
-            let unsaved = self.volumes[&(*ring, *member)].unsaved;
+            let not_uploaded = self.volumes[&(*ring, *member)].not_uploaded;
             let pod = Pod {
                 uid: ingester.uid.to_string(),
                 ready: ingester.ready,
@@ -121,9 +120,9 @@ impl World {
                 zone: None,
                 uploads: true,
                 retention: 500,
-                held: ingester.ready.then_some(NotUploaded {
+                upload_state: ingester.ready.then_some(UploadState {
                     started: if ingester.after { NOW } else { -1 },
-                    series: unsaved.into(),
+                    series: not_uploaded.into(),
                     failures: 0,
                 }),
             };
@@ -132,9 +131,9 @@ impl World {
         }
         for (ring, member) in self.volumes.keys() {
             let ingester_sets = ingester_sets.entry((*ring).to_owned()).or_default();
-            ingester_sets.claims.push(*member);
+            ingester_sets.pvcs.push(*member);
         }
-        Store {
+        Snapshot {
             desired: self.desired(),
             ingester_sets,
             routers: self.routers.clone(),
@@ -143,7 +142,7 @@ impl World {
         }
     }
 
-    fn desired(&self) -> Desired {
+    fn desired(&self) -> DesiredHashrings {
         let ring = |(name, replicas): &(&str, i32)| DesiredHashring {
             ring: Ring {
                 name: (*name).to_owned(),
@@ -154,97 +153,108 @@ impl World {
             replicas: *replicas,
             zones: false,
         };
-        Desired {
+        DesiredHashrings {
             replication_factor: self.spec.factor,
             dynamic: self.spec.dynamic,
-            delete_claims: self.spec.delete_claims,
+            delete_pvcs: self.spec.delete_pvcs,
             store_sync: 60,
             rings: self.spec.rings.iter().map(ring).collect(),
             ..Default::default()
         }
     }
 
-    /// A pass that sees `view`, and that ends after it wrote the record, if `dies`.
-    pub fn pass(&mut self, view: &Store, dies: bool) -> Result<(), String> {
-        let rings = view.record.as_ref().map(|r| r.rings.as_slice());
-        let routers = view.routers.iter().enumerate().map(|(i, router)| Router {
-            pod: i.to_string(),
-            replication_factor: router.factor,
-            has_rings: Ok(Some(router.rings.as_slice()) == rings),
-            given_up: false,
-        });
+    /// One reconcile of `snapshot`. The controller exits after it stored the record, if `exits`.
+    pub fn reconcile(&mut self, snapshot: &Snapshot, exits: bool) -> Result<(), String> {
+        let rings = snapshot.record.as_ref().map(|r| r.rings.as_slice());
+        let routers = snapshot
+            .routers
+            .iter()
+            .enumerate()
+            .map(|(i, router)| Router {
+                pod: i.to_string(),
+                replication_factor: router.factor,
+                has_rings: Ok(Some(router.rings.as_slice()) == rings),
+                given_up: false,
+            });
         let routers: Vec<Router> = routers.collect();
         let observed_hashrings = ObservedHashrings {
-            record: view.record.as_ref(),
-            desired: &view.desired,
-            ingester_sets: &view.ingester_sets,
+            record: snapshot.record.as_ref(),
+            desired: &snapshot.desired,
+            ingester_sets: &snapshot.ingester_sets,
             routers: &routers,
-            routers_wanted: ROUTERS,
-            router_template: view.template,
-            routers_are_current: view.routers.iter().all(|r| Some(r.factor) == view.template),
+            desired_routers: ROUTERS,
+            router_template: snapshot.template,
+            routers_are_current: snapshot
+                .routers
+                .iter()
+                .all(|r| Some(r.factor) == snapshot.template),
             now: NOW,
         };
         let next = advance(&observed_hashrings);
-        let permitted = allowed_actions(&observed_hashrings, &next);
+        let actions = allowed_actions(&observed_hashrings, &next);
         if self.record.as_ref() != Some(&next) {
-            if view.record != self.record {
-                // The API server refuses it.
+            if snapshot.record != self.record {
+                // The API server rejects the outdated resource version.
                 return Ok(());
             }
-            self.publish(&next, view)?;
+            self.publish(&next, snapshot)?;
         }
-        if dies {
+        if exits {
             return Ok(());
         }
-        for (ring, replicas) in permitted.replicas {
+        for (ring, replicas) in actions.replicas {
             self.sets.insert(name_of(&ring), replicas);
         }
         let kept = |ring: &str| {
-            let desired = self.spec.rings.iter().any(|(name, _)| *name == ring);
-            desired
-                || view.desired.rings.iter().any(|w| w.ring.name == ring)
-                || permitted.kept.iter().any(|name| name == ring)
+            let is_desired = self.spec.rings.iter().any(|(name, _)| *name == ring);
+            is_desired
+                || snapshot.desired.rings.iter().any(|w| w.ring.name == ring)
+                || actions.kept.iter().any(|name| name == ring)
         };
         let surplus: Vec<&str> = self.sets.keys().copied().filter(|r| !kept(r)).collect();
         for ring in surplus {
             self.sets.remove(ring);
         }
-        if let Some(factor) = permitted.replication_factor {
+        if let Some(factor) = actions.replication_factor {
             self.template = Some(factor);
         }
-        if let Some(restart) = permitted.restart {
+        if let Some(restart) = actions.restart {
             let member = (name_of(&restart.ring), restart.member);
-            let is_it = self.ingesters.get(&member).map(|i| i.uid.to_string());
-            if is_it.as_ref() == Some(&restart.uid) {
+            let current = self.ingesters.get(&member).map(|i| i.uid.to_string());
+            if current.as_ref() == Some(&restart.uid) {
                 self.stop(member)?;
             }
         }
-        for (ring, member) in permitted.claims {
+        for (ring, member) in actions.pvcs {
             let member = (name_of(&ring), member);
             if self.ingesters.contains_key(&member) {
                 continue;
             }
             let volume = self.volumes.remove(&member);
-            if volume.is_some_and(|v| v.unsaved > 0) {
-                return Err(format!("the volume of {member:?} goes unsaved"));
+            if volume.is_some_and(|v| v.not_uploaded > 0) {
+                return Err(format!(
+                    "the PVC of {member:?} is deleted before its upload"
+                ));
             }
         }
         Ok(())
     }
 
-    fn publish(&mut self, next: &Record, view: &Store) -> Result<(), String> {
+    fn publish(&mut self, next: &Record, snapshot: &Snapshot) -> Result<(), String> {
         let before = self.record.as_ref().map_or(&[][..], |r| &r.rings);
         if before != next.rings {
             if let Some(late) = self.routers.iter().find(|r| r.rings != before) {
-                return Err(format!("published before {late:?} has the last"));
+                return Err(format!(
+                    "published before {late:?} loaded the last hashrings"
+                ));
             }
             for ring in &next.rings {
                 let same = before
                     .iter()
                     .any(|b| b.name == ring.name && b.members == ring.members);
                 let members = ring.members.keys();
-                // What it has not seen yet is not its choice.
-                let pods = view.ingester_sets.get(&ring.name).map(|h| &h.pods);
+                // The decision is based on the pods of the snapshot.
+                let pods = snapshot.ingester_sets.get(&ring.name).map(|h| &h.pods);
                 let is_ready = |m: &&i32| pods.is_some_and(|p| p.get(m).is_some_and(|p| p.ready));
                 let ready = members.filter(is_ready).count();
                 let factor = self.template.unwrap_or(next.replication_factor);
@@ -253,7 +263,7 @@ impl World {
                 }
             }
         }
-        // What was kept when its member went stays kept.
+        // PVCs of removed members are kept on purpose.
         let draining = self.record.iter().flat_map(|r| &r.draining);
         let all = draining.flat_map(|(ring, members)| members.keys().map(move |m| (ring, *m)));
         for (ring, member) in all.filter(|(ring, m)| next.draining(ring, *m).is_none()) {
@@ -269,7 +279,7 @@ impl World {
         self.ingesters.get(&member).is_some_and(|i| i.ready)
     }
 
-    /// Whether samples reach a member, or may.
+    /// Whether a member receives samples, or may.
     fn is_written_to(&self, member: Member) -> bool {
         let has = |rings: &[Ring]| {
             let mut rings = rings.iter();
@@ -279,23 +289,23 @@ impl World {
         published || self.routers.iter().any(|r| has(&r.rings))
     }
 
-    /// A pod is asked to stop by our choice: it uploads most of what it has.
+    /// Stops a pod on behalf of the controller: it uploads most of its samples.
     fn stop(&mut self, member: Member) -> Result<(), String> {
         if self.is_written_to(member) {
-            return Err(format!("{member:?} is stopped and gets samples"));
+            return Err(format!("{member:?} is stopped while it receives samples"));
         }
-        self.end(member);
+        self.shut_down(member);
         Ok(())
     }
 
-    fn end(&mut self, member: Member) {
+    fn shut_down(&mut self, member: Member) {
         self.ingesters.remove(&member);
         if let Some(volume) = self.volumes.get_mut(&member) {
-            volume.unsaved = volume.unsaved.saturating_sub(1);
+            volume.not_uploaded = volume.not_uploaded.saturating_sub(1);
         }
     }
 
-    /// What happens by itself, sooner or later.
+    /// Events that happen eventually.
     pub fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
         for (member, ingester) in &self.ingesters {
@@ -350,7 +360,7 @@ impl World {
         self.record.as_ref().is_some_and(|r| !r.draining.is_empty())
     }
 
-    /// What goes wrong.
+    /// Faults.
     pub fn faults(&self) -> Vec<Event> {
         if self.faults == 0 {
             return Vec::new();
@@ -388,8 +398,8 @@ impl World {
             }
             Event::ScaledAway(member) => {
                 self.stop(*member)?;
-                if self.volumes.get(member).is_some_and(|v| v.unsaved > 0) {
-                    return Err(format!("{member:?} went unsaved"));
+                if self.volumes.get(member).is_some_and(|v| v.not_uploaded > 0) {
+                    return Err(format!("{member:?} was removed before its upload"));
                 }
             }
             Event::RouterCreated => self.routers.push(self.router()),
@@ -410,7 +420,7 @@ impl World {
             }
             Event::Evicted(member) => {
                 self.faults -= 1;
-                self.end(*member);
+                self.shut_down(*member);
             }
         }
         self.routers.sort();
@@ -438,7 +448,7 @@ impl World {
         self.ingesters.values_mut().for_each(|i| i.long = true);
     }
 
-    /// Samples reach every ingester that runs and that a router knows.
+    /// Every running ingester that a router knows receives samples.
     fn write(&mut self) {
         let reached: Vec<Member> = self
             .routers
@@ -449,17 +459,17 @@ impl World {
             .collect();
         for member in reached {
             if let Some(volume) = self.volumes.get_mut(&member) {
-                volume.unsaved = 2;
+                volume.not_uploaded = 2;
                 volume.used = true;
             }
         }
     }
 
-    /// No router ends, or ever would.
+    /// Checks that no router exits, or would.
     fn check(&self) -> Result<(), String> {
         for router in &self.routers {
-            if let Some(why) = refusal(&router.rings, router.factor) {
-                return Err(format!("a router ends: {why}"));
+            if let Some(why) = rejection(&router.rings, router.factor) {
+                return Err(format!("a router exits: {why}"));
             }
         }
         let Some(record) = self.record.as_ref().filter(|r| !r.rings.is_empty()) else {
@@ -467,15 +477,15 @@ impl World {
         };
         let factors = self.routers.iter().map(|r| r.factor).chain(self.template);
         for factor in factors.chain([record.replication_factor]) {
-            if let Some(why) = refusal(&record.rings, factor) {
-                return Err(format!("routers would end: {why}"));
+            if let Some(why) = rejection(&record.rings, factor) {
+                return Err(format!("routers would exit: {why}"));
             }
         }
         Ok(())
     }
 
-    /// Whether everything is as the spec asks for.
-    pub fn is_done(&self) -> bool {
+    /// Whether the cluster has converged to the spec.
+    pub fn is_converged(&self) -> bool {
         let Some(record) = &self.record else {
             return false;
         };
@@ -499,14 +509,14 @@ impl World {
             && self.ingesters.len() == usize::try_from(ingesters).unwrap()
             && self.template == Some(self.spec.factor)
             && self.routers.iter().all(|r| r.factor == self.spec.factor)
-            && (!self.spec.delete_claims || {
+            && (!self.spec.delete_pvcs || {
                 let mut volumes = self.volumes.iter();
                 volumes.all(|(member, volume)| !volume.used || self.ingesters.contains_key(member))
             })
     }
 }
 
-/// Something that happens without the controller.
+/// An event that the controller does not cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Ready(Member),

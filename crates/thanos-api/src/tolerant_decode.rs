@@ -1,14 +1,13 @@
-//! Deserialization that accepts what the API server accepts.
+//! Deserialization that accepts every value that the API server accepts.
 //!
-//! The schema of a resource quantity is "integer or string", and a number in a manifest is stored
-//! as a number, but the Kubernetes types read strings only. One such object must not stop the
-//! watch.
+//! The schema of a quantity is "integer or string", and a number in a manifest is stored as a number,
+//! but the Kubernetes types decode strings only. One such object must not stop the watch.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Reads a value with numeric quantities at any depth turned into strings.
+/// Decodes a value after converting numeric quantities at any depth to strings.
 pub(crate) fn quantities<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -19,9 +18,8 @@ where
     T::deserialize(value).map_err(serde::de::Error::custom)
 }
 
-/// The fields of a pod that hold quantities are known by name: maps called `limits` and `requests`,
-/// and scalars called `sizeLimit` and `divisor`. Only numbers are touched, and nothing else in a
-/// pod by these names is a number.
+/// Quantities of a pod are the values of the maps `limits` and `requests` and the scalars `sizeLimit` and
+/// `divisor`. Only numbers are converted; no other field of a pod with these names is a number.
 fn quantities_as_strings(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -46,8 +44,8 @@ fn number_to_string(value: &mut Value) {
     }
 }
 
-/// Reads a section that is there as given, even if it is null: a server-side apply that empties a
-/// section is stored as null, and `queryFrontend: {}` must not switch the frontend off.
+/// Decodes a present section as set, even if it is null: a server-side apply that empties a section is
+/// stored as null, and `queryFrontend: {}` must not disable the frontend.
 pub(crate) fn section<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
