@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # crate: crates of the workspace that it may depend on. Controllers never depend on each other.
 common="kube-facts promop-compat thanos-api thanos-workload operator-runtime thanos-controller-common"
+controllers="thanos-query-controller thanos-store-controller thanos-receive-controller thanos-ruler-controller"
 declare -A may=(
   [go-yaml]=""
   [kube-facts]=""
@@ -14,12 +15,14 @@ declare -A may=(
   [promop-compat]="kube-facts"
   [thanos-workload]="kube-facts promop-compat thanos-api"
   [thanos-rules]="go-yaml"
-  [operator-runtime]="kube-facts promop-compat go-yaml"
+  [operator-runtime]="kube-facts"
   [thanos-controller-common]="kube-facts promop-compat thanos-api thanos-workload operator-runtime"
   [thanos-query-controller]="$common"
   [thanos-store-controller]="$common"
   [thanos-receive-controller]="$common"
   [thanos-ruler-controller]="$common thanos-rules"
+  [operator-inspect]="kube-facts go-yaml promop-compat operator-runtime thanos-controller-common"
+  [kubectl-thanos]="$common $controllers operator-inspect"
   [plan-testing]="kube-facts promop-compat thanos-workload operator-runtime"
 )
 pure="go-yaml kube-facts thanos-api promop-compat thanos-rules thanos-workload"

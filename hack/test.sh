@@ -47,7 +47,7 @@ with_cluster() {
   shift 2
   step "build the controllers"
   cargo build --quiet -p thanos-query-controller -p thanos-receive-controller \
-    -p thanos-ruler-controller -p thanos-store-controller
+    -p thanos-ruler-controller -p thanos-store-controller -p kubectl-thanos
   step "cluster $name up $*"
   hack/cluster.sh up --name "$name" "$@"
   cluster=$name

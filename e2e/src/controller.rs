@@ -59,16 +59,34 @@ pub const RULER: Program = Program {
     workload: "StatefulSet",
 };
 
+/// `kubectl-thanos` under test.
+#[must_use]
+pub fn kubectl_thanos() -> PathBuf {
+    binary("kubectl-thanos")
+}
+
+/// A binary of the workspace.
+fn binary(name: &str) -> PathBuf {
+    let variable = name.to_uppercase().replace('-', "_");
+    if let Some(path) = std::env::var_os(variable) {
+        return path.into();
+    }
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug");
+    PathBuf::from(target).join(name)
+}
+
 impl Program {
     /// The binary under test.
     #[must_use]
     pub fn binary(self) -> PathBuf {
-        let variable = self.name.to_uppercase().replace('-', "_");
-        if let Some(path) = std::env::var_os(variable) {
-            return path.into();
-        }
-        let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug");
-        PathBuf::from(target).join(self.name)
+        binary(self.name)
+    }
+
+    /// The kind without `Thanos`, as `kubectl thanos preflight` takes it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        let kind = self.name.strip_prefix("thanos-").unwrap_or(self.name);
+        kind.strip_suffix("-controller").unwrap_or(kind)
     }
 
     /// Its user name at the API server.

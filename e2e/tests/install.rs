@@ -259,10 +259,7 @@ END");
     .await;
     rules_outlive_their_definition().await;
     let logs = assert_no_errors_logged();
-    assert!(
-        logs.contains("prometheus-operator capability changed"),
-        "{logs}"
-    );
+    assert!(logs.contains("capability changed"), "{logs}");
 
     uninstall("fresh-install", "monitoring thanos-system");
     assert_eq!(served(), "", "CRDs are deleted");

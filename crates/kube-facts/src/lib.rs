@@ -4,6 +4,7 @@
 pub mod extract;
 mod model;
 pub mod namespaces;
+pub mod optional;
 pub mod policy;
 pub mod selector;
 #[cfg(any(test, feature = "testing"))]

@@ -38,7 +38,8 @@ pub struct AccessCheck {
 
 impl AccessCheck {
     /// The kind as kubectl names it: `pods`, `endpointslices.discovery.k8s.io`.
-    pub(crate) fn kubectl_resource(&self) -> String {
+    #[must_use]
+    pub fn kubectl_resource(&self) -> String {
         match self.group {
             "" => self.resource.to_owned(),
             group => format!("{}.{group}", self.resource),
@@ -79,13 +80,15 @@ impl Access {
     }
 
     /// Whether at least one of these is denied.
-    pub(crate) fn is_denied(&self, access_checks: &[AccessCheck]) -> bool {
+    #[must_use]
+    pub fn is_denied(&self, access_checks: &[AccessCheck]) -> bool {
         access_checks.iter().any(|c| self.answer(c) == Some(false))
     }
 }
 
 /// The spec of an access review for a ServiceAccount, with the groups that the API server gives it.
-pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAccessReviewSpec {
+#[must_use]
+pub fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAccessReviewSpec {
     let user = format!(
         "system:serviceaccount:{}:{}",
         account.namespace, account.name
@@ -104,7 +107,7 @@ pub(crate) fn review(account: &Key, attributes: ResourceAttributes) -> SubjectAc
 }
 
 /// Sends an access review; `None` if it fails.
-pub(crate) async fn review_access(client: &Client, access_check: &AccessCheck) -> Option<bool> {
+pub async fn review_access(client: &Client, access_check: &AccessCheck) -> Option<bool> {
     let text = |text: &str| Some(text.to_owned());
     let attributes = ResourceAttributes {
         group: text(access_check.group),

@@ -21,7 +21,7 @@ use crate::unknown_fields;
 /// A resource version that no object has, since it is the first of the cluster's history. An apply
 /// with it creates an object, but conflicts with an existing one, so objects of other owners are
 /// never overwritten and no read before the write is necessary.
-pub(crate) const ONLY_CREATE: &str = "1";
+pub const ONLY_CREATE: &str = "1";
 
 /// Why an object was not applied.
 pub(crate) enum Refusal {
@@ -125,7 +125,7 @@ impl Writer<'_> {
 
 /// Applies an object without the fields that an older installed CRD does not have. Returns the paths
 /// of those fields.
-pub(crate) async fn send<K>(
+pub async fn send<K>(
     api: &Api<K>,
     mut params: PatchParams,
     object: &Planned,
@@ -207,7 +207,7 @@ pub(crate) fn refusal(object: &ObjectKey, error: kube::Error) -> Refusal {
 
 /// Why the API server rejects the content of the object; `None` for any other failure. The message of
 /// a 422 is a dump of the whole object; its causes name the field.
-pub(crate) fn rejection(status: &Status) -> Option<String> {
+pub fn rejection(status: &Status) -> Option<String> {
     match status.code {
         422 => {
             let details = status.details.as_ref();

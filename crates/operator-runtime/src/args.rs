@@ -22,29 +22,6 @@ pub struct RunArgs {
     #[arg(long, env = "NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
 
-    /// Use the CRDs of Prometheus Operator if they are installed
-    #[arg(
-        long = "feature-gate.enable-prometheus-operator-crds",
-        env = "ENABLE_PROMETHEUS_OPERATOR_CRDS",
-        default_value_t = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        action = clap::ArgAction::Set,
-        value_name = "BOOL"
-    )]
-    pub prometheus_operator: bool,
-
-    /// Labels of the ServiceMonitor of the controller itself, for Prometheuses to select
-    #[arg(
-        long = "service-monitor.labels",
-        env = "SERVICE_MONITOR_LABELS",
-        value_delimiter = ',',
-        value_parser = label,
-        value_name = "KEY=VALUE"
-    )]
-    pub service_monitor_labels: Vec<(String, String)>,
-
     /// Elect a leader with a Lease, so that only one replica reconciles at a time
     #[arg(
         long,
@@ -58,7 +35,7 @@ pub struct RunArgs {
     )]
     pub leader_elect: bool,
 
-    /// Namespace of the Lease and of the ServiceMonitor of the controller itself
+    /// Namespace of the controller, where its Lease is
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub lease_namespace: String,
 
@@ -97,17 +74,10 @@ impl RunArgs {
 }
 
 /// The nonempty values of a flag that takes a list of names.
-pub(crate) fn named(values: &[String]) -> Vec<String> {
+#[must_use]
+pub fn named(values: &[String]) -> Vec<String> {
     let all = values.iter().map(|n| n.trim().to_owned());
     all.filter(|n| !n.is_empty()).collect()
-}
-
-/// Parses a label; the API server validates it.
-fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}` is not a label; write KEY=VALUE"))?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// The command line to parse: `run` is the default subcommand, and the feature gate is accepted in the
@@ -145,19 +115,10 @@ mod tests {
         args
     }
 
-    fn gate(args: &[&str]) -> bool {
-        parse(args).prometheus_operator
-    }
-
     #[test]
-    fn feature_gate_is_accepted_with_one_or_two_dashes() {
-        assert!(gate(&[]));
-        for dashes in ["-", "--"] {
-            let flag = format!("{dashes}feature-gate.enable-prometheus-operator-crds");
-            assert!(gate(&[&flag]));
-            assert!(gate(&[&format!("{flag}=true")]));
-            assert!(!gate(&[&format!("{flag}=false")]));
-        }
+    fn feature_gates_are_accepted_with_one_dash() {
+        let args = ["x", "-feature-gate.a=false"].map(OsString::from);
+        assert_eq!(normalized(args), ["x", "run", "--feature-gate.a=false"]);
     }
 
     #[test]
@@ -169,11 +130,5 @@ mod tests {
         assert_eq!(parse(&["--namespaces=a, b,"]).namespaces(), ["a", "b"]);
         assert!(!parse(&[]).leader_elect);
         assert!(parse(&["--leader-elect"]).leader_elect);
-        let labels = parse(&["--service-monitor.labels=release=kps,team=a"]).service_monitor_labels;
-        let text = |s: &str| s.to_owned();
-        assert_eq!(
-            labels,
-            [(text("release"), text("kps")), (text("team"), text("a"))]
-        );
     }
 }

@@ -15,7 +15,7 @@ use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use kube_facts::Key;
 use kube_facts::extract::Extract;
-use promop_compat::caps::{Caps, Kind};
+use kube_facts::optional::{Caps, OptionalKind};
 use tokio::sync::{Notify, watch};
 
 use debounce::Debounced;
@@ -39,7 +39,7 @@ pub(crate) const RESOURCE: &str = "resource";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchId {
     /// Optional kind that the watch requires.
-    pub capability: Option<Kind>,
+    pub capability: Option<OptionalKind>,
     /// Purpose of the watch.
     pub purpose: &'static str,
     /// Kind of the watched objects.
@@ -70,7 +70,7 @@ impl<C: Reconciler> State<C> {
     /// Capabilities, permissions and probe results at this moment.
     pub fn cluster(&self) -> Cluster<'_> {
         Cluster {
-            caps: self.caps,
+            caps: &self.caps,
             access: &self.access,
             answers: &self.answers,
             now: Timestamp::now(),
@@ -312,13 +312,13 @@ impl<C: Reconciler> Cache<C> {
         self.unsynced.send_if_modified(|open| open.remove(watch));
     }
 
-    pub(crate) fn is_synced(&self, capability: Option<Kind>) -> bool {
+    pub(crate) fn is_synced(&self, capability: Option<OptionalKind>) -> bool {
         let open = self.unsynced.borrow();
         !open.iter().any(|w| w.capability == capability)
     }
 
     /// Stops waiting for the lists of a kind whose watches have stopped.
-    pub(crate) fn forget_watches(&self, kind: Kind) {
+    pub(crate) fn forget_watches(&self, kind: OptionalKind) {
         self.unsynced
             .send_modify(|open| open.retain(|w| w.capability != Some(kind)));
     }
@@ -343,7 +343,7 @@ fn differ<C: Reconciler>(known: &Guarded<C>, resource: &Guarded<C>) -> bool {
 }
 
 /// The custom resource as the owner of its children.
-pub(crate) fn owner<K: Resource>(resource: &K) -> Owner {
+pub fn owner<K: Resource>(resource: &K) -> Owner {
     Owner {
         namespace: resource.namespace().unwrap_or_default(),
         name: resource.name_any(),

@@ -15,7 +15,7 @@ const NAMED: usize = 10;
 ///
 /// # Errors
 /// Values of the wrong type, with their paths.
-pub(crate) fn check<R>(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>>
+pub fn check<R>(object: &Value, schema: &Value) -> anyhow::Result<Vec<String>>
 where
     R: Resource<DynamicType = ()>,
 {
@@ -30,7 +30,7 @@ where
 }
 
 /// Kind, namespace and name.
-pub(crate) fn name(object: &Value) -> String {
+pub fn name(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &object["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
@@ -42,7 +42,7 @@ pub(crate) fn name(object: &Value) -> String {
 
 /// Why a custom resource does not decode: the fields that do not match its CRD, or else the error of
 /// serde.
-pub(crate) fn problem<R>(object: &Value, error: &serde_json::Error) -> String
+pub fn problem<R>(object: &Value, error: &serde_json::Error) -> String
 where
     R: Resource<DynamicType = ()> + CustomResourceExt,
 {
@@ -61,14 +61,14 @@ fn without_value(error: &serde_json::Error) -> String {
 }
 
 /// The schema of a version of a CRD; null if there is none.
-pub(crate) fn schema_of(crd: &CustomResourceDefinition, version: &str) -> Value {
+pub fn schema_of(crd: &CustomResourceDefinition, version: &str) -> Value {
     let version = crd.spec.versions.iter().find(|v| v.name == version);
     let schema = version.and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
     serde_json::to_value(schema).unwrap_or_default()
 }
 
 /// The schema of a custom resource, with the metadata that the API server validates in every object.
-pub(crate) fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
+pub fn schema<R: Resource<DynamicType = ()> + CustomResourceExt>() -> Value {
     let mut schema = schema_of(&R::crd(), &R::version(&()));
     if schema["properties"].is_object() {
         let text = json!({"type": "string"});
@@ -235,7 +235,7 @@ fn is_integer(value: &Value) -> bool {
 }
 
 /// Whether a schema allows fields that it does not list.
-pub(crate) fn is_open(schema: &Value) -> bool {
+pub fn is_open(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true
         || schema["additionalProperties"] == true
         || !schema["properties"].is_object()

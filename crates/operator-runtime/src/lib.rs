@@ -1,36 +1,33 @@
 //! The reconcile loop of every controller: observe, probe, plan, apply, patch foreign objects, prune,
-//! status. Independent of Thanos kinds.
+//! status. Knows neither Thanos nor Prometheus Operator: a controller declares its optional kinds.
 
 pub mod access;
 mod adopt;
-mod apply;
+pub mod apply;
 pub mod args;
 mod backoff;
 pub mod cache;
 pub mod cli;
-mod client;
+pub mod client;
 pub mod conditions;
+pub mod detect;
 mod digest;
 pub mod error;
 mod events;
-mod fit;
+pub mod fit;
 mod logging;
 pub mod metrics;
-pub mod monitored;
 pub mod owned_objects;
-mod ownership;
+pub mod ownership;
 pub mod plan;
 mod preconditions;
-pub mod preflight;
 pub mod probe;
 pub mod rbac;
 mod reconcile;
 pub mod reconciler;
 mod refresh;
 pub mod related;
-pub mod render;
 mod run;
-mod self_monitor;
 mod server;
 pub mod store;
 mod supervise;
@@ -41,7 +38,6 @@ pub mod watches;
 pub use access::{Access, AccessCheck};
 pub use conditions::{Conditions, Required};
 pub use error::Invalid;
-pub use monitored::{Monitored, Monitoring};
 pub use plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Planned, Precondition};
 pub use probe::{Probe, ProbeResults, Read, Sample};
 pub use reconciler::{
@@ -49,5 +45,5 @@ pub use reconciler::{
     Work, observe_to_end,
 };
 pub use related::{PartialCache, Related, Spec};
-pub use run::run;
+pub use run::{Leader, WhileLeading, run};
 pub use store::Store;

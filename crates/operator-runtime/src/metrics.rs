@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::Resource as _;
 use kube::core::object::HasStatus as _;
+use kube_facts::optional::{Capability, Caps, OptionalKind};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{
@@ -16,7 +17,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use promop_compat::caps::{Capability, Caps, Kind};
 
 use crate::cache::Cache;
 use crate::reconciler::Reconciler;
@@ -200,7 +200,7 @@ impl Metrics {
     }
 
     /// Sets the states of the optional kinds in use.
-    pub fn capabilities(&self, kinds: &[Kind], caps: Caps) {
+    pub fn capabilities(&self, kinds: &[OptionalKind], caps: &Caps) {
         for kind in kinds {
             for (capability, state) in [
                 (Capability::Absent, "Absent"),
@@ -209,7 +209,7 @@ impl Metrics {
                 (Capability::Present, "Present"),
             ] {
                 let labels = CapabilityLabels {
-                    kind: kind.name(),
+                    kind: kind.name,
                     state,
                 };
                 let gauge = self.capabilities.get_or_create(&labels);
@@ -343,7 +343,13 @@ mod tests {
         metrics.reconciled(ReconcileResult::Error, Duration::from_millis(3));
         metrics.requested("PATCH", "200");
         metrics.lead(true);
-        metrics.capabilities(&[Kind::Prometheus], Caps::default());
+        let toy = OptionalKind {
+            group: "example.com",
+            version: "v1",
+            name: "Toy",
+            plural: "toys",
+        };
+        metrics.capabilities(&[toy], &Caps::default());
         let text = metrics.encode();
         for line in [
             "controller_runtime_reconcile_total{controller=\"x\",result=\"error\"} 1",
@@ -352,8 +358,8 @@ mod tests {
             "controller_runtime_reconcile_time_seconds_count{controller=\"x\"} 1",
             "rest_client_requests_total{method=\"PATCH\",code=\"200\"} 1",
             "leader_election_master_status{name=\"x\"} 1",
-            "prometheus_operator_capability{kind=\"Prometheus\",state=\"Absent\"} 1",
-            "prometheus_operator_capability{kind=\"Prometheus\",state=\"Present\"} 0",
+            "prometheus_operator_capability{kind=\"Toy\",state=\"Absent\"} 1",
+            "prometheus_operator_capability{kind=\"Toy\",state=\"Present\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

@@ -8,7 +8,7 @@ use crate::digest::owned_digest;
 
 /// Ownership of an existing object with the name of a planned one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ownership {
+pub enum Ownership {
     /// The custom resource is its controller, and we applied it.
     Ours,
     /// The custom resource is its controller, and a former operator wrote it.
@@ -18,7 +18,7 @@ pub(crate) enum Ownership {
 }
 
 /// Ownership for the custom resource with this UID and the field manager `manager`.
-pub(crate) fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Ownership {
+pub fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Ownership {
     let mut owners = metadata.owner_references.iter().flatten();
     match owners.find(|r| r.controller == Some(true)) {
         Some(controller) if controller.uid != owner_uid => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::Resource;
-use promop_compat::caps::Kind;
+use kube_facts::optional::OptionalKind;
 
 use crate::reconciler::Reconciler;
 
@@ -36,7 +36,7 @@ pub fn namespaced_rules<C: Reconciler>() -> Vec<PolicyRule> {
         }
     }
     rules.allow("events.k8s.io", "events", &["create", "patch"]);
-    // For the condition Monitored.
+    // For the access checks of a reconcile.
     rules.allow(
         "authorization.k8s.io",
         "localsubjectaccessreviews",
@@ -56,39 +56,31 @@ pub fn cluster_rules<C: Reconciler>() -> Vec<PolicyRule> {
         }
     }
     let mut rules = rules.finish();
-    let kinds: BTreeSet<Kind> = C::needs().into_iter().map(|n| n.kind).collect();
+    let kinds: BTreeSet<OptionalKind> = C::needs().into_iter().map(|n| n.kind).collect();
     rules.push(PolicyRule {
         api_groups: Some(vec!["apiextensions.k8s.io".to_owned()]),
         resources: Some(vec!["customresourcedefinitions".to_owned()]),
-        resource_names: Some(kinds.into_iter().map(Kind::crd_name).collect()),
+        resource_names: Some(kinds.into_iter().map(OptionalKind::crd_name).collect()),
         verbs: READ.map(str::to_owned).to_vec(),
         ..Default::default()
     });
     rules
 }
 
-/// Rules for the Lease and the ServiceMonitor of the controller itself, in its namespace.
+/// Rules for the Lease of the controller, in its own namespace.
 #[must_use]
-pub fn home_rules<C: Reconciler>() -> Vec<PolicyRule> {
-    let monitoring = Kind::ServiceMonitor.api_resource();
-    let (monitors, leases) = (
-        (&*monitoring.group, "servicemonitors"),
-        ("coordination.k8s.io", "leases"),
-    );
-    let rule = |(group, resource): (&str, &str), names: Option<&str>, verbs: &[&str]| PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
+pub fn lease_rules<C: Reconciler>() -> Vec<PolicyRule> {
+    let rule = |names: Option<&str>, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec!["coordination.k8s.io".to_owned()]),
+        resources: Some(vec!["leases".to_owned()]),
         resource_names: names.map(|n| vec![n.to_owned()]),
         verbs: verbs.iter().map(|v| (*v).to_owned()).collect(),
         ..Default::default()
     };
     // A create cannot be limited to a name.
     vec![
-        rule(leases, None, &["create"]),
-        rule(leases, Some(C::NAME), &["get", "update"]),
-        rule(monitors, None, &["create"]),
-        rule(monitors, Some(C::NAME), &["delete", "get", "patch"]),
-        rule(("", "services"), Some(C::NAME), &["get"]),
+        rule(None, &["create"]),
+        rule(Some(C::NAME), &["get", "update"]),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::detect::Need;
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -12,8 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
 use kube::{CustomResourceExt, Resource};
-use promop_compat::caps::{Caps, Kind};
-use promop_compat::detect::Need;
+use kube_facts::optional::{Caps, OptionalKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,7 +30,7 @@ pub struct OwnedKind {
     /// API resource of the kind.
     pub resource: ApiResource,
     /// Kind of Prometheus Operator; only used while it is `Present`.
-    pub capability: Option<Kind>,
+    pub capability: Option<OptionalKind>,
 }
 
 impl OwnedKind {
@@ -45,7 +45,7 @@ impl OwnedKind {
 
     /// A kind of Prometheus Operator.
     #[must_use]
-    pub fn optional(kind: Kind) -> Self {
+    pub fn optional(kind: OptionalKind) -> Self {
         Self {
             resource: kind.api_resource(),
             capability: Some(kind),
@@ -64,7 +64,7 @@ impl OwnedKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {
     /// Capabilities in effect.
-    pub caps: Caps,
+    pub caps: &'a Caps,
     /// Reviewed permissions of other ServiceAccounts.
     pub access: &'a Access,
     /// Results of the probes of pods.

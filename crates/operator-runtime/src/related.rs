@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
 use kube_facts::Key;
 use kube_facts::extract::Extract;
-use promop_compat::caps::Kind;
+use kube_facts::optional::OptionalKind;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ pub struct Related<C: Reconciler> {
     /// API resource of the kind.
     pub resource: ApiResource,
     /// Kind of Prometheus Operator, if it is one.
-    pub capability: Option<Kind>,
+    pub capability: Option<OptionalKind>,
     /// Label selector of the watch.
     pub labels: Option<&'static str>,
     /// Field selector of the watch.
@@ -157,7 +157,7 @@ impl<C: Reconciler> Related<C> {
     }
 
     /// A kind of Prometheus Operator.
-    pub fn optional<S: Extract>(kind: Kind, spec: Spec<C, S>) -> Self {
+    pub fn optional<S: Extract>(kind: OptionalKind, spec: Spec<C, S>) -> Self {
         Self {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
@@ -167,7 +167,7 @@ impl<C: Reconciler> Related<C> {
     /// A kind of Prometheus Operator with large facts. The large part is dropped if no custom resource
     /// needs it. [`Reconciler::needs_relist`] requests it when one does.
     pub fn partial<S: Extract>(
-        kind: Kind,
+        kind: OptionalKind,
         spec: Spec<C, S>,
         partial: PartialCache<C, S::Facts>,
     ) -> Self {
@@ -267,7 +267,7 @@ impl<C: Reconciler> Related<C> {
     }
 
     /// Marks the kind as unreadable.
-    pub(crate) fn deny(&self, stores: &mut C::Stores) {
+    pub fn deny(&self, stores: &mut C::Stores) {
         self.store.deny(stores);
     }
 

@@ -6,24 +6,25 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use k8s_controller::LeaderElection;
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::watcher;
 use kube::{Client, Resource};
-use promop_compat::detect::Detector;
+use kube_facts::optional::Caps;
 use tokio::sync::watch;
 
 use crate::args::RunArgs;
 use crate::cache::{Cache, Guarded};
 use crate::client::Connector;
+use crate::detect::Detector;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::probe::Prober;
 use crate::reconcile::{Context, reconcile};
 use crate::reconciler::Reconciler;
 use crate::refresh::Refresher;
-use crate::self_monitor::SelfMonitor;
 use crate::supervise::{Scope, Supervisor};
 use crate::watches::Running;
 use crate::{logging, server};
@@ -37,11 +38,28 @@ const RETRY: Duration = Duration::from_secs(2);
 /// First minor version of Kubernetes with streaming lists enabled by default.
 const STREAMING_LISTS: u32 = 34;
 
+/// The controller while it leads.
+pub struct Leader {
+    /// Client of the controller.
+    pub client: Client,
+    /// Namespace of the controller.
+    pub namespace: String,
+    /// Detected capabilities.
+    pub detected: watch::Receiver<Caps>,
+}
+
+/// Work of the leader besides reconciles.
+pub type WhileLeading = Box<dyn FnOnce(Leader) -> BoxFuture<'static, ()> + Send>;
+
 /// Runs a controller until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// The controller cannot start, or lost the Lease.
-pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<()> {
+pub async fn run<C: Reconciler>(
+    reconciler: C,
+    args: RunArgs,
+    while_leading: WhileLeading,
+) -> anyhow::Result<()> {
     logging::init(args.log_level, args.log_format);
     let metrics = Metrics::new(C::NAME);
     let (readiness, ready) = watch::channel(Some("starting"));
@@ -56,6 +74,7 @@ pub async fn run<C: Reconciler>(reconciler: C, args: RunArgs) -> anyhow::Result<
     let stop = stop_signal()?;
     let working = work(
         reconciler,
+        while_leading,
         &args,
         connector,
         metrics,
@@ -80,6 +99,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 async fn work<C: Reconciler>(
     reconciler: C,
+    while_leading: WhileLeading,
     args: &RunArgs,
     connector: Connector,
     metrics: Metrics,
@@ -94,7 +114,7 @@ async fn work<C: Reconciler>(
     readiness.send_replace(None);
     let detected = cx.cache.detected.clone();
     let watches = tokio::spawn(supervisor.follow(detected));
-    let result = lead(args, &cx, stop).await;
+    let result = lead(args, &cx, while_leading, stop).await;
     watches.abort();
     result
 }
@@ -134,7 +154,7 @@ async fn prepare<C: Reconciler>(
         }
         tokio::time::sleep(RETRY).await;
     };
-    let (sender, detected) = watch::channel(first);
+    let (sender, detected) = watch::channel(first.clone());
     tokio::spawn(detector.run(sender));
 
     let cache = Arc::new(Cache::<C>::new(detected, recheck));
@@ -149,9 +169,9 @@ async fn prepare<C: Reconciler>(
     };
     let mut progress = cache.sync_progress();
     supervisor.start();
-    supervisor.adjust(first);
+    supervisor.adjust(&first);
     progress.wait_for(|open| open.is_empty()).await?;
-    supervisor.adjust(first);
+    supervisor.adjust(&first);
     let identity = identity(args);
     metrics.follow(&cache);
     let cx = Context {
@@ -170,14 +190,19 @@ async fn prepare<C: Reconciler>(
 async fn lead<C: Reconciler>(
     args: &RunArgs,
     cx: &Arc<Context<C>>,
+    while_leading: WhileLeading,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let leading = watch::Sender::new(false);
     let stopping = stop.clone();
     let work = async {
         tracing::info!(controller = C::NAME, "controller started");
-        let monitor = self_monitor::<C>(args).follow(cx.client.clone(), cx.cache.detected.clone());
-        let _monitor = Running(tokio::spawn(monitor));
+        let more = while_leading(Leader {
+            client: cx.client.clone(),
+            namespace: args.lease_namespace.clone(),
+            detected: cx.cache.detected.clone(),
+        });
+        let _more = Running(tokio::spawn(more));
         cx.metrics.lead(true);
         leading.send_replace(true);
         drive(cx.clone(), stopping).await;
@@ -205,16 +230,6 @@ async fn lead<C: Reconciler>(
                 std::future::pending::<()>().await;
             }
         } => Ok(()),
-    }
-}
-
-fn self_monitor<C: Reconciler>(args: &RunArgs) -> SelfMonitor {
-    SelfMonitor {
-        name: C::NAME,
-        label: C::LABEL,
-        namespace: args.lease_namespace.clone(),
-        desired: args.prometheus_operator,
-        labels: args.service_monitor_labels.iter().cloned().collect(),
     }
 }
 

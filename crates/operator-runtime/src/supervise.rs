@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use kube::Client;
 use kube::core::ApiResource;
 use kube::runtime::watcher;
-use promop_compat::caps::{Capability, Caps, Kind};
+use kube_facts::optional::{Capability, Caps, OptionalKind};
 use tokio::sync::watch;
 
 use crate::cache::{Cache, RESOURCE, WatchId};
@@ -33,7 +33,7 @@ pub(crate) struct Supervisor<C: Reconciler> {
     /// List strategy.
     pub lists: watcher::Config,
     pub metrics: Metrics,
-    pub running: BTreeMap<Kind, Vec<Running>>,
+    pub running: BTreeMap<OptionalKind, Vec<Running>>,
     pub always: Vec<Running>,
 }
 
@@ -47,9 +47,9 @@ impl<C: Reconciler> Supervisor<C> {
     pub async fn follow(mut self, mut detected: watch::Receiver<Caps>) {
         let mut progress = self.cache.sync_progress();
         loop {
-            let caps = *detected.borrow_and_update();
+            let caps = detected.borrow_and_update().clone();
             progress.borrow_and_update();
-            self.adjust(caps);
+            self.adjust(&caps);
             tokio::select! {
                 changed = detected.changed() => if changed.is_err() { return },
                 changed = progress.changed() => if changed.is_err() { return },
@@ -58,10 +58,10 @@ impl<C: Reconciler> Supervisor<C> {
     }
 
     /// Adjusts watches and the capabilities in effect to the detected capabilities.
-    pub fn adjust(&mut self, detected: Caps) {
-        let kinds: Vec<Kind> = C::needs().iter().map(|n| n.kind).collect();
-        let mut effective = self.cache.state().caps;
-        let before = effective;
+    pub fn adjust(&mut self, detected: &Caps) {
+        let kinds: Vec<OptionalKind> = C::needs().iter().map(|n| n.kind).collect();
+        let before = self.cache.state().caps.clone();
+        let mut effective = before.clone();
         for kind in &kinds {
             let present = detected.has(*kind);
             if present && !self.running.contains_key(kind) {
@@ -81,8 +81,8 @@ impl<C: Reconciler> Supervisor<C> {
         if effective == before {
             return;
         }
-        self.cache.state().caps = effective;
-        self.metrics.capabilities(&kinds, effective);
+        self.cache.state().caps = effective.clone();
+        self.metrics.capabilities(&kinds, &effective);
         for kind in kinds {
             let (was, is) = (before.get(kind), effective.get(kind));
             if was != is {
@@ -94,7 +94,7 @@ impl<C: Reconciler> Supervisor<C> {
 
     /// Freezes the stores of an absent kind. Their content is unknown if this process started after the
     /// kind was deleted.
-    fn freeze(&self, kind: Kind) {
+    fn freeze(&self, kind: OptionalKind) {
         let mut state = self.cache.state();
         for related in C::related() {
             if related.capability == Some(kind) {
@@ -104,7 +104,7 @@ impl<C: Reconciler> Supervisor<C> {
     }
 
     /// Forgets the owned objects of an absent kind, which were deleted with it.
-    fn detach(&self, kind: Kind) {
+    fn detach(&self, kind: OptionalKind) {
         let mut state = self.cache.state();
         for owned in C::owned_kinds() {
             if owned.capability == Some(kind) {
@@ -120,7 +120,7 @@ impl<C: Reconciler> Supervisor<C> {
     }
 
     /// Spawns every watch that depends on `capability`.
-    fn spawn(&self, capability: Option<Kind>) -> Vec<Running> {
+    fn spawn(&self, capability: Option<OptionalKind>) -> Vec<Running> {
         let mut watches: Vec<BoxFuture<'static, ()>> = Vec::new();
         let cluster = [Scope {
             namespace: None,
@@ -197,7 +197,7 @@ impl<C: Reconciler> Supervisor<C> {
 /// Identifies a watch of all objects of a kind.
 fn watch_id(
     purpose: &'static str,
-    capability: Option<Kind>,
+    capability: Option<OptionalKind>,
     resource: &ApiResource,
     scope: &Scope,
 ) -> WatchId {
@@ -212,9 +212,9 @@ fn watch_id(
 }
 
 /// Logs the transition of a capability.
-fn announce(kind: Kind, was: Capability, is: Capability) {
-    let kind = kind.name();
-    tracing::info!(kind, %was, %is, "prometheus-operator capability changed");
+fn announce(kind: OptionalKind, was: Capability, is: Capability) {
+    let kind = kind.name;
+    tracing::info!(kind, %was, %is, "capability changed");
 }
 
 #[cfg(test)]

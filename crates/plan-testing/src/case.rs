@@ -7,8 +7,8 @@ use std::sync::Arc;
 use kube::CustomResourceExt;
 use kube::core::object::HasSpec;
 use kube_facts::Labels;
+use kube_facts::optional::{Capability, Caps};
 use operator_runtime::{Cluster, Invalid, Plan, ProbeResults, Reconciler, observe_to_end};
-use promop_compat::caps::{Capability, Caps};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -176,7 +176,7 @@ pub fn observe<C: Reconciler>(
     resource: C::Resource,
 ) -> C::Observed {
     let cluster = Cluster {
-        caps,
+        caps: &caps,
         access: &operator_runtime::Access::default(),
         answers,
         now: NOW.parse().unwrap(),

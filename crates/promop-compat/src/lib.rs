@@ -1,14 +1,11 @@
 //! Prometheus Operator compatibility: the fields of its custom resources that are read or written,
 //! its selection semantics, resolution of ServiceMonitors to StoreAPIs, and overlap of rule
-//! evaluation.
-//!
-//! No IO, except for the feature `detect`.
+//! evaluation. No IO.
 
 pub mod alertmanagers;
-pub mod caps;
-#[cfg(feature = "detect")]
-pub mod detect;
 pub mod extract;
+pub mod gate;
+pub mod kind;
 pub mod model;
 pub mod names;
 pub mod nearest;

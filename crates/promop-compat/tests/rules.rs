@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use generate::{NAMESPACES, keyed, labels, namespace_selectors, namespaces, selectors};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_facts::namespaces::Namespaces;
+use kube_facts::optional::OptionalKind;
 use kube_facts::{Key, Labels, NamespaceFacts};
 use oracle::rules::{Answer, Holder, answer, is_valid, nearest};
-use promop_compat::caps::Kind;
+use promop_compat::kind;
 use promop_compat::model::{
     GeneratedFor, GeneratedRulesFacts, PrometheusFacts, RuleFacts, RuleName, RuleNames,
     ThanosRulerFacts,
@@ -237,9 +238,9 @@ fn ruler() -> impl Strategy<Value = ThanosRulerFacts> {
 /// ConfigMaps of some evaluators, each with the file of some rules.
 fn generated() -> impl Strategy<Value = BTreeMap<Key, GeneratedRulesFacts>> {
     let owner = select(vec![
-        (Kind::Prometheus, "p1"),
-        (Kind::Prometheus, "p2"),
-        (Kind::ThanosRuler, "t1"),
+        (kind::PROMETHEUS, "p1"),
+        (kind::PROMETHEUS, "p2"),
+        (kind::THANOS_RULER, "t1"),
     ]);
     let place = select(NAMESPACES.to_vec());
     // Rule, whether the file name has a UID (empty here), and alerts.
@@ -290,7 +291,7 @@ fn overlap_equals_the_oracle() {
                 // In any order: reverse order gives the same result.
                 for (key, facts) in rules.iter().chain(rules.iter().rev()) {
                     let runs = |kind, at: &Key| match kind {
-                        Kind::Prometheus => prometheuses.as_ref().is_none_or(|all| {
+                        kind::PROMETHEUS => prometheuses.as_ref().is_none_or(|all| {
                             all.get(at)
                                 .is_some_and(|p| p.replicas * p.shards > 0 && p.is_managed)
                         }),
@@ -305,8 +306,8 @@ fn overlap_equals_the_oracle() {
                         let Some(GeneratedFor { kind, key: at, uid }) = &map.evaluator else {
                             continue;
                         };
-                        let live = match kind {
-                            Kind::Prometheus => prometheuses
+                        let live = match *kind {
+                            kind::PROMETHEUS => prometheuses
                                 .as_ref()
                                 .map(|all| all.get(at).map(|it| &it.uid)),
                             _ => rulers.as_ref().map(|all| all.get(at).map(|it| &it.uid)),
@@ -343,17 +344,17 @@ fn overlap_equals_the_oracle() {
                             facts.rule_selector.clone(),
                             facts.rule_namespace_selector.clone(),
                         );
-                        hold(Kind::Prometheus, holder, pair);
+                        hold(kind::PROMETHEUS, holder, pair);
                     }
                     for (holder, facts) in rulers.iter().flatten() {
                         let pair = (
                             facts.rule_selector.clone(),
                             facts.rule_namespace_selector.clone(),
                         );
-                        hold(Kind::ThanosRuler, holder, pair);
+                        hold(kind::THANOS_RULER, holder, pair);
                     }
                     let found = all.of_rule(key, facts);
-                    let owned = |all: Vec<(Kind, &Key)>| -> Vec<(Kind, Key)> {
+                    let owned = |all: Vec<(OptionalKind, &Key)>| -> Vec<(OptionalKind, Key)> {
                         all.into_iter()
                             .map(|(kind, key)| (kind, key.clone()))
                             .collect()

@@ -2,20 +2,24 @@
 //! and conditions about pods, volumes, Secrets and queriers.
 
 pub mod facts;
+pub mod integration;
 pub mod listing;
+pub mod monitored;
 pub mod pod_failures;
 pub mod rotation;
 pub mod secrets;
+pub mod self_monitor;
 pub mod status;
 pub mod stores;
 pub mod volumes;
 
 use clap::Args;
-use kube::core::{ApiResource, GroupVersionKind};
-use operator_runtime::preflight::{Legacy, Orphaned};
-use promop_compat::caps::Kind;
-use promop_compat::detect::Need;
-use thanos_api::names::{GROUP, legacy as go};
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use operator_runtime::detect::Need;
+use operator_runtime::{Reconciler, WhileLeading, cli, rbac};
+use promop_compat::kind;
+
+use integration::IntegrationArgs;
 
 /// Settings of a controller besides those of the runtime.
 #[derive(Args, Clone, Debug)]
@@ -35,60 +39,48 @@ pub struct Settings {
 pub fn needs() -> Vec<Need> {
     vec![
         Need {
-            kind: Kind::ServiceMonitor,
+            kind: kind::SERVICE_MONITOR,
             verbs: &["list", "watch", "create", "patch", "delete"],
         },
         Need {
-            kind: Kind::Prometheus,
+            kind: kind::PROMETHEUS,
             verbs: &["list", "watch"],
         },
     ]
 }
 
-/// The Go operator, whose objects are adopted.
+/// Rules for the Lease and the ServiceMonitor of a controller, in its own namespace.
 #[must_use]
-pub fn legacy() -> Legacy {
-    Legacy {
-        name: go::NAME,
-        image: go::IMAGE,
-        lease: go::LEASE,
-    }
+pub fn home_rules<C: Reconciler>() -> Vec<PolicyRule> {
+    let mut rules = rbac::lease_rules::<C>();
+    rules.extend(self_monitor::rules(C::NAME));
+    rules
 }
 
-/// Kinds of the Go operator that `controller` does not reconcile.
-#[must_use]
-pub fn orphaned(controller: &str) -> Vec<Orphaned> {
-    let others = go::KINDS
-        .iter()
-        .filter(|kind| kind.controller != Some(controller));
-    others
-        .map(|kind| {
-            let gvk = GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name);
-            Orphaned {
-                resource: ApiResource::from_gvk(&gvk),
-                controller: kind.controller,
-                remedy: kind.remedy,
-            }
-        })
-        .collect()
+/// The flags of a controller.
+#[derive(Args)]
+struct Flags<M: Args> {
+    #[command(flatten)]
+    integration: IntegrationArgs,
+    #[command(flatten)]
+    more: M,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plurals_equal_those_of_the_go_operator() {
-        let plurals: Vec<String> = orphaned("thanos-query-controller")
-            .into_iter()
-            .map(|kind| kind.resource.plural)
-            .collect();
-        let expected = [
-            "thanoscompacts",
-            "thanosreceives",
-            "thanosrulers",
-            "thanosstores",
-        ];
-        assert_eq!(plurals, expected);
-    }
+/// Runs the controller that `make` constructs from its own flags, the feature gate of Prometheus Operator
+/// and the namespaces to reconcile (empty means all).
+///
+/// # Errors
+/// The controller cannot start, or lost the Lease.
+pub fn main<C: Reconciler, M: Args>(
+    about: &'static str,
+    version: &'static str,
+    make: fn(M, bool, &[String]) -> C,
+) -> anyhow::Result<()> {
+    cli::main(about, version, |flags: Flags<M>, namespaces| {
+        let Flags { integration, more } = flags;
+        let controller = make(more, integration.prometheus_operator, namespaces);
+        let while_leading: WhileLeading =
+            Box::new(|leader| Box::pin(self_monitor::run::<C>(integration, leader)));
+        (controller, while_leading)
+    })
 }

@@ -2,7 +2,8 @@
 //! No IO.
 
 use kube_facts::namespaces::Namespaces;
-use promop_compat::caps::{Caps, Gate, Kind};
+use kube_facts::optional::{Caps, OptionalKind};
+use promop_compat::gate::Gate;
 use promop_compat::resolve::World;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
@@ -14,7 +15,7 @@ use crate::stores::Stores;
 impl QueryController {
     /// Whether `query` uses a kind, and which gate decides.
     #[must_use]
-    pub fn gate(&self, query: &ThanosQuery, caps: Caps, kind: Kind) -> Gate {
+    pub fn gate(&self, query: &ThanosQuery, caps: &Caps, kind: OptionalKind) -> Gate {
         integration::gate(self.operator_gate, &query.spec.integration, caps, kind)
     }
 

@@ -8,7 +8,6 @@ mod network;
 mod observe;
 pub mod observed;
 pub mod plan;
-pub mod preflight;
 pub mod retained_endpoints;
 pub mod spec_inputs;
 mod status;
@@ -23,12 +22,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
     Reconciler, Related,
 };
-use promop_compat::caps::Kind;
-use promop_compat::detect::Need;
+use promop_compat::kind;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 
@@ -94,14 +93,14 @@ impl Reconciler for QueryController {
             OwnedKind::builtin::<Deployment>(),
             OwnedKind::builtin::<PodDisruptionBudget>(),
             OwnedKind::builtin::<NetworkPolicy>(),
-            OwnedKind::optional(Kind::ServiceMonitor),
+            OwnedKind::optional(kind::SERVICE_MONITOR),
         ]
     }
 
     fn needs() -> Vec<Need> {
         let mut needs = thanos_controller_common::needs();
         needs.push(Need {
-            kind: Kind::PrometheusAgent,
+            kind: kind::PROMETHEUS_AGENT,
             verbs: &["list", "watch"],
         });
         needs

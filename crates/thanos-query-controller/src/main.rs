@@ -1,16 +1,11 @@
 //! The controller of ThanosQuery.
 
-use std::process::ExitCode;
-
-use operator_runtime::cli;
 use thanos_query_controller::QueryController;
-use thanos_query_controller::preflight::extra;
 
-fn main() -> anyhow::Result<ExitCode> {
-    cli::main(
+fn main() -> anyhow::Result<()> {
+    thanos_controller_common::main(
         "Controller of ThanosQuery",
         env!("CARGO_PKG_VERSION"),
         QueryController::new,
-        extra,
     )
 }

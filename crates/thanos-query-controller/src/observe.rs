@@ -7,12 +7,14 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube_facts::Key;
 use kube_facts::selector;
-use operator_runtime::{Cluster, Monitoring, Store};
-use promop_compat::caps::{Gate, Kind};
+use operator_runtime::{Cluster, Store};
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
+use thanos_controller_common::monitored::Monitoring;
 use thanos_workload::{integration, store_api};
 
 use crate::components::{ComponentService, components, served, store_scope};
@@ -37,7 +39,7 @@ pub(crate) fn observe(
     query: &Arc<ThanosQuery>,
 ) -> Seen {
     let gate = |kind| controller.gate(query, cluster.caps, kind);
-    let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
+    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
     let selections = selections(query);
     let own = namespace(query);
 
@@ -48,7 +50,7 @@ pub(crate) fn observe(
         .and_then(|q| RetainedEndpoints::of(q));
     let readable = is_usable(prometheuses, &stores.prometheuses);
     // Agents hold no data, so nothing is retained while their CRD is absent.
-    let agents = gate(Kind::PrometheusAgent).is_open();
+    let agents = gate(kind::PROMETHEUS_AGENT).is_open();
     let world = controller.world(stores, readable, agents);
     let mut resolution =
         if retained_endpoints.is_none() && is_usable(monitors, &stores.service_monitors) {
@@ -112,8 +114,8 @@ pub(crate) fn observe(
     let status_inputs = StatusInputs {
         monitored: monitored.decide(),
         gates: vec![
-            (Kind::ServiceMonitor, monitors),
-            (Kind::Prometheus, prometheuses),
+            (kind::SERVICE_MONITOR, monitors),
+            (kind::PROMETHEUS, prometheuses),
         ],
         selections: selections.len(),
         discovered: match &retained_endpoints {

@@ -1,13 +1,15 @@
 //! Discovery results for the status: counts, reasons and names. No IO.
 
 use kube_facts::Key;
-use operator_runtime::Monitored;
-use promop_compat::caps::{Gate, Kind};
+use kube_facts::optional::OptionalKind;
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as SkipReason, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
 };
+use thanos_controller_common::monitored::Monitored;
 use thanos_workload::integration::KnownCondition;
 
 use crate::components::ComponentService;
@@ -25,7 +27,7 @@ pub struct Blocked {
 #[derive(Clone, Debug, Default)]
 pub struct StatusInputs {
     /// Gate of each kind in use.
-    pub gates: Vec<(Kind, Gate)>,
+    pub gates: Vec<(OptionalKind, Gate)>,
     /// Number of selections of ServiceMonitors in the spec.
     pub selections: usize,
     /// Resolution of the selections.
@@ -112,7 +114,7 @@ impl StatusInputs {
         let gate = self
             .gates
             .iter()
-            .find(|(kind, _)| *kind == Kind::ServiceMonitor);
+            .find(|(kind, _)| *kind == kind::SERVICE_MONITOR);
         gate.is_some_and(|(_, gate)| gate.is_open()) || self.frozen
     }
 

@@ -10,11 +10,11 @@ use kube_facts::policy::PolicyFacts;
 use kube_facts::selector;
 use kube_facts::{Key, Labels, NamespaceFacts};
 use operator_runtime::{Related, Spec, Store};
-use promop_compat::caps::Kind;
 use promop_compat::extract::{
     BackendSpec, PodSpec, PrometheusAgentSpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
     StatefulSetSpec,
 };
+use promop_compat::kind;
 use promop_compat::model::{
     BackendFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
     ServiceMonitorFacts, StatefulSetFacts,
@@ -69,7 +69,7 @@ pub struct Stores {
 pub fn related() -> Vec<Related<QueryController>> {
     vec![
         Related::optional::<Thin<ServiceMonitorSpec>>(
-            Kind::ServiceMonitor,
+            kind::SERVICE_MONITOR,
             Spec {
                 store: |v: &Stores| &v.service_monitors,
                 store_mut: |v: &mut Stores| &mut v.service_monitors,
@@ -78,7 +78,7 @@ pub fn related() -> Vec<Related<QueryController>> {
         )
         .labelled(NOT_OURS),
         Related::optional::<Thin<PrometheusSpec>>(
-            Kind::Prometheus,
+            kind::PROMETHEUS,
             Spec {
                 store: |v: &Stores| &v.prometheuses,
                 store_mut: |v: &mut Stores| &mut v.prometheuses,
@@ -87,7 +87,7 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         ),
         Related::optional::<Thin<PrometheusAgentSpec>>(
-            Kind::PrometheusAgent,
+            kind::PROMETHEUS_AGENT,
             Spec {
                 store: |v: &Stores| &v.prometheus_agents,
                 store_mut: |v: &mut Stores| &mut v.prometheus_agents,

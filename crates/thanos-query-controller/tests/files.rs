@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use operator_runtime::render::{RenderArgs, Rendered, render};
+use operator_inspect::render::{Files, RenderArgs, Rendered};
 use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
@@ -24,7 +24,8 @@ fn rendered(test: &str, spec: Value, other: Value) -> (PathBuf, Result<Rendered,
     let settings = Settings {
         thanos_image: "thanos:test".to_owned(),
     };
-    let rendered = render(&QueryController::new(settings, true, &[]), &args);
+    let controller = QueryController::new(settings, true, &[]);
+    let rendered = Files::read(&args).and_then(|files| files.render(&controller));
     std::fs::remove_file(&file).unwrap();
     (file, rendered.map_err(|error| format!("{error:#}")))
 }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use operator_runtime::render::{documents, render_objects};
-use promop_compat::caps::{Capability, Caps};
+use kube_facts::optional::{Capability, Caps};
+use operator_inspect::render::{documents, render_objects};
 use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
@@ -22,7 +22,7 @@ fn render(query: Value, cluster: &[Value], caps: Capability) -> (Vec<Value>, Val
     let fields = object.as_object_mut().unwrap();
     fields.extend(query.as_object().unwrap().clone());
     objects.push(object);
-    let text = render_objects(&controller, &objects, Caps::all(caps)).unwrap();
+    let text = render_objects(&controller, &objects, &Caps::all(caps)).unwrap();
     let mut all = documents(&text).unwrap();
     let file = all
         .iter()

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use operator_runtime::render::{documents, render_objects};
-use promop_compat::caps::{Capability, Caps, Kind};
+use kube_facts::optional::{Capability, Caps};
+use operator_inspect::render::{documents, render_objects};
+use promop_compat::kind;
 use serde_json::{Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
@@ -68,7 +69,7 @@ fn render(namespace: &str, spec: Value, more: &[Value], caps: Caps) -> (Vec<Valu
         "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosQuery",
         "metadata": {"name": "q", "namespace": namespace, "generation": 1}, "spec": spec,
     }));
-    let text = render_objects(&controller, &objects, caps).unwrap();
+    let text = render_objects(&controller, &objects, &caps).unwrap();
     let mut all = documents(&text).unwrap();
     let mut status = all.pop().unwrap()["status"].clone();
     // The current time, which differs between renderings that are compared.
@@ -437,17 +438,17 @@ fn agents_are_recognized_by_their_pods_without_the_crd() {
     let query = json!({"serviceMonitorSelector": {"matchLabels": {"tier": "agent"}}});
     for capability in [Capability::Absent, Capability::Forbidden] {
         let mut caps = present();
-        caps.set(Kind::PrometheusAgent, capability);
+        caps.set(kind::PROMETHEUS_AGENT, capability);
         let by_name = json!({"operator.prometheus.io/name": "kps"});
         let (mut more, pod) = agent(json!({}), by_name);
-        let (_, status) = render("monitoring", query.clone(), &more, caps);
+        let (_, status) = render("monitoring", query.clone(), &more, caps.clone());
         assert_eq!(status["skipped"][0]["reason"], "PrometheusGone");
         let found = condition(&status, "PrometheusOperatorIntegration");
         assert_eq!((&*found.0, &*found.1), ("True", "Enabled"), "{capability}");
         let kinds = status["prometheusOperator"]["kinds"].as_array().unwrap();
         assert_eq!(kinds.len(), 2, "{kinds:?}");
         more.push(pod);
-        let (_, status) = render("monitoring", query.clone(), &more, caps);
+        let (_, status) = render("monitoring", query.clone(), &more, caps.clone());
         assert_eq!(status["skipped"][0]["reason"], "PrometheusAgent");
     }
 }

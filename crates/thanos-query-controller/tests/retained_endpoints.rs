@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube_facts::optional::{Capability, Caps};
 use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
     Access, Cluster, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
 };
-use promop_compat::caps::{Capability, Caps};
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 use thanos_controller_common::Settings;
@@ -56,7 +56,7 @@ fn reconcile(stores: &Stores, caps: Caps, query: &Arc<ThanosQuery>) -> (Plan, Th
     let controller = QueryController::new(settings, true, &[]);
     let (access, answers) = (Access::default(), ProbeResults::default());
     let cluster = Cluster {
-        caps,
+        caps: &caps,
         access: &access,
         answers: &answers,
         now: Timestamp::UNIX_EPOCH,
@@ -206,7 +206,7 @@ fn listing_the_crds_ends_the_freeze() {
     let mut stores = absent();
     stores.service_monitors.replace(None, BTreeMap::new());
     let present = Caps::all(Capability::Present);
-    let (plan, _) = reconcile(&stores, present, &query(selecting(), 3));
+    let (plan, _) = reconcile(&stores, present.clone(), &query(selecting(), 3));
     assert!(
         file(&plan).contains(SIDECAR),
         "the Prometheuses are still unknown"

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use kube_facts::Key;
 use kube_facts::extract::{Extract, Thin};
 use kube_facts::namespaces::Namespaces;
-use operator_runtime::render::{documents, render_objects};
-use promop_compat::caps::{Capability, Caps};
+use kube_facts::optional::{Capability, Caps};
+use operator_inspect::render::{documents, render_objects};
 use promop_compat::extract::ServiceSpec;
 use promop_compat::model::ServiceFacts;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn services(spec: Value, others: &[Value]) -> BTreeMap<Key, ServiceFacts> {
     }));
     let controller = StoreController::new(settings, true, &[]);
     let caps = Caps::all(Capability::Absent);
-    let text = render_objects(&controller, &objects, caps).unwrap();
+    let text = render_objects(&controller, &objects, &caps).unwrap();
     let all = documents(&text).unwrap().into_iter();
     all.filter(|o| o["kind"] == "Service")
         .map(|service| {

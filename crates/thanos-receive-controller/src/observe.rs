@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube_facts::namespaces::Namespaces;
-use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
-use promop_compat::caps::{Gate, Kind};
+use kube_facts::optional::OptionalKind;
+use operator_runtime::{Cluster, Probe};
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::listing;
+use thanos_controller_common::monitored::{Monitored, Monitoring};
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::unmounted;
 use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
@@ -36,7 +39,7 @@ const REMEDIES: Remedies = Remedies {
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
     /// Gate of each kind in use.
-    pub gates: Vec<(Kind, Gate)>,
+    pub gates: Vec<(OptionalKind, Gate)>,
     /// Progress of each hashring.
     pub progress: Vec<Progress>,
     /// Unreachable tenants, by hashring.
@@ -72,7 +75,7 @@ pub(crate) fn observe(
         let integration = &receive.spec.integration;
         integration::gate(controller.operator_gate, integration, cluster.caps, kind)
     };
-    let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
+    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     let children = Children::of(stores, receive);
     let rings = children.rings(stores, cluster);
@@ -119,8 +122,8 @@ pub(crate) fn observe(
     let queriers = rings.queriers.iter().map(|url| listing::probe(url));
     let status_inputs = StatusInputs {
         gates: vec![
-            (Kind::ServiceMonitor, monitors),
-            (Kind::Prometheus, prometheuses),
+            (kind::SERVICE_MONITOR, monitors),
+            (kind::PROMETHEUS, prometheuses),
         ],
         progress: progress(&observed_hashrings, &pod),
         unreachable: unreachable(&rings.desired.rings),

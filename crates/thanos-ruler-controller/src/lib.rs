@@ -9,7 +9,6 @@ pub mod network;
 mod observe;
 pub mod observed;
 pub mod plan;
-pub mod preflight;
 pub mod queriers;
 pub mod rules;
 pub mod secrets;
@@ -29,12 +28,12 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
+use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Gauge, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Probe,
     Reconciler, Related, WarningEvent, Work,
 };
-use promop_compat::caps::Kind;
-use promop_compat::detect::Need;
+use promop_compat::kind;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
 use thanos_controller_common::Settings;
@@ -130,7 +129,7 @@ impl Reconciler for RulerController {
             OwnedKind::builtin::<StatefulSet>(),
             OwnedKind::builtin::<PodDisruptionBudget>(),
             OwnedKind::builtin::<NetworkPolicy>(),
-            OwnedKind::optional(Kind::ServiceMonitor),
+            OwnedKind::optional(kind::SERVICE_MONITOR),
         ]
     }
 
@@ -140,7 +139,11 @@ impl Reconciler for RulerController {
 
     fn needs() -> Vec<Need> {
         let mut needs = thanos_controller_common::needs();
-        let read = [Kind::PrometheusRule, Kind::Alertmanager, Kind::ThanosRuler];
+        let read = [
+            kind::PROMETHEUS_RULE,
+            kind::ALERTMANAGER,
+            kind::THANOS_RULER,
+        ];
         needs.extend(read.map(|kind| Need {
             kind,
             verbs: &["list", "watch"],

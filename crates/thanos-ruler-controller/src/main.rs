@@ -1,16 +1,11 @@
-//! The binary of the ThanosRuler controller.
+//! The controller of ThanosRuler.
 
-use std::process::ExitCode;
-
-use operator_runtime::cli;
 use thanos_ruler_controller::RulerController;
-use thanos_ruler_controller::preflight::extra;
 
-fn main() -> anyhow::Result<ExitCode> {
-    cli::main(
+fn main() -> anyhow::Result<()> {
+    thanos_controller_common::main(
         "Controller of ThanosRuler",
         env!("CARGO_PKG_VERSION"),
         RulerController::new,
-        extra,
     )
 }

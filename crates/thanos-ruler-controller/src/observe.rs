@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube_facts::namespaces::Namespaces;
+use kube_facts::optional::OptionalKind;
 use kube_facts::{Key, Labels};
-use operator_runtime::{Cluster, Invalid, Monitored, Monitoring, Probe, Store};
+use operator_runtime::{Cluster, Invalid, Probe, Store};
 use promop_compat::alertmanagers as operated;
-use promop_compat::caps::{Gate, Kind};
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use promop_compat::rules::Evaluators;
 use thanos_api::names::{Condition, Reason};
 use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
+use thanos_controller_common::monitored::{Monitored, Monitoring};
 use thanos_controller_common::pod_failures::unscheduled;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::{is_of, of, unmounted};
@@ -55,7 +58,7 @@ pub enum OverlapUnknown {
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
     /// The gate of each kind in use.
-    pub gates: Vec<(Kind, Gate)>,
+    pub gates: Vec<(OptionalKind, Gate)>,
     /// The rules.
     pub rules: Collected,
     /// Why Prometheus Operator rejects PrometheusRules, by UID, as its Events say.
@@ -112,17 +115,18 @@ pub(crate) fn observe(
         )
     };
     let kinds = [
-        Kind::PrometheusRule,
-        Kind::Alertmanager,
-        Kind::Prometheus,
-        Kind::ThanosRuler,
-        Kind::ServiceMonitor,
+        kind::PROMETHEUS_RULE,
+        kind::ALERTMANAGER,
+        kind::PROMETHEUS,
+        kind::THANOS_RULER,
+        kind::SERVICE_MONITOR,
     ];
     // The CRD of Prometheus Operator's ThanosRuler is rarely installed, and its absence needs no action.
-    let is_reported =
-        |(kind, gate): &(Kind, Gate)| *kind != Kind::ThanosRuler || *gate != Gate::CrdsAbsent;
+    let is_reported = |(kind, gate): &(OptionalKind, Gate)| {
+        *kind != kind::THANOS_RULER || *gate != Gate::CrdsAbsent
+    };
     let gates = kinds.map(|kind| (kind, gate(kind))).into_iter();
-    let gates: Vec<(Kind, Gate)> = gates.filter(is_reported).collect();
+    let gates: Vec<(OptionalKind, Gate)> = gates.filter(is_reported).collect();
     let spec_inputs = SpecInputs::of(ruler);
     let namespace = spec_inputs.namespace;
     let namespaces = namespaces(controller, stores);
@@ -171,7 +175,7 @@ pub(crate) fn observe(
     });
     let alertmanagers = spec_inputs
         .alertmanagers()
-        .filter(|_| !is_disabled(gate(Kind::Alertmanager)));
+        .filter(|_| !is_disabled(gate(kind::ALERTMANAGER)));
     let alertmanagers =
         alertmanagers.map(|s| operated::resolve(stores.alertmanagers.items(), &namespaces, &s));
     let (targets, invalid) = match targets(&spec_inputs, alertmanagers.as_ref()) {
@@ -187,9 +191,9 @@ pub(crate) fn observe(
     let keys = secrets::keys(&ruler.spec);
     let content = content(keys, namespace, stores.secrets.readable());
     let unmounted = unmounted(&stores.mounts, namespace);
-    let prometheuses = gate(Kind::Prometheus);
+    let prometheuses = gate(kind::PROMETHEUS);
     let monitored = Monitoring {
-        gate: gate(Kind::ServiceMonitor),
+        gate: gate(kind::SERVICE_MONITOR),
         desired: integration::wants_monitors(&ruler.spec.integration),
         monitors: &plan::monitors(ruler),
         namespace,
@@ -197,7 +201,7 @@ pub(crate) fn observe(
         namespaces,
         access: cluster.access,
     };
-    let rules_gate = gate(Kind::PrometheusRule);
+    let rules_gate = gate(kind::PROMETHEUS_RULE);
     let rules_frozen = is_frozen(&stores.rules) || are_missing(stores, ruler, rules_gate);
     let status_inputs = StatusInputs {
         incomplete: rules.incomplete && !stores.rules.is_frozen(),
@@ -236,7 +240,7 @@ pub(crate) fn observe(
                 .map(|rejection| (rejection.rule.clone(), rejection.message.clone()))
                 .collect()
         },
-        overlap_unknown: [Kind::Prometheus, Kind::ThanosRuler]
+        overlap_unknown: [kind::PROMETHEUS, kind::THANOS_RULER]
             .into_iter()
             .any(|kind| matches!(gate(kind), Gate::Enabled | Gate::Forbidden))
             .then(|| overlap_unknown(controller, stores, ruler))
@@ -262,7 +266,7 @@ pub(crate) fn observe(
     };
     let observed = Observed {
         settings: controller.settings.clone(),
-        service_monitors: gate(Kind::ServiceMonitor).is_open(),
+        service_monitors: gate(kind::SERVICE_MONITOR).is_open(),
         set: stores.set(ruler).cloned(),
         rules: status_inputs.rules.rules.clone(),
         files: status_inputs.rules.files.clone(),
@@ -321,13 +325,13 @@ fn rules(
     stores: &Stores,
     ruler: &ThanosRuler,
     spec_inputs: &SpecInputs<'_>,
-    gate: &impl Fn(Kind) -> Gate,
+    gate: &impl Fn(OptionalKind) -> Gate,
     held: &HeldBack,
     decisions: Decisions<'_>,
 ) -> Collected {
     let namespaces = namespaces(controller, stores);
     let nothing = BTreeMap::new();
-    let rules = match gate(Kind::PrometheusRule) {
+    let rules = match gate(kind::PROMETHEUS_RULE) {
         off if is_disabled(off) => Some(&nothing),
         gate if are_missing(stores, ruler, gate) => None,
         gate if is_unreadable(stores, gate) => Some(&nothing),
@@ -335,12 +339,12 @@ fn rules(
     };
     let (no_prometheuses, no_rulers) = (BTreeMap::new(), BTreeMap::new());
     // Deleting a CRD deletes its custom resources and their pods, so frozen ones evaluate nothing.
-    let prometheuses = match gate(Kind::Prometheus) {
+    let prometheuses = match gate(kind::PROMETHEUS) {
         Gate::Forbidden if stores.prometheuses.is_unknown() => None,
         Gate::CrdsAbsent if stores.prometheuses.is_frozen() => Some(&no_prometheuses),
         _ => Some(stores.prometheuses.items()),
     };
-    let rulers = match gate(Kind::ThanosRuler) {
+    let rulers = match gate(kind::THANOS_RULER) {
         Gate::Forbidden if stores.rulers.is_unknown() => None,
         Gate::CrdsAbsent if stores.rulers.is_frozen() => Some(&no_rulers),
         _ => Some(stores.rulers.items()),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube_facts::Key;
+use kube_facts::optional::OptionalKind;
 use operator_runtime::{Conditions, Gauge, Outcome, Required, Verdict, WarningEvent};
-use promop_compat::caps::{Gate, Kind};
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use promop_compat::nearest::Candidate;
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
@@ -207,8 +209,9 @@ fn accepted(seen: &Seen) -> ConditionState {
         let message = "PrometheusRules are unreadable; the mounted rules stay in effect";
         return (None, Reason::RulesUnreadable, message.to_owned());
     }
-    let is_forbidden =
-        |(kind, gate): &(Kind, Gate)| *kind == Kind::PrometheusRule && *gate == Gate::Forbidden;
+    let is_forbidden = |(kind, gate): &(OptionalKind, Gate)| {
+        *kind == kind::PROMETHEUS_RULE && *gate == Gate::Forbidden
+    };
     if seen.status_inputs.gates.iter().any(is_forbidden) {
         let message =
             "the controller has no permission to list PrometheusRules; apply its ClusterRole";
@@ -550,7 +553,7 @@ pub fn warning_events(
 }
 
 fn prometheus_rule(key: &Key, uid: &str) -> ObjectReference {
-    let resource = Kind::PrometheusRule.api_resource();
+    let resource = kind::PROMETHEUS_RULE.api_resource();
     ObjectReference {
         api_version: Some(resource.api_version),
         kind: Some(resource.kind),

@@ -16,11 +16,11 @@ use kube_facts::namespaces::Namespaces;
 use kube_facts::policy::PolicyFacts;
 use kube_facts::{Key, NamespaceFacts};
 use operator_runtime::{PartialCache, Related, Spec, Store};
-use promop_compat::caps::Kind;
 use promop_compat::extract::{
     AlertmanagerSpec, GeneratedRulesObject, PrometheusSpec, RejectionEvent, RuleObject,
     ServiceSpec, ThanosRulerSpec,
 };
+use promop_compat::kind;
 use promop_compat::model::{
     AlertmanagerFacts, GeneratedRulesFacts, PrometheusFacts, RejectionFacts, RuleFacts,
     ServiceFacts, ThanosRulerFacts,
@@ -162,7 +162,7 @@ pub fn related() -> Vec<Related<RulerController>> {
 fn of_prometheus_operator() -> Vec<Related<RulerController>> {
     vec![
         Related::partial::<RuleObject>(
-            Kind::PrometheusRule,
+            kind::PROMETHEUS_RULE,
             Spec {
                 store: |v: &Stores| &v.rules,
                 store_mut: |v: &mut Stores| &mut v.rules,
@@ -192,7 +192,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
         )
         .debounced(),
         Related::optional::<Thin<PrometheusSpec>>(
-            Kind::Prometheus,
+            kind::PROMETHEUS,
             Spec {
                 store: |v: &Stores| &v.prometheuses,
                 store_mut: |v: &mut Stores| &mut v.prometheuses,
@@ -202,7 +202,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
             },
         ),
         Related::optional::<Thin<ThanosRulerSpec>>(
-            Kind::ThanosRuler,
+            kind::THANOS_RULER,
             Spec {
                 store: |v: &Stores| &v.rulers,
                 store_mut: |v: &mut Stores| &mut v.rulers,
@@ -213,7 +213,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
             },
         ),
         Related::optional::<Thin<AlertmanagerSpec>>(
-            Kind::Alertmanager,
+            kind::ALERTMANAGER,
             Spec {
                 store: |v: &Stores| &v.alertmanagers,
                 store_mut: |v: &mut Stores| &mut v.alertmanagers,

@@ -7,7 +7,6 @@ pub mod health;
 mod observe;
 pub mod observed;
 pub mod plan;
-pub mod preflight;
 pub mod reshard;
 pub mod secrets;
 mod status;
@@ -25,12 +24,12 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
+use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, Outcome, OwnedKind, Plan, Probe,
     Reconciler, Related,
 };
-use promop_compat::caps::Kind;
-use promop_compat::detect::Need;
+use promop_compat::kind;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{ThanosStore, ThanosStoreStatus};
 use thanos_controller_common::Settings;
@@ -97,7 +96,7 @@ impl Reconciler for StoreController {
             OwnedKind::builtin::<StatefulSet>(),
             OwnedKind::builtin::<PodDisruptionBudget>(),
             OwnedKind::builtin::<NetworkPolicy>(),
-            OwnedKind::optional(Kind::ServiceMonitor),
+            OwnedKind::optional(kind::SERVICE_MONITOR),
         ]
     }
 

@@ -7,11 +7,14 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube_facts::Key;
 use kube_facts::namespaces::Namespaces;
-use operator_runtime::{Cluster, Monitored, Monitoring, Probe};
-use promop_compat::caps::{Gate, Kind};
+use kube_facts::optional::OptionalKind;
+use operator_runtime::{Cluster, Probe};
+use promop_compat::gate::Gate;
+use promop_compat::kind;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::PodFacts;
 use thanos_controller_common::listing::{self, Listing, Querier};
+use thanos_controller_common::monitored::{Monitored, Monitoring};
 use thanos_controller_common::pod_failures::unscheduled;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::{is_of, of, queriers, unmounted};
@@ -38,7 +41,7 @@ const REMEDIES: Remedies = Remedies {
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
     /// Gate of each kind in use.
-    pub gates: Vec<(Kind, Gate)>,
+    pub gates: Vec<(OptionalKind, Gate)>,
     /// Condition ObjectStorageReady.
     pub object_storage: ConditionState,
     /// Whether Secrets are watched.
@@ -70,7 +73,7 @@ pub(crate) fn observe(
             kind,
         )
     };
-    let (monitors, prometheuses) = (gate(Kind::ServiceMonitor), gate(Kind::Prometheus));
+    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
     let own = Own::of(stores, store, &namespace);
 
@@ -149,8 +152,8 @@ pub(crate) fn observe(
     let time_range = time_range::evaluate(store.spec.time_range_config.as_ref(), cluster.now);
     let status_inputs = StatusInputs {
         gates: vec![
-            (Kind::ServiceMonitor, monitors),
-            (Kind::Prometheus, prometheuses),
+            (kind::SERVICE_MONITOR, monitors),
+            (kind::PROMETHEUS, prometheuses),
         ],
         object_storage,
         secrets_watched: content != Content::Unwatched,

@@ -8,8 +8,8 @@ use kube::core::ApiResource;
 use kube_facts::NamespaceFacts;
 use kube_facts::extract::{NamespaceSpec, Thin};
 use operator_runtime::{Related, Spec, Store};
-use promop_compat::caps::Kind;
 use promop_compat::extract::PrometheusSpec;
+use promop_compat::kind;
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::{
@@ -169,7 +169,7 @@ pub fn related() -> Vec<Related<StoreController>> {
         )
         .granted_apart(),
         Related::optional::<Thin<PrometheusSpec>>(
-            Kind::Prometheus,
+            kind::PROMETHEUS,
             Spec {
                 store: |v: &Stores| &v.prometheuses,
                 store_mut: |v: &mut Stores| &mut v.prometheuses,

@@ -1,7 +1,8 @@
 //! Gates of Prometheus Operator's kinds: evaluation and condition. Pure, no IO.
 
 use kube_facts::Labels;
-use promop_compat::caps::{Caps, Gate, Kind};
+use kube_facts::optional::{Caps, OptionalKind};
+use promop_compat::gate::Gate;
 use thanos_api::names::{Reason, label};
 use thanos_api::v1alpha1::{Integration, IntegrationKindStatus, PrometheusOperatorStatus};
 
@@ -21,7 +22,7 @@ pub fn resource_gate(integration: &Integration) -> Option<bool> {
 
 /// Gate of a kind for a custom resource. `operator` is the gate of the command line.
 #[must_use]
-pub fn gate(operator: bool, integration: &Integration, caps: Caps, kind: Kind) -> Gate {
+pub fn gate(operator: bool, integration: &Integration, caps: &Caps, kind: OptionalKind) -> Gate {
     Gate::of(operator, resource_gate(integration), caps.get(kind))
 }
 
@@ -69,10 +70,10 @@ pub fn check(integration: &Integration) -> Result<(), FieldError> {
 
 /// `status.prometheusOperator`.
 #[must_use]
-pub fn status(gates: &[(Kind, Gate)]) -> PrometheusOperatorStatus {
+pub fn status(gates: &[(OptionalKind, Gate)]) -> PrometheusOperatorStatus {
     let is_disabled = |g: Gate| matches!(g, Gate::DisabledByOperator | Gate::DisabledByResource);
-    let kind = |(kind, gate): &(Kind, Gate)| IntegrationKindStatus {
-        kind: kind.name().to_owned(),
+    let kind = |(kind, gate): &(OptionalKind, Gate)| IntegrationKindStatus {
+        kind: kind.name.to_owned(),
         effective: gate.is_open(),
         reason: gate.reason().to_owned(),
     };
@@ -84,9 +85,9 @@ pub fn status(gates: &[(Kind, Gate)]) -> PrometheusOperatorStatus {
 
 /// The condition `PrometheusOperatorIntegration`: that of the first kind with a closed gate.
 #[must_use]
-pub fn condition(gates: &[(Kind, Gate)]) -> KnownCondition {
-    let closed: Vec<&(Kind, Gate)> = gates.iter().filter(|(_, g)| !g.is_open()).collect();
-    let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name()).collect();
+pub fn condition(gates: &[(OptionalKind, Gate)]) -> KnownCondition {
+    let closed: Vec<&(OptionalKind, Gate)> = gates.iter().filter(|(_, g)| !g.is_open()).collect();
+    let names: Vec<&str> = closed.iter().map(|(kind, _)| kind.name).collect();
     let names = names.join(", ");
     match closed.first().map(|(_, gate)| *gate) {
         None => (true, Reason::Enabled, String::new()),

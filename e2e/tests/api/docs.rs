@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::cluster::{Cluster, MANAGER};
-use e2e::controller::{Controller, Program, QUERY, RECEIVE, RULER, STORE};
+use e2e::controller::{Controller, QUERY, RECEIVE, RULER, STORE, kubectl_thanos};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use thanos_api::names::{Condition, EventReason, Reason};
@@ -471,8 +471,37 @@ fn own_fields(schema: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn the_tables_of_flags_match_the_programs() {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    let flags = |text: &str| -> BTreeSet<String> {
+        text.split(|c| !is_part(c))
+            .filter(|word| word.starts_with("--") && *word != "--help")
+            .map(str::to_owned)
+            .collect()
+    };
+    let offered = |binary: PathBuf, command: &str| -> BTreeSet<String> {
+        let help = Command::new(binary)
+            .args([command, "--help"])
+            .output()
+            .unwrap();
+        String::from_utf8(help.stdout)
+            .unwrap()
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with('-'))
+            .flat_map(|line| flags(line.split("  ").next().unwrap_or_default()))
+            .collect()
+    };
+    let documented = |page: &str, start: &str| -> BTreeSet<String> {
+        let page = read(page);
+        let section = page.split_once(start).unwrap().1;
+        let section = section.split("\n## ").next().unwrap_or_default();
+        section
+            .lines()
+            .filter(|line| line.starts_with("| `-"))
+            .flat_map(|line| flags(line.split('|').nth(1).unwrap_or_default()))
+            .collect()
+    };
     for (command, page, start) in [
-        ("run", "docs/operations.md", "## Flags"),
         (
             "render",
             "docs/operations.md",
@@ -480,42 +509,23 @@ fn the_tables_of_flags_match_the_programs() {
         ),
         ("preflight", "docs/preflight.md", "## Flags"),
     ] {
-        let help = |program: &Program| {
-            let help = Command::new(program.binary())
-                .args([command, "--help"])
-                .output()
-                .unwrap();
-            String::from_utf8(help.stdout).unwrap()
-        };
-        let is_part = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
-        let flags = |text: &str| -> BTreeSet<String> {
-            text.split(|c| !is_part(c))
-                .filter(|word| word.starts_with("--") && *word != "--help")
-                .map(str::to_owned)
-                .collect()
-        };
-        let offered = |program: &Program| -> BTreeSet<String> {
-            help(program)
-                .lines()
-                .map(str::trim_start)
-                .filter(|line| line.starts_with('-'))
-                .flat_map(|line| flags(line.split("  ").next().unwrap_or_default()))
-                .collect()
-        };
-        let page = read(page);
-        let section = page.split_once(start).unwrap().1;
-        let section = section.split("\n## ").next().unwrap_or_default();
-        let documented: BTreeSet<String> = section
-            .lines()
-            .filter(|line| line.starts_with("| `-"))
-            .flat_map(|line| flags(line.split('|').nth(1).unwrap_or_default()))
-            .collect();
-        assert_eq!(documented, offered(&RULER), "flags of {command}");
-        let mut of_others = documented;
-        of_others.remove("--config-reloader-image");
-        for program in [QUERY, STORE, RECEIVE] {
-            assert_eq!(of_others, offered(&program), "flags of {command}");
-        }
+        let documented = documented(page, start);
+        assert_eq!(
+            documented,
+            offered(kubectl_thanos(), command),
+            "flags of {command}"
+        );
+    }
+    let mut documented = documented("docs/operations.md", "## Flags");
+    assert_eq!(documented, offered(RULER.binary(), "run"));
+    documented.remove("--config-reloader-image");
+    for program in [QUERY, STORE, RECEIVE] {
+        assert_eq!(
+            documented,
+            offered(program.binary(), "run"),
+            "{}",
+            program.name
+        );
     }
 }
 

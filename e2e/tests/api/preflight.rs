@@ -6,7 +6,7 @@ use std::process::Command;
 
 use e2e::audit::{Entry, Mark};
 use e2e::cluster::Cluster;
-use e2e::controller::{Controller, QUERY, USER, kubeconfig_of};
+use e2e::controller::{Controller, QUERY, USER, kubeconfig_of, kubectl_thanos};
 use serde_json::{Value, json};
 
 use crate::access::Installed;
@@ -52,8 +52,8 @@ impl Report {
 
 /// Runs it as the user of a kubeconfig.
 fn run(kubeconfig: &Path, flags: &[&str]) -> Report {
-    let output = Command::new(QUERY.binary())
-        .args(["preflight", "--output", "json"])
+    let output = Command::new(kubectl_thanos())
+        .args(["preflight", QUERY.kind(), "--output", "json"])
         .args(flags)
         .env("KUBECONFIG", kubeconfig)
         .output()
@@ -85,7 +85,7 @@ pub fn run_as_administrator(flags: &[&str]) -> Report {
     let all = mark.all_requests();
     let ours: Vec<&Entry> = all
         .iter()
-        .filter(|e| e.user_agent.starts_with("thanos-query-controller/"))
+        .filter(|e| e.user_agent.starts_with("kubectl-thanos/"))
         // Controllers of other tests write as their ServiceAccount.
         .filter(|e| !e.user.username.starts_with("system:serviceaccount:"))
         .collect();
@@ -191,9 +191,9 @@ async fn an_installation_in_one_namespace_passes() {
 #[test]
 fn an_unreachable_cluster_is_exit_code_two() {
     let run = |flags: &[&str], kubeconfig: &str| {
-        let mut command = Command::new(QUERY.binary());
+        let mut command = Command::new(kubectl_thanos());
         command
-            .arg("preflight")
+            .args(["preflight", QUERY.kind()])
             .args(flags)
             .env("KUBECONFIG", kubeconfig);
         let output = command.output().unwrap();

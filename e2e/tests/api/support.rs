@@ -274,7 +274,7 @@ pub async fn rendered(cluster: &Cluster) -> Vec<Value> {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, json!({"items": items}).to_string()).unwrap();
-    let output = Command::new(e2e::controller::QUERY.binary())
+    let output = Command::new(e2e::controller::kubectl_thanos())
         .args(["render", "-f"])
         .arg(file.path())
         .output()

@@ -1,9 +1,9 @@
 //! The plans of one custom resource of each kind, in a namespace where each has something of
 //! everything to run.
 
+use kube_facts::optional::{Capability, Caps};
+use operator_inspect::render::{documents, render_objects};
 use operator_runtime::Reconciler;
-use operator_runtime::render::{documents, render_objects};
-use promop_compat::caps::{Capability, Caps};
 use serde_json::{Map, Value, json};
 use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
@@ -158,7 +158,7 @@ impl Said {
         let kind = <C::Resource as kube::Resource>::kind(&()).into_owned();
         let mut objects = documents(SURROUNDINGS).unwrap();
         objects.push(self.resource(&kind, spec));
-        let text = render_objects(controller, &objects, Caps::all(Capability::Present)).unwrap();
+        let text = render_objects(controller, &objects, &Caps::all(Capability::Present)).unwrap();
         let mut planned = documents(&text).unwrap();
         let resource = planned.pop().unwrap();
         assert!(!planned.is_empty(), "{kind} is rejected: {resource}");

@@ -51,7 +51,11 @@ fn controller<C: Reconciler>() -> Result<Vec<(String, String)>> {
         ),
         file::<C>(
             "workload/home.yaml",
-            role::<C>(&home, Some(NAMESPACE), rbac::home_rules::<C>())?,
+            role::<C>(
+                &home,
+                Some(NAMESPACE),
+                thanos_controller_common::home_rules::<C>(),
+            )?,
         ),
     ])
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Resource;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::reflector::ObjectRef;
-use promop_compat::caps::Caps;
+use kube_facts::optional::Caps;
 use serde_json::{Value, json};
 
 use super::fake::Fake;

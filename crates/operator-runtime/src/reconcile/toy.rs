@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::detect::Need;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::CustomResource;
 use kube::core::ApiResource;
 use kube_facts::extract::{Extract, Metadata, NamespaceSpec, Thin};
 use kube_facts::tolerant_decode::{Lenient, Object};
-use kube_facts::{Key, NamespaceFacts};
-use promop_compat::detect::Need;
-use promop_compat::extract::PodSpec;
-use promop_compat::model::PodFacts;
+use kube_facts::{Key, Labels, NamespaceFacts};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,9 +91,21 @@ impl Extract for EventText {
     }
 }
 
+/// A pod, of which only the labels are stored.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ToyPod {}
+
+impl kube_facts::extract::Spec for ToyPod {
+    type Facts = Labels;
+
+    fn into_facts(self, labels: Labels) -> Labels {
+        labels
+    }
+}
+
 #[derive(Default)]
 pub struct ToyStores {
-    pub pods: Store<PodFacts>,
+    pub pods: Store<Labels>,
     pub nodes: Store<NamespaceFacts>,
     pub mounts: Store<String>,
     pub attachments: Store<String>,
@@ -136,7 +146,7 @@ impl Reconciler for ToyController {
     }
     fn related() -> Vec<Related<Self>> {
         vec![
-            Related::new::<Thin<PodSpec>>(
+            Related::new::<Thin<ToyPod>>(
                 ApiResource::erase::<Pod>(&()),
                 Spec {
                     store: |v: &ToyStores| &v.pods,

@@ -5,6 +5,7 @@ mod related;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::detect::{is_expired, is_forbidden, is_kind_missing};
 use futures::StreamExt;
 use kube::api::Api;
 use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
@@ -12,7 +13,6 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
 use kube_facts::Key;
-use promop_compat::detect::{is_expired, is_forbidden, is_kind_missing};
 
 use crate::cache::{Cache, Guarded, WatchId};
 use crate::owned_objects::{Owned, Requeue};

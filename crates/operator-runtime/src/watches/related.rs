@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::detect::{is_forbidden, sleep_to};
 use futures::StreamExt;
 use kube::api::Api;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube_facts::Key;
 use kube_facts::extract::Extract;
-use promop_compat::detect::{is_forbidden, sleep_to};
 use tokio::time::Instant;
 
 use super::Watch;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use crate::caps::{GROUP, Kind};
+use crate::kind::{self, GROUP};
 use crate::model::{GeneratedFor, GeneratedRulesFacts, RejectionFacts, RuleName, RuleNames};
 use kube_facts::Key;
 use kube_facts::extract::{Extract, Metadata, OwnerRef};
@@ -69,10 +69,10 @@ fn evaluator(owner: OwnerRef, namespace: &str, config_map: &str) -> Option<Gener
     let (group, _) = version.split_once('/')?;
     let (kind, name) = (owner.kind.get()?, owner.name.get()?);
     let kinds = [
-        (Kind::Prometheus, "prometheus"),
-        (Kind::ThanosRuler, "thanos-ruler"),
+        (kind::PROMETHEUS, "prometheus"),
+        (kind::THANOS_RULER, "thanos-ruler"),
     ];
-    let (kind, prefix) = kinds.into_iter().find(|(it, _)| it.name() == kind)?;
+    let (kind, prefix) = kinds.into_iter().find(|(it, _)| it.name == kind)?;
     let number = config_map.strip_prefix(&format!("{prefix}-{name}-rulefiles-"))?;
     let is_generated = number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty();
     let is_it = group == GROUP && owner.controller.or_default() && is_generated;
@@ -170,10 +170,10 @@ mod tests {
     #[test]
     fn rule_names_are_read_from_rule_files() {
         for (kind, prefix) in [
-            (Kind::Prometheus, "prometheus"),
-            (Kind::ThanosRuler, "thanos-ruler"),
+            (kind::PROMETHEUS, "prometheus"),
+            (kind::THANOS_RULER, "thanos-ruler"),
         ] {
-            let facts = facts(&config_map(kind.name(), prefix, FILE));
+            let facts = facts(&config_map(kind.name, prefix, FILE));
             let owner = GeneratedFor {
                 kind,
                 key: Key::new("monitoring", "k8s"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::caps::Kind;
+use kube_facts::optional::OptionalKind;
 use kube_facts::{Key, Labels};
 
 /// PrometheusRule.
@@ -51,7 +51,7 @@ pub struct GeneratedRulesFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFor {
     /// `Prometheus` or `ThanosRuler`.
-    pub kind: Kind,
+    pub kind: OptionalKind,
     /// Namespace and name.
     pub key: Key,
     /// UID, which distinguishes it from a deleted object with the same name.

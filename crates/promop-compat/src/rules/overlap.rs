@@ -4,17 +4,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::caps::Kind;
+use crate::kind;
 use crate::model::{
     GeneratedFor, GeneratedRulesFacts, PrometheusFacts, RuleFacts, RuleNames, ThanosRulerFacts,
 };
 use crate::selection::Selectors;
 use kube_facts::Key;
 use kube_facts::namespaces::{Membership, Namespaces};
+use kube_facts::optional::OptionalKind;
 use kube_facts::selector;
 
 /// A Prometheus, or a ThanosRuler of Prometheus Operator.
-pub type Evaluator<'a> = (Kind, &'a Key);
+pub type Evaluator<'a> = (OptionalKind, &'a Key);
 
 /// Other evaluators of a PrometheusRule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl<'a> Evaluators<'a> {
         namespaces: Namespaces<'a>,
     ) -> Self {
         let runs = |it: &GeneratedFor| match it.kind {
-            Kind::Prometheus => prometheuses.is_none_or(|all| {
+            kind::PROMETHEUS => prometheuses.is_none_or(|all| {
                 let facts = all.get(&it.key).filter(|facts| prometheus_runs(facts));
                 facts.is_some_and(|facts| is_same(&facts.uid, &it.uid))
             }),
@@ -90,10 +91,10 @@ impl<'a> Evaluators<'a> {
             .into_iter()
             .flatten()
             .filter_map(|(key, facts)| {
-                Selecting::new(Kind::Prometheus, key, of_prometheus(&key.namespace, facts)?)
+                Selecting::new(kind::PROMETHEUS, key, of_prometheus(&key.namespace, facts)?)
             });
         let by_ruler = rulers.into_iter().flatten().filter_map(|(key, facts)| {
-            Selecting::new(Kind::ThanosRuler, key, of_ruler(&key.namespace, facts)?)
+            Selecting::new(kind::THANOS_RULER, key, of_ruler(&key.namespace, facts)?)
         });
         Self {
             selecting: by_prometheus.chain(by_ruler).collect(),
@@ -153,7 +154,7 @@ impl<'a> Evaluators<'a> {
 impl<'a> Selecting<'a> {
     /// `None` if it selects nothing, or if a selector is malformed: Prometheus Operator rejects the
     /// whole resource then.
-    fn new(kind: Kind, key: &'a Key, selectors: Selectors<'a>) -> Option<Self> {
+    fn new(kind: OptionalKind, key: &'a Key, selectors: Selectors<'a>) -> Option<Self> {
         let selects = selectors.objects.is_some() && selectors.are_well_formed();
         selects.then_some(Self {
             evaluator: (kind, key),

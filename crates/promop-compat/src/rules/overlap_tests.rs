@@ -29,7 +29,7 @@ fn ruler(selects: &LabelSelector, namespaces: Option<&LabelSelector>) -> ThanosR
 }
 
 /// ConfigMap of this evaluator with the alert `A` of the rule `apps/x`.
-fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
+fn generated(kind: OptionalKind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
     let (namespace, name) = evaluator.split_once('/').unwrap();
     let names = RuleNames::of([RuleName::Alert("A")]);
     let facts = GeneratedRulesFacts {
@@ -40,14 +40,14 @@ fn generated(kind: Kind, evaluator: &str) -> (Key, GeneratedRulesFacts) {
         }),
         files: BTreeMap::from([("apps-x-uid.yaml".to_owned(), names)]),
     };
-    (key(namespace, &format!("{}-{name}", kind.name())), facts)
+    (key(namespace, &format!("{}-{name}", kind.name)), facts)
 }
 
 /// Evaluators of the rule `apps/x` with these labels.
 fn evaluated(
     prometheuses: Option<&[(&str, PrometheusFacts)]>,
     rulers: Option<&[(&str, ThanosRulerFacts)]>,
-    evidence: &[(Kind, &str)],
+    evidence: &[(OptionalKind, &str)],
     readable: bool,
     of: &Labels,
 ) -> String {
@@ -72,9 +72,7 @@ fn evaluated(
         ..Default::default()
     };
     let written = |all: Vec<Evaluator<'_>>| {
-        let all = all
-            .iter()
-            .map(|(kind, key)| format!("{} {key}", kind.name()));
+        let all = all.iter().map(|(kind, key)| format!("{} {key}", kind.name));
         all.collect::<Vec<_>>().join(", ")
     };
     let found = all.of_rule(&key("apps", "x"), &facts);
@@ -113,13 +111,13 @@ fn evaluators_are_those_whose_rule_files_contain_the_rule() {
     ];
     let team = selector(&[("team", "a")]);
     let rulers = [("b/r", ruler(&all, Some(&team)))];
-    let of = |evidence: &[(Kind, &str)]| {
+    let of = |evidence: &[(OptionalKind, &str)]| {
         let labels = self::labels(&[("role", "rules")]);
         evaluated(Some(&prometheuses), Some(&rulers), evidence, true, &labels)
     };
     let none = "by ; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r";
     assert_eq!(of(&[]), none);
-    let (p, r) = ((Kind::Prometheus, "z/p"), (Kind::ThanosRuler, "b/r"));
+    let (p, r) = ((kind::PROMETHEUS, "z/p"), (kind::THANOS_RULER, "b/r"));
     assert_eq!(
         of(&[p, r]),
         "by Prometheus z/p, ThanosRuler b/r; selected by Prometheus apps/p"
@@ -127,7 +125,7 @@ fn evaluators_are_those_whose_rule_files_contain_the_rule() {
     // Evidence takes precedence over the selectors, which Prometheus Operator has evaluated
     // already.
     assert_eq!(
-        of(&[(Kind::Prometheus, "a/p")]),
+        of(&[(kind::PROMETHEUS, "a/p")]),
         "by Prometheus a/p; selected by Prometheus apps/p, Prometheus z/p, ThanosRuler b/r"
     );
     // One that was deleted before it was recreated with the same name.
@@ -140,7 +138,7 @@ fn evaluators_are_those_whose_rule_files_contain_the_rule() {
     assert_eq!(found, "by ; selected by Prometheus z/p");
     // A deleted Prometheus, or one of the same name in another namespace or of another kind.
     assert_eq!(
-        of(&[(Kind::Prometheus, "deleted/p"), (Kind::ThanosRuler, "z/p")]),
+        of(&[(kind::PROMETHEUS, "deleted/p"), (kind::THANOS_RULER, "z/p")]),
         none
     );
 }
@@ -164,7 +162,7 @@ fn resources_without_pods_or_rule_files_evaluate_nothing() {
         },
     ] {
         let of = [("apps/p", facts)];
-        let evidence = [(Kind::Prometheus, "apps/p")];
+        let evidence = [(kind::PROMETHEUS, "apps/p")];
         let found = evaluated(Some(&of), Some(&[]), &evidence, true, &labels(&[]));
         assert_eq!(found, nothing, "{of:?}");
     }
@@ -179,7 +177,7 @@ fn resources_without_pods_or_rule_files_evaluate_nothing() {
         },
     ] {
         let of = [("apps/r", facts)];
-        let evidence = [(Kind::ThanosRuler, "apps/r")];
+        let evidence = [(kind::THANOS_RULER, "apps/r")];
         let found = evaluated(Some(&[]), Some(&of), &evidence, true, &labels(&[]));
         assert_eq!(found, nothing, "{of:?}");
     }
@@ -210,7 +208,7 @@ fn rule_files_are_evidence_without_other_permissions() {
     let of = |prometheuses, evidence: &[_], readable| {
         evaluated(prometheuses, Some(&[]), evidence, readable, &labels(&[]))
     };
-    let p = [(Kind::Prometheus, "z/p")];
+    let p = [(kind::PROMETHEUS, "z/p")];
     assert_eq!(of(Some(&by_team), &[], false), "by ; selected by  or more");
     assert_eq!(
         of(Some(&by_team), &[], true),

@@ -160,6 +160,7 @@ fn guarded(seen: &Observed) -> bool {
 }
 
 /// Thanos image of a section of the spec.
-pub(crate) fn image(common: &CommonFields, settings: &Settings) -> String {
+#[must_use]
+pub fn image(common: &CommonFields, settings: &Settings) -> String {
     thanos_workload::image::of(common, &settings.thanos_image)
 }

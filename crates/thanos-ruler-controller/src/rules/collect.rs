@@ -263,7 +263,7 @@ fn overlapping(key: &Key, by: &[Evaluator<'_>]) -> Option<RuleOverlap> {
 }
 
 fn named((kind, key): &Evaluator<'_>) -> String {
-    format!("{} {key}", kind.name())
+    format!("{} {key}", kind.name)
 }
 
 impl Collected {

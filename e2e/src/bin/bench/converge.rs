@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use e2e::audit::Mark;
-use e2e::controller::Program;
+use e2e::controller::{Program, kubectl_thanos};
 use e2e::wait::{check, eventually};
 use futures::{TryStreamExt, stream};
 use kube::ResourceExt;
@@ -206,7 +206,7 @@ impl Template {
         it["metadata"]["generation"] = json!(1);
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(&file, it.to_string())?;
-        let output = tokio::process::Command::new(program.binary())
+        let output = tokio::process::Command::new(kubectl_thanos())
             .args(["render", "-f"])
             .arg(file.path())
             .stderr(Stdio::inherit())

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use e2e::audit::Mark;
 use e2e::cluster::Cluster;
-use e2e::controller::RECEIVE;
+use e2e::controller::{RECEIVE, kubectl_thanos};
 use serde_json::{Value, json};
 
 use super::{receive, stored};
@@ -12,8 +12,14 @@ use super::{receive, stored};
 /// What it says of the namespace of the test, without what other tests are responsible for.
 fn reported(cluster: &Cluster) -> Vec<Value> {
     let mark = Mark::now();
-    let output = Command::new(RECEIVE.binary())
-        .args(["preflight", "--output", "json", "--namespaces"])
+    let output = Command::new(kubectl_thanos())
+        .args([
+            "preflight",
+            RECEIVE.kind(),
+            "--output",
+            "json",
+            "--namespaces",
+        ])
         .arg(&cluster.namespace)
         .output()
         .unwrap();
@@ -21,7 +27,7 @@ fn reported(cluster: &Cluster) -> Vec<Value> {
     let reported: Value = serde_json::from_slice(&output.stdout).expect(&errors);
     let requests = mark.all_requests().into_iter();
     let written: Vec<String> = requests
-        .filter(|e| e.user_agent.starts_with(RECEIVE.name))
+        .filter(|e| e.user_agent.starts_with("kubectl-thanos/"))
         .filter(|e| !e.user.username.starts_with("system:serviceaccount:"))
         .filter(|e| e.is_write() && !e.uri.contains("dryRun=All"))
         .map(|e| e.line())

@@ -30,7 +30,7 @@ async fn without_object_storage_no_ingester_is_removed() {
     let it = stable(&cluster, "NoObjectStorage").await;
     let text = message(&it, "HashringStable");
     assert!(
-        text.contains(&last) && text.contains("spec.allowDataLoss") && text.contains("360 h"),
+        text.contains(&last) && text.contains("spec.allowDataLoss") && text.contains("360h"),
         "{text}"
     );
     let controller = killed(controller, &cluster).await;

@@ -80,9 +80,9 @@ async fn an_ingester_is_removed_after_its_proof_whenever_the_controller_dies() {
     kubelet.keep(&last, 5);
     kubelet.release(&last);
     let third = kubelet.other(&last, &second).await;
-    step(&cluster, "Draining", "holds 5 series").await;
+    step(&cluster, "Draining", "has 5 series to upload").await;
     let controller = killed(controller, &cluster).await;
-    step(&cluster, "Draining", "holds 5 series").await;
+    step(&cluster, "Draining", "has 5 series to upload").await;
     assert_eq!(replicas(&cluster, INGESTER).await, 3);
     kubelet.mend(&last);
     step(&cluster, "WaitingForStores", &last).await;
@@ -132,7 +132,7 @@ async fn volumes_are_deleted_if_configured_and_only_after_the_proof() {
     let last = format!("{INGESTER}-1");
     kubelet.keep(&last, 3);
     change(&cluster, "x", spec(1, policy)).await;
-    step(&cluster, "Draining", "holds 3 series").await;
+    step(&cluster, "Draining", "has 3 series to upload").await;
     let pvc = format!("data-{last}");
     let kept = cluster.get("v1", "PersistentVolumeClaim", &pvc).await;
     assert!(kept.is_some(), "nothing is proven yet");
@@ -199,7 +199,7 @@ async fn scaling_up_again_returns_a_draining_ingester() {
     let last = format!("{INGESTER}-1");
     kubelet.keep(&last, 7);
     change(&cluster, "x", members_of_default(1)).await;
-    step(&cluster, "Draining", "holds 7 series").await;
+    step(&cluster, "Draining", "has 7 series to upload").await;
     change(&cluster, "x", members_of_default(2)).await;
     has_members(&cluster, 0..2).await;
     let it = stable(&cluster, "Stable").await;

@@ -75,7 +75,7 @@ async fn ingesters_report_their_zones_and_wait_for_unknown_ones() {
     cluster.apply(receive("x", &spec)).await;
     let it = stable(&cluster, "Refused").await;
     let text = message(&it, "HashringStable");
-    let pod = format!("such as of pod {INGESTER}-2:");
+    let pod = format!("zone of pod {INGESTER}-2 is unknown");
     assert!(text.contains(&pod) && text.contains(ZONE), "{text}");
     assert_eq!(published(&cluster).await, []);
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube_facts::Labels;
+use kube_facts::optional::{Capability, Caps};
 use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
     Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
@@ -15,7 +16,7 @@ use operator_runtime::{
 };
 use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
 use plan_testing::{Case as _, ObservedCase, bodies, patched};
-use promop_compat::caps::{Capability, Caps, Kind};
+use promop_compat::kind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
@@ -148,7 +149,7 @@ impl Case {
     fn caps(&self) -> Caps {
         let mut caps = objects::caps(!self.without_prometheus_operator);
         for (name, capability) in &self.capabilities {
-            let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+            let kind = kind::ALL.into_iter().find(|kind| kind.name == name);
             let capability = match capability.as_str() {
                 "Absent" => Capability::Absent,
                 "NotEstablished" => Capability::NotEstablished,
@@ -232,7 +233,7 @@ impl Case {
         now: Timestamp,
     ) -> Seen {
         let cluster = Cluster {
-            caps: self.caps(),
+            caps: &self.caps(),
             access: &Access::default(),
             answers,
             now,
@@ -255,16 +256,16 @@ impl Case {
         let mut stores = self.loaded();
         let objects = self.objects();
         let caps = self.caps();
-        if !caps.has(Kind::PrometheusRule) {
+        if !caps.has(kind::PROMETHEUS_RULE) {
             stores.rules.freeze();
         }
-        if !caps.has(Kind::Prometheus) {
+        if !caps.has(kind::PROMETHEUS) {
             stores.prometheuses.freeze();
         }
-        if !caps.has(Kind::ThanosRuler) {
+        if !caps.has(kind::THANOS_RULER) {
             stores.rulers.freeze();
         }
-        if !caps.has(Kind::Alertmanager) {
+        if !caps.has(kind::ALERTMANAGER) {
             stores.alertmanagers.freeze();
         }
         let has_any = |kind: &str| objects.iter().any(|o| o["kind"] == kind);

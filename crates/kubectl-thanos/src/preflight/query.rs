@@ -1,12 +1,13 @@
-//! Preflight checks of this controller: the Go operator, and accepted but harmful values
-//! of a ThanosQuery. No IO.
+//! Preflight of a ThanosQuery: accepted but harmful values. Pure.
 
-use operator_runtime::preflight::{Extra, Harm};
+use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosQuerySpec;
 
-use crate::plan::{CONTROLLER, image, replica_labels};
-use crate::{QueryController, Seen};
+use thanos_query_controller::plan::{CONTROLLER, image, replica_labels};
+use thanos_query_controller::{QueryController, Seen};
+
+use super::{legacy, orphaned};
 
 /// First version of Thanos that reads endpoints from a file.
 const FIRST_WITH_ENDPOINT_FILE: (u64, u64) = (0, 38);
@@ -31,14 +32,13 @@ const ONLY_WARNS: [&str; 2] = [
     Reason::BlockedByNetworkPolicy.as_str(),
 ];
 
-/// Checks of this controller in addition to the common ones.
-#[must_use]
-pub fn extra() -> Extra<QueryController> {
+/// Checks in addition to the common ones.
+pub(super) fn extra() -> Extra<QueryController> {
     Extra {
         only_warns: &ONLY_WARNS,
         harms,
-        legacy: Some(thanos_controller_common::legacy()),
-        orphaned: thanos_controller_common::orphaned(CONTROLLER),
+        legacy: Some(legacy()),
+        orphaned: orphaned(CONTROLLER),
     }
 }
 

@@ -12,25 +12,20 @@ mod required_permissions;
 mod resources;
 mod row;
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 use kube::CustomResourceExt as _;
 use kube::core::ApiResource;
 use kube_facts::Key;
 
-use crate::args::named;
-use crate::client::Connector;
-use crate::metrics::Metrics;
-use crate::reconciler::Reconciler;
+use operator_runtime::args::named;
+use operator_runtime::client::Connector;
+use operator_runtime::metrics::Metrics;
+use operator_runtime::reconciler::Reconciler;
 use reader::Reader;
 
 pub use legacy::{Legacy, Orphaned};
 pub use row::{Grade, Row, as_json, reconciles, table};
-
-/// Exit code if the cluster cannot be checked: an invalid flag, or a failed request.
-const NOT_CHECKED: u8 = 2;
 
 /// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -101,37 +96,17 @@ pub struct Extra<C: Reconciler> {
     pub orphaned: Vec<Orphaned>,
 }
 
-/// Runs the preflight of a controller and prints the rows. The exit code is 0 if no check fails, 1 if
-/// one fails, and 2 if the cluster cannot be checked.
+/// Runs the preflight of a controller as `name`.
+///
+/// # Errors
+/// The cluster cannot be reached, or a request failed.
 pub async fn preflight<C: Reconciler>(
-    reconciler: &C,
-    extra: &Extra<C>,
-    args: &PreflightArgs,
-) -> ExitCode {
-    match rows(reconciler, extra, args).await {
-        Ok(rows) => {
-            match args.output {
-                Output::Table => print!("{}", table(&rows)),
-                Output::Json => print!("{}", as_json(&rows)),
-            }
-            match reconciles(&rows) {
-                true => ExitCode::SUCCESS,
-                false => ExitCode::FAILURE,
-            }
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(NOT_CHECKED)
-        }
-    }
-}
-
-async fn rows<C: Reconciler>(
+    name: &str,
     reconciler: &C,
     extra: &Extra<C>,
     args: &PreflightArgs,
 ) -> anyhow::Result<Vec<Row>> {
-    let connector = Connector::infer(C::NAME, Metrics::new(C::NAME)).await?;
+    let connector = Connector::infer(name, Metrics::new(C::NAME)).await?;
     let reader = Reader {
         client: connector.client()?,
         namespaces: args.namespaces(),
@@ -169,7 +144,7 @@ async fn check<C: Reconciler>(
     let own = ApiResource::erase::<C::Resource>(&());
     let served = crds::own(reader, &own, &C::Resource::crd(), &mut rows).await?;
     let caps = crds::prometheus_operator(reader, &C::needs(), &mut rows).await?;
-    rows.extend(permissions::check::<C>(reader, &account, is_own, caps).await?);
+    rows.extend(permissions::check::<C>(reader, &account, is_own, &caps).await?);
     rows.extend(legacy::check(reader, extra.legacy.as_ref(), &extra.orphaned).await?);
     if served {
         let checks = resources::ResourceChecks {

@@ -81,6 +81,14 @@ impl Row {
     }
 }
 
+/// A row in JSON.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    controller: &'a str,
+    #[serde(flatten)]
+    row: &'a Row,
+}
+
 /// Number of rows of each severity: ok, warn, fail.
 fn counts(rows: &[Row]) -> [usize; 3] {
     [Grade::Ok, Grade::Warn, Grade::Fail]
@@ -127,10 +135,15 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-/// The rows as one JSON object.
+/// The rows of each controller as one JSON object.
 #[must_use]
-pub fn as_json(rows: &[Row]) -> String {
-    let [ok, warn, fail] = counts(rows);
+pub fn as_json(all: &[(&str, Vec<Row>)]) -> String {
+    let rows: Vec<Row> = all.iter().flat_map(|(_, rows)| rows.clone()).collect();
+    let [ok, warn, fail] = counts(&rows);
+    let rows = all
+        .iter()
+        .flat_map(|(controller, rows)| rows.iter().map(move |row| JsonRow { controller, row }));
+    let rows: Vec<JsonRow<'_>> = rows.collect();
     let all = json!({
         "pass": fail == 0,
         "counts": {"ok": ok, "warn": warn, "fail": fail},
@@ -182,8 +195,10 @@ mod tests {
     fn one_failed_row_fails_the_preflight() {
         let rows = [Row::ok("a", "b", "c"), Row::fail("a", "b", "c").remedy("d")];
         assert!(reconciles(&rows[..1]) && !reconciles(&rows));
-        let json: serde_json::Value = serde_json::from_str(&as_json(&rows)).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&as_json(&[("c", rows.to_vec())])).unwrap();
         assert_eq!(json["pass"], false);
+        assert_eq!(json["rows"][1]["controller"], "c");
         assert_eq!(json["rows"][1]["verdict"], "fail");
         assert_eq!(json["rows"][1]["remedy"], "d");
     }

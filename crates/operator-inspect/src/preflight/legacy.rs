@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use kube::core::ApiResource;
-use promop_compat::detect;
+use operator_runtime::detect;
 use promop_compat::names::NAME;
 use serde_json::Value;
 

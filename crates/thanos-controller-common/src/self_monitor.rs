@@ -7,38 +7,79 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Client, Resource, ResourceExt};
-use promop_compat::caps::{Caps, Kind};
+use kube_facts::optional::Caps;
+use operator_runtime::{Leader, Reconciler};
+use promop_compat::kind;
 use promop_compat::service_monitor::{Endpoint, ServiceMonitor, ServiceMonitorSpec};
 use tokio::sync::watch;
+
+use crate::integration::IntegrationArgs;
 
 /// Retry interval after a failure.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Parameters of the ServiceMonitor.
 #[derive(Clone, Debug)]
-pub(crate) struct SelfMonitor {
+struct SelfMonitor {
     /// Name of the controller, of its Service and of the ServiceMonitor.
-    pub name: &'static str,
+    name: &'static str,
     /// Label of the objects of the controller.
-    pub label: &'static str,
+    label: &'static str,
     /// Namespace of the controller.
-    pub namespace: String,
+    namespace: String,
     /// Whether the feature gate is enabled.
-    pub desired: bool,
+    desired: bool,
     /// Additional labels, for the selector of a Prometheus.
-    pub labels: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
+}
+
+/// Reconciles the ServiceMonitor of a controller while it leads.
+pub(crate) async fn run<C: Reconciler>(integration: IntegrationArgs, leader: Leader) {
+    let monitor = SelfMonitor {
+        name: C::NAME,
+        label: C::LABEL,
+        namespace: leader.namespace,
+        desired: integration.prometheus_operator,
+        labels: integration.service_monitor_labels.into_iter().collect(),
+    };
+    monitor.follow(leader.client, leader.detected).await;
+}
+
+/// Rules for the ServiceMonitor, in the namespace of the controller.
+#[must_use]
+pub fn rules(controller: &str) -> Vec<PolicyRule> {
+    let rule = |group: &str, resource: &str, names: Option<&str>, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        resource_names: names.map(|name| vec![name.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..Default::default()
+    };
+    let monitors = kind::SERVICE_MONITOR.plural;
+    // A create cannot be limited to a name.
+    vec![
+        rule(kind::GROUP, monitors, None, &["create"]),
+        rule(
+            kind::GROUP,
+            monitors,
+            Some(controller),
+            &["delete", "get", "patch"],
+        ),
+        rule("", "services", Some(controller), &["get"]),
+    ]
 }
 
 impl SelfMonitor {
-    /// Reconciles the ServiceMonitor whenever its CRD is installed, until the process ends.
-    pub async fn follow(self, client: Client, mut detected: watch::Receiver<Caps>) {
+    /// Reconciles the ServiceMonitor whenever its CRD is installed.
+    async fn follow(self, client: Client, mut detected: watch::Receiver<Caps>) {
         let mut is_settled = false;
         loop {
-            let present = detected.borrow_and_update().has(Kind::ServiceMonitor);
+            let present = detected.borrow_and_update().has(kind::SERVICE_MONITOR);
             // Changes of other kinds do not affect it.
             is_settled = present && (is_settled || self.reconcile(&client).await.is_ok());
             tokio::select! {

@@ -8,14 +8,14 @@ use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::Client;
 use kube::api::{Api, PostParams};
 use kube_facts::Key;
-use promop_compat::caps::Caps;
-use promop_compat::detect::allowed;
+use kube_facts::optional::Caps;
+use operator_runtime::detect::allowed;
 
 use super::reader::{Reader, is_forbidden};
 use super::required_permissions::{RequiredPermission, required_permissions};
 use super::row::Row;
-use crate::access::review;
-use crate::reconciler::Reconciler;
+use operator_runtime::access::review;
+use operator_runtime::reconciler::Reconciler;
 
 const CHECK: &str = "permissions";
 
@@ -27,7 +27,7 @@ pub(super) async fn check<C: Reconciler>(
     reader: &Reader,
     account: &Key,
     is_own: bool,
-    caps: Caps,
+    caps: &Caps,
 ) -> Result<Vec<Row>, kube::Error> {
     let required = required_permissions::<C>(caps, &reader.scopes(), &account.namespace);
     let client = &reader.client;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::ApiResource;
 use kube::core::object::HasStatus;
-use promop_compat::caps::{Capability, Caps};
+use kube_facts::optional::{Capability, Caps};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -18,13 +18,13 @@ use super::dry_run::dry_run;
 use super::objects;
 use super::reader::{Reader, is_forbidden};
 use super::row::{RERUN, Row};
-use crate::access::{self, Access};
-use crate::cache::owner;
-use crate::conditions::RECONCILED;
-use crate::fit;
-use crate::plan::Plan;
-use crate::probe::ProbeResults;
-use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
+use operator_runtime::access::{self, Access};
+use operator_runtime::cache::owner;
+use operator_runtime::conditions::RECONCILED;
+use operator_runtime::fit;
+use operator_runtime::plan::Plan;
+use operator_runtime::probe::ProbeResults;
+use operator_runtime::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
 /// Concurrent dry runs.
 const AT_ONCE: usize = 8;
@@ -61,7 +61,7 @@ impl<C: Reconciler> ResourceChecks<'_, C> {
             match C::Resource::deserialize(&object) {
                 Ok(resource) => {
                     let checked =
-                        self.resource(&mut stores, caps, Arc::new(resource), &name, &mut unknown);
+                        self.resource(&mut stores, &caps, Arc::new(resource), &name, &mut unknown);
                     rows.extend(checked.await?);
                 }
                 Err(error) => {
@@ -120,7 +120,7 @@ impl<C: Reconciler> ResourceChecks<'_, C> {
     async fn resource(
         &self,
         stores: &mut C::Stores,
-        caps: Caps,
+        caps: &Caps,
         resource: Arc<C::Resource>,
         name: &str,
         unknown: &mut BTreeMap<String, BTreeSet<String>>,
@@ -166,7 +166,7 @@ impl<C: Reconciler> ResourceChecks<'_, C> {
     fn observe(
         &self,
         stores: &mut C::Stores,
-        caps: Caps,
+        caps: &Caps,
         access: &Access,
         resource: &Arc<C::Resource>,
     ) -> C::Observed {

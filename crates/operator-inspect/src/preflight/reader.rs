@@ -8,7 +8,7 @@ use kube::api::{Api, DynamicObject, ListParams, PostParams, TypeMeta};
 use kube::core::ApiResource;
 use serde_json::Value;
 
-use crate::fit::schema_of;
+use operator_runtime::fit::schema_of;
 
 /// Objects in one page of a list.
 const PAGE: u32 = 100;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::crds::first;
 use super::dry_run::{DryRun, Finding};
 use super::row::{Grade, RERUN, Row};
-use crate::ownership::Ownership;
+use operator_runtime::ownership::Ownership;
 
 /// Maximum length of a message of the API server.
 const MESSAGE_CHARS: usize = 600;

@@ -3,14 +3,14 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
-use promop_compat::caps::{Capability, Caps};
-use promop_compat::detect;
-use promop_compat::detect::Need;
+use kube_facts::optional::{Capability, Caps};
+use operator_runtime::detect;
+use operator_runtime::detect::Need;
 use serde_json::Value;
 
 use super::reader::{Installed, Reader};
 use super::row::{RERUN, Row};
-use crate::fit::{is_open, schema_of};
+use operator_runtime::fit::{is_open, schema_of};
 
 pub(super) const CHECK: &str = "crd";
 

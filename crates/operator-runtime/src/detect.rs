@@ -1,4 +1,4 @@
-//! Detects capabilities at run time. Does IO: discovery, one metadata-only watch per CRD if
+//! Detects the capabilities of the cluster. Does IO: discovery, one metadata-only watch per CRD if
 //! permitted, and access reviews.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,9 @@ use kube::api::{Api, PartialObjectMeta, PostParams};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource};
+use kube_facts::optional::{Capability, Caps, OptionalKind};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
-
-use crate::caps::{Capability, Caps, GROUP, Kind};
 
 /// Poll interval of discovery without permission to watch CRDs, and of access reviews while a kind
 /// is `Forbidden`.
@@ -34,7 +33,7 @@ const SETTLE: [Duration; 3] = [
 #[derive(Clone, Debug)]
 pub struct Need {
     /// The kind.
-    pub kind: Kind,
+    pub kind: OptionalKind,
     /// Verbs without which the kind is `Forbidden`.
     pub verbs: &'static [&'static str],
 }
@@ -46,10 +45,10 @@ pub struct Detector {
     namespaces: Vec<Option<String>>,
     recheck: Arc<Notify>,
     /// Kinds whose CRD is being deleted, or is deleted. Discovery still lists them briefly.
-    deleted: BTreeSet<Kind>,
-    defined: BTreeSet<Kind>,
+    deleted: BTreeSet<OptionalKind>,
+    defined: BTreeSet<OptionalKind>,
     /// Kinds with granted permissions that no failed request has put in question since.
-    granted: BTreeSet<Kind>,
+    granted: BTreeSet<OptionalKind>,
 }
 
 impl Detector {
@@ -83,15 +82,15 @@ impl Detector {
             .needs
             .iter()
             .filter(|n| !self.deleted.contains(&n.kind));
-        let versions: BTreeSet<&str> = queried.map(|n| n.kind.version()).collect();
+        let versions: BTreeSet<String> = queried.map(|n| n.kind.api_version()).collect();
         let mut plurals = BTreeMap::new();
         for version in versions {
-            let api_version = format!("{GROUP}/{version}");
-            plurals.insert(version, served(&self.client, &api_version).await?);
+            let served = served(&self.client, &version).await?;
+            plurals.insert(version, served);
         }
-        let is_served = |kind: Kind| {
-            let plurals = plurals.get(kind.version());
-            plurals.is_some_and(|all| all.contains(kind.plural()))
+        let is_served = |kind: OptionalKind| {
+            let plurals = plurals.get(&kind.api_version());
+            plurals.is_some_and(|all| all.contains(kind.plural))
         };
         let mut caps = Caps::default();
         for need in self.needs.clone() {
@@ -147,7 +146,7 @@ impl Detector {
                         }
                     }
                     Some(Err(error)) if is_forbidden(&error) => {
-                        tracing::info!("cannot watch Prometheus Operator CRDs; polling discovery");
+                        tracing::info!("cannot watch CRDs; polling discovery");
                         watches = None;
                         self.deleted.clear();
                         continue;
@@ -169,7 +168,11 @@ impl Detector {
             }
             match self.probe().await {
                 Ok(found) => {
-                    caps.send_if_modified(|known| std::mem::replace(known, found) != found);
+                    caps.send_if_modified(|known| {
+                        let is_new = *known != found;
+                        *known = found;
+                        is_new
+                    });
                 }
                 Err(error) => {
                     tracing::debug!(%error, "discovery failed; keeping the last state");
@@ -183,8 +186,8 @@ impl Detector {
         for namespace in &self.namespaces {
             for verb in need.verbs {
                 let attributes = ResourceAttributes {
-                    group: Some(GROUP.to_owned()),
-                    resource: Some(need.kind.plural().to_owned()),
+                    group: Some(need.kind.group.to_owned()),
+                    resource: Some(need.kind.plural.to_owned()),
                     namespace: namespace.clone(),
                     verb: Some((*verb).to_owned()),
                     ..Default::default()
@@ -230,7 +233,7 @@ impl Detector {
     }
 
     /// Applies an event of a CRD; returns whether capabilities may have changed.
-    fn note(&mut self, (kind, event): (Kind, CrdState)) -> bool {
+    fn note(&mut self, (kind, event): (OptionalKind, CrdState)) -> bool {
         match event {
             CrdState::Deleted => {
                 self.deleted.insert(kind);
@@ -259,14 +262,14 @@ enum CrdState {
 type MetaEvent = Event<PartialObjectMeta<CustomResourceDefinition>>;
 
 struct CrdWatches {
-    streams: SelectAll<BoxStream<'static, Result<(Kind, MetaEvent), watcher::Error>>>,
+    streams: SelectAll<BoxStream<'static, Result<(OptionalKind, MetaEvent), watcher::Error>>>,
     /// Whether the list in progress contains the CRD.
-    seen: BTreeMap<Kind, bool>,
+    seen: BTreeMap<OptionalKind, bool>,
 }
 
 async fn next_event(
     watches: &mut Option<CrdWatches>,
-) -> Option<Result<(Kind, CrdState), watcher::Error>> {
+) -> Option<Result<(OptionalKind, CrdState), watcher::Error>> {
     let Some(watches) = watches else {
         return std::future::pending().await;
     };

@@ -7,14 +7,14 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
-use promop_compat::caps::{Capability, Caps};
+use kube_facts::optional::{Capability, Caps};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::access::Access;
-use crate::fit;
-use crate::probe::ProbeResults;
-use crate::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
+use operator_runtime::access::Access;
+use operator_runtime::fit;
+use operator_runtime::probe::ProbeResults;
+use operator_runtime::reconciler::{Cluster, Outcome, Reconciler, Verdict, observe_to_end};
 
 /// Flags of `render`.
 #[derive(clap::Args, Clone, Debug)]
@@ -37,38 +37,58 @@ pub struct Rendered {
     pub warnings: Vec<String>,
 }
 
-/// Renders files.
-///
-/// # Errors
-/// A file is unreadable or contains a value of the wrong type, or no file contains a custom resource of
-/// this controller.
-pub fn render<C: Reconciler>(reconciler: &C, args: &RenderArgs) -> anyhow::Result<Rendered> {
-    let (mut objects, mut warnings) = (Vec::new(), Vec::new());
-    let schema = fit::schema::<C::Resource>();
-    for file in &args.files {
-        let text = if file.as_os_str() == "-" {
-            std::io::read_to_string(std::io::stdin())?
-        } else {
-            std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?
-        };
-        let in_file = || format!("{}", file.display());
-        for object in documents(&text).with_context(in_file)? {
-            let unknown = fit::check::<C::Resource>(&object, &schema).with_context(in_file)?;
-            warnings.extend(
-                unknown
-                    .iter()
-                    .map(|field| format!("{}: {field}", in_file())),
-            );
-            objects.push(object);
+/// The objects in files.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Name of the file, and the object.
+    objects: Vec<(String, Value)>,
+    caps: Caps,
+}
+
+impl Files {
+    /// Reads files.
+    ///
+    /// # Errors
+    /// A file is unreadable, or neither YAML nor JSON.
+    pub fn read(args: &RenderArgs) -> anyhow::Result<Self> {
+        let mut objects = Vec::new();
+        for file in &args.files {
+            let name = file.display().to_string();
+            let text = match name.as_str() {
+                "-" => std::io::read_to_string(std::io::stdin())?,
+                _ => {
+                    std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?
+                }
+            };
+            let found = documents(&text).with_context(|| name.clone())?;
+            objects.extend(found.into_iter().map(|object| (name.clone(), object)));
         }
+        let capability = match args.without_prometheus_operator {
+            true => Capability::Absent,
+            false => Capability::Present,
+        };
+        Ok(Self {
+            objects,
+            caps: Caps::all(capability),
+        })
     }
-    let caps = match args.without_prometheus_operator {
-        true => Caps::all(Capability::Absent),
-        false => Caps::all(Capability::Present),
-    };
-    let text = render_objects(reconciler, &objects, caps)?;
-    Ok(Rendered { text, warnings })
+
+    /// Renders every custom resource of a controller. The text is empty if there is none.
+    ///
+    /// # Errors
+    /// An object has a value of the wrong type.
+    pub fn render<C: Reconciler>(&self, reconciler: &C) -> anyhow::Result<Rendered> {
+        let schema = fit::schema::<C::Resource>();
+        let mut warnings = Vec::new();
+        for (file, object) in &self.objects {
+            let unknown = fit::check::<C::Resource>(object, &schema);
+            let unknown = unknown.with_context(|| file.clone())?;
+            warnings.extend(unknown.iter().map(|field| format!("{file}: {field}")));
+        }
+        let objects = self.objects.iter().map(|(_, object)| object);
+        let text = render_objects(reconciler, objects, &self.caps)?;
+        Ok(Rendered { text, warnings })
+    }
 }
 
 /// The documents of a YAML or JSON text. As in kubectl, the items of lists are documents.
@@ -115,45 +135,45 @@ fn add(mut document: Value, found: &mut Vec<Value>) {
     }
 }
 
-/// Renders every custom resource in `objects`.
+/// Renders every custom resource of a controller in `objects`. The text is empty if there is none.
 ///
 /// # Errors
-/// There is no custom resource of this controller, or one does not match its CRD.
-pub fn render_objects<C: Reconciler>(
+/// A custom resource does not match its CRD.
+pub fn render_objects<'a, C: Reconciler>(
     reconciler: &C,
-    objects: &[Value],
-    caps: Caps,
+    objects: impl IntoIterator<Item = &'a Value>,
+    caps: &Caps,
 ) -> anyhow::Result<String> {
     let mut stores = C::Stores::default();
     let related = C::related();
+    let kind = C::Resource::kind(&());
+    let version = C::Resource::api_version(&());
+    let mut resources = Vec::new();
     for object in objects {
         for kind in &related {
             if kind.capability.is_none_or(|k| caps.has(k)) {
                 kind.load(&mut stores, object);
             }
         }
-    }
-    let kind = C::Resource::kind(&());
-    let version = C::Resource::api_version(&());
-    let mut text = String::new();
-    for object in objects {
-        if object["kind"] != *kind || object["apiVersion"] != *version {
-            continue;
+        if object["kind"] == *kind && object["apiVersion"] == *version {
+            let resource = C::Resource::deserialize(object).map_err(|error| {
+                let problem = fit::problem::<C::Resource>(object, &error);
+                anyhow!("{}: {problem}", fit::name(object))
+            })?;
+            resources.push(Arc::new(resource));
         }
-        let resource = C::Resource::deserialize(object).map_err(|error| {
-            let problem = fit::problem::<C::Resource>(object, &error);
-            anyhow!("{}: {problem}", fit::name(object))
-        })?;
-        render_one(reconciler, &mut stores, caps, Arc::new(resource), &mut text)?;
     }
-    anyhow::ensure!(!text.is_empty(), "no {kind} ({version}) in the files");
+    let mut text = String::new();
+    for resource in resources {
+        render_one(reconciler, &mut stores, caps, resource, &mut text)?;
+    }
     Ok(text)
 }
 
 fn render_one<C: Reconciler>(
     reconciler: &C,
     stores: &mut C::Stores,
-    caps: Caps,
+    caps: &Caps,
     resource: Arc<C::Resource>,
     text: &mut String,
 ) -> anyhow::Result<()> {

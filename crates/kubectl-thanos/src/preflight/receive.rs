@@ -1,13 +1,14 @@
-//! Checks that this controller adds to a preflight: the legacy operator, and harmful values in
-//! ThanosReceives. Pure, no IO.
+//! Preflight of a ThanosReceive: accepted but harmful values. Pure.
 
-use operator_runtime::preflight::{Extra, Harm};
+use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosReceiveSpec;
 use thanos_workload::duration;
 
-use crate::desired::{hashrings, object_storage, path};
-use crate::{NAME, ReceiveController, Seen};
+use thanos_receive_controller::desired::{hashrings, object_storage, path};
+use thanos_receive_controller::{NAME, ReceiveController, Seen};
+
+use super::{legacy, orphaned};
 
 /// Shortest safe retention, in milliseconds. With a shorter one, samples can be deleted before a store
 /// serves them: blocks are cut every two hours, and are uploaded and synced some time later.
@@ -22,14 +23,13 @@ const ONLY_WARNS: [&str; 5] = [
     Reason::VolumePending.as_str(),
 ];
 
-/// Checks of this controller, besides those of every preflight.
-#[must_use]
-pub fn extra() -> Extra<ReceiveController> {
+/// Checks in addition to the common ones.
+pub(super) fn extra() -> Extra<ReceiveController> {
     Extra {
         only_warns: &ONLY_WARNS,
         harms,
-        legacy: Some(thanos_controller_common::legacy()),
-        orphaned: thanos_controller_common::orphaned(NAME),
+        legacy: Some(legacy()),
+        orphaned: orphaned(NAME),
     }
 }
 

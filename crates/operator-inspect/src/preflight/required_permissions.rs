@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use promop_compat::caps::{Caps, GROUP, Kind};
+use kube_facts::optional::Caps;
+use promop_compat::kind::{self, GROUP};
 
-use crate::rbac;
-use crate::reconciler::Reconciler;
+use operator_runtime::rbac;
+use operator_runtime::reconciler::Reconciler;
 
 /// One verb on one resource, and the loss without it; `None` if the controller does not work without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub(super) fn expand(
 
 /// All permissions that a controller needs.
 pub(super) fn required_permissions<C: Reconciler>(
-    caps: Caps,
+    caps: &Caps,
     scopes: &[Option<&str>],
     home: &str,
 ) -> Vec<RequiredPermission> {
@@ -98,10 +99,10 @@ pub(super) fn required_permissions<C: Reconciler>(
         ("authorization.k8s.io", _) => Some("the condition Monitored stays Unknown".to_owned()),
         ("events.k8s.io", _) => Some("no events are emitted".to_owned()),
         (GROUP, plural) => {
-            let mut kinds = Kind::ALL.into_iter();
-            let kind = kinds.find(|k| k.plural() == plural)?;
+            let mut kinds = kind::ALL.into_iter();
+            let kind = kinds.find(|k| k.plural == plural)?;
             let absent = !caps.has(kind);
-            absent.then(|| format!("{} is not used if you install it later", kind.name()))
+            absent.then(|| format!("{} is not used if you install it later", kind.name))
         }
         _ => None,
     };
@@ -139,7 +140,11 @@ pub(super) fn required_permissions<C: Reconciler>(
         }
     }
     all.extend(expand(&rbac::cluster_rules::<C>(), None, cluster));
-    all.extend(expand(&rbac::home_rules::<C>(), Some(home), own_namespace));
+    all.extend(expand(
+        &thanos_controller_common::home_rules::<C>(),
+        Some(home),
+        own_namespace,
+    ));
     all
 }
 

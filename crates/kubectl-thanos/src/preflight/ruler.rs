@@ -1,12 +1,13 @@
-//! Preflight checks of this controller: the operator that it replaces, and harmful values of a
-//! ThanosRuler. Pure.
+//! Preflight of a ThanosRuler: accepted but harmful values. Pure.
 
-use operator_runtime::preflight::{Extra, Harm};
+use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{ClaimRetention, ThanosRulerSpec};
 use thanos_workload::duration;
 
-use crate::{NAME, RulerController, Seen};
+use thanos_ruler_controller::{NAME, RulerController, Seen};
+
+use super::{legacy, orphaned};
 
 /// Before the controller runs there are no pods, and permission to watch Secrets is optional.
 const ONLY_WARNS: [&str; 8] = [
@@ -24,14 +25,13 @@ const ONLY_WARNS: [&str; 8] = [
 /// before they are in a block, and pending alerts lose their state.
 const SHORT: u64 = 4 * 60 * 60 * 1000;
 
-/// Preflight checks in addition to those of every controller.
-#[must_use]
-pub fn extra() -> Extra<RulerController> {
+/// Checks in addition to the common ones.
+pub(super) fn extra() -> Extra<RulerController> {
     Extra {
         only_warns: &ONLY_WARNS,
         harms,
-        legacy: Some(thanos_controller_common::legacy()),
-        orphaned: thanos_controller_common::orphaned(NAME),
+        legacy: Some(legacy()),
+        orphaned: orphaned(NAME),
     }
 }
 

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 
 use kube_facts::namespaces::Namespaces;
 use kube_facts::{Key, Labels};
-use promop_compat::caps::Gate;
+use operator_runtime::{Access, AccessCheck};
+use promop_compat::gate::Gate;
 use promop_compat::model::PrometheusFacts;
 use promop_compat::scrapers::{Nearest, Scraped, scraped};
-
-use crate::access::{Access, AccessCheck};
 
 /// Maximum number of selecting Prometheuses whose permissions are checked.
 const MAX_CHECKED: usize = 5;

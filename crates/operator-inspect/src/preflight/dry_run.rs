@@ -6,10 +6,10 @@ use kube::api::{Api, DynamicObject, PatchParams, PostParams};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
-use crate::apply::{ONLY_CREATE, rejection, send};
-use crate::owned_objects::Owner;
-use crate::ownership::{Ownership, ownership};
-use crate::plan::Planned;
+use operator_runtime::apply::{ONLY_CREATE, rejection, send};
+use operator_runtime::owned_objects::Owner;
+use operator_runtime::ownership::{Ownership, ownership};
+use operator_runtime::plan::Planned;
 
 /// Result of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]

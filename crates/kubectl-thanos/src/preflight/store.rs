@@ -1,11 +1,12 @@
-//! Preflight checks of this controller: the Go operator, and accepted but harmful values
-//! of a ThanosStore. No IO.
+//! Preflight of a ThanosStore: accepted but harmful values. Pure.
 
-use operator_runtime::preflight::{Extra, Harm};
+use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosStoreSpec;
 
-use crate::{NAME, Seen, StoreController};
+use thanos_store_controller::{NAME, Seen, StoreController};
+
+use super::{legacy, orphaned};
 
 /// Store flags that Thanos removed; with one of them it exits at startup.
 const REMOVED: [&str; 2] = [
@@ -20,14 +21,13 @@ const ONLY_WARNS: [&str; 3] = [
     Reason::VolumePending.as_str(),
 ];
 
-/// Checks of this controller in addition to the common ones.
-#[must_use]
-pub fn extra() -> Extra<StoreController> {
+/// Checks in addition to the common ones.
+pub(super) fn extra() -> Extra<StoreController> {
     Extra {
         only_warns: &ONLY_WARNS,
         harms,
-        legacy: Some(thanos_controller_common::legacy()),
-        orphaned: thanos_controller_common::orphaned(NAME),
+        legacy: Some(legacy()),
+        orphaned: orphaned(NAME),
     }
 }
 
