@@ -23,7 +23,7 @@ declare -A may=(
   [thanos-ruler-controller]="$common thanos-rules"
   [operator-inspect]="kube-facts go-yaml promop-compat operator-runtime thanos-controller-common"
   [kubectl-thanos]="$common $controllers operator-inspect"
-  [plan-testing]="kube-facts promop-compat thanos-workload operator-runtime"
+  [plan-testing]="kube-facts promop-compat thanos-workload operator-runtime thanos-controller-common"
 )
 pure="go-yaml kube-facts thanos-api promop-compat thanos-rules thanos-workload"
 

@@ -41,8 +41,8 @@ pub use error::Invalid;
 pub use plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Planned, Precondition};
 pub use probe::{Probe, ProbeResults, Read, Sample};
 pub use reconciler::{
-    Cluster, EventRule, Gauge, NormalEvent, Outcome, OwnedKind, Reconciler, Verdict, WarningEvent,
-    Work, observe_to_end,
+    Cluster, EventRule, Gauge, NormalEvent, Outcome, OwnedKind, Reconciler, StatusFields, Verdict,
+    WarningEvent, Work, observe_to_end,
 };
 pub use related::{PartialCache, Related, Spec};
 pub use run::{Leader, WhileLeading, run};

@@ -127,6 +127,15 @@ pub struct Gauge<S> {
     pub value: fn(&S) -> Option<i64>,
 }
 
+/// Fields of every status.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusFields<'a> {
+    /// `status.conditions`.
+    pub conditions: &'a [Condition],
+    /// `status.appliedHash`.
+    pub applied_hash: Option<&'a str>,
+}
+
 /// Long-running work; its result updates the stores.
 pub type Work<V> = Box<dyn FnOnce() -> Box<dyn FnOnce(&mut V) + Send> + Send>;
 
@@ -243,10 +252,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     fn gauges() -> Vec<Gauge<Self::Status>> {
         Vec::new()
     }
-    /// `status.appliedHash`.
-    fn applied_hash(status: &Self::Status) -> Option<&str>;
-    /// `status.conditions`.
-    fn conditions(status: &Self::Status) -> &[Condition];
+    /// The fields of every status.
+    fn status_fields(status: &Self::Status) -> StatusFields<'_>;
     /// `spec.paused`.
     fn paused(resource: &Self::Resource) -> bool;
     /// Names of the running pods that mount `object`. After a change of the object, setting their

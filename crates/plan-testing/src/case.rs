@@ -2,17 +2,13 @@
 //! files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use kube::CustomResourceExt;
 use kube::core::object::HasSpec;
 use kube_facts::Labels;
-use kube_facts::optional::{Capability, Caps};
-use operator_runtime::{Cluster, Invalid, Plan, ProbeResults, Reconciler, observe_to_end};
+use operator_runtime::{Invalid, Plan, Reconciler};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::world::NOW;
 
 /// A custom resource and observed objects.
 pub trait Case: Clone + Default + DeserializeOwned {
@@ -147,39 +143,4 @@ pub(crate) fn folder<C: Case>(name: &str) -> PathBuf {
         .join(C::CONTROLLER)
         .join("tests")
         .join(name)
-}
-
-/// Capabilities with all kinds of Prometheus Operator, or none.
-#[must_use]
-pub fn caps(present: bool) -> Caps {
-    Caps::all(match present {
-        true => Capability::Present,
-        false => Capability::Absent,
-    })
-}
-
-/// Loads objects into the stores of a controller.
-pub fn load<C: Reconciler>(stores: &mut C::Stores, objects: &[Value]) {
-    let related = C::related();
-    for object in objects {
-        let read = related.iter().filter(|r| r.load(stores, object));
-        assert_ne!(read.count(), 0, "not a related kind: {object}");
-    }
-}
-
-/// The observed state at [`NOW`].
-pub fn observe<C: Reconciler>(
-    controller: &C,
-    stores: &mut C::Stores,
-    caps: Caps,
-    answers: &ProbeResults,
-    resource: C::Resource,
-) -> C::Observed {
-    let cluster = Cluster {
-        caps: &caps,
-        access: &operator_runtime::Access::default(),
-        answers,
-        now: NOW.parse().unwrap(),
-    };
-    observe_to_end(controller, stores, cluster, &Arc::new(resource))
 }

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::case::{Case, documents, folder};
 use crate::difference::{Base, Document, difference};
-use crate::messages::MESSAGES;
+
+/// Name of the golden with all messages.
+pub(crate) const MESSAGES: &str = "messages";
 
 /// Longer texts in `data` are replaced by their length.
 const LONG: usize = 4000;

@@ -12,6 +12,7 @@ pub mod goldens;
 pub mod invalid;
 pub mod leaves;
 pub mod messages;
+pub mod observe;
 pub mod relations;
 pub mod stable;
 pub mod world;

@@ -7,10 +7,8 @@ use std::fmt::Write as _;
 use operator_runtime::{ObjectKey, Outcome, Reconciler, Verdict};
 
 use crate::case::ObservedCase;
-use crate::goldens::assert_golden;
-
-/// Name of the golden.
-pub(crate) const MESSAGES: &str = "messages";
+use crate::goldens::{MESSAGES, assert_golden};
+use crate::observe::outcome;
 
 /// The case for outcomes that do not depend on the observed state.
 const ANY: &str = "minimal";
@@ -20,10 +18,7 @@ pub fn check<C: ObservedCase>() {
     let mut messages = BTreeMap::new();
     for (name, case) in C::all() {
         let seen = case.observed();
-        let mut verdicts = match case.plan() {
-            Ok(_) => vec![Verdict::Applied],
-            Err(invalid) => vec![Verdict::Invalid(invalid)],
-        };
+        let mut verdicts = vec![outcome(case.plan()).verdict];
         if name == ANY {
             verdicts.extend(failures());
         }
@@ -52,7 +47,7 @@ fn add<R: Reconciler>(
     };
     let before = R::Status::default();
     let status = reconciler.status(seen, &outcome, &before);
-    for condition in R::conditions(&status) {
+    for condition in R::status_fields(&status).conditions {
         let (kind, reason) = (&condition.type_, &condition.reason);
         let title = format!("{kind} {} {reason}", condition.status);
         let message = || condition.message.clone();

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use kube::Resource;
 use kube_facts::Labels;
-use operator_runtime::{Plan, ProbeResults};
+use operator_runtime::ProbeResults;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-
-pub use crate::case::{caps, load, observe};
 
 /// UID of the custom resource of every case.
 pub const UID: &str = "00000000-0000-0000-0000-000000000001";
@@ -43,12 +41,24 @@ where
 }
 
 /// A Secret with this data.
-#[must_use]
-pub fn secret(name: &str, data: &Value) -> Value {
+fn secret(name: &str, data: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": name, "namespace": NAMESPACE}, "data": data,
     })
+}
+
+/// The PVCs of a case, with these labels, and its Secrets, if they are watched.
+#[must_use]
+pub fn volumes_and_secrets(
+    pvcs: &[Pvc],
+    labels: &Value,
+    secrets: Option<&BTreeMap<String, Value>>,
+) -> Vec<Value> {
+    let pvcs = pvcs.iter().map(|pvc| pvc.object(labels));
+    let secrets = secrets.into_iter().flatten();
+    pvcs.chain(secrets.map(|(name, data)| secret(name, data)))
+        .collect()
 }
 
 /// The annotations that have a value.
@@ -211,6 +221,18 @@ pub fn querier(name: &str, ip: &str, set: &str, owner: &str, args: &[String]) ->
     )
 }
 
+/// The workload of the ThanosQuery `main`, with one ready querier for each entry: the endpoints that it
+/// lists, or none if it does not respond.
+#[must_use]
+pub fn listing_queriers(listed: &[Option<Vec<String>>], answers: &mut ProbeResults) -> Vec<Value> {
+    for (i, listed) in listed.iter().enumerate() {
+        if let Some(listed) = listed {
+            answer_stores(i, listed.clone(), answers);
+        }
+    }
+    queriers(listed.len())
+}
+
 /// The workload of the ThanosQuery `main` with `pods` ready queriers.
 #[must_use]
 pub fn queriers(pods: usize) -> Vec<Value> {
@@ -231,17 +253,4 @@ pub fn answer_stores(
     let listed: Vec<String> = listed.into_iter().collect();
     let url = format!("http://10.9.0.{index}:9090/api/v1/stores");
     answers.remember(&url, Ok(listed.join("\n")));
-}
-
-/// The digests of the pod templates of a plan, by StatefulSet.
-#[must_use]
-pub fn template_hashes(plan: &Plan) -> BTreeMap<String, String> {
-    let sets = plan.objects().iter();
-    let sets = sets.filter(|o| o.key.kind == "StatefulSet");
-    sets.map(|o| {
-        let annotations = &o.body["metadata"]["annotations"];
-        let hash = annotations["operator.thanos.io/template-hash"].as_str();
-        (o.key.name.clone(), hash.unwrap().to_owned())
-    })
-    .collect()
 }

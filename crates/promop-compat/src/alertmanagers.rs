@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::AlertmanagerFacts;
 use crate::names;
 use crate::nearest::Candidate;
-use crate::selection::{self, Selectors, Unusable};
+use crate::select;
+use crate::selection::{Selectors, Unusable};
 use kube_facts::Key;
 use kube_facts::namespaces::Namespaces;
 
@@ -129,7 +130,7 @@ pub fn resolve(
     namespaces: &Namespaces<'_>,
     selectors: &Selectors<'_>,
 ) -> Alertmanagers {
-    let found = selection::select(alertmanagers, namespaces, selectors);
+    let found = select::select(alertmanagers, namespaces, selectors);
     let mut groups: BTreeMap<Transport, Vec<Target>> = BTreeMap::new();
     let mut skipped = Vec::new();
     for (key, facts) in &found.objects {

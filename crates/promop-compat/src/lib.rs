@@ -12,5 +12,6 @@ pub mod nearest;
 pub mod resolve;
 pub mod rules;
 pub mod scrapers;
+pub mod select;
 pub mod selection;
 pub mod service_monitor;

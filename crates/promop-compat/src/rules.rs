@@ -5,7 +5,8 @@ mod overlap;
 use std::collections::BTreeMap;
 
 use crate::model::RuleFacts;
-use crate::selection::{self, Selected, Selectors};
+use crate::select::{self, Selected};
+use crate::selection::Selectors;
 use kube_facts::Key;
 use kube_facts::namespaces::Namespaces;
 
@@ -19,7 +20,7 @@ pub fn select<'a>(
     namespaces: &Namespaces<'_>,
     selectors: &Selectors<'_>,
 ) -> Selected<'a, RuleFacts> {
-    selection::select(rules, namespaces, selectors)
+    select::select(rules, namespaces, selectors)
 }
 
 /// Whether a change of one rule can affect the selection or its contents: whether it was or is now

@@ -29,6 +29,18 @@ pub(crate) fn choice<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
+/// Sets the descriptions of these fields, such as inlined ones that the kind words itself.
+pub(crate) fn describe(texts: &[(&str, &str)]) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        for (field, text) in texts {
+            let field = schema.pointer_mut(&format!("/properties/{field}"));
+            if let Some(Value::Object(field)) = field {
+                field.insert("description".to_owned(), json!(text));
+            }
+        }
+    }
+}
+
 fn inlined<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     let mut value = generator.subschema_for::<T>().to_value();
     clean(&mut value);

@@ -3,25 +3,30 @@
 //! Permission to watch Secrets can change at any time, which alone replaces no pod: the first
 //! readable digest is only stored.
 
+use kube::{Resource, ResourceExt};
 use thanos_api::names::{Reason, annotation};
 
 use crate::facts::SetFacts;
 use crate::volumes::ConditionState;
 
-/// Condition `SecretRotation` if Secrets are watched.
+/// Condition `SecretRotation`: whether Secrets are watched; if not, how to apply a change of `secrets`.
+/// `kind` is the name of the kind of `it` for kubectl, as in `thanosstore`.
 #[must_use]
-pub fn watched() -> ConditionState {
-    (Some(true), Reason::Watched, String::new())
-}
-
-/// Condition `SecretRotation` if Secrets are not watched: how to apply a change of `secrets`.
-/// `resource` is the custom resource as an argument of kubectl, as in `thanosstore main`.
-#[must_use]
-pub fn unwatched(secrets: &[&str], namespace: &str, resource: &str) -> ConditionState {
+pub fn condition<K: Resource>(
+    watched: bool,
+    secrets: &[&str],
+    it: &K,
+    kind: &str,
+) -> ConditionState {
+    if watched {
+        return (Some(true), Reason::Watched, String::new());
+    }
     let message = format!(
         "the controller has no permission to watch Secrets. After changing {}, run: kubectl -n \
-         {namespace} annotate {resource} {}=\"$(date -Is)\" --overwrite",
+         {} annotate {kind} {} {}=\"$(date -Is)\" --overwrite",
         secrets.join(", "),
+        it.namespace().unwrap_or_default(),
+        it.name_any(),
         annotation::RESTART,
     );
     (Some(false), Reason::SecretsNotWatched, message)

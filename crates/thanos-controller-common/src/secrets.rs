@@ -19,6 +19,17 @@ pub enum Content {
     Digest(String),
 }
 
+impl Content {
+    /// Digest of all values, if they are readable and complete.
+    #[must_use]
+    pub fn digest(self) -> Option<String> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Unwatched | Self::Missing(_) => None,
+        }
+    }
+}
+
 /// Contents of the Secrets of a namespace; `secrets` is `None` if they are not watched. `keys` are
 /// the referenced keys, each with its field.
 #[must_use]

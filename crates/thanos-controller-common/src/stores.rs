@@ -8,15 +8,6 @@ use operator_runtime::Store;
 
 use crate::facts::{DeploymentFacts, MountFacts, QuerierFacts, ReplicaSetFacts};
 
-/// Label of all objects of Thanos, including ReplicaSets of its Deployments.
-pub const THANOS: &str = "app.kubernetes.io/part-of=thanos";
-
-/// Labels of Deployments and pods of queriers.
-pub const QUERIERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/name=thanos-query";
-
-/// Field selector of Events about volumes that cannot be mounted.
-pub const MOUNTS: &str = "involvedObject.kind=Pod,reason=FailedMount";
-
 /// Whether an object is in the namespace of this custom resource.
 #[must_use]
 pub fn is_at_home<K: Resource>(it: &K, key: &Key) -> bool {

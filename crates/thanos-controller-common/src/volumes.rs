@@ -2,12 +2,16 @@
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::core::ApiResource;
+use kube::{Resource, ResourceExt};
 use operator_runtime::{ForeignPatch, ObjectKey, Store};
 use serde_json::json;
 use std::collections::BTreeMap;
 use thanos_api::names::Reason;
+use thanos_api::v1alpha1::StorageConfig;
+use thanos_workload::stateful;
 
 use crate::facts::{ClassFacts, PvcFacts};
+use crate::stores::{self, is_of};
 
 /// Maximum number of names in a message.
 const NAMED: usize = 3;
@@ -46,6 +50,25 @@ pub fn classes(store: &Store<ClassFacts>) -> Option<BTreeMap<String, ClassFacts>
 pub type ConditionState = (Option<bool>, Reason, String);
 
 impl Volumes {
+    /// PVCs of a custom resource, and the StorageClasses.
+    #[must_use]
+    pub fn of<K: Resource>(
+        it: &K,
+        pvcs: &Store<PvcFacts>,
+        classes: &Store<ClassFacts>,
+        remedies: Remedies,
+    ) -> Self {
+        let namespace = it.namespace().unwrap_or_default();
+        let own = stores::of(pvcs, &namespace).filter(|(_, pvc)| is_of(it, &pvc.owner));
+        Self {
+            pvcs: own
+                .map(|(key, pvc)| (key.name.clone(), pvc.clone()))
+                .collect(),
+            classes: self::classes(classes),
+            remedies,
+        }
+    }
+
     /// Patches for the PVCs that request less than `size` bytes and may be expanded. `text` is that
     /// size as a quantity.
     pub fn foreign_patches(&self, size: u64, text: &str) -> Vec<ForeignPatch> {
@@ -78,15 +101,20 @@ impl Volumes {
         }
     }
 
-    /// Condition `VolumesReady` for volumes of `size` bytes. `class` is the StorageClass in the
-    /// spec, `unscheduled` the message of the scheduler about an unscheduled pod.
+    /// Condition `VolumesReady` for the volumes of the spec; `None` if their size is invalid.
+    /// `unscheduled` is the message of the scheduler about an unscheduled pod.
     #[must_use]
     pub fn condition(
         &self,
-        size: u64,
-        class: Option<&str>,
+        storage: Option<&StorageConfig>,
         unscheduled: Option<&str>,
-    ) -> ConditionState {
+    ) -> Option<ConditionState> {
+        let size = stateful::size(storage).ok()?;
+        let class = storage.and_then(|s| s.storage_class.as_deref());
+        Some(self.state(size, class, unscheduled))
+    }
+
+    fn state(&self, size: u64, class: Option<&str>, unscheduled: Option<&str>) -> ConditionState {
         let pending = names(self.pvcs.iter().filter(|(_, pvc)| !pvc.bound));
         if let Some(pending) = pending {
             return self.pending(&pending, class, unscheduled);
@@ -191,7 +219,7 @@ mod tests {
     }
 
     fn state(volumes: &Volumes, size: u64) -> (usize, Option<bool>, Reason, String) {
-        let (holds, reason, message) = volumes.condition(size * GIB, None, Some("no volumes"));
+        let (holds, reason, message) = volumes.state(size * GIB, None, Some("no volumes"));
         (
             volumes.foreign_patches(size * GIB, "x").len(),
             holds,

@@ -1,9 +1,11 @@
 //! The controller of ThanosQuery. It runs queriers over the endpoints of Prometheus Operator and of
 //! Thanos components; changes of endpoints restart no pod.
 
+pub mod bridges;
 pub mod components;
 mod inputs;
 mod merge;
+pub mod names;
 mod network;
 mod observe;
 pub mod observed;
@@ -14,24 +16,23 @@ mod status;
 pub mod status_inputs;
 pub mod stores;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
-    Reconciler, Related,
+    Reconciler, Related, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 
-use thanos_controller_common::Settings;
+use thanos_controller_common::scope::Scope;
+use thanos_controller_common::{Settings, status as common};
 
 use crate::observed::Observed;
 use crate::status_inputs::StatusInputs;
@@ -40,8 +41,7 @@ use crate::stores::Stores;
 /// The controller.
 pub struct QueryController {
     settings: Settings,
-    operator_gate: bool,
-    watched: Option<BTreeSet<String>>,
+    scope: Scope,
 }
 
 /// Result of `observe` for one reconcile.
@@ -57,12 +57,8 @@ impl QueryController {
     /// `namespaces` limits the watches.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
-        let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
-        Self {
-            settings,
-            operator_gate,
-            watched,
-        }
+        let scope = Scope::new(operator_gate, namespaces);
+        Self { settings, scope }
     }
 }
 
@@ -115,7 +111,7 @@ impl Reconciler for QueryController {
     }
 
     fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
-        seen.status_inputs.monitored.access_checks.clone()
+        seen.status_inputs.common.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -135,12 +131,8 @@ impl Reconciler for QueryController {
         status::normal_events(previous, next)
     }
 
-    fn applied_hash(status: &ThanosQueryStatus) -> Option<&str> {
-        status.applied_hash.as_deref()
-    }
-
-    fn conditions(status: &ThanosQueryStatus) -> &[Condition] {
-        &status.conditions
+    fn status_fields(status: &ThanosQueryStatus) -> StatusFields<'_> {
+        common::fields(&status.common)
     }
 
     fn paused(query: &ThanosQuery) -> bool {

@@ -12,7 +12,7 @@ use promop_compat::resolve::{Endpoint, Via};
 use thanos_api::v1alpha1::{OpenDiscovered, ThanosQuery};
 use thanos_workload::names::child_of_many;
 
-use crate::plan::{bridge_labels, names, querier_labels};
+use crate::names::{self, bridge_labels, querier_identity};
 use crate::spec_inputs::namespace;
 use crate::status_inputs::Blocked;
 use crate::stores::Stores;
@@ -72,8 +72,8 @@ impl<'a> Network<'a> {
             foreign,
             namespaces,
             open,
-            querier: querier_labels(query),
-            bridge: bridge_labels(query),
+            querier: querier_identity(&query.name_any()).selector_labels(),
+            bridge: bridge_labels(&query.name_any()),
             own,
         }
     }

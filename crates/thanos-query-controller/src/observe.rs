@@ -14,14 +14,15 @@ use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{Endpoint, Request, Resolution, resolve};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{EndpointStatus, ThanosQuery};
-use thanos_controller_common::monitored::Monitoring;
-use thanos_workload::{integration, store_api};
+use thanos_controller_common::scope::{CommonInputs, is_disabled, is_frozen};
+use thanos_workload::store_api;
 
+use crate::bridges;
 use crate::components::{ComponentService, components, served, store_scope};
 use crate::merge::{merge, services_of};
 use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
-use crate::plan::{self, bridge_address, replica_labels};
+use crate::plan::{self, replica_labels};
 use crate::retained_endpoints::RetainedEndpoints;
 use crate::spec_inputs::{namespace, selections, without_sidecar};
 use crate::status_inputs::{StatusInputs, endpoint_status};
@@ -38,8 +39,8 @@ pub(crate) fn observe(
     cluster: Cluster<'_>,
     query: &Arc<ThanosQuery>,
 ) -> Seen {
-    let gate = |kind| controller.gate(query, cluster.caps, kind);
-    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
+    let gates = controller.scope.gates(&query.spec.integration, cluster);
+    let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let selections = selections(query);
     let own = namespace(query);
 
@@ -50,7 +51,7 @@ pub(crate) fn observe(
         .and_then(|q| RetainedEndpoints::of(q));
     let readable = is_usable(prometheuses, &stores.prometheuses);
     // Agents hold no data, so nothing is retained while their CRD is absent.
-    let agents = gate(kind::PROMETHEUS_AGENT).is_open();
+    let agents = gates.of(kind::PROMETHEUS_AGENT).is_open();
     let world = controller.world(stores, readable, agents);
     let mut resolution =
         if retained_endpoints.is_none() && is_usable(monitors, &stores.service_monitors) {
@@ -66,7 +67,7 @@ pub(crate) fn observe(
     let frozen = retained_endpoints.is_some()
         || desired && (is_frozen(&stores.service_monitors) || is_frozen(&stores.prometheuses));
 
-    let namespaces = controller.namespaces(stores);
+    let namespaces = controller.scope.namespaces(&stores.namespaces);
     let store_namespaces = store_scope(query);
     let services = stores.services.items();
     let mut components = served(components(query, services, &namespaces), &world);
@@ -102,21 +103,15 @@ pub(crate) fn observe(
         learned_replica_labels: learned.clone(),
         openings,
     };
-    let monitored = Monitoring {
-        gate: monitors,
-        desired: integration::wants_monitors(&query.spec.integration),
-        monitors: &plan::monitors(&observed),
-        namespace: &own,
-        prometheuses: readable.then(|| stores.prometheuses.items()),
-        namespaces,
-        access: cluster.access,
-    };
+    let scraping = readable.then(|| stores.prometheuses.items());
     let status_inputs = StatusInputs {
-        monitored: monitored.decide(),
-        gates: vec![
-            (kind::SERVICE_MONITOR, monitors),
-            (kind::PROMETHEUS, prometheuses),
-        ],
+        common: CommonInputs {
+            gates: vec![
+                (kind::SERVICE_MONITOR, monitors),
+                (kind::PROMETHEUS, prometheuses),
+            ],
+            monitored: gates.monitored(&own, &plan::monitors(&observed), scraping, namespaces),
+        },
         selections: selections.len(),
         discovered: match &retained_endpoints {
             Some(retained_endpoints) => retained_endpoints.endpoints.clone(),
@@ -141,16 +136,6 @@ pub(crate) fn observe(
 /// listed again.
 fn is_usable<F: PartialEq>(gate: Gate, store: &Store<F>) -> bool {
     gate.is_open() || (!store.items().is_empty() && !is_disabled(gate))
-}
-
-/// Whether objects of a kind are frozen.
-fn is_frozen<F: PartialEq>(store: &Store<F>) -> bool {
-    store.is_frozen() && !store.is_unknown()
-}
-
-/// Whether a feature gate disables the kind, which ends a freeze immediately.
-fn is_disabled(gate: Gate) -> bool {
-    matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }
 
 fn store_address(component: &ComponentService) -> Option<StoreAddress> {
@@ -231,7 +216,7 @@ fn discovered(
     let statuses = endpoints
         .iter()
         .map(|endpoint| {
-            let address = bridge_address(query, endpoint);
+            let address = bridges::address(query, endpoint);
             let address = address.unwrap_or_else(|| endpoint.address.clone());
             if let Some(opening) = network.opening(endpoint) {
                 openings.insert(opening.name_any(), opening);

@@ -4,7 +4,7 @@
 use kube_facts::Key;
 use thanos_api::v1alpha1::{EndpointStatus, EndpointVia, ThanosQuery};
 
-use crate::plan::names;
+use crate::names;
 
 /// Discovered endpoints that are retained while their origin is unreadable.
 #[derive(Clone, Debug, Default, PartialEq)]

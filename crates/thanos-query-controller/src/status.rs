@@ -1,35 +1,35 @@
 //! Computes the status of a ThanosQuery. No IO.
 
 use kube::ResourceExt;
-use operator_runtime::owned_objects::Workload;
-use operator_runtime::{Conditions, NormalEvent, Outcome, Required, Verdict};
+use operator_runtime::{NormalEvent, Outcome, Required};
 use thanos_api::names::{Condition, EventReason, Reason};
-use thanos_api::v1alpha1::{DeploymentStatus, ThanosQueryStatus};
-
-use thanos_workload::integration;
+use thanos_api::v1alpha1::ThanosQueryStatus;
+use thanos_controller_common::status;
+use thanos_workload::integration::KnownCondition;
 use thanos_workload::labels::selector_text;
 
 use crate::Seen;
-use crate::plan::{bridge_name, frontend_name, querier_labels, querier_name};
 use crate::status_inputs::count;
+use crate::{bridges, names};
 
 /// The status after a reconcile.
 #[must_use]
 pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> ThanosQueryStatus {
     let query = &seen.observed.query;
     let status_inputs = &seen.status_inputs;
-    let querier = querier_name(query);
+    let cr = query.name_any();
+    let querier = names::querier(&cr);
     let frontend = query
         .spec
         .query_frontend
         .as_ref()
-        .map(|f| (frontend_name(query), f));
+        .map(|f| (names::frontend(&cr), f));
 
-    let bridges: Vec<String> = match &seen.observed.retained_endpoints {
-        Some(retained_endpoints) => retained_endpoints.bridges(&query.name_any()),
+    let bridged: Vec<String> = match &seen.observed.retained_endpoints {
+        Some(retained_endpoints) => retained_endpoints.bridges(&cr),
         None => {
             let endpoints = seen.observed.endpoints.iter();
-            endpoints.filter_map(|e| bridge_name(query, e)).collect()
+            endpoints.filter_map(|e| bridges::name(query, e)).collect()
         }
     };
     let mut required = vec![Required {
@@ -46,21 +46,18 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
             note: String::new(),
         });
     }
-    required.extend(bridges.iter().map(|name| Required {
+    required.extend(bridged.iter().map(|name| Required {
         name,
         replicas: 1,
         essential: false,
         note: String::new(),
     }));
-    let mut conditions = Conditions::new(&previous.conditions, query.metadata.generation);
-    conditions.set_standard(outcome, &required);
-    let mut set = |type_: Condition, (holds, reason, message): (bool, Reason, String)| {
-        conditions.set(type_.as_str(), Some(holds), reason.as_str(), message);
+    let (generation, inputs) = (query.metadata.generation, &status_inputs.common);
+    let mut conditions =
+        status::conditions(&previous.common, generation, outcome, &required, inputs);
+    let mut set = |type_: Condition, (holds, reason, message): KnownCondition| {
+        status::set(&mut conditions, type_, (Some(holds), reason, message));
     };
-    set(
-        Condition::PrometheusOperatorIntegration,
-        integration::condition(&status_inputs.gates),
-    );
     set(
         Condition::EndpointsResolved,
         status_inputs.endpoints_condition(),
@@ -73,34 +70,27 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         }
     };
     set(Condition::Frozen, frozen);
-    let monitored = &status_inputs.monitored;
-    conditions.set(
-        Condition::Monitored.as_str(),
-        monitored.holds,
-        monitored.reason,
-        monitored.message.as_str(),
-    );
+    let common = status::common(conditions, generation, outcome, inputs);
 
     let pods = outcome.workload(&querier);
     ThanosQueryStatus {
-        observed_generation: query.metadata.generation,
+        common,
         replicas: Some(pods.map_or(0, |w| w.counts.replicas)),
         ready_replicas: Some(pods.map_or(0, |w| w.counts.ready_replicas)),
-        selector: Some(selector_text(&querier_labels(query))),
-        conditions: conditions.finish(),
-        paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&status_inputs.gates)),
+        selector: Some(selector_text(
+            &names::querier_identity(&cr).selector_labels(),
+        )),
         endpoints: status_inputs.endpoints(),
         endpoints_total: Some(count(status_inputs.total())),
         skipped: status_inputs.skipped(),
         skipped_total: Some(count(status_inputs.skipped_total())),
         replica_labels: status_inputs.replica_labels.clone(),
         learned_replica_labels: status_inputs.learned_labels.clone(),
-        applied_hash: outcome.applied_hash.clone(),
-        querier_status: pods.map(|w| counts(w, query.spec.replicas)),
+        // From the spec, since the Deployment's status lags behind.
+        querier_status: pods.map(|w| status::deployment(w, query.spec.replicas)),
         query_frontend_status: frontend.and_then(|(name, frontend)| {
             let pods = outcome.workload(&name)?;
-            Some(counts(pods, frontend.replicas.unwrap_or(1)))
+            Some(status::deployment(pods, frontend.replicas.unwrap_or(1)))
         }),
     }
 }
@@ -116,7 +106,7 @@ pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> 
         .filter(|label| next.replica_labels.contains(label) && !known.contains(label))
         .map(String::as_str)
         .collect();
-    if new.is_empty() || previous.applied_hash.is_none() {
+    if new.is_empty() || previous.common.applied_hash.is_none() {
         return Vec::new();
     }
     vec![NormalEvent {
@@ -128,28 +118,20 @@ pub fn normal_events(previous: &ThanosQueryStatus, next: &ThanosQueryStatus) -> 
     }]
 }
 
-fn counts(workload: &Workload, desired: i32) -> DeploymentStatus {
-    let counts = &workload.counts;
-    DeploymentStatus {
-        replicas: counts.replicas,
-        updated_replicas: counts.updated_replicas,
-        available_replicas: counts.available_replicas,
-        // From the spec, since the Deployment's status lags behind.
-        unavailable_replicas: (desired - counts.available_replicas).max(0),
-        ready_replicas: counts.ready_replicas,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{ThanosQueryStatus, normal_events};
+    use thanos_api::v1alpha1::CommonStatus;
 
     fn status(learned: &[&str], hash: Option<&str>) -> ThanosQueryStatus {
         let labels: Vec<String> = learned.iter().map(|l| (*l).to_owned()).collect();
         ThanosQueryStatus {
             replica_labels: [vec!["replica".to_owned()], labels.clone()].concat(),
             learned_replica_labels: labels,
-            applied_hash: hash.map(str::to_owned),
+            common: CommonStatus {
+                applied_hash: hash.map(str::to_owned),
+                ..Default::default()
+            },
             ..Default::default()
         }
     }

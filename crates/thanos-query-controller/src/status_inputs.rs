@@ -1,15 +1,13 @@
 //! Discovery results for the status: counts, reasons and names. No IO.
 
 use kube_facts::Key;
-use kube_facts::optional::OptionalKind;
-use promop_compat::gate::Gate;
 use promop_compat::kind;
 use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as SkipReason, Resolution, Via};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
 };
-use thanos_controller_common::monitored::Monitored;
+use thanos_controller_common::scope::CommonInputs;
 use thanos_workload::integration::KnownCondition;
 
 use crate::components::ComponentService;
@@ -26,8 +24,8 @@ pub struct Blocked {
 /// Discovery results of one ThanosQuery.
 #[derive(Clone, Debug, Default)]
 pub struct StatusInputs {
-    /// Gate of each kind in use.
-    pub gates: Vec<(OptionalKind, Gate)>,
+    /// Inputs of every kind.
+    pub common: CommonInputs,
     /// Number of selections of ServiceMonitors in the spec.
     pub selections: usize,
     /// Resolution of the selections.
@@ -42,8 +40,6 @@ pub struct StatusInputs {
     pub unevaluable_stores: bool,
     /// Whether discovered endpoints are frozen.
     pub frozen: bool,
-    /// Whether a Prometheus scrapes the components.
-    pub monitored: Monitored,
     /// Replica labels of the queriers.
     pub replica_labels: Vec<String>,
     /// Learned replica labels, including earlier ones.
@@ -112,6 +108,7 @@ impl StatusInputs {
     /// Whether ServiceMonitors are used, live or frozen.
     fn is_discovering(&self) -> bool {
         let gate = self
+            .common
             .gates
             .iter()
             .find(|(kind, _)| *kind == kind::SERVICE_MONITOR);

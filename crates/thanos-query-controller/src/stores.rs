@@ -1,18 +1,16 @@
 //! Stores of a ThanosQuery, and which change affects which ThanosQuery.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::core::ApiResource;
-use kube_facts::extract::{NamespaceSpec, PolicySpec, Thin};
+use kube_facts::extract::Thin;
 use kube_facts::namespaces::{NamespaceScope, Namespaces};
 use kube_facts::policy::PolicyFacts;
 use kube_facts::selector;
 use kube_facts::{Key, Labels, NamespaceFacts};
 use operator_runtime::{Related, Spec, Store};
 use promop_compat::extract::{
-    BackendSpec, PodSpec, PrometheusAgentSpec, PrometheusSpec, ServiceMonitorSpec, ServiceSpec,
-    StatefulSetSpec,
+    BackendSpec, PodSpec, PrometheusAgentSpec, ServiceMonitorSpec, ServiceSpec, StatefulSetSpec,
 };
 use promop_compat::kind;
 use promop_compat::model::{
@@ -23,6 +21,7 @@ use promop_compat::resolve::{self, Request};
 use serde::Deserialize;
 use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::ThanosQuery;
+use thanos_controller_common::related;
 use thanos_workload::store_api;
 
 use crate::QueryController;
@@ -77,14 +76,11 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(NOT_OURS),
-        Related::optional::<Thin<PrometheusSpec>>(
-            kind::PROMETHEUS,
-            Spec {
-                store: |v: &Stores| &v.prometheuses,
-                store_mut: |v: &mut Stores| &mut v.prometheuses,
-                // A ThanosQuery without discovery may still be scraped by a Prometheus.
-                is_affected_by: |_, query, _, _, _| resource_gate(query) != Some(false),
-            },
+        related::prometheuses(
+            |v: &Stores| &v.prometheuses,
+            |v: &mut Stores| &mut v.prometheuses,
+            // A ThanosQuery without discovery may still be scraped by a Prometheus.
+            |_, query, _, _, _| resource_gate(query) != Some(false),
         ),
         Related::optional::<Thin<PrometheusAgentSpec>>(
             kind::PROMETHEUS_AGENT,
@@ -149,25 +145,15 @@ pub fn related() -> Vec<Related<QueryController>> {
             },
         )
         .labelled(QUERIER_PODS),
-        Related::new::<Thin<NamespaceSpec>>(
-            ApiResource::erase::<Namespace>(&()),
-            Spec {
-                store: |v: &Stores| &v.namespaces,
-                store_mut: |v: &mut Stores| &mut v.namespaces,
-                is_affected_by: |_, query, key, _, _| {
-                    selects_namespaces(query) || key.name == namespace(query)
-                },
-            },
-        )
-        .cluster_scoped()
-        .dispensable(),
-        Related::new::<Thin<PolicySpec>>(
-            ApiResource::erase::<NetworkPolicy>(&()),
-            Spec {
-                store: |v: &Stores| &v.policies,
-                store_mut: |v: &mut Stores| &mut v.policies,
-                is_affected_by: |_, query, _, _, _| discovers(query),
-            },
+        related::namespaces(
+            |v: &Stores| &v.namespaces,
+            |v: &mut Stores| &mut v.namespaces,
+            |_, query, key, _, _| selects_namespaces(query) || key.name == namespace(query),
+        ),
+        related::policies(
+            |v: &Stores| &v.policies,
+            |v: &mut Stores| &mut v.policies,
+            |_, query, _, _, _| discovers(query),
         ),
     ]
 }
@@ -270,7 +256,7 @@ fn shows_services(query: &ThanosQuery) -> bool {
 
 /// Whether the status names the nearest matches of a selector, which any ServiceMonitor can change.
 fn shows_candidates(query: &ThanosQuery) -> bool {
-    let conditions = query.status.iter().flat_map(|s| &s.conditions);
+    let conditions = query.status.iter().flat_map(|s| &s.common.conditions);
     conditions
         .filter(|c| c.type_ == Condition::EndpointsResolved.as_str())
         .any(|c| {

@@ -98,7 +98,7 @@ fn deployment(name: &str) -> ObjectKey {
 }
 
 fn frozen(status: &ThanosQueryStatus) -> bool {
-    let mut conditions = status.conditions.iter();
+    let mut conditions = status.common.conditions.iter();
     conditions.any(|c| c.type_ == "Frozen" && c.status == "True")
 }
 
@@ -158,6 +158,7 @@ fn discovered_endpoints_are_retained_without_crds() {
             query.status.as_ref().unwrap().endpoints[..2]
         );
         let resolved = status
+            .common
             .conditions
             .iter()
             .find(|c| c.type_ == "EndpointsResolved");
@@ -168,7 +169,7 @@ fn discovered_endpoints_are_retained_without_crds() {
 #[test]
 fn retained_bridges_count_for_ready() {
     let (_, status) = reconcile(&absent(), Caps::default(), &query(selecting(), 3));
-    let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
+    let ready = status.common.conditions.iter().find(|c| c.type_ == "Ready");
     let ready = ready.unwrap();
     assert_eq!(ready.status, "False");
     let bridge = "thanos-sidecar-q-prometheus-old-0-";

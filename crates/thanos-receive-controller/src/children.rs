@@ -14,8 +14,9 @@ use thanos_controller_common::stores::{controlled_by, is_of, of, queriers};
 use crate::desired::desired;
 use crate::facts::{ProbeResult, ReceiverFacts, RingsFacts, Role, RoutersFacts, probe};
 use crate::hashring::{IngesterSet, Pod, Record, Router, config_hash};
+use crate::names;
 use crate::observed::Rings;
-use crate::plan::{hashrings_file, names};
+use crate::plan::hashrings_file;
 use crate::stores::Stores;
 
 /// The existing objects of one ThanosReceive.

@@ -12,7 +12,7 @@ use thanos_workload::FieldError;
 use thanos_workload::checks::milliseconds;
 
 use crate::hashring::{DesiredHashring, DesiredHashrings, Ring};
-use crate::tenants;
+use crate::tenants::{self, path, tenants};
 
 /// Default of storeSyncDelay.
 const STORE_SYNC: &str = "4m";
@@ -27,12 +27,6 @@ pub fn hashrings(spec: &ThanosReceiveSpec) -> Cow<'_, [HashringSpec]> {
             ..Default::default()
         }]),
     }
-}
-
-/// Field path of a hashring.
-#[must_use]
-pub fn path(index: usize) -> String {
-    format!("spec.ingesterSpec.hashrings[{index}]")
 }
 
 /// Number of members of a hashring.
@@ -56,14 +50,6 @@ pub fn object_storage<'a>(
         "spec.ingesterSpec.defaultObjectStorageConfig".to_owned(),
         key,
     ))
-}
-
-/// Tenants of a hashring, as names or patterns.
-pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
-    let tenancy = ring.tenancy_config.as_ref();
-    tenancy
-        .and_then(|t| t.tenants.as_deref())
-        .unwrap_or_default()
 }
 
 /// The hashrings of the spec. [`check`] rejects invalid ones.

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod glob;
 pub mod hashring;
 pub mod health;
+pub mod names;
 mod observe;
 pub mod observed;
 pub mod plan;
@@ -13,7 +14,6 @@ mod status;
 pub mod stores;
 pub mod tenants;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
-    Probe, Reconciler, Related,
+    Probe, Reconciler, Related, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
-use thanos_controller_common::Settings;
+use thanos_controller_common::scope::Scope;
+use thanos_controller_common::{Settings, status as common};
 
 use crate::children::Children;
 pub use crate::observe::StatusInputs;
@@ -44,8 +44,7 @@ pub const NAME: &str = "thanos-receive-controller";
 /// The controller.
 pub struct ReceiveController {
     settings: Settings,
-    operator_gate: bool,
-    watched: Option<BTreeSet<String>>,
+    scope: Scope,
 }
 
 /// Observed state of one reconcile.
@@ -61,12 +60,8 @@ impl ReceiveController {
     /// watches, if it is not empty.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
-        let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
-        Self {
-            settings,
-            operator_gate,
-            watched,
-        }
+        let scope = Scope::new(operator_gate, namespaces);
+        Self { settings, scope }
     }
 }
 
@@ -135,7 +130,7 @@ impl Reconciler for ReceiveController {
     }
 
     fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
-        seen.status_inputs.monitored.access_checks.clone()
+        seen.status_inputs.common.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -158,12 +153,8 @@ impl Reconciler for ReceiveController {
         status::normal_events(previous, next)
     }
 
-    fn applied_hash(status: &ThanosReceiveStatus) -> Option<&str> {
-        status.applied_hash.as_deref()
-    }
-
-    fn conditions(status: &ThanosReceiveStatus) -> &[Condition] {
-        &status.conditions
+    fn status_fields(status: &ThanosReceiveStatus) -> StatusFields<'_> {
+        common::fields(&status.common)
     }
 
     fn paused(receive: &ThanosReceive) -> bool {

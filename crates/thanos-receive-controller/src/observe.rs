@@ -5,25 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube_facts::namespaces::Namespaces;
-use kube_facts::optional::OptionalKind;
 use operator_runtime::{Cluster, Probe};
-use promop_compat::gate::Gate;
 use promop_compat::kind;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::listing;
-use thanos_controller_common::monitored::{Monitored, Monitoring};
+use thanos_controller_common::scope::CommonInputs;
 use thanos_controller_common::secrets::{Content, content};
 use thanos_controller_common::stores::unmounted;
 use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
-use thanos_workload::integration;
 
 use crate::children::Children;
 use crate::desired::{hashrings, object_storage};
 use crate::hashring::{Progress, advance, allowed_actions, needs_router_probes, progress};
 use crate::health::{self, Inputs};
+use crate::names;
 use crate::observed::Observed;
-use crate::plan::{self, names};
+use crate::plan;
 use crate::stores::Stores;
 use crate::tenants::{Unreachable, unreachable};
 use crate::{ReceiveController, Seen};
@@ -38,8 +35,8 @@ const REMEDIES: Remedies = Remedies {
 /// Inputs of the status, besides those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
-    /// Gate of each kind in use.
-    pub gates: Vec<(OptionalKind, Gate)>,
+    /// Inputs of every kind.
+    pub common: CommonInputs,
     /// Progress of each hashring.
     pub progress: Vec<Progress>,
     /// Unreachable tenants, by hashring.
@@ -54,8 +51,6 @@ pub struct StatusInputs {
     pub unscheduled: Option<String>,
     /// Whether Secrets are watched; `None` if none is used.
     pub secrets_watched: Option<bool>,
-    /// Whether a Prometheus scrapes the pods.
-    pub monitored: Monitored,
     /// Probes of pods.
     pub probes: Vec<Probe>,
     /// Time of the next reconcile, if nothing changes.
@@ -71,11 +66,8 @@ pub(crate) fn observe(
     cluster: Cluster<'_>,
     receive: &Arc<ThanosReceive>,
 ) -> Seen {
-    let gate = |kind| {
-        let integration = &receive.spec.integration;
-        integration::gate(controller.operator_gate, integration, cluster.caps, kind)
-    };
-    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
+    let gates = controller.scope.gates(&receive.spec.integration, cluster);
+    let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     let children = Children::of(stores, receive);
     let rings = children.rings(stores, cluster);
@@ -104,27 +96,23 @@ pub(crate) fn observe(
         };
         volumes.insert(ring.name.clone(), of_ring);
     }
-    let namespaces = Namespaces {
-        listed: stores.namespaces.readable(),
-        watched: controller.watched.as_ref(),
-    };
-    let monitored = Monitoring {
-        gate: monitors,
-        desired: integration::wants_monitors(&receive.spec.integration),
-        monitors: &plan::monitors(receive),
-        namespace: &namespace,
-        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
-        namespaces,
-        access: cluster.access,
-    };
+    let monitored = gates.monitored(
+        &namespace,
+        &plan::monitors(receive),
+        prometheuses.is_open().then(|| stores.prometheuses.items()),
+        controller.scope.namespaces(&stores.namespaces),
+    );
     let next = advance(&observed_hashrings);
     let allowed_actions = allowed_actions(&observed_hashrings, &next);
     let queriers = rings.queriers.iter().map(|url| listing::probe(url));
     let status_inputs = StatusInputs {
-        gates: vec![
-            (kind::SERVICE_MONITOR, monitors),
-            (kind::PROMETHEUS, prometheuses),
-        ],
+        common: CommonInputs {
+            gates: vec![
+                (kind::SERVICE_MONITOR, monitors),
+                (kind::PROMETHEUS, prometheuses),
+            ],
+            monitored,
+        },
         progress: progress(&observed_hashrings, &pod),
         unreachable: unreachable(&rings.desired.rings),
         config_hash: rings.hash,
@@ -137,7 +125,6 @@ pub(crate) fn observe(
         }),
         unscheduled: children.unscheduled(),
         secrets_watched: watched,
-        monitored: monitored.decide(),
         probes: children
             .probes(&rings, needs_router_probes)
             .into_iter()

@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use operator_runtime::owned_objects::Workload;
-use operator_runtime::{Conditions, NormalEvent, Outcome, Required, Verdict};
+use operator_runtime::{NormalEvent, Outcome, Required};
 use thanos_api::names::{Condition, EventReason, Reason};
 use thanos_api::v1alpha1::{
-    DeploymentStatus, HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS,
-    ThanosReceiveStatus,
+    HashringProgress, HashringStep, MAX_NAMED_MEMBERS, MAX_UNREACHABLE_TENANTS, ThanosReceiveStatus,
 };
 use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
-use thanos_workload::{integration, stateful};
 
 use crate::Seen;
 use crate::desired::{hashrings, object_storage, replicas};
 use crate::hashring::{Obstacle, Progress};
-use crate::plan::{names, router_identity};
+use crate::names::{self, router_identity};
 use crate::tenants::{Unreachable, describe};
 
 /// Status after a reconcile.
@@ -44,7 +41,6 @@ pub fn status(
         .collect();
 
     let rejected = immutable(seen, outcome);
-    let mut conditions = Conditions::new(&previous.conditions, receive.metadata.generation);
     let required = |name, replicas, note: &str| Required {
         name,
         replicas,
@@ -60,15 +56,10 @@ pub fn status(
         .iter()
         .map(|(name, replicas)| required(name, *replicas, ""));
     let all: Vec<Required<'_>> = std::iter::once(routers).chain(ingesters).collect();
-    conditions.set_standard(rejected.as_ref().unwrap_or(outcome), &all);
-    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
-        conditions.set(type_.as_str(), holds, reason.as_str(), message);
-    };
-    let (holds, reason, message) = integration::condition(&status_inputs.gates);
-    set(
-        Condition::PrometheusOperatorIntegration,
-        (Some(holds), reason, message),
-    );
+    let (generation, inputs) = (receive.metadata.generation, &status_inputs.common);
+    let reported = rejected.as_ref().unwrap_or(outcome);
+    let mut conditions = status::conditions(&previous.common, generation, reported, &all, inputs);
+    let mut set = |type_, state| status::set(&mut conditions, type_, state);
     set(
         Condition::HashringStable,
         stable(&status_inputs.progress, &status_inputs.unreachable),
@@ -83,14 +74,7 @@ pub fn status(
     if let Some(watched) = status_inputs.secrets_watched {
         set(Condition::SecretRotation, rotation(seen, watched));
     }
-    let monitored = &status_inputs.monitored;
-    let message = monitored.message.as_str();
-    conditions.set(
-        Condition::Monitored.as_str(),
-        monitored.holds,
-        monitored.reason,
-        message,
-    );
+    let common = status::common(conditions, generation, outcome, inputs);
 
     let of_ring = |(name, _): &(String, i32)| outcome.workload(name);
     let ready = sets
@@ -100,7 +84,7 @@ pub fn status(
         .sum();
     let published = status_inputs.replication_factor > 0;
     ThanosReceiveStatus {
-        observed_generation: receive.metadata.generation,
+        common,
         replicas: Some(outcome.workload(&router).map_or(0, |w| w.counts.replicas)),
         ready_replicas: Some(
             outcome
@@ -108,9 +92,6 @@ pub fn status(
                 .map_or(0, |w| w.counts.ready_replicas),
         ),
         selector: Some(selector_text(&router_identity(&cr).selector_labels())),
-        conditions: conditions.finish(),
-        paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         replication_factor: published
             .then(|| i32::try_from(status_inputs.replication_factor).unwrap_or(0)),
         ready_ingesters: Some(ready),
@@ -121,7 +102,9 @@ pub fn status(
             .collect(),
         config_hash: published
             .then(|| i64::try_from(status_inputs.config_hash).unwrap_or_default()),
-        router_status: outcome.workload(&router).map(deployment),
+        router_status: outcome
+            .workload(&router)
+            .map(|w| status::deployment(w, w.counts.replicas)),
         hashring_status: rings
             .iter()
             .zip(&sets)
@@ -129,7 +112,6 @@ pub fn status(
                 Some((ring.name.clone(), status::stateful_set(of_ring(set)?)))
             })
             .collect(),
-        applied_hash: outcome.applied_hash.clone(),
     }
 }
 
@@ -206,11 +188,9 @@ fn volumes(seen: &Seen) -> Option<ConditionState> {
     let observed = &seen.observed;
     let mut ready = None;
     for ring in hashrings(&observed.receive.spec).iter() {
-        let size = stateful::size(ring.storage.as_ref()).ok()?;
-        let class = ring.storage.as_ref().and_then(|s| s.storage_class.clone());
         let volumes = observed.volumes.get(&ring.name)?;
         let unscheduled = seen.status_inputs.unscheduled.as_deref();
-        let state = volumes.condition(size, class.as_deref(), unscheduled);
+        let state = volumes.condition(ring.storage.as_ref(), unscheduled)?;
         if state.0 != Some(true) {
             return Some(state);
         }
@@ -223,26 +203,15 @@ fn volumes(seen: &Seen) -> Option<ConditionState> {
 /// none.
 fn immutable(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let observed = &seen.observed;
-    if outcome.verdict != Verdict::Applied {
-        return None;
-    }
     let receive = &observed.receive;
-    let namespace = receive.namespace().unwrap_or_default();
-    let mut sets = observed.sets.iter();
-    let (name, message) = sets.find_map(|(ring, set)| {
-        let name = names::ingester(&receive.name_any(), ring);
-        let message =
-            stateful::immutable_field(&name, &namespace, &receive.spec.stateful, &set.fixed)?;
-        Some((name, message))
-    })?;
-    Some(status::immutable(outcome, &name, message))
+    let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
+    let sets = observed.sets.iter();
+    let sets = sets.map(|(ring, set)| (names::ingester(&cr, ring), set));
+    status::immutable(outcome, &namespace, &receive.spec.stateful, sets)
 }
 
 fn rotation(seen: &Seen, watched: bool) -> ConditionState {
-    if watched {
-        return rotation::watched();
-    }
-    let receive = &seen.observed.receive;
+    let receive = seen.observed.receive.as_ref();
     let rings = hashrings(&receive.spec);
     let keys = rings
         .iter()
@@ -251,9 +220,7 @@ fn rotation(seen: &Seen, watched: bool) -> ConditionState {
     let mut names: Vec<&str> = keys.map(|(_, key)| key.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let namespace = receive.namespace().unwrap_or_default();
-    let resource = format!("thanosreceive {}", receive.name_any());
-    rotation::unwatched(&names, &namespace, &resource)
+    rotation::condition(watched, &names, receive, "thanosreceive")
 }
 
 /// Events about the steps of the hashrings.
@@ -291,15 +258,4 @@ pub fn normal_events(
             note: format!("hashring {}: removed", p.name),
         });
     changed.chain(removed).collect()
-}
-
-fn deployment(workload: &Workload) -> DeploymentStatus {
-    let counts = &workload.counts;
-    DeploymentStatus {
-        replicas: counts.replicas,
-        updated_replicas: counts.updated_replicas,
-        available_replicas: counts.available_replicas,
-        unavailable_replicas: (counts.replicas - counts.available_replicas).max(0),
-        ready_replicas: counts.ready_replicas,
-    }
 }

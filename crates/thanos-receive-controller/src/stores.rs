@@ -1,25 +1,18 @@
 //! The watched kinds, and which ThanosReceives a change of each affects. No IO.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, Namespace, Node, PersistentVolumeClaim, Pod, Secret,
-};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use kube_facts::NamespaceFacts;
-use kube_facts::extract::{NamespaceSpec, Thin};
 use operator_runtime::{Related, Spec, Store};
-use promop_compat::extract::PrometheusSpec;
-use promop_compat::kind;
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::facts::{
-    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PvcFacts,
-    PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject, SecretFacts,
-    SecretObject,
+    ClassFacts, DeploymentFacts, MountFacts, PvcFacts, QuerierFacts, ReplicaSetFacts, SecretFacts,
 };
-use thanos_controller_common::stores::{MOUNTS, QUERIERS, THANOS, is_at_home, is_of, of};
+use thanos_controller_common::related::{self, THANOS};
+use thanos_controller_common::stores::{is_at_home, is_of, of};
 use thanos_workload::integration;
 
 use crate::ReceiveController;
@@ -80,9 +73,9 @@ fn owned() -> Vec<Related<ReceiveController>> {
                 store: |v: &Stores| &v.sets,
                 store_mut: |v: &mut Stores| &mut v.sets,
                 is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
                     let uid = receive.metadata.uid.as_ref();
-                    is_at_home(receive, key) && either.any(|facts| Some(&facts.set.owner) == uid)
+                    let is_own = |facts: &IngesterSetFacts| Some(&facts.set.owner) == uid;
+                    related::affects_at_home(receive, key, (old, new), is_own)
                 },
             },
         )
@@ -94,9 +87,9 @@ fn owned() -> Vec<Related<ReceiveController>> {
                 store: |v: &Stores| &v.deployments,
                 store_mut: |v: &mut Stores| &mut v.deployments,
                 is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
                     let uid = receive.metadata.uid.as_ref();
-                    is_at_home(receive, key) && either.any(|routers| Some(&routers.owner) == uid)
+                    let is_own = |routers: &RoutersFacts| Some(&routers.owner) == uid;
+                    related::affects_at_home(receive, key, (old, new), is_own)
                 },
             },
         )
@@ -108,9 +101,9 @@ fn owned() -> Vec<Related<ReceiveController>> {
                 store: |v: &Stores| &v.rings,
                 store_mut: |v: &mut Stores| &mut v.rings,
                 is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
                     let uid = receive.metadata.uid.as_ref();
-                    is_at_home(receive, key) && either.any(|rings| Some(&rings.owner) == uid)
+                    let is_own = |rings: &RingsFacts| Some(&rings.owner) == uid;
+                    related::affects_at_home(receive, key, (old, new), is_own)
                 },
             },
         )
@@ -121,91 +114,57 @@ fn owned() -> Vec<Related<ReceiveController>> {
                 store: |v: &Stores| &v.pods,
                 store_mut: |v: &mut Stores| &mut v.pods,
                 is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(receive, key) && either.any(|pod| is_of(receive, &pod.pod.owner))
+                    let is_own = |pod: &ReceiverFacts| is_of(receive, &pod.pod.owner);
+                    related::affects_at_home(receive, key, (old, new), is_own)
                 },
             },
         )
         .labelled(RECEIVERS)
         .debounced(),
-        Related::new::<MountEvent>(
-            ApiResource::erase::<Event>(&()),
-            Spec {
-                store: |v: &Stores| &v.mounts,
-                store_mut: |v: &mut Stores| &mut v.mounts,
-                // An Event does not contain the owner of its pod.
-                is_affected_by: |stores: &Stores, receive: &ThanosReceive, key, _, new| {
-                    let failure = new.and_then(Option::as_ref);
-                    is_at_home(receive, key)
-                        && failure.is_some_and(|failure| {
-                            let mut pods = of(&stores.pods, &key.namespace);
-                            pods.any(|(_, p)| {
-                                p.pod.uid == failure.pod && is_of(receive, &p.pod.owner)
-                            })
-                        })
-                },
+        related::mounts(
+            |v: &Stores| &v.mounts,
+            |v: &mut Stores| &mut v.mounts,
+            |stores: &Stores, receive, key, _, new| {
+                let pods = of(&stores.pods, &key.namespace).map(|(_, pod)| &pod.pod);
+                related::is_about(receive, key, new, pods)
             },
-        )
-        .fields(MOUNTS),
-        Related::new::<PvcObject>(
-            ApiResource::erase::<PersistentVolumeClaim>(&()),
-            Spec {
-                store: |v: &Stores| &v.pvcs,
-                store_mut: |v: &mut Stores| &mut v.pvcs,
-                is_affected_by: |_, receive: &ThanosReceive, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(receive, key) && either.any(|pvc| is_of(receive, &pvc.owner))
-                },
-            },
-        )
-        .labelled(RECEIVERS)
-        .debounced(),
+        ),
+        related::pvcs(
+            RECEIVERS,
+            |v: &Stores| &v.pvcs,
+            |v: &mut Stores| &mut v.pvcs,
+        ),
     ]
 }
 
 /// Objects that a ThanosReceive depends on.
 fn external() -> Vec<Related<ReceiveController>> {
     vec![
-        Related::new::<ReplicaSetObject>(
-            ApiResource::erase::<ReplicaSet>(&()),
-            Spec {
-                store: |v: &Stores| &v.replica_sets,
-                store_mut: |v: &mut Stores| &mut v.replica_sets,
-                is_affected_by: |stores: &Stores, receive: &ThanosReceive, key, old, new| {
-                    let is_router = |set: &ReplicaSetFacts| {
-                        let mut routers = of(&stores.deployments, &key.namespace);
-                        routers.any(|(_, d)| {
-                            d.uid == set.controller
-                                && Some(&d.owner) == receive.metadata.uid.as_ref()
-                        })
-                    };
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(receive, key) && either.any(is_router)
-                },
+        related::replica_sets(
+            THANOS,
+            |v: &Stores| &v.replica_sets,
+            |v: &mut Stores| &mut v.replica_sets,
+            |stores: &Stores, receive: &ThanosReceive, key, old, new| {
+                let is_router = |set: &ReplicaSetFacts| {
+                    let mut routers = of(&stores.deployments, &key.namespace);
+                    routers.any(|(_, d)| {
+                        d.uid == set.controller && Some(&d.owner) == receive.metadata.uid.as_ref()
+                    })
+                };
+                related::affects_at_home(receive, key, (old, new), is_router)
             },
-        )
-        .labelled(THANOS)
-        .debounced(),
-        Related::new::<DeploymentObject>(
-            ApiResource::erase::<Deployment>(&()),
-            Spec {
-                store: |v: &Stores| &v.querier_deployments,
-                store_mut: |v: &mut Stores| &mut v.querier_deployments,
-                is_affected_by: |_, _, _, _, _| false,
-            },
-        )
-        .labelled(QUERIERS)
-        .debounced(),
-        Related::new::<QuerierObject>(
-            ApiResource::erase::<Pod>(&()),
-            Spec {
-                store: |v: &Stores| &v.queriers,
-                store_mut: |v: &mut Stores| &mut v.queriers,
-                // Queriers are probed periodically while a decision depends on them.
-                is_affected_by: |_, _, _, _, _| false,
-            },
-        )
-        .labelled(QUERIERS),
+        ),
+        related::querier_deployments(
+            |v: &Stores| &v.querier_deployments,
+            |v: &mut Stores| &mut v.querier_deployments,
+            |_, _, _, _, _| false,
+        ),
+        related::queriers(
+            |v: &Stores| &v.queriers,
+            |v: &mut Stores| &mut v.queriers,
+            // Queriers are probed periodically while a decision depends on them.
+            |_, _, _, _, _| false,
+        ),
         Related::new::<NodeObject>(
             ApiResource::erase::<Node>(&()),
             Spec {
@@ -219,52 +178,29 @@ fn external() -> Vec<Related<ReceiveController>> {
         )
         .cluster_scoped()
         .dispensable(),
-        Related::new::<ClassObject>(
-            ApiResource::erase::<StorageClass>(&()),
-            Spec {
-                store: |v: &Stores| &v.classes,
-                store_mut: |v: &mut Stores| &mut v.classes,
-                is_affected_by: |_, _, _, _, _| true,
-            },
-        )
-        .cluster_scoped()
-        .dispensable(),
-        Related::new::<SecretObject>(
-            ApiResource::erase::<Secret>(&()),
-            Spec {
-                store: |v: &Stores| &v.secrets,
-                store_mut: |v: &mut Stores| &mut v.secrets,
-                is_affected_by: |_, receive: &ThanosReceive, key, _, _| {
-                    let rings = hashrings(&receive.spec);
-                    let mut keys = rings
-                        .iter()
-                        .filter_map(|ring| object_storage(&receive.spec, ring, 0));
-                    is_at_home(receive, key) && keys.any(|(_, read)| read.name == key.name)
-                },
-            },
-        )
-        .granted_apart(),
-        Related::optional::<Thin<PrometheusSpec>>(
-            kind::PROMETHEUS,
-            Spec {
-                store: |v: &Stores| &v.prometheuses,
-                store_mut: |v: &mut Stores| &mut v.prometheuses,
-                is_affected_by: |_, receive: &ThanosReceive, _, _, _| {
-                    integration::resource_gate(&receive.spec.integration) != Some(false)
-                },
+        related::classes(|v: &Stores| &v.classes, |v: &mut Stores| &mut v.classes),
+        related::secrets(
+            |v: &Stores| &v.secrets,
+            |v: &mut Stores| &mut v.secrets,
+            |_, receive: &ThanosReceive, key, _, _| {
+                let rings = hashrings(&receive.spec);
+                let mut keys = rings
+                    .iter()
+                    .filter_map(|ring| object_storage(&receive.spec, ring, 0));
+                is_at_home(receive, key) && keys.any(|(_, read)| read.name == key.name)
             },
         ),
-        Related::new::<Thin<NamespaceSpec>>(
-            ApiResource::erase::<Namespace>(&()),
-            Spec {
-                store: |v: &Stores| &v.namespaces,
-                store_mut: |v: &mut Stores| &mut v.namespaces,
-                is_affected_by: |_, receive: &ThanosReceive, key, _, _| {
-                    receive.namespace().as_ref() == Some(&key.name)
-                },
+        related::prometheuses(
+            |v: &Stores| &v.prometheuses,
+            |v: &mut Stores| &mut v.prometheuses,
+            |_, receive: &ThanosReceive, _, _, _| {
+                integration::resource_gate(&receive.spec.integration) != Some(false)
             },
-        )
-        .cluster_scoped()
-        .dispensable(),
+        ),
+        related::namespaces(
+            |v: &Stores| &v.namespaces,
+            |v: &mut Stores| &mut v.namespaces,
+            |_, receive: &ThanosReceive, key, _, _| receive.namespace().as_ref() == Some(&key.name),
+        ),
     ]
 }

@@ -7,9 +7,22 @@ use std::collections::BTreeMap;
 use thanos_api::v1alpha1::{HashringSpec, TenantMatcherType};
 use thanos_workload::FieldError;
 
-use crate::desired::{path, tenants};
 use crate::glob::Pattern;
 use crate::hashring::DesiredHashring;
+
+/// Field path of a hashring.
+#[must_use]
+pub fn path(index: usize) -> String {
+    format!("spec.ingesterSpec.hashrings[{index}]")
+}
+
+/// Tenants of a hashring, as names or patterns.
+pub(crate) fn tenants(ring: &HashringSpec) -> &[String] {
+    let tenancy = ring.tenancy_config.as_ref();
+    tenancy
+        .and_then(|t| t.tenants.as_deref())
+        .unwrap_or_default()
+}
 
 /// Entry for an unreachable hashring without tenants, which would match every tenant.
 pub const EVERY: &str = "*";

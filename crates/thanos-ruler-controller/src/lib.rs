@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod alertmanagers;
 pub mod facts;
 pub mod health;
+pub mod names;
 pub mod network;
 mod observe;
 pub mod observed;
@@ -17,7 +18,6 @@ mod spec_inputs;
 mod status;
 pub mod stores;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,19 +26,19 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Gauge, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Probe,
-    Reconciler, Related, WarningEvent, Work,
+    Reconciler, Related, StatusFields, WarningEvent, Work,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
-use thanos_controller_common::Settings;
 use thanos_controller_common::facts::PodState;
+use thanos_controller_common::scope::Scope;
 use thanos_controller_common::stores::{is_of, of};
+use thanos_controller_common::{Settings, status as common};
 
 pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
@@ -66,8 +66,7 @@ pub struct RulerSettings {
 /// The controller.
 pub struct RulerController {
     settings: RulerSettings,
-    operator_gate: bool,
-    watched: Option<BTreeSet<String>>,
+    scope: Scope,
 }
 
 /// The observation of one reconcile.
@@ -85,12 +84,8 @@ impl RulerController {
     /// limits the watched namespaces.
     #[must_use]
     pub fn new(settings: RulerSettings, operator_gate: bool, namespaces: &[String]) -> Self {
-        let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
-        Self {
-            settings,
-            operator_gate,
-            watched,
-        }
+        let scope = Scope::new(operator_gate, namespaces);
+        Self { settings, scope }
     }
 }
 
@@ -198,7 +193,7 @@ impl Reconciler for RulerController {
     }
 
     fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
-        seen.status_inputs.monitored.access_checks.clone()
+        seen.status_inputs.common.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -229,12 +224,8 @@ impl Reconciler for RulerController {
         status::gauges()
     }
 
-    fn applied_hash(status: &ThanosRulerStatus) -> Option<&str> {
-        status.applied_hash.as_deref()
-    }
-
-    fn conditions(status: &ThanosRulerStatus) -> &[Condition] {
-        &status.conditions
+    fn status_fields(status: &ThanosRulerStatus) -> StatusFields<'_> {
+        common::fields(&status.common)
     }
 
     fn paused(ruler: &ThanosRuler) -> bool {
@@ -249,7 +240,7 @@ impl Reconciler for RulerController {
     ) -> Vec<String> {
         let namespace = ruler.metadata.namespace.as_deref().unwrap_or_default();
         // Rulers read this ConfigMap only at startup, and its change replaces the pods.
-        let config = plan::names::config(ruler.metadata.name.as_deref().unwrap_or_default());
+        let config = names::config(ruler.metadata.name.as_deref().unwrap_or_default());
         if object.kind != "ConfigMap" || object.name == config {
             return Vec::new();
         }

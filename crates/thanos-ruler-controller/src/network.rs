@@ -12,7 +12,7 @@ use promop_compat::names;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosRuler;
 
-use crate::plan::{PROGRAM, identity};
+use crate::names::{PROGRAM, identity};
 
 /// Traffic that NetworkPolicies block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

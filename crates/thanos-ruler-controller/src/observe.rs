@@ -5,29 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube_facts::namespaces::Namespaces;
 use kube_facts::optional::OptionalKind;
 use kube_facts::{Key, Labels};
-use operator_runtime::{Cluster, Invalid, Probe, Store};
+use operator_runtime::{Cluster, Invalid, Probe};
 use promop_compat::alertmanagers as operated;
 use promop_compat::gate::Gate;
 use promop_compat::kind;
 use promop_compat::rules::Evaluators;
 use thanos_api::names::{Condition, Reason};
 use thanos_api::v1alpha1::{HeldRules, RuleMode, ThanosRuler};
-use thanos_controller_common::monitored::{Monitored, Monitoring};
 use thanos_controller_common::pod_failures::unscheduled;
+use thanos_controller_common::scope::{CommonInputs, is_disabled, is_frozen};
 use thanos_controller_common::secrets::{Content, content};
-use thanos_controller_common::stores::{is_of, of, unmounted};
-use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
+use thanos_controller_common::stores::{of, unmounted};
+use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes};
 use thanos_rules::Dialect;
-use thanos_workload::{FieldError, image, integration, ports, remote_write};
+use thanos_workload::{FieldError, image, ports, remote_write};
 
 use crate::addresses::{Target, Transport};
 use crate::health;
+use crate::names::identity;
 use crate::network::{self, Blocked};
 use crate::observed::Observed;
-use crate::plan::{self, identity};
+use crate::plan;
 use crate::queriers::{self, Queriers};
 use crate::rules::collect::{CollectInputs, Collected, collect};
 use crate::rules::held::HeldBack;
@@ -57,8 +57,8 @@ pub enum OverlapUnknown {
 /// Inputs of the status in addition to those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
-    /// The gate of each kind in use.
-    pub gates: Vec<(OptionalKind, Gate)>,
+    /// Inputs of every kind.
+    pub common: CommonInputs,
     /// The rules.
     pub rules: Collected,
     /// Why Prometheus Operator rejects PrometheusRules, by UID, as its Events say.
@@ -89,8 +89,6 @@ pub struct StatusInputs {
     pub secrets_watched: bool,
     /// Message of the scheduler about pods without a node.
     pub unscheduled: Option<String>,
-    /// Whether a Prometheus scrapes the rulers.
-    pub monitored: Monitored,
     /// Probes of the rulers.
     pub probes: Vec<Probe>,
     /// Time after which the decision changes without an event.
@@ -106,14 +104,8 @@ pub(crate) fn observe(
     cluster: Cluster<'_>,
     ruler: &Arc<ThanosRuler>,
 ) -> Seen {
-    let gate = |kind| {
-        integration::gate(
-            controller.operator_gate,
-            &ruler.spec.integration,
-            cluster.caps,
-            kind,
-        )
-    };
+    let gates = controller.scope.gates(&ruler.spec.integration, cluster);
+    let gate = |kind| gates.of(kind);
     let kinds = [
         kind::PROMETHEUS_RULE,
         kind::ALERTMANAGER,
@@ -125,11 +117,11 @@ pub(crate) fn observe(
     let is_reported = |(kind, gate): &(OptionalKind, Gate)| {
         *kind != kind::THANOS_RULER || *gate != Gate::CrdsAbsent
     };
-    let gates = kinds.map(|kind| (kind, gate(kind))).into_iter();
-    let gates: Vec<(OptionalKind, Gate)> = gates.filter(is_reported).collect();
+    let reported = kinds.map(|kind| (kind, gate(kind))).into_iter();
+    let reported: Vec<(OptionalKind, Gate)> = reported.filter(is_reported).collect();
     let spec_inputs = SpecInputs::of(ruler);
     let namespace = spec_inputs.namespace;
-    let namespaces = namespaces(controller, stores);
+    let namespaces = controller.scope.namespaces(&stores.namespaces);
     let pods = stores.pods_of(ruler);
 
     let image = image::of(&ruler.spec.common, &controller.settings.common.thanos_image);
@@ -192,15 +184,12 @@ pub(crate) fn observe(
     let content = content(keys, namespace, stores.secrets.readable());
     let unmounted = unmounted(&stores.mounts, namespace);
     let prometheuses = gate(kind::PROMETHEUS);
-    let monitored = Monitoring {
-        gate: gate(kind::SERVICE_MONITOR),
-        desired: integration::wants_monitors(&ruler.spec.integration),
-        monitors: &plan::monitors(ruler),
+    let monitored = gates.monitored(
         namespace,
-        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
+        &plan::monitors(ruler),
+        prometheuses.is_open().then(|| stores.prometheuses.items()),
         namespaces,
-        access: cluster.access,
-    };
+    );
     let rules_gate = gate(kind::PROMETHEUS_RULE);
     let rules_frozen = is_frozen(&stores.rules) || are_missing(stores, ruler, rules_gate);
     let status_inputs = StatusInputs {
@@ -211,12 +200,14 @@ pub(crate) fn observe(
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),
-        monitored: monitored.decide(),
         probes: pods
             .values()
             .filter_map(|pod| loaded::probe(pod, cluster.answers, &rules.expected))
             .collect(),
-        sends: sends::counters(pods.values().copied(), cluster.answers),
+        sends: {
+            let ready = pods.values().filter(|pod| pod.ready);
+            sends::counters(ready.map(|pod| loaded::send_lines(pod, cluster.answers)))
+        },
         now: cluster.now,
         blocked: network::blocked(
             ruler,
@@ -230,7 +221,10 @@ pub(crate) fn observe(
         ),
         alerting_disabled: spec_inputs.alerting_disabled(),
         alertmanagers,
-        gates,
+        common: CommonInputs {
+            gates: reported,
+            monitored,
+        },
         invalid,
         rejections: {
             let all = stores.rejections.items().values();
@@ -256,14 +250,7 @@ pub(crate) fn observe(
         .filter(|(_, facts)| is_written_to(ruler, &facts.labels))
         .map(|(key, _)| write_url(key))
         .collect();
-    let volumes = Volumes {
-        pvcs: of(&stores.pvcs, namespace)
-            .filter(|(_, pvc)| is_of(ruler.as_ref(), &pvc.owner))
-            .map(|(key, pvc)| (key.name.clone(), pvc.clone()))
-            .collect(),
-        classes: classes(&stores.classes),
-        remedies: REMEDIES,
-    };
+    let volumes = Volumes::of(ruler.as_ref(), &stores.pvcs, &stores.classes, REMEDIES);
     let observed = Observed {
         settings: controller.settings.clone(),
         service_monitors: gate(kind::SERVICE_MONITOR).is_open(),
@@ -285,10 +272,7 @@ pub(crate) fn observe(
             .tenancy()
             .map(|(label, _)| label.to_owned())
             .unwrap_or_default(),
-        secrets: match content {
-            Content::Digest(digest) => Some(digest),
-            Content::Unwatched | Content::Missing(_) => None,
-        },
+        secrets: content.digest(),
         volumes,
         ruler: ruler.clone(),
     };
@@ -296,13 +280,6 @@ pub(crate) fn observe(
         observed,
         status_inputs,
         memory,
-    }
-}
-
-fn namespaces<'a>(controller: &'a RulerController, stores: &'a Stores) -> Namespaces<'a> {
-    Namespaces {
-        listed: stores.namespaces.readable(),
-        watched: controller.watched.as_ref(),
     }
 }
 
@@ -316,7 +293,11 @@ fn overlap_unknown(
     }
     match stores.generated.readable() {
         None => Some(OverlapUnknown::Forbidden),
-        Some(_) => controller.watched.clone().map(OverlapUnknown::Limited),
+        Some(_) => controller
+            .scope
+            .watched()
+            .cloned()
+            .map(OverlapUnknown::Limited),
     }
 }
 
@@ -329,7 +310,7 @@ fn rules(
     held: &HeldBack,
     decisions: Decisions<'_>,
 ) -> Collected {
-    let namespaces = namespaces(controller, stores);
+    let namespaces = controller.scope.namespaces(&stores.namespaces);
     let nothing = BTreeMap::new();
     let rules = match gate(kind::PROMETHEUS_RULE) {
         off if is_disabled(off) => Some(&nothing),
@@ -378,7 +359,7 @@ fn rules(
 
 /// Whether the plan is applied, according to the status.
 fn is_written(ruler: &ThanosRuler) -> bool {
-    let conditions = ruler.status.iter().flat_map(|s| &s.conditions);
+    let conditions = ruler.status.iter().flat_map(|s| &s.common.conditions);
     let mut reconciled = conditions.filter(|c| c.type_ == Condition::Reconciled.as_str());
     // Everything except the field is applied.
     reconciled.all(|c| c.status == "True" || c.reason == Reason::ImmutableField.as_str())
@@ -446,16 +427,6 @@ fn write_url(service: &Key) -> String {
     let Key { name, namespace } = service;
     let port = ports::REMOTE_WRITE_NUMBER;
     format!("http://{name}.{namespace}.svc:{port}/api/v1/receive")
-}
-
-/// Whether a kind was readable before and is not now.
-fn is_frozen<F: PartialEq>(store: &Store<F>) -> bool {
-    store.is_frozen() && !store.is_unknown()
-}
-
-/// Whether a gate is closed on purpose, which ends a freeze at once.
-fn is_disabled(gate: Gate) -> bool {
-    matches!(gate, Gate::DisabledByOperator | Gate::DisabledByResource)
 }
 
 impl Stores {

@@ -1,9 +1,7 @@
 //! The Secrets that rulers read when they start. Pure.
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
-use thanos_api::v1alpha1::ThanosRulerSpec;
-
-use crate::plan::files::is_stateless;
+use thanos_api::v1alpha1::{RulerModeType, ThanosRulerSpec};
 
 /// The field that names the certificate authority of Alertmanagers.
 pub const CA: &str = "spec.alertmanagers.tlsConfig.ca";
@@ -25,4 +23,10 @@ pub fn keys(spec: &ThanosRulerSpec) -> impl Iterator<Item = (&'static str, &Secr
 #[must_use]
 pub fn uploads(spec: &ThanosRulerSpec) -> bool {
     keys(spec).any(|(field, _)| field == OBJECT_STORAGE)
+}
+
+/// Whether results are written to receive routers instead of volumes.
+pub(crate) fn is_stateless(spec: &ThanosRulerSpec) -> bool {
+    let mode = spec.ruler_mode.as_ref().and_then(|mode| mode.type_);
+    mode == Some(RulerModeType::Stateless)
 }

@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use operator_runtime::{ProbeResults, Sample};
+use operator_runtime::Sample;
 use thanos_api::v1alpha1::{FailedSends, MAX_FAILED_SENDS};
-use thanos_controller_common::facts::PodFacts;
 use thanos_controller_common::status::whole_seconds;
 
 use crate::addresses::Target;
-use crate::rules::loaded::send_lines;
 
 /// Failed sends by address of the Alertmanager.
 pub(crate) const FAILED: &str = "thanos_alert_sender_errors_total";
@@ -86,16 +84,16 @@ pub(crate) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     failed.into_iter().map(line).collect::<String>() + &denied
 }
 
-/// The sum of the counters of all rulers; `None` unless every ready ruler reports them.
+/// The sum of the counters of all ready rulers, from the lines that each reports; `None` unless every one
+/// reports them.
 #[must_use]
-pub fn counters<'a>(
-    pods: impl IntoIterator<Item = &'a PodFacts>,
-    answers: &ProbeResults,
+pub fn counters<'a, L: Iterator<Item = &'a str>>(
+    rulers: impl Iterator<Item = Option<L>>,
 ) -> Option<SendCounters> {
     let mut counters: Option<SendCounters> = None;
-    for pod in pods.into_iter().filter(|pod| pod.ready) {
+    for lines in rulers {
         let counters = counters.get_or_insert_default();
-        for line in send_lines(pod, answers)? {
+        for line in lines? {
             let mut fields = line.split(' ');
             let (Some(first), Some(a), Some(b)) = (fields.next(), fields.next(), fields.next())
             else {

@@ -7,9 +7,9 @@ use thanos_api::names::{Condition, Reason, label};
 use thanos_api::v1alpha1::{
     DEFAULT_TENANT_IDENTIFIER, DEFAULT_TENANT_SPECIFIER, RuleMode, ThanosRuler,
 };
+use thanos_workload::integration;
 
-use crate::plan::identity;
-use crate::stores::{Stores, is_gated};
+use crate::names::identity;
 
 /// The resolved spec of one ThanosRuler.
 pub(crate) struct SpecInputs<'a> {
@@ -43,7 +43,7 @@ impl<'a> SpecInputs<'a> {
 
     /// Whether Prometheus Operator's resources may matter.
     pub fn reads_prometheus_operator(&self) -> bool {
-        !is_gated(self.ruler)
+        integration::resource_gate(&self.ruler.spec.integration) != Some(false)
     }
 
     /// The selectors of PrometheusRules; their union is evaluated.
@@ -134,21 +134,21 @@ impl<'a> SpecInputs<'a> {
         ))
     }
 
-    /// Whether any decision depends on labels of namespaces.
-    pub fn reads_namespaces(&self, stores: &Stores) -> bool {
+    /// Whether any decision depends on labels of namespaces. Overlap depends on the namespaces that
+    /// Prometheuses select, if there are any.
+    pub fn reads_namespaces(&self, prometheuses: bool) -> bool {
         let mut own = self
             .prometheus_rules()
             .into_iter()
             .chain(self.alertmanagers());
-        // Overlap depends on the namespaces that Prometheuses select.
-        own.any(|s| s.read_namespaces()) || !stores.prometheuses.items().is_empty()
+        own.any(|s| s.read_namespaces()) || prometheuses
     }
 
     /// Whether the status names candidates of a selector, which any PrometheusRule can change.
     pub fn shows_candidates(&self) -> bool {
         let status = self.ruler.status.iter();
         let mut conditions = status
-            .flat_map(|s| &s.conditions)
+            .flat_map(|s| &s.common.conditions)
             .filter(|c| c.type_ == Condition::RulesAccepted.as_str());
         conditions.any(|c| {
             [

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube_facts::Key;
 use kube_facts::optional::OptionalKind;
-use operator_runtime::{Conditions, Gauge, Outcome, Required, Verdict, WarningEvent};
+use operator_runtime::{Gauge, Outcome, Required, WarningEvent};
 use promop_compat::gate::Gate;
 use promop_compat::kind;
 use promop_compat::nearest::Candidate;
@@ -18,15 +18,14 @@ use thanos_api::v1alpha1::{
 use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
-use thanos_workload::{integration, stateful};
 
 use crate::Seen;
 use crate::addresses::Target;
+use crate::names::identity;
 use crate::network::Blocked;
 use crate::observe::OverlapUnknown;
-use crate::plan::files::is_stateless;
-use crate::plan::identity;
 use crate::rules::collect::{LOAD_ERRORS, count};
+use crate::secrets::is_stateless;
 use crate::spec_inputs::SpecInputs;
 use crate::{secrets, sends};
 
@@ -46,16 +45,11 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         note: String::new(),
     }];
     let immutable = immutable_field(seen, outcome);
-    let mut conditions = Conditions::new(&previous.conditions, ruler.metadata.generation);
-    conditions.set_standard(immutable.as_ref().unwrap_or(outcome), &required);
-    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
-        conditions.set(type_.as_str(), holds, reason.as_str(), message);
-    };
-    let (holds, reason, message) = integration::condition(&status_inputs.gates);
-    set(
-        Condition::PrometheusOperatorIntegration,
-        (Some(holds), reason, message),
-    );
+    let (generation, inputs) = (ruler.metadata.generation, &status_inputs.common);
+    let reported = immutable.as_ref().unwrap_or(outcome);
+    let mut conditions =
+        status::conditions(&previous.common, generation, reported, &required, inputs);
+    let mut set = |type_, state| status::set(&mut conditions, type_, state);
     set(Condition::RulesAccepted, accepted(seen));
     set(Condition::RulesLoaded, status_inputs.loaded.clone());
     let failed_sends = sends::follow(
@@ -73,39 +67,26 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
     }
     set(Condition::ObjectStorageReady, status_inputs.pods.clone());
     set(Condition::Frozen, frozen(status_inputs.frozen));
-    if let Ok(size) = stateful::size(ruler.spec.storage.as_ref()) {
-        let storage = ruler.spec.storage.as_ref();
-        let class = storage.and_then(|s| s.storage_class.as_deref());
-        let unscheduled = status_inputs.unscheduled.as_deref();
-        set(
-            Condition::VolumesReady,
-            observed.volumes.condition(size, class, unscheduled),
-        );
+    let unscheduled = status_inputs.unscheduled.as_deref();
+    let storage = ruler.spec.storage.as_ref();
+    if let Some(state) = observed.volumes.condition(storage, unscheduled) {
+        set(Condition::VolumesReady, state);
     }
     set(Condition::SecretRotation, rotation(seen));
-    let monitored = &status_inputs.monitored;
-    conditions.set(
-        Condition::Monitored.as_str(),
-        monitored.holds,
-        monitored.reason,
-        monitored.message.as_str(),
-    );
+    let common = status::common(conditions, generation, outcome, inputs);
 
     let pods = outcome.workload(&identity.name);
     let targets = observed.alertmanagers.as_deref();
     let rules = &status_inputs.rules;
     let unknown = rules.rules.is_none();
     ThanosRulerStatus {
-        observed_generation: ruler.metadata.generation,
+        common,
         replicas: Some(pods.map_or(0, |w| w.counts.replicas)),
         ready_replicas: Some(pods.map_or(0, |w| w.counts.ready_replicas)),
         updated_replicas: pods.map(|w| w.counts.updated_replicas),
         available_replicas: pods.map(|w| w.counts.available_replicas),
         current_replicas: pods.map(|w| w.counts.current_replicas),
         selector: Some(selector_text(&identity.selector_labels())),
-        conditions: conditions.finish(),
-        paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         // The mounted rules are unchanged, and so is their status.
         rules: match unknown {
             true => previous.rules.clone(),
@@ -155,7 +136,6 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
         },
         skipped: skipped(seen),
         ruler_status: pods.map(status::stateful_set),
-        applied_hash: outcome.applied_hash.clone(),
     }
 }
 
@@ -186,15 +166,11 @@ fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
 /// The outcome with an error if the spec changes an immutable field of the StatefulSet. Everything else
 /// is applied.
 fn immutable_field(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
-    if outcome.verdict != Verdict::Applied {
-        return None;
-    }
     let ruler = &seen.observed.ruler;
     let name = identity(&ruler.name_any()).name;
     let namespace = ruler.namespace().unwrap_or_default();
-    let fixed = &seen.observed.set.as_ref()?.set.fixed;
-    let message = stateful::immutable_field(&name, &namespace, &ruler.spec.stateful, fixed)?;
-    Some(status::immutable(outcome, &name, message))
+    let set = seen.observed.set.as_ref().map(|it| (name, &it.set));
+    status::immutable(outcome, &namespace, &ruler.spec.stateful, set)
 }
 
 /// The condition `RulesAccepted`.
@@ -212,7 +188,7 @@ fn accepted(seen: &Seen) -> ConditionState {
     let is_forbidden = |(kind, gate): &(OptionalKind, Gate)| {
         *kind == kind::PROMETHEUS_RULE && *gate == Gate::Forbidden
     };
-    if seen.status_inputs.gates.iter().any(is_forbidden) {
+    if seen.status_inputs.common.gates.iter().any(is_forbidden) {
         let message =
             "the controller has no permission to list PrometheusRules; apply its ClusterRole";
         return (Some(false), Reason::Forbidden, message.to_owned());
@@ -489,16 +465,12 @@ fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
 }
 
 fn rotation(seen: &Seen) -> ConditionState {
-    let ruler = &seen.observed.ruler;
+    let ruler = seen.observed.ruler.as_ref();
     let names: Vec<&str> = secrets::keys(&ruler.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
-    if seen.status_inputs.secrets_watched || names.is_empty() {
-        return rotation::watched();
-    }
-    let namespace = ruler.namespace().unwrap_or_default();
-    let resource = format!("thanosrulers.monitoring.thanos.io {}", ruler.name_any());
-    rotation::unwatched(&names, &namespace, &resource)
+    let watched = seen.status_inputs.secrets_watched || names.is_empty();
+    rotation::condition(watched, &names, ruler, "thanosrulers.monitoring.thanos.io")
 }
 
 /// One warning event on each PrometheusRule for each new rejection that the status lists.

@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
-};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Service};
 use kube::ResourceExt;
 use kube::core::ApiResource;
-use kube_facts::extract::{NamespaceSpec, PolicySpec, Thin};
+use kube_facts::extract::Thin;
 use kube_facts::namespaces::Namespaces;
 use kube_facts::policy::PolicyFacts;
 use kube_facts::{Key, NamespaceFacts};
 use operator_runtime::{PartialCache, Related, Spec, Store};
 use promop_compat::extract::{
-    AlertmanagerSpec, GeneratedRulesObject, PrometheusSpec, RejectionEvent, RuleObject,
-    ServiceSpec, ThanosRulerSpec,
+    AlertmanagerSpec, GeneratedRulesObject, RejectionEvent, RuleObject, ServiceSpec,
+    ThanosRulerSpec,
 };
 use promop_compat::kind;
 use promop_compat::model::{
@@ -28,12 +24,12 @@ use promop_compat::model::{
 use promop_compat::rules;
 use thanos_api::v1alpha1::ThanosRuler;
 use thanos_controller_common::facts::{
-    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PodFacts,
-    PodObject, PvcFacts, PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
-    SecretFacts, SecretObject,
+    ClassFacts, DeploymentFacts, MountFacts, PodFacts, PvcFacts, QuerierFacts, ReplicaSetFacts,
+    SecretFacts,
 };
-use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of, queriers};
-use thanos_workload::{integration, query_api, remote_write};
+use thanos_controller_common::related::{self, QUERIERS, THANOS};
+use thanos_controller_common::stores::{is_at_home, of, queriers};
+use thanos_workload::{query_api, remote_write};
 
 use crate::RulerController;
 use crate::facts::{RuleFileFacts, RuleFileObject, RulerSetFacts, RulerSetObject};
@@ -55,9 +51,6 @@ const GENERATED: &str = "managed-by=prometheus-operator";
 
 /// Field selector of the Events with which Prometheus Operator rejects PrometheusRules.
 const REJECTIONS: &str = "involvedObject.kind=PrometheusRule,reason=InvalidConfiguration";
-
-/// Label of the Services that rulers query or write to.
-const THANOS: &str = "app.kubernetes.io/part-of=thanos";
 
 /// The stores of all watched kinds.
 #[derive(Default)]
@@ -191,15 +184,10 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
             },
         )
         .debounced(),
-        Related::optional::<Thin<PrometheusSpec>>(
-            kind::PROMETHEUS,
-            Spec {
-                store: |v: &Stores| &v.prometheuses,
-                store_mut: |v: &mut Stores| &mut v.prometheuses,
-                is_affected_by: |_, ruler, _, _, _| {
-                    SpecInputs::of(ruler).reads_prometheus_operator()
-                },
-            },
+        related::prometheuses(
+            |v: &Stores| &v.prometheuses,
+            |v: &mut Stores| &mut v.prometheuses,
+            |_, ruler, _, _, _| SpecInputs::of(ruler).reads_prometheus_operator(),
         ),
         Related::optional::<Thin<ThanosRulerSpec>>(
             kind::THANOS_RULER,
@@ -258,12 +246,10 @@ fn of_thanos() -> Vec<Related<RulerController>> {
             Spec {
                 store: |v: &Stores| &v.services,
                 store_mut: |v: &mut Stores| &mut v.services,
-                is_affected_by: |_, ruler, key, old: Option<&ServiceFacts>, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(ruler, key)
-                        && either.any(|s| {
-                            query_api::is_offered(&s.labels) || remote_write::is_offered(&s.labels)
-                        })
+                is_affected_by: |_, ruler, key, old, new| {
+                    related::affects_at_home(ruler, key, (old, new), |s: &ServiceFacts| {
+                        query_api::is_offered(&s.labels) || remote_write::is_offered(&s.labels)
+                    })
                 },
             },
         )
@@ -274,84 +260,48 @@ fn of_thanos() -> Vec<Related<RulerController>> {
                 store: |v: &Stores| &v.sets,
                 store_mut: |v: &mut Stores| &mut v.sets,
                 is_affected_by: |_, ruler: &ThanosRuler, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(ruler, key)
-                        && either.any(|it: &RulerSetFacts| {
-                            Some(&it.set.owner) == ruler.metadata.uid.as_ref()
-                        })
+                    let uid = ruler.metadata.uid.as_ref();
+                    let is_own = |it: &RulerSetFacts| Some(&it.set.owner) == uid;
+                    related::affects_at_home(ruler, key, (old, new), is_own)
                 },
             },
         )
         .labelled(RULERS)
         .debounced(),
-        Related::new::<PodObject>(
-            ApiResource::erase::<Pod>(&()),
-            Spec {
-                store: |v: &Stores| &v.pods,
-                store_mut: |v: &mut Stores| &mut v.pods,
-                is_affected_by: |_, ruler, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(ruler, key) && either.any(|pod: &PodFacts| is_of(ruler, &pod.owner))
-                },
+        related::pods(RULERS, |v: &Stores| &v.pods, |v: &mut Stores| &mut v.pods),
+        related::queriers(
+            |v: &Stores| &v.queriers,
+            |v: &mut Stores| &mut v.queriers,
+            // Only a new API path matters, not the pods themselves.
+            |_, ruler, key, old: Option<&QuerierFacts>, new| {
+                is_at_home(ruler, key)
+                    && new.is_some_and(|new| old.map(|old| &old.prefix) != Some(&new.prefix))
             },
-        )
-        .labelled(RULERS)
-        .debounced(),
-        Related::new::<QuerierObject>(
-            ApiResource::erase::<Pod>(&()),
-            Spec {
-                store: |v: &Stores| &v.queriers,
-                store_mut: |v: &mut Stores| &mut v.queriers,
-                // Only a new API path matters, not the pods themselves.
-                is_affected_by: |_, ruler, key, old: Option<&QuerierFacts>, new| {
-                    is_at_home(ruler, key)
-                        && new.is_some_and(|new| old.map(|old| &old.prefix) != Some(&new.prefix))
-                },
-            },
-        )
-        .labelled(QUERIERS),
-        Related::new::<ReplicaSetObject>(
-            ApiResource::erase::<ReplicaSet>(&()),
-            Spec {
-                store: |v: &Stores| &v.replica_sets,
-                store_mut: |v: &mut Stores| &mut v.replica_sets,
-                is_affected_by: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
-            },
-        )
-        .labelled(QUERIERS)
-        .debounced(),
-        Related::new::<DeploymentObject>(
-            ApiResource::erase::<Deployment>(&()),
-            Spec {
-                store: |v: &Stores| &v.querier_deployments,
-                store_mut: |v: &mut Stores| &mut v.querier_deployments,
-                is_affected_by: |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
-            },
-        )
-        .labelled(QUERIERS)
-        .debounced(),
+        ),
+        related::replica_sets(
+            QUERIERS,
+            |v: &Stores| &v.replica_sets,
+            |v: &mut Stores| &mut v.replica_sets,
+            |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+        ),
+        related::querier_deployments(
+            |v: &Stores| &v.querier_deployments,
+            |v: &mut Stores| &mut v.querier_deployments,
+            |_, ruler, key, _, new| is_at_home(ruler, key) && new.is_some(),
+        ),
     ]
 }
 
 fn of_kubernetes() -> Vec<Related<RulerController>> {
     vec![
-        Related::new::<MountEvent>(
-            ApiResource::erase::<Event>(&()),
-            Spec {
-                store: |v: &Stores| &v.mounts,
-                store_mut: |v: &mut Stores| &mut v.mounts,
-                // The event has no owner; the pod has.
-                is_affected_by: |stores: &Stores, ruler, key, _, new| {
-                    let failure = new.and_then(Option::as_ref);
-                    is_at_home(ruler, key)
-                        && failure.is_some_and(|failure| {
-                            let mut pods = of(&stores.pods, &key.namespace);
-                            pods.any(|(_, pod)| pod.uid == failure.pod && is_of(ruler, &pod.owner))
-                        })
-                },
+        related::mounts(
+            |v: &Stores| &v.mounts,
+            |v: &mut Stores| &mut v.mounts,
+            |stores: &Stores, ruler, key, _, new| {
+                let pods = of(&stores.pods, &key.namespace).map(|(_, pod)| pod);
+                related::is_about(ruler, key, new, pods)
             },
-        )
-        .fields(MOUNTS),
+        ),
         Related::new::<RejectionEvent>(
             ApiResource::erase::<Event>(&()),
             Spec {
@@ -363,71 +313,34 @@ fn of_kubernetes() -> Vec<Related<RulerController>> {
         )
         .fields(REJECTIONS)
         .dispensable(),
-        Related::new::<PvcObject>(
-            ApiResource::erase::<PersistentVolumeClaim>(&()),
-            Spec {
-                store: |v: &Stores| &v.pvcs,
-                store_mut: |v: &mut Stores| &mut v.pvcs,
-                is_affected_by: |_, ruler, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(ruler, key) && either.any(|pvc: &PvcFacts| is_of(ruler, &pvc.owner))
-                },
-            },
-        )
-        .labelled(RULERS)
-        .debounced(),
-        Related::new::<ClassObject>(
-            ApiResource::erase::<StorageClass>(&()),
-            Spec {
-                store: |v: &Stores| &v.classes,
-                store_mut: |v: &mut Stores| &mut v.classes,
-                is_affected_by: |_, _, _, _, _| true,
-            },
-        )
-        .cluster_scoped()
-        .dispensable(),
-        Related::new::<SecretObject>(
-            ApiResource::erase::<Secret>(&()),
-            Spec {
-                store: |v: &Stores| &v.secrets,
-                store_mut: |v: &mut Stores| &mut v.secrets,
-                is_affected_by: |_, ruler: &ThanosRuler, key, _, _| {
-                    let mut read = secrets::keys(&ruler.spec);
-                    is_at_home(ruler, key) && read.any(|(_, it)| it.name == key.name)
-                },
-            },
-        )
-        .granted_apart(),
-        Related::new::<Thin<PolicySpec>>(
-            ApiResource::erase::<NetworkPolicy>(&()),
-            Spec {
-                store: |v: &Stores| &v.policies,
-                store_mut: |v: &mut Stores| &mut v.policies,
-                is_affected_by: |_, ruler, _, _, _| {
-                    let spec_inputs = SpecInputs::of(ruler);
-                    spec_inputs.reads_prometheus_operator() && spec_inputs.alertmanagers().is_some()
-                },
+        related::pvcs(RULERS, |v: &Stores| &v.pvcs, |v: &mut Stores| &mut v.pvcs),
+        related::classes(|v: &Stores| &v.classes, |v: &mut Stores| &mut v.classes),
+        related::secrets(
+            |v: &Stores| &v.secrets,
+            |v: &mut Stores| &mut v.secrets,
+            |_, ruler: &ThanosRuler, key, _, _| {
+                let mut read = secrets::keys(&ruler.spec);
+                is_at_home(ruler, key) && read.any(|(_, it)| it.name == key.name)
             },
         ),
-        Related::new::<Thin<NamespaceSpec>>(
-            ApiResource::erase::<Namespace>(&()),
-            Spec {
-                store: |v: &Stores| &v.namespaces,
-                store_mut: |v: &mut Stores| &mut v.namespaces,
-                is_affected_by: |stores: &Stores, ruler: &ThanosRuler, key: &Key, _, _| {
-                    let spec_inputs = SpecInputs::of(ruler);
-                    ruler.namespace().as_ref() == Some(&key.name)
-                        || (spec_inputs.reads_prometheus_operator()
-                            && spec_inputs.reads_namespaces(stores))
-                },
+        related::policies(
+            |v: &Stores| &v.policies,
+            |v: &mut Stores| &mut v.policies,
+            |_, ruler, _, _, _| {
+                let spec_inputs = SpecInputs::of(ruler);
+                spec_inputs.reads_prometheus_operator() && spec_inputs.alertmanagers().is_some()
             },
-        )
-        .cluster_scoped()
-        .dispensable(),
+        ),
+        related::namespaces(
+            |v: &Stores| &v.namespaces,
+            |v: &mut Stores| &mut v.namespaces,
+            |stores: &Stores, ruler: &ThanosRuler, key: &Key, _, _| {
+                let spec_inputs = SpecInputs::of(ruler);
+                let prometheuses = !stores.prometheuses.items().is_empty();
+                ruler.namespace().as_ref() == Some(&key.name)
+                    || (spec_inputs.reads_prometheus_operator()
+                        && spec_inputs.reads_namespaces(prometheuses))
+            },
+        ),
     ]
-}
-
-/// Whether Prometheus Operator's resources are read for a ThanosRuler.
-pub(crate) fn is_gated(ruler: &ThanosRuler) -> bool {
-    integration::resource_gate(&ruler.spec.integration) == Some(false)
 }

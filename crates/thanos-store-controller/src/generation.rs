@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::ShardFacts;
-use crate::plan::names;
+use crate::names;
 
 /// Set of StatefulSets for one number of shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

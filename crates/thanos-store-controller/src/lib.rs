@@ -4,6 +4,7 @@
 pub mod facts;
 pub mod generation;
 pub mod health;
+pub mod names;
 mod observe;
 pub mod observed;
 pub mod plan;
@@ -14,7 +15,6 @@ pub mod stores;
 pub mod surge;
 pub mod time_range;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, Outcome, OwnedKind, Plan, Probe,
-    Reconciler, Related,
+    Reconciler, Related, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{ThanosStore, ThanosStoreStatus};
-use thanos_controller_common::Settings;
+use thanos_controller_common::scope::Scope;
+use thanos_controller_common::{Settings, status as common};
 
 pub use crate::observe::StatusInputs;
 use crate::observed::Observed;
@@ -44,8 +44,7 @@ pub const NAME: &str = "thanos-store-controller";
 /// The controller.
 pub struct StoreController {
     settings: Settings,
-    operator_gate: bool,
-    watched: Option<BTreeSet<String>>,
+    scope: Scope,
 }
 
 /// Result of `observe` for one reconcile.
@@ -61,12 +60,8 @@ impl StoreController {
     /// `namespaces` limits the watches.
     #[must_use]
     pub fn new(settings: Settings, operator_gate: bool, namespaces: &[String]) -> Self {
-        let watched = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
-        Self {
-            settings,
-            operator_gate,
-            watched,
-        }
+        let scope = Scope::new(operator_gate, namespaces);
+        Self { settings, scope }
     }
 }
 
@@ -125,7 +120,7 @@ impl Reconciler for StoreController {
     }
 
     fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
-        seen.status_inputs.monitored.access_checks.clone()
+        seen.status_inputs.common.monitored.access_checks.clone()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
@@ -145,12 +140,8 @@ impl Reconciler for StoreController {
         status::normal_events(previous, next)
     }
 
-    fn applied_hash(status: &ThanosStoreStatus) -> Option<&str> {
-        status.applied_hash.as_deref()
-    }
-
-    fn conditions(status: &ThanosStoreStatus) -> &[Condition] {
-        &status.conditions
+    fn status_fields(status: &ThanosStoreStatus) -> StatusFields<'_> {
+        common::fields(&status.common)
     }
 
     fn paused(store: &ThanosStore) -> bool {

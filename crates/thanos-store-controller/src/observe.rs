@@ -6,20 +6,17 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube_facts::Key;
-use kube_facts::namespaces::Namespaces;
-use kube_facts::optional::OptionalKind;
 use operator_runtime::{Cluster, Probe};
-use promop_compat::gate::Gate;
 use promop_compat::kind;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::PodFacts;
 use thanos_controller_common::listing::{self, Listing, Querier};
-use thanos_controller_common::monitored::{Monitored, Monitoring};
 use thanos_controller_common::pod_failures::unscheduled;
+use thanos_controller_common::scope::CommonInputs;
 use thanos_controller_common::secrets::{Content, content};
-use thanos_controller_common::stores::{is_of, of, queriers, unmounted};
-use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes, classes};
-use thanos_workload::{integration, ports, store_api};
+use thanos_controller_common::stores::{of, queriers, unmounted};
+use thanos_controller_common::volumes::{ConditionState, Remedies, Volumes};
+use thanos_workload::{ports, store_api};
 
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
@@ -40,16 +37,14 @@ const REMEDIES: Remedies = Remedies {
 /// Inputs of the status, in addition to those of the plan.
 #[derive(Clone, Debug)]
 pub struct StatusInputs {
-    /// Gate of each kind in use.
-    pub gates: Vec<(OptionalKind, Gate)>,
+    /// Inputs of every kind.
+    pub common: CommonInputs,
     /// Condition ObjectStorageReady.
     pub object_storage: ConditionState,
     /// Whether Secrets are watched.
     pub secrets_watched: bool,
     /// Message of the scheduler about an unscheduled pod.
     pub unscheduled: Option<String>,
-    /// Whether a Prometheus scrapes the stores.
-    pub monitored: Monitored,
     /// Probes of pods.
     pub probes: Vec<Probe>,
     /// Time until the time range has to be evaluated again.
@@ -65,15 +60,8 @@ pub(crate) fn observe(
     cluster: Cluster<'_>,
     store: &Arc<ThanosStore>,
 ) -> Seen {
-    let gate = |kind| {
-        integration::gate(
-            controller.operator_gate,
-            &store.spec.integration,
-            cluster.caps,
-            kind,
-        )
-    };
-    let (monitors, prometheuses) = (gate(kind::SERVICE_MONITOR), gate(kind::PROMETHEUS));
+    let gates = controller.scope.gates(&store.spec.integration, cluster);
+    let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
     let own = Own::of(stores, store, &namespace);
 
@@ -133,46 +121,34 @@ pub(crate) fn observe(
             Content::Unwatched | Content::Digest(_) => None,
         },
     });
-    let namespaces = Namespaces {
-        listed: stores.namespaces.readable(),
-        watched: controller.watched.as_ref(),
-    };
-    let monitored = Monitoring {
-        gate: monitors,
-        desired: integration::wants_monitors(&store.spec.integration),
-        monitors: &plan::monitors(store),
-        namespace: &namespace,
-        prometheuses: prometheuses.is_open().then(|| stores.prometheuses.items()),
-        namespaces,
-        access: cluster.access,
-    };
+    let monitored = gates.monitored(
+        &namespace,
+        &plan::monitors(store),
+        prometheuses.is_open().then(|| stores.prometheuses.items()),
+        controller.scope.namespaces(&stores.namespaces),
+    );
     let shards = own.pods.values();
     let store_probes = shards.filter_map(|pod| health::probe(pod, cluster.answers));
     let querier_probes = queriers.iter().map(|(_, url)| listing::probe(url));
     let time_range = time_range::evaluate(store.spec.time_range_config.as_ref(), cluster.now);
     let status_inputs = StatusInputs {
-        gates: vec![
-            (kind::SERVICE_MONITOR, monitors),
-            (kind::PROMETHEUS, prometheuses),
-        ],
+        common: CommonInputs {
+            gates: vec![
+                (kind::SERVICE_MONITOR, monitors),
+                (kind::PROMETHEUS, prometheuses),
+            ],
+            monitored,
+        },
         object_storage,
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
-        monitored: monitored.decide(),
         probes: store_probes.chain(querier_probes).collect(),
         requeue_after: time_range.changes_in,
         now: cluster.now,
     };
     let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
     let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
-    let volumes = Volumes {
-        pvcs: of(&stores.pvcs, &namespace)
-            .filter(|(_, pvc)| is_of(store.as_ref(), &pvc.owner))
-            .map(|(key, pvc)| (key.name.clone(), pvc.clone()))
-            .collect(),
-        classes: classes(&stores.classes),
-        remedies: REMEDIES,
-    };
+    let volumes = Volumes::of(store.as_ref(), &stores.pvcs, &stores.classes, REMEDIES);
     let observed = Observed {
         store: store.clone(),
         settings: controller.settings.clone(),
@@ -183,10 +159,7 @@ pub(crate) fn observe(
         reshard,
         unknown,
         ready: ready_pods,
-        secrets: match content {
-            Content::Digest(digest) => Some(digest),
-            Content::Unwatched | Content::Missing(_) => None,
-        },
+        secrets: content.digest(),
         volumes,
     };
     Seen {

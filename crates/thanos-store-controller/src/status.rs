@@ -2,16 +2,15 @@
 
 use kube::ResourceExt;
 use operator_runtime::owned_objects::Workload;
-use operator_runtime::{Conditions, NormalEvent, ObjectKey, Outcome, Required, Verdict};
+use operator_runtime::{NormalEvent, ObjectKey, Outcome, Required};
 use thanos_api::names::{Condition, EventReason};
 use thanos_api::v1alpha1::{ReshardingStatus, ReshardingStep, ThanosStoreStatus};
 use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
-use thanos_workload::{integration, stateful};
 
 use crate::Seen;
-use crate::plan::shared_labels;
+use crate::names::shared_labels;
 use crate::secrets;
 use crate::surge;
 
@@ -50,40 +49,22 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         }))
         .collect();
     let rejected = immutable_change(seen, outcome);
-    let mut conditions = Conditions::new(&previous.conditions, store.metadata.generation);
-    conditions.set_standard(rejected.as_ref().unwrap_or(outcome), &required);
-    let (holds, reason, message) = integration::condition(&status_inputs.gates);
-    let mut set = |type_: Condition, (holds, reason, message): ConditionState| {
-        conditions.set(type_.as_str(), holds, reason.as_str(), message);
-    };
-    set(
-        Condition::PrometheusOperatorIntegration,
-        (Some(holds), reason, message),
-    );
+    let (generation, inputs) = (store.metadata.generation, &status_inputs.common);
+    let reported = rejected.as_ref().unwrap_or(outcome);
+    let mut conditions =
+        status::conditions(&previous.common, generation, reported, &required, inputs);
+    let mut set = |type_, state| status::set(&mut conditions, type_, state);
     set(
         Condition::ObjectStorageReady,
         status_inputs.object_storage.clone(),
     );
-    if let Ok(size) = stateful::size(store.spec.storage.as_ref()) {
-        let class = store
-            .spec
-            .storage
-            .as_ref()
-            .and_then(|s| s.storage_class.as_deref());
-        let volumes = &observed.volumes;
-        set(
-            Condition::VolumesReady,
-            volumes.condition(size, class, status_inputs.unscheduled.as_deref()),
-        );
+    let unscheduled = status_inputs.unscheduled.as_deref();
+    let storage = store.spec.storage.as_ref();
+    if let Some(state) = observed.volumes.condition(storage, unscheduled) {
+        set(Condition::VolumesReady, state);
     }
     set(Condition::SecretRotation, rotation(seen));
-    let monitored = &status_inputs.monitored;
-    conditions.set(
-        Condition::Monitored.as_str(),
-        monitored.holds,
-        monitored.reason,
-        monitored.message.as_str(),
-    );
+    let common = status::common(conditions, generation, outcome, inputs);
 
     let serving = old.unwrap_or(&new);
     let workloads = || serving.iter().map(|name| outcome.workload(name));
@@ -91,13 +72,10 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
     let is_ours =
         |key: &ObjectKey| new.contains(&key.name) || observed.sets.contains_key(&key.name);
     ThanosStoreStatus {
-        observed_generation: store.metadata.generation,
+        common,
         replicas: Some(fewest(|w| w.counts.replicas).unwrap_or(0)),
         ready_replicas: Some(fewest(|w| w.counts.ready_replicas).unwrap_or(0)),
         selector: Some(selector_text(&shared_labels(&cr))),
-        conditions: conditions.finish(),
-        paused: (outcome.verdict == Verdict::Paused).then_some(true),
-        prometheus_operator: Some(integration::status(&status_inputs.gates)),
         shards: Some(match reshard {
             Some(r) if r.step <= ReshardingStep::Joining => r.from,
             _ => observed.generation.shards,
@@ -109,41 +87,29 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
             .filter(|(key, _)| is_ours(key))
             .map(|(key, workload)| (key.name.clone(), status::stateful_set(workload)))
             .collect(),
-        applied_hash: outcome.applied_hash.clone(),
     }
 }
 
 /// Outcome `Rejected` if everything was applied except for a change of an immutable field.
 fn immutable_change(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     let observed = &seen.observed;
-    if outcome.verdict != Verdict::Applied {
-        return None;
-    }
     let store = &observed.store;
     let namespace = store.namespace().unwrap_or_default();
-    let new = observed.generation.names(&store.name_any());
-    let mut sets = new
-        .iter()
-        .filter_map(|name| Some((name, observed.sets.get(name)?)));
-    let (name, message) = sets.find_map(|(name, shard)| {
-        let message =
-            stateful::immutable_field(name, &namespace, &store.spec.stateful, &shard.set.fixed)?;
-        Some((name, message))
-    })?;
-    Some(status::immutable(outcome, name, message))
+    let new = observed.generation.names(&store.name_any()).into_iter();
+    let sets = new.filter_map(|name| {
+        let shard = observed.sets.get(&name)?;
+        Some((name, &shard.set))
+    });
+    status::immutable(outcome, &namespace, &store.spec.stateful, sets)
 }
 
 fn rotation(seen: &Seen) -> ConditionState {
-    if seen.status_inputs.secrets_watched {
-        return rotation::watched();
-    }
-    let store = &seen.observed.store;
+    let store = seen.observed.store.as_ref();
     let names: Vec<&str> = secrets::keys(&store.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
-    let namespace = store.namespace().unwrap_or_default();
-    let resource = format!("thanosstore {}", store.name_any());
-    rotation::unwatched(&names, &namespace, &resource)
+    let watched = seen.status_inputs.secrets_watched;
+    rotation::condition(watched, &names, store, "thanosstore")
 }
 
 fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingStatus> {

@@ -1,23 +1,18 @@
 //! Stores of a ThanosStore, and which change affects which ThanosStore.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod, Secret};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use kube_facts::NamespaceFacts;
-use kube_facts::extract::{NamespaceSpec, Thin};
 use operator_runtime::{Related, Spec, Store};
-use promop_compat::extract::PrometheusSpec;
-use promop_compat::kind;
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::{
-    ClassFacts, ClassObject, DeploymentFacts, DeploymentObject, MountEvent, MountFacts, PodFacts,
-    PodObject, PvcFacts, PvcObject, QuerierFacts, QuerierObject, ReplicaSetFacts, ReplicaSetObject,
-    SecretFacts, SecretObject,
+    ClassFacts, DeploymentFacts, MountFacts, PodFacts, PvcFacts, QuerierFacts, ReplicaSetFacts,
+    SecretFacts,
 };
-use thanos_controller_common::stores::{MOUNTS, QUERIERS, is_at_home, is_of, of};
+use thanos_controller_common::related::{self, QUERIERS};
+use thanos_controller_common::stores::{is_at_home, of};
 use thanos_workload::integration;
 
 use crate::StoreController;
@@ -65,130 +60,61 @@ pub fn related() -> Vec<Related<StoreController>> {
                 store: |v: &Stores| &v.sets,
                 store_mut: |v: &mut Stores| &mut v.sets,
                 is_affected_by: |_, store: &ThanosStore, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(store, key)
-                        && either.any(|shard| Some(&shard.set.owner) == store.metadata.uid.as_ref())
+                    let uid = store.metadata.uid.as_ref();
+                    let is_own = |shard: &ShardFacts| Some(&shard.set.owner) == uid;
+                    related::affects_at_home(store, key, (old, new), is_own)
                 },
             },
         )
         .labelled(STORES)
         .debounced(),
-        Related::new::<PodObject>(
-            ApiResource::erase::<Pod>(&()),
-            Spec {
-                store: |v: &Stores| &v.pods,
-                store_mut: |v: &mut Stores| &mut v.pods,
-                is_affected_by: |_, store, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(store, key) && either.any(|pod| is_of(store, &pod.owner))
-                },
-            },
-        )
-        .labelled(STORES)
-        .debounced(),
-        Related::new::<QuerierObject>(
-            ApiResource::erase::<Pod>(&()),
-            Spec {
-                store: |v: &Stores| &v.queriers,
-                store_mut: |v: &mut Stores| &mut v.queriers,
-                // Probed repeatedly while a decision depends on them.
-                is_affected_by: |_, _, _, _, _| false,
-            },
-        )
-        .labelled(QUERIERS),
-        Related::new::<ReplicaSetObject>(
-            ApiResource::erase::<ReplicaSet>(&()),
-            Spec {
-                store: |v: &Stores| &v.replica_sets,
-                store_mut: |v: &mut Stores| &mut v.replica_sets,
-                is_affected_by: |_, _, _, _, _| false,
-            },
-        )
-        .labelled(QUERIERS)
-        .debounced(),
-        Related::new::<DeploymentObject>(
-            ApiResource::erase::<Deployment>(&()),
-            Spec {
-                store: |v: &Stores| &v.querier_deployments,
-                store_mut: |v: &mut Stores| &mut v.querier_deployments,
-                is_affected_by: |_, _, _, _, _| false,
-            },
-        )
-        .labelled(QUERIERS)
-        .debounced(),
-        Related::new::<MountEvent>(
-            ApiResource::erase::<Event>(&()),
-            Spec {
-                store: |v: &Stores| &v.mounts,
-                store_mut: |v: &mut Stores| &mut v.mounts,
-                // The Event does not name the owner of its pod.
-                is_affected_by: |stores: &Stores, store, key, _, new| {
-                    let failure = new.and_then(Option::as_ref);
-                    is_at_home(store, key)
-                        && failure.is_some_and(|failure| {
-                            let mut pods = of(&stores.pods, &key.namespace);
-                            pods.any(|(_, pod)| pod.uid == failure.pod && is_of(store, &pod.owner))
-                        })
-                },
-            },
-        )
-        .fields(MOUNTS),
-        Related::new::<PvcObject>(
-            ApiResource::erase::<PersistentVolumeClaim>(&()),
-            Spec {
-                store: |v: &Stores| &v.pvcs,
-                store_mut: |v: &mut Stores| &mut v.pvcs,
-                is_affected_by: |_, store, key, old, new| {
-                    let mut either = [old, new].into_iter().flatten();
-                    is_at_home(store, key) && either.any(|pvc| is_of(store, &pvc.owner))
-                },
-            },
-        )
-        .labelled(STORES)
-        .debounced(),
-        Related::new::<ClassObject>(
-            ApiResource::erase::<StorageClass>(&()),
-            Spec {
-                store: |v: &Stores| &v.classes,
-                store_mut: |v: &mut Stores| &mut v.classes,
-                is_affected_by: |_, _, _, _, _| true,
-            },
-        )
-        .cluster_scoped()
-        .dispensable(),
-        Related::new::<SecretObject>(
-            ApiResource::erase::<Secret>(&()),
-            Spec {
-                store: |v: &Stores| &v.secrets,
-                store_mut: |v: &mut Stores| &mut v.secrets,
-                is_affected_by: |_, store: &ThanosStore, key, _, _| {
-                    let mut read = secrets::keys(&store.spec);
-                    is_at_home(store, key) && read.any(|(_, it)| it.name == key.name)
-                },
-            },
-        )
-        .granted_apart(),
-        Related::optional::<Thin<PrometheusSpec>>(
-            kind::PROMETHEUS,
-            Spec {
-                store: |v: &Stores| &v.prometheuses,
-                store_mut: |v: &mut Stores| &mut v.prometheuses,
-                is_affected_by: |_, store: &ThanosStore, _, _, _| {
-                    integration::resource_gate(&store.spec.integration) != Some(false)
-                },
+        related::pods(STORES, |v: &Stores| &v.pods, |v: &mut Stores| &mut v.pods),
+        related::queriers(
+            |v: &Stores| &v.queriers,
+            |v: &mut Stores| &mut v.queriers,
+            // Probed repeatedly while a decision depends on them.
+            |_, _, _, _, _| false,
+        ),
+        related::replica_sets(
+            QUERIERS,
+            |v: &Stores| &v.replica_sets,
+            |v: &mut Stores| &mut v.replica_sets,
+            |_, _, _, _, _| false,
+        ),
+        related::querier_deployments(
+            |v: &Stores| &v.querier_deployments,
+            |v: &mut Stores| &mut v.querier_deployments,
+            |_, _, _, _, _| false,
+        ),
+        related::mounts(
+            |v: &Stores| &v.mounts,
+            |v: &mut Stores| &mut v.mounts,
+            |stores: &Stores, store, key, _, new| {
+                let pods = of(&stores.pods, &key.namespace).map(|(_, pod)| pod);
+                related::is_about(store, key, new, pods)
             },
         ),
-        Related::new::<Thin<NamespaceSpec>>(
-            ApiResource::erase::<Namespace>(&()),
-            Spec {
-                store: |v: &Stores| &v.namespaces,
-                store_mut: |v: &mut Stores| &mut v.namespaces,
-                is_affected_by: |_, store: &ThanosStore, key, _, _| {
-                    store.namespace().as_ref() == Some(&key.name)
-                },
+        related::pvcs(STORES, |v: &Stores| &v.pvcs, |v: &mut Stores| &mut v.pvcs),
+        related::classes(|v: &Stores| &v.classes, |v: &mut Stores| &mut v.classes),
+        related::secrets(
+            |v: &Stores| &v.secrets,
+            |v: &mut Stores| &mut v.secrets,
+            |_, store: &ThanosStore, key, _, _| {
+                let mut read = secrets::keys(&store.spec);
+                is_at_home(store, key) && read.any(|(_, it)| it.name == key.name)
             },
-        )
-        .cluster_scoped()
-        .dispensable(),
+        ),
+        related::prometheuses(
+            |v: &Stores| &v.prometheuses,
+            |v: &mut Stores| &mut v.prometheuses,
+            |_, store: &ThanosStore, _, _, _| {
+                integration::resource_gate(&store.spec.integration) != Some(false)
+            },
+        ),
+        related::namespaces(
+            |v: &Stores| &v.namespaces,
+            |v: &mut Stores| &mut v.namespaces,
+            |_, store: &ThanosStore, key, _, _| store.namespace().as_ref() == Some(&key.name),
+        ),
     ]
 }

@@ -5,7 +5,8 @@ use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosReceiveSpec;
 use thanos_workload::duration;
 
-use thanos_receive_controller::desired::{hashrings, object_storage, path};
+use thanos_receive_controller::desired::{hashrings, object_storage};
+use thanos_receive_controller::tenants::path;
 use thanos_receive_controller::{NAME, ReceiveController, Seen};
 
 use super::{legacy, orphaned};

@@ -148,7 +148,11 @@ impl<C: Reconciler> ResourceChecks<'_, C> {
         };
         let previous = resource.status().cloned().unwrap_or_default();
         let status = self.reconciler.status(&seen, &outcome, &previous);
-        rows.extend(conditions(self.extra, C::conditions(&status), name));
+        rows.extend(conditions(
+            self.extra,
+            C::status_fields(&status).conditions,
+            name,
+        ));
         rows.extend((self.extra.harms)(&seen).into_iter().map(|harm| {
             match harm.fatal {
                 true => Row::fail("values", name, harm.found),

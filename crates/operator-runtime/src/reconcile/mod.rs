@@ -104,7 +104,7 @@ async fn run<C: Reconciler>(
     }
     let seen = probe(cx, &shared, seen, paused).await;
     let plan = plan(cx, &seen, paused);
-    let applied = C::applied_hash(&previous);
+    let applied = C::status_fields(&previous).applied_hash;
     let converged = match &plan {
         Ok(plan) => converge(cx, resource, &owner, plan, applied).await,
         Err(verdict) => verdict.clone().into(),

@@ -37,8 +37,8 @@ pub(super) async fn write_status<C: Reconciler>(
         cx.events.warning(event).await;
     }
     let transitions = transitions(
-        C::conditions(previous),
-        C::conditions(&next),
+        C::status_fields(previous).conditions,
+        C::status_fields(&next).conditions,
         C::EVENT_CONDITIONS,
     );
     for (condition, good) in transitions {

@@ -72,7 +72,7 @@ impl Bench {
 
     fn reason(&self) -> (String, String) {
         let status = self.status();
-        let all = ToyController::conditions(&status);
+        let all = ToyController::status_fields(&status).conditions;
         let it = all
             .iter()
             .find(|c| c.type_ == "Reconciled")

@@ -20,7 +20,7 @@ use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Precondition};
 use crate::probe::{Probe, Read};
-use crate::reconciler::{Cluster, EventRule, Outcome, OwnedKind, Reconciler};
+use crate::reconciler::{Cluster, EventRule, Outcome, OwnedKind, Reconciler, StatusFields};
 use crate::related::{Related, Spec};
 use crate::store::Store;
 
@@ -265,11 +265,11 @@ impl Reconciler for ToyController {
             false => Vec::new(),
         }
     }
-    fn applied_hash(status: &ToyStatus) -> Option<&str> {
-        status.hash.as_deref()
-    }
-    fn conditions(status: &ToyStatus) -> &[Condition] {
-        &status.conditions
+    fn status_fields(status: &ToyStatus) -> StatusFields<'_> {
+        StatusFields {
+            conditions: &status.conditions,
+            applied_hash: status.hash.as_deref(),
+        }
     }
     fn paused(it: &Toy) -> bool {
         it.spec.paused

@@ -1,6 +1,6 @@
 //! Pods behind a Service: existing pods, and pods that a StatefulSet will recreate. No IO.
 
-use super::World;
+use super::model::World;
 use crate::model::{BackendFacts, ServiceFacts, StatefulSetFacts, TargetPort};
 use crate::names;
 use crate::selection::in_namespace;

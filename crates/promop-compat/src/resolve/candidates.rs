@@ -4,8 +4,8 @@
 
 use std::cell::OnceCell;
 
-use super::World;
 use super::backends::{Backing, backing};
+use super::model::World;
 use super::replicas::{Replicas, agent, range_of};
 use super::report::{Finding, Reason, Subject};
 use crate::model::{ExternalFacts, ServiceFacts};

@@ -2,8 +2,8 @@
 
 use super::backends::{is_behind, makes_behind};
 use super::candidates::{purported, store_api_port};
+use super::model::{Request, World};
 use super::replicas::Replicas;
-use super::{Request, World};
 use crate::model::{
     BackendFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, StatefulSetFacts,
     TargetNamespaces,

@@ -1,8 +1,8 @@
 //! Result of one replica or Service: an endpoint, or the reason why it provides none. No IO.
 
+use super::model::{BridgeTarget, WithoutSidecar};
 use super::replicas::{Owner, Replica};
 use super::report::{Finding, Reason, Subject};
-use super::{BridgeTarget, WithoutSidecar};
 use crate::model::{PrometheusFacts, SidecarFacts};
 use crate::names;
 use kube_facts::Key;

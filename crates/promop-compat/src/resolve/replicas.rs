@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::World;
+use super::model::World;
 use super::report::{Finding, Reason, Subject};
 use crate::model::{PodFacts, PrometheusAgentFacts, PrometheusFacts, StatefulSetFacts};
 use crate::names;

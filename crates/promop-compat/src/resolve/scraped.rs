@@ -1,6 +1,6 @@
 //! Prometheuses that scrape a selected ServiceMonitor, and thus store its series. No IO.
 
-use super::World;
+use super::model::World;
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use crate::model::{PrometheusFacts, ServiceMonitorFacts};

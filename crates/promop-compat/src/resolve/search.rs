@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{Application, Candidates, LeadsTo, Service, StoreApi};
+use super::model::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World};
 use super::outcome::{self, Outcome};
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use super::scraped::{Applications, Scrapers};
-use super::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World, unselected};
+use super::unselected;
 use crate::model::{ServiceMonitorFacts, TargetNamespaces};
 use kube_facts::Key;
 use kube_facts::selector;

@@ -1,8 +1,8 @@
 //! Selects the ServiceMonitors of a request. No IO.
 
+use super::model::{Request, World};
 use super::report::{Findings, Reason, Subject};
-use super::{Request, Selection, World};
-use crate::selection::Unusable;
+use crate::selection::{Selection, Unusable};
 
 /// Selections that can be evaluated; others select nothing and are reported.
 pub(super) fn usable<'r>(

@@ -10,12 +10,18 @@ mod services;
 mod skipped;
 mod unselected;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::model::{SidecarFacts, TargetNamespaces};
+use crate::model::{
+    BackendFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
+    ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces,
+};
 use crate::names;
-use kube_facts::namespaces::NamespaceScope;
+use kube_facts::Key;
+use kube_facts::namespaces::{NamespaceScope, Namespaces};
 use kube_facts::testing::{key, labels, namespaces, parse, selector};
 use kube_facts::{Labels, NamespaceFacts, PortFacts};
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-use super::World;
+use super::model::World;
 use crate::model::{ServiceMonitorFacts, TargetNamespaces};
 use crate::nearest::{self, Candidate};
 use crate::selection::Selection;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::Selection;
+use super::criteria::Selection;
 use kube_facts::Key;
 use kube_facts::namespaces::{Membership, Namespaces};
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Selection, Unusable};
+use super::criteria::{Selection, Unusable};
 use kube_facts::namespaces::{Membership, NamespaceScope, Namespaces, Place};
 use kube_facts::selector::{self, requirements};
 use kube_facts::{Key, Labels};

@@ -58,8 +58,8 @@ pub use stateful::{
     StatefulSetFields, StatefulSetStatus, StorageConfig,
 };
 pub use status::{
-    DeploymentStatus, EndpointStatus, EndpointVia, IntegrationKindStatus, MAX_ENDPOINTS,
-    MAX_SKIPPED, PrometheusOperatorStatus, SkippedStatus, ThanosQueryStatus,
+    CommonStatus, DeploymentStatus, EndpointStatus, EndpointVia, IntegrationKindStatus,
+    MAX_ENDPOINTS, MAX_SKIPPED, PrometheusOperatorStatus, SkippedStatus, ThanosQueryStatus,
 };
 pub use store::{
     BlockConfig, BlockDiscoveryStrategy, IndexHeaderConfig, LazyDownloadStrategy, MAX_SHARDS,

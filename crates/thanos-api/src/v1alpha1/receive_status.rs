@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::stateful::StatefulSetStatus;
-use super::status::{DeploymentStatus, PrometheusOperatorStatus};
+use super::status::{CommonStatus, DeploymentStatus};
+use crate::schema::describe;
 
 /// Maximum number of members of one hashring in the status.
 pub const MAX_NAMED_MEMBERS: usize = 50;
@@ -19,10 +20,17 @@ pub const MAX_UNREACHABLE_TENANTS: usize = 50;
 /// Observed state of a ThanosReceive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = describe(&[
+    ("observedGeneration", "Generation of the spec that this status describes."),
+    ("conditions", "Conditions, by type."),
+    ("paused", "Whether spec.paused is in effect."),
+    ("prometheusOperator", "Use of the kinds of Prometheus Operator."),
+    ("appliedHash", "Digest of the applied objects, so that a restarted controller writes nothing."),
+]))]
 pub struct ThanosReceiveStatus {
-    /// Generation of the spec that this status describes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonStatus,
     /// Number of router pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
@@ -32,16 +40,6 @@ pub struct ThanosReceiveStatus {
     /// Label selector of the routers, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// Conditions, by type.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-    /// Whether spec.paused is in effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<bool>,
-    /// Use of the kinds of Prometheus Operator.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prometheus_operator: Option<PrometheusOperatorStatus>,
     /// Replication factor in effect. It is raised once every hashring has enough members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_factor: Option<i32>,
@@ -61,9 +59,6 @@ pub struct ThanosReceiveStatus {
     /// Numbers of pods, by hashring.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hashring_status: BTreeMap<String, StatefulSetStatus>,
-    /// Digest of the applied objects, so that a restarted controller writes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_hash: Option<String>,
 }
 
 /// Progress of a hashring.

@@ -1,12 +1,13 @@
 //! The status of a ThanosRuler.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::stateful::StatefulSetStatus;
-use super::status::{PrometheusOperatorStatus, SkippedStatus};
+use super::status::{CommonStatus, SkippedStatus};
+use crate::schema::describe;
 
 /// Maximum number of rejected rules in a status. The total is always exact.
 pub const MAX_REJECTED: usize = 100;
@@ -22,10 +23,17 @@ pub const MAX_FAILED_SENDS: usize = 50;
 /// Observed state of a ThanosRuler.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = describe(&[
+    ("observedGeneration", "Generation of the spec that this status describes."),
+    ("conditions", "Conditions of this ThanosRuler."),
+    ("paused", "Whether spec.paused is in effect."),
+    ("prometheusOperator", "Kinds of Prometheus Operator that are used."),
+    ("appliedHash", "Digest of the last applied objects. A restarted controller writes nothing if it is equal."),
+]))]
 pub struct ThanosRulerStatus {
-    /// Generation of the spec that this status describes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonStatus,
     /// Number of pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
@@ -45,16 +53,6 @@ pub struct ThanosRulerStatus {
     /// Label selector of the pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// Conditions of this ThanosRuler.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-    /// Whether spec.paused is in effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<bool>,
-    /// Kinds of Prometheus Operator that are used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prometheus_operator: Option<PrometheusOperatorStatus>,
     /// Numbers of selected, mounted, shadowed and rejected rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<RuleCounts>,
@@ -103,9 +101,6 @@ pub struct ThanosRulerStatus {
     /// Status of the StatefulSet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruler_status: Option<StatefulSetStatus>,
-    /// Digest of the last applied objects. A restarted controller writes nothing if it is equal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_hash: Option<String>,
 }
 
 /// Numbers of rules.

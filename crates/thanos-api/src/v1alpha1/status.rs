@@ -5,28 +5,21 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::describe;
+
 /// Maximum number of listed endpoints. The total is always exact.
 pub const MAX_ENDPOINTS: usize = 100;
 /// Maximum number of listed skipped objects. The total is always exact.
 pub const MAX_SKIPPED: usize = 50;
 
-/// Observed state of a ThanosQuery.
+/// Fields of every status. Inlined into the status of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ThanosQueryStatus {
+pub struct CommonStatus {
     /// Generation of the spec that this status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Number of querier pods.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<i32>,
-    /// Number of ready querier pods.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready_replicas: Option<i32>,
-    /// Label selector of the querier pods, for autoscalers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<String>,
-    /// Conditions of this ThanosQuery, one entry per type.
+    /// Conditions, one entry per type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -36,6 +29,30 @@ pub struct ThanosQueryStatus {
     /// Prometheus Operator CRDs in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus_operator: Option<PrometheusOperatorStatus>,
+    /// Digest of the last applied objects. It lets a restarted controller skip writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
+}
+
+/// Observed state of a ThanosQuery.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = describe(&[
+    ("conditions", "Conditions of this ThanosQuery, one entry per type."),
+]))]
+pub struct ThanosQueryStatus {
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonStatus,
+    /// Number of querier pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Number of ready querier pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_replicas: Option<i32>,
+    /// Label selector of the querier pods, for autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// StoreAPI endpoints of the queriers, the first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ENDPOINTS))]
@@ -57,9 +74,6 @@ pub struct ThanosQueryStatus {
     /// would appear twice without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learned_replica_labels: Vec<String>,
-    /// Digest of the last applied objects. It lets a restarted controller skip writes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_hash: Option<String>,
     /// Deployment of the queriers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub querier_status: Option<DeploymentStatus>,

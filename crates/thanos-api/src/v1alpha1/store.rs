@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::SecretKeySelector;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::cache::CacheConfig;
 use super::common::{Additional, CommonFields};
 use super::integration::Integration;
 use super::stateful::{StatefulSetFields, StatefulSetStatus, StorageConfig};
-use super::status::PrometheusOperatorStatus;
+use super::status::CommonStatus;
 use crate::schema;
 
 /// Maximum number of shards of one ThanosStore.
@@ -285,10 +285,13 @@ impl BlockDiscoveryStrategy {
 /// Observed state of a ThanosStore.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::describe(&[
+    ("conditions", "Conditions of this ThanosStore, one entry per type."),
+]))]
 pub struct ThanosStoreStatus {
-    /// Generation of the spec that this status was computed from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+    #[serde(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonStatus,
     /// Number of pods per shard; the minimum if shards differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
@@ -298,16 +301,6 @@ pub struct ThanosStoreStatus {
     /// Label selector of the pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// Conditions of this ThanosStore, one entry per type.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-    /// Whether reconciliation is suspended by spec.paused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<bool>,
-    /// Prometheus Operator CRDs in use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prometheus_operator: Option<PrometheusOperatorStatus>,
     /// Number of shards that serve. During resharding, the number of the old set until the new set
     /// is complete and known to the queriers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -318,9 +311,6 @@ pub struct ThanosStoreStatus {
     /// StatefulSets by name, one per shard; those of both sets during resharding.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shard_statuses: BTreeMap<String, StatefulSetStatus>,
-    /// Digest of the last applied objects. It lets a restarted controller skip writes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_hash: Option<String>,
 }
 
 /// Resharding in progress.

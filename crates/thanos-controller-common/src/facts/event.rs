@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_facts::extract::Extract;
 use serde::Deserialize;
 
-use super::Meta;
+use super::meta::Meta;
 
 /// Name prefix of Thanos pods.
 const OURS: &str = "thanos-";

@@ -8,7 +8,8 @@ use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::label;
 
-use super::{Condition, Meta, SetFacts, thanos};
+use super::meta::{Condition, Meta, thanos};
+use super::set::SetFacts;
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]

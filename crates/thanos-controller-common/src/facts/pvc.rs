@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use thanos_workload::quantity;
 
-use super::{Condition, Meta};
+use super::meta::{Condition, Meta};
 
 /// Annotation of the default StorageClass.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";

@@ -7,7 +7,7 @@ use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_workload::ports;
 
-use super::{Condition, Meta, thanos};
+use super::meta::{Condition, Meta, thanos};
 
 /// Name of the querier container.
 const PROGRAM: &str = "thanos-query";

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use sha2::{Digest as _, Sha256};
 
-use super::Meta;
+use super::meta::Meta;
 
 /// A Secret.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use thanos_api::names::{annotation, label};
 use thanos_workload::stateful::Fixed;
 
-use super::Meta;
+use super::meta::Meta;
 
 /// A StatefulSet.
 #[derive(Clone, Debug, Default, Deserialize)]

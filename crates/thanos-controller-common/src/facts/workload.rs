@@ -6,7 +6,7 @@ use kube_facts::extract::Extract;
 use serde::Deserialize;
 use thanos_api::names::{GROUP, label};
 
-use super::Meta;
+use super::meta::Meta;
 
 /// Kind of custom resource that owns queriers.
 const QUERY: &str = "ThanosQuery";

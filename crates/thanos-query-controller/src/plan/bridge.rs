@@ -9,22 +9,23 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube_facts::Key;
-use promop_compat::resolve::{BridgeTarget, Endpoint, Via};
+use promop_compat::resolve::BridgeTarget;
 use thanos_api::names::{annotation, label};
-use thanos_api::v1alpha1::{Additional, BridgeSpec, CommonFields, ThanosQuery};
+use thanos_api::v1alpha1::{Additional, BridgeSpec, CommonFields};
 use thanos_workload::flags::{Flags, Rules};
-use thanos_workload::labels::{Identity, Map};
+use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
 use thanos_workload::{
     FieldError, monitor, names as names_of, policy, ports, probes, service, volumes, workload,
 };
 
-use super::{Objects, gate_open, guarded, monitored, names, querier};
+use super::objects::{Objects, gate_open, guarded, image, monitored};
+use crate::bridges::target;
+use crate::names::{
+    self, BRIDGE, bridge_identity, bridge_labels, bridges_identity, querier_identity,
+};
 use crate::observed::Observed;
 
-/// Name of the program and of its container; Thanos dashboards match it in the job label.
-const PROGRAM: &str = "thanos-sidecar";
-const COMPONENT: &str = "prometheus-bridge";
 /// Volume, folder and file of the client configuration for HTTPS Prometheuses.
 const CLIENT_VOLUME: &str = "http-client";
 const CLIENT_FOLDER: &str = "/etc/thanos/http-client";
@@ -46,29 +47,6 @@ const RESERVED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Address of the bridge for `endpoint`; `None` if it is not bridged. Queriers resolve it
-/// repeatedly, so a recreated Service is found.
-#[must_use]
-pub fn address(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
-    let name = name(query, endpoint)?;
-    let namespace = query.namespace().unwrap_or_default();
-    Some(format!("dns+{name}.{namespace}.svc:{}", ports::GRPC_NUMBER))
-}
-
-/// Deployment of the bridge for `endpoint`; `None` if it is not bridged.
-#[must_use]
-pub fn name(query: &ThanosQuery, endpoint: &Endpoint) -> Option<String> {
-    let (pod, _) = target(endpoint)?;
-    Some(names::bridge(&query.name_any(), pod))
-}
-
-fn target(endpoint: &Endpoint) -> Option<(&Key, &BridgeTarget)> {
-    match endpoint.via {
-        Via::Bridge => endpoint.pod.as_ref().zip(endpoint.bridge.as_ref()),
-        Via::Sidecar | Via::Service => None,
-    }
-}
-
 pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let mut objects = Objects::default();
     if !gate_open(seen) {
@@ -82,22 +60,11 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let common = common(seen);
     let cr = seen.query.name_any();
     for (pod, target) in targets {
-        let identity = identity(&cr, pod);
+        let identity = bridge_identity(&cr, pod);
         add(seen, &common, &identity, pod, target, &mut objects)?;
     }
     shared(seen, &common, &cr, &mut objects);
     Ok(objects)
-}
-
-/// Identity of the bridge for a Prometheus pod.
-pub(super) fn identity(cr: &str, pod: &Key) -> Identity {
-    Identity {
-        name: names::bridge(cr, pod),
-        program: PROGRAM,
-        component: COMPONENT,
-        owner: cr.to_owned(),
-        extra: Vec::new(),
-    }
 }
 
 /// Common fields of bridges: those of queriers, except for resources and affinity.
@@ -135,8 +102,8 @@ fn add(
         common,
         additional: &additional,
         service_account: names::bridges(&identity.owner),
-        container: PROGRAM,
-        image: super::image(common, &seen.settings),
+        container: BRIDGE,
+        image: image(common, &seen.settings),
         args: args(seen, common, target)?,
         env: Vec::new(),
         ports: vec![
@@ -235,37 +202,19 @@ fn args(
         )
 }
 
-/// Labels shared by all bridges of a ThanosQuery.
-pub(super) fn shared_labels(cr: &str) -> Map {
-    let mut labels = all(cr).selector_labels();
-    labels.remove(label::INSTANCE);
-    labels
-}
-
-/// Identity of all bridges of a ThanosQuery.
-fn all(cr: &str) -> Identity {
-    Identity {
-        name: names::bridges(cr),
-        program: PROGRAM,
-        component: COMPONENT,
-        owner: cr.to_owned(),
-        extra: Vec::new(),
-    }
-}
-
 /// Objects shared by all bridges of a ThanosQuery.
 fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Objects) {
-    let all = all(cr);
+    let all = bridges_identity(cr);
     let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
     objects
         .accounts
         .push(workload::service_account(metadata.clone(), common));
-    let select = shared_labels(cr);
+    let select = bridge_labels(cr);
     if guarded(seen) {
         objects.policies.push(policy::admit_queriers(
             metadata.clone(),
             select.clone(),
-            querier::identity(cr).selector_labels(),
+            querier_identity(cr).selector_labels(),
         ));
     }
     if monitored(seen) {
@@ -282,8 +231,8 @@ pub(super) fn monitor(seen: &Observed) -> Option<monitor::ServiceMonitor> {
 
 fn service_monitor(seen: &Observed, common: &CommonFields) -> monitor::ServiceMonitor {
     let cr = seen.query.name_any();
-    let all = all(&cr);
+    let all = bridges_identity(&cr);
     let config = seen.query.spec.integration.service_monitor.as_ref();
     let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
-    monitor::service_monitor(metadata, shared_labels(&cr), config)
+    monitor::service_monitor(metadata, bridge_labels(&cr), config)
 }

@@ -7,7 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use promop_compat::resolve::Via;
 use thanos_api::names::label;
 
-use super::{bridge, gate_open, names};
+use super::objects::gate_open;
+use crate::bridges;
+use crate::names;
 use crate::observed::Observed;
 
 /// Name of the file, and its key in the ConfigMap.
@@ -50,7 +52,7 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
     if gate_open(seen) {
         for endpoint in &seen.endpoints {
             let address = match endpoint.via {
-                Via::Bridge => bridge::address(&seen.query, endpoint),
+                Via::Bridge => bridges::address(&seen.query, endpoint),
                 Via::Sidecar | Via::Service => Some(endpoint.address.clone()),
             };
             address.into_iter().for_each(&mut add);

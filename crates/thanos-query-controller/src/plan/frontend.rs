@@ -10,11 +10,10 @@ use thanos_workload::labels::Identity;
 use thanos_workload::pod::{self, Pod};
 use thanos_workload::{FieldError, monitor, pdb, policy, ports, probes, service, workload};
 
-use super::{Objects, guarded, monitored, names, querier};
+use super::objects::{Objects, guarded, image, monitored};
+use crate::names::{self, FRONTEND, frontend_identity, querier_identity};
 use crate::observed::Observed;
 
-/// Name of the program and of its container.
-const PROGRAM: &str = "thanos-query-frontend";
 const FIELD: &str = "spec.queryFrontend";
 
 /// Repeatable flags of the frontend.
@@ -39,20 +38,9 @@ const RESERVED: &[(&str, &str)] = &[
 /// With the default of two idle connections per address, a frontend reconnects constantly.
 const TRIPPER: &str = "max_idle_conns_per_host: 100";
 
-/// Identity of the query frontend.
-fn identity(cr: &str) -> Identity {
-    Identity {
-        name: names::frontend(cr),
-        program: PROGRAM,
-        component: "query-frontend",
-        owner: cr.to_owned(),
-        extra: Vec::new(),
-    }
-}
-
 /// ServiceMonitor of the query frontend.
 pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
-    let identity = identity(&seen.query.name_any());
+    let identity = frontend_identity(&seen.query.name_any());
     let metadata = workload::metadata(
         &seen.query.metadata,
         &identity,
@@ -64,7 +52,7 @@ pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::Ser
 }
 
 pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
-    let identity = identity(&seen.query.name_any());
+    let identity = frontend_identity(&seen.query.name_any());
     let replicas = checks::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
     let metadata = workload::metadata(
         &seen.query.metadata,
@@ -125,8 +113,8 @@ fn pod<'a>(
         common: &spec.common,
         additional: &spec.additional,
         service_account: identity.name.clone(),
-        container: PROGRAM,
-        image: super::image(&spec.common, &seen.settings),
+        container: FRONTEND,
+        image: image(&spec.common, &seen.settings),
         args: args(seen, spec, &cache)?,
         env: Vec::new(),
         ports: vec![pod::port(ports::HTTP, ports::HTTP_NUMBER)],
@@ -231,7 +219,7 @@ fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, Field
         return Ok(own());
     };
     // The labels of the querier Service are known before it exists.
-    let identity = querier::identity(&cr);
+    let identity = querier_identity(&cr);
     let labels = workload::labels(&seen.query.metadata, &identity, &seen.query.spec.common);
     if selector::matches(desired, &labels) {
         return Ok(own());

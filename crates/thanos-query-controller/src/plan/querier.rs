@@ -11,11 +11,11 @@ use thanos_workload::{
     FieldError, monitor, pdb, policy, ports, probes, service, volumes, workload,
 };
 
-use super::{Objects, endpoints, guarded, monitored, names, replica_labels};
+use super::objects::{Objects, guarded, image, monitored};
+use super::{endpoints, replica_labels};
+use crate::names::{self, QUERIER, querier_identity};
 use crate::observed::Observed;
 
-/// Name of the program and of its container.
-const PROGRAM: &str = "thanos-query";
 /// Mount path of the endpoint file.
 const ENDPOINTS_FOLDER: &str = "/etc/thanos/endpoints";
 /// Volume of the endpoint file.
@@ -60,22 +60,11 @@ const RESERVED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Identity of the queriers of a ThanosQuery.
-pub(super) fn identity(cr: &str) -> Identity {
-    Identity {
-        name: names::querier(cr),
-        program: PROGRAM,
-        component: "query-layer",
-        owner: cr.to_owned(),
-        extra: vec![(label::QUERY_API, label::TRUE.to_owned())],
-    }
-}
-
 pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
     let query = &seen.query;
     let spec = &query.spec;
     let cr = query.name_any();
-    let identity = identity(&cr);
+    let identity = querier_identity(&cr);
     let replicas = checks::replicas(spec.replicas, "spec.replicas")?;
     let metadata = workload::metadata(&query.metadata, &identity, &spec.common, &identity.name);
     let template = pod(seen, &identity)?.template()?;
@@ -126,7 +115,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
 pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
     let query = &seen.query;
     let spec = &query.spec;
-    let identity = identity(&query.name_any());
+    let identity = querier_identity(&query.name_any());
     let metadata = workload::metadata(&query.metadata, &identity, &spec.common, &identity.name);
     let mut select = identity.selector_labels();
     // The Service for clients is scraped and lacks this label.
@@ -142,8 +131,8 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
         common: &spec.common,
         additional: &spec.additional,
         service_account: identity.name.clone(),
-        container: PROGRAM,
-        image: super::image(&spec.common, &seen.settings),
+        container: QUERIER,
+        image: image(&spec.common, &seen.settings),
         args: args(seen)?,
         env: Vec::new(),
         ports: vec![

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use kube_facts::{Key, Labels};
 use operator_runtime::{Invalid, Plan, Reconciler};
 use plan_testing::bodies;
-use plan_testing::world::{IMAGE, UID, custom_resource};
+use plan_testing::observe::settings;
+use plan_testing::world::{UID, custom_resource};
 use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
-use thanos_controller_common::Settings;
 use thanos_query_controller::QueryController;
 use thanos_query_controller::observed::{Observed, QueryApi, StoreAddress};
 use thanos_query_controller::plan::{self, monitors};
@@ -100,9 +100,7 @@ impl Case {
     pub fn observed(&self) -> Observed {
         Observed {
             query: Arc::new(self.query()),
-            settings: Settings {
-                thanos_image: IMAGE.to_owned(),
-            },
+            settings: settings(),
             service_monitors: self.service_monitors,
             endpoints: self.endpoints(),
             stores: self.stores.iter().map(store).collect(),

@@ -104,7 +104,7 @@ impl Extract for RoutersObject {
             status,
         } = self;
         let mut containers = spec.template.spec.containers.into_iter();
-        let router = containers.find(|c| c.name == crate::plan::ROUTER);
+        let router = containers.find(|c| c.name == crate::names::ROUTER);
         let is_seen = status.observed_generation >= metadata.generation;
         let mut args = router.iter().flat_map(|c| &c.args);
         let factor = args.find_map(|a| {

@@ -89,7 +89,7 @@ impl Extract for ReceiverObject {
     fn into_parts(self) -> (ObjectMeta, ReceiverFacts) {
         let Self(object) = self;
         let component = object.labels().get(label::COMPONENT);
-        let role = if component.is_some_and(|c| c == crate::plan::ROUTER) {
+        let role = if component.is_some_and(|c| c == crate::names::ROUTER) {
             let factor = object.flag("receive.replication-factor");
             Role::Router {
                 replication_factor: factor.and_then(|f| f.parse().ok()).unwrap_or(1),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use thanos_controller_common::facts::Meta;
 
 use crate::hashring::{Record, Ring};
-use crate::plan::names;
+use crate::names;
 
 /// The ConfigMap.
 #[derive(Clone, Debug, Default, Deserialize)]

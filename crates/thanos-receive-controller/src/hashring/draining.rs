@@ -2,10 +2,7 @@
 //! Pure, no IO.
 
 use super::observed_hashrings::{ObservedHashrings, Pod};
-use super::record::{Draining, Record};
-
-/// Restarts after which more restarts do not help.
-pub(super) const MAX_RESTARTS: u32 = 3;
+use super::record::{Draining, MAX_RESTARTS, Record};
 
 /// Seconds that an ingester gets to upload what a restart left behind before the next restart, and
 /// their limit. The time doubles while uploads fail, since every restart interrupts queries.

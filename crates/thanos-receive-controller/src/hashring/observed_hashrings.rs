@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draining::MAX_RESTARTS;
-use super::record::{Draining, Record, Ring};
+use super::record::{Draining, MAX_RESTARTS, Record, Ring};
 
 /// The hashrings of the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use thanos_api::v1alpha1::HashringStep as Step;
 
 use super::advance::zoned;
 use super::allowed_actions::unready_member;
-use super::draining::MAX_RESTARTS;
 use super::observed_hashrings::{DesiredHashring, ObservedHashrings, UploadState};
-use super::record::{Draining, Ring};
+use super::record::{Draining, MAX_RESTARTS, Ring};
 use super::ring::rejection;
 
 /// Progress of one hashring.

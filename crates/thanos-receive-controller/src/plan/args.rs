@@ -9,9 +9,10 @@ use thanos_workload::checks::{duration, positive};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports};
 
-use super::names;
 use super::tenancy::tenancy;
-use crate::desired::{hashrings, path};
+use crate::desired::hashrings;
+use crate::names;
+use crate::tenants::path;
 
 /// Mount path of the hashrings and limits.
 pub(super) const HASHRINGS_FOLDER: &str = "/etc/thanos/hashrings";

@@ -2,8 +2,10 @@
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy};
 use k8s_openapi::api::core::v1::{
-    EnvVar, EnvVarSource, ObjectFieldSelector, Service, TopologySpreadConstraint, VolumeMount,
+    EnvVar, EnvVarSource, ObjectFieldSelector, Service, ServiceAccount, TopologySpreadConstraint,
+    VolumeMount,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, CommonFields, HashringSpec};
@@ -17,9 +19,10 @@ use thanos_workload::{
 };
 
 use super::args::{self, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER, POD_NAME};
-use super::{INGESTER, Objects, ingester_identity, names};
-use crate::desired::{object_storage, path, replicas};
+use crate::desired::{object_storage, replicas};
+use crate::names::{self, INGESTER, ingester_identity};
 use crate::observed::Observed;
+use crate::tenants::path;
 
 /// Minutes that an ingester may take to replay its WAL and to upload blocks.
 const STARTUP_MINUTES: i32 = 60;
@@ -34,6 +37,17 @@ const DRAIN_SECONDS: i64 = 20;
 
 /// Seconds that an ingester may take to upload its samples at shutdown.
 const GRACE_SECONDS: i64 = 900;
+
+/// Objects of the hashrings, by kind.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub accounts: Vec<ServiceAccount>,
+    pub services: Vec<Service>,
+    pub budgets: Vec<PodDisruptionBudget>,
+    pub sets: Vec<StatefulSet>,
+    /// Whether every ingester is rolled out with the current template.
+    pub rolled_out: bool,
+}
 
 /// Size of each volume, in bytes.
 pub(crate) fn size(ring: &HashringSpec, index: usize) -> Result<u64, FieldError> {

@@ -4,13 +4,10 @@
 mod args;
 mod ingester;
 mod limits;
-pub mod names;
 mod router;
 mod tenancy;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAccount};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
 use kube_facts::Labels;
@@ -22,70 +19,10 @@ use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{FieldError, checks, integration, policy, store_api, workload};
 
 use crate::desired::{check, hashrings};
+use crate::names::{self, ingesters_identity, router_identity, shared_labels};
 use crate::observed::Observed;
 
 pub use router::hashrings_file;
-
-/// Value of the name label of pods.
-pub const PROGRAM: &str = "thanos-receive";
-/// Component label and container name of routers.
-pub const ROUTER: &str = "thanos-receive-router";
-/// Component label and container name of ingesters.
-pub const INGESTER: &str = "thanos-receive-ingester";
-
-/// Identity of the routers.
-#[must_use]
-pub fn router_identity(cr: &str) -> Identity {
-    Identity {
-        name: names::router(cr),
-        program: PROGRAM,
-        component: ROUTER,
-        owner: cr.to_owned(),
-        extra: Vec::new(),
-    }
-}
-
-/// Identity of the ingesters of a hashring.
-#[must_use]
-pub fn ingester_identity(cr: &str, ring: &str) -> Identity {
-    Identity {
-        name: names::ingester(cr, ring),
-        program: PROGRAM,
-        component: INGESTER,
-        owner: cr.to_owned(),
-        extra: vec![
-            (label::HASHRING, thanos_workload::names::label_value(ring)),
-            (label::STORE_API, label::TRUE.to_owned()),
-        ],
-    }
-}
-
-/// Identity shared by the ingesters of all hashrings.
-fn ingesters_identity(cr: &str) -> Identity {
-    Identity {
-        name: names::ingesters(cr),
-        extra: Vec::new(),
-        ..ingester_identity(cr, "")
-    }
-}
-
-/// Labels shared by the pods of all hashrings.
-fn shared_labels(cr: &str) -> Map {
-    let mut labels = ingesters_identity(cr).selector_labels();
-    labels.remove(label::INSTANCE);
-    labels
-}
-
-/// Objects of the hashrings, by kind.
-#[derive(Default)]
-struct Objects {
-    accounts: Vec<ServiceAccount>,
-    services: Vec<Service>,
-    budgets: Vec<PodDisruptionBudget>,
-    sets: Vec<StatefulSet>,
-    /// Whether every ingester is rolled out with the current template.
-    rolled_out: bool,
-}
 
 /// Labels and annotations of objects that all hashrings share: those that every hashring has.
 fn shared_by_all(rings: &[HashringSpec]) -> CommonFields {
@@ -124,7 +61,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
         checks::without_credentials(url, "spec.routerSpec.limits.global.metaMonitoringURL")?;
     }
     let rings = hashrings(spec);
-    let mut objects = Objects {
+    let mut objects = ingester::Objects {
         rolled_out: true,
         ..Default::default()
     };

@@ -17,8 +17,9 @@ use thanos_workload::pod::{self, Pod};
 use thanos_workload::{FieldError, pdb, ports, probes, remote_write, service, volumes, workload};
 
 use super::args::{self, HASHRINGS_FOLDER};
-use super::{ROUTER, limits, names, router_identity};
+use super::limits;
 use crate::hashring::{Record, render};
+use crate::names::{self, ROUTER, router_identity};
 use crate::observed::Observed;
 
 /// Seconds that a router accepts samples after its removal from the Service.

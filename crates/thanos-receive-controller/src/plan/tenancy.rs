@@ -3,7 +3,8 @@
 use thanos_api::v1alpha1::{RouterTenancyConfig, ThanosReceiveSpec};
 use thanos_workload::FieldError;
 
-use crate::desired::{hashrings, path};
+use crate::desired::hashrings;
+use crate::tenants::path;
 
 /// Defaults of Thanos, which the Go operator writes into every hashring.
 const DEFAULTS: [(&str, &str); 2] = [

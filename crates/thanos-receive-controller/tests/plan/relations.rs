@@ -3,7 +3,8 @@
 use plan_testing::Case as _;
 use plan_testing::relations::{self, Checks};
 use serde_json::json;
-use thanos_receive_controller::plan::{names, plan};
+use thanos_receive_controller::names;
+use thanos_receive_controller::plan::plan;
 
 use crate::case::Case;
 use crate::case::problems::{INSTANCE, NAME, addresses, own_problems};

@@ -41,7 +41,7 @@ fn published(rings: &[Value]) -> Case {
 /// Status and message of `HashringStable`, and the unreachable tenants by hashring.
 fn hashring_status(case: &Case) -> (String, String, Vec<(String, Vec<String>)>) {
     let status = case.status();
-    let mut conditions = status.conditions.into_iter();
+    let mut conditions = status.common.conditions.into_iter();
     let stable = conditions.find(|c| c.type_ == "HashringStable").unwrap();
     let unreachable = status.hashrings.into_iter();
     let unreachable = unreachable.map(|ring| (ring.name, ring.unreachable_tenants));
@@ -131,7 +131,7 @@ fn malformed_pattern_is_never_published() {
             invalid.field,
             "spec.ingesterSpec.hashrings[0].tenancyConfig.tenants[1]"
         );
-        let conditions = case.status().conditions;
+        let conditions = case.status().common.conditions;
         let reconciled = conditions.iter().find(|c| c.type_ == "Reconciled").unwrap();
         assert_eq!(reconciled.reason, "InvalidSpec");
         assert!(

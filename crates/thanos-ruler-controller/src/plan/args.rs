@@ -7,9 +7,10 @@ use thanos_workload::checks::{duration, positive, without_credentials};
 use thanos_workload::flags::{Flags, Rules};
 use thanos_workload::{FieldError, pod, ports};
 
-use super::files::{CONFIG_FOLDER, RULES_FOLDER, is_stateless};
-use super::names;
+use super::files::CONFIG_FOLDER;
+use crate::names::{self, RULES_FOLDER};
 use crate::rules::SHADOW;
+use crate::secrets::is_stateless;
 
 /// Directory of the volume.
 pub(super) const DATA_FOLDER: &str = "/var/thanos/rule";

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thanos_api::v1alpha1::{Alertmanagers, RelabelConfig, RulerModeType, ThanosRulerSpec};
+use thanos_api::v1alpha1::{Alertmanagers, RelabelConfig};
 
-use super::names;
 use crate::addresses::quoted;
 use crate::alertmanagers::{self, Trust};
+use crate::names;
 use crate::observed::Observed;
 use crate::rules::SHADOW;
+use crate::secrets::is_stateless;
 use crate::{addresses, queriers};
 
-/// Directory of the rule files.
-pub(crate) const RULES_FOLDER: &str = "/etc/thanos/rules";
 /// Directory of the files that rulers read at startup.
 pub(super) const CONFIG_FOLDER: &str = "/etc/thanos/config";
 /// Directory of the addresses of queriers.
@@ -23,12 +22,6 @@ pub(super) const ALERTMANAGERS_FOLDER: &str = "/etc/thanos/alertmanagers";
 pub(super) const ALERTMANAGER_CA_FOLDER: &str = "/etc/thanos/alertmanager-ca";
 /// File of the certificate authority.
 pub(super) const CA_FILE: &str = "ca.crt";
-
-/// Whether results are written to receive routers instead of volumes.
-pub(crate) fn is_stateless(spec: &ThanosRulerSpec) -> bool {
-    let mode = spec.ruler_mode.as_ref().and_then(|mode| mode.type_);
-    mode == Some(RulerModeType::Stateless)
-}
 
 /// The files that rulers read at startup. A change replaces the pods.
 pub(super) fn config(seen: &Observed) -> BTreeMap<String, String> {

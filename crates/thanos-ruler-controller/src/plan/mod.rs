@@ -1,8 +1,7 @@
 //! The objects of a ThanosRuler, from what was observed. Pure: equal inputs give equal bytes.
 
 mod args;
-pub(crate) mod files;
-pub mod names;
+mod files;
 mod ruler;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -12,32 +11,15 @@ use kube_facts::Labels;
 use operator_runtime::{Invalid, Plan};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosRuler;
-use thanos_workload::labels::{Identity, Map};
+use thanos_workload::labels::Map;
 use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{
     FieldError, checks, integration, pdb, policy, stateful, store_api, workload,
 };
 
+use crate::names::{self, identity};
 use crate::observed::Observed;
 use crate::rules::pack::{self, Packed};
-
-/// Name of the program and of its container. It differs from that of Prometheus Operator's ThanosRuler,
-/// whose Service selects pods by it.
-pub const PROGRAM: &str = "thanos-rule";
-
-const COMPONENT: &str = "rule-evaluation-engine";
-
-/// Names and labels of the rulers of a ThanosRuler.
-#[must_use]
-pub fn identity(cr: &str) -> Identity {
-    Identity {
-        name: names::ruler(cr),
-        program: PROGRAM,
-        component: COMPONENT,
-        owner: cr.to_owned(),
-        extra: vec![(label::STORE_API, label::TRUE.to_owned())],
-    }
-}
 
 /// Plans the desired objects.
 ///

@@ -18,12 +18,12 @@ use thanos_workload::{
 };
 
 use super::args::{self, DATA_FOLDER, ExternalLabels, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
+use super::files;
 use super::files::{
     ALERTMANAGER_CA_FOLDER, ALERTMANAGERS_FOLDER, CA_FILE, CONFIG_FOLDER, QUERIERS_FOLDER,
-    RULES_FOLDER,
 };
-use super::{PROGRAM, files, names};
 use crate::addresses::Transport;
+use crate::names::{self, PROGRAM, RULES_FOLDER};
 use crate::observed::Observed;
 use crate::rules::pack;
 use crate::secrets;
@@ -87,7 +87,7 @@ pub(super) fn stateful_set(
         let transports: Vec<String> = transports.iter().map(Transport::to_string).collect();
         annotations.insert(name.to_owned(), transports.join(" "));
     }
-    if files::is_stateless(spec) && !seen.tenants.is_empty() {
+    if secrets::is_stateless(spec) && !seen.tenants.is_empty() {
         // Tenants are label values and contain no spaces.
         let tenants: Vec<&str> = seen.tenants.iter().map(String::as_str).collect();
         annotations.insert(annotation::TENANTS.to_owned(), tenants.join(" "));

@@ -14,7 +14,7 @@ use thanos_workload::ports;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::source::Rendered;
-use crate::plan::files::RULES_FOLDER;
+use crate::names::RULES_FOLDER;
 use crate::sends;
 
 /// How often a ruler is probed that has not loaded everything yet.
@@ -48,7 +48,7 @@ pub struct Expected {
     /// whose clock is ahead may count as loaded too early if only texts changed. The same holds for a
     /// reload of the content before, if the node read that just before the change. In both cases a reload
     /// that fails follows if the new content cannot be loaded, for which
-    /// [`HeldBack`](super::held::HeldBack) remembers two versions.
+    /// `HeldBack` remembers two versions.
     pub after: Option<Timestamp>,
 }
 

@@ -118,7 +118,7 @@ impl Simulation {
 
     /// Status, reason and message of a condition.
     fn condition(&mut self, desired: &str) -> (String, String, String) {
-        let conditions = self.status().conditions;
+        let conditions = self.status().common.conditions;
         let found = conditions.into_iter().find(|c| c.type_ == desired).unwrap();
         (found.status, found.reason, found.message)
     }

@@ -279,6 +279,7 @@ fn all_alerts_are_active_while_rule_files_are_unreadable() {
     assert_eq!(seen.status_inputs.rules.counts.shadowed, 0);
     let status = case.status_of(&seen);
     let accepted = status
+        .common
         .conditions
         .iter()
         .find(|c| c.type_ == "RulesAccepted");
@@ -305,7 +306,7 @@ fn a_controller_limited_to_namespaces_reports_unknown_overlap() {
         let case = case(mode, true, &[rule(ALERT)]);
         let mut stores = case.loaded();
         let seen = case.reconcile_in(namespaces, &mut stores, Timestamp::UNIX_EPOCH);
-        let conditions = case.status_of(&seen).conditions;
+        let conditions = case.status_of(&seen).common.conditions;
         let accepted = conditions.into_iter().find(|c| c.type_ == "RulesAccepted");
         accepted.unwrap()
     };

@@ -6,7 +6,7 @@ use plan_testing::Case as _;
 use plan_testing::relations::of_kind;
 use plan_testing::stable::{check_immutable, check_volume, selector};
 use serde_json::{Value, json};
-use thanos_ruler_controller::plan::names;
+use thanos_ruler_controller::names;
 
 use crate::case::Case;
 use crate::case::world::{self, Bulk, Querier};

@@ -1,7 +1,7 @@
 //! Splits an expression into tokens as Prometheus does, with the states that its lexer has: between
 //! braces there are no keywords, and between brackets only keywords of durations.
 
-use super::text;
+use super::text::{self, place};
 use super::token::{Operator, Token, TokenKind, keyword};
 
 /// The tokens of an expression; the last one is its end. Comments are skipped.
@@ -322,17 +322,6 @@ impl Lexer<'_> {
             }
         }
         self.at > begin && !self.peek().is_some_and(is_alphanumeric)
-    }
-}
-
-/// Line and column of a position, counted from one.
-pub(super) fn place(input: &str, at: usize) -> String {
-    let before = input.get(..at).unwrap_or(input);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, str::len) + 1;
-    match line {
-        1 => format!("character {column}"),
-        _ => format!("line {line}, character {column}"),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The grammar and the types of PromQL.
 
-use super::lexer::{place, tokens};
+use super::lexer::tokens;
 use super::number;
 use super::selector::Selector;
+use super::text::place;
 use super::token::{Operator, Token, TokenKind, Word};
 use crate::Dialect;
 

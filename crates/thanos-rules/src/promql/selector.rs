@@ -1,8 +1,7 @@
 //! Selectors: their matchers and positions.
 
-use super::lexer::place;
 use super::parser::Parser;
-use super::text::unquote;
+use super::text::{place, unquote};
 use super::token::{Operator, TokenKind};
 use crate::regex;
 

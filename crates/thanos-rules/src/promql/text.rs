@@ -1,6 +1,15 @@
-//! String literals of PromQL: their ends and values.
+//! Text of PromQL: positions in it, and the ends and values of string literals.
 
-use super::lexer::place;
+/// Line and column of a position, counted from one.
+pub(super) fn place(input: &str, at: usize) -> String {
+    let before = input.get(..at).unwrap_or(input);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, str::len) + 1;
+    match line {
+        1 => format!("character {column}"),
+        _ => format!("line {line}, character {column}"),
+    }
+}
 
 /// The position after the string that starts at `start` with its quote.
 ///

@@ -1,59 +1,20 @@
 //! Plans the objects of a ThanosStore. No IO; equal inputs give equal bytes.
 
 mod args;
-pub mod names;
 mod shard;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use kube_facts::Labels;
 use operator_runtime::{Invalid, Plan};
 use thanos_api::names::label;
 use thanos_api::v1alpha1::{ReshardingStep, ThanosStore};
-use thanos_workload::labels::{Identity, Map};
 use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{FieldError, checks, integration, policy, stateful, store_api, workload};
 
+use crate::names::{self, identity, shared_labels};
 use crate::observed::Observed;
 
 pub use shard::replicas_of_surge;
-
-/// Name of the program and of its container.
-pub const PROGRAM: &str = "thanos-store";
-
-const COMPONENT: &str = "object-storage-gateway";
-
-/// Identity of a shard. `shard` is its index, if there are several.
-#[must_use]
-pub fn identity(cr: &str, name: &str, shard: Option<i32>) -> Identity {
-    let mut extra = vec![(label::STORE_API, label::TRUE.to_owned())];
-    extra.extend(shard.map(|shard| (label::SHARD, shard.to_string())));
-    Identity {
-        name: name.to_owned(),
-        program: PROGRAM,
-        component: COMPONENT,
-        owner: cr.to_owned(),
-        extra,
-    }
-}
-
-/// Labels shared by the pods of all shards.
-#[must_use]
-pub fn shared_labels(cr: &str) -> Map {
-    let mut labels = identity(cr, &names::store(cr), None).selector_labels();
-    labels.remove(label::INSTANCE);
-    labels
-}
-
-/// Objects of the shards, before they are ordered.
-#[derive(Default)]
-struct Objects {
-    services: Vec<Service>,
-    budgets: Vec<PodDisruptionBudget>,
-    sets: Vec<StatefulSet>,
-}
 
 /// Computes the desired objects.
 ///
@@ -71,7 +32,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
     if let Some(fault) = &seen.time_range {
         return Err(fault.clone());
     }
-    let mut objects = Objects::default();
+    let mut objects = shard::Objects::default();
     for shard in 0..seen.generation.shards {
         shard::add(seen, &cr, shard, &mut objects)?;
     }

@@ -1,6 +1,8 @@
 //! Plans the objects of one shard. No IO.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Service, VolumeMount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, ReshardingStep, ThanosStore};
@@ -14,7 +16,7 @@ use thanos_workload::{
 };
 
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
-use super::{Objects, PROGRAM, identity, names};
+use crate::names::{self, PROGRAM, identity};
 use crate::observed::Observed;
 use crate::surge::{Pods, Surge, surge};
 
@@ -34,6 +36,14 @@ const DRAIN_SECONDS: i64 = 20;
 pub fn replicas_of_surge(store: &ThanosStore) -> i32 {
     let alone = i32::from(store.spec.replicas < 2);
     store.spec.max_surge.unwrap_or(alone).clamp(0, 1)
+}
+
+/// Objects of the shards, before they are ordered.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub services: Vec<Service>,
+    pub budgets: Vec<PodDisruptionBudget>,
+    pub sets: Vec<StatefulSet>,
 }
 
 pub(super) fn add(

@@ -26,7 +26,7 @@ fn the_status_knows_the_service_monitors_of_the_plan() {
 /// The Service of an old shard still selects the pods that were created when it was a new one.
 #[test]
 fn services_of_old_shards_stay_unchanged() {
-    use thanos_store_controller::plan::names::{counted_shard, shard, store};
+    use thanos_store_controller::names::{counted_shard, shard, store};
     for cr in [
         "main",
         "a-name-that-is-longer-than-any-name-of-a-pod-may-be",

@@ -6,16 +6,16 @@ pub mod world;
 use std::collections::BTreeMap;
 
 use kube_facts::Labels;
-use operator_runtime::{Invalid, Outcome, Plan, ProbeResults, Reconciler, Verdict};
-use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
+use operator_runtime::{Invalid, Plan, ProbeResults, Reconciler};
+use plan_testing::observe::{caps, loaded, observe, outcome, settings, template_hashes};
+use plan_testing::world::{self as objects, Pvc, UID};
 use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
-use thanos_controller_common::Settings;
 use thanos_receive_controller::hashring::{Record, config_hash};
-use thanos_receive_controller::plan::{self, INGESTER, monitors, names};
-use thanos_receive_controller::stores::Stores;
+use thanos_receive_controller::names::{self, INGESTER, ROUTER};
+use thanos_receive_controller::plan::{self, monitors};
 use thanos_receive_controller::{ReceiveController, Seen};
 use thanos_workload::testing::{Given, problems};
 
@@ -86,7 +86,7 @@ impl plan_testing::Case for Case {
         let objects = bodies(plan);
         let routers = objects.iter().any(|o| o["kind"] == "Deployment");
         let waits = |o: &Value| {
-            let of_router = o["metadata"]["labels"]["app.kubernetes.io/component"] == plan::ROUTER;
+            let of_router = o["metadata"]["labels"]["app.kubernetes.io/component"] == ROUTER;
             of_router && o["kind"] != "ConfigMap" && o["kind"] != "ServiceAccount"
         };
         let running = objects.iter().filter(|o| routers || !waits(o));
@@ -112,10 +112,7 @@ impl ObservedCase for Case {
     type Controller = ReceiveController;
 
     fn controller() -> ReceiveController {
-        let settings = Settings {
-            thanos_image: IMAGE.to_owned(),
-        };
-        ReceiveController::new(settings, true, &[])
+        ReceiveController::new(settings(), true, &[])
     }
 
     fn observed(&self) -> Seen {
@@ -157,15 +154,9 @@ impl Case {
             routers.answer(self.published_hash(), &mut answers);
         }
         let labels = world::labels(self.cr(), INGESTER);
-        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
-        let secrets = self.secrets.iter().flatten();
-        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
-        all.extend(objects::queriers(self.queriers.len()));
-        for (i, listed) in self.queriers.iter().enumerate() {
-            if let Some(listed) = listed {
-                objects::answer_stores(i, listed.clone(), &mut answers);
-            }
-        }
+        let secrets = self.secrets.as_ref();
+        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
+        all.extend(objects::listing_queriers(&self.queriers, &mut answers));
         self.seen_of(&all, &answers)
     }
 
@@ -196,40 +187,24 @@ impl Case {
         for set in &mut blank.sets {
             set.hash = Some("unknown".to_owned());
         }
-        let plan = blank.plan().ok();
-        plan.as_ref()
-            .map_or_else(BTreeMap::new, objects::template_hashes)
+        template_hashes(&blank)
     }
 
     /// Status after the plan was applied, if there is one.
     pub fn status(&self) -> ThanosReceiveStatus {
-        let outcome = Outcome {
-            verdict: match self.plan() {
-                Ok(_) => Verdict::Applied,
-                Err(invalid) => Verdict::Invalid(invalid),
-            },
-            applied_hash: None,
-            workloads: BTreeMap::new(),
-        };
-        Self::controller().status(&self.seen(), &outcome, &ThanosReceiveStatus::default())
+        let (outcome, previous) = (outcome(self.plan()), ThanosReceiveStatus::default());
+        Self::controller().status(&self.seen(), &outcome, &previous)
     }
 
     fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
-        let mut stores = Stores::default();
-        objects::load::<ReceiveController>(&mut stores, all);
+        let mut stores = loaded::<ReceiveController>(all);
         if self.secrets.is_none() {
             stores.secrets.deny();
         }
         if self.objects.iter().all(|o| o["kind"] != "StorageClass") {
             stores.classes.deny();
         }
-        let caps = objects::caps(self.service_monitors);
-        objects::observe(
-            &Self::controller(),
-            &mut stores,
-            caps,
-            answers,
-            self.receive(),
-        )
+        let (controller, caps) = (Self::controller(), caps(self.service_monitors));
+        observe(&controller, &mut stores, caps, answers, self.receive())
     }
 }

@@ -1,10 +1,11 @@
 //! Invariants of the plan of a ThanosReceive, besides those of any plan.
 
 use operator_runtime::{Plan, Precondition};
+use plan_testing::observe::stateful_set_key;
 use plan_testing::relations::{of_kind, selects};
 use plan_testing::stable::services_of;
 use serde_json::{Value, json};
-use thanos_receive_controller::plan::{INGESTER, ROUTER, names};
+use thanos_receive_controller::names::{self, INGESTER, ROUTER};
 
 use super::Case;
 
@@ -38,11 +39,7 @@ pub fn own_problems(case: &Case, plan: &Plan, objects: &[Value]) -> Vec<String> 
 
     // The members in the hashrings file exist: their StatefulSets are planned or kept.
     for (set, member) in addresses(&objects[0]) {
-        let key = operator_runtime::ObjectKey {
-            group: "apps".to_owned(),
-            kind: "StatefulSet".to_owned(),
-            name: set.clone(),
-        };
+        let key = stateful_set_key(&set);
         let planned = plan.find("StatefulSet", &set);
         let there = planned.map(|o| o.body["spec"]["replicas"].as_i64() > Some(member));
         wrong(

@@ -9,7 +9,7 @@ use plan_testing::world::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosReceive;
-use thanos_receive_controller::plan::{INGESTER, ROUTER, names};
+use thanos_receive_controller::names::{self, INGESTER, ROUTER};
 
 /// The StatefulSet of a hashring, and its pods.
 #[derive(Clone, Debug, Deserialize)]

@@ -11,17 +11,17 @@ use kube_facts::Labels;
 use kube_facts::optional::{Capability, Caps};
 use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
-    Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, Verdict,
-    observe_to_end,
+    Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, observe_to_end,
 };
-use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
+use plan_testing::observe::{caps, load, loaded, observe, outcome, settings, stateful_set_key};
+use plan_testing::world::{self as objects, Pvc, UID};
 use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use promop_compat::kind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use thanos_api::v1alpha1::{ThanosRuler, ThanosRulerStatus};
-use thanos_controller_common::Settings;
-use thanos_ruler_controller::plan::{monitors, names};
+use thanos_ruler_controller::names;
+use thanos_ruler_controller::plan::monitors;
 use thanos_ruler_controller::rules::pack;
 use thanos_ruler_controller::stores::Stores;
 use thanos_ruler_controller::{RulerController, RulerSettings, Seen};
@@ -147,7 +147,7 @@ impl Case {
     }
 
     fn caps(&self) -> Caps {
-        let mut caps = objects::caps(!self.without_prometheus_operator);
+        let mut caps = caps(!self.without_prometheus_operator);
         for (name, capability) in &self.capabilities {
             let kind = kind::ALL.into_iter().find(|kind| kind.name == name);
             let capability = match capability.as_str() {
@@ -180,24 +180,21 @@ impl Case {
             all.extend(set.objects(self.cr()));
         }
         let labels = world::labels(self.cr());
-        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
+        let secrets = self.secrets.as_ref();
+        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
         all.extend(self.queriers.iter().flat_map(Querier::objects));
         all.extend(self.routers.iter().map(|name| world::router(name)));
-        let secrets = self.secrets.iter().flatten();
-        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
         all
     }
 
     /// Stores with the objects of this case.
     pub fn loaded(&self) -> Stores {
-        let mut stores = Stores::default();
-        self.load(&mut stores);
-        stores
+        loaded::<RulerController>(&self.objects())
     }
 
     /// Adds the objects of this case to stores.
     pub fn load(&self, stores: &mut Stores) {
-        objects::load::<RulerController>(stores, &self.objects());
+        load::<RulerController>(stores, &self.objects());
     }
 
     /// The observation of a reconcile at this time. Its state is kept for the next one.
@@ -295,7 +292,7 @@ impl Case {
     /// The observation of a reconcile with these probe results.
     pub fn seen_with(&self, answers: &ProbeResults) -> Seen {
         let (controller, mut stores) = (Self::controller(), self.stores());
-        objects::observe(&controller, &mut stores, self.caps(), answers, self.ruler())
+        observe(&controller, &mut stores, self.caps(), answers, self.ruler())
     }
 
     /// The StatefulSet of the plan.
@@ -390,22 +387,14 @@ impl Case {
             available_replicas: pods,
             unavailable_replicas: 0,
         };
-        let set = ObjectKey {
-            group: "apps".to_owned(),
-            kind: "StatefulSet".to_owned(),
-            name: names::ruler(self.cr()),
-        };
+        let set = stateful_set_key(&names::ruler(self.cr()));
         let workload = Workload {
             counts,
             current: true,
         };
         let outcome = Outcome {
-            verdict: match Self::controller().plan(seen) {
-                Ok(_) => Verdict::Applied,
-                Err(invalid) => Verdict::Invalid(invalid),
-            },
-            applied_hash: None,
             workloads: BTreeMap::from([(set, workload)]),
+            ..outcome(Self::controller().plan(seen))
         };
         let previous = ruler.status.unwrap_or_default();
         Self::controller().status(seen, &outcome, &previous)
@@ -413,7 +402,7 @@ impl Case {
 
     /// Status, reason and message of a condition.
     pub fn condition(&self, desired: &str) -> (String, String, String) {
-        let all = self.status().conditions;
+        let all = self.status().common.conditions;
         let found = all.into_iter().find(|c| c.type_ == desired);
         let found = found.unwrap_or_else(|| panic!("no condition {desired}"));
         (found.status, found.reason, found.message)
@@ -422,9 +411,7 @@ impl Case {
 
 fn limited_to(namespaces: &[&str]) -> RulerController {
     let settings = RulerSettings {
-        common: Settings {
-            thanos_image: IMAGE.to_owned(),
-        },
+        common: settings(),
         config_reloader_image: "reloader:test".to_owned(),
     };
     let namespaces: Vec<String> = namespaces.iter().map(|n| (*n).to_owned()).collect();

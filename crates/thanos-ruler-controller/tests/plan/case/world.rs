@@ -5,7 +5,7 @@ use plan_testing::world::{self as objects, NAMESPACE, Pods, controlled, pod, sta
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosRuler;
-use thanos_ruler_controller::plan::names;
+use thanos_ruler_controller::names;
 
 /// The StatefulSet of the rulers, and its pods.
 #[derive(Clone, Debug, Default, Deserialize)]

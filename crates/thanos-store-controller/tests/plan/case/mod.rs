@@ -5,15 +5,14 @@ pub mod world;
 use std::collections::BTreeMap;
 
 use kube_facts::Labels;
-use operator_runtime::{Invalid, ObjectKey, Plan, ProbeResults, Reconciler};
-use plan_testing::world::{self as objects, IMAGE, Pvc, UID};
-use plan_testing::{Case as _, ObservedCase, patched};
+use operator_runtime::{Invalid, Plan, ProbeResults, Reconciler};
+use plan_testing::observe::{caps, loaded, observe, settings, stateful_set_key, template_hashes};
+use plan_testing::world::{self as objects, Pvc, UID};
+use plan_testing::{ObservedCase, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;
-use thanos_controller_common::Settings;
 use thanos_store_controller::plan::{self, monitors};
-use thanos_store_controller::stores::Stores;
 use thanos_store_controller::{Seen, StoreController};
 use thanos_workload::testing::{Given, problems};
 
@@ -59,12 +58,7 @@ impl plan_testing::Case for Case {
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
         let seen = self.seen().observed;
         let left = seen.sets.keys().filter(|name| {
-            let key = ObjectKey {
-                group: "apps".to_owned(),
-                kind: "StatefulSet".to_owned(),
-                name: (*name).clone(),
-            };
-            plan.find("StatefulSet", name).is_none() && plan.leaves(&key)
+            plan.find("StatefulSet", name).is_none() && plan.leaves(&stateful_set_key(name))
         });
         let left: Vec<&String> = left.collect();
         let step = seen.reshard.as_ref().map(|r| (r.step, &r.message));
@@ -95,10 +89,7 @@ impl ObservedCase for Case {
     type Controller = StoreController;
 
     fn controller() -> StoreController {
-        let settings = Settings {
-            thanos_image: IMAGE.to_owned(),
-        };
-        StoreController::new(settings, true, &[])
+        StoreController::new(settings(), true, &[])
     }
 
     fn observed(&self) -> Seen {
@@ -142,34 +133,21 @@ impl Case {
             all.extend(set.objects(i, self.name(), hash.map(String::as_str)));
         }
         let labels = world::labels(self.name(), &[]);
-        all.extend(self.claims.iter().map(|claim| claim.object(&labels)));
-        let secrets = self.secrets.iter().flatten();
-        all.extend(secrets.map(|(name, data)| objects::secret(name, data)));
+        let secrets = self.secrets.as_ref();
+        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
         let mut answers = ProbeResults::default();
-        all.extend(objects::queriers(self.queriers.len()));
-        for (i, listed) in self.queriers.iter().enumerate() {
-            if let Some(listed) = listed {
-                objects::answer_stores(i, listed.clone(), &mut answers);
-            }
-        }
+        all.extend(objects::listing_queriers(&self.queriers, &mut answers));
         self.seen_of(&all, &answers)
     }
 
     /// Observation of a reconcile of these objects.
     pub fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
-        let mut stores = Stores::default();
-        objects::load::<StoreController>(&mut stores, all);
+        let mut stores = loaded::<StoreController>(all);
         if self.secrets.is_none() {
             stores.secrets.deny();
         }
-        let caps = objects::caps(self.service_monitors);
-        objects::observe(
-            &Self::controller(),
-            &mut stores,
-            caps,
-            answers,
-            self.store(),
-        )
+        let (controller, caps) = (Self::controller(), caps(self.service_monitors));
+        observe(&controller, &mut stores, caps, answers, self.store())
     }
 
     /// Digests of the desired templates, which do not depend on the stored ones.
@@ -182,8 +160,6 @@ impl Case {
             set.hash = Some("unknown".to_owned());
             set.surging = false;
         }
-        let plan = blank.plan().ok();
-        plan.as_ref()
-            .map_or_else(BTreeMap::new, objects::template_hashes)
+        template_hashes(&blank)
     }
 }

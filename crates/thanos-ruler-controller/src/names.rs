@@ -1,8 +1,10 @@
-//! Names of the objects of a ThanosRuler named `cr`.
+//! Names and labels of the objects of a ThanosRuler named `cr`.
 //!
 //! No name begins with `thanos-ruler-`: Prometheus Operator uses it for the objects of its own ThanosRuler,
 //! and takes over existing objects.
 
+use thanos_api::names::label;
+use thanos_workload::labels::Identity;
 use thanos_workload::names::{child, child_of_stateful_set};
 
 /// The StatefulSet and its Service, ServiceAccount, PodDisruptionBudget and ServiceMonitor.
@@ -62,3 +64,24 @@ pub const ALERTMANAGERS_FILE: &str = "alertmanagers.yaml";
 pub const RELABEL_FILE: &str = "alert-relabel.yaml";
 /// The file with the remote write targets.
 pub const REMOTE_WRITE_FILE: &str = "remote-write.yaml";
+
+/// Directory of the rule files.
+pub const RULES_FOLDER: &str = "/etc/thanos/rules";
+
+/// Name of the program and of its container. It differs from that of Prometheus Operator's ThanosRuler,
+/// whose Service selects pods by it.
+pub const PROGRAM: &str = "thanos-rule";
+
+const COMPONENT: &str = "rule-evaluation-engine";
+
+/// Names and labels of the rulers of a ThanosRuler.
+#[must_use]
+pub fn identity(cr: &str) -> Identity {
+    Identity {
+        name: ruler(cr),
+        program: PROGRAM,
+        component: COMPONENT,
+        owner: cr.to_owned(),
+        extra: vec![(label::STORE_API, label::TRUE.to_owned())],
+    }
+}
