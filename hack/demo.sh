@@ -40,7 +40,7 @@ Options:
   --store-image IMAGE, --receive-image IMAGE, --ruler-image IMAGE
                    with --image: the images of the other controllers, if their names are others
   --test-fixtures  into the cluster of KUBECONFIG, which hack/cluster.sh started: Prometheus Operator,
-                   Prometheus, Alertmanager and the controllers of the debug build, then stop
+                   Prometheus, Alertmanager and the controllers, whose images the node has, then stop
 HELP
 }
 
@@ -159,10 +159,6 @@ case $MODE in
   fixtures)
     [[ -n ${KUBECONFIG:-} && -n ${THANOS_CLUSTER_NAME:-} && -n ${PROMETHEUS_OPERATOR_CRDS:-} ]] ||
       usage_error "--test-fixtures needs the environment that hack/cluster.sh env prints"
-    NAME=$THANOS_CLUSTER_NAME
-    require_rust
-    build_controllers dev
-    load_controllers
     install_prometheus_operator
     install_prometheus
     install_controllers

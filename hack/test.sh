@@ -21,6 +21,11 @@ export INSTA_UPDATE=${INSTA_UPDATE:-no}
 started=$SECONDS
 step() { printf '==> [%4ds] %s\n' $((SECONDS - started)) "$*"; }
 
+# Every build is one of the whole workspace and of a test, whatever it selects: features of dependencies are
+# those of the packages, and of their dev-dependencies if a test is built, so that others would be compiled anew.
+WITH_CLUSTER_TESTS=(--workspace --features "e2e/api,e2e/node")
+programs=${CARGO_TARGET_DIR:-target}/debug
+
 quick() {
   step "format"
   cargo fmt --all --check
@@ -30,8 +35,10 @@ quick() {
   hack/check-words.sh
   step "dependencies between crates"
   hack/check-crates.sh
+  step "build"
+  cargo build --quiet --workspace --all-targets
   step "generated files"
-  cargo run --quiet -p xtask -- --check all
+  "$programs/xtask" --check all
   hack/promql-table.sh --check
   step "dependencies"
   hack/check-deny.sh
@@ -43,17 +50,19 @@ quick() {
 
 # Starts a cluster, runs one suite of the crate e2e against it, stops it.
 with_cluster() {
-  local name=$1 features=$2
+  local name=$1 suite=$2 program
+  local -a selected
   shift 2
-  step "build the controllers"
-  cargo build --quiet -p thanos-query-controller -p thanos-receive-controller \
-    -p thanos-ruler-controller -p thanos-store-controller -p kubectl-thanos
+  step "build the controllers and the $suite tests"
+  for program in thanos-{query,receive,ruler,store}-controller kubectl-thanos; do selected+=(--bin "$program"); done
+  [ "$suite" != node ] || selected+=(--test install)
+  cargo build --quiet "${WITH_CLUSTER_TESTS[@]}" "${selected[@]}" --test "$suite"
   step "cluster $name up $*"
   hack/cluster.sh up --name "$name" "$@"
   cluster=$name
   eval "$(hack/cluster.sh env --name "$name")"
-  "prepare_$features"
-  "run_$features"
+  "prepare_$suite"
+  "run_$suite"
   step "cluster $name down"
   hack/cluster.sh down --name "$name"
   cluster=
@@ -61,11 +70,11 @@ with_cluster() {
 
 # Runs one test program of the crate e2e; if it fails, leaves a dump of the cluster.
 run_tests() {
-  local features=$1 program=$2 threads=$3 failed=0 dump
-  shift 3
+  local program=$1 threads=$2 failed=0 dump
+  shift 2
   local -a long=()
   [ -z "${THANOS_TEST_LONG:-}" ] || long=(--include-ignored)
-  cargo test -p e2e --features "$features" --test "$program" -- --test-threads="$threads" --nocapture \
+  cargo test "${WITH_CLUSTER_TESTS[@]}" --test "$program" -- --test-threads="$threads" --nocapture \
     "${long[@]}" "$@" || failed=$?
   if [ "$failed" -ne 0 ]; then
     dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$program-XXXXXX")
@@ -81,7 +90,7 @@ run_api() {
   PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator)
   NEWEST_PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator-newest)
   export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR
-  run_tests api api 3
+  run_tests api 3
 }
 
 # Tests with namespaces of their own, which mostly wait: the lines run in parallel.
@@ -96,15 +105,14 @@ run_node() {
   read -ra names <<<"${APART[*]}"
   for name in "${names[@]}"; do skip+=(--skip "$name"); done
   step "node tests; ${APART[*]} go on meanwhile, and are shown after the others"
-  cargo test --quiet -p e2e --features node --test node --no-run
   logs=$(mktemp -d)
   for lane in "${!APART[@]}"; do
     read -ra names <<<"${APART[$lane]}"
-    run_tests node node 1 "${names[@]}" >"$logs/$lane" 2>&1 &
+    run_tests node 1 "${names[@]}" >"$logs/$lane" 2>&1 &
     apart+=($!)
   done
   # The others share one Prometheus.
-  run_tests node node 1 "${skip[@]}" || failed=$?
+  run_tests node 1 "${skip[@]}" || failed=$?
   for lane in "${!APART[@]}"; do
     wait "${apart[$lane]}" || failed=$?
     cat "$logs/$lane"
@@ -126,18 +134,17 @@ prepare_api() {
 }
 
 prepare_node() {
-  # From an empty cluster to one that is empty again.
   local controller
   for controller in thanos-{query,receive,ruler,store}-controller; do
     hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
-      "${CARGO_TARGET_DIR:-target}/debug/$controller" --name "$cluster"
+      "$programs/$controller" --name "$cluster"
   done
-  # A Thanos that fails to load valid rules.
-  cargo build --quiet -p e2e --features node --bin forgetful
-  hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "${CARGO_TARGET_DIR:-target}/debug/forgetful" \
+  # A Thanos that fails to load valid rules; it was built with the tests, whose package has it.
+  hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "$programs/forgetful" \
     "$(hack/cluster.sh build thanos):/bin/thanos" --name "$cluster"
+  # From an empty cluster to one that is empty again.
   step "install tests"
-  run_tests node install 1
+  run_tests install 1
   hack/demo.sh --test-fixtures
 }
 
