@@ -40,6 +40,7 @@ module, in a network namespace of their own. Needs Linux, root, Go, and nothing 
       --entrypoint PATH   path of the program in the image (/bin/<its file name>)
   hack/cluster.sh dump DIR                    write all objects, events, and all logs into DIR
   hack/cluster.sh build [PROGRAM...]          build what is missing (all), print where each one is
+  hack/cluster.sh fetch                       download the modules that missing programs are built from
   hack/cluster.sh crds                        print the folder with Prometheus Operator's CRDs
 
 Every command takes --name NAME (thanos): several clusters live side by side.
@@ -155,6 +156,12 @@ command_build() {
   for name in "$@"; do program_path "$name"; done
 }
 
+command_fetch() {
+  (($# == 0)) || usage_error "fetch takes no '$1'"
+  # shellcheck disable=SC2046 # a list of words
+  fetch_modules $(node_programs)
+}
+
 main() {
   local -a arguments=()
   local name=thanos command
@@ -194,6 +201,7 @@ main() {
     status) cluster_mode ;;
     load-image) command_load_image "$@" ;;
     build) command_build "$@" ;;
+    fetch) command_fetch "$@" ;;
     crds) crds_dir ;;
     dump) command_dump "$@" ;;
     recycle-volumes) recycle_volumes ;; # not for users: the node's own background job

@@ -134,14 +134,19 @@ prepare_api() {
 }
 
 prepare_node() {
-  local controller
-  for controller in thanos-{query,receive,ruler,store}-controller; do
-    hack/cluster.sh load-image "docker.io/library/$controller:v0.1.0" \
-      "$programs/$controller" --name "$cluster"
+  local program stripped
+  # Line tables are most of a program, and an image is copied several times.
+  stripped=$(mktemp -d)
+  for program in thanos-{query,receive,ruler,store}-controller forgetful; do
+    strip --strip-debug -o "$stripped/$program" "$programs/$program"
+  done
+  for program in thanos-{query,receive,ruler,store}-controller; do
+    hack/cluster.sh load-image "docker.io/library/$program:v0.1.0" "$stripped/$program" --name "$cluster"
   done
   # A Thanos that fails to load valid rules; it was built with the tests, whose package has it.
-  hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "$programs/forgetful" \
+  hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "$stripped/forgetful" \
     "$(hack/cluster.sh build thanos):/bin/thanos" --name "$cluster"
+  rm -rf "$stripped"
   # From an empty cluster to one that is empty again.
   step "install tests"
   run_tests install 1

@@ -25,7 +25,7 @@ common_version="-X github.com/prometheus/common/version.Version"
 # The only discovery that Prometheus Operator configures; the others are half of what there is to compile.
 prometheus_tags=remove_all_sd,enable_kubernetes_sd
 
-# program | module folder | package | further ldflags | tags
+# program | module folder | package | further ldflags | tags; the last two are those of all programs of a module
 PROGRAMS="
 etcd|etcd|go.etcd.io/etcd/server/v3||
 kube-apiserver|kubernetes|k8s.io/kubernetes/cmd/kube-apiserver|$kubernetes_ldflags|
@@ -42,7 +42,7 @@ loopback|cni-plugins|github.com/containernetworking/plugins/plugins/main/loopbac
 host-local|cni-plugins|github.com/containernetworking/plugins/plugins/ipam/host-local||
 portmap|cni-plugins|github.com/containernetworking/plugins/plugins/meta/portmap||
 pause|pause|tools/pause||
-coredns|coredns|github.com/coredns/coredns||
+coredns|coredns|tools/coredns||
 versitygw|versitygw|github.com/versity/versitygw/cmd/versitygw|-X main.Version=v$VERSITYGW_VERSION|
 thanos|thanos|github.com/thanos-io/thanos/cmd/thanos|$common_version=$THANOS_VERSION|slicelabels,netgo
 operator|prometheus-operator|github.com/prometheus-operator/prometheus-operator/cmd/operator|$common_version=$PROMETHEUS_OPERATOR_VERSION|
@@ -112,42 +112,81 @@ program_path() {
   echo "$CACHE_DIR/$1/${KEY_OF[$1]}/$1"
 }
 
-build_program() {
-  local name=$1 target began work
-  target=$CACHE_DIR/$name/${KEY_OF[$name]}
-  [[ -x $target/$name ]] && return 0
+# Fetches the modules that missing ones of the programs named are built from, so that no build waits for the network.
+fetch_modules() {
+  compute_keys
+  local name
+  for name in "$@"; do
+    [[ ! -x $(program_path "$name") ]] || continue
+    (cd "$TOOLS_DIR/${MODULE_OF[$name]}" &&
+      go_clean list -mod=readonly -deps -tags "${TAGS_OF[$name]}" "${PACKAGE_OF[$name]}") >/dev/null
+  done
+}
+
+# Builds what is missing of the programs named. One build for those of a module: they share most packages, and
+# while one is linked, others are compiled.
+build_programs() {
+  compute_keys
+  local name module
+  local -A missing=()
+  local -a modules=()
+  for name in "$@"; do
+    [[ -n ${MODULE_OF[$name]:-} ]] || usage_error "no program is called '$name'; there are: $ALL_PROGRAMS"
+    [[ ! -x $(program_path "$name") ]] || continue
+    module=${MODULE_OF[$name]}
+    [[ -n ${missing[$module]:-} ]] || modules+=("$module")
+    missing[$module]+="$name "
+  done
+  for module in "${modules[@]}"; do
+    # shellcheck disable=SC2086 # a list of words
+    build_module "$module" ${missing[$module]}
+  done
+}
+
+build_module() { # MODULE PROGRAM...: programs of one module, whose ldflags and tags are the same
+  local module=$1 began work name target
+  local -a packages=() left=()
+  shift
   began=$(now)
-  mkdir -p "$CACHE_DIR/$name"
-  # Two runs that want the same program: the second waits and finds it done. The subshell ends the lock.
+  mkdir -p "$CACHE_DIR/.modules/$module"
+  # Two runs that want the same programs: the second waits and finds them done. The subshell ends the lock.
   (
     flock 8
-    [[ -x $target/$name ]] && exit 0
-    note "building $name (hack/tools/${MODULE_OF[$name]})"
-    rm -rf "$CACHE_DIR/$name"/.work.*
-    work=$(mktemp -d "$CACHE_DIR/$name/.work.XXXXXX")
-    if ! (cd "$TOOLS_DIR/${MODULE_OF[$name]}" &&
-      go_clean build -mod=readonly -trimpath -ldflags "${LDFLAGS_OF[$name]}" -tags "${TAGS_OF[$name]}" \
-        -o "$work/$name" "${PACKAGE_OF[$name]}") >"$work/log" 2>&1; then
+    for name in "$@"; do
+      [[ ! -x $(program_path "$name") ]] || continue
+      left+=("$name")
+      packages+=("${PACKAGE_OF[$name]}")
+    done
+    ((${#left[@]} > 0)) || exit 0
+    note "building ${left[*]} (hack/tools/$module)"
+    rm -rf "$CACHE_DIR/.modules/$module"/.work.*
+    work=$(mktemp -d "$CACHE_DIR/.modules/$module/.work.XXXXXX")
+    mkdir "$work/bin"
+    if ! (cd "$TOOLS_DIR/$module" &&
+      go_clean build -mod=readonly -trimpath -ldflags "${LDFLAGS_OF[${left[0]}]}" -tags "${TAGS_OF[${left[0]}]}" \
+        -o "$work/bin/" "${packages[@]}") >"$work/log" 2>&1; then
       tail -n 20 "$work/log" >&2
       rm -rf "$work"
       exit 1
     fi
-    rm -f "$work/log"
-    chmod 755 "$work"
-    rm -rf "$target"
-    mv -T "$work" "$target"
-  ) 8>"$CACHE_DIR/$name/.lock" || die "building $name failed"
-  step "built $name" "$began"
+    for name in "${left[@]}"; do
+      target=$CACHE_DIR/$name/${KEY_OF[$name]}
+      mkdir "$work/$name"
+      mv "$work/bin/$(executable_of "$name")" "$work/$name/$name"
+      rm -rf "$target"
+      mkdir -p "$CACHE_DIR/$name"
+      mv -T "$work/$name" "$target"
+    done
+    rm -rf "$work"
+  ) 8>"$CACHE_DIR/.modules/$module/.lock" || die "building $* failed"
+  step "built $*" "$began"
 }
 
-# Builds what is missing of the programs named.
-build_programs() {
-  compute_keys
-  local name
-  for name in "$@"; do
-    [[ -n ${MODULE_OF[$name]:-} ]] || usage_error "no program is called '$name'; there are: $ALL_PROGRAMS"
-    build_program "$name"
-  done
+# The name that `go build` gives a program: the last element of its package that is not a major version.
+executable_of() {
+  local package=${PACKAGE_OF[$1]}
+  [[ ! ${package##*/} =~ ^v[0-9]+$ ]] || package=${package%/*}
+  echo "${package##*/}"
 }
 
 # The folder with Prometheus Operator's CustomResourceDefinitions, copied from its module so that a
