@@ -8,7 +8,7 @@
 #
 # With THANOS_TEST_LONG=1, also those tests that take long.
 #
-# It starts the cluster that it needs and stops it afterwards. If a test fails, a dump of the cluster
+# It starts the clusters that it needs and stops them afterwards. If a test fails, a dump of its cluster
 # is left behind and its place is printed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -48,50 +48,120 @@ quick() {
   cargo test --workspace --all-targets
 }
 
-# Starts a cluster, runs one suite of the crate e2e against it, stops it.
-with_cluster() {
-  local name=$1 suite=$2 program
-  local -a selected
-  shift 2
-  step "build the controllers and the $suite tests"
-  for program in thanos-{query,receive,ruler,store}-controller kubectl-thanos; do selected+=(--bin "$program"); done
-  [ "$suite" != node ] || selected+=(--test install)
-  cargo build --quiet "${WITH_CLUSTER_TESTS[@]}" "${selected[@]}" --test "$suite"
-  step "cluster $name up $*"
-  hack/cluster.sh up --name "$name" "$@"
-  cluster=$name
-  eval "$(hack/cluster.sh env --name "$name")"
-  "prepare_$suite"
-  "run_$suite"
-  step "cluster $name down"
-  hack/cluster.sh down --name "$name"
-  cluster=
+# The controllers, and a suite of the crate e2e.
+build_suite() { # TEST...
+  local name
+  local -a selected=()
+  step "build the controllers and the tests: $*"
+  for name in thanos-{query,receive,ruler,store}-controller kubectl-thanos; do selected+=(--bin "$name"); done
+  for name in "$@"; do selected+=(--test "$name"); done
+  cargo build --quiet "${WITH_CLUSTER_TESTS[@]}" "${selected[@]}"
 }
 
+# --- clusters and parts: neither outlives the script, however it ends --------------------------------
+
+clusters=()
+cluster_up() { # NAME [ARGUMENT...]
+  step "cluster $1 up ${*:2}"
+  clusters+=("$1")
+  hack/cluster.sh up --name "$@"
+}
+
+clusters_down() {
+  local name
+  for name in "${clusters[@]}"; do
+    step "cluster $name down"
+    hack/cluster.sh down --name "$name"
+  done
+  clusters=()
+}
+
+# What later commands work with; in a part, for itself only.
+enter_cluster() { # NAME
+  eval "$(hack/cluster.sh env --name "$1")"
+}
+
+# Parts run at the same time. Each writes a log, which is shown when all have ended.
+logs=$(mktemp -d)
+declare -A parts=()
+
+start_part() { # NAME COMMAND...: in a process group of its own, by which it can be ended
+  local name=$1
+  shift
+  set -m
+  "$@" </dev/null >"$logs/$name" 2>&1 &
+  set +m
+  parts[$name]=$!
+}
+
+# Shows what the part NAME prints while it runs, waits for the others and stops the clusters. Then shows the logs of the
+# others and, in the end, those of parts that failed. Fails if one did.
+finish_parts() { # NAME
+  local name
+  local -a passed=() failed=()
+  tail -n +1 -f --pid="${parts[$1]}" "$logs/$1"
+  for name in "${!parts[@]}"; do
+    if ! wait "${parts[$name]}"; then
+      failed+=("$logs/$name")
+    elif [ "$name" != "$1" ]; then
+      passed+=("$logs/$name")
+    fi
+  done
+  parts=()
+  clusters_down
+  cat "${passed[@]}" "${failed[@]}" </dev/null
+  [ ${#failed[@]} -eq 0 ]
+}
+
+clean_up() {
+  local id
+  for id in "${parts[@]}"; do kill -- "-$id" 2>/dev/null || true; done
+  clusters_down
+  rm -rf "$logs"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
 # Runs one test program of the crate e2e; if it fails, leaves a dump of the cluster.
-run_tests() {
-  local program=$1 threads=$2 failed=0 dump
+run_tests() { # PROGRAM THREADS [ARGUMENT...]
+  local program=$1 threads=$2 code=0 dump
   shift 2
   local -a long=()
   [ -z "${THANOS_TEST_LONG:-}" ] || long=(--include-ignored)
   cargo test "${WITH_CLUSTER_TESTS[@]}" --test "$program" -- --test-threads="$threads" --nocapture \
-    "${long[@]}" "$@" || failed=$?
-  if [ "$failed" -ne 0 ]; then
+    "${long[@]}" "$@" || code=$?
+  if [ "$code" -ne 0 ]; then
     dump=$(mktemp -d "${TMPDIR:-/tmp}/thanos-$program-XXXXXX")
-    hack/cluster.sh dump "$dump" --name "$cluster" || true
+    hack/cluster.sh dump "$dump" --name "$THANOS_CLUSTER_NAME" || true
     echo "$program tests failed; a dump of the cluster is in $dump" >&2
-    return "$failed"
+    return "$code"
   fi
 }
 
-run_api() {
-  step "api tests"
+# --- against an API server ---------------------------------------------------------------------------
+
+api() {
+  build_suite api
+  cluster_up test-api --control-plane-only
+  cluster_up test-crds --control-plane-only
   # Prometheus Operator as a process: its handling of rules needs no node.
   PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator)
   NEWEST_PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator-newest)
   export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR
-  run_tests api 3
+  step "api tests; those of crds:: run on a cluster of their own, and are shown after the others"
+  start_part api run_api_tests test-api 3 --skip crds::
+  # One excludes the other.
+  start_part crds run_api_tests test-crds 1 crds::
+  finish_parts api
 }
+
+run_api_tests() { # CLUSTER THREADS ARGUMENT...
+  enter_cluster "$1"
+  kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
+  run_tests api "${@:2}"
+}
+
+# --- against a node ----------------------------------------------------------------------------------
 
 # Tests with namespaces of their own, which mostly wait: the lines run in parallel.
 APART=(
@@ -99,38 +169,23 @@ APART=(
   "receive::drain receive::loopback rulers::evidence rulers::namesake rulers::refused rulers::tenants"
 )
 
-run_node() {
-  local failed=0 lane name logs
-  local -a names apart=() skip=()
+node() {
+  local name
+  local -a names skip=()
+  build_suite node install
+  cluster_up test-node
+  enter_cluster test-node
+  prepare_node
   read -ra names <<<"${APART[*]}"
   for name in "${names[@]}"; do skip+=(--skip "$name"); done
   step "node tests; ${APART[*]} go on meanwhile, and are shown after the others"
-  logs=$(mktemp -d)
-  for lane in "${!APART[@]}"; do
-    read -ra names <<<"${APART[$lane]}"
-    run_tests node 1 "${names[@]}" >"$logs/$lane" 2>&1 &
-    apart+=($!)
+  for name in "${!APART[@]}"; do
+    read -ra names <<<"${APART[$name]}"
+    start_part "apart-$name" run_tests node 1 "${names[@]}"
   done
   # The others share one Prometheus.
-  run_tests node 1 "${skip[@]}" || failed=$?
-  for lane in "${!APART[@]}"; do
-    wait "${apart[$lane]}" || failed=$?
-    cat "$logs/$lane"
-  done
-  rm -rf "$logs"
-  [ "$failed" -eq 0 ] || exit "$failed"
-}
-
-# A test cluster must not outlive the tests, however they end.
-cluster=
-stop_cluster() {
-  if [ -n "$cluster" ]; then hack/cluster.sh down --name "$cluster"; fi
-}
-trap stop_cluster EXIT
-trap 'exit 130' INT TERM
-
-prepare_api() {
-  kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
+  start_part node run_tests node 1 "${skip[@]}"
+  finish_parts node
 }
 
 prepare_node() {
@@ -141,11 +196,11 @@ prepare_node() {
     strip --strip-debug -o "$stripped/$program" "$programs/$program"
   done
   for program in thanos-{query,receive,ruler,store}-controller; do
-    hack/cluster.sh load-image "docker.io/library/$program:v0.1.0" "$stripped/$program" --name "$cluster"
+    hack/cluster.sh load-image "docker.io/library/$program:v0.1.0" "$stripped/$program" --name test-node
   done
   # A Thanos that fails to load valid rules; it was built with the tests, whose package has it.
   hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "$stripped/forgetful" \
-    "$(hack/cluster.sh build thanos):/bin/thanos" --name "$cluster"
+    "$(hack/cluster.sh build thanos):/bin/thanos" --name test-node
   rm -rf "$stripped"
   # From an empty cluster to one that is empty again.
   step "install tests"
@@ -155,12 +210,12 @@ prepare_node() {
 
 case $suite in
   quick) quick ;;
-  api) with_cluster test-api api --control-plane-only ;;
-  node) with_cluster test-node node ;;
+  api) api ;;
+  node) node ;;
   all)
     quick
-    with_cluster test-api api --control-plane-only
-    with_cluster test-node node
+    api
+    node
     ;;
   -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" ;;
   *)
@@ -168,4 +223,3 @@ case $suite in
     exit 2
     ;;
 esac
-step "passed"

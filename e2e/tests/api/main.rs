@@ -4,11 +4,9 @@
 
 mod access;
 mod bad_input;
-mod capability;
 mod counts;
+mod crds;
 mod docs;
-mod edges;
-mod foreign;
 mod fresh_install;
 mod installation;
 mod leaf_samples;

@@ -7,10 +7,7 @@ use serde_json::json;
 use crate::leaf_world::{closed_policy, prometheus_pod};
 use crate::ownership::{create_as_the_go_operator, deployment_of_the_go_operator};
 use crate::preflight::{preflight, run_as_administrator};
-use crate::support::{
-    alone_with_crds, install, prometheus, prometheus_service, query, served, service_monitor,
-    uninstall, with_crds,
-};
+use crate::support::{prometheus, prometheus_service, query, service_monitor, with_crds};
 
 #[tokio::test]
 async fn missing_permissions_are_reported() {
@@ -271,51 +268,6 @@ async fn leftovers_of_the_go_operator_are_reported() {
     cluster
         .delete(version, "CustomResourceDefinition", compacts)
         .await;
-}
-
-#[tokio::test]
-async fn a_service_monitor_crd_that_is_absent_or_old_is_reported() {
-    let cluster = Cluster::new("preflight-crd").await;
-    let _alone = alone_with_crds().await;
-    let name = "servicemonitors.monitoring.coreos.com";
-    install(&cluster, "servicemonitors").await;
-    let stored = cluster
-        .get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
-        .await;
-    cluster.apply(query("q", json!({}))).await;
-    uninstall(&cluster, "servicemonitors").await;
-    let reported = preflight(&cluster);
-    assert_eq!(reported.code, 0, "{:?}", reported.rows);
-    reported.says("ok", "crd", name, &["not in this cluster"]);
-    let object = format!("ThanosQuery {}/q", cluster.namespace);
-    reported.says(
-        "warn",
-        "conditions",
-        &object,
-        &["PrometheusOperatorIntegration=False CRDsAbsent"],
-    );
-
-    let mut old = stored.unwrap();
-    let schema = &mut old["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    let fields = schema["properties"]["spec"]["properties"].as_object_mut();
-    fields.unwrap().remove("jobLabel").unwrap();
-    let body = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": name}, "spec": old["spec"],
-    });
-    cluster.apply(body).await;
-    let attempt = async || {
-        let is_served = served(&cluster, "servicemonitors").await;
-        check(is_served, || "not served".into())
-    };
-    eventually("the old CRD is served", SOON, attempt).await;
-    let reported = preflight(&cluster);
-    reported.says("warn", "crd", name, &["spec.jobLabel", "upgrade"]);
-    assert_eq!(reported.code, 0, "{:?}", reported.rows);
-    uninstall(&cluster, "servicemonitors").await;
-    install(&cluster, "servicemonitors").await;
-    let reported = preflight(&cluster);
-    reported.says("ok", "crd", name, &["is served"]);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ pub async fn with_all_crds(cluster: &Cluster) -> RwLockReadGuard<'static, ()> {
     guard
 }
 
-/// Excludes every other test that needs the CRDs.
+/// Excludes every other test that needs the CRDs. Tests that need this are in the module `crds`.
 pub async fn alone_with_crds() -> RwLockWriteGuard<'static, ()> {
     CRDS.write().await
 }

@@ -1,7 +1,6 @@
 //! ThanosRuler against a real API server and a real controller manager. No pods run here.
 
 mod alertmanagers;
-mod frozen;
 mod many;
 mod overlap;
 mod rules;
@@ -24,7 +23,7 @@ const ACCEPTED: &str = "OverlapUnknown";
 const SET: &str = "thanos-rule-x";
 
 /// A ThanosRuler.
-fn ruler(name: &str, spec: Value) -> Value {
+pub fn ruler(name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": VERSION, "kind": "ThanosRuler",
         "metadata": {"name": name}, "spec": spec,
@@ -32,7 +31,7 @@ fn ruler(name: &str, spec: Value) -> Value {
 }
 
 /// A PrometheusRule with one group for each name, each with one alert of the same name.
-fn rule(name: &str, labels: &Value, groups: &[(&str, &str)]) -> Value {
+pub fn rule(name: &str, labels: &Value, groups: &[(&str, &str)]) -> Value {
     let group = |(name, expr): &(&str, &str)| json!({"name": name, "rules": [{"alert": name, "expr": expr}]});
     let groups: Vec<Value> = groups.iter().map(group).collect();
     json!({
@@ -54,7 +53,7 @@ async fn change(cluster: &Cluster, spec: Value) {
 }
 
 /// The names and contents of all rule files of `x`.
-async fn mounted(cluster: &Cluster) -> String {
+pub async fn mounted(cluster: &Cluster) -> String {
     let maps = cluster.api(&json!({"apiVersion": "v1", "kind": "ConfigMap"}));
     let all = maps.list(&ListParams::default()).await.unwrap().items;
     let mut text = String::new();
@@ -73,7 +72,7 @@ async fn mounted(cluster: &Cluster) -> String {
 
 /// Waits until the rule files contain all of `with` and none of `without`.
 #[track_caller]
-fn mounts<'a>(
+pub fn mounts<'a>(
     cluster: &'a Cluster,
     with: &'a [&'a str],
     without: &'a [&'a str],
@@ -106,7 +105,7 @@ async fn file_has(cluster: &Cluster, map: &str, name: &str, words: &str, desired
 }
 
 /// The pod template of `x`. No pod restarts if it is unchanged.
-async fn template(cluster: &Cluster) -> Value {
+pub async fn template(cluster: &Cluster) -> Value {
     let attempt = async || {
         let set = cluster.get("apps/v1", "StatefulSet", SET).await;
         check(set.is_some(), || "no StatefulSet".into())

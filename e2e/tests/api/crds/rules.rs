@@ -1,4 +1,4 @@
-//! Deletion and reinstallation of CRDs of Prometheus Operator.
+//! Deletion and reinstallation of the CRD of rules.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use e2e::cluster::Cluster;
 use e2e::controller::{Controller, RULER};
 use serde_json::json;
 
-use super::{mounted, mounts, rule, ruler, template};
+use crate::rulers::{mounted, mounts, rule, ruler, template};
 use crate::support::{KINDS, alone_with_crds, install, uninstall};
 
 /// Time until a deleted or reinstalled CRD is detected and its objects are listed.
