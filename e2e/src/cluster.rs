@@ -97,6 +97,8 @@ impl Cluster {
             | "ClusterRole"
             | "ClusterRoleBinding"
             | "StorageClass"
+            | "MutatingAdmissionPolicy"
+            | "MutatingAdmissionPolicyBinding"
             | "ValidatingAdmissionPolicy"
             | "ValidatingAdmissionPolicyBinding" => Api::all_with(self.client.clone(), &resource),
             _ => {

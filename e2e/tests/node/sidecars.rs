@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use e2e::cluster::Cluster;
 use e2e::wait::{check, eventually};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::querying::{CheckedQuery, QueryLoop};
@@ -12,6 +13,8 @@ use crate::support::{
     Answer, STARTED, agrees_with_prometheus, answers, endpoints, fixture, get, is, kubectl,
     monitoring, pods, prometheus_settled, prometheus_with_sidecar, querier_pods, stores, without,
 };
+
+const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 
 #[tokio::test]
 async fn sidecars_take_over_from_bridges_without_a_gap() {
@@ -117,18 +120,8 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
         Ok::<bool, String>(stores.contains(replica))
     };
     let seen = async || check(up().await?, || "not yet".into());
-    let node = kubectl(&["get", "nodes", "-o", "name"]);
-    let node = node.trim().trim_start_matches("node/").to_owned();
     eventually("the querier has the replica", Duration::from_secs(60), seen).await;
-    kubectl(&["cordon", &node]);
-    kubectl(&[
-        "-n",
-        "monitoring",
-        "delete",
-        "pod",
-        "prometheus-k8s-1",
-        "--wait=false",
-    ]);
+    kill_and_hold(cluster, replica).await;
     let is_deleted = async || check(!up().await?, || "still there".into());
     eventually(
         "the querier misses the replica",
@@ -137,7 +130,7 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     )
     .await;
     tokio::time::sleep(Duration::from_secs(180)).await;
-    kubectl(&["uncordon", &node]);
+    release(cluster, replica).await;
     // Its pod is ready before its sidecar serves anything: the sidecar has no probe.
     let serving = async || {
         let sidecar = format!("pods/{replica}:10902");
@@ -159,6 +152,70 @@ async fn a_pod_that_is_absent_for_minutes_is_back_soon(cluster: &Cluster) {
     )
     .await;
     println!("back in the querier {:?} after it served", start.elapsed());
+}
+
+/// The scheduling gate of a pod that is held, and the name of what adds it.
+const GATE: &str = "e2e.thanos.io/held";
+const POLICY: &str = "e2e-held";
+
+/// Kills a pod of a StatefulSet. The next pod of this name gets no node, and so no address, until it is released. A
+/// scheduling gate does it, since a cordoned node would take no pods of other tests either.
+async fn kill_and_hold(cluster: &Cluster, name: &str) {
+    let named = format!("has(object.metadata.name) && object.metadata.name == '{name}'");
+    let gated = format!(
+        "Object{{spec: Object.spec{{schedulingGates: [Object.spec.schedulingGates{{name: '{GATE}'}}]}}}}"
+    );
+    let namespace = json!({"kubernetes.io/metadata.name": cluster.namespace});
+    let created = json!({
+        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+    });
+    let policy = json!({
+        "apiVersion": ADMISSION, "kind": "MutatingAdmissionPolicy", "metadata": {"name": POLICY},
+        "spec": {
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": namespace}, "resourceRules": [created],
+            },
+            "matchConditions": [{"name": "named", "expression": named}],
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "mutations": [{
+                "patchType": "ApplyConfiguration", "applyConfiguration": {"expression": gated},
+            }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": ADMISSION, "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": POLICY}, "spec": {"policyName": POLICY},
+    });
+    cluster.apply(policy).await;
+    cluster.apply(binding).await;
+    let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
+    let held = async || {
+        let pod = pods.get_opt(name).await.map_err(|e| e.to_string())?;
+        let pod = pod.ok_or("not created yet")?;
+        if pod.data["spec"]["schedulingGates"][0]["name"] == GATE {
+            return Ok(());
+        }
+        // The API server applies a policy some time after its creation: a pod may still come without the gate.
+        if pod.metadata.deletion_timestamp.is_none() {
+            let deleted = pods.delete(name, &Default::default()).await;
+            deleted.map_err(|e| e.to_string())?;
+        }
+        Err("without a gate".to_owned())
+    };
+    eventually(&format!("{name} is held"), STARTED, held).await;
+}
+
+/// Lets the scheduler have a pod that is held.
+async fn release(cluster: &Cluster, name: &str) {
+    for kind in ["MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicy"] {
+        cluster.delete(ADMISSION, kind, POLICY).await;
+    }
+    let pods = cluster.api(&json!({"apiVersion": "v1", "kind": "Pod"}));
+    let patch = Patch::Merge(json!({"spec": {"schedulingGates": null}}));
+    pods.patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 /// The external labels of all StoreAPIs of the querier that are well, as text.

@@ -37,8 +37,8 @@ const BUCKET: &str = "bucket";
 const RING: &str = "default";
 
 /// Longer than all steps of a change take for three members: 90 s for each pod that is replaced, most of
-/// which is `minReadySeconds`; and three minutes in which another test lets the node take no pods.
-const CHANGED: Duration = Duration::from_secs(720);
+/// which is `minReadySeconds`.
+const CHANGED: Duration = Duration::from_secs(540);
 
 /// Until queriers follow.
 const KNOWN: Duration = Duration::from_secs(60);
