@@ -120,7 +120,7 @@ trap 'exit 143' TERM
 case $MODE in
   local)
     require_rust
-    build_controllers release
+    build_controllers
     begin "local cluster $NAME"
     # One that was up before stays up, whatever happens.
     [[ $(hack/cluster.sh status --name "$NAME") == node ]] || UP=1
@@ -148,7 +148,7 @@ case $MODE in
     find_prometheus_operator
     if [[ -z $IMAGE ]]; then
       require_rust
-      build_controllers release
+      build_controllers
       import_controllers
     fi
     install_controllers

@@ -17,14 +17,13 @@ image() { # CONTROLLER
   esac
 }
 
-build_controllers() { # PROFILE
-  local folder=$1 controller
+build_controllers() {
+  local controller
   local -a packages=()
-  [[ $1 != dev ]] || folder=debug
-  BINARIES=${CARGO_TARGET_DIR:-target}/$folder
+  BINARIES=${CARGO_TARGET_DIR:-target}/demo
   for controller in "${CONTROLLERS[@]}"; do packages+=(-p "$controller"); done
-  begin "built ${CONTROLLERS[*]} ($1)"
-  cargo build --locked --profile "$1" "${packages[@]}"
+  begin "built ${CONTROLLERS[*]}"
+  cargo build --locked --profile demo "${packages[@]}"
   finish
 }
 
