@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests.
 #
-#   hack/test.sh quick   format, lints, unit and golden tests, drift of generated files
+#   hack/test.sh lints   format, lints, dependencies, drift of generated files
+#   hack/test.sh quick   lints, and unit, golden and property tests
 #   hack/test.sh api     against a real API server
 #   hack/test.sh node    against a whole node with Thanos, Prometheus Operator and Prometheus
 #   hack/test.sh         all of them
@@ -27,14 +28,21 @@ WITH_CLUSTER_TESTS=(--workspace --features "e2e/api,e2e/node")
 programs=${CARGO_TARGET_DIR:-target}/debug
 
 quick() {
+  lints
+  unit
+}
+
+lints() {
+  # In a folder of their own: builds of tests do not wait for them.
+  local folder=${CARGO_TARGET_DIR:-target}/lints
   step "format"
   cargo fmt --all --check
   step "lints"
-  cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+  CARGO_TARGET_DIR=$folder cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
   step "words"
   hack/check-words.sh
   step "dependencies between crates"
-  hack/check-crates.sh
+  CARGO_TARGET_DIR=$folder hack/check-crates.sh
   step "build"
   cargo build --quiet --workspace --all-targets
   step "generated files"
@@ -44,6 +52,9 @@ quick() {
   hack/check-deny.sh
   step "scripts"
   hack/check-scripts.sh
+}
+
+unit() {
   step "unit, golden and property tests"
   cargo test --workspace --all-targets
 }
@@ -76,7 +87,7 @@ clusters_down() {
   clusters=()
 }
 
-# What later commands work with; in a part, for itself only.
+# What later commands, and parts, work with.
 enter_cluster() { # NAME
   eval "$(hack/cluster.sh env --name "$1")"
 }
@@ -85,29 +96,40 @@ enter_cluster() { # NAME
 logs=$(mktemp -d)
 declare -A parts=()
 
-start_part() { # NAME COMMAND...: in a process group of its own, by which it can be ended
+start_part() { # NAME COMMAND...: in a session of its own, by whose process group it can be ended
   local name=$1
   shift
-  set -m
-  "$@" </dev/null >"$logs/$name" 2>&1 &
-  set +m
+  # Before the part has started, too, there is a log to follow.
+  : >"$logs/$name"
+  setsid "$@" </dev/null >"$logs/$name" 2>&1 &
   parts[$name]=$!
 }
 
-# Shows what the part NAME prints while it runs, waits for the others and stops the clusters. Then shows the logs of the
+# The same, but only while nothing else wants the processors. The scheduler divides time between sessions before it looks
+# at processes.
+start_idle_part() { # NAME COMMAND...
+  local name=$1
+  shift
+  # shellcheck disable=SC2016 # expanded by the shell that it starts
+  setsid chrt --idle 0 bash -c '(echo 19 >/proc/self/autogroup) 2>/dev/null || true; exec "$@"' idle "$@" \
+    </dev/null >"$logs/$name" 2>&1 &
+  parts[$name]=$!
+}
+
+# Shows what the first part prints while it runs, waits for the others and stops the clusters. Then shows the logs of the
 # others and, in the end, those of parts that failed. Fails if one did.
-finish_parts() { # NAME
+finish_parts() { # NAME...
   local name
   local -a passed=() failed=()
   tail -n +1 -f --pid="${parts[$1]}" "$logs/$1"
-  for name in "${!parts[@]}"; do
+  for name in "$@"; do
     if ! wait "${parts[$name]}"; then
       failed+=("$logs/$name")
     elif [ "$name" != "$1" ]; then
       passed+=("$logs/$name")
     fi
+    unset "parts[$name]"
   done
-  parts=()
   clusters_down
   cat "${passed[@]}" "${failed[@]}" </dev/null
   [ ${#failed[@]} -eq 0 ]
@@ -149,10 +171,10 @@ api() {
   NEWEST_PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator-newest)
   export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR
   step "api tests; those of crds:: run on a cluster of their own, and are shown after the others"
-  start_part api run_api_tests test-api 3 --skip crds::
+  start_part api hack/test.sh run_api_tests test-api 3 --skip crds::
   # One excludes the other.
-  start_part crds run_api_tests test-crds 1 crds::
-  finish_parts api
+  start_part crds hack/test.sh run_api_tests test-crds 1 crds::
+  finish_parts api crds
 }
 
 run_api_tests() { # CLUSTER THREADS ARGUMENT...
@@ -171,7 +193,8 @@ APART=(
 
 node() {
   local name
-  local -a names skip=()
+  # What goes on since before is waited for in the end.
+  local -a names skip=() others=("${!parts[@]}")
   build_suite node install
   cluster_up test-node
   enter_cluster test-node
@@ -181,11 +204,12 @@ node() {
   step "node tests; ${APART[*]} go on meanwhile, and are shown after the others"
   for name in "${!APART[@]}"; do
     read -ra names <<<"${APART[$name]}"
-    start_part "apart-$name" run_tests node 1 "${names[@]}"
+    start_part "apart-$name" hack/test.sh run_tests node 1 "${names[@]}"
+    others+=("apart-$name")
   done
   # The others share one Prometheus.
-  start_part node run_tests node 1 "${skip[@]}"
-  finish_parts node
+  start_part node hack/test.sh run_tests node 1 "${skip[@]}"
+  finish_parts node "${others[@]}"
 }
 
 prepare_node() {
@@ -209,17 +233,31 @@ prepare_node() {
 }
 
 case $suite in
+  lints) lints ;;
   quick) quick ;;
   api) api ;;
   node) node ;;
   all)
-    quick
+    start_part fetch hack/cluster.sh fetch
+    step "build"
+    cargo build --quiet --workspace --all-targets
+    unit
+    step "build what the api tests need"
+    hack/cluster.sh build etcd kube-apiserver kube-controller-manager operator operator-newest >/dev/null
+    # Tests with a cluster mostly wait: time for what needs only the processors.
+    step "lints go on meanwhile, and are shown after the other tests"
+    start_idle_part lints hack/test.sh lints
+    start_idle_part programs sh -c 'hack/cluster.sh build >/dev/null'
     api
+    # If they have failed already, the rest would be in vain.
+    kill -0 "${parts[lints]}" 2>/dev/null || finish_parts lints
     node
     ;;
+  # Parts of these.
+  run_api_tests | run_tests) "$@" ;;
   -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" ;;
   *)
-    echo "unknown suite $suite: quick, api, node or all" >&2
+    echo "unknown suite $suite: lints, quick, api, node or all" >&2
     exit 2
     ;;
 esac

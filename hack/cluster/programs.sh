@@ -113,13 +113,15 @@ program_path() {
 }
 
 # Fetches the modules that missing ones of the programs named are built from, so that no build waits for the network.
+# A failure is not final: the build tries again.
 fetch_modules() {
   compute_keys
-  local name
+  local name log
   for name in "$@"; do
     [[ ! -x $(program_path "$name") ]] || continue
-    (cd "$TOOLS_DIR/${MODULE_OF[$name]}" &&
-      go_clean list -mod=readonly -deps -tags "${TAGS_OF[$name]}" "${PACKAGE_OF[$name]}") >/dev/null
+    log=$(cd "$TOOLS_DIR/${MODULE_OF[$name]}" &&
+      go_clean list -mod=readonly -deps -tags "${TAGS_OF[$name]}" "${PACKAGE_OF[$name]}" 2>&1 >/dev/null) ||
+      note "the modules of $name could not be fetched: $(tail -n 1 <<<"$log")"
   done
 }
 
