@@ -1,7 +1,7 @@
 //! Beside Prometheus Operator: its Prometheus scrapes what runs here, and nothing of it is touched.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::cluster::{Cluster, SOON};
 use e2e::controller::USER;
@@ -10,18 +10,23 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Client, Config, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::support::{STARTED, fixture, is, monitoring, promql, without};
+use crate::support::{STARTED, fixture, is, monitoring, promql, renew_prometheus, without};
 
-/// How long Prometheus Operator and Prometheus may take for a new ServiceMonitor: the node renews the
-/// configuration within 90 s, and the reloader may notice it 3 minutes later.
+/// How long Prometheus Operator and Prometheus may take for a new ServiceMonitor: by itself, the node renews
+/// the configuration within 90 s, and the reloader may notice it 3 minutes later.
 const SCRAPED: Duration = Duration::from_secs(300);
 
 const PROMETHEUS: &str = "pods/prometheus-k8s-0:9090";
 
 /// Waits until the Prometheus, queried directly, returns `value`.
 async fn prometheus_says(cluster: &Cluster, query: &str, value: f64) {
+    let mut renewed = Instant::now();
     let attempt = async || {
         let answer = promql(cluster, PROMETHEUS, query).await?;
+        if answer.value != Some(value) && renewed.elapsed() > Duration::from_secs(10) {
+            renew_prometheus();
+            renewed = Instant::now();
+        }
         check(answer.value == Some(value), || format!("{answer:?}"))
     };
     eventually(&format!("{query} is {value}"), SCRAPED, attempt).await;
