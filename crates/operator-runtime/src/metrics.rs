@@ -12,13 +12,16 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
 };
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Guarded};
+use crate::conditions::decode_error;
 use crate::reconciler::Reconciler;
 
 /// Result of a reconcile.
@@ -82,6 +85,12 @@ struct ResourceLabels {
     name: String,
 }
 
+/// Version of all controllers, which share the version of the workspace.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Statuses of a condition. As in kube-state-metrics, each has a series, and the current one is 1.
+const CONDITION_STATUSES: [&str; 3] = ["True", "False", "Unknown"];
+
 /// The metrics of one controller.
 #[derive(Clone)]
 pub struct Metrics {
@@ -142,6 +151,9 @@ impl Metrics {
         let capability = "prometheus_operator_capability";
         let help = "1 for the current state of a kind of Prometheus Operator";
         registry.register(capability, help, metrics.capabilities.clone());
+        // The encoder appends `_info`.
+        let build = Info::new([("controller", controller), ("version", VERSION)]);
+        registry.register("thanos_operator_build", "Version of the controller", build);
         registry.register_collector(Box::new(Process));
         for result in [
             ReconcileResult::Success,
@@ -218,7 +230,8 @@ impl Metrics {
         }
     }
 
-    /// Adds the gauges from the statuses of custom resources, read from the cache at each scrape.
+    /// Adds the metrics from the statuses of custom resources. They are read from the cache at each scrape,
+    /// so a reconcile does nothing for them, and a restarted controller has all of them once it has listed.
     pub(crate) fn follow<C: Reconciler>(&self, cache: &Arc<Cache<C>>) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Resources(Arc::downgrade(cache))));
@@ -240,7 +253,7 @@ impl Metrics {
     }
 }
 
-/// Gauges from the statuses of custom resources.
+/// Metrics from the statuses of custom resources.
 struct Resources<C: Reconciler>(Weak<Cache<C>>);
 
 impl<C: Reconciler> std::fmt::Debug for Resources<C> {
@@ -255,6 +268,7 @@ impl<C: Reconciler> Collector for Resources<C> {
             return Ok(());
         };
         let all = cache.store().state();
+        encode_conditions::<C>(&all, &mut encoder)?;
         for gauge in C::gauges() {
             let family = Family::<ResourceLabels, Gauge>::default();
             for resource in all.iter().filter_map(|resource| resource.0.as_ref().ok()) {
@@ -274,6 +288,40 @@ impl<C: Reconciler> Collector for Resources<C> {
         }
         Ok(())
     }
+}
+
+/// The conditions of all custom resources. Without a [`Family`], whose map would copy every name.
+fn encode_conditions<C: Reconciler>(
+    resources: &[Arc<Guarded<C>>],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> Result<(), std::fmt::Error> {
+    let help = "1 for the current status of a condition of a custom resource";
+    let mut metric =
+        encoder.encode_descriptor("thanos_operator_condition", help, None, MetricType::Gauge)?;
+    let kind = C::Resource::kind(&());
+    // The conditions that the status of such a custom resource is given; the others are unknown here.
+    let of_undecoded = decode_error(&[], None, "");
+    for resource in resources {
+        let conditions = match &resource.0 {
+            Ok(decoded) => decoded.status().map_or(&[][..], C::conditions),
+            Err(_) => &of_undecoded,
+        };
+        let meta = resource.meta();
+        for condition in conditions {
+            for status in CONDITION_STATUSES {
+                let labels = [
+                    ("kind", &*kind),
+                    ("namespace", meta.namespace.as_deref().unwrap_or_default()),
+                    ("name", meta.name.as_deref().unwrap_or_default()),
+                    ("type", &*condition.type_),
+                    ("status", status),
+                ];
+                let value = i64::from(condition.status == status);
+                metric.encode_family(&labels)?.encode_gauge(&value)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Standard process metrics, from /proc. kubert-prometheus-process 0.2.3 requires the incompatible
@@ -335,7 +383,95 @@ impl Usage {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::reconcile::toy::ToyController;
+
+    fn followed() -> (Metrics, Arc<Cache<ToyController>>) {
+        let (_, caps) = watch::channel(Caps::default());
+        let cache = Arc::new(Cache::new(caps, Arc::default()));
+        let metrics = Metrics::new("toy");
+        metrics.follow(&cache);
+        (metrics, cache)
+    }
+
+    fn toy(version: u64, names: serde_json::Value, ready: &str) -> Guarded<ToyController> {
+        let condition = json!({
+            "type": "Ready", "status": ready, "reason": "R", "message": "",
+            "lastTransitionTime": "2024-01-01T00:00:00Z",
+        });
+        serde_json::from_value(json!({
+            "apiVersion": "example.com/v1", "kind": "Toy", "spec": {"names": names},
+            "metadata": {
+                "name": "x", "namespace": "ns", "uid": "u", "resourceVersion": version.to_string(),
+            },
+            "status": {"conditions": [condition]},
+        }))
+        .unwrap()
+    }
+
+    /// Type, status and value of each series of conditions, sorted.
+    fn conditions(metrics: &Metrics) -> Vec<String> {
+        let labels = "thanos_operator_condition{kind=\"Toy\",namespace=\"ns\",name=\"x\",type=";
+        let text = metrics.encode();
+        let lines = text
+            .lines()
+            .filter(|l| l.starts_with("thanos_operator_condition{"));
+        let mut found: Vec<String> = lines
+            .map(|line| line.strip_prefix(labels).unwrap().replace('"', ""))
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn each_condition_has_one_series_per_status_until_its_resource_is_deleted() {
+        let (metrics, cache) = followed();
+        assert!(conditions(&metrics).is_empty());
+        // As listed after a restart: no reconcile has run.
+        cache.apply_resource(toy(1, json!([]), "False"));
+        let ready = |values: [u8; 3]| {
+            let [no, yes, unknown] = values;
+            vec![
+                format!("Ready,status=False}} {no}"),
+                format!("Ready,status=True}} {yes}"),
+                format!("Ready,status=Unknown}} {unknown}"),
+            ]
+        };
+        assert_eq!(conditions(&metrics), ready([1, 0, 0]));
+        cache.apply_resource(toy(2, json!([]), "True"));
+        assert_eq!(conditions(&metrics), ready([0, 1, 0]));
+        cache.delete_resource(toy(3, json!([]), "True"));
+        assert!(conditions(&metrics).is_empty());
+    }
+
+    #[test]
+    fn custom_resource_that_does_not_decode_is_not_reconciled_and_not_ready() {
+        let (metrics, cache) = followed();
+        let undecoded = toy(1, json!("not a list"), "True");
+        assert!(undecoded.0.is_err());
+        cache.apply_resource(undecoded);
+        let ones: Vec<String> = conditions(&metrics)
+            .into_iter()
+            .filter(|line| line.ends_with(" 1"))
+            .collect();
+        assert_eq!(
+            ones,
+            ["Ready,status=False} 1", "Reconciled,status=False} 1"]
+        );
+    }
+
+    #[test]
+    fn build_info_has_the_version() {
+        let text = Metrics::new("x").encode();
+        let line = format!(
+            "thanos_operator_build_info{{controller=\"x\",version=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert!(text.contains(&line), "{text}");
+    }
 
     #[test]
     fn names_are_those_of_controller_runtime() {
