@@ -80,10 +80,11 @@ fi
 cluster=$name
 hack/cluster.sh up --control-plane-only --name "$name"
 eval "$(hack/cluster.sh env --name "$name")"
-kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
 for plural in servicemonitors prometheuses prometheusagents prometheusrules alertmanagers thanosrulers; do
   kubectl apply --server-side -f "$PROMETHEUS_OPERATOR_CRDS"/*_"$plural".yaml >/dev/null
 done
+kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null
+kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
 kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null
 
 step "measure"

@@ -164,6 +164,8 @@ run_tests() { # PROGRAM THREADS [ARGUMENT...]
 
 api() {
   build_suite api
+  step "alerts"
+  hack/check-alerts.sh
   cluster_up test-api --control-plane-only
   cluster_up test-crds --control-plane-only
   # Prometheus Operator as a process: its handling of rules needs no node.
@@ -179,7 +181,11 @@ api() {
 
 run_api_tests() { # CLUSTER THREADS ARGUMENT...
   enter_cluster "$1"
+  # The alerts need a CRD that the tests install and delete themselves.
+  kubectl apply --server-side -f "$PROMETHEUS_OPERATOR_CRDS"/*_prometheusrules.yaml >/dev/null
+  kubectl wait --for=condition=Established --timeout=30s crd/prometheusrules.monitoring.coreos.com >/dev/null
   kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
+  kubectl delete crd prometheusrules.monitoring.coreos.com >/dev/null
   run_tests api "${@:2}"
 }
 

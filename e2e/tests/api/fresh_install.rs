@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 
 use crate::overlays::{of_kind, overlay, text, title};
 
-/// Overlays that bring objects of Prometheus Operator.
-const WITH_OBJECTS: [&str; 1] = ["fresh-install"];
-
 #[test]
 fn only_fresh_install_brings_prometheus_operator() {
     for name in overlays() {
@@ -21,8 +18,12 @@ fn only_fresh_install_brings_prometheus_operator() {
             .filter(of_prometheus_operator)
             .map(title)
             .collect();
-        let expected = WITH_OBJECTS.contains(&name.as_str());
-        assert_eq!(!found.is_empty(), expected, "{name}: {found:?}");
+        let alerts = "PrometheusRule thanos-system/thanos-operator";
+        match name.as_str() {
+            "fresh-install" => assert!(found.len() > 10, "{found:?}"),
+            "existing-prometheus-operator" => assert_eq!(found, [alerts]),
+            _ => assert!(found.is_empty(), "{name}: {found:?}"),
+        }
     }
 }
 

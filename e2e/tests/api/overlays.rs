@@ -270,6 +270,46 @@ fn dropping_a_component_line_drops_all_its_objects() {
 }
 
 #[test]
+fn alerts_and_dashboards_are_added_and_dropped_by_their_lines() {
+    let rules = |objects: &[Value]| names(&of_kind(objects, "PrometheusRule"));
+    let alerts = || BTreeSet::from(["thanos-operator".to_owned()]);
+    for name in overlays() {
+        let with_alerts =
+            ["existing-prometheus-operator", "fresh-install"].contains(&name.as_str());
+        assert_eq!(rules(&overlay(&name)) == alerts(), with_alerts, "{name}");
+        let copy = Deploy::copy();
+        match name.as_str() {
+            _ if with_alerts => {
+                assert_eq!(copy.drop_lines(&name, "alerts"), 1, "{name}");
+                assert!(rules(&copy.build(&name)).is_empty(), "{name}");
+            }
+            "namespaced" => {
+                assert_eq!(copy.list_mentioned(&name, "alerts"), 1, "{name}");
+                assert_eq!(rules(&copy.build(&name)), alerts(), "{name}");
+            }
+            _ => {}
+        }
+        let is_dashboard = |o: &&Value| o["metadata"]["labels"]["grafana_dashboard"] == "1";
+        assert_eq!(overlay(&name).iter().filter(is_dashboard).count(), 0);
+        assert_eq!(copy.list_mentioned(&name, "dashboards"), 1, "{name}");
+        let objects = copy.build(&name);
+        let dashboards: Vec<&Value> = objects.iter().filter(is_dashboard).collect();
+        assert_eq!(dashboards.len(), 5, "{name}");
+        for dashboard in dashboards {
+            // The documentation has Grafana look there.
+            assert_eq!(
+                dashboard["metadata"]["namespace"], "thanos-system",
+                "{name}"
+            );
+            for text in dashboard["data"].as_object().unwrap().values() {
+                let model: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+                assert!(model["panels"].as_array().unwrap().len() > 10, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_namespaced_overlay_has_a_role_in_each_namespace_and_nothing_wider() {
     let copy = Deploy::copy();
     assert_namespaces(&copy.build("namespaced"), &["monitoring"]);

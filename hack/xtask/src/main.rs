@@ -1,6 +1,10 @@
 //! Generates committed files. `--check` writes nothing and fails if a file is not up to date.
 
+mod alerts;
 mod crds;
+mod dashboards;
+#[cfg(test)]
+mod expressions;
 mod prometheus_operator;
 mod rbac;
 mod yaml;
@@ -27,6 +31,10 @@ enum Task {
     Rbac,
     /// deploy/prometheus-operator: its CRDs and its own manifests, from its Go module.
     PrometheusOperator,
+    /// deploy/components/alerts and deploy/alerts: the alerts.
+    Alerts,
+    /// deploy/components/dashboards: the Grafana dashboards.
+    Dashboards,
     /// Everything.
     All,
 }
@@ -38,7 +46,11 @@ fn main() -> anyhow::Result<()> {
         Task::Crds => crds::files()?,
         Task::Rbac => rbac::files()?,
         Task::PrometheusOperator => prometheus_operator::files(&root)?,
+        Task::Alerts => alerts::files(&root)?,
+        Task::Dashboards => dashboards::files(),
         Task::All => [
+            alerts::files(&root)?,
+            dashboards::files(),
             crds::files()?,
             rbac::files()?,
             prometheus_operator::files(&root)?,

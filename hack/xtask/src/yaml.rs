@@ -62,7 +62,7 @@ fn flow(value: &Value) -> String {
 
 /// JSON strings are YAML strings. A plain word needs no quotes, unless YAML reads it as something
 /// else.
-fn quoted_if_needed(text: &str) -> String {
+pub fn quoted_if_needed(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '.')
         && text
             .chars()
