@@ -14,9 +14,9 @@ use crate::support::{STARTED, fixture, is, monitoring, promql, renew_prometheus,
 
 /// How long Prometheus Operator and Prometheus may take for a new ServiceMonitor: by itself, the node renews
 /// the configuration within 90 s, and the reloader may notice it 3 minutes later.
-const SCRAPED: Duration = Duration::from_secs(300);
+pub const SCRAPED: Duration = Duration::from_secs(300);
 
-const PROMETHEUS: &str = "pods/prometheus-k8s-0:9090";
+pub const PROMETHEUS: &str = "pods/prometheus-k8s-0:9090";
 
 /// Waits until the Prometheus, queried directly, returns `value`.
 async fn prometheus_says(cluster: &Cluster, query: &str, value: f64) {
@@ -33,7 +33,7 @@ async fn prometheus_says(cluster: &Cluster, query: &str, value: f64) {
 }
 
 /// A ThanosQuery with everything that it can run: a querier, a frontend, and bridges.
-fn everything(name: &str, service_monitor: Value) -> Value {
+pub fn everything(name: &str, service_monitor: Value) -> Value {
     let mut query = fixture("demo/demo.yaml");
     query["metadata"]["name"] = json!(name);
     query["spec"]["queryFrontend"] = json!({});

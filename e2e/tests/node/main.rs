@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod alerts_and_dashboards;
 mod arguments;
 mod beside;
 mod federation;
