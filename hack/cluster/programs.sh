@@ -17,6 +17,7 @@ PROMETHEUS_OPERATOR_VERSION=0.85.0
 NEWEST_PROMETHEUS_OPERATOR_VERSION=0.93.1
 ALERTMANAGER_VERSION=0.28.1
 VERSITYGW_VERSION=1.8.0
+HELM_VERSION=4.3.2
 
 component_base=k8s.io/component-base/version
 kubernetes_ldflags="-X $component_base.gitVersion=v$KUBERNETES_VERSION -X $component_base.gitMajor=1 -X $component_base.gitMinor=37"
@@ -51,13 +52,23 @@ prometheus-config-reloader|prometheus-operator|github.com/prometheus-operator/pr
 alertmanager|alertmanager|github.com/prometheus/alertmanager/cmd/alertmanager|$common_version=$ALERTMANAGER_VERSION|
 prometheus|prometheus|github.com/prometheus/prometheus/cmd/prometheus|$common_version=$PROMETHEUS_VERSION|$prometheus_tags
 promtool|prometheus|github.com/prometheus/prometheus/cmd/promtool|$common_version=$PROMETHEUS_VERSION|$prometheus_tags
+helm|helm|helm.sh/helm/v4/cmd/helm|-X helm.sh/helm/v4/internal/version.version=v$HELM_VERSION|
+actionlint|actionlint|github.com/rhysd/actionlint/cmd/actionlint||
 "
 
 CONTROL_PLANE_PROGRAMS="etcd kube-apiserver kube-controller-manager"
+# Programs of the tests that no cluster needs: built where a test asks for them.
+TEST_PROGRAMS="helm actionlint"
 
-# All but a kubectl that the machine has anyway.
+# What a node needs: a kubectl only if the machine has none.
 node_programs() {
-  if command -v kubectl >/dev/null; then echo "${ALL_PROGRAMS/ kubectl / }"; else echo "$ALL_PROGRAMS"; fi
+  local name
+  local -a names=()
+  for name in $ALL_PROGRAMS; do
+    [[ " $TEST_PROGRAMS " == *" $name "* ]] || names+=("$name")
+  done
+  if command -v kubectl >/dev/null; then names=("${names[@]/#kubectl/}"); fi
+  echo "${names[@]}"
 }
 
 TOOLS_DIR=$HACK_DIR/tools
