@@ -84,6 +84,7 @@ for plural in servicemonitors prometheuses prometheusagents prometheusrules aler
   kubectl apply --server-side -f "$PROMETHEUS_OPERATOR_CRDS"/*_"$plural".yaml >/dev/null
 done
 kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null
+kubectl apply --server-side -k deploy/overlays/crds >/dev/null
 kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
 kubectl wait --for=condition=Established --timeout=30s crd --all >/dev/null
 

@@ -171,7 +171,8 @@ api() {
   # Prometheus Operator as a process: its handling of rules needs no node.
   PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator)
   NEWEST_PROMETHEUS_OPERATOR=$(hack/cluster.sh build operator-newest)
-  export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR
+  HELM=$(hack/cluster.sh build helm)
+  export PROMETHEUS_OPERATOR NEWEST_PROMETHEUS_OPERATOR HELM
   step "api tests; those of crds:: run on a cluster of their own, and are shown after the others"
   start_part api hack/test.sh run_api_tests test-api 3 --skip crds::
   # One excludes the other.
@@ -184,6 +185,7 @@ run_api_tests() { # CLUSTER THREADS ARGUMENT...
   # The alerts need a CRD that the tests install and delete themselves.
   kubectl apply --server-side -f "$PROMETHEUS_OPERATOR_CRDS"/*_prometheusrules.yaml >/dev/null
   kubectl wait --for=condition=Established --timeout=30s crd/prometheusrules.monitoring.coreos.com >/dev/null
+  kubectl apply --server-side -k deploy/overlays/crds >/dev/null
   kubectl apply --server-side -k deploy/overlays/existing-prometheus-operator >/dev/null
   kubectl delete crd prometheusrules.monitoring.coreos.com >/dev/null
   run_tests api "${@:2}"
@@ -227,7 +229,7 @@ prepare_node() {
     strip --strip-debug -o "$stripped/$program" "$programs/$program"
   done
   for program in thanos-{query,receive,ruler,store}-controller; do
-    hack/cluster.sh load-image "docker.io/library/$program:v0.1.0" "$stripped/$program" --name test-node
+    hack/cluster.sh load-image "registry.example.com/thanos-operator/$program:v0.1.0" "$stripped/$program" --name test-node
   done
   # A Thanos that fails to load valid rules; it was built with the tests, whose package has it.
   hack/cluster.sh load-image docker.io/library/forgetful:v0.42.4 "$stripped/forgetful" \
@@ -250,7 +252,7 @@ case $suite in
     cargo build --quiet --workspace --all-targets
     unit
     step "build what the api tests need"
-    hack/cluster.sh build etcd kube-apiserver kube-controller-manager operator operator-newest >/dev/null
+    hack/cluster.sh build etcd kube-apiserver kube-controller-manager operator operator-newest helm >/dev/null
     # Tests with a cluster mostly wait: time for what needs only the processors.
     step "lints go on meanwhile, and are shown after the other tests"
     start_idle_part lints hack/test.sh lints

@@ -20,7 +20,7 @@ pub fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
-/// The overlays, by the names of their folders.
+/// The overlays with controllers, by the names of their folders: all but `crds`.
 ///
 /// # Panics
 /// There are none.
@@ -28,7 +28,8 @@ pub fn deploy() -> PathBuf {
 pub fn overlays() -> BTreeSet<String> {
     let folders = std::fs::read_dir(deploy().join("overlays")).expect("deploy/overlays");
     let names = folders.map(|f| f.expect("a folder").file_name());
-    names.map(|n| n.to_string_lossy().into_owned()).collect()
+    let names = names.map(|n| n.to_string_lossy().into_owned());
+    names.filter(|name| name != "crds").collect()
 }
 
 impl Deploy {

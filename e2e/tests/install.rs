@@ -160,7 +160,7 @@ END"
     evaluated_after("the rule is evaluated without its CRD", now()).await;
     reported("Frozen");
 
-    run(&documented("From nothing"));
+    run(&documented("In an empty cluster"));
     let mended = rule.replace("outlives:one", "outlives:two");
     run(&format!("kubectl apply -f - <<END\n{mended}\nEND"));
     reported("Frozen=False");
@@ -211,7 +211,7 @@ END");
     run("kubectl -n thanos-system delete thanosquery plain");
 
     // The same controllers notice what comes.
-    run(&documented("From nothing"));
+    run(&documented("In an empty cluster"));
     controllers_run();
     for (object, replicas) in [("prometheus/k8s", 2), ("alertmanager/main", 2)] {
         let available = format!("--for=jsonpath={{.status.availableReplicas}}={replicas}");

@@ -60,15 +60,14 @@ CONTROL_PLANE_PROGRAMS="etcd kube-apiserver kube-controller-manager"
 # Programs of the tests that no cluster needs: built where a test asks for them.
 TEST_PROGRAMS="helm actionlint"
 
-# What a node needs: a kubectl only if the machine has none.
+# What a node needs; a kubectl only if the machine has none.
 node_programs() {
   local name
-  local -a names=()
   for name in $ALL_PROGRAMS; do
-    [[ " $TEST_PROGRAMS " == *" $name "* ]] || names+=("$name")
+    [[ " $TEST_PROGRAMS " != *" $name "* ]] || continue
+    [[ $name != kubectl ]] || ! command -v kubectl >/dev/null || continue
+    echo "$name"
   done
-  if command -v kubectl >/dev/null; then names=("${names[@]/#kubectl/}"); fi
-  echo "${names[@]}"
 }
 
 TOOLS_DIR=$HACK_DIR/tools

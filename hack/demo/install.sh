@@ -5,7 +5,8 @@ CONTROLLERS=(thanos-query-controller thanos-receive-controller thanos-ruler-cont
 # Where their programs are.
 BINARIES=
 
-tag() { echo "docker.io/library/$1:v0.1.0"; } # CONTROLLER
+# As the overlays name it.
+tag() { echo "registry.example.com/thanos-operator/$1:v0.1.0"; } # CONTROLLER
 
 # The image of a controller: by default the one that the demo builds.
 image() { # CONTROLLER
@@ -120,9 +121,10 @@ install_controllers() {
   local -a substitutions=() existed=()
   begin "${CONTROLLERS[*]} run"
   for controller in "${CONTROLLERS[@]}"; do
-    substitutions+=(-e "s|image: $controller:.*|image: $(image "$controller")|")
+    substitutions+=(-e "s|image: $(tag "$controller")|image: $(image "$controller")|")
     if kube -n thanos-system get deployment "$controller" >/dev/null 2>&1; then existed+=("$controller"); fi
   done
+  apply -k deploy/overlays/crds
   kube kustomize "$overlay" | sed "${substitutions[@]}" | apply -f -
   # The same tag may hold another program now.
   for controller in "${existed[@]}"; do

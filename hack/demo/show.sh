@@ -193,7 +193,8 @@ TEXT
   title "To remove all of it:"
   cat <<TEXT | indent
 kubectl --context $CONTEXT -n thanos-system delete thanosquery demo
-kubectl --context $CONTEXT delete -k deploy/overlays/existing-prometheus-operator
+kubectl --context $CONTEXT delete --ignore-not-found -k deploy/overlays/existing-prometheus-operator
+kubectl --context $CONTEXT delete -k deploy/overlays/crds
 TEXT
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod chart;
 mod counts;
 mod crds;
 mod docs;

@@ -75,9 +75,9 @@ async fn every_overlay_is_accepted() {
         .validation_strict()
         .dry_run();
     let mut wrong = Vec::new();
-    for of in overlays() {
+    for of in overlays().into_iter().chain(["crds".to_owned()]) {
         let objects = overlay(&of);
-        assert!(objects.len() > 10, "{of} has {} objects", objects.len());
+        assert!(objects.len() >= 4, "{of} has {} objects", objects.len());
         for object in &objects {
             let patch = Patch::Apply(object);
             let (api, name) = (cluster.api(object), text(&object["metadata"]["name"]));
@@ -169,6 +169,108 @@ fn the_permissions_of_every_controller_are_tested() {
         .collect();
     for name in overlays() {
         assert_eq!(listed(&format!("overlays/{name}")), tested, "{name}");
+    }
+}
+
+/// Removing controllers, by hand or by a prune, deletes no custom resource.
+#[test]
+fn crds_are_in_an_overlay_of_their_own() {
+    for name in overlays() {
+        let objects = overlay(&name);
+        let crds = of_kind(&objects, "CustomResourceDefinition");
+        assert!(crds.is_empty(), "{name}: {:?}", names(&crds));
+    }
+    let objects = overlay("crds");
+    for object in &objects {
+        assert_eq!(object["kind"], "CustomResourceDefinition");
+        let annotations = &object["metadata"]["annotations"];
+        let argo_cd = text(&annotations["argocd.argoproj.io/sync-options"]);
+        assert!(
+            argo_cd.contains("Prune=false,Delete=false"),
+            "{annotations}"
+        );
+        let flux = &annotations["kustomize.toolkit.fluxcd.io/prune"];
+        assert_eq!(flux, "disabled");
+    }
+    assert_eq!(objects.len(), CONTROLLERS.len());
+    // What fresh-install has objects of is installed before it.
+    let definitions = names(&of_kind(
+        &overlay("fresh-install/definitions"),
+        "CustomResourceDefinition",
+    ));
+    assert!(definitions.is_superset(&names(&objects.iter().collect::<Vec<_>>())));
+}
+
+/// Every controller's image has a full name, and one documented command replaces the registry.
+#[test]
+fn one_command_sets_the_registry_of_all_images() {
+    let images = |objects: &[Value]| -> BTreeSet<String> {
+        let deployments = of_kind(objects, "Deployment").into_iter();
+        deployments
+            .filter(|d| is_controller(&text(&d["metadata"]["name"])))
+            .map(|d| text(&d["spec"]["template"]["spec"]["containers"][0]["image"]))
+            .collect()
+    };
+    let expected = |registry: &str| -> BTreeSet<String> {
+        let version = env!("CARGO_PKG_VERSION");
+        let all = CONTROLLERS.iter().map(|c| c.controller);
+        all.map(|name| format!("{registry}/{name}:v{version}"))
+            .collect()
+    };
+    let page = std::fs::read_to_string(deploy().join("../docs/installation.md")).unwrap();
+    let command = page.lines().find(|l| l.starts_with("sed -i 's|registry"));
+    let command = command.expect("the command is documented");
+    for name in overlays() {
+        assert_eq!(
+            images(&overlay(&name)),
+            expected("registry.example.com/thanos-operator"),
+            "{name}"
+        );
+        let copy = Deploy::copy();
+        copy.run(command);
+        assert_eq!(
+            images(&copy.build(&name)),
+            expected("ghcr.io/example/thanos-operator"),
+            "{name}"
+        );
+    }
+}
+
+/// Overlays that work in all namespaces add the rights of users to the roles of Kubernetes.
+#[test]
+fn users_get_rights_on_custom_resources_and_not_on_their_status() {
+    for name in overlays() {
+        let objects = overlay(&name);
+        let joins = |role: &Value, to: &str| {
+            let label = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
+            role["metadata"]["labels"][label] == "true"
+        };
+        let roles = of_kind(&objects, "ClusterRole").into_iter();
+        let roles: Vec<&Value> = roles.filter(|r| joins(r, "admin")).collect();
+        if name == "namespaced" {
+            assert!(roles.is_empty(), "{name}");
+            continue;
+        }
+        let levels: Vec<(bool, bool)> = roles
+            .iter()
+            .map(|r| (joins(r, "view"), joins(r, "edit")))
+            .collect();
+        assert_eq!(levels, [(false, true), (true, true)], "{name}");
+        for role in roles {
+            for rule in role["rules"].as_array().unwrap() {
+                let of_status = rule["resources"].to_string().contains("/status");
+                assert!(!of_status || rule["verbs"] == json!(["get"]), "{rule}");
+                assert_eq!(rule["apiGroups"], json!(["monitoring.thanos.io"]));
+                for plural in [
+                    "thanosqueries",
+                    "thanosreceives",
+                    "thanosrulers",
+                    "thanosstores",
+                ] {
+                    assert!(rule["resources"].to_string().contains(plural), "{rule}");
+                }
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Generates committed files. `--check` writes nothing and fails if a file is not up to date.
 
 mod alerts;
+mod chart;
 mod crds;
 mod dashboards;
 #[cfg(test)]
@@ -27,8 +28,10 @@ struct Args {
 enum Task {
     /// deploy/crds: the CRDs.
     Crds,
-    /// deploy/components: the permissions of each controller.
+    /// deploy/components: the permissions of each controller and of users.
     Rbac,
+    /// deploy/helm: the CRDs, permissions and policies of the chart.
+    Chart,
     /// deploy/prometheus-operator: its CRDs and its own manifests, from its Go module.
     PrometheusOperator,
     /// deploy/components/alerts and deploy/alerts: the alerts.
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
     let files = match args.task {
         Task::Crds => crds::files()?,
         Task::Rbac => rbac::files()?,
+        Task::Chart => chart::files(&root)?,
         Task::PrometheusOperator => prometheus_operator::files(&root)?,
         Task::Alerts => alerts::files(&root)?,
         Task::Dashboards => dashboards::files(),
@@ -53,6 +57,7 @@ fn main() -> anyhow::Result<()> {
             dashboards::files(),
             crds::files()?,
             rbac::files()?,
+            chart::files(&root)?,
             prometheus_operator::files(&root)?,
         ]
         .concat(),

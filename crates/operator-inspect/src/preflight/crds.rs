@@ -48,7 +48,7 @@ fn check(
 ) -> Row {
     let name = format!("{}.{}", resource.plural, resource.group);
     let version = &resource.version;
-    let install = "kubectl apply --server-side --force-conflicts -k deploy/crds";
+    let install = "kubectl apply --server-side --force-conflicts -k deploy/overlays/crds";
     let crd = installed.crd.as_ref();
     if !served {
         return match crd {
