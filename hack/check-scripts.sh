@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the scripts, installing the linter where that is possible.
+# Lints the scripts and the workflows, installing the linters where that is possible.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,3 +14,5 @@ if ! command -v shellcheck >/dev/null; then
 fi
 mapfile -t scripts < <(git ls-files -co --exclude-standard 'hack/*.sh' 'hack/**/*.sh' '.ci/run')
 shellcheck -x "${scripts[@]}"
+# With shellcheck for the commands in them.
+"$(hack/cluster.sh build actionlint)" .github/workflows/*.yaml

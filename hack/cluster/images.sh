@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Container images made from single programs, without a container engine: a docker archive with one layer.
+# Container images made from single programs, without a container engine.
 
 # image | program | path in the image | user, as the public image has it (but always as a number, since
 # only that can be checked by runAsNonRoot) | working folder, which the user owns | further programs, in the same folder
@@ -15,35 +15,98 @@ quay.io/prometheus-operator/prometheus-config-reloader:v$PROMETHEUS_OPERATOR_VER
 ghcr.io/versity/versitygw:v$VERSITYGW_VERSION|versitygw|/usr/local/bin/versitygw|0|/|
 "
 
-# make_image ARCHIVE IMAGE ENTRYPOINT USER WORKING_FOLDER SOURCE=PATH...
-make_image() {
-  local archive=$1 image=$2 entrypoint=$3 user=$4 folder=$5 work architecture file layer
-  shift 5
-  work=$(mktemp -d "$(dirname "$archive")/.work.XXXXXX")
+# --- OCI layouts: what the local cluster imports, and what a release publishes (hack/release.sh) ---------
+
+OCI=application/vnd.oci.image
+
+# add_blob LAYOUT FILE MEDIA_TYPE [FIELDS]: moves the file into the layout. Prints its descriptor.
+add_blob() {
+  local digest
+  digest=$(sha256sum <"$2")
+  digest=${digest%% *}
+  printf '{"mediaType":"%s","digest":"sha256:%s","size":%s%s}\n' "$3" "$digest" "$(stat -c %s "$2")" "${4:+,$4}"
+  mv "$2" "$1/blobs/sha256/$digest"
+}
+
+# add_image LAYOUT ARCHITECTURE ENTRYPOINT USER WORKING_FOLDER LABELS SOURCE=PATH...
+# An image with one layer. LABELS are fields of JSON. Prints the descriptor of its manifest. With
+# COMPRESS=1 the layer is compressed, which takes longer and makes it smaller to transfer.
+add_image() {
+  local layout=$1 architecture=$2 entrypoint=$3 user=$4 folder=$5 labels=$6 work file layer diff config
+  local type=$OCI.layer.v1.tar
+  local -a owner=()
+  shift 6
+  mkdir -p "$layout/blobs/sha256"
+  work=$(mktemp -d "$layout/.work.XXXXXX")
   mkdir -p "$work/root/etc" "$work/root/tmp" "$work/root$folder"
+  chmod 755 "$work/root" "$work/root/etc"
   chmod 1777 "$work/root/tmp"
   printf 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n' >"$work/root/etc/passwd"
   printf 'root:x:0:\nnobody:x:65534:\n' >"$work/root/etc/group"
-  [[ $folder == / ]] || chown "$user:$user" "$work/root$folder"
+  # All belongs to root, whoever builds the image, but for a working folder.
+  if [[ $folder == / ]]; then owner=(--owner=0 --group=0); else chown "$user:$user" "$work/root$folder"; fi
   for file in "$@"; do
     mkdir -p "$work/root$(dirname "${file#*=}")"
     cp -L "${file%%=*}" "$work/root${file#*=}"
   done
-  case $(uname -m) in
-    x86_64) architecture=amd64 ;;
-    aarch64) architecture=arm64 ;;
-    *) architecture=$(uname -m) ;;
-  esac
-  tar -C "$work/root" --sort=name --mtime=@0 --numeric-owner -cf "$work/layer.tar" .
-  layer=$(sha256sum <"$work/layer.tar")
-  cat >"$work/config.json" <<JSON
+  tar -C "$work/root" --sort=name --mtime=@0 --numeric-owner "${owner[@]}" -cf "$work/layer" .
+  diff=$(sha256sum <"$work/layer")
+  if [[ -n ${COMPRESS:-} ]]; then
+    gzip --best --no-name <"$work/layer" >"$work/layer.gz"
+    mv "$work/layer.gz" "$work/layer"
+    type+=+gzip
+  fi
+  layer=$(add_blob "$layout" "$work/layer" "$type")
+  cat >"$work/config" <<JSON
 {"architecture":"$architecture","os":"linux","created":"1970-01-01T00:00:00Z",
- "config":{"User":"$user","Entrypoint":["$entrypoint"],"WorkingDir":"$folder","Env":["PATH=/usr/local/bin:/usr/bin:/bin"]},
- "rootfs":{"type":"layers","diff_ids":["sha256:${layer%% *}"]}}
+ "config":{"User":"$user","Entrypoint":["$entrypoint"],"WorkingDir":"$folder","Labels":{$labels},
+  "Env":["PATH=/usr/local/bin:/usr/bin:/bin"]},
+ "rootfs":{"type":"layers","diff_ids":["sha256:${diff%% *}"]}}
 JSON
-  printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]\n' "$image" >"$work/manifest.json"
-  tar -C "$work" -cf "$work/image.tar" manifest.json config.json layer.tar
-  mv "$work/image.tar" "$archive"
+  config=$(add_blob "$layout" "$work/config" $OCI.config.v1+json)
+  printf '{"schemaVersion":2,"mediaType":"%s","config":%s,"layers":[%s]}' \
+    $OCI.manifest.v1+json "$config" "$layer" >"$work/manifest"
+  add_blob "$layout" "$work/manifest" $OCI.manifest.v1+json \
+    "\"platform\":{\"architecture\":\"$architecture\",\"os\":\"linux\"}"
+  rm -rf "$work"
+}
+
+# write_index LAYOUT IMAGE MANIFEST...: completes a layout. Several manifests, one for each architecture,
+# become an index of their own.
+write_index() {
+  local layout=$1 image=$2 manifests entry
+  shift 2
+  manifests=$(printf ',%s' "$@")
+  entry=${1%\}}
+  if (($# > 1)); then
+    printf '{"schemaVersion":2,"mediaType":"%s","manifests":[%s]}' $OCI.index.v1+json "${manifests:1}" >"$layout/.index"
+    entry=$(add_blob "$layout" "$layout/.index" $OCI.index.v1+json)
+    entry=${entry%\}}
+  fi
+  printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"
+  printf '{"schemaVersion":2,"mediaType":"%s","manifests":[%s,"annotations":{"io.containerd.image.name":"%s","org.opencontainers.image.ref.name":"%s"}}]}' \
+    $OCI.index.v1+json "$entry" "$image" "${image##*:}" >"$layout/index.json"
+}
+
+# The architecture of this machine, as images name it.
+own_architecture() {
+  case $(uname -m) in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    *) uname -m ;;
+  esac
+}
+
+# make_image ARCHIVE IMAGE ENTRYPOINT USER WORKING_FOLDER SOURCE=PATH...: an image of this machine's
+# architecture, as an archive for `ctr images import`, kind and k3d.
+make_image() {
+  local archive=$1 image=$2 entrypoint=$3 user=$4 folder=$5 work manifest
+  shift 5
+  work=$(mktemp -d "$(dirname "$archive")/.work.XXXXXX")
+  manifest=$(add_image "$work" "$(own_architecture)" "$entrypoint" "$user" "$folder" "" "$@")
+  write_index "$work" "$image" "$manifest"
+  tar -C "$work" -cf "$work.tar" oci-layout index.json blobs
+  mv "$work.tar" "$archive"
   rm -rf "$work"
 }
 
@@ -57,7 +120,7 @@ image_archives() {
     files=("$(program_path "$program")=$path")
     for extra in $more; do files+=("$(program_path "$extra")=${path%/*}/$extra"); done
     # The second half is the way that images are made, so that a change of it makes them anew.
-    key=$(printf '%s\n' "$image" "$user" "$folder" "${files[@]#"$CACHE_DIR"}" "$(declare -f make_image)" | sha256sum)
+    key=$(printf '%s\n' "$image" "$user" "$folder" "${files[@]#"$CACHE_DIR"}" "$(declare -f make_image add_image add_blob write_index)" | sha256sum)
     archive=$CACHE_DIR/images/$program-${key:0:20}.tar
     if [[ ! -f $archive ]]; then
       mkdir -p "$CACHE_DIR/images"
@@ -100,6 +163,8 @@ command_load_image() {
   ((${#words[@]} >= 2)) || usage_error "load-image needs a reference and a program"
   [[ $user =~ ^[0-9]+$ ]] || usage_error "the user must be a number, not '$user'"
   [[ ${words[0]##*/} == *:* || ${words[0]} == *@* ]] || usage_error "the reference '${words[0]}' has no tag"
+  # containerd takes the name as it is, and the kubelet looks for one with a registry.
+  [[ ${words[0]} == */* && ${words[0]%%/*} == *[.:]* ]] || usage_error "the reference '${words[0]}' has no registry"
   [[ -z $entrypoint || $entrypoint == /* ]] || usage_error "the entrypoint '$entrypoint' is not a whole path"
   require_root
   require_up

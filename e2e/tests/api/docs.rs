@@ -42,9 +42,15 @@ fn read(path: &str) -> String {
 /// The pages at the root and those of `docs/`.
 fn pages() -> Vec<Page> {
     let root = root();
-    let mut paths: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
-        .map(|name| root.join(name))
-        .into();
+    let mut paths: Vec<PathBuf> = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "deploy/helm/thanos-operator/README.md",
+    ]
+    .map(|name| root.join(name))
+    .into();
     let folder = std::fs::read_dir(root.join("docs")).unwrap();
     paths.extend(
         folder

@@ -10,6 +10,9 @@ mod prometheus_operator;
 mod rbac;
 mod yaml;
 
+#[cfg(test)]
+mod shipped;
+
 use std::path::Path;
 
 use anyhow::{Context, bail};
