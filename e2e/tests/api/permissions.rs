@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use e2e::cluster::SOON;
 use e2e::controller::Controller;
+use e2e::wait::{check, eventually};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -439,6 +441,46 @@ async fn watch_secrets_grants_list_and_watch_to_controllers_that_follow_secrets(
                 rows(permissions.secrets, &where_it_works),
                 "{overlay} {user}"
             );
+        }
+    }
+}
+
+/// Kubernetes adds the permissions of users to its own roles.
+#[tokio::test]
+async fn view_edit_and_admin_include_the_custom_resources() {
+    let it = Installed::new("users", "thanos-only", &[]).await;
+    let namespace = it.cluster.namespace.as_str();
+    const ROLES: [&str; 3] = ["view", "edit", "admin"];
+    for role in ROLES {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": role, "namespace": namespace}],
+        });
+        it.cluster.apply(binding).await;
+    }
+    for (resource, verb, roles) in [
+        ("thanosqueries", "watch", "view edit admin"),
+        ("thanosstores/status", "get", "view edit admin"),
+        ("thanosreceives", "create", "edit admin"),
+        ("thanosrulers", "deletecollection", "edit admin"),
+        ("thanosstores/scale", "patch", "edit admin"),
+        // By it, the admission policies identify the controllers.
+        ("thanosqueries/status", "patch", ""),
+    ] {
+        for role in ROLES {
+            let user = format!("system:serviceaccount:{namespace}:{role}");
+            for (place, ours) in [(namespace, true), ("default", false)] {
+                let question = access_check(verb, "monitoring.thanos.io", resource, Some(place));
+                let expected = ours && roles.split(' ').any(|r| r == role);
+                // The controller manager aggregates.
+                eventually(role, SOON, async || {
+                    let allowed = it.allowed(&user, &question).await;
+                    check(allowed == expected, || format!("{question:?}: {allowed}"))
+                })
+                .await;
+            }
         }
     }
 }
