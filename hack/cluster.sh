@@ -39,7 +39,7 @@ module, in a network namespace of their own. Needs Linux, root, Go, and nothing 
       --user UID          user that the image runs as (65534)
       --entrypoint PATH   path of the program in the image (/bin/<its file name>)
   hack/cluster.sh dump DIR                    write all objects, events, and all logs into DIR
-  hack/cluster.sh build [PROGRAM...]          build what is missing (all), print where each one is
+  hack/cluster.sh build [PROGRAM...]          build what is missing (all of a node), print where each one is
   hack/cluster.sh fetch                       download the modules that missing programs are built from
   hack/cluster.sh crds                        print the folder with Prometheus Operator's CRDs
 

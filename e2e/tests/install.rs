@@ -185,6 +185,7 @@ async fn from_an_empty_cluster_to_thanos_queried_through_thanos() {
     a_store_is_applied("monitoring");
     assert_no_errors_logged();
     uninstall("namespaced", "thanos-system");
+    run("kubectl get crd thanosstores.monitoring.thanos.io");
     run("kubectl delete namespace monitoring");
 
     run(&documented("Without Prometheus Operator"));
@@ -262,6 +263,8 @@ END");
     assert!(logs.contains("capability changed"), "{logs}");
 
     uninstall("fresh-install", "monitoring thanos-system");
+    assert_ne!(served(), "", "CRDs are kept");
+    run("kubectl delete -k deploy/overlays/fresh-install/definitions");
     assert_eq!(served(), "", "CRDs are deleted");
     run("kubectl -n kube-system delete service kubelet");
     let left =
