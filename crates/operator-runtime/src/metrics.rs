@@ -303,7 +303,9 @@ fn encode_conditions<C: Reconciler>(
     let of_undecoded = decode_error(&[], None, "");
     for resource in resources {
         let conditions = match &resource.0 {
-            Ok(decoded) => decoded.status().map_or(&[][..], C::conditions),
+            Ok(decoded) => decoded
+                .status()
+                .map_or(&[][..], |status| C::status_fields(status).conditions),
             Err(_) => &of_undecoded,
         };
         let meta = resource.meta();
