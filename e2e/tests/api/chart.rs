@@ -120,7 +120,10 @@ fn the_chart_passes_helm_lint() {
 
 #[test]
 fn the_chart_renders_the_objects_of_the_overlays() {
-    let prometheus = ["--set=prometheusPermissions.enabled=true"];
+    let prometheus = [
+        "--set=prometheusPermissions.enabled=true",
+        "--set=alerts.enabled=true",
+    ];
     for (name, arguments, with_crds) in [
         ("thanos-only", &[][..], true),
         ("existing-prometheus-operator", &prometheus, true),
@@ -194,9 +197,11 @@ fn the_chart_leaves_out_what_is_disabled() {
         ("refreshPods.enabled=false", "thanos-refresh-pods"),
         ("userRoles.enabled=false", "aggregate-to-"),
         ("watchSecrets.enabled=false", "thanos-watch-secrets"),
+        ("alerts.enabled=false", "PrometheusRule"),
     ] {
         let disabled = format!("--set={value}");
-        let found = rendered(&["--set=watchSecrets.enabled=true", disabled.as_str()]);
+        let enabled = "--set=watchSecrets.enabled=true,alerts.enabled=true";
+        let found = rendered(&[enabled, disabled.as_str()]);
         for object in &found {
             let kind_and_metadata = json!([object["kind"], object["metadata"], object["roleRef"]]);
             assert!(

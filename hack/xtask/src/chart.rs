@@ -1,5 +1,5 @@
 //! The parts of the Helm chart that must not differ from the kustomize components: the CRDs, the rules of every
-//! role, and the admission policies. Reads the components that are written by hand.
+//! role, the admission policies, and the alerts. Reads the components that are written by hand.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::rbac::Permissions;
-use crate::{crds, rbac, yaml};
+use crate::{alerts, crds, rbac, yaml};
 
 /// Folder of the chart.
 const CHART: &str = "deploy/helm/thanos-operator";
@@ -75,6 +75,11 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>> {
         let path = format!("files/policies/{component}.yaml");
         files.push(file(&path, format!("# {HEADER}\n{text}")));
     }
+    let mut alerts = alerts::files(root)?.into_iter();
+    let (_, rule) = alerts
+        .find(|(path, _)| path.ends_with("prometheusrule.yaml"))
+        .context("the alerts have no PrometheusRule")?;
+    files.push(file("files/alerts.yaml", rule));
     files.push(file(
         "files/user-roles.yaml",
         format!("# {HEADER}\n{}", rbac::user_roles()?),
