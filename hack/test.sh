@@ -26,6 +26,7 @@ step() { printf '==> [%4ds] %s\n' $((SECONDS - started)) "$*"; }
 # those of the packages, and of their dev-dependencies if a test is built, so that others would be compiled anew.
 WITH_CLUSTER_TESTS=(--workspace --features "e2e/api,e2e/node")
 programs=${CARGO_TARGET_DIR:-target}/debug
+controllers=(thanos-query-controller thanos-receive-controller thanos-ruler-controller thanos-store-controller)
 
 quick() {
   lints
@@ -64,7 +65,7 @@ build_suite() { # TEST...
   local name
   local -a selected=()
   step "build the controllers and the tests: $*"
-  for name in thanos-{query,receive,ruler,store}-controller kubectl-thanos; do selected+=(--bin "$name"); done
+  for name in "${controllers[@]}" kubectl-thanos; do selected+=(--bin "$name"); done
   for name in "$@"; do selected+=(--test "$name"); done
   cargo build --quiet "${WITH_CLUSTER_TESTS[@]}" "${selected[@]}"
 }
@@ -225,10 +226,10 @@ prepare_node() {
   local program stripped
   # Line tables are most of a program, and an image is copied several times.
   stripped=$(mktemp -d)
-  for program in thanos-{query,receive,ruler,store}-controller forgetful; do
+  for program in "${controllers[@]}" forgetful; do
     strip --strip-debug -o "$stripped/$program" "$programs/$program"
   done
-  for program in thanos-{query,receive,ruler,store}-controller; do
+  for program in "${controllers[@]}"; do
     hack/cluster.sh load-image "registry.example.com/thanos-operator/$program:v0.1.0" "$stripped/$program" --name test-node
   done
   # A Thanos that fails to load valid rules; it was built with the tests, whose package has it.
