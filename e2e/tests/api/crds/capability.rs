@@ -139,7 +139,7 @@ async fn installed_and_deleted_crds_are_detected_without_a_restart() {
     let logs = controller.logs();
     let transitions = logs
         .lines()
-        .filter(|l| l.contains("prometheus-operator"))
+        .filter(|l| l.contains("capability changed"))
         .count();
     assert!(transitions >= 3, "{logs}");
 }
