@@ -194,3 +194,61 @@ pub fn prometheuses<C: Reconciler>(
     };
     Related::optional::<Thin<PrometheusSpec>>(kind::PROMETHEUS, spec)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Failure;
+    use serde_json::json;
+    use thanos_api::v1alpha1::ThanosStore;
+
+    fn store() -> ThanosStore {
+        let object = json!({
+            "apiVersion": "monitoring.thanos.io/v1alpha1", "kind": "ThanosStore",
+            "metadata": {"name": "main", "namespace": "n"},
+            "spec": {"objectStorageConfig": {"name": "s3", "key": "thanos.yaml"}},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn pod(owner: &str) -> PodFacts {
+        PodFacts {
+            owner: owner.to_owned(),
+            uid: format!("pod of {owner}"),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn failed_mount_affects_the_custom_resource_that_owns_the_pod() {
+        let pods = [pod("main"), pod("other")];
+        let affects = |namespace: &str, uid: &str| {
+            let event = Some(Failure {
+                pod: uid.to_owned(),
+                ..Default::default()
+            });
+            let key = Key::new(namespace, "event");
+            is_about(&store(), &key, Some(&event), pods.iter())
+        };
+        assert!(affects("n", "pod of main"));
+        assert!(!affects("n", "pod of other"));
+        assert!(!affects("n", "unknown"));
+        assert!(!affects("m", "pod of main"), "another namespace");
+        let deleted = is_about(&store(), &Key::new("n", "event"), None, pods.iter());
+        assert!(!deleted);
+    }
+
+    #[test]
+    fn object_affects_its_custom_resource_before_and_after_a_change() {
+        let affects = |namespace: &str, old: Option<&str>, new: Option<&str>| {
+            let key = Key::new(namespace, "object");
+            let change = (old.as_ref(), new.as_ref());
+            affects_at_home(&store(), &key, change, |owner| is_of(&store(), owner))
+        };
+        assert!(affects("n", None, Some("main")));
+        assert!(affects("n", Some("main"), Some("other")));
+        assert!(affects("n", Some("main"), None));
+        assert!(!affects("n", Some("other"), Some("other")));
+        assert!(!affects("m", None, Some("main")), "another namespace");
+    }
+}
