@@ -88,6 +88,27 @@ impl Gates<'_> {
         integration::gate(operator_gate, self.integration, self.cluster.caps, kind)
     }
 
+    /// Inputs of a kind that uses ServiceMonitors and Prometheuses only to be scraped.
+    #[must_use]
+    pub fn inputs(
+        &self,
+        namespace: &str,
+        monitors: &[(String, Labels)],
+        prometheuses: &Store<PrometheusFacts>,
+        namespaces: &Store<NamespaceFacts>,
+    ) -> CommonInputs {
+        let gates = [kind::SERVICE_MONITOR, kind::PROMETHEUS].map(|kind| (kind, self.of(kind)));
+        let prometheuses = self
+            .of(kind::PROMETHEUS)
+            .is_open()
+            .then(|| prometheuses.items());
+        let namespaces = self.scope.namespaces(namespaces);
+        CommonInputs {
+            gates: gates.to_vec(),
+            monitored: self.monitored(namespace, monitors, prometheuses, namespaces),
+        }
+    }
+
     /// Whether a Prometheus scrapes the pods of a namespace, whose ServiceMonitors are given by name and
     /// labels. `prometheuses` is `None` if they are unreadable.
     #[must_use]

@@ -67,7 +67,6 @@ pub(crate) fn observe(
     receive: &Arc<ThanosReceive>,
 ) -> Seen {
     let gates = controller.scope.gates(&receive.spec.integration, cluster);
-    let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     let children = Children::of(stores, receive);
     let rings = children.rings(stores, cluster);
@@ -96,23 +95,17 @@ pub(crate) fn observe(
         };
         volumes.insert(ring.name.clone(), of_ring);
     }
-    let monitored = gates.monitored(
+    let common = gates.inputs(
         &namespace,
         &plan::monitors(receive),
-        prometheuses.is_open().then(|| stores.prometheuses.items()),
-        controller.scope.namespaces(&stores.namespaces),
+        &stores.prometheuses,
+        &stores.namespaces,
     );
     let next = advance(&observed_hashrings);
     let allowed_actions = allowed_actions(&observed_hashrings, &next);
     let queriers = rings.queriers.iter().map(|url| listing::probe(url));
     let status_inputs = StatusInputs {
-        common: CommonInputs {
-            gates: vec![
-                (kind::SERVICE_MONITOR, monitors),
-                (kind::PROMETHEUS, prometheuses),
-            ],
-            monitored,
-        },
+        common,
         progress: progress(&observed_hashrings, &pod),
         unreachable: unreachable(&rings.desired.rings),
         config_hash: rings.hash,
@@ -139,7 +132,7 @@ pub(crate) fn observe(
     let observed = Observed {
         receive: receive.clone(),
         settings: controller.settings.clone(),
-        service_monitors: monitors.is_open(),
+        service_monitors: gates.of(kind::SERVICE_MONITOR).is_open(),
         router_image: children
             .routers
             .map(|r| r.image.clone())

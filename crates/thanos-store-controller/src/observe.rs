@@ -61,7 +61,6 @@ pub(crate) fn observe(
     store: &Arc<ThanosStore>,
 ) -> Seen {
     let gates = controller.scope.gates(&store.spec.integration, cluster);
-    let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
     let own = Own::of(stores, store, &namespace);
 
@@ -121,24 +120,18 @@ pub(crate) fn observe(
             Content::Unwatched | Content::Digest(_) => None,
         },
     });
-    let monitored = gates.monitored(
+    let common = gates.inputs(
         &namespace,
         &plan::monitors(store),
-        prometheuses.is_open().then(|| stores.prometheuses.items()),
-        controller.scope.namespaces(&stores.namespaces),
+        &stores.prometheuses,
+        &stores.namespaces,
     );
     let shards = own.pods.values();
     let store_probes = shards.filter_map(|pod| health::probe(pod, cluster.answers));
     let querier_probes = queriers.iter().map(|(_, url)| listing::probe(url));
     let time_range = time_range::evaluate(store.spec.time_range_config.as_ref(), cluster.now);
     let status_inputs = StatusInputs {
-        common: CommonInputs {
-            gates: vec![
-                (kind::SERVICE_MONITOR, monitors),
-                (kind::PROMETHEUS, prometheuses),
-            ],
-            monitored,
-        },
+        common,
         object_storage,
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(own.pods.iter().map(|(name, pod)| (name, *pod))),
@@ -152,7 +145,7 @@ pub(crate) fn observe(
     let observed = Observed {
         store: store.clone(),
         settings: controller.settings.clone(),
-        service_monitors: monitors.is_open(),
+        service_monitors: gates.of(kind::SERVICE_MONITOR).is_open(),
         sets: own.sets,
         time_range: time_range.fault,
         generation,
