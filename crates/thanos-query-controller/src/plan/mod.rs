@@ -18,8 +18,7 @@ use crate::observed::Observed;
 use objects::Objects;
 
 pub use endpoints::FILE as ENDPOINTS_FILE;
-pub use objects::CONTROLLER;
-pub use objects::image;
+pub use objects::{CONTROLLER, image};
 
 /// Computes the desired objects.
 ///

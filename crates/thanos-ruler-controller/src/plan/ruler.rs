@@ -18,9 +18,8 @@ use thanos_workload::{
 };
 
 use super::args::{self, DATA_FOLDER, ExternalLabels, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
-use super::files;
 use super::files::{
-    ALERTMANAGER_CA_FOLDER, ALERTMANAGERS_FOLDER, CA_FILE, CONFIG_FOLDER, QUERIERS_FOLDER,
+    self, ALERTMANAGER_CA_FOLDER, ALERTMANAGERS_FOLDER, CA_FILE, CONFIG_FOLDER, QUERIERS_FOLDER,
 };
 use crate::addresses::Transport;
 use crate::names::{self, PROGRAM, RULES_FOLDER};
