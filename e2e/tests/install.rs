@@ -227,7 +227,7 @@ END");
     }
     // As documented for detection.
     let detected = run(
-        "kubectl logs -n thanos-system -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1 | grep prometheus-operator",
+        "kubectl logs -n thanos-system -l app.kubernetes.io/part-of=thanos-operator --prefix --tail=-1 | grep 'capability changed'",
     );
     assert!(detected.contains("kind=ServiceMonitor"), "{detected}");
     let total =
