@@ -1,5 +1,6 @@
 //! Keys and facts common to all kinds. Pure.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
 /// Label and annotation maps.
@@ -20,6 +21,15 @@ impl Key {
         Self {
             namespace: namespace.into(),
             name: name.into(),
+        }
+    }
+
+    /// The key of an object.
+    #[must_use]
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
@@ -14,7 +15,6 @@ use kube::runtime::reflector::{self, ObjectRef, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use kube_facts::Key;
-use kube_facts::extract::Extract;
 use kube_facts::optional::{Caps, OptionalKind};
 use tokio::sync::{Notify, watch};
 
@@ -25,32 +25,15 @@ use crate::backoff::Backoff;
 use crate::owned_objects::{OwnedObjects, Owner};
 use crate::probe::ProbeResults;
 use crate::reconciler::{Cluster, Reconciler};
-use crate::related::{Entry, Spec, key_of};
-use crate::store::{Change, Store};
+use crate::related::Host;
 use crate::version::Version;
+use crate::watch::WatchId;
 
 /// A custom resource that may fail to decode: one malformed object must not stop the watch.
 pub type Guarded<C> = DeserializeGuard<<C as Reconciler>::Resource>;
 
 /// The purpose of the watch of custom resources.
 pub(crate) const RESOURCE: &str = "resource";
-
-/// Identifies a watch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WatchId {
-    /// Optional kind that the watch requires.
-    pub capability: Option<OptionalKind>,
-    /// Purpose of the watch.
-    pub purpose: &'static str,
-    /// Kind of the watched objects.
-    pub kind: String,
-    /// Label selector.
-    pub labels: Option<&'static str>,
-    /// Field selector.
-    pub fields: Option<&'static str>,
-    /// Namespace; `None` for all.
-    pub namespace: Option<String>,
-}
 
 /// Input of every reconcile.
 pub struct State<C: Reconciler> {
@@ -161,65 +144,7 @@ impl<C: Reconciler> Cache<C> {
     /// Enqueues every custom resource.
     pub fn enqueue_all(&self) {
         for resource in self.store.state() {
-            self.enqueue(&key_of(resource.meta()));
-        }
-    }
-
-    /// Applies changes to one store, and enqueues the custom resources that they affect.
-    pub(crate) fn apply_event<S: Extract>(
-        self: &Arc<Self>,
-        spec: &Spec<C, S>,
-        debounced: bool,
-        apply: impl FnOnce(&mut Store<S::Facts>) -> Vec<Change<S::Facts>>,
-    ) {
-        let mut state = self.state();
-        let changes = apply((spec.store_mut)(&mut state.stores));
-        if changes.is_empty() {
-            return;
-        }
-        let stores = &state.stores;
-        let store = (spec.store)(stores).items();
-        let changes: Vec<_> = changes
-            .iter()
-            .map(|Change { key, old }| (key, old.as_ref(), store.get(key)))
-            .collect();
-        // Most changes affect no custom resource, so filter in the store instead of copying it.
-        let affected = self.store.state_filter(|resource| {
-            let mut changes = changes.iter();
-            resource.0.as_ref().is_ok_and(|resource| {
-                changes
-                    .any(|(key, old, new)| (spec.is_affected_by)(stores, resource, key, *old, *new))
-            })
-        });
-        drop(state);
-        for resource in &affected {
-            let key = key_of(resource.meta());
-            match debounced {
-                true => self.enqueue_debounced(key),
-                false => self.enqueue(&key),
-            }
-        }
-    }
-
-    /// The facts to store: without their large part if no custom resource needs it.
-    pub(crate) fn partial<S: Extract>(
-        &self,
-        entry: &Entry<C, S>,
-        key: &Key,
-        facts: S::Facts,
-    ) -> S::Facts {
-        let Some(partial) = &entry.partial else {
-            return facts;
-        };
-        let state = self.state();
-        let mut all = self.store.state().into_iter();
-        let is_needed = all.any(|resource| {
-            let resource = resource.0.as_ref();
-            resource.is_ok_and(|resource| (partial.is_needed)(&state.stores, resource, key, &facts))
-        });
-        match is_needed {
-            true => facts,
-            false => (partial.without)(facts),
+            self.enqueue(&Key::of(resource.meta()));
         }
     }
 
@@ -228,22 +153,9 @@ impl<C: Reconciler> Cache<C> {
         self.lists.send_modify(|count| *count += 1);
     }
 
-    /// Changes when the partially cached kinds must be listed again.
-    pub(crate) fn lists(&self) -> watch::Receiver<u64> {
-        self.lists.subscribe()
-    }
-
-    /// Waits for the first list of custom resources.
-    pub(crate) async fn resources_listed(&self) {
-        let mut open = self.unsynced.subscribe();
-        let listed = |open: &BTreeSet<WatchId>| !open.iter().any(|w| w.purpose == RESOURCE);
-        // The sender lives as long as the cache.
-        let _ = open.wait_for(listed).await;
-    }
-
     /// Stores a custom resource, and enqueues it unless only our own status write changed it.
     pub(crate) fn apply_resource(&self, resource: Guarded<C>) {
-        let key = key_of(resource.meta());
+        let key = Key::of(resource.meta());
         let mut writer = lock(&self.writer);
         let known = self.store.get(&ObjectRef::from_obj(&resource));
         if let Some(known) = &known
@@ -308,6 +220,7 @@ impl<C: Reconciler> Cache<C> {
         });
     }
 
+    /// Reports that a watch has listed.
     pub(crate) fn synced(&self, watch: &WatchId) {
         self.unsynced.send_if_modified(|open| open.remove(watch));
     }
@@ -326,6 +239,75 @@ impl<C: Reconciler> Cache<C> {
     /// Changes whenever a watch completes its list.
     pub(crate) fn sync_progress(&self) -> watch::Receiver<BTreeSet<WatchId>> {
         self.unsynced.subscribe()
+    }
+}
+
+impl<C: Reconciler> Host<C::Stores, C::Resource> for Arc<Cache<C>> {
+    fn stores(&self, access: &mut dyn FnMut(&mut C::Stores)) {
+        access(&mut self.state().stores);
+    }
+
+    fn change(
+        &self,
+        debounced: bool,
+        apply: &mut dyn FnMut(&mut C::Stores) -> bool,
+        is_affected: &dyn Fn(&C::Stores, &C::Resource) -> bool,
+    ) {
+        let mut state = self.state();
+        if !apply(&mut state.stores) {
+            return;
+        }
+        // Most changes affect no custom resource, so filter in the store instead of copying it.
+        let affected = self.store.state_filter(|resource| {
+            let resource = resource.0.as_ref();
+            resource.is_ok_and(|resource| is_affected(&state.stores, resource))
+        });
+        drop(state);
+        for resource in &affected {
+            let key = Key::of(resource.meta());
+            match debounced {
+                true => self.enqueue_debounced(key),
+                false => self.enqueue(&key),
+            }
+        }
+    }
+
+    fn any(&self, condition: &dyn Fn(&C::Stores, &C::Resource) -> bool) -> bool {
+        let state = self.state();
+        let mut all = self.store.state().into_iter();
+        all.any(|resource| {
+            let resource = resource.0.as_ref();
+            resource.is_ok_and(|resource| condition(&state.stores, resource))
+        })
+    }
+
+    fn enqueue_all(&self) {
+        Cache::enqueue_all(self);
+    }
+
+    fn synced(&self, watch: &WatchId) {
+        Cache::synced(self, watch);
+    }
+
+    fn recheck(&self) {
+        self.recheck.notify_one();
+    }
+
+    fn is_present(&self, kind: OptionalKind) -> bool {
+        self.detected.borrow().has(kind)
+    }
+
+    fn lists(&self) -> watch::Receiver<u64> {
+        self.lists.subscribe()
+    }
+
+    fn resources_listed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let mut open = self.unsynced.subscribe();
+            let listed = |open: &BTreeSet<WatchId>| !open.iter().any(|w| w.purpose == RESOURCE);
+            // The sender lives as long as the cache.
+            let _ = open.wait_for(listed).await;
+        })
     }
 }
 

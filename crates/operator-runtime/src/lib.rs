@@ -33,7 +33,8 @@ pub mod store;
 mod supervise;
 mod unknown_fields;
 mod version;
-pub mod watches;
+mod watch;
+mod watches;
 
 pub use access::{Access, AccessCheck};
 pub use conditions::{Conditions, Required};
@@ -41,8 +42,8 @@ pub use error::Invalid;
 pub use plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Planned, Precondition};
 pub use probe::{Probe, ProbeResults, Read, Sample};
 pub use reconciler::{
-    Cluster, EventRule, Gauge, NormalEvent, Outcome, OwnedKind, Reconciler, StatusFields, Verdict,
-    WarningEvent, Work, observe_to_end,
+    Cluster, EventRule, Gauge, NormalEvent, Outcome, OwnedKind, Reconciler, RelatedOf,
+    StatusFields, Verdict, WarningEvent, Work, observe_to_end,
 };
 pub use related::{PartialCache, Related, Spec};
 pub use run::{Leader, WhileLeading, run};

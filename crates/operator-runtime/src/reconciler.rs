@@ -29,7 +29,7 @@ use crate::related::Related;
 pub struct OwnedKind {
     /// API resource of the kind.
     pub resource: ApiResource,
-    /// Kind of Prometheus Operator; only used while it is `Present`.
+    /// The optional kind, if it is one; only used while it is `Present`.
     pub capability: Option<OptionalKind>,
 }
 
@@ -43,7 +43,7 @@ impl OwnedKind {
         }
     }
 
-    /// A kind of Prometheus Operator.
+    /// A kind that the API server may not serve.
     #[must_use]
     pub fn optional(kind: OptionalKind) -> Self {
         Self {
@@ -139,6 +139,9 @@ pub struct StatusFields<'a> {
 /// Long-running work; its result updates the stores.
 pub type Work<V> = Box<dyn FnOnce() -> Box<dyn FnOnce(&mut V) + Send> + Send>;
 
+/// A related kind of a controller.
+pub type RelatedOf<C> = Related<<C as Reconciler>::Stores, <C as Reconciler>::Resource>;
+
 /// One controller.
 pub trait Reconciler: Send + Sync + Sized + 'static {
     /// Custom resource.
@@ -186,10 +189,10 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     fn deleted_foreign_kinds() -> Vec<ApiResource> {
         Vec::new()
     }
-    /// Kinds of Prometheus Operator in use, with the required verbs.
+    /// Optional kinds in use, with the required verbs.
     fn needs() -> Vec<Need>;
     /// Kinds that are read, with their stores.
-    fn related() -> Vec<Related<Self>>;
+    fn related() -> Vec<RelatedOf<Self>>;
     /// Observes the stores and the cluster.
     fn observe(
         &self,

@@ -1,118 +1,31 @@
-//! Related kinds: how their objects get into the stores, both from watches and from files. Pure.
+//! Related kinds: how their objects get into the stores, both from watches and from files. `V` are the
+//! stores of a controller, `R` is its custom resource.
+
+mod entry;
+mod host;
+mod watch_task;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{ApiResource, DynamicResourceScope};
+use kube::core::ApiResource;
 use kube_facts::Key;
 use kube_facts::extract::Extract;
 use kube_facts::optional::OptionalKind;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::cache::Cache;
-use crate::reconciler::Reconciler;
-use crate::store::Store;
-use crate::watches;
+use crate::watch::Watch;
 
-/// Metadata and facts of a watched object. The rest is dropped while it is decoded. Decoding is
-/// tolerant, so no content of an object stops a watch.
-#[derive(Clone, Debug)]
-pub struct Watched<S: Extract> {
-    /// Name, namespace, UID and resource version.
-    pub metadata: ObjectMeta,
-    /// Facts of the object.
-    pub facts: S::Facts,
-}
-
-impl<S: Extract> From<S> for Watched<S> {
-    fn from(object: S) -> Self {
-        let (metadata, facts) = object.into_parts();
-        Self { metadata, facts }
-    }
-}
-
-impl<'de, S: Extract> Deserialize<'de> for Watched<S> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        S::deserialize(deserializer).map(Self::from)
-    }
-}
-
-impl<S: Extract> kube::Resource for Watched<S> {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
-
-    fn kind(dt: &ApiResource) -> Cow<'_, str> {
-        dt.kind.as_str().into()
-    }
-    fn group(dt: &ApiResource) -> Cow<'_, str> {
-        dt.group.as_str().into()
-    }
-    fn version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.version.as_str().into()
-    }
-    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.api_version.as_str().into()
-    }
-    fn plural(dt: &ApiResource) -> Cow<'_, str> {
-        dt.plural.as_str().into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
-
-/// Namespace and name of an object.
-pub(crate) fn key_of(metadata: &ObjectMeta) -> Key {
-    Key::new(
-        metadata.namespace.clone().unwrap_or_default(),
-        metadata.name.clone().unwrap_or_default(),
-    )
-}
-
-/// Whether a custom resource must be reconciled, from the facts of an object before and after a change.
-pub type IsAffectedBy<C, F> = fn(
-    &<C as Reconciler>::Stores,
-    &<C as Reconciler>::Resource,
-    &Key,
-    Option<&F>,
-    Option<&F>,
-) -> bool;
-
-/// The typed part of a related kind: the store of the facts that `S` extracts.
-pub struct Spec<C: Reconciler, S: Extract> {
-    /// Store of the kind.
-    pub store: fn(&C::Stores) -> &Store<S::Facts>,
-    /// Mutable store of the kind.
-    pub store_mut: fn(&mut C::Stores) -> &mut Store<S::Facts>,
-    /// Whether a custom resource must be reconciled after a change.
-    pub is_affected_by: IsAffectedBy<C, S::Facts>,
-}
-
-/// Facts with a large part, which is stored only for objects that a custom resource needs.
-pub struct PartialCache<C: Reconciler, F> {
-    /// Whether a custom resource needs the large part.
-    pub is_needed: fn(&C::Stores, &C::Resource, &Key, &F) -> bool,
-    /// Drops the large part.
-    pub without: fn(F) -> F,
-}
-
-/// The store of a related kind, and which part of the facts it holds.
-pub(crate) struct Entry<C: Reconciler, S: Extract> {
-    pub spec: Spec<C, S>,
-    pub partial: Option<PartialCache<C, S::Facts>>,
-}
+pub(crate) use entry::Entry;
+pub use entry::{IsAffectedBy, PartialCache, Spec, Watched};
+pub(crate) use host::Host;
 
 /// A related kind.
-pub struct Related<C: Reconciler> {
+pub struct Related<V, R> {
     /// API resource of the kind.
     pub resource: ApiResource,
-    /// Kind of Prometheus Operator, if it is one.
+    /// The optional kind, if it is one; only watched while it is `Present`.
     pub capability: Option<OptionalKind>,
     /// Label selector of the watch.
     pub labels: Option<&'static str>,
@@ -127,12 +40,12 @@ pub struct Related<C: Reconciler> {
     pub granted_apart: bool,
     /// Whether changes are debounced.
     pub debounced: bool,
-    store: Box<dyn ErasedStore<C>>,
+    store: Box<dyn ErasedStore<V, R>>,
 }
 
-impl<C: Reconciler> Related<C> {
+impl<V: 'static, R: 'static> Related<V, R> {
     /// A kind that is built into Kubernetes.
-    pub fn new<S: Extract>(resource: ApiResource, spec: Spec<C, S>) -> Self {
+    pub fn new<S: Extract>(resource: ApiResource, spec: Spec<V, R, S>) -> Self {
         Self::entered(
             resource,
             Entry {
@@ -142,7 +55,7 @@ impl<C: Reconciler> Related<C> {
         )
     }
 
-    fn entered<S: Extract>(resource: ApiResource, entry: Entry<C, S>) -> Self {
+    fn entered<S: Extract>(resource: ApiResource, entry: Entry<V, R, S>) -> Self {
         Self {
             resource,
             capability: None,
@@ -156,20 +69,20 @@ impl<C: Reconciler> Related<C> {
         }
     }
 
-    /// A kind of Prometheus Operator.
-    pub fn optional<S: Extract>(kind: OptionalKind, spec: Spec<C, S>) -> Self {
+    /// A kind that the API server may not serve.
+    pub fn optional<S: Extract>(kind: OptionalKind, spec: Spec<V, R, S>) -> Self {
         Self {
             capability: Some(kind),
             ..Self::new(kind.api_resource(), spec)
         }
     }
 
-    /// A kind of Prometheus Operator with large facts. The large part is dropped if no custom resource
-    /// needs it. [`Reconciler::needs_relist`] requests it when one does.
+    /// An optional kind with large facts. The large part is dropped if no custom resource
+    /// needs it. `Reconciler::needs_relist` requests it when one does.
     pub fn partial<S: Extract>(
         kind: OptionalKind,
-        spec: Spec<C, S>,
-        partial: PartialCache<C, S::Facts>,
+        spec: Spec<V, R, S>,
+        partial: PartialCache<V, R, S::Facts>,
     ) -> Self {
         let partial = Some(partial);
         Self {
@@ -225,7 +138,7 @@ impl<C: Reconciler> Related<C> {
     }
 
     /// Stores an object from a file, if it is of this kind.
-    pub fn load(&self, stores: &mut C::Stores, object: &Value) -> bool {
+    pub fn load(&self, stores: &mut V, object: &Value) -> bool {
         let ours = object["kind"] == self.resource.kind.as_str()
             && object["apiVersion"] == self.resource.api_version.as_str();
         if ours && self.matches_labels(object) && self.matches_fields(object) {
@@ -262,21 +175,18 @@ impl<C: Reconciler> Related<C> {
         })
     }
 
-    pub(crate) fn freeze(&self, stores: &mut C::Stores) {
+    pub(crate) fn freeze(&self, stores: &mut V) {
         self.store.freeze(stores);
     }
 
     /// Marks the kind as unreadable.
-    pub fn deny(&self, stores: &mut C::Stores) {
+    pub fn deny(&self, stores: &mut V) {
         self.store.deny(stores);
     }
 
-    pub(crate) fn watches(
-        &self,
-        cache: Arc<Cache<C>>,
-        watch: watches::Watch,
-    ) -> BoxFuture<'static, ()> {
-        self.store.watches(cache, watch)
+    /// The watch task of the kind.
+    pub(crate) fn watch(&self, host: Arc<dyn Host<V, R>>, watch: Watch) -> BoxFuture<'static, ()> {
+        self.store.watch(host, watch)
     }
 }
 
@@ -291,30 +201,30 @@ fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
     }
 }
 
-/// A store and its watches, independent of the type of the facts.
-trait ErasedStore<C: Reconciler>: Send + Sync {
-    fn load(&self, stores: &mut C::Stores, object: &Value);
-    fn freeze(&self, stores: &mut C::Stores);
-    fn deny(&self, stores: &mut C::Stores);
-    fn watches(&self, cache: Arc<Cache<C>>, watch: watches::Watch) -> BoxFuture<'static, ()>;
+/// A store and its watch task, independent of the type of the facts.
+trait ErasedStore<V, R>: Send + Sync {
+    fn load(&self, stores: &mut V, object: &Value);
+    fn freeze(&self, stores: &mut V);
+    fn deny(&self, stores: &mut V);
+    fn watch(&self, host: Arc<dyn Host<V, R>>, watch: Watch) -> BoxFuture<'static, ()>;
 }
 
-impl<C: Reconciler, S: Extract> ErasedStore<C> for Arc<Entry<C, S>> {
-    fn load(&self, stores: &mut C::Stores, object: &Value) {
+impl<V: 'static, R: 'static, S: Extract> ErasedStore<V, R> for Arc<Entry<V, R, S>> {
+    fn load(&self, stores: &mut V, object: &Value) {
         let it = Watched::from(S::read(object));
-        (self.spec.store_mut)(stores).change(&key_of(&it.metadata), Some(it.facts));
+        (self.spec.store_mut)(stores).change(&Key::of(&it.metadata), Some(it.facts));
     }
 
-    fn freeze(&self, stores: &mut C::Stores) {
+    fn freeze(&self, stores: &mut V) {
         (self.spec.store_mut)(stores).freeze();
     }
 
-    fn deny(&self, stores: &mut C::Stores) {
+    fn deny(&self, stores: &mut V) {
         (self.spec.store_mut)(stores).deny();
     }
 
-    fn watches(&self, cache: Arc<Cache<C>>, watch: watches::Watch) -> BoxFuture<'static, ()> {
-        Box::pin(watches::related(cache, self.clone(), watch))
+    fn watch(&self, host: Arc<dyn Host<V, R>>, watch: Watch) -> BoxFuture<'static, ()> {
+        Box::pin(watch_task::run(host, self.clone(), watch))
     }
 }
 

@@ -11,10 +11,11 @@ use kube::runtime::watcher;
 use kube_facts::optional::{Capability, Caps, OptionalKind};
 use tokio::sync::watch;
 
-use crate::cache::{Cache, RESOURCE, WatchId};
+use crate::cache::{Cache, RESOURCE};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
-use crate::watches::{self, Running, Watch};
+use crate::watch::{Watch, WatchId};
+use crate::watches::{self, Running};
 
 /// Namespace and client of watches. Each namespace has its own client, since the number of watches on
 /// one connection is limited.
@@ -164,7 +165,7 @@ impl<C: Reconciler> Supervisor<C> {
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
                 watch.debounced = related.debounced;
-                watches.push(related.watches(self.cache.clone(), watch));
+                watches.push(related.watch(Arc::new(self.cache.clone()), watch));
             }
         }
         watches

@@ -11,7 +11,7 @@ use kube_facts::extract::{Extract, NamespaceSpec, PolicySpec, Thin};
 use kube_facts::policy::PolicyFacts;
 use kube_facts::{Key, NamespaceFacts};
 use operator_runtime::related::IsAffectedBy;
-use operator_runtime::{Reconciler, Related, Spec, Store};
+use operator_runtime::{Related, Spec, Store};
 use promop_compat::extract::PrometheusSpec;
 use promop_compat::kind;
 use promop_compat::model::PrometheusFacts;
@@ -33,9 +33,9 @@ pub const QUERIERS: &str = "app.kubernetes.io/part-of=thanos,app.kubernetes.io/n
 const MOUNTS: &str = "involvedObject.kind=Pod,reason=FailedMount";
 
 /// The store of a kind.
-pub type Get<C, F> = fn(&<C as Reconciler>::Stores) -> &Store<F>;
+pub type Get<V, F> = fn(&V) -> &Store<F>;
 /// The store of a kind, to change it.
-pub type GetMut<C, F> = fn(&mut <C as Reconciler>::Stores) -> &mut Store<F>;
+pub type GetMut<V, F> = fn(&mut V) -> &mut Store<F>;
 
 /// Whether an object in the namespace of the custom resource is one of these, before or after its change.
 pub fn affects_at_home<K: Resource, F>(
@@ -62,11 +62,11 @@ pub fn is_about<'a, K: Resource>(
 }
 
 /// A kind that is built into Kubernetes.
-fn builtin<C: Reconciler, K: Resource<DynamicType = ()>, S: Extract>(
-    store: Get<C, S::Facts>,
-    store_mut: GetMut<C, S::Facts>,
-    is_affected_by: IsAffectedBy<C, S::Facts>,
-) -> Related<C> {
+fn builtin<V: 'static, R: 'static, K: Resource<DynamicType = ()>, S: Extract>(
+    store: Get<V, S::Facts>,
+    store_mut: GetMut<V, S::Facts>,
+    is_affected_by: IsAffectedBy<V, R, S::Facts>,
+) -> Related<V, R> {
     let spec = Spec {
         store,
         store_mut,
@@ -76,12 +76,12 @@ fn builtin<C: Reconciler, K: Resource<DynamicType = ()>, S: Extract>(
 }
 
 /// Pods of the kind with these labels.
-pub fn pods<C: Reconciler>(
+pub fn pods<V: 'static, R: Resource + 'static>(
     labels: &'static str,
-    store: Get<C, PodFacts>,
-    store_mut: GetMut<C, PodFacts>,
-) -> Related<C> {
-    builtin::<C, Pod, PodObject>(store, store_mut, |_, it, key, old, new| {
+    store: Get<V, PodFacts>,
+    store_mut: GetMut<V, PodFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Pod, PodObject>(store, store_mut, |_, it, key, old, new| {
         affects_at_home(it, key, (old, new), |pod| is_of(it, &pod.owner))
     })
     .labelled(labels)
@@ -89,12 +89,12 @@ pub fn pods<C: Reconciler>(
 }
 
 /// PVCs of the kind with these labels.
-pub fn pvcs<C: Reconciler>(
+pub fn pvcs<V: 'static, R: Resource + 'static>(
     labels: &'static str,
-    store: Get<C, PvcFacts>,
-    store_mut: GetMut<C, PvcFacts>,
-) -> Related<C> {
-    builtin::<C, PersistentVolumeClaim, PvcObject>(store, store_mut, |_, it, key, old, new| {
+    store: Get<V, PvcFacts>,
+    store_mut: GetMut<V, PvcFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, PersistentVolumeClaim, PvcObject>(store, store_mut, |_, it, key, old, new| {
         affects_at_home(it, key, (old, new), |pvc| is_of(it, &pvc.owner))
     })
     .labelled(labels)
@@ -102,91 +102,91 @@ pub fn pvcs<C: Reconciler>(
 }
 
 /// Pods of queriers.
-pub fn queriers<C: Reconciler>(
-    store: Get<C, QuerierFacts>,
-    store_mut: GetMut<C, QuerierFacts>,
-    is_affected_by: IsAffectedBy<C, QuerierFacts>,
-) -> Related<C> {
-    builtin::<C, Pod, QuerierObject>(store, store_mut, is_affected_by).labelled(QUERIERS)
+pub fn queriers<V: 'static, R: 'static>(
+    store: Get<V, QuerierFacts>,
+    store_mut: GetMut<V, QuerierFacts>,
+    is_affected_by: IsAffectedBy<V, R, QuerierFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Pod, QuerierObject>(store, store_mut, is_affected_by).labelled(QUERIERS)
 }
 
 /// ReplicaSets with these labels.
-pub fn replica_sets<C: Reconciler>(
+pub fn replica_sets<V: 'static, R: 'static>(
     labels: &'static str,
-    store: Get<C, ReplicaSetFacts>,
-    store_mut: GetMut<C, ReplicaSetFacts>,
-    is_affected_by: IsAffectedBy<C, ReplicaSetFacts>,
-) -> Related<C> {
-    builtin::<C, ReplicaSet, ReplicaSetObject>(store, store_mut, is_affected_by)
+    store: Get<V, ReplicaSetFacts>,
+    store_mut: GetMut<V, ReplicaSetFacts>,
+    is_affected_by: IsAffectedBy<V, R, ReplicaSetFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, ReplicaSet, ReplicaSetObject>(store, store_mut, is_affected_by)
         .labelled(labels)
         .debounced()
 }
 
 /// Deployments of queriers.
-pub fn querier_deployments<C: Reconciler>(
-    store: Get<C, DeploymentFacts>,
-    store_mut: GetMut<C, DeploymentFacts>,
-    is_affected_by: IsAffectedBy<C, DeploymentFacts>,
-) -> Related<C> {
-    builtin::<C, Deployment, DeploymentObject>(store, store_mut, is_affected_by)
+pub fn querier_deployments<V: 'static, R: 'static>(
+    store: Get<V, DeploymentFacts>,
+    store_mut: GetMut<V, DeploymentFacts>,
+    is_affected_by: IsAffectedBy<V, R, DeploymentFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Deployment, DeploymentObject>(store, store_mut, is_affected_by)
         .labelled(QUERIERS)
         .debounced()
 }
 
 /// Events about volumes that cannot be mounted.
-pub fn mounts<C: Reconciler>(
-    store: Get<C, MountFacts>,
-    store_mut: GetMut<C, MountFacts>,
-    is_affected_by: IsAffectedBy<C, MountFacts>,
-) -> Related<C> {
-    builtin::<C, Event, MountEvent>(store, store_mut, is_affected_by).fields(MOUNTS)
+pub fn mounts<V: 'static, R: 'static>(
+    store: Get<V, MountFacts>,
+    store_mut: GetMut<V, MountFacts>,
+    is_affected_by: IsAffectedBy<V, R, MountFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Event, MountEvent>(store, store_mut, is_affected_by).fields(MOUNTS)
 }
 
 /// StorageClasses.
-pub fn classes<C: Reconciler>(
-    store: Get<C, ClassFacts>,
-    store_mut: GetMut<C, ClassFacts>,
-) -> Related<C> {
-    builtin::<C, StorageClass, ClassObject>(store, store_mut, |_, _, _, _, _| true)
+pub fn classes<V: 'static, R: 'static>(
+    store: Get<V, ClassFacts>,
+    store_mut: GetMut<V, ClassFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, StorageClass, ClassObject>(store, store_mut, |_, _, _, _, _| true)
         .cluster_scoped()
         .dispensable()
 }
 
 /// Secrets.
-pub fn secrets<C: Reconciler>(
-    store: Get<C, SecretFacts>,
-    store_mut: GetMut<C, SecretFacts>,
-    is_affected_by: IsAffectedBy<C, SecretFacts>,
-) -> Related<C> {
-    builtin::<C, Secret, SecretObject>(store, store_mut, is_affected_by).granted_apart()
+pub fn secrets<V: 'static, R: 'static>(
+    store: Get<V, SecretFacts>,
+    store_mut: GetMut<V, SecretFacts>,
+    is_affected_by: IsAffectedBy<V, R, SecretFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Secret, SecretObject>(store, store_mut, is_affected_by).granted_apart()
 }
 
 /// Namespaces.
-pub fn namespaces<C: Reconciler>(
-    store: Get<C, NamespaceFacts>,
-    store_mut: GetMut<C, NamespaceFacts>,
-    is_affected_by: IsAffectedBy<C, NamespaceFacts>,
-) -> Related<C> {
-    builtin::<C, Namespace, Thin<NamespaceSpec>>(store, store_mut, is_affected_by)
+pub fn namespaces<V: 'static, R: 'static>(
+    store: Get<V, NamespaceFacts>,
+    store_mut: GetMut<V, NamespaceFacts>,
+    is_affected_by: IsAffectedBy<V, R, NamespaceFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, Namespace, Thin<NamespaceSpec>>(store, store_mut, is_affected_by)
         .cluster_scoped()
         .dispensable()
 }
 
 /// NetworkPolicies.
-pub fn policies<C: Reconciler>(
-    store: Get<C, PolicyFacts>,
-    store_mut: GetMut<C, PolicyFacts>,
-    is_affected_by: IsAffectedBy<C, PolicyFacts>,
-) -> Related<C> {
-    builtin::<C, NetworkPolicy, Thin<PolicySpec>>(store, store_mut, is_affected_by)
+pub fn policies<V: 'static, R: 'static>(
+    store: Get<V, PolicyFacts>,
+    store_mut: GetMut<V, PolicyFacts>,
+    is_affected_by: IsAffectedBy<V, R, PolicyFacts>,
+) -> Related<V, R> {
+    builtin::<V, R, NetworkPolicy, Thin<PolicySpec>>(store, store_mut, is_affected_by)
 }
 
 /// Prometheuses.
-pub fn prometheuses<C: Reconciler>(
-    store: Get<C, PrometheusFacts>,
-    store_mut: GetMut<C, PrometheusFacts>,
-    is_affected_by: IsAffectedBy<C, PrometheusFacts>,
-) -> Related<C> {
+pub fn prometheuses<V: 'static, R: 'static>(
+    store: Get<V, PrometheusFacts>,
+    store_mut: GetMut<V, PrometheusFacts>,
+    is_affected_by: IsAffectedBy<V, R, PrometheusFacts>,
+) -> Related<V, R> {
     let spec = Spec {
         store,
         store_mut,

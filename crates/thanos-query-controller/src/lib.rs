@@ -25,7 +25,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
-    Reconciler, Related, StatusFields,
+    Reconciler, RelatedOf, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
@@ -102,7 +102,7 @@ impl Reconciler for QueryController {
         needs
     }
 
-    fn related() -> Vec<Related<Self>> {
+    fn related() -> Vec<RelatedOf<Self>> {
         stores::related()
     }
 

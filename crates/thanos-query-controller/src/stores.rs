@@ -8,7 +8,7 @@ use kube_facts::namespaces::{NamespaceScope, Namespaces};
 use kube_facts::policy::PolicyFacts;
 use kube_facts::selector;
 use kube_facts::{Key, Labels, NamespaceFacts};
-use operator_runtime::{Related, Spec, Store};
+use operator_runtime::{Related, RelatedOf, Spec, Store};
 use promop_compat::extract::{
     BackendSpec, PodSpec, PrometheusAgentSpec, ServiceMonitorSpec, ServiceSpec, StatefulSetSpec,
 };
@@ -65,7 +65,7 @@ pub struct Stores {
 
 /// All related kinds and their stores.
 #[must_use]
-pub fn related() -> Vec<Related<QueryController>> {
+pub fn related() -> Vec<RelatedOf<QueryController>> {
     vec![
         Related::optional::<Thin<ServiceMonitorSpec>>(
             kind::SERVICE_MONITOR,

@@ -25,7 +25,7 @@ use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, ObjectKey, Outcome, OwnedKind, Plan,
-    Probe, Reconciler, Related, StatusFields,
+    Probe, Reconciler, RelatedOf, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
@@ -113,7 +113,7 @@ impl Reconciler for ReceiveController {
         thanos_controller_common::needs()
     }
 
-    fn related() -> Vec<Related<Self>> {
+    fn related() -> Vec<RelatedOf<Self>> {
         stores::related()
     }
 

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use kube_facts::NamespaceFacts;
-use operator_runtime::{Related, Spec, Store};
+use operator_runtime::{Related, RelatedOf, Spec, Store};
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosReceive;
 use thanos_controller_common::facts::{
@@ -60,12 +60,12 @@ pub struct Stores {
 
 /// Every watched kind besides ThanosReceive.
 #[must_use]
-pub fn related() -> Vec<Related<ReceiveController>> {
+pub fn related() -> Vec<RelatedOf<ReceiveController>> {
     [owned(), external()].into_iter().flatten().collect()
 }
 
 /// Objects of a ThanosReceive.
-fn owned() -> Vec<Related<ReceiveController>> {
+fn owned() -> Vec<RelatedOf<ReceiveController>> {
     vec![
         Related::new::<IngesterSetObject>(
             ApiResource::erase::<StatefulSet>(&()),
@@ -138,7 +138,7 @@ fn owned() -> Vec<Related<ReceiveController>> {
 }
 
 /// Objects that a ThanosReceive depends on.
-fn external() -> Vec<Related<ReceiveController>> {
+fn external() -> Vec<RelatedOf<ReceiveController>> {
     vec![
         related::replica_sets(
             THANOS,

@@ -30,7 +30,7 @@ use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Gauge, Invalid, ObjectKey, Outcome, OwnedKind, Plan, Probe,
-    Reconciler, Related, StatusFields, WarningEvent, Work,
+    Reconciler, RelatedOf, StatusFields, WarningEvent, Work,
 };
 use promop_compat::kind;
 use thanos_api::names::{annotation, label};
@@ -146,7 +146,7 @@ impl Reconciler for RulerController {
         needs
     }
 
-    fn related() -> Vec<Related<Self>> {
+    fn related() -> Vec<RelatedOf<Self>> {
         stores::related()
     }
 

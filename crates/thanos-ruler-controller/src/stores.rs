@@ -11,7 +11,7 @@ use kube_facts::extract::Thin;
 use kube_facts::namespaces::Namespaces;
 use kube_facts::policy::PolicyFacts;
 use kube_facts::{Key, NamespaceFacts};
-use operator_runtime::{PartialCache, Related, Spec, Store};
+use operator_runtime::{PartialCache, Related, RelatedOf, Spec, Store};
 use promop_compat::extract::{
     AlertmanagerSpec, GeneratedRulesObject, RejectionEvent, RuleObject, ServiceSpec,
     ThanosRulerSpec,
@@ -145,14 +145,14 @@ impl Stores {
 
 /// Every related kind with its store.
 #[must_use]
-pub fn related() -> Vec<Related<RulerController>> {
+pub fn related() -> Vec<RelatedOf<RulerController>> {
     [of_prometheus_operator(), of_thanos(), of_kubernetes()]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn of_prometheus_operator() -> Vec<Related<RulerController>> {
+fn of_prometheus_operator() -> Vec<RelatedOf<RulerController>> {
     vec![
         Related::partial::<RuleObject>(
             kind::PROMETHEUS_RULE,
@@ -214,7 +214,7 @@ fn of_prometheus_operator() -> Vec<Related<RulerController>> {
     ]
 }
 
-fn of_thanos() -> Vec<Related<RulerController>> {
+fn of_thanos() -> Vec<RelatedOf<RulerController>> {
     vec![
         Related::new::<RuleFileObject>(
             ApiResource::erase::<ConfigMap>(&()),
@@ -292,7 +292,7 @@ fn of_thanos() -> Vec<Related<RulerController>> {
     ]
 }
 
-fn of_kubernetes() -> Vec<Related<RulerController>> {
+fn of_kubernetes() -> Vec<RelatedOf<RulerController>> {
     vec![
         related::mounts(
             |v: &Stores| &v.mounts,

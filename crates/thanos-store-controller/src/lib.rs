@@ -26,7 +26,7 @@ use kube::core::ApiResource;
 use operator_runtime::detect::Need;
 use operator_runtime::{
     AccessCheck, Cluster, EventRule, Invalid, NormalEvent, Outcome, OwnedKind, Plan, Probe,
-    Reconciler, Related, StatusFields,
+    Reconciler, RelatedOf, StatusFields,
 };
 use promop_compat::kind;
 use thanos_api::names::label;
@@ -103,7 +103,7 @@ impl Reconciler for StoreController {
         thanos_controller_common::needs()
     }
 
-    fn related() -> Vec<Related<Self>> {
+    fn related() -> Vec<RelatedOf<Self>> {
         stores::related()
     }
 

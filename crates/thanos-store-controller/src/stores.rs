@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use kube_facts::NamespaceFacts;
-use operator_runtime::{Related, Spec, Store};
+use operator_runtime::{Related, RelatedOf, Spec, Store};
 use promop_compat::model::PrometheusFacts;
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_controller_common::facts::{
@@ -52,7 +52,7 @@ pub struct Stores {
 
 /// All related kinds and their stores.
 #[must_use]
-pub fn related() -> Vec<Related<StoreController>> {
+pub fn related() -> Vec<RelatedOf<StoreController>> {
     vec![
         Related::new::<ShardObject>(
             ApiResource::erase::<StatefulSet>(&()),

@@ -20,7 +20,9 @@ use crate::conditions::Conditions;
 use crate::error::Invalid;
 use crate::plan::{ForeignDelete, ForeignPatch, ObjectKey, Plan, Precondition};
 use crate::probe::{Probe, Read};
-use crate::reconciler::{Cluster, EventRule, Outcome, OwnedKind, Reconciler, StatusFields};
+use crate::reconciler::{
+    Cluster, EventRule, Outcome, OwnedKind, Reconciler, RelatedOf, StatusFields,
+};
 use crate::related::{Related, Spec};
 use crate::store::Store;
 
@@ -144,7 +146,7 @@ impl Reconciler for ToyController {
     fn needs() -> Vec<Need> {
         Vec::new()
     }
-    fn related() -> Vec<Related<Self>> {
+    fn related() -> Vec<RelatedOf<Self>> {
         vec![
             Related::new::<Thin<ToyPod>>(
                 ApiResource::erase::<Pod>(&()),

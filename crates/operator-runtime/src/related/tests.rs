@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::reconcile::toy::{ToyController, ToyStores};
+use crate::reconciler::Reconciler;
 
 fn load(object: &Value) -> ToyStores {
     let mut stores = ToyStores::default();

@@ -1,74 +1,22 @@
-//! Watch tasks: one for each kind and namespace, which updates the cache. Does IO.
-
-mod related;
+//! Watch tasks of custom resources and of owned objects: one for each kind and namespace, which updates the
+//! cache. Does IO.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::detect::{is_expired, is_forbidden, is_kind_missing};
 use futures::StreamExt;
 use kube::api::Api;
-use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
-use kube::runtime::watcher::{self, Event};
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
-use kube::{Client, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 use kube_facts::Key;
 
-use crate::cache::{Cache, Guarded, WatchId};
+use crate::cache::{Cache, Guarded};
 use crate::owned_objects::{Owned, Requeue};
 use crate::plan::ObjectKey;
 use crate::reconciler::{OwnedKind, Reconciler};
-use crate::related::key_of;
-
-pub(crate) use related::related;
-
-/// Parameters of a watch task.
-#[derive(Clone)]
-pub struct Watch {
-    /// Identity.
-    pub id: WatchId,
-    /// Client.
-    pub client: Client,
-    /// API resource of the kind.
-    pub resource: ApiResource,
-    /// Whether the kind is cluster-scoped.
-    pub cluster_scoped: bool,
-    /// Whether the controller works without the permission to read the kind.
-    pub dispensable: bool,
-    /// Whether changes are debounced.
-    pub debounced: bool,
-    /// Selector and list strategy.
-    pub config: watcher::Config,
-}
-
-impl Watch {
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
-    {
-        match &self.id.namespace {
-            Some(namespace) if !self.cluster_scoped => {
-                Api::namespaced_with(self.client.clone(), namespace, &self.resource)
-            }
-            _ => Api::all_with(self.client.clone(), &self.resource),
-        }
-    }
-
-    /// Logs the interruption of a watch, which restarts by itself. A missing kind or permission is
-    /// handled by detection.
-    fn interrupted<C: Reconciler>(&self, cache: &Cache<C>, error: &watcher::Error) {
-        if self.id.capability.is_some() && (is_kind_missing(error) || is_forbidden(error)) {
-            cache.recheck.notify_one();
-            tracing::debug!(kind = self.id.kind, %error, "watch of an optional kind interrupted");
-        } else if is_expired(error) {
-            // Normal: the API server keeps a few minutes of history, and none after a change of the
-            // CRD.
-            tracing::debug!(kind = self.id.kind, %error, "watch expired, listing again");
-        } else {
-            tracing::warn!(kind = self.id.kind, %error, "watch interrupted, retrying");
-        }
-    }
-}
+use crate::watch::Watch;
 
 /// Watches the custom resources.
 pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch) {
@@ -84,13 +32,13 @@ pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch)
         match event {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(resource)) => {
-                listed.insert(key_of(resource.meta()));
+                listed.insert(Key::of(resource.meta()));
                 cache.apply_resource(slim(resource));
             }
             Ok(Event::InitDone) => {
                 let namespace = watch.id.namespace.as_deref();
                 for resource in cache.store().state() {
-                    let key = key_of(resource.meta());
+                    let key = Key::of(resource.meta());
                     if namespace.is_none_or(|n| n == key.namespace) && !listed.contains(&key) {
                         cache.delete_resource((*resource).clone());
                     }
@@ -99,7 +47,7 @@ pub(crate) async fn resources<C: Reconciler>(cache: Arc<Cache<C>>, watch: Watch)
             }
             Ok(Event::Apply(resource)) => cache.apply_resource(slim(resource)),
             Ok(Event::Delete(resource)) => cache.delete_resource(resource),
-            Err(error) => watch.interrupted(&cache, &error),
+            Err(error) => watch.interrupted(|| cache.recheck.notify_one(), &error),
         }
     }
 }
@@ -161,7 +109,7 @@ pub(crate) async fn owned<C: Reconciler>(cache: Arc<Cache<C>>, kind: OwnedKind, 
                 owner.map(Requeue::Now)
             }
             Err(error) => {
-                watch.interrupted(&cache, &error);
+                watch.interrupted(|| cache.recheck.notify_one(), &error);
                 None
             }
         };

@@ -3,11 +3,11 @@
 //! The store of an optional kind is frozen while its CRD is absent: deletions are delayed and dropped
 //! if the kind is no longer served by then.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::detect::{is_forbidden, sleep_to};
 use futures::StreamExt;
 use kube::api::Api;
 use kube::runtime::watcher::Event;
@@ -16,11 +16,11 @@ use kube_facts::Key;
 use kube_facts::extract::Extract;
 use tokio::time::Instant;
 
-use super::Watch;
-use crate::cache::Cache;
-use crate::reconciler::Reconciler;
-use crate::related::{Entry, Watched, key_of};
-use crate::store::{Changes, Store};
+use super::entry::{Entry, Watched};
+use super::host::Host;
+use crate::detect::{is_forbidden, sleep_to};
+use crate::store::{Change, Changes, Store};
+use crate::watch::Watch;
 
 /// Delay of the deletion of an object of an optional kind: when a CRD is deleted, its objects are
 /// deleted first, and the kind disappears half a second later, or much later on a busy API server.
@@ -37,14 +37,18 @@ pub const SETTLED: Duration = Duration::from_secs(5);
 const DENIED: Duration = Duration::from_secs(600);
 
 /// Watches the objects of a related kind.
-pub(crate) async fn related<C, S>(cache: Arc<Cache<C>>, entry: Arc<Entry<C, S>>, watch: Watch)
-where
-    C: Reconciler,
+pub(super) async fn run<V, R, S>(
+    host: Arc<dyn Host<V, R>>,
+    entry: Arc<Entry<V, R, S>>,
+    watch: Watch,
+) where
+    V: 'static,
+    R: 'static,
     S: Extract,
 {
     if entry.partial.is_some() {
         // Otherwise the large part of all facts is dropped and must be listed again.
-        cache.resources_listed().await;
+        host.resources_listed().await;
     }
     let api: Api<Watched<S>> = watch.api();
     let begin = || {
@@ -52,10 +56,10 @@ where
             .default_backoff()
             .boxed()
     };
-    let mut lists = cache.lists();
+    let mut lists = host.lists();
     let mut events = begin();
     let mut task = WatchTask {
-        cache,
+        host,
         entry,
         watch: watch.clone(),
         listing: BTreeMap::new(),
@@ -71,7 +75,7 @@ where
                     task.deny();
                     tokio::time::sleep(DENIED).await;
                 }
-                Some(Err(error)) => task.watch.interrupted(&task.cache, &error),
+                Some(Err(error)) => task.watch.interrupted(|| task.host.recheck(), &error),
             },
             Ok(()) = lists.changed(), if task.entry.partial.is_some() => events = begin(),
             () = sleep_to(task.due()) => task.apply_due(Instant::now()),
@@ -79,9 +83,9 @@ where
     }
 }
 
-struct WatchTask<C: Reconciler, S: Extract> {
-    cache: Arc<Cache<C>>,
-    entry: Arc<Entry<C, S>>,
+struct WatchTask<V, R, S: Extract> {
+    host: Arc<dyn Host<V, R>>,
+    entry: Arc<Entry<V, R, S>>,
     watch: Watch,
     /// Incomplete list.
     listing: BTreeMap<Key, S::Facts>,
@@ -100,37 +104,37 @@ struct Returned {
     latest: Instant,
 }
 
-impl<C: Reconciler, S: Extract> WatchTask<C, S> {
+impl<V: 'static, R: 'static, S: Extract> WatchTask<V, R, S> {
     fn apply_event(&mut self, event: Event<Watched<S>>) {
         match event {
             Event::Init => self.listing.clear(),
             Event::InitApply(object) => {
-                let key = key_of(&object.metadata);
-                let facts = self.cache.partial(&self.entry, &key, object.facts);
+                let key = Key::of(&object.metadata);
+                let facts = self.partial(&key, object.facts);
                 self.listing.insert(key, facts);
             }
             Event::InitDone => {
                 self.listed();
-                self.cache.synced(&self.watch.id);
+                self.host.synced(&self.watch.id);
             }
             Event::Apply(object) => {
-                let key = key_of(&object.metadata);
+                let key = Key::of(&object.metadata);
                 self.deletions.remove(&key);
                 if let Some(returned) = &mut self.returned {
                     returned.due = returned.latest.min(Instant::now() + SETTLED);
                     let due = returned.due;
                     self.deletions.values_mut().for_each(|d| *d = due);
                 }
-                let facts = self.cache.partial(&self.entry, &key, object.facts);
+                let facts = self.partial(&key, object.facts);
                 self.change(|store| store.change(&key, Some(facts)).into_iter().collect());
             }
             Event::Delete(object) => {
-                let key = key_of(&object.metadata);
+                let key = Key::of(&object.metadata);
                 if self.watch.id.capability.is_none() {
                     self.change(|store| store.change(&key, None).into_iter().collect());
                     return;
                 }
-                self.cache.recheck.notify_one();
+                self.host.recheck();
                 self.deletions.insert(key, Instant::now() + DELETION_DELAY);
             }
         }
@@ -146,11 +150,8 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
             return;
         }
         let now = Instant::now();
-        let (is_frozen, missing) = {
-            let state = self.cache.state();
-            let store = (self.entry.spec.store)(&state.stores);
-            (store.is_frozen(), store.missing_in(namespace, &listed))
-        };
+        let (is_frozen, missing) =
+            self.store(|store| (store.is_frozen(), store.missing_in(namespace, &listed)));
         self.deletions.retain(|key, _| !listed.contains_key(key));
         let due = match (is_frozen, listed.is_empty()) {
             (true, true) => now + RETURNED,
@@ -166,7 +167,7 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
             self.deletions.entry(key).or_insert(due);
         }
         if !self.deletions.is_empty() {
-            self.cache.recheck.notify_one();
+            self.host.recheck();
         }
         self.change(|store| {
             let listed = listed.into_iter();
@@ -188,7 +189,7 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
         self.deletions.retain(|_, due| *due > now);
         // If the CRD is absent, the objects were deleted with it and the store stays frozen.
         let kind = self.watch.id.capability;
-        if kind.is_none_or(|kind| self.cache.detected.borrow().has(kind)) {
+        if kind.is_none_or(|kind| self.host.is_present(kind)) {
             self.change(|store| {
                 let deleted = deleted.iter();
                 deleted.filter_map(|key| store.change(key, None)).collect()
@@ -199,15 +200,15 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
             .take_if(|returned| returned.due <= now)
             .is_some()
         {
-            (self.entry.spec.store_mut)(&mut self.cache.state().stores).unfreeze();
+            self.store(Store::unfreeze);
             // The end of the freeze affects all custom resources, even without a changed object.
-            self.cache.enqueue_all();
+            self.host.enqueue_all();
         }
     }
 
     /// Continues without the permission to read the kind.
     fn deny(&self) {
-        let is_new = (self.entry.spec.store_mut)(&mut self.cache.state().stores).deny();
+        let is_new = self.store(Store::deny);
         // Logged once, since this is the intended state of a namespaced installation.
         if is_new {
             let kind = &self.watch.id.kind;
@@ -216,11 +217,53 @@ impl<C: Reconciler, S: Extract> WatchTask<C, S> {
                 "no permission to list this kind; continuing without it"
             );
         }
-        self.cache.synced(&self.watch.id);
+        self.host.synced(&self.watch.id);
     }
 
+    /// Accesses the store.
+    fn store<T>(&self, access: impl FnOnce(&mut Store<S::Facts>) -> T) -> T {
+        let (mut access, mut result) = (Some(access), None);
+        self.host.stores(&mut |stores| {
+            let access = access.take();
+            result = access.map(|access| access((self.entry.spec.store_mut)(stores)));
+        });
+        result.expect("the host calls it once")
+    }
+
+    /// Changes the store, and enqueues the custom resources that the changes affect.
     fn change(&self, apply: impl FnOnce(&mut Store<S::Facts>) -> Changes<S::Facts>) {
-        self.cache
-            .apply_event(&self.entry.spec, self.watch.debounced, apply);
+        let spec = &self.entry.spec;
+        let mut apply = Some(apply);
+        let changes = OnceCell::new();
+        self.host.change(
+            self.watch.debounced,
+            &mut |stores| {
+                let store = (spec.store_mut)(stores);
+                let changed = apply.take().map(|apply| apply(store)).unwrap_or_default();
+                let is_changed = !changed.is_empty();
+                is_changed && changes.set(changed).is_ok()
+            },
+            &|stores, resource| {
+                let items = (spec.store)(stores).items();
+                let mut changes = changes.get().into_iter().flatten();
+                changes.any(|Change { key, old }| {
+                    let new = items.get(key);
+                    (spec.is_affected_by)(stores, resource, key, old.as_ref(), new)
+                })
+            },
+        );
+    }
+
+    /// The facts to store: without their large part if no custom resource needs it.
+    fn partial(&self, key: &Key, facts: S::Facts) -> S::Facts {
+        let Some(partial) = &self.entry.partial else {
+            return facts;
+        };
+        let is_needed =
+            |stores: &V, resource: &R| (partial.is_needed)(stores, resource, key, &facts);
+        match self.host.any(&is_needed) {
+            true => facts,
+            false => (partial.without)(facts),
+        }
     }
 }

@@ -1,0 +1,43 @@
+//! What the watch task of a related kind needs of the cache. Synchronous, except for one wait.
+
+use futures::future::BoxFuture;
+use kube_facts::optional::OptionalKind;
+use tokio::sync::watch;
+
+use crate::watch::WatchId;
+
+/// The stores of a controller, and the custom resources that depend on them.
+pub(crate) trait Host<V, R>: Send + Sync {
+    /// Accesses the stores.
+    fn stores(&self, access: &mut dyn FnMut(&mut V));
+
+    /// Changes the stores, and enqueues the custom resources that are affected if `apply` returns true.
+    /// Both happen under one lock.
+    fn change(
+        &self,
+        debounced: bool,
+        apply: &mut dyn FnMut(&mut V) -> bool,
+        is_affected: &dyn Fn(&V, &R) -> bool,
+    );
+
+    /// Whether a condition holds for any custom resource.
+    fn any(&self, condition: &dyn Fn(&V, &R) -> bool) -> bool;
+
+    /// Enqueues every custom resource.
+    fn enqueue_all(&self);
+
+    /// Reports that a watch has listed.
+    fn synced(&self, watch: &WatchId);
+
+    /// Detects the capabilities of the cluster again.
+    fn recheck(&self);
+
+    /// Whether the API server serves a kind and the controller may use it.
+    fn is_present(&self, kind: OptionalKind) -> bool;
+
+    /// Changes when the partially cached kinds must be listed again.
+    fn lists(&self) -> watch::Receiver<u64>;
+
+    /// Waits for the first list of custom resources.
+    fn resources_listed(&self) -> BoxFuture<'_, ()>;
+}
