@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-table=crates/thanos-rules/src/promql/functions-0.42.tsv
+table=crates/thanos-rules/src/functions/0.42.tsv
 
 pinned() { sed -n 's|.*github.com/prometheus/prometheus \(v[^ ]*\).*|\1|p' "hack/tools/$1/go.mod"; }
 if [[ $(pinned promql) != "$(pinned thanos)" ]]; then

@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use granit_parser::Tag;
-use serde_json::Value;
 
-use crate::{Error, Node};
+use crate::Error;
 
 /// Maximum number of nodes from aliases; above `FEW_ALIASED` nodes, their share is limited, too. Go
 /// allows about twice this number, and a share of 99%.
 const ALIASED: usize = 100_000;
 const FEW_ALIASED: usize = 100;
 /// Maximum depth with aliases resolved, which ends recursive aliases.
-const MAX_DEPTH: usize = 300;
+pub(crate) const MAX_DEPTH: usize = 300;
 
 /// A tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ pub(crate) enum Content<'a> {
 #[derive(Debug)]
 pub struct Document<'a> {
     /// Line and content of each node. The first one is the root.
-    nodes: Vec<(usize, Content<'a>)>,
+    pub(crate) nodes: Vec<(usize, Content<'a>)>,
     line: usize,
     /// Number of nodes read so far, and of those read through an alias.
     read: Cell<usize>,
@@ -83,65 +82,7 @@ impl<'a> Document<'a> {
         self.line
     }
 
-    /// The document as JSON.
-    ///
-    /// # Errors
-    /// A scalar, key, merge or alias that Go rejects, or that is not supported.
-    pub fn to_value(&self) -> Result<Value, Error> {
-        match self.root()? {
-            Some(root) => root.to_value(),
-            None => Ok(Value::Null),
-        }
-    }
-
-    /// The root node; `None` if the document is empty.
-    ///
-    /// # Errors
-    /// As [`to_value`](Self::to_value).
-    pub fn root(&self) -> Result<Option<Node<'_, 'a>>, Error> {
-        match self.nodes.is_empty() {
-            true => Ok(None),
-            false => self.node(0, 0, false).map(Some),
-        }
-    }
-
-    /// A node, with aliases resolved.
-    pub(crate) fn node(
-        &self,
-        number: usize,
-        depth: usize,
-        aliased: bool,
-    ) -> Result<Node<'_, 'a>, Error> {
-        let (mut number, mut aliased) = (number, aliased);
-        let Some((line, mut content)) = self.nodes.get(number).map(|(line, of)| (*line, of)) else {
-            return Err(Error::new(self.line, "malformed YAML"));
-        };
-        self.count(line, aliased)?;
-        while let Content::Alias(target) = content {
-            (number, aliased) = (*target, true);
-            let Some((_, of)) = self.nodes.get(number) else {
-                break;
-            };
-            content = of;
-            self.count(line, aliased)?;
-        }
-        if depth > MAX_DEPTH {
-            return Err(Error::new(
-                line,
-                "nested too deeply, or an alias (*) that contains itself",
-            ));
-        }
-        let _ = number;
-        Ok(Node {
-            document: self,
-            line,
-            content,
-            depth,
-            aliased,
-        })
-    }
-
-    fn count(&self, line: usize, aliased: bool) -> Result<(), Error> {
+    pub(crate) fn count(&self, line: usize, aliased: bool) -> Result<(), Error> {
         self.read.set(self.read.get() + 1);
         if !aliased {
             return Ok(());

@@ -10,13 +10,11 @@ mod document;
 mod documents;
 mod error;
 mod lines;
-mod merge;
 mod node;
 mod scalar;
 
 pub use document::Document;
 pub use documents::{Documents, documents};
 pub use error::Error;
-pub use merge::Entry;
-pub use node::Node;
+pub use node::{Entry, Node};
 pub use scalar::float;

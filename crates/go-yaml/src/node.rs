@@ -1,19 +1,78 @@
 //! Nodes of a document with aliases and merges resolved, and their JSON values. Pure.
 
+mod merge;
+
 use serde_json::{Map, Value};
 
-use crate::document::{Content, Tagged};
-use crate::merge::Entries;
-use crate::{Document, Entry, Error, float, scalar};
+use crate::document::{Content, MAX_DEPTH, Tagged};
+use crate::{Document, Error, float, scalar};
+
+use merge::Entries;
+pub use merge::Entry;
 
 /// A node of a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'d, 'a> {
-    pub(crate) document: &'d Document<'a>,
-    pub(crate) line: usize,
-    pub(crate) content: &'d Content<'a>,
-    pub(crate) depth: usize,
-    pub(crate) aliased: bool,
+    document: &'d Document<'a>,
+    line: usize,
+    content: &'d Content<'a>,
+    depth: usize,
+    aliased: bool,
+}
+
+impl<'a> Document<'a> {
+    /// The document as JSON.
+    ///
+    /// # Errors
+    /// A scalar, key, merge or alias that Go rejects, or that is not supported.
+    pub fn to_value(&self) -> Result<Value, Error> {
+        match self.root()? {
+            Some(root) => root.to_value(),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// The root node; `None` if the document is empty.
+    ///
+    /// # Errors
+    /// As [`to_value`](Self::to_value).
+    pub fn root(&self) -> Result<Option<Node<'_, 'a>>, Error> {
+        match self.nodes.is_empty() {
+            true => Ok(None),
+            false => self.node(0, 0, false).map(Some),
+        }
+    }
+
+    /// A node, with aliases resolved.
+    fn node(&self, number: usize, depth: usize, aliased: bool) -> Result<Node<'_, 'a>, Error> {
+        let (mut number, mut aliased) = (number, aliased);
+        let Some((line, mut content)) = self.nodes.get(number).map(|(line, of)| (*line, of)) else {
+            return Err(Error::new(self.line(), "malformed YAML"));
+        };
+        self.count(line, aliased)?;
+        while let Content::Alias(target) = content {
+            (number, aliased) = (*target, true);
+            let Some((_, of)) = self.nodes.get(number) else {
+                break;
+            };
+            content = of;
+            self.count(line, aliased)?;
+        }
+        if depth > MAX_DEPTH {
+            return Err(Error::new(
+                line,
+                "nested too deeply, or an alias (*) that contains itself",
+            ));
+        }
+        let _ = number;
+        Ok(Node {
+            document: self,
+            line,
+            content,
+            depth,
+            aliased,
+        })
+    }
 }
 
 impl<'d, 'a> Node<'d, 'a> {
@@ -61,7 +120,7 @@ impl<'d, 'a> Node<'d, 'a> {
     }
 
     /// Whether both have the same type, or one is null.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    fn is_like(&self, other: &Self) -> bool {
         let is_null = |node: &Self| matches!(node.scalar(), Ok(Some(Value::Null)));
         std::mem::discriminant(self.content) == std::mem::discriminant(other.content)
             || is_null(self)

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use crate::promql::{Function, Table};
+use crate::functions::{Function, Functions};
 
 /// A version of Thanos and the features that its arguments enable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub struct Dialect {
 struct Version {
     /// The first minor version of Thanos 0.
     since: u32,
-    functions: LazyLock<Table>,
+    functions: LazyLock<Functions>,
     /// Whether durations are expressions: `step()`, `min()`, `max()` and zero are allowed.
     computes_durations: bool,
     /// Template functions that later versions added.
@@ -31,27 +31,27 @@ static VERSIONS: [Version; 3] = [
     Version {
         // 0.42 has the parser of 0.41.
         since: 41,
-        functions: LazyLock::new(|| Table::read(include_str!("promql/functions-0.42.tsv"))),
+        functions: LazyLock::new(|| Functions::read(include_str!("functions/0.42.tsv"))),
         computes_durations: true,
         missing_in_templates: &[],
     },
     Version {
         since: 40,
-        functions: LazyLock::new(|| Table::read(include_str!("promql/functions-0.40.tsv"))),
+        functions: LazyLock::new(|| Functions::read(include_str!("functions/0.40.tsv"))),
         computes_durations: true,
         missing_in_templates: &["urlQueryEscape"],
     },
     Version {
         since: 39,
-        functions: LazyLock::new(|| Table::read(include_str!("promql/functions-0.39.tsv"))),
+        functions: LazyLock::new(|| Functions::read(include_str!("functions/0.39.tsv"))),
         computes_durations: false,
         missing_in_templates: &["urlQueryEscape", "now", "toDuration"],
     },
 ];
 
 /// The extended functions of the Thanos engine. Each takes a range vector.
-static EXTENDED: LazyLock<Table> = LazyLock::new(|| {
-    Table::read(
+static EXTENDED: LazyLock<Functions> = LazyLock::new(|| {
+    Functions::read(
         "xdelta\tmatrix\t0\tvector\tstable\n\
          xincrease\tmatrix\t0\tvector\tstable\n\
          xrate\tmatrix\t0\tvector\tstable\n",

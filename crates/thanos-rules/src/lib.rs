@@ -15,6 +15,7 @@ mod dialect;
 mod duration;
 mod enforce;
 mod file;
+mod functions;
 mod group;
 mod promql;
 mod read;

@@ -1,9 +1,9 @@
 //! Functions and aggregations: number and types of arguments.
 
-use super::parser::{Form, Parser, Type, Value};
-use super::table::Function;
+use super::parser::{Form, Parser, Value};
 use super::text::unquote;
 use super::token::{Aggregator, Token, TokenKind, Word};
+use crate::functions::{Function, Type};
 
 impl Parser<'_> {
     pub(super) fn aggregation(

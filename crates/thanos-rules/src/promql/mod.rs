@@ -8,18 +8,17 @@ mod calls;
 mod duration;
 mod lexer;
 mod logql;
+mod matchers;
 mod number;
 mod operators;
 mod parser;
 mod selector;
-mod table;
 mod text;
 mod token;
 
 pub(crate) use logql::is_logql;
 pub(crate) use parser::parse;
 pub(crate) use selector::{MatchKind, Matcher, Selector};
-pub(crate) use table::{Function, Table};
 pub(crate) use text::quote;
 
 /// The tokens of an expression as text, for comparing two expressions.

@@ -2,8 +2,9 @@
 
 use super::duration::Length;
 use super::number;
-use super::parser::{Form, Parser, Type, Value};
+use super::parser::{Form, Parser, Value};
 use super::token::{Operator, Token, TokenKind, Word};
+use crate::functions::Type;
 
 /// The modifiers between an operator and its right side.
 #[derive(Debug, Default)]

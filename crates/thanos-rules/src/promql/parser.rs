@@ -6,26 +6,7 @@ use super::selector::Selector;
 use super::text::place;
 use super::token::{Operator, Token, TokenKind, Word};
 use crate::Dialect;
-
-/// The type of an expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Type {
-    Scalar,
-    Vector,
-    Matrix,
-    Text,
-}
-
-impl Type {
-    pub(super) fn described(self) -> &'static str {
-        match self {
-            Self::Scalar => "a scalar",
-            Self::Vector => "an instant vector",
-            Self::Matrix => "a range vector",
-            Self::Text => "a string",
-        }
-    }
-}
+use crate::functions::Type;
 
 /// A valid expression.
 #[derive(Clone, Debug, PartialEq, Eq)]

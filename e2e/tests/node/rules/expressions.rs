@@ -2,8 +2,7 @@
 //! element of the grammar.
 
 /// The functions of the tested Thanos.
-const FUNCTIONS: &str =
-    include_str!("../../../../crates/thanos-rules/src/promql/functions-0.42.tsv");
+const FUNCTIONS: &str = include_str!("../../../../crates/thanos-rules/src/functions/0.42.tsv");
 
 /// An expression of each type.
 const TYPES: [(&str, &str); 4] = [

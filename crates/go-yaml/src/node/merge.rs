@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Error, Node};
+use super::Node;
+use crate::Error;
 
 /// An entry of a mapping.
 #[derive(Clone, Debug)]

@@ -1,24 +1,42 @@
-//! The functions of PromQL, printed by the parser of Thanos (`hack/promql-table.sh`).
+//! The functions of PromQL by version, printed by the parser of Thanos (`hack/promql-table.sh`). Pure.
 
 use std::collections::BTreeMap;
 
-use super::parser::Type;
+/// The type of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    Scalar,
+    Vector,
+    Matrix,
+    Text,
+}
+
+impl Type {
+    pub(crate) fn described(self) -> &'static str {
+        match self {
+            Self::Scalar => "a scalar",
+            Self::Vector => "an instant vector",
+            Self::Matrix => "a range vector",
+            Self::Text => "a string",
+        }
+    }
+}
 
 /// A function and its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
-    pub(super) arguments: Vec<Type>,
+    pub(crate) arguments: Vec<Type>,
     /// 0: exactly these. Positive: up to as many more than all but the last. Negative: any number.
-    pub(super) variadic: i32,
-    pub(super) result: Type,
-    pub(super) experimental: bool,
+    pub(crate) variadic: i32,
+    pub(crate) result: Type,
+    pub(crate) experimental: bool,
 }
 
-/// All functions of one version.
+/// All functions of one version of Thanos.
 #[derive(Debug)]
-pub(crate) struct Table(BTreeMap<&'static str, Function>);
+pub(crate) struct Functions(BTreeMap<&'static str, Function>);
 
-impl Table {
+impl Functions {
     /// Parses a table. Invalid lines are skipped, so that their functions are unknown.
     pub(crate) fn read(text: &'static str) -> Self {
         Self(text.lines().filter_map(line).collect())
