@@ -11,6 +11,8 @@ mod rbac;
 mod yaml;
 
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod shipped;
 
 use std::path::Path;
