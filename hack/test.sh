@@ -194,10 +194,10 @@ run_api_tests() { # CLUSTER THREADS ARGUMENT...
 
 # --- against a node ----------------------------------------------------------------------------------
 
-# Tests with namespaces of their own, which mostly wait: the lines run in parallel, and take about as long as the
-# tests that are not in any.
+# Tests with namespaces of their own, which mostly wait, or without a cluster: the lines run in parallel, and take about
+# as long as the tests that are not in any.
 APART=(
-  "receive::changes receive::drain receive::walk"
+  "arguments:: receive::changes receive::checking receive::drain receive::samples receive::walk rules::"
   "receive::deletion receive::loopback rulers::evidence rulers::namesake rulers::refused rulers::tenants"
 )
 
