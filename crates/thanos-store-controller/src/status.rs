@@ -11,8 +11,8 @@ use thanos_workload::labels::selector_text;
 
 use crate::Seen;
 use crate::names::shared_labels;
+use crate::plan;
 use crate::secrets;
-use crate::surge;
 
 /// The status after a reconcile.
 #[must_use]
@@ -30,16 +30,12 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
         .map(|r| r.old.as_slice());
     let required: Vec<Required<'_>> = new
         .iter()
-        .map(|name| Required {
+        .zip(0..)
+        .map(|(name, shard)| Required {
             name,
             replicas: store.spec.replicas,
             essential: old.is_none(),
-            note: match observed.sets.get(name) {
-                Some(shard) => {
-                    surge::note(&shard.set, observed.unknown.get(name).map(String::as_str))
-                }
-                None => String::new(),
-            },
+            note: plan::replacement(observed, shard),
         })
         .chain(old.into_iter().flatten().map(|name| Required {
             name,

@@ -14,7 +14,7 @@ use thanos_workload::{FieldError, checks, integration, policy, stateful, store_a
 use crate::names::{self, identity, shared_labels};
 use crate::observed::Observed;
 
-pub use shard::replicas_of_surge;
+pub use shard::{replacement, replicas_of_surge};
 
 /// Computes the desired objects.
 ///

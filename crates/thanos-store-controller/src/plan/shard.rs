@@ -1,12 +1,13 @@
 //! Plans the objects of one shard. No IO.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Service, VolumeMount};
+use k8s_openapi::api::core::v1::{PodTemplateSpec, Service, VolumeMount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use thanos_api::names::{annotation, label};
 use thanos_api::v1alpha1::{ClaimRetention, ReshardingStep, ThanosStore};
-use thanos_controller_common::rotation::digests;
+use thanos_controller_common::facts::SetFacts;
+use thanos_controller_common::rotation::{Digests, digests};
 use thanos_workload::digest::json_digest;
 use thanos_workload::labels::{Identity, Map};
 use thanos_workload::pod::{self, Pod};
@@ -46,16 +47,22 @@ pub(super) struct Objects {
     pub sets: Vec<StatefulSet>,
 }
 
-pub(super) fn add(
-    seen: &Observed,
-    cr: &str,
-    shard: i32,
-    objects: &mut Objects,
-) -> Result<(), FieldError> {
+/// Pod template of one shard, and how its pods get it.
+struct Rollout {
+    name: String,
+    identity: Identity,
+    secrets: Digests,
+    /// Desired template, or the stored one while its rollout has to finish first.
+    template: PodTemplateSpec,
+    /// Digest of the template.
+    hash: String,
+    surge: Surge,
+}
+
+fn rollout(seen: &Observed, cr: &str, shard: i32) -> Result<Rollout, FieldError> {
     let spec = &seen.store.spec;
     let shards = seen.generation.shards;
     let name = seen.generation.name(cr, shard);
-    let is_group = spec.replicas > 1;
     let identity = identity(cr, &name, (shards > 1).then_some(shard));
     let set = seen.sets.get(&name).map(|shard| &shard.set);
     let secrets = digests(set, seen.secrets.as_deref());
@@ -64,6 +71,7 @@ pub(super) fn add(
     annotations.extend(
         secrets
             .rolled
+            .clone()
             .map(|hash| (annotation::SECRETS_HASH.to_owned(), hash)),
     );
     let mut template = pod(seen, &identity, cr, shard, annotations)?.template()?;
@@ -73,20 +81,59 @@ pub(super) fn add(
     let pods = Pods {
         rest_ready: (0..spec.replicas).all(is_ready),
         more_ready: (spec.replicas..replicas).any(is_ready),
-        known: !seen.unknown.contains_key(&name),
+        unlisted_by: seen.unknown.get(&name).map(String::as_str),
     };
     let max_surge = replicas_of_surge(&seen.store);
-    let Surge {
-        scale,
-        keeps_template,
-    } = surge(set, spec.replicas, max_surge, &hash, pods);
-    if let Some(set) = set.filter(|_| keeps_template)
+    let surge = surge(set, spec.replicas, max_surge, &hash, pods);
+    if let Some(set) = set.filter(|_| surge.keeps_template)
         && let Some(stored) = set.template.clone()
         && let Ok(stored) = serde_json::from_value(stored)
     {
         template = stored;
         hash = set.template_hash.clone().unwrap_or_default();
     }
+    Ok(Rollout {
+        name,
+        identity,
+        secrets,
+        template,
+        hash,
+        surge,
+    })
+}
+
+/// Step of the replacement of a shard's pods and its reason, for the status. Empty if no pod is
+/// replaced, or if the spec is invalid, which another condition reports.
+#[must_use]
+pub fn replacement(seen: &Observed, shard: i32) -> String {
+    let cr = seen.store.name_any();
+    let set = seen.sets.get(&seen.generation.name(&cr, shard));
+    // Rendering the template again is only needed while something changes.
+    let is_changing = |set: &SetFacts| set.surging || !set.is_complete();
+    if !set.is_some_and(|shard| is_changing(&shard.set)) {
+        return String::new();
+    }
+    rollout(seen, &cr, shard).map_or_else(|_| String::new(), |rollout| rollout.surge.message())
+}
+
+pub(super) fn add(
+    seen: &Observed,
+    cr: &str,
+    shard: i32,
+    objects: &mut Objects,
+) -> Result<(), FieldError> {
+    let spec = &seen.store.spec;
+    let shards = seen.generation.shards;
+    let is_group = spec.replicas > 1;
+    let Rollout {
+        name,
+        identity,
+        secrets,
+        template,
+        hash,
+        surge: Surge { scale, .. },
+    } = rollout(seen, cr, shard)?;
+    let set = seen.sets.get(&name).map(|shard| &shard.set);
 
     let desired = StatefulSetInputs {
         owner: &seen.store.metadata,
