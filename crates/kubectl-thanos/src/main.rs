@@ -14,6 +14,7 @@ use render::RenderCommand;
 #[derive(Parser)]
 #[command(
     name = "kubectl thanos",
+    bin_name = "kubectl thanos",
     version,
     about = "Inspect Thanos and its controllers"
 )]
@@ -34,9 +35,12 @@ enum Command {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Render(command) => command.run(),
-        Command::Preflight(command) => Ok(command.run().await),
+        Command::Render(command) => command.run().unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }),
+        Command::Preflight(command) => command.run().await,
     }
 }

@@ -66,7 +66,7 @@ fn account(text: &str) -> Result<Key, String> {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
             Ok(Key::new(namespace, name))
         }
-        _ => Err(format!("`{text}` is not NAMESPACE/NAME")),
+        _ => Err("expected NAMESPACE/NAME".to_owned()),
     }
 }
 

@@ -44,15 +44,33 @@ pub struct RunArgs {
     pub identity: String,
 
     /// Listen address of /livez and /readyz
-    #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
+    #[arg(
+        long,
+        env = "HEALTH_ADDRESS",
+        default_value = "0.0.0.0:8081",
+        value_parser = address,
+        value_name = "IP:PORT"
+    )]
     pub health_address: SocketAddr,
 
     /// Listen address of /metrics
-    #[arg(long, env = "METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
+    #[arg(
+        long,
+        env = "METRICS_ADDRESS",
+        default_value = "0.0.0.0:8080",
+        value_parser = address,
+        value_name = "IP:PORT"
+    )]
     pub metrics_address: SocketAddr,
 
     /// Log level: error, warn, info, debug or trace
-    #[arg(long = "log.level", env = "LOG_LEVEL", default_value = "info")]
+    #[arg(
+        long = "log.level",
+        env = "LOG_LEVEL",
+        default_value = "info",
+        value_parser = level,
+        value_name = "LEVEL"
+    )]
     pub log_level: tracing::Level,
 
     /// Format of log lines
@@ -71,6 +89,16 @@ impl RunArgs {
     pub fn namespaces(&self) -> Vec<String> {
         named(&self.namespaces)
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| "expected IP:PORT, such as 0.0.0.0:8080 or [::]:8080".to_owned())
+}
+
+fn level(text: &str) -> Result<tracing::Level, String> {
+    let level = text.parse();
+    level.map_err(|_| "expected error, warn, info, debug or trace".to_owned())
 }
 
 /// The nonempty values of a flag that takes a list of names.

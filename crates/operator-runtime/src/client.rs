@@ -3,11 +3,12 @@
 //! All watches and requests of a client share one HTTP/2 connection. With HTTP/1.1 each watch would
 //! need its own connection, with TLS state, buffers and system calls.
 
+use std::error::Error as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use http::{HeaderValue, Request, Response, header};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
@@ -50,9 +51,14 @@ impl Connector {
     /// # Errors
     /// Neither exists.
     pub async fn infer(name: &str, metrics: Metrics) -> anyhow::Result<Self> {
-        let mut config = Config::infer()
-            .await
-            .context("no cluster configuration: not running in a pod, and no usable kubeconfig")?;
+        let mut config = Config::infer().await.map_err(|error| {
+            // Its source is the error of the kubeconfig; its own text has that of the pod as well.
+            let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            anyhow!(
+                "no connection to a cluster: not running in a pod, and no usable kubeconfig: {why}; set \
+                 KUBECONFIG to the path of one"
+            )
+        })?;
         let agent = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
         config
             .headers

@@ -160,7 +160,11 @@ impl Pods {
                 && counts.updated_replicas >= desired
                 && counts.replicas == counts.updated_replicas,
             text: {
+                let updated = counts.updated_replicas;
                 let note = match required.note.as_str() {
+                    "" if current && updated < desired && counts.replicas > 0 => {
+                        format!(" ({updated} of {desired} updated)")
+                    }
                     "" => String::new(),
                     note => format!(" ({note})"),
                 };
@@ -184,7 +188,7 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
         Verdict::Paused => (
             None,
             "Paused",
-            "spec.paused is true; no object is changed".to_owned(),
+            "spec.paused is true, so no object is changed; set it to false to resume".to_owned(),
         ),
         Verdict::Invalid(invalid) => (Some(false), "InvalidSpec", invalid.to_string()),
         Verdict::Rejected {
@@ -204,7 +208,8 @@ fn reconciled(verdict: &Verdict) -> (Option<bool>, &'static str, String) {
             Some(false),
             "NotOwned",
             format!(
-                "{object} is not owned by this resource ({holder}); delete or rename {object}, or rename this resource"
+                "{object} already exists and does not belong to this custom resource ({holder}); delete or rename \
+                 {object}, or rename the custom resource"
             ),
         ),
         Verdict::Failed { message, .. } => (Some(false), "ApplyFailed", message.clone()),

@@ -22,7 +22,7 @@ pub fn ownership(metadata: &ObjectMeta, owner_uid: &str, manager: &str) -> Owner
     let mut owners = metadata.owner_references.iter().flatten();
     match owners.find(|r| r.controller == Some(true)) {
         Some(controller) if controller.uid != owner_uid => {
-            Ownership::Other(format!("{} {}", controller.kind, controller.name))
+            Ownership::Other(format!("owner: {} {}", controller.kind, controller.name))
         }
         None => Ownership::Other(managers(metadata)),
         Some(_) => match owned_digest(metadata.managed_fields.as_ref(), manager) {
@@ -67,7 +67,10 @@ mod tests {
         };
         assert_eq!(of(owner("1"), "us"), Ownership::Ours);
         assert_eq!(of(owner("1"), "manager"), Ownership::Legacy);
-        assert_eq!(of(owner("2"), "us"), Ownership::Other("Toy a".to_owned()));
+        assert_eq!(
+            of(owner("2"), "us"),
+            Ownership::Other("owner: Toy a".to_owned())
+        );
         let unowned = Ownership::Other("no owner, written by us".to_owned());
         assert_eq!(of(json!([]), "us"), unowned);
         let empty = ownership(&ObjectMeta::default(), "1", "us");

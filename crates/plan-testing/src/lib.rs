@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod case;
+pub mod command_line;
 mod difference;
 pub mod foreign;
 pub mod goldens;

@@ -225,6 +225,7 @@ fn main() {
 
 fn request(selections: &[Selection]) -> Request<'_> {
     Request {
+        fields: &[],
         namespace: "ns-0",
         selections,
         without_sidecar: WithoutSidecar::Bridge,

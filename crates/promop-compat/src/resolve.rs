@@ -29,7 +29,9 @@ pub use is_affected_by::{
     affects_backends, affects_namespaces, affects_pods, affects_services, affects_stateful_sets,
     is_affected_by,
 };
-pub use model::{BridgeTarget, Chain, Endpoint, Request, Resolution, Via, WithoutSidecar, World};
+pub use model::{
+    BridgeTarget, Chain, Endpoint, Request, Resolution, SelectorFields, Via, WithoutSidecar, World,
+};
 pub use report::{Finding, Reason, Subject};
 
 use candidates::Candidates;

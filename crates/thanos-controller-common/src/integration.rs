@@ -31,10 +31,11 @@ pub struct IntegrationArgs {
 
 /// Parses a label; the API server validates it.
 fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}` is not a label; write KEY=VALUE"))?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let label = text.split_once('=');
+    let label = label.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
+    label
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
 #[cfg(test)]

@@ -71,8 +71,8 @@ impl Monitoring<'_> {
             return Monitored::new(Some(false), "MonitoringDisabled", message);
         }
         let Some(prometheuses) = self.prometheuses else {
-            let message = "Prometheus resources cannot be read; it is unknown whether one of them \
-                           selects the ServiceMonitors";
+            let message = "whether a Prometheus selects the ServiceMonitors is unknown, since Prometheus \
+                           resources are unreadable; see the condition PrometheusOperatorIntegration";
             return Monitored::new(None, "PrometheusUnreadable", message);
         };
         let mut by = Vec::new();
@@ -96,7 +96,8 @@ impl Monitoring<'_> {
 
     fn not_selected(&self, monitor: &str, nearest: Option<Nearest>) -> Monitored {
         let Some(nearest) = nearest else {
-            let message = "no Prometheus selects any ServiceMonitor";
+            let message = "no Prometheus selects any ServiceMonitor; create a Prometheus, or set spec.serviceMonitorSelector of \
+                           one";
             return Monitored::new(Some(false), "NotSelected", message);
         };
         let mut ways = Vec::new();

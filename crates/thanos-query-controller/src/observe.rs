@@ -24,7 +24,7 @@ use crate::network::Network;
 use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{self, replica_labels};
 use crate::retained_endpoints::RetainedEndpoints;
-use crate::spec_inputs::{namespace, selections, without_sidecar};
+use crate::spec_inputs::{namespace, selections, selector_fields, without_sidecar};
 use crate::status_inputs::{StatusInputs, endpoint_status};
 use crate::stores::Stores;
 use crate::{QueryController, Seen};
@@ -41,7 +41,7 @@ pub(crate) fn observe(
 ) -> Seen {
     let gates = controller.scope.gates(&query.spec.integration, cluster);
     let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
-    let selections = selections(query);
+    let (selections, fields) = (selections(query), selector_fields(query));
     let own = namespace(query);
 
     let desired = !selections.is_empty() && !is_disabled(monitors);
@@ -58,6 +58,7 @@ pub(crate) fn observe(
             let spec_inputs = Request {
                 namespace: &own,
                 selections: &selections,
+                fields: &fields,
                 without_sidecar: without_sidecar(query),
             };
             resolve(&world, &spec_inputs)
@@ -112,7 +113,7 @@ pub(crate) fn observe(
             ],
             monitored: gates.monitored(&own, &plan::monitors(&observed), scraping, namespaces),
         },
-        selections: selections.len(),
+        selector_fields: fields,
         discovered: match &retained_endpoints {
             Some(retained_endpoints) => retained_endpoints.endpoints.clone(),
             None => discovered,

@@ -3,8 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 use kube_facts::namespaces::NamespaceScope;
-use promop_compat::resolve::{self, Selection};
-use thanos_api::v1alpha1::{ThanosQuery, WithoutSidecar};
+use promop_compat::resolve::{self, Selection, SelectorFields};
+use thanos_api::v1alpha1::{PrometheusServiceMonitors, ThanosQuery, WithoutSidecar};
 use thanos_workload::integration;
 
 /// Label selector (`None`: all) and namespace selector of each selection of ServiceMonitors in the
@@ -17,15 +17,28 @@ pub fn desired(
         let namespaces = spec.service_monitor_namespace_selector.as_ref();
         (Some(selector), namespaces)
     });
-    let long = service_monitors(query)
-        .filter(|section| section.enabled.unwrap_or(section.selector.is_some()))
-        .map(|section| {
-            (
-                section.selector.as_ref(),
-                section.namespace_selector.as_ref(),
-            )
-        });
+    let long = enabled_section(query).map(|section| {
+        (
+            section.selector.as_ref(),
+            section.namespace_selector.as_ref(),
+        )
+    });
     short.into_iter().chain(long)
+}
+
+/// The fields of [`selections`], in their order.
+#[must_use]
+pub fn selector_fields(query: &ThanosQuery) -> Vec<SelectorFields> {
+    let short = query.spec.service_monitor_selector.as_ref();
+    let short = short.map(|_| SelectorFields {
+        selector: "spec.serviceMonitorSelector",
+        namespaces: "spec.serviceMonitorNamespaceSelector",
+    });
+    let long = enabled_section(query).map(|_| SelectorFields {
+        selector: "spec.serviceDiscovery.prometheusServiceMonitors.selector",
+        namespaces: "spec.serviceDiscovery.prometheusServiceMonitors.namespaceSelector",
+    });
+    short.into_iter().chain(long).collect()
 }
 
 /// Selections of ServiceMonitors, regardless of the gates.
@@ -45,11 +58,17 @@ pub fn resource_gate(query: &ThanosQuery) -> Option<bool> {
     integration::resource_gate(&query.spec.integration)
 }
 
-fn service_monitors(
-    query: &ThanosQuery,
-) -> Option<&thanos_api::v1alpha1::PrometheusServiceMonitors> {
+fn service_monitors(query: &ThanosQuery) -> Option<&PrometheusServiceMonitors> {
     let discovery = query.spec.service_discovery.as_ref()?;
     discovery.prometheus_service_monitors.as_ref()
+}
+
+/// The section of the spec, if it selects ServiceMonitors.
+fn enabled_section(query: &ThanosQuery) -> Option<&PrometheusServiceMonitors> {
+    let is_enabled = |section: &&PrometheusServiceMonitors| {
+        section.enabled.unwrap_or(section.selector.is_some())
+    };
+    service_monitors(query).filter(is_enabled)
 }
 
 /// Handling of a Prometheus without a sidecar.

@@ -65,7 +65,9 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
     let frozen = match status_inputs.frozen {
         false => (false, Reason::Live, String::new()),
         true => {
-            let message = "custom resources of Prometheus Operator are unreadable since lastTransitionTime; the last configuration stays in effect";
+            let message = "custom resources of Prometheus Operator are unreadable since \
+                           lastTransitionTime, see the condition PrometheusOperatorIntegration; the \
+                           last configuration stays in effect";
             (true, Reason::CrdRemoved, message.to_owned())
         }
     };

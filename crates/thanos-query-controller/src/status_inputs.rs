@@ -2,7 +2,9 @@
 
 use kube_facts::Key;
 use promop_compat::kind;
-use promop_compat::resolve::{Candidate, Endpoint, Finding, Reason as SkipReason, Resolution, Via};
+use promop_compat::resolve::{
+    Candidate, Endpoint, Finding, Reason as SkipReason, Resolution, SelectorFields, Subject, Via,
+};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{
     EndpointStatus, EndpointVia, MAX_ENDPOINTS, MAX_SKIPPED, SkippedStatus,
@@ -26,8 +28,8 @@ pub struct Blocked {
 pub struct StatusInputs {
     /// Inputs of every kind.
     pub common: CommonInputs,
-    /// Number of selections of ServiceMonitors in the spec.
-    pub selections: usize,
+    /// Fields of the spec that select ServiceMonitors.
+    pub selector_fields: Vec<SelectorFields>,
     /// Resolution of the selections.
     pub resolution: Resolution,
     /// Discovered endpoints, as used by queriers.
@@ -53,7 +55,7 @@ impl StatusInputs {
     #[must_use]
     pub fn endpoints_condition(&self) -> KnownCondition {
         let total = self.total();
-        if self.selections > 0
+        if !self.selector_fields.is_empty()
             && self.is_discovering()
             && self.resolution.selected == 0
             && self.discovered.is_empty()
@@ -80,7 +82,7 @@ impl StatusInputs {
         }
         let skipped = self.skipped_total();
         match (total, skipped) {
-            (0, 0) if self.selections > 0 => (
+            (0, 0) if !self.selector_fields.is_empty() => (
                 false,
                 Reason::NoEndpoints,
                 "selected ServiceMonitors are not used; see the condition PrometheusOperatorIntegration"
@@ -117,6 +119,11 @@ impl StatusInputs {
 
     fn nothing_selected(&self) -> KnownCondition {
         let nearest = &self.resolution.nearest;
+        let fields = |field: fn(&SelectorFields) -> &'static str| {
+            let all = self.selector_fields.iter().map(field);
+            Vec::from_iter(all).join(" or ")
+        };
+        let selectors = fields(|f| f.selector);
         let elsewhere: Vec<String> = nearest
             .iter()
             .filter(|c| c.would_match_elsewhere)
@@ -124,8 +131,9 @@ impl StatusInputs {
             .collect();
         if !elsewhere.is_empty() {
             let message = format!(
-                "no ServiceMonitor in the selected namespaces matches, but {} would; extend the namespace selector",
-                elsewhere.join(", ")
+                "no ServiceMonitor of the selected namespaces matches {selectors}, but {} would; extend {}",
+                elsewhere.join(", "),
+                fields(|f| f.namespaces)
             );
             return (false, Reason::MatchesInOtherNamespaces, message);
         }
@@ -134,8 +142,15 @@ impl StatusInputs {
         near.sort_by_key(|(has_key, _)| !has_key);
         let near: Vec<String> = near.into_iter().map(|(_, text)| text).collect();
         let message = match near.is_empty() {
-            true => "no ServiceMonitor matches; the selected namespaces contain none".to_owned(),
-            false => format!("no ServiceMonitor matches; nearest: {}", near.join("; ")),
+            true => {
+                format!(
+                    "no ServiceMonitor matches {selectors}; the selected namespaces contain none"
+                )
+            }
+            false => format!(
+                "no ServiceMonitor matches {selectors}; closest: {}",
+                near.join("; ")
+            ),
         };
         (false, Reason::SelectorMatchesNothing, message)
     }
@@ -192,7 +207,13 @@ impl StatusInputs {
     #[must_use]
     pub fn skipped(&self) -> Vec<SkippedStatus> {
         let finding = |f: &Finding| SkippedStatus {
-            subject: f.subject.to_string(),
+            subject: match f.subject {
+                Subject::Selection(i) => {
+                    let fields = self.selector_fields.get(i).copied();
+                    fields.unwrap_or_default().selector.to_owned()
+                }
+                _ => f.subject.to_string(),
+            },
             reason: f.reason.as_str().to_owned(),
             message: f.message.clone(),
         };

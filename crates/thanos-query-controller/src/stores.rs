@@ -238,6 +238,7 @@ fn with_request(query: &ThanosQuery, decide: impl Fn(&Request<'_>) -> bool) -> b
     decide(&Request {
         namespace: &namespace(query),
         selections: &selections(query),
+        fields: &[],
         without_sidecar: without_sidecar(query),
     })
 }

@@ -18,6 +18,7 @@ pub fn loaded(
     pods: &BTreeMap<String, &PodFacts>,
     answers: &ProbeResults,
     expected: &Expected,
+    namespace: &str,
     known: bool,
 ) -> ConditionState {
     if !known {
@@ -35,14 +36,14 @@ pub fn loaded(
     let (failed, late, silent) = (of(Loaded::Failed), of(Loaded::NotYet), of(Loaded::Silent));
     if let Some(first) = failed.first() {
         let message = format!(
-            "{} failed to reload the mounted rules; the previously loaded rules stay in effect. To see \
-             why: kubectl logs {first} -c thanos-rule | {LOAD_ERRORS}",
+            "{} failed to load the mounted rules; the previously loaded rules stay in effect. Find the \
+             rule with: kubectl -n {namespace} logs {first} -c thanos-rule | {LOAD_ERRORS}",
             failed.join(", ")
         );
         return (Some(false), Reason::ReloadFailed, message);
     }
     if !late.is_empty() {
-        let message = format!("{} not reloaded yet since the last change", late.join(", "));
+        let message = format!("waiting for {} to load the last change", late.join(", "));
         return (None, Reason::Loading, message);
     }
     let mut unclear = ready

@@ -196,7 +196,13 @@ pub(crate) fn observe(
         incomplete: rules.incomplete && !stores.rules.is_frozen(),
         frozen: rules_frozen && !is_disabled(rules_gate)
             || alertmanagers.is_some() && (is_frozen(&stores.alertmanagers) || unknown),
-        loaded: health::loaded(&pods, cluster.answers, &rules.expected, is_known),
+        loaded: health::loaded(
+            &pods,
+            cluster.answers,
+            &rules.expected,
+            spec_inputs.namespace,
+            is_known,
+        ),
         pods: health::pods(&pods, &unmounted, &content, secrets::uploads(&ruler.spec)),
         secrets_watched: content != Content::Unwatched,
         unscheduled: unscheduled(pods.iter().map(|(name, pod)| (name, *pod))),

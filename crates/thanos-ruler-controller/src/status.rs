@@ -423,7 +423,8 @@ fn frozen(is_frozen: bool) -> ConditionState {
     match is_frozen {
         false => (Some(false), Reason::Live, String::new()),
         true => {
-            let message = "Prometheus Operator's resources are unreadable since lastTransitionTime; the \
+            let message = "custom resources of Prometheus Operator are unreadable since \
+                           lastTransitionTime, see the condition PrometheusOperatorIntegration; the \
                            last configuration stays in effect";
             (Some(true), Reason::CrdRemoved, message.to_owned())
         }

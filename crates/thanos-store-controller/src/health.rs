@@ -107,7 +107,7 @@ pub fn condition(inputs: &HealthInputs<'_>) -> ConditionState {
         return (None, Reason::Syncing, message);
     }
     match starting.first() {
-        None if inputs.pods.is_empty() => (None, Reason::Syncing, "there is no pod yet".to_owned()),
+        None if inputs.pods.is_empty() => (None, Reason::Syncing, "no pod exists yet".to_owned()),
         None => (Some(true), Reason::Synced, String::new()),
         Some(first) => {
             let message = format!("{} pods are not ready yet, such as {first}", starting.len());

@@ -105,7 +105,7 @@ pub fn condition(gates: &[(OptionalKind, Gate)]) -> KnownCondition {
         Some(Gate::Forbidden) => (
             false,
             Reason::Forbidden,
-            format!("not permitted: {names}; apply the controller's ClusterRole"),
+            format!("the controller has no permission for {names}; apply its ClusterRole"),
         ),
         Some(Gate::CrdsAbsent | Gate::Enabled) => (
             false,

@@ -23,8 +23,10 @@ pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
             Some(Ownership::Ours) => ours += 1,
             Some(Ownership::Legacy) => legacy.push(key.clone()),
             Some(Ownership::Other(holder)) => {
-                let found = format!("{key} is not owned by this resource ({holder})");
-                let remedy = format!("delete or rename {key}, or rename this resource");
+                let found = format!(
+                    "{key} already exists and does not belong to this custom resource ({holder})"
+                );
+                let remedy = format!("delete or rename {key}, or rename the custom resource");
                 rows.push(Row::fail("names", name, found).remedy(remedy));
             }
         }

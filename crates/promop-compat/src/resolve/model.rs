@@ -88,6 +88,24 @@ pub struct World<'a> {
     pub store_label: (&'a str, &'a str),
 }
 
+/// Paths of the fields of a selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelectorFields {
+    /// The label selector.
+    pub selector: &'static str,
+    /// The namespace selector.
+    pub namespaces: &'static str,
+}
+
+impl Default for SelectorFields {
+    fn default() -> Self {
+        Self {
+            selector: "selector",
+            namespaces: "namespaceSelector",
+        }
+    }
+}
+
 /// Discovery request of one custom resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -95,6 +113,8 @@ pub struct Request<'a> {
     pub namespace: &'a str,
     /// Selected ServiceMonitors: the union of these selections.
     pub selections: &'a [Selection],
+    /// Paths of the fields with these selections, for messages.
+    pub fields: &'a [SelectorFields],
     /// Handling of a Prometheus without a sidecar.
     pub without_sidecar: WithoutSidecar,
 }

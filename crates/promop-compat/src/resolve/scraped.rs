@@ -231,7 +231,7 @@ fn not_scraped(nearest: Option<Nearest>, key: &Key) -> String {
         ));
     }
     format!(
-        "no Prometheus scrapes the selected application; nearest: Prometheus {}; {}",
+        "no Prometheus scrapes the selected application; closest: Prometheus {}; {}",
         nearest.prometheus,
         remedies.join(" and "),
     )

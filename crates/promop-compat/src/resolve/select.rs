@@ -19,8 +19,9 @@ pub(super) fn usable<'r>(
                     Unusable::Objects(_) | Unusable::Namespaces(_) => Reason::InvalidSelector,
                     Unusable::Unevaluable => Reason::UnevaluableNamespaceSelector,
                 };
+                let fields = request.fields.get(i).copied().unwrap_or_default();
                 findings.add(reason, Subject::Selection(i), || {
-                    unusable.describe("selector", "namespaceSelector")
+                    unusable.describe(fields.selector, fields.namespaces)
                 });
             }
         }

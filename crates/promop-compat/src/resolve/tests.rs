@@ -195,6 +195,7 @@ impl Cluster {
         resolve(
             &self.world(),
             &Request {
+                fields: &[],
                 namespace: "monitoring",
                 selections: &selections,
                 without_sidecar,

@@ -55,7 +55,7 @@ pub(super) fn explain(
     let other = other.find(|(label, _)| has_other(label));
     let other = other.map_or_else(String::new, |(k, v)| format!(" (it has {k}={v})"));
     format!(
-        "it selects no Service, so nothing is scraped; nearest: Service {service}, which \
+        "it selects no Service, so nothing is scraped; closest: Service {service}, which \
          {differs}{other}; correct the labels of the Service, or spec.selector"
     )
 }

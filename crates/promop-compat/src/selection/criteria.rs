@@ -71,11 +71,11 @@ impl Unusable {
         match self {
             Self::Objects(error) => format!("{objects}.{error}"),
             Self::Namespaces(error) => format!("{namespaces}.{error}"),
-            Self::Unevaluable => "the namespace selector needs namespace labels, which the \
-                                  controller has no permission to list; unset it for the own \
-                                  namespace, leave it empty for all, or select only by \
-                                  kubernetes.io/metadata.name"
-                .to_owned(),
+            Self::Unevaluable => format!(
+                "{namespaces} needs labels of namespaces, which the controller has no permission to list; \
+                 unset it (own namespace), set it to {{}} (all namespaces), or select only by \
+                 kubernetes.io/metadata.name"
+            ),
         }
     }
 }

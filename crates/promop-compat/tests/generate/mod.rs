@@ -77,6 +77,7 @@ impl Case {
 
     pub fn request(&self) -> Request<'_> {
         Request {
+            fields: &[],
             namespace: &self.namespace,
             selections: &self.selections,
             without_sidecar: match self.report {

@@ -8,5 +8,6 @@ mod case;
 mod goldens;
 mod invalid;
 mod leaves;
+mod messages;
 mod relations;
 mod stable;

@@ -223,7 +223,7 @@ fn joining(
             "all members are ready; waiting for the members of hashring {other}"
         ));
     }
-    joining("all members are ready".to_owned())
+    joining("all members are ready; adding them to the hashring".to_owned())
 }
 
 /// Message about the routers that may not have loaded the recorded hashrings; `None` if all have.

@@ -225,7 +225,7 @@ fn application_resolves_to_the_prometheuses_that_scrape_it() {
         ["NotScraped ServiceMonitor apps/shop"]
     );
     assert!(found.skipped[0].message.contains(
-        "nearest: Prometheus monitoring/k8s; extend spec.serviceMonitorNamespaceSelector of the Prometheus to the namespace apps"
+        "closest: Prometheus monitoring/k8s; extend spec.serviceMonitorNamespaceSelector of the Prometheus to the namespace apps"
     ), "{}", found.skipped[0].message);
     assert!(found.prometheuses.is_empty());
 
@@ -242,7 +242,7 @@ fn application_resolves_to_the_prometheuses_that_scrape_it() {
     let found = cluster.select(&[("app", "shop")]);
     let message = &found.skipped[0].message;
     assert!(
-        message.ends_with("nearest: Prometheus monitoring/k8s; add the labels team=x"),
+        message.ends_with("closest: Prometheus monitoring/k8s; add the labels team=x"),
         "{message}"
     );
 

@@ -18,6 +18,7 @@ fn two_selections_are_a_union() {
     ];
     let resolve = |selections| {
         let request = Request {
+            fields: &[],
             namespace: "monitoring",
             selections,
             without_sidecar: WithoutSidecar::Bridge,
@@ -73,6 +74,7 @@ fn only_relevant_changes_enqueue() {
         scope: NamespaceScope::Own,
     }];
     let request = Request {
+        fields: &[],
         namespace: "monitoring",
         selections: &selections,
         without_sidecar: WithoutSidecar::Bridge,
@@ -100,6 +102,7 @@ fn only_relevant_changes_enqueue() {
         selector: LabelSelector::default(),
     }];
     let malformed = Request {
+        fields: &[],
         selections: &invalid,
         ..request
     };
@@ -234,6 +237,7 @@ fn only_relevant_changes_enqueue() {
     assert!(affects_namespaces(
         &world,
         &Request {
+            fields: &[],
             selections: &by_label,
             ..request
         }

@@ -125,6 +125,7 @@ fn malformed_selectors_select_nothing_and_are_reported() {
         resolve(
             &cluster.world(),
             &Request {
+                fields: &[],
                 namespace: "monitoring",
                 selections: &[selection],
                 without_sidecar: WithoutSidecar::Bridge,
@@ -237,7 +238,7 @@ fn excluded_labels_are_reported() {
         cluster.edit("k8s").service_monitor_selector = desired;
         let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
         let expected =
-            format!("nearest: Prometheus monitoring/k8s; add the labels tier=y and {remedy}");
+            format!("closest: Prometheus monitoring/k8s; add the labels tier=y and {remedy}");
         assert!(message.ends_with(&expected), "{message}");
     }
 }
@@ -256,7 +257,7 @@ fn nearest_prometheus_needs_the_fewest_changes() {
     cluster.prometheus("a", elsewhere);
     let message = &cluster.select(&[("app", "shop")]).skipped[0].message;
     assert!(
-        message.contains("nearest: Prometheus monitoring/k8s; add the labels team=x"),
+        message.contains("closest: Prometheus monitoring/k8s; add the labels team=x"),
         "{message}"
     );
 }

@@ -125,7 +125,7 @@ fn nearest_service_is_computed_for_a_bounded_number_of_service_monitors() {
     let named = found
         .skipped
         .iter()
-        .filter(|f| f.message.contains("nearest"));
+        .filter(|f| f.message.contains("closest"));
     assert_eq!(named.count(), 20);
 }
 
