@@ -9,7 +9,8 @@ use thanos_api::names::{Reason, annotation};
 use crate::facts::SetFacts;
 use crate::volumes::ConditionState;
 
-/// Condition `SecretRotation`: whether Secrets are watched; if not, how to apply a change of `secrets`.
+/// Condition `SecretRotation`: whether Secrets are watched; if not, whether the pods use their current
+/// content is unknown, and the message says how to apply a change of `secrets`.
 /// `kind` is the name of the kind of `it` for kubectl, as in `thanosstore`.
 #[must_use]
 pub fn condition<K: Resource>(
@@ -22,14 +23,19 @@ pub fn condition<K: Resource>(
         return (Some(true), Reason::Watched, String::new());
     }
     let message = format!(
-        "the controller has no permission to watch Secrets. After changing {}, run: kubectl -n \
-         {} annotate {kind} {} {}=\"$(date -Is)\" --overwrite",
-        secrets.join(", "),
+        "pods do not restart when {} changes, since the controller has no permission to watch Secrets. \
+         After a change, run: kubectl -n {} annotate {kind} {} {}=\"$(date -Is)\" \
+         --overwrite",
+        match secrets {
+            [one] => format!("Secret {one}"),
+            several => format!("one of the Secrets {}", several.join(", ")),
+        },
         it.namespace().unwrap_or_default(),
         it.name_any(),
         annotation::RESTART,
     );
-    (Some(false), Reason::SecretsNotWatched, message)
+    // Nothing is known to be wrong.
+    (None, Reason::SecretsNotWatched, message)
 }
 
 /// Digests stored in a StatefulSet.

@@ -1,7 +1,6 @@
 //! Preflight of a ThanosReceive: accepted but harmful values. Pure.
 
 use operator_inspect::preflight::{Extra, Harm};
-use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosReceiveSpec;
 use thanos_workload::duration;
 
@@ -15,19 +14,10 @@ use super::{legacy, orphaned};
 /// serves them: blocks are cut every two hours, and are uploaded and synced some time later.
 const MIN_RETENTION: u64 = 6 * 3_600_000;
 
-/// Before the controller runs there are no pods, and the permission to watch Secrets is optional.
-const ONLY_WARNS: [&str; 5] = [
-    Reason::Starting.as_str(),
-    Reason::Syncing.as_str(),
-    Reason::NotConfigured.as_str(),
-    Reason::SecretsNotWatched.as_str(),
-    Reason::VolumePending.as_str(),
-];
-
 /// Checks in addition to the common ones.
 pub(super) fn extra() -> Extra<ReceiveController> {
     Extra {
-        only_warns: &ONLY_WARNS,
+        only_warns: &[],
         harms,
         legacy: Some(legacy()),
         orphaned: orphaned(NAME),

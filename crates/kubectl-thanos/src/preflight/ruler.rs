@@ -9,13 +9,10 @@ use thanos_ruler_controller::{NAME, RulerController, Seen};
 
 use super::{legacy, orphaned};
 
-/// Before the controller runs there are no pods, and permission to watch Secrets is optional.
-const ONLY_WARNS: [&str; 8] = [
+/// Valid without rules, queriers or alerting, and only the network plugin decides whether policies are
+/// enforced.
+const ONLY_WARNS: [&str; 4] = [
     Reason::BlockedByNetworkPolicy.as_str(),
-    Reason::Loading.as_str(),
-    Reason::Syncing.as_str(),
-    Reason::SecretsNotWatched.as_str(),
-    Reason::VolumePending.as_str(),
     Reason::NoQueriers.as_str(),
     Reason::NoRules.as_str(),
     Reason::AlertingDisabled.as_str(),

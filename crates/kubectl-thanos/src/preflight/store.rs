@@ -1,7 +1,6 @@
 //! Preflight of a ThanosStore: accepted but harmful values. Pure.
 
 use operator_inspect::preflight::{Extra, Harm};
-use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosStoreSpec;
 
 use thanos_store_controller::{NAME, Seen, StoreController};
@@ -14,17 +13,10 @@ const REMOVED: [&str; 2] = [
     "--experimental.enable-index-header",
 ];
 
-/// Pods do not exist before the controller runs, and permission to watch Secrets is optional.
-const ONLY_WARNS: [&str; 3] = [
-    Reason::Syncing.as_str(),
-    Reason::SecretsNotWatched.as_str(),
-    Reason::VolumePending.as_str(),
-];
-
 /// Checks in addition to the common ones.
 pub(super) fn extra() -> Extra<StoreController> {
     Extra {
-        only_warns: &ONLY_WARNS,
+        only_warns: &[],
         harms,
         legacy: Some(legacy()),
         orphaned: orphaned(NAME),
