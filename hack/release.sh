@@ -149,7 +149,7 @@ make_manifests() {
   for overlay in deploy/overlays/*; do
     kubectl kustomize "$work/$overlay" >"$DIST/install-$(basename "$overlay").yaml"
   done
-  kubectl kustomize "$work/deploy/overlays/fresh-install/definitions" >"$DIST/install-fresh-install-definitions.yaml"
+  kubectl kustomize "$work/deploy/overlays/fresh-install/crds" >"$DIST/install-fresh-install-crds.yaml"
   ! grep -l "$PLACEHOLDER" "$DIST"/install-*.yaml || [[ $REGISTRY == "$PLACEHOLDER" ]] ||
     fail "a manifest has the placeholder of the registry"
   sed -i "s|^  registry: .*|  registry: ${REGISTRY%%/*}|; s|^  repository: .*|  repository: ${REGISTRY#*/}|" \

@@ -264,7 +264,7 @@ END");
 
     uninstall("fresh-install", "monitoring thanos-system");
     assert_ne!(served(), "", "CRDs are kept");
-    run("kubectl delete -k deploy/overlays/fresh-install/definitions");
+    run("kubectl delete -k deploy/overlays/fresh-install/crds");
     assert_eq!(served(), "", "CRDs are deleted");
     run("kubectl -n kube-system delete service kubelet");
     let left =

@@ -148,8 +148,8 @@ impl Metrics {
             "1 while this process holds the Lease",
             metrics.leader.clone(),
         );
-        let capability = "prometheus_operator_capability";
-        let help = "1 for the current state of a kind of Prometheus Operator";
+        let capability = "thanos_operator_optional_kind";
+        let help = "1 for the current state of an optional kind";
         registry.register(capability, help, metrics.capabilities.clone());
         // The encoder appends `_info`.
         let build = Info::new([("controller", controller), ("version", VERSION)]);
@@ -496,8 +496,8 @@ mod tests {
             "controller_runtime_reconcile_time_seconds_count{controller=\"x\"} 1",
             "rest_client_requests_total{method=\"PATCH\",code=\"200\"} 1",
             "leader_election_master_status{name=\"x\"} 1",
-            "prometheus_operator_capability{kind=\"Toy\",state=\"Absent\"} 1",
-            "prometheus_operator_capability{kind=\"Toy\",state=\"Present\"} 0",
+            "thanos_operator_optional_kind{kind=\"Toy\",state=\"Absent\"} 1",
+            "thanos_operator_optional_kind{kind=\"Toy\",state=\"Present\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

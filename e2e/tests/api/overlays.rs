@@ -194,11 +194,11 @@ fn crds_are_in_an_overlay_of_their_own() {
     }
     assert_eq!(objects.len(), CONTROLLERS.len());
     // What fresh-install has objects of is installed before it.
-    let definitions = names(&of_kind(
-        &overlay("fresh-install/definitions"),
+    let crds = names(&of_kind(
+        &overlay("fresh-install/crds"),
         "CustomResourceDefinition",
     ));
-    assert!(definitions.is_superset(&names(&objects.iter().collect::<Vec<_>>())));
+    assert!(crds.is_superset(&names(&objects.iter().collect::<Vec<_>>())));
 }
 
 /// Every controller's image has a full name, and one documented command replaces the registry.

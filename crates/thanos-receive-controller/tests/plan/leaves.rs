@@ -70,7 +70,7 @@ fn world(leaf: &Leaf) -> Value {
     }
     json!({
         "serviceMonitors": true, "record": record, "routers": {}, "sets": [set],
-        "claims": [{"name": "data-thanos-receive-ingester-main-default-1", "size": "10Gi"}],
+        "pvcs": [{"name": "data-thanos-receive-ingester-main-default-1", "size": "10Gi"}],
         "given": ["sample", "other", "fixed"],
     })
 }

@@ -37,8 +37,7 @@ async fn a_crd_that_is_not_established_counts_as_absent() {
         "{reported}"
     );
     let metrics = controller.metrics().await;
-    let state =
-        "prometheus_operator_capability{kind=\"ServiceMonitor\",state=\"NotEstablished\"} 1";
+    let state = "thanos_operator_optional_kind{kind=\"ServiceMonitor\",state=\"NotEstablished\"} 1";
     assert!(metrics.contains(state), "{metrics}");
     controller.assert_quiet(&[]);
 

@@ -74,7 +74,7 @@ max by (namespace, pod) (kube_pod_container_resource_limits{resource=\"memory\",
             name: "ThanosOperatorKindForbidden",
             severity: Severity::Warning,
             for_: "15m",
-            expr: "max by (namespace, job, kind) (prometheus_operator_capability{$controllers,state=\"Forbidden\"}) == 1",
+            expr: "max by (namespace, job, kind) (thanos_operator_optional_kind{$controllers,state=\"Forbidden\"}) == 1",
             summary: "A controller may not use a kind of Prometheus Operator.",
             description: "{{ $labels.namespace }}/{{ $labels.job }} has no permission for {{ $labels.kind }}, which \
                           the cluster serves. Its last objects stay in effect.",

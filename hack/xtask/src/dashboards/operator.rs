@@ -179,7 +179,7 @@ fn api() -> Vec<Panel> {
             unit: "short",
             show: Show::Table,
             queries: &[(
-                "max by (job, kind, state) (prometheus_operator_capability{$selector}) == 1",
+                "max by (job, kind, state) (thanos_operator_optional_kind{$selector}) == 1",
                 "",
             )],
         },

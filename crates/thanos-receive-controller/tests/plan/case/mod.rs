@@ -37,7 +37,7 @@ pub struct Case {
     pub legacy: Option<String>,
     pub routers: Option<Routers>,
     pub sets: Vec<Set>,
-    pub claims: Vec<Pvc>,
+    pub pvcs: Vec<Pvc>,
     /// Content of Secrets by name, if they are watched.
     pub secrets: Option<BTreeMap<String, Value>>,
     /// Endpoints that each querier lists; null if its probe fails.
@@ -75,8 +75,9 @@ impl plan_testing::Case for Case {
             .map(|p| json!({"name": p.name, "step": p.step, "message": p.message}))
             .collect();
         let decisions = json!({
-            "hashrings": progress, "onto": format!("{:?}", plan.objects()[0].onto),
-            "leaves": seen.observed.allowed_actions.kept, "amends": patched(plan), "removes": removed,
+            "hashrings": progress, "precondition": format!("{:?}", plan.objects()[0].onto),
+            "unchanged": seen.observed.allowed_actions.kept,
+            "foreignPatches": patched(plan), "foreignDeletes": removed,
         });
         vec![("decisions", decisions)]
     }
@@ -155,7 +156,7 @@ impl Case {
         }
         let labels = world::labels(self.cr(), INGESTER);
         let secrets = self.secrets.as_ref();
-        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
+        all.extend(objects::volumes_and_secrets(&self.pvcs, &labels, secrets));
         all.extend(objects::listing_queriers(&self.queriers, &mut answers));
         self.seen_of(&all, &answers)
     }

@@ -45,7 +45,7 @@ pub struct Case {
     /// No kind of Prometheus Operator is installed.
     pub without_prometheus_operator: bool,
     pub set: Option<Set>,
-    pub claims: Vec<Pvc>,
+    pub pvcs: Vec<Pvc>,
     pub queriers: Vec<Querier>,
     /// The Services of receive routers.
     pub routers: Vec<String>,
@@ -75,7 +75,7 @@ impl plan_testing::Case for Case {
 
     /// Unchanged ConfigMaps, patches of foreign objects, and the status.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
-        let decisions = json!({"leaves": self.left(plan), "amends": patched(plan)});
+        let decisions = json!({"unchanged": self.left(plan), "foreignPatches": patched(plan)});
         // Timestamps would differ in each run.
         let mut status = serde_json::to_value(self.status()).unwrap();
         for condition in status["conditions"].as_array_mut().unwrap() {
@@ -181,7 +181,7 @@ impl Case {
         }
         let labels = world::labels(self.cr());
         let secrets = self.secrets.as_ref();
-        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
+        all.extend(objects::volumes_and_secrets(&self.pvcs, &labels, secrets));
         all.extend(self.queriers.iter().flat_map(Querier::objects));
         all.extend(self.routers.iter().map(|name| world::router(name)));
         all

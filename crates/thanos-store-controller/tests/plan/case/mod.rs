@@ -30,7 +30,7 @@ pub struct Case {
     pub service_monitors: bool,
     /// StatefulSets, each with its pods.
     pub sets: Vec<Set>,
-    pub claims: Vec<Pvc>,
+    pub pvcs: Vec<Pvc>,
     /// Contents of Secrets by name, if they are watched.
     pub secrets: Option<BTreeMap<String, Value>>,
     /// Endpoints that each querier lists; null if it does not respond.
@@ -62,7 +62,8 @@ impl plan_testing::Case for Case {
         });
         let left: Vec<&String> = left.collect();
         let step = seen.reshard.as_ref().map(|r| (r.step, &r.message));
-        let decisions = json!({"leaves": left, "amends": patched(plan), "resharding": step});
+        let decisions =
+            json!({"unchanged": left, "foreignPatches": patched(plan), "resharding": step});
         vec![("decisions", decisions)]
     }
 
@@ -134,7 +135,7 @@ impl Case {
         }
         let labels = world::labels(self.name(), &[]);
         let secrets = self.secrets.as_ref();
-        all.extend(objects::volumes_and_secrets(&self.claims, &labels, secrets));
+        all.extend(objects::volumes_and_secrets(&self.pvcs, &labels, secrets));
         let mut answers = ProbeResults::default();
         all.extend(objects::listing_queriers(&self.queriers, &mut answers));
         self.seen_of(&all, &answers)
