@@ -1,6 +1,5 @@
 //! Writes: server-side apply of one object, and deletes. Does IO.
 
-use std::borrow::Cow;
 use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -14,7 +13,6 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::owned_objects::{Owned, Owner};
 use crate::plan::{ForeignPatch, ObjectKey, Planned, Precondition};
-use crate::preconditions::Conditional;
 use crate::reconciler::Verdict;
 use crate::unknown_fields;
 
@@ -48,12 +46,12 @@ impl Writer<'_> {
 
     /// Applies `object`. `uid` is that of the known object with this name, if any.
     pub async fn apply(&self, object: &Planned, uid: Option<&str>) -> Result<Owned, Refusal> {
-        let preconditions = match (uid, &object.onto) {
+        let precondition = match (uid, &object.onto) {
             (Some(_), Precondition::Version(version)) => ("resourceVersion", version.as_str()),
             (Some(uid), Precondition::Any) => ("uid", uid),
             (None, _) | (Some(_), Precondition::Nothing) => ("resourceVersion", ONLY_CREATE),
         };
-        match self.send(object, preconditions).await {
+        match self.send(object, precondition).await {
             Ok(applied) => Ok(applied),
             Err(kube::Error::Api(status)) if status.code == 409 && uid.is_none() => {
                 self.adopt(object).await
@@ -65,11 +63,11 @@ impl Writer<'_> {
     pub(crate) async fn send(
         &self,
         object: &Planned,
-        preconditions: (&str, &str),
+        precondition: (&str, &str),
     ) -> Result<Owned, kube::Error> {
         let api = self.api(object);
         let params = PatchParams::apply(self.manager).force();
-        let (answer, unknown) = send(&api, params, object, preconditions).await;
+        let (answer, unknown) = send(&api, params, object, precondition).await;
         let kind = &object.key.kind;
         for field in unknown {
             tracing::warn!(
@@ -86,7 +84,7 @@ impl Writer<'_> {
         let namespace = &self.owner.namespace;
         let api: Api<Owned> =
             Api::namespaced_with(self.client.clone(), namespace, &foreign.resource);
-        let patch = Patch::Merge(with_uid(&foreign.patch, &foreign.uid));
+        let patch = Patch::Merge(with_precondition(&foreign.patch, ("uid", &foreign.uid)));
         let params = PatchParams {
             field_manager: Some(self.manager.to_owned()),
             ..Default::default()
@@ -129,7 +127,7 @@ pub async fn send<K>(
     api: &Api<K>,
     mut params: PatchParams,
     object: &Planned,
-    preconditions: (&str, &str),
+    precondition: (&str, &str),
 ) -> (Result<K, kube::Error>, Vec<String>)
 where
     K: Clone + DeserializeOwned + Debug,
@@ -138,14 +136,11 @@ where
         params = params.validation_strict();
     }
     let mut unknown = Vec::new();
-    let mut body = Cow::Borrowed(&object.body);
+    let mut body = with_precondition(&object.body, precondition);
     loop {
-        let conditional = Conditional {
-            body: &body,
-            preconditions,
-        };
-        let patch = Patch::Apply(&conditional);
-        let answer = api.patch(&object.key.name, &params, &patch).await;
+        let answer = api
+            .patch(&object.key.name, &params, &Patch::Apply(&body))
+            .await;
         let less = match &answer {
             Err(kube::Error::Api(status)) => unknown_fields::without(&body, &status.message),
             _ => None,
@@ -154,20 +149,21 @@ where
             return (answer, unknown);
         };
         unknown.push(field);
-        body = Cow::Owned(less);
+        body = less;
     }
 }
 
-/// A merge patch that changes only the object with this UID.
-fn with_uid(patch: &Value, uid: &str) -> Value {
-    let mut patch = patch.as_object().cloned().unwrap_or_default();
-    let mut metadata = match patch.remove("metadata") {
+/// A body that the API server rejects unless this metadata field (UID or resource version) of the stored
+/// object has this value.
+fn with_precondition(body: &Value, (field, value): (&str, &str)) -> Value {
+    let mut body = body.as_object().cloned().unwrap_or_default();
+    let mut metadata = match body.remove("metadata") {
         Some(Value::Object(metadata)) => metadata,
         _ => Map::new(),
     };
-    metadata.insert("uid".to_owned(), uid.into());
-    patch.insert("metadata".to_owned(), metadata.into());
-    patch.into()
+    metadata.insert(field.to_owned(), value.into());
+    body.insert("metadata".to_owned(), metadata.into());
+    body.into()
 }
 
 /// Whether a patch was rejected because its object no longer exists, was replaced, or changed. On a
@@ -237,6 +233,14 @@ pub fn rejection(status: &Status) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn precondition_is_added_to_the_metadata_only() {
+        let body = json!({"kind": "X", "metadata": {"name": "x"}, "spec": {"metadata": {"a": 1}}});
+        let mut expected = body.clone();
+        expected["metadata"]["uid"] = json!("u");
+        assert_eq!(with_precondition(&body, ("uid", "u")), expected);
+    }
 
     #[test]
     fn a_rejection_names_the_field_and_not_the_object() {

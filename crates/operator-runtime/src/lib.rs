@@ -20,7 +20,6 @@ pub mod metrics;
 pub mod owned_objects;
 pub mod ownership;
 pub mod plan;
-mod preconditions;
 pub mod probe;
 pub mod rbac;
 mod reconcile;
