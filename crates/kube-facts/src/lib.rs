@@ -1,6 +1,7 @@
-//! Facts of Kubernetes objects: keys, label selectors, namespace scopes, tolerant decoding and the
-//! evaluation of NetworkPolicies. Pure; knows neither Thanos nor Prometheus Operator.
+//! Facts of Kubernetes objects: keys, label selectors, namespace scopes, durations, tolerant decoding
+//! and the evaluation of NetworkPolicies. Pure; knows neither Thanos nor Prometheus Operator.
 
+pub mod duration;
 pub mod extract;
 mod model;
 pub mod namespaces;

@@ -64,7 +64,7 @@ pub fn desired(spec: &ThanosReceiveSpec) -> DesiredHashrings {
         .store_sync_delay
         .as_deref()
         .unwrap_or(STORE_SYNC);
-    let sync = thanos_workload::duration::milliseconds(sync)
+    let sync = kube_facts::duration::milliseconds(sync)
         .unwrap_or_default()
         .div_ceil(1_000);
     let mut rings: Vec<DesiredHashring> = hashrings(spec)

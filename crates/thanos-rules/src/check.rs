@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kube_facts::duration::{self, DurationError};
+
 use crate::group::{Group, Rejection, Rule, RuleKind};
-use crate::{Checked, Dialect, duration, promql, template};
+use crate::{Checked, Dialect, promql, template};
 
 /// Checks a group.
 ///
@@ -24,6 +26,17 @@ pub fn check(group: &Group, dialect: &Dialect) -> Result<Checked, Vec<Rejection>
     }
 }
 
+/// The milliseconds of a duration, or a message with the valid format.
+fn milliseconds(text: &str) -> Result<u64, String> {
+    duration::milliseconds(text).map_err(|error| match error {
+        DurationError::TooLong => format!("{text:?} {error}"),
+        _ => format!(
+            "{text:?} is not a duration; write whole numbers with the units y, w, d, h, m, s, ms, \
+             the longest first, such as 1h30m"
+        ),
+    })
+}
+
 fn of_group(group: &Group, found: &mut Vec<Rejection>) {
     if group.name.is_empty() {
         found.push(Rejection::new("the group has no name"));
@@ -32,7 +45,7 @@ fn of_group(group: &Group, found: &mut Vec<Rejection>) {
         ("interval", &group.interval),
         ("query_offset", &group.query_offset),
     ] {
-        if let Some(Err(e)) = value.as_deref().map(duration::milliseconds) {
+        if let Some(Err(e)) = value.as_deref().map(milliseconds) {
             found.push(Rejection::new(format!("{field}: {e}")));
         }
     }
@@ -66,7 +79,7 @@ fn of_rule(rule: &Rule, dialect: &Dialect, found: &mut Vec<String>) {
         ("for", &rule.for_),
         ("keep_firing_for", &rule.keep_firing_for),
     ] {
-        match value.as_deref().map(duration::milliseconds) {
+        match value.as_deref().map(milliseconds) {
             Some(Err(e)) => found.push(format!("{field}: {e}")),
             Some(Ok(1..)) if !rule.record.is_empty() => {
                 found.push(format!(

@@ -1,10 +1,10 @@
 //! Reads groups from the text of a rule file as Thanos does. Pure.
 
 use go_yaml::{Document, Entry, Node};
+use kube_facts::duration;
 use serde_json::{Map, Value};
 
 use crate::Read;
-use crate::duration;
 use crate::group::Rejection;
 use crate::read::{Empty, all, limit};
 

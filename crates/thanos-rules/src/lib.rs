@@ -12,7 +12,6 @@ mod add_shadow_label;
 mod check;
 mod checked;
 mod dialect;
-mod duration;
 mod enforce;
 mod file;
 mod functions;

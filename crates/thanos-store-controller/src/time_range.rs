@@ -9,26 +9,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use kube_facts::duration::{self, DurationError};
 use thanos_api::v1alpha1::TimeRangeConfig;
 use thanos_workload::FieldError;
 
 const MIN: &str = "spec.timeRangeConfig.minTime";
 const MAX: &str = "spec.timeRangeConfig.maxTime";
 
-/// Units of durations in Thanos, in milliseconds.
-const UNITS: [(&str, i128); 7] = [
-    ("y", 365 * DAY),
-    ("w", 7 * DAY),
-    ("d", DAY),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
 const DAY: i128 = 86_400_000;
-
-/// Maximum duration that Thanos accepts: an int64 of nanoseconds.
-const LONGEST: i128 = i64::MAX as i128 / 1_000_000;
 
 /// Maximum time until a range is evaluated again.
 const LATEST: i128 = DAY;
@@ -160,7 +148,11 @@ fn point(text: &str) -> Result<Point, String> {
             .map(Point::At)
             .ok_or_else(|| "is not a valid time".to_owned());
     }
-    let length = duration(relative)?;
+    let length = duration::milliseconds(relative).map_err(|error| match error {
+        DurationError::Malformed => "is not a valid time".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let length = i128::from(length);
     Ok(Point::Relative(match relative.len() < text.len() {
         true => -length,
         false => length,
@@ -198,41 +190,6 @@ fn timestamp(text: &str) -> Option<i128> {
     };
     let since = local.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
     Some(since.as_millis() - east * 60_000)
-}
-
-/// Milliseconds of a duration without its sign.
-fn duration(text: &str) -> Result<i128, String> {
-    if text == "0" {
-        return Ok(0);
-    }
-    let mut units = UNITS.iter();
-    let mut total: i128 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let is_digit = |c: char| c.is_ascii_digit();
-        let (number, after) = rest.split_at(rest.find(|c| !is_digit(c)).unwrap_or(rest.len()));
-        let (unit, next) = after.split_at(after.find(is_digit).unwrap_or(after.len()));
-        if number.is_empty() {
-            return Err("is not a valid time".to_owned());
-        }
-        if !UNITS.iter().any(|(known, _)| *known == unit) {
-            return Err(match unit {
-                "" => format!("has no unit after {number}"),
-                unit => format!("has the unknown unit `{unit}`"),
-            });
-        }
-        let Some((_, factor)) = units.find(|(known, _)| *known == unit) else {
-            return Err(format!("has the unit `{unit}` in the wrong place"));
-        };
-        let number: i128 = number.parse().unwrap_or(LONGEST + 1);
-        total = total.saturating_add(number.saturating_mul(*factor));
-        rest = next;
-    }
-    match total {
-        _ if text.is_empty() => Err("is not a valid time".to_owned()),
-        total if total > LONGEST => Err("is longer than 292 years".to_owned()),
-        total => Ok(total),
-    }
 }
 
 #[cfg(test)]

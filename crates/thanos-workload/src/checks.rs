@@ -1,8 +1,10 @@
 //! Validation of values. The API server has validated stored resources by schema, but not files that
 //! are rendered without a cluster.
 
+use kube_facts::duration::{self as durations, DurationError};
+
 use crate::redact::Credential;
-use crate::{FieldError, duration as durations, quantity, redact};
+use crate::{FieldError, quantity, redact};
 
 /// Validates a number of pods.
 ///
@@ -34,11 +36,15 @@ pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
 /// # Errors
 /// Not a duration.
 pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
-    durations::milliseconds(duration).ok_or_else(|| {
-        FieldError::new(
-            field,
-            format!("`{duration}` is not a duration; write whole numbers with the units y, w, d, h, m, s, ms, such as 1h30m"),
-        )
+    durations::milliseconds(duration).map_err(|error| {
+        let message = match error {
+            DurationError::TooLong => format!("`{duration}` {error}"),
+            _ => format!(
+                "`{duration}` is not a duration; write whole numbers with the units y, w, d, h, m, s, \
+                 ms, the longest first, such as 1h30m"
+            ),
+        };
+        FieldError::new(field, message)
     })
 }
 

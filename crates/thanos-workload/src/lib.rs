@@ -4,7 +4,6 @@
 pub mod cache;
 pub mod checks;
 pub mod digest;
-pub mod duration;
 pub mod flags;
 pub mod image;
 pub mod inherited;

@@ -91,7 +91,7 @@ fn replica_label_harms(spec: &ThanosQuerySpec, effective: &[String]) -> Vec<Harm
 
 fn silent_endpoints(spec: &ThanosQuerySpec) -> Option<Harm> {
     let timeout = spec.store_response_timeout.as_deref()?;
-    let waits = thanos_workload::duration::milliseconds(timeout) == Some(0);
+    let waits = kube_facts::duration::milliseconds(timeout) == Ok(0);
     (waits && spec.partial_response.unwrap_or(true)).then(|| Harm {
         fatal: false,
         found: format!(

@@ -2,7 +2,6 @@
 
 use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::v1alpha1::ThanosReceiveSpec;
-use thanos_workload::duration;
 
 use thanos_receive_controller::desired::{hashrings, object_storage};
 use thanos_receive_controller::tenants::path;
@@ -38,7 +37,7 @@ fn short_retention(spec: &ThanosReceiveSpec) -> Vec<Harm> {
     let rings = hashrings(spec);
     let short = rings.iter().enumerate().filter_map(|(i, ring)| {
         let retention = ring.tsdb_config.as_ref()?.retention.as_deref()?;
-        let is_short = duration::milliseconds(retention)? < MIN_RETENTION;
+        let is_short = kube_facts::duration::milliseconds(retention).ok()? < MIN_RETENTION;
         let uploads = object_storage(spec, ring, i).is_some();
         (is_short && uploads).then(|| Harm {
             fatal: false,

@@ -3,7 +3,6 @@
 use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{ClaimRetention, ThanosRulerSpec};
-use thanos_workload::duration;
 
 use thanos_ruler_controller::{NAME, RulerController, Seen};
 
@@ -67,7 +66,7 @@ fn lost_results(spec: &ThanosRulerSpec) -> Option<Harm> {
 fn short_retention(spec: &ThanosRulerSpec) -> Option<Harm> {
     let stateful = spec.ruler_mode.as_ref()?.stateful.as_ref()?;
     let retention = stateful.retention.as_deref()?;
-    let short = duration::milliseconds(retention).is_some_and(|ms| ms < SHORT);
+    let short = kube_facts::duration::milliseconds(retention).is_ok_and(|ms| ms < SHORT);
     short.then(|| Harm {
         fatal: false,
         found: format!(

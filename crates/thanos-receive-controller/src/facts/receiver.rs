@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_facts::duration;
 use kube_facts::extract::Extract;
 use operator_runtime::{Probe, ProbeResults, Read, Sample};
 use serde::Deserialize;
 use thanos_api::names::label;
 use thanos_controller_common::facts::{PodFacts, PodObject, PodState};
-use thanos_workload::{duration, ports};
+use thanos_workload::ports;
 
 use crate::hashring::UploadState;
 
@@ -98,7 +99,7 @@ impl Extract for ReceiverObject {
             let uploads = ["objstore.config", "objstore.config-file"];
             let retention = object
                 .flag("tsdb.retention")
-                .and_then(duration::milliseconds);
+                .and_then(|text| duration::milliseconds(text).ok());
             let seconds = retention.unwrap_or(DEFAULT_RETENTION).div_ceil(1_000);
             Role::Ingester {
                 uploads: uploads.iter().any(|flag| object.flag(flag).is_some()),

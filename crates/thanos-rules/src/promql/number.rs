@@ -1,6 +1,6 @@
 //! Values of numbers and durations in PromQL, as Go parses them.
 
-use crate::duration;
+use kube_facts::duration;
 
 /// The value of a number token.
 ///
