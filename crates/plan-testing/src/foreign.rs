@@ -5,7 +5,7 @@ use operator_runtime::Reconciler;
 use serde_json::{Value, json};
 
 use crate::case::{Case, ObservedCase, bodies};
-use crate::world;
+use crate::objects;
 
 /// Ready pods without a workload, of a foreign workload with the same name, and of another foreign
 /// workload.
@@ -20,17 +20,17 @@ pub fn pods(name: &str, program: &str, component: &str, cr: &str, ip: &str) -> [
             "name": program, "ports": [{"name": "http", "containerPort": 80}],
             "args": ["--receive.replication-factor=5", "--web.route-prefix=/foreign", "--objstore.config-file=/x"],
         });
-        let mut pod = world::pod(&format!("{name}{suffix}"), ip, &labels, &owners, container);
+        let mut pod = objects::pod(&format!("{name}{suffix}"), ip, &labels, &owners, container);
         pod["metadata"]["uid"] = json!(format!("foreign{suffix}"));
         pod
     };
     let set = name.rsplit_once('-').map_or(name, |(set, _)| set);
     [
         pod("1", json!([])),
-        pod("2", world::controlled("StatefulSet", set, "foreign")),
+        pod("2", objects::controlled("StatefulSet", set, "foreign")),
         pod(
             "3",
-            world::controlled("ReplicaSet", "queriers-set", "foreign"),
+            objects::controlled("ReplicaSet", "queriers-set", "foreign"),
         ),
     ]
 }

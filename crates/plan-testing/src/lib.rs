@@ -13,9 +13,9 @@ pub mod goldens;
 pub mod invalid;
 pub mod leaves;
 pub mod messages;
+pub mod objects;
 pub mod observe;
 pub mod relations;
 pub mod stable;
-pub mod world;
 
 pub use case::{Case, ObservedCase, bodies, documents, patched};

@@ -14,7 +14,7 @@ use serde_json::Value;
 use thanos_controller_common::Settings;
 
 use crate::case::Case;
-use crate::world::{IMAGE, NOW};
+use crate::objects::{IMAGE, NOW};
 
 /// The settings of every controller.
 #[must_use]

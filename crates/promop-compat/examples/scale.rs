@@ -14,8 +14,8 @@ use promop_compat::model::{
 };
 use promop_compat::names;
 use promop_compat::resolve::{
-    Request, Selection, WithoutSidecar, World, affects_backends, affects_services, is_affected_by,
-    resolve,
+    ClusterFacts, Request, Selection, WithoutSidecar, affects_backends, affects_services,
+    is_affected_by, resolve,
 };
 
 const NAMESPACES: usize = 100;
@@ -142,7 +142,7 @@ fn main() {
         );
     }
 
-    let world = World {
+    let world = ClusterFacts {
         service_monitors: &service_monitors,
         services: &services,
         pods: &pods,

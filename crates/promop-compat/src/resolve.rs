@@ -10,7 +10,7 @@ mod backends;
 mod candidates;
 mod is_affected_by;
 mod model;
-mod outcome;
+mod replica_resolution;
 mod replicas;
 mod report;
 mod scraped;
@@ -30,7 +30,8 @@ pub use is_affected_by::{
     is_affected_by,
 };
 pub use model::{
-    BridgeTarget, Chain, Endpoint, Request, Resolution, SelectorFields, Via, WithoutSidecar, World,
+    BridgeTarget, Chain, ClusterFacts, Endpoint, Request, Resolution, SelectorFields, Via,
+    WithoutSidecar,
 };
 pub use report::{Finding, Reason, Subject};
 
@@ -41,7 +42,7 @@ use search::Search;
 
 /// Resolves what `request` selects in `world`.
 #[must_use]
-pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
+pub fn resolve(world: &ClusterFacts<'_>, request: &Request<'_>) -> Resolution {
     let mut findings = report::Findings::default();
     let selections = select::usable(world, request, &mut findings);
     let (monitors, namespaces) = (world.service_monitors, &world.namespaces);

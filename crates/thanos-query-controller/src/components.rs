@@ -7,7 +7,7 @@ use kube_facts::selector;
 use kube_facts::{Key, PortFacts};
 use promop_compat::model::ServiceFacts;
 use promop_compat::resolve::{
-    Backing, Reason as SkipReason, World, backing, external_address, no_pods, unserved,
+    Backing, ClusterFacts, Reason as SkipReason, backing, external_address, no_pods, unserved,
 };
 use thanos_api::names::label;
 use thanos_api::v1alpha1::ThanosQuery;
@@ -184,11 +184,14 @@ fn without_port(facts: &ServiceFacts) -> String {
 /// Replaces components whose selector matches no pod, or whose pods do not serve the port, by
 /// `Unserved`. Services of Thanos controllers are exempt: their pods may still start.
 #[must_use]
-pub fn served(components: Vec<ComponentService>, world: &World<'_>) -> Vec<ComponentService> {
+pub fn served(
+    components: Vec<ComponentService>,
+    world: &ClusterFacts<'_>,
+) -> Vec<ComponentService> {
     components.into_iter().map(|c| check(c, world)).collect()
 }
 
-fn check(component: ComponentService, world: &World<'_>) -> ComponentService {
+fn check(component: ComponentService, world: &ClusterFacts<'_>) -> ComponentService {
     let service = component.service();
     let Some(facts) = world.services.get(service) else {
         return component;

@@ -1,6 +1,6 @@
 //! The objects that discovery reads. No IO.
 
-use promop_compat::resolve::World;
+use promop_compat::resolve::ClusterFacts;
 use thanos_api::names::label;
 
 use crate::QueryController;
@@ -14,8 +14,8 @@ impl QueryController {
         stores: &'a Stores,
         prometheuses: bool,
         prometheus_agents: bool,
-    ) -> World<'a> {
-        World {
+    ) -> ClusterFacts<'a> {
+        ClusterFacts {
             service_monitors: stores.service_monitors.items(),
             services: stores.services.items(),
             pods: stores.pods.items(),

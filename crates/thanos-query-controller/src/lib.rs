@@ -8,8 +8,8 @@ mod merge;
 pub mod names;
 mod network;
 mod observe;
-pub mod observed;
 pub mod plan;
+pub mod plan_inputs;
 pub mod retained_endpoints;
 pub mod spec_inputs;
 mod status;
@@ -34,7 +34,7 @@ use thanos_api::v1alpha1::{ThanosQuery, ThanosQueryStatus};
 use thanos_controller_common::scope::Scope;
 use thanos_controller_common::{Settings, status as common};
 
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::status_inputs::StatusInputs;
 use crate::stores::Stores;
 
@@ -45,9 +45,9 @@ pub struct QueryController {
 }
 
 /// Result of `observe` for one reconcile.
-pub struct Seen {
+pub struct Observed {
     /// Inputs of the plan.
-    pub observed: Observed,
+    pub plan_inputs: PlanInputs,
     /// Inputs of the status.
     pub status_inputs: StatusInputs,
 }
@@ -66,7 +66,7 @@ impl Reconciler for QueryController {
     type Resource = ThanosQuery;
     type Status = ThanosQueryStatus;
     type Stores = Stores;
-    type Observed = Seen;
+    type Observed = Observed;
 
     const NAME: &'static str = "thanos-query-controller";
     const LABEL: &'static str = label::CONTROLLER;
@@ -106,21 +106,21 @@ impl Reconciler for QueryController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, query: &Arc<ThanosQuery>) -> Seen {
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, query: &Arc<ThanosQuery>) -> Observed {
         observe::observe(self, stores, cluster, query)
     }
 
-    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+    fn access_checks(seen: &Observed) -> Vec<AccessCheck> {
         seen.status_inputs.common.monitored.access_checks.clone()
     }
 
-    fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
-        plan::plan(&seen.observed)
+    fn plan(&self, seen: &Observed) -> Result<Plan, Invalid> {
+        plan::plan(&seen.plan_inputs)
     }
 
     fn status(
         &self,
-        seen: &Seen,
+        seen: &Observed,
         outcome: &Outcome,
         previous: &ThanosQueryStatus,
     ) -> ThanosQueryStatus {

@@ -21,13 +21,13 @@ use crate::bridges;
 use crate::components::{ComponentService, components, served, store_scope};
 use crate::merge::{merge, services_of};
 use crate::network::Network;
-use crate::observed::{Observed, QueryApi, StoreAddress};
 use crate::plan::{self, replica_labels};
+use crate::plan_inputs::{PlanInputs, QueryApi, StoreAddress};
 use crate::retained_endpoints::RetainedEndpoints;
 use crate::spec_inputs::{namespace, selections, selector_fields, without_sidecar};
 use crate::status_inputs::{StatusInputs, endpoint_status};
 use crate::stores::Stores;
-use crate::{QueryController, Seen};
+use crate::{Observed, QueryController};
 
 /// Name of the port that serves the Query API.
 const HTTP_PORT: &str = "http";
@@ -38,7 +38,7 @@ pub(crate) fn observe(
     stores: &Stores,
     cluster: Cluster<'_>,
     query: &Arc<ThanosQuery>,
-) -> Seen {
+) -> Observed {
     let gates = controller.scope.gates(&query.spec.integration, cluster);
     let (monitors, prometheuses) = (gates.of(kind::SERVICE_MONITOR), gates.of(kind::PROMETHEUS));
     let (selections, fields) = (selections(query), selector_fields(query));
@@ -92,7 +92,7 @@ pub(crate) fn observe(
     let network = Network::new(query, stores, &namespaces);
     let (discovered, openings) = discovered(query, &network, &resolution.endpoints);
 
-    let observed = Observed {
+    let plan_inputs = PlanInputs {
         query: query.clone(),
         settings: controller.settings.clone(),
         service_monitors: monitors.is_open(),
@@ -111,7 +111,7 @@ pub(crate) fn observe(
                 (kind::SERVICE_MONITOR, monitors),
                 (kind::PROMETHEUS, prometheuses),
             ],
-            monitored: gates.monitored(&own, &plan::monitors(&observed), scraping, namespaces),
+            monitored: gates.monitored(&own, &plan::monitors(&plan_inputs), scraping, namespaces),
         },
         selector_fields: fields,
         discovered: match &retained_endpoints {
@@ -127,8 +127,8 @@ pub(crate) fn observe(
         resolution,
         components,
     };
-    Seen {
-        observed,
+    Observed {
+        plan_inputs,
         status_inputs,
     }
 }

@@ -8,14 +8,18 @@ use thanos_controller_common::status;
 use thanos_workload::integration::KnownCondition;
 use thanos_workload::labels::selector_text;
 
-use crate::Seen;
+use crate::Observed;
 use crate::status_inputs::count;
 use crate::{bridges, names};
 
 /// The status after a reconcile.
 #[must_use]
-pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> ThanosQueryStatus {
-    let query = &seen.observed.query;
+pub fn status(
+    seen: &Observed,
+    outcome: &Outcome,
+    previous: &ThanosQueryStatus,
+) -> ThanosQueryStatus {
+    let query = &seen.plan_inputs.query;
     let status_inputs = &seen.status_inputs;
     let cr = query.name_any();
     let querier = names::querier(&cr);
@@ -25,10 +29,10 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosQueryStatus) -> T
         .as_ref()
         .map(|f| (names::frontend(&cr), f));
 
-    let bridged: Vec<String> = match &seen.observed.retained_endpoints {
+    let bridged: Vec<String> = match &seen.plan_inputs.retained_endpoints {
         Some(retained_endpoints) => retained_endpoints.bridges(&cr),
         None => {
-            let endpoints = seen.observed.endpoints.iter();
+            let endpoints = seen.plan_inputs.endpoints.iter();
             endpoints.filter_map(|e| bridges::name(query, e)).collect()
         }
     };

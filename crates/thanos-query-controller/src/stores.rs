@@ -182,8 +182,8 @@ fn may_find_services(stores: &Stores, query: &ThanosQuery, key: &Key) -> bool {
 }
 
 /// The cluster without limits of namespaces, to decide which changes affect which ThanosQuery.
-fn world(stores: &Stores) -> resolve::World<'_> {
-    resolve::World {
+fn world(stores: &Stores) -> resolve::ClusterFacts<'_> {
+    resolve::ClusterFacts {
         service_monitors: stores.service_monitors.items(),
         services: stores.services.items(),
         pods: stores.pods.items(),

@@ -15,8 +15,8 @@ use crate::desired::desired;
 use crate::facts::{ProbeResult, ReceiverFacts, RingsFacts, Role, RoutersFacts, probe};
 use crate::hashring::{IngesterSet, Pod, Record, Router, config_hash};
 use crate::names;
-use crate::observed::Rings;
 use crate::plan::hashrings_file;
+use crate::plan_inputs::Rings;
 use crate::stores::Stores;
 
 /// The existing objects of one ThanosReceive.

@@ -19,11 +19,11 @@ use crate::desired::{hashrings, object_storage};
 use crate::hashring::{Progress, advance, allowed_actions, needs_router_probes, progress};
 use crate::health::{self, Inputs};
 use crate::names;
-use crate::observed::Observed;
 use crate::plan;
+use crate::plan_inputs::PlanInputs;
 use crate::stores::Stores;
 use crate::tenants::{Unreachable, unreachable};
-use crate::{ReceiveController, Seen};
+use crate::{Observed, ReceiveController};
 
 /// Remedies in messages about PVCs of ingesters.
 const REMEDIES: Remedies = Remedies {
@@ -65,7 +65,7 @@ pub(crate) fn observe(
     stores: &Stores,
     cluster: Cluster<'_>,
     receive: &Arc<ThanosReceive>,
-) -> Seen {
+) -> Observed {
     let gates = controller.scope.gates(&receive.spec.integration, cluster);
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     let children = Children::of(stores, receive);
@@ -129,7 +129,7 @@ pub(crate) fn observe(
             .map(Duration::from_secs),
         now: cluster.now,
     };
-    let observed = Observed {
+    let plan_inputs = PlanInputs {
         receive: receive.clone(),
         settings: controller.settings.clone(),
         service_monitors: gates.of(kind::SERVICE_MONITOR).is_open(),
@@ -145,8 +145,8 @@ pub(crate) fn observe(
         pvcs: children.pvcs,
         sets: children.sets,
     };
-    Seen {
-        observed,
+    Observed {
+        plan_inputs,
         status_inputs,
     }
 }

@@ -12,7 +12,7 @@ use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 
-use crate::Seen;
+use crate::Observed;
 use crate::desired::{hashrings, object_storage, replicas};
 use crate::hashring::{Obstacle, Progress};
 use crate::names::{self, router_identity};
@@ -21,11 +21,11 @@ use crate::tenants::{Unreachable, describe};
 /// Status after a reconcile.
 #[must_use]
 pub fn status(
-    seen: &Seen,
+    seen: &Observed,
     outcome: &Outcome,
     previous: &ThanosReceiveStatus,
 ) -> ThanosReceiveStatus {
-    let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
+    let (observed, status_inputs) = (&seen.plan_inputs, &seen.status_inputs);
     let receive = &observed.receive;
     let cr = receive.name_any();
     let router = names::router(&cr);
@@ -144,8 +144,12 @@ fn stable(
     (Some(false), reason, message)
 }
 
-fn hashring(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) -> HashringProgress {
-    let set = names::ingester(&seen.observed.receive.name_any(), &progress.name);
+fn hashring(
+    seen: &Observed,
+    progress: &Progress,
+    previous: &ThanosReceiveStatus,
+) -> HashringProgress {
+    let set = names::ingester(&seen.plan_inputs.receive.name_any(), &progress.name);
     let pod = |member: &i32| format!("{set}-{member}");
     let mut before = previous.hashrings.iter();
     let same = before.find(|p| p.name == progress.name && p.step == progress.step);
@@ -184,8 +188,8 @@ fn hashring(seen: &Seen, progress: &Progress, previous: &ThanosReceiveStatus) ->
 }
 
 /// The condition `VolumesReady`: state of the first hashring whose volumes are not ready.
-fn volumes(seen: &Seen) -> Option<ConditionState> {
-    let observed = &seen.observed;
+fn volumes(seen: &Observed) -> Option<ConditionState> {
+    let observed = &seen.plan_inputs;
     let mut ready = None;
     for ring in hashrings(&observed.receive.spec).iter() {
         let volumes = observed.volumes.get(&ring.name)?;
@@ -201,8 +205,8 @@ fn volumes(seen: &Seen) -> Option<ConditionState> {
 
 /// Outcome with the message about a field of a StatefulSet that cannot be changed; `None` if there is
 /// none.
-fn immutable(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
-    let observed = &seen.observed;
+fn immutable(seen: &Observed, outcome: &Outcome) -> Option<Outcome> {
+    let observed = &seen.plan_inputs;
     let receive = &observed.receive;
     let (cr, namespace) = (receive.name_any(), receive.namespace().unwrap_or_default());
     let sets = observed.sets.iter();
@@ -210,8 +214,8 @@ fn immutable(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     status::immutable(outcome, &namespace, &receive.spec.stateful, sets)
 }
 
-fn rotation(seen: &Seen, watched: bool) -> ConditionState {
-    let receive = seen.observed.receive.as_ref();
+fn rotation(seen: &Observed, watched: bool) -> ConditionState {
+    let receive = seen.plan_inputs.receive.as_ref();
     let rings = hashrings(&receive.spec);
     let keys = rings
         .iter()

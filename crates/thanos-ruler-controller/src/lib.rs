@@ -8,8 +8,8 @@ pub mod health;
 pub mod names;
 pub mod network;
 mod observe;
-pub mod observed;
 pub mod plan;
+pub mod plan_inputs;
 pub mod queriers;
 pub mod rules;
 pub mod secrets;
@@ -41,7 +41,7 @@ use thanos_controller_common::stores::{is_of, of};
 use thanos_controller_common::{Settings, status as common};
 
 pub use crate::observe::StatusInputs;
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::rules::source::render;
 use crate::stores::{RulerMemory, Stores};
 
@@ -70,9 +70,9 @@ pub struct RulerController {
 }
 
 /// The observation of one reconcile.
-pub struct Seen {
+pub struct Observed {
     /// Inputs of the plan.
-    pub observed: Observed,
+    pub plan_inputs: PlanInputs,
     /// Further inputs of the status.
     pub status_inputs: StatusInputs,
     /// State for the next reconcile.
@@ -93,7 +93,7 @@ impl Reconciler for RulerController {
     type Resource = ThanosRuler;
     type Status = ThanosRulerStatus;
     type Stores = Stores;
-    type Observed = Seen;
+    type Observed = Observed;
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
@@ -150,15 +150,15 @@ impl Reconciler for RulerController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, ruler: &Arc<ThanosRuler>) -> Seen {
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, ruler: &Arc<ThanosRuler>) -> Observed {
         observe::observe(self, stores, cluster, ruler)
     }
 
-    fn needs_relist(seen: &Seen) -> bool {
+    fn needs_relist(seen: &Observed) -> bool {
         seen.status_inputs.incomplete
     }
 
-    fn work(seen: &Seen) -> Option<Work<Stores>> {
+    fn work(seen: &Observed) -> Option<Work<Stores>> {
         let unrendered = &seen.status_inputs.rules.unrendered;
         if unrendered.is_empty() {
             return None;
@@ -174,7 +174,7 @@ impl Reconciler for RulerController {
         }))
     }
 
-    fn remember(stores: &mut Stores, ruler: &ThanosRuler, seen: &Seen) {
+    fn remember(stores: &mut Stores, ruler: &ThanosRuler, seen: &Observed) {
         let uid = ruler.metadata.uid.clone().unwrap_or_default();
         stores.memories.insert(uid, seen.memory.clone());
         stores.rendered.tidy();
@@ -184,28 +184,28 @@ impl Reconciler for RulerController {
         stores.memories.remove(uid);
     }
 
-    fn requeue_after(seen: &Seen) -> Option<Duration> {
+    fn requeue_after(seen: &Observed) -> Option<Duration> {
         seen.status_inputs.requeue_after
     }
 
-    fn probes(seen: &Seen) -> Vec<Probe> {
+    fn probes(seen: &Observed) -> Vec<Probe> {
         seen.status_inputs.probes.clone()
     }
 
-    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+    fn access_checks(seen: &Observed) -> Vec<AccessCheck> {
         seen.status_inputs.common.monitored.access_checks.clone()
     }
 
-    fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
+    fn plan(&self, seen: &Observed) -> Result<Plan, Invalid> {
         if let Some(invalid) = &seen.status_inputs.invalid {
             return Err(invalid.clone());
         }
-        plan::plan(&seen.observed)
+        plan::plan(&seen.plan_inputs)
     }
 
     fn status(
         &self,
-        seen: &Seen,
+        seen: &Observed,
         outcome: &Outcome,
         previous: &ThanosRulerStatus,
     ) -> ThanosRulerStatus {
@@ -213,7 +213,7 @@ impl Reconciler for RulerController {
     }
 
     fn warning_events(
-        seen: &Seen,
+        seen: &Observed,
         previous: &ThanosRulerStatus,
         next: &ThanosRulerStatus,
     ) -> Vec<WarningEvent> {

@@ -26,8 +26,8 @@ use crate::addresses::{Target, Transport};
 use crate::health;
 use crate::names::identity;
 use crate::network::{self, Blocked};
-use crate::observed::Observed;
 use crate::plan;
+use crate::plan_inputs::PlanInputs;
 use crate::queriers::{self, Queriers};
 use crate::rules::collect::{CollectInputs, Collected, collect};
 use crate::rules::held::HeldBack;
@@ -36,7 +36,7 @@ use crate::rules::waiting::Decisions;
 use crate::secrets;
 use crate::spec_inputs::SpecInputs;
 use crate::stores::{RulerMemory, Stores};
-use crate::{RulerController, Seen, sends};
+use crate::{Observed, RulerController, sends};
 
 /// Advice about volumes in messages.
 const REMEDIES: Remedies = Remedies {
@@ -103,7 +103,7 @@ pub(crate) fn observe(
     stores: &Stores,
     cluster: Cluster<'_>,
     ruler: &Arc<ThanosRuler>,
-) -> Seen {
+) -> Observed {
     let gates = controller.scope.gates(&ruler.spec.integration, cluster);
     let gate = |kind| gates.of(kind);
     let kinds = [
@@ -257,7 +257,7 @@ pub(crate) fn observe(
         .map(|(key, _)| write_url(key))
         .collect();
     let volumes = Volumes::of(ruler.as_ref(), &stores.pvcs, &stores.classes, REMEDIES);
-    let observed = Observed {
+    let plan_inputs = PlanInputs {
         settings: controller.settings.clone(),
         service_monitors: gate(kind::SERVICE_MONITOR).is_open(),
         set: stores.set(ruler).cloned(),
@@ -282,8 +282,8 @@ pub(crate) fn observe(
         volumes,
         ruler: ruler.clone(),
     };
-    Seen {
-        observed,
+    Observed {
+        plan_inputs,
         status_inputs,
         memory,
     }

@@ -19,7 +19,7 @@ use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 
-use crate::Seen;
+use crate::Observed;
 use crate::addresses::Target;
 use crate::names::identity;
 use crate::network::Blocked;
@@ -34,8 +34,12 @@ const NAMED: usize = 10;
 
 /// The status after a reconcile.
 #[must_use]
-pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> ThanosRulerStatus {
-    let (observed, status_inputs) = (&seen.observed, &seen.status_inputs);
+pub fn status(
+    seen: &Observed,
+    outcome: &Outcome,
+    previous: &ThanosRulerStatus,
+) -> ThanosRulerStatus {
+    let (observed, status_inputs) = (&seen.plan_inputs, &seen.status_inputs);
     let ruler = &observed.ruler;
     let identity = identity(&ruler.name_any());
     let required = [Required {
@@ -141,7 +145,7 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosRulerStatus) -> T
 
 /// PrometheusRules that other evaluators select and do not evaluate. The text of an Event is kept after
 /// the Event expires.
-fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
+fn missed(seen: &Observed, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
     let all = seen.status_inputs.rules.missed.iter().take(MAX_OVERLAPS);
     all.map(|missed| {
         let status = &missed.status;
@@ -165,16 +169,16 @@ fn missed(seen: &Seen, previous: &ThanosRulerStatus) -> Vec<MissedRule> {
 
 /// The outcome with an error if the spec changes an immutable field of the StatefulSet. Everything else
 /// is applied.
-fn immutable_field(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
-    let ruler = &seen.observed.ruler;
+fn immutable_field(seen: &Observed, outcome: &Outcome) -> Option<Outcome> {
+    let ruler = &seen.plan_inputs.ruler;
     let name = identity(&ruler.name_any()).name;
     let namespace = ruler.namespace().unwrap_or_default();
-    let set = seen.observed.set.as_ref().map(|it| (name, &it.set));
+    let set = seen.plan_inputs.set.as_ref().map(|it| (name, &it.set));
     status::immutable(outcome, &namespace, &ruler.spec.stateful, set)
 }
 
 /// The condition `RulesAccepted`.
-fn accepted(seen: &Seen) -> ConditionState {
+fn accepted(seen: &Observed) -> ConditionState {
     let rules = &seen.status_inputs.rules;
     if let Some(unusable) = &rules.unusable {
         let why = unusable.describe("spec.ruleSelector", "spec.ruleNamespaceSelector");
@@ -224,7 +228,7 @@ fn accepted(seen: &Seen) -> ConditionState {
         );
         return (Some(true), Reason::OverlapUnknown, message);
     }
-    let mode = seen.observed.ruler.spec.mode.unwrap_or_default();
+    let mode = seen.plan_inputs.ruler.spec.mode.unwrap_or_default();
     let message = match counts.shadowed + counts.left_out {
         0 => format!("{} mounted", plural(counts.evaluated, "rule")),
         _ if mode == RuleMode::Shadow => format!(
@@ -254,7 +258,7 @@ fn accepted(seen: &Seen) -> ConditionState {
 }
 
 /// Which rules are held back.
-fn held_back(seen: &Seen) -> String {
+fn held_back(seen: &Observed) -> String {
     let (held, mounted) = (&seen.status_inputs.held, &seen.status_inputs.rules.mounted);
     let mut names: Vec<&str> = held
         .iter()
@@ -271,7 +275,7 @@ fn held_back(seen: &Seen) -> String {
         all if all == held.len() => "their previous rules stay mounted".to_owned(),
         some => format!("the previous rules of {some} of them stay mounted"),
     };
-    let log = SpecInputs::of(&seen.observed.ruler).log_command();
+    let log = SpecInputs::of(&seen.plan_inputs.ruler).log_command();
     format!(
         "rulers fail to load the rules changed since their last successful load: {}; {stays}. Fix or \
          remove the one that the log of a ruler names: {log} | {LOAD_ERRORS}",
@@ -314,12 +318,12 @@ fn nothing_selected(nearest: &[Candidate]) -> ConditionState {
 }
 
 /// The condition `AlertmanagersResolved`.
-fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> ConditionState {
+fn alertmanagers(seen: &Observed, failed_sends: &[FailedSends]) -> ConditionState {
     let status_inputs = &seen.status_inputs;
     if let Some(invalid) = &status_inputs.invalid {
         return (None, Reason::InvalidSpec, invalid.to_string());
     }
-    let Some(targets) = &seen.observed.alertmanagers else {
+    let Some(targets) = &seen.plan_inputs.alertmanagers else {
         let message = "Alertmanager resources are unreadable; rulers keep sending to the last known \
                        addresses";
         return (None, Reason::CrdRemoved, message.to_owned());
@@ -348,7 +352,7 @@ fn alertmanagers(seen: &Seen, failed_sends: &[FailedSends]) -> ConditionState {
         );
         return (Some(false), Reason::BlockedByNetworkPolicy, message);
     }
-    let log = SpecInputs::of(&seen.observed.ruler).log_command();
+    let log = SpecInputs::of(&seen.plan_inputs.ruler).log_command();
     if let Some(message) = sends::describe(failed_sends, targets, &log) {
         return (Some(false), Reason::SendsFailing, message);
     }
@@ -386,8 +390,8 @@ fn plural(n: i32, noun: &str) -> String {
 }
 
 /// The condition `QueriersResolved`.
-fn queriers(seen: &Seen) -> ConditionState {
-    let queriers = &seen.observed.queriers;
+fn queriers(seen: &Observed) -> ConditionState {
+    let queriers = &seen.plan_inputs.queriers;
     match queriers.targets.len() {
         0 => {
             let message = "no querier found, so no rule can be evaluated. Create a ThanosQuery in this \
@@ -403,8 +407,8 @@ fn queriers(seen: &Seen) -> ConditionState {
 }
 
 /// The condition `ReceiversResolved` of stateless rulers.
-fn receivers(seen: &Seen) -> ConditionState {
-    match seen.observed.remote_write.len() {
+fn receivers(seen: &Observed) -> ConditionState {
+    match seen.plan_inputs.remote_write.len() {
         0 => {
             let message = "no receive router found, so results are lost. Create a ThanosReceive in this \
                            namespace, or label the Service of a router \
@@ -444,7 +448,7 @@ fn alertmanager(target: &Target, blocked: &BTreeMap<Key, Blocked>) -> Alertmanag
     }
 }
 
-fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
+fn skipped(seen: &Observed) -> Vec<SkippedStatus> {
     let alertmanagers = seen
         .status_inputs
         .alertmanagers
@@ -455,7 +459,7 @@ fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
         reason: s.reason.as_str().to_owned(),
         message: s.message.clone(),
     });
-    let portless = seen.observed.queriers.portless.iter();
+    let portless = seen.plan_inputs.queriers.portless.iter();
     let portless = portless.map(|key| SkippedStatus {
         subject: format!("Service {key}"),
         reason: "NoHttpPort".to_owned(),
@@ -465,8 +469,8 @@ fn skipped(seen: &Seen) -> Vec<SkippedStatus> {
     alertmanagers.chain(portless).take(MAX_SKIPPED).collect()
 }
 
-fn rotation(seen: &Seen) -> ConditionState {
-    let ruler = seen.observed.ruler.as_ref();
+fn rotation(seen: &Observed) -> ConditionState {
+    let ruler = seen.plan_inputs.ruler.as_ref();
     let names: Vec<&str> = secrets::keys(&ruler.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
@@ -477,11 +481,11 @@ fn rotation(seen: &Seen) -> ConditionState {
 /// One warning event on each PrometheusRule for each new rejection that the status lists.
 #[must_use]
 pub fn warning_events(
-    seen: &Seen,
+    seen: &Observed,
     previous: &ThanosRulerStatus,
     next: &ThanosRulerStatus,
 ) -> Vec<WarningEvent> {
-    let ruler = &seen.observed.ruler;
+    let ruler = &seen.plan_inputs.ruler;
     let by = format!(
         "thanosrulers.monitoring.thanos.io {}/{}",
         ruler.namespace().unwrap_or_default(),

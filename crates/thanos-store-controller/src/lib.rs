@@ -6,8 +6,8 @@ pub mod generation;
 pub mod health;
 pub mod names;
 mod observe;
-pub mod observed;
 pub mod plan;
+pub mod plan_inputs;
 pub mod reshard;
 pub mod secrets;
 mod status;
@@ -35,7 +35,7 @@ use thanos_controller_common::scope::Scope;
 use thanos_controller_common::{Settings, status as common};
 
 pub use crate::observe::StatusInputs;
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::stores::Stores;
 
 /// Name of the controller, which is its field manager and the value of the label on its objects.
@@ -48,9 +48,9 @@ pub struct StoreController {
 }
 
 /// Result of `observe` for one reconcile.
-pub struct Seen {
+pub struct Observed {
     /// Inputs of the plan.
-    pub observed: Observed,
+    pub plan_inputs: PlanInputs,
     /// Inputs of the status.
     pub status_inputs: StatusInputs,
 }
@@ -69,7 +69,7 @@ impl Reconciler for StoreController {
     type Resource = ThanosStore;
     type Status = ThanosStoreStatus;
     type Stores = Stores;
-    type Observed = Seen;
+    type Observed = Observed;
 
     const NAME: &'static str = NAME;
     const LABEL: &'static str = label::CONTROLLER;
@@ -107,29 +107,29 @@ impl Reconciler for StoreController {
         stores::related()
     }
 
-    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, store: &Arc<ThanosStore>) -> Seen {
+    fn observe(&self, stores: &Stores, cluster: Cluster<'_>, store: &Arc<ThanosStore>) -> Observed {
         observe::observe(self, stores, cluster, store)
     }
 
-    fn probes(seen: &Seen) -> Vec<Probe> {
+    fn probes(seen: &Observed) -> Vec<Probe> {
         seen.status_inputs.probes.clone()
     }
 
-    fn requeue_after(seen: &Seen) -> Option<Duration> {
+    fn requeue_after(seen: &Observed) -> Option<Duration> {
         seen.status_inputs.requeue_after
     }
 
-    fn access_checks(seen: &Seen) -> Vec<AccessCheck> {
+    fn access_checks(seen: &Observed) -> Vec<AccessCheck> {
         seen.status_inputs.common.monitored.access_checks.clone()
     }
 
-    fn plan(&self, seen: &Seen) -> Result<Plan, Invalid> {
-        plan::plan(&seen.observed)
+    fn plan(&self, seen: &Observed) -> Result<Plan, Invalid> {
+        plan::plan(&seen.plan_inputs)
     }
 
     fn status(
         &self,
-        seen: &Seen,
+        seen: &Observed,
         outcome: &Outcome,
         previous: &ThanosStoreStatus,
     ) -> ThanosStoreStatus {

@@ -21,12 +21,12 @@ use thanos_workload::{ports, store_api};
 use crate::facts::ShardFacts;
 use crate::generation::Generation;
 use crate::health::{self, HealthInputs};
-use crate::observed::Observed;
 use crate::plan::{self, replicas_of_surge};
+use crate::plan_inputs::PlanInputs;
 use crate::reshard::{Addresses, ReshardInputs, reshard};
 use crate::secrets;
 use crate::stores::Stores;
-use crate::{Seen, StoreController, time_range};
+use crate::{Observed, StoreController, time_range};
 
 /// Remedies for problems with volumes.
 const REMEDIES: Remedies = Remedies {
@@ -59,7 +59,7 @@ pub(crate) fn observe(
     stores: &Stores,
     cluster: Cluster<'_>,
     store: &Arc<ThanosStore>,
-) -> Seen {
+) -> Observed {
     let gates = controller.scope.gates(&store.spec.integration, cluster);
     let (cr, namespace) = (store.name_any(), store.namespace().unwrap_or_default());
     let own = Own::of(stores, store, &namespace);
@@ -142,7 +142,7 @@ pub(crate) fn observe(
     let ready_pods = own.pods.iter().filter(|(_, pod)| pod.ready);
     let ready_pods = ready_pods.map(|(name, _)| name.clone()).collect();
     let volumes = Volumes::of(store.as_ref(), &stores.pvcs, &stores.classes, REMEDIES);
-    let observed = Observed {
+    let plan_inputs = PlanInputs {
         store: store.clone(),
         settings: controller.settings.clone(),
         service_monitors: gates.of(kind::SERVICE_MONITOR).is_open(),
@@ -155,8 +155,8 @@ pub(crate) fn observe(
         secrets: content.digest(),
         volumes,
     };
-    Seen {
-        observed,
+    Observed {
+        plan_inputs,
         status_inputs,
     }
 }

@@ -9,15 +9,19 @@ use thanos_controller_common::volumes::ConditionState;
 use thanos_controller_common::{rotation, status};
 use thanos_workload::labels::selector_text;
 
-use crate::Seen;
+use crate::Observed;
 use crate::names::shared_labels;
 use crate::plan;
 use crate::secrets;
 
 /// The status after a reconcile.
 #[must_use]
-pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> ThanosStoreStatus {
-    let observed = &seen.observed;
+pub fn status(
+    seen: &Observed,
+    outcome: &Outcome,
+    previous: &ThanosStoreStatus,
+) -> ThanosStoreStatus {
+    let observed = &seen.plan_inputs;
     let status_inputs = &seen.status_inputs;
     let store = &observed.store;
     let cr = store.name_any();
@@ -87,8 +91,8 @@ pub fn status(seen: &Seen, outcome: &Outcome, previous: &ThanosStoreStatus) -> T
 }
 
 /// Outcome `Rejected` if everything was applied except for a change of an immutable field.
-fn immutable_change(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
-    let observed = &seen.observed;
+fn immutable_change(seen: &Observed, outcome: &Outcome) -> Option<Outcome> {
+    let observed = &seen.plan_inputs;
     let store = &observed.store;
     let namespace = store.namespace().unwrap_or_default();
     let new = observed.generation.names(&store.name_any()).into_iter();
@@ -99,8 +103,8 @@ fn immutable_change(seen: &Seen, outcome: &Outcome) -> Option<Outcome> {
     status::immutable(outcome, &namespace, &store.spec.stateful, sets)
 }
 
-fn rotation(seen: &Seen) -> ConditionState {
-    let store = seen.observed.store.as_ref();
+fn rotation(seen: &Observed) -> ConditionState {
+    let store = seen.plan_inputs.store.as_ref();
     let names: Vec<&str> = secrets::keys(&store.spec)
         .map(|(_, key)| key.name.as_str())
         .collect();
@@ -108,8 +112,8 @@ fn rotation(seen: &Seen) -> ConditionState {
     rotation::condition(watched, &names, store, "thanosstore")
 }
 
-fn resharding(seen: &Seen, previous: &ThanosStoreStatus) -> Option<ReshardingStatus> {
-    let reshard = seen.observed.reshard.as_ref()?;
+fn resharding(seen: &Observed, previous: &ThanosStoreStatus) -> Option<ReshardingStatus> {
+    let reshard = seen.plan_inputs.reshard.as_ref()?;
     let same = previous.resharding.as_ref();
     let same = same.filter(|p| (p.from, p.to, p.step) == (reshard.from, reshard.to, reshard.step));
     Some(ReshardingStatus {

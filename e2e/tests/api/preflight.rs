@@ -28,16 +28,16 @@ impl Report {
             .collect()
     }
 
-    /// Panics unless a row of this verdict says all of `texts`.
+    /// Panics unless a row with this result says all of `texts`.
     #[track_caller]
-    pub fn says(&self, verdict: &str, check: &str, object: &str, texts: &[&str]) {
+    pub fn says(&self, result: &str, check: &str, object: &str, texts: &[&str]) {
         let said = self.about(check, object).into_iter().any(|row| {
             let text = format!("{} {}", row["found"], row["remedy"]);
-            row["verdict"] == verdict && texts.iter().all(|t| text.contains(t))
+            row["result"] == result && texts.iter().all(|t| text.contains(t))
         });
         assert!(
             said,
-            "no {verdict} of {check} about {object} with {texts:?} in\n{:#}",
+            "no {result} of {check} about {object} with {texts:?} in\n{:#}",
             Value::from(self.rows.clone())
         );
     }
@@ -45,7 +45,7 @@ impl Report {
     /// What fails or warns, without what other tests are responsible for: they share the cluster.
     pub fn faults(&self) -> Vec<&Value> {
         let rows = self.rows.iter();
-        rows.filter(|r| r["verdict"] != "ok" && r["check"] != "former operator")
+        rows.filter(|r| r["result"] != "ok" && r["check"] != "former operator")
             .collect()
     }
 }
@@ -64,7 +64,7 @@ fn run(kubeconfig: &Path, flags: &[&str]) -> Report {
     let rows = reported["rows"].as_array().unwrap().clone();
     let code = output.status.code().unwrap();
     assert_eq!(reported["pass"], code == 0);
-    assert_eq!(code == 0, rows.iter().all(|r| r["verdict"] != "fail"));
+    assert_eq!(code == 0, rows.iter().all(|r| r["result"] != "fail"));
     Report { code, rows }
 }
 

@@ -23,7 +23,7 @@ async fn missing_permissions_are_reported() {
     let reported = run_as_administrator(&flags);
     assert_eq!(reported.code, 1);
     let object = format!("ServiceAccount {account}");
-    let says = |verdict, texts: &[&str]| reported.says(verdict, "permissions", &object, texts);
+    let says = |result, texts: &[&str]| reported.says(result, "permissions", &object, texts);
     let place = format!("in namespace {}", cluster.namespace);
     says("fail", &[&place, "deployments.apps", "deploy/components/"]);
     says("fail", &["leases.coordination.k8s.io"]);
@@ -65,8 +65,8 @@ async fn harmful_fields_of_a_resource_are_reported() {
 
     let reported = preflight(&cluster);
     assert_eq!(reported.code, 1);
-    let conditions = |verdict, name: &str, texts: &[&str]| {
-        reported.says(verdict, "conditions", &object(name), texts);
+    let conditions = |result, name: &str, texts: &[&str]| {
+        reported.says(result, "conditions", &object(name), texts);
     };
     conditions(
         "fail",
@@ -80,8 +80,8 @@ async fn harmful_fields_of_a_resource_are_reported() {
         &["InvalidSpec", "spec.serviceMonitor.scrapeTimeout"],
     );
     conditions("warn", "values", &["NoEndpoints"]);
-    let values = |verdict, name: &str, texts: &[&str]| {
-        reported.says(verdict, "values", &object(name), texts);
+    let values = |result, name: &str, texts: &[&str]| {
+        reported.says(result, "values", &object(name), texts);
     };
     values(
         "warn",

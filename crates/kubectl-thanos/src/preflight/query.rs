@@ -5,7 +5,7 @@ use thanos_api::names::Reason;
 use thanos_api::v1alpha1::ThanosQuerySpec;
 
 use thanos_query_controller::plan::{CONTROLLER, image, replica_labels};
-use thanos_query_controller::{QueryController, Seen};
+use thanos_query_controller::{Observed, QueryController};
 
 use super::{legacy, orphaned};
 
@@ -44,9 +44,9 @@ pub(super) fn extra() -> Extra<QueryController> {
 
 /// Harmful values of a ThanosQuery. Objects stored by the Go operator contain its defaults as if
 /// the user had set them.
-fn harms(seen: &Seen) -> Vec<Harm> {
-    let query = &seen.observed.query;
-    let image = image(&query.spec.common, &seen.observed.settings);
+fn harms(seen: &Observed) -> Vec<Harm> {
+    let query = &seen.plan_inputs.query;
+    let image = image(&query.spec.common, &seen.plan_inputs.settings);
     let mut all = replica_label_harms(&query.spec, &seen.status_inputs.replica_labels);
     all.extend(silent_endpoints(&query.spec));
     all.extend(old_thanos(&image));

@@ -5,7 +5,7 @@ use thanos_api::v1alpha1::ThanosReceiveSpec;
 
 use thanos_receive_controller::desired::{hashrings, object_storage};
 use thanos_receive_controller::tenants::path;
-use thanos_receive_controller::{NAME, ReceiveController, Seen};
+use thanos_receive_controller::{NAME, Observed, ReceiveController};
 
 use super::{legacy, orphaned};
 
@@ -24,8 +24,8 @@ pub(super) fn extra() -> Extra<ReceiveController> {
 }
 
 /// Harmful values of a ThanosReceive.
-fn harms(seen: &Seen) -> Vec<Harm> {
-    let spec = &seen.observed.receive.spec;
+fn harms(seen: &Observed) -> Vec<Harm> {
+    let spec = &seen.plan_inputs.receive.spec;
     short_retention(spec)
         .into_iter()
         .chain(deletes(spec))

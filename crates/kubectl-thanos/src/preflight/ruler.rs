@@ -4,7 +4,7 @@ use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::names::Reason;
 use thanos_api::v1alpha1::{ClaimRetention, ThanosRulerSpec};
 
-use thanos_ruler_controller::{NAME, RulerController, Seen};
+use thanos_ruler_controller::{NAME, Observed, RulerController};
 
 use super::{legacy, orphaned};
 
@@ -32,8 +32,8 @@ pub(super) fn extra() -> Extra<RulerController> {
 }
 
 /// Harmful values of a ThanosRuler.
-fn harms(seen: &Seen) -> Vec<Harm> {
-    let spec = &seen.observed.ruler.spec;
+fn harms(seen: &Observed) -> Vec<Harm> {
+    let spec = &seen.plan_inputs.ruler.spec;
     short_retention(spec)
         .into_iter()
         .chain(lost_results(spec))

@@ -3,7 +3,7 @@
 use operator_inspect::preflight::{Extra, Harm};
 use thanos_api::v1alpha1::ThanosStoreSpec;
 
-use thanos_store_controller::{NAME, Seen, StoreController};
+use thanos_store_controller::{NAME, Observed, StoreController};
 
 use super::{legacy, orphaned};
 
@@ -24,8 +24,8 @@ pub(super) fn extra() -> Extra<StoreController> {
 }
 
 /// Harmful values of a ThanosStore.
-fn harms(seen: &Seen) -> Vec<Harm> {
-    let spec = &seen.observed.store.spec;
+fn harms(seen: &Observed) -> Vec<Harm> {
+    let spec = &seen.plan_inputs.store.spec;
     removed_flags(spec).into_iter().collect()
 }
 

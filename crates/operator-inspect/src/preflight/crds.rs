@@ -230,19 +230,19 @@ mod tests {
     #[test]
     fn missing_old_unserved_and_unstored_crds_are_reported() {
         assert_eq!(
-            checked(Some(crd(&["a", "b"], true)), true).verdict,
+            checked(Some(crd(&["a", "b"], true)), true).result,
             Grade::Ok
         );
         let newer = checked(Some(crd(&["a", "b", "c"], true)), true);
-        assert_eq!(newer.verdict, Grade::Ok);
+        assert_eq!(newer.result, Grade::Ok);
         let older = checked(Some(crd(&["a"], true)), true);
-        assert_eq!(older.verdict, Grade::Fail);
+        assert_eq!(older.result, Grade::Fail);
         assert!(older.found.contains("(1)") && older.found.ends_with("spec.b"));
         let other = checked(Some(crd(&["a", "b"], false)), true);
         assert!(other.found.contains("stored"), "{}", other.found);
         assert!(checked(None, false).found.contains("not installed"));
         let unserved = checked(Some(crd(&["a"], true)), false);
         assert!(unserved.found.contains("not served"), "{}", unserved.found);
-        assert_eq!(checked(None, true).verdict, Grade::Warn);
+        assert_eq!(checked(None, true).result, Grade::Warn);
     }
 }

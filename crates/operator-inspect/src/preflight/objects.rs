@@ -75,7 +75,7 @@ pub(super) fn rows(findings: &[(String, Finding)], name: &str) -> Vec<Row> {
         let remedy = "start the controller at a suitable time; new pods start before old ones stop";
         rows.push(Row::warn("restarts", name, found).remedy(remedy));
     }
-    if rows.iter().all(|r| r.verdict != Grade::Fail) {
+    if rows.iter().all(|r| r.result != Grade::Fail) {
         let found = format!(
             "{} objects: {created} to create, {ours} existing, {} to adopt",
             findings.len(),
@@ -101,9 +101,9 @@ mod tests {
         ("Deployment x".to_owned(), finding)
     }
 
-    fn verdicts(findings: &[(String, Finding)]) -> Vec<(Grade, &'static str)> {
+    fn results(findings: &[(String, Finding)]) -> Vec<(Grade, &'static str)> {
         let rows = rows(findings, "Toy ns/a");
-        rows.iter().map(|r| (r.verdict, r.check)).collect()
+        rows.iter().map(|r| (r.result, r.check)).collect()
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let mut adopted = finding(Some(Ownership::Legacy), None);
         adopted.1.replaces_pods = true;
         assert_eq!(
-            verdicts(&[adopted]),
+            results(&[adopted]),
             [
                 (Grade::Ok, "objects"),
                 (Grade::Warn, "adopt"),
@@ -133,12 +133,12 @@ mod tests {
             ]
         );
         let theirs = finding(Some(Ownership::Other("Deployment y".to_owned())), None);
-        assert_eq!(verdicts(&[theirs]), [(Grade::Fail, "names")]);
+        assert_eq!(results(&[theirs]), [(Grade::Fail, "names")]);
         let rejected = finding(None, Some(DryRun::Rejected("PodSecurity".to_owned())));
-        assert_eq!(verdicts(&[rejected]), [(Grade::Fail, "pods")]);
+        assert_eq!(results(&[rejected]), [(Grade::Fail, "pods")]);
         let unavailable = || finding(None, Some(DryRun::Unavailable("cannot".to_owned())));
         assert_eq!(
-            verdicts(&[unavailable(), unavailable()]),
+            results(&[unavailable(), unavailable()]),
             [(Grade::Ok, "objects"), (Grade::Warn, "pods")]
         );
     }

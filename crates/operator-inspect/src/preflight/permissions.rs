@@ -136,7 +136,7 @@ mod tests {
         let granted = expand(&[rule("x", None, &["get"])], None, |_, _| None);
         reviewed.extend(granted.into_iter().map(|p| (p, true)));
         let rows = rows("toy", &Key::new("home", "toy"), &reviewed);
-        let found: Vec<(Grade, &str)> = rows.iter().map(|r| (r.verdict, &*r.found)).collect();
+        let found: Vec<(Grade, &str)> = rows.iter().map(|r| (r.result, &*r.found)).collect();
         assert_eq!(
             found,
             [

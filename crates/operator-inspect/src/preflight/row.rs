@@ -34,7 +34,7 @@ impl Grade {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Severity.
-    pub verdict: Grade,
+    pub result: Grade,
     /// Name of the check.
     pub check: &'static str,
     /// Object of the finding.
@@ -49,7 +49,7 @@ impl Row {
     /// A row without a problem.
     pub fn ok(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
-            verdict: Grade::Ok,
+            result: Grade::Ok,
             check,
             object: object.into(),
             found: found.into(),
@@ -60,7 +60,7 @@ impl Row {
     /// A warning.
     pub fn warn(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
-            verdict: Grade::Warn,
+            result: Grade::Warn,
             ..Self::ok(check, object, found)
         }
     }
@@ -68,7 +68,7 @@ impl Row {
     /// A failure.
     pub fn fail(check: &'static str, object: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
-            verdict: Grade::Fail,
+            result: Grade::Fail,
             ..Self::ok(check, object, found)
         }
     }
@@ -92,13 +92,13 @@ struct JsonRow<'a> {
 /// Number of rows of each severity: ok, warn, fail.
 fn counts(rows: &[Row]) -> [usize; 3] {
     [Grade::Ok, Grade::Warn, Grade::Fail]
-        .map(|grade| rows.iter().filter(|r| r.verdict == grade).count())
+        .map(|grade| rows.iter().filter(|r| r.result == grade).count())
 }
 
 /// Whether no row fails.
 #[must_use]
 pub fn reconciles(rows: &[Row]) -> bool {
-    rows.iter().all(|r| r.verdict != Grade::Fail)
+    rows.iter().all(|r| r.result != Grade::Fail)
 }
 
 /// Width of the last column, where longer texts wrap.
@@ -111,20 +111,20 @@ pub fn table(rows: &[Row]) -> String {
         let widest = rows.iter().map(cell).max().unwrap_or_default();
         widest.max(title.len())
     };
-    let verdict = width(|r| r.verdict.as_str().len(), "VERDICT");
+    let result = width(|r| r.result.as_str().len(), "RESULT");
     let check = width(|r| r.check.chars().count(), "CHECK");
     let object = width(|r| r.object.chars().count(), "OBJECT");
     let mut text = String::new();
     let mut line = |a: &str, b: &str, c: &str, d: &str| {
-        let line = format!("{a:verdict$}  {b:check$}  {c:object$}  {d}");
+        let line = format!("{a:result$}  {b:check$}  {c:object$}  {d}");
         text.push_str(line.trim_end());
         text.push('\n');
     };
-    line("VERDICT", "CHECK", "OBJECT", "FOUND");
+    line("RESULT", "CHECK", "OBJECT", "FOUND");
     for row in rows {
         let mut found = wrapped(&row.found, "").into_iter();
         let first = found.next().unwrap_or_default();
-        line(row.verdict.as_str(), row.check, &row.object, &first);
+        line(row.result.as_str(), row.check, &row.object, &first);
         for more in found.chain(wrapped(&row.remedy, "-> ")) {
             line("", "", "", &more);
         }
@@ -182,10 +182,10 @@ mod tests {
         ];
         let text = table(&rows);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "VERDICT  CHECK        OBJECT         FOUND");
-        assert_eq!(lines[1], "ok       crd          thanosqueries  served");
-        assert!(lines[2].starts_with("warn     permissions  x              word word"));
-        assert!(lines[3].starts_with("                                     word"));
+        assert_eq!(lines[0], "RESULT  CHECK        OBJECT         FOUND");
+        assert_eq!(lines[1], "ok      crd          thanosqueries  served");
+        assert!(lines[2].starts_with("warn    permissions  x              word word"));
+        assert!(lines[3].starts_with("                                    word"));
         assert!(lines[4].ends_with("  -> apply the Role"), "{}", lines[4]);
         assert_eq!(lines[6], "passes: 1 ok, 1 warn, 0 fail");
         assert!(lines.iter().all(|l| l.chars().count() <= 37 + WIDTH));
@@ -199,7 +199,7 @@ mod tests {
             serde_json::from_str(&as_json(&[("c", rows.to_vec())])).unwrap();
         assert_eq!(json["pass"], false);
         assert_eq!(json["rows"][1]["controller"], "c");
-        assert_eq!(json["rows"][1]["verdict"], "fail");
+        assert_eq!(json["rows"][1]["result"], "fail");
         assert_eq!(json["rows"][1]["remedy"], "d");
     }
 }

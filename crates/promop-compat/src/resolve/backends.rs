@@ -1,6 +1,6 @@
 //! Pods behind a Service: existing pods, and pods that a StatefulSet will recreate. No IO.
 
-use super::model::World;
+use super::model::ClusterFacts;
 use crate::model::{BackendFacts, ServiceFacts, StatefulSetFacts, TargetPort};
 use crate::names;
 use crate::selection::in_namespace;
@@ -22,7 +22,7 @@ pub enum Backing {
 /// its containers declares it; otherwise any pod may, since the declaration is informational.
 #[must_use]
 pub fn backing(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     service: &Key,
     facts: &ServiceFacts,
     port: usize,

@@ -5,7 +5,7 @@
 use std::cell::OnceCell;
 
 use super::backends::{Backing, backing};
-use super::model::World;
+use super::model::ClusterFacts;
 use super::replicas::{Replicas, agent, range_of};
 use super::report::{Finding, Reason, Subject};
 use crate::model::{ExternalFacts, ServiceFacts};
@@ -66,7 +66,7 @@ pub(super) struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
+    pub(super) fn of(world: &ClusterFacts<'a>, replicas: &Replicas<'_>) -> Self {
         let mut namespace = "";
         let mut places = 0..0;
         let mut services = Vec::new();
@@ -126,7 +126,7 @@ impl<'a> Service<'a> {
     }
 
     /// Where it leads, given what is behind it.
-    pub(super) fn leads_to(&self, world: &World<'_>) -> &LeadsTo {
+    pub(super) fn leads_to(&self, world: &ClusterFacts<'_>) -> &LeadsTo {
         self.proven.get_or_init(|| match &self.leads_to {
             Purported::Pods(pods) => LeadsTo::Pods(pods.clone()),
             Purported::Port(port) => store_api(world, self.key, self.facts, *port),
@@ -142,7 +142,7 @@ impl<'a> Service<'a> {
 /// Target of a Service that has these replicas behind it; `None` for applications and for Services
 /// of Thanos controllers.
 pub(super) fn purported(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     pods: Vec<usize>,
     facts: &ServiceFacts,
 ) -> Option<Purported> {
@@ -165,7 +165,7 @@ pub(super) fn purported(
 }
 
 /// Target of a Service that probably serves the StoreAPI at a port.
-fn store_api(world: &World<'_>, key: &Key, facts: &ServiceFacts, port: usize) -> LeadsTo {
+fn store_api(world: &ClusterFacts<'_>, key: &Key, facts: &ServiceFacts, port: usize) -> LeadsTo {
     let of_thanos = is_thanos(world, &facts.labels);
     // Without labels of Thanos, the number is weak evidence: an application may use it as well.
     let found = backing(world, key, facts, port, !of_thanos);
@@ -261,7 +261,7 @@ fn purpose(facts: &ServiceFacts) -> Purpose {
 
 /// Index of the StoreAPI port of a Service. The number is specific to Thanos; the name is common
 /// (Loki and Tempo use it), so it counts only for Services with labels of Thanos.
-pub(super) fn store_api_port(world: &World<'_>, facts: &ServiceFacts) -> Option<usize> {
+pub(super) fn store_api_port(world: &ClusterFacts<'_>, facts: &ServiceFacts) -> Option<usize> {
     let is_numbered = |port: &PortFacts| port.port == names::GRPC_PORT;
     let is_named = |port: &PortFacts| {
         port.name.as_deref() == Some(names::GRPC_PORT_NAME)
@@ -274,7 +274,7 @@ pub(super) fn store_api_port(world: &World<'_>, facts: &ServiceFacts) -> Option<
 
 /// Whether labels identify a Service of Thanos: by the name in its installations, or by the
 /// StoreAPI label.
-fn is_thanos(world: &World<'_>, labels: &Labels) -> bool {
+fn is_thanos(world: &ClusterFacts<'_>, labels: &Labels) -> bool {
     let label = |key: &str| labels.get(key).map(String::as_str);
     let is_named = |name: &str| {
         let component = name.strip_prefix(names::THANOS);
@@ -286,7 +286,7 @@ fn is_thanos(world: &World<'_>, labels: &Labels) -> bool {
 }
 
 /// Whether labels announce a StoreAPI.
-fn is_announced(world: &World<'_>, labels: &Labels) -> bool {
+fn is_announced(world: &ClusterFacts<'_>, labels: &Labels) -> bool {
     let (store, announced) = world.store_label;
     labels.get(store).is_some_and(|value| value == announced)
 }
@@ -301,7 +301,7 @@ fn store_api_address(Key { namespace, name }: &Key, port: &PortFacts) -> String 
 }
 
 /// Finding about a Service that is intended for pods of Prometheus Operator and has none.
-fn nothing_behind(world: &World<'_>, key: &Key, facts: &ServiceFacts) -> Finding {
+fn nothing_behind(world: &ClusterFacts<'_>, key: &Key, facts: &ServiceFacts) -> Finding {
     let subject = Subject::Service(key.clone());
     let desired = |label: &str| facts.selector.get(label).map(String::as_str);
     if desired(names::NAME) == Some(names::PROMETHEUS_AGENT) {

@@ -2,7 +2,7 @@
 
 use super::backends::{is_behind, makes_behind};
 use super::candidates::{purported, store_api_port};
-use super::model::{Request, World};
+use super::model::{ClusterFacts, Request};
 use super::replicas::Replicas;
 use crate::model::{
     BackendFacts, PodFacts, PrometheusFacts, ServiceFacts, ServiceMonitorFacts, StatefulSetFacts,
@@ -46,7 +46,7 @@ pub fn is_affected_by(
 /// change of a Service's labels can affect.
 #[must_use]
 pub fn affects_services(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     request: &Request<'_>,
     key: &Key,
     old: Option<&ServiceFacts>,
@@ -69,7 +69,7 @@ fn as_application(facts: &ServiceFacts) -> (&Labels, bool) {
 
 /// Whether a selected ServiceMonitor selects a changed Service as an application.
 fn is_selected(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     request: &Request<'_>,
     key: &Key,
     old: Option<&ServiceFacts>,
@@ -100,7 +100,7 @@ fn is_selected(
 /// behind a Service that exposes one.
 #[must_use]
 pub fn affects_backends(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     key: &Key,
     old: Option<&BackendFacts>,
     new: Option<&BackendFacts>,
@@ -115,7 +115,7 @@ pub fn affects_backends(
 /// Prometheus or PrometheusAgent, or pods behind a Service that exposes a StoreAPI.
 #[must_use]
 pub fn affects_stateful_sets(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     key: &Key,
     old: Option<&StatefulSetFacts>,
     new: Option<&StatefulSetFacts>,
@@ -129,7 +129,11 @@ pub fn affects_stateful_sets(
 
 /// Whether a Service of a namespace that exposes a StoreAPI has such a selector. Services of Thanos
 /// controllers count without pods.
-fn any_store_api(world: &World<'_>, namespace: &str, matches: impl Fn(&Labels) -> bool) -> bool {
+fn any_store_api(
+    world: &ClusterFacts<'_>,
+    namespace: &str,
+    matches: impl Fn(&Labels) -> bool,
+) -> bool {
     // Ports first: they exclude most Services.
     in_namespace(world.services, namespace).any(|(_, facts)| {
         store_api_port(world, facts).is_some()
@@ -151,7 +155,7 @@ pub fn affects_pods(old: Option<&PodFacts>, new: Option<&PodFacts>) -> bool {
 /// Whether a change of a namespace's labels can affect the resolution of `request`: whether the
 /// request or any Prometheus selects namespaces by labels.
 #[must_use]
-pub fn affects_namespaces(world: &World<'_>, request: &Request<'_>) -> bool {
+pub fn affects_namespaces(world: &ClusterFacts<'_>, request: &Request<'_>) -> bool {
     let by_labels = |scope: &NamespaceScope| matches!(scope, NamespaceScope::Matching(_));
     let of_prometheus = |facts: &PrometheusFacts| {
         let selector = facts.service_monitor_namespace_selector.as_ref();

@@ -64,7 +64,7 @@ pub struct BridgeTarget {
 
 /// Related objects, as far as they are readable.
 #[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
+pub struct ClusterFacts<'a> {
     /// All ServiceMonitors.
     pub service_monitors: &'a BTreeMap<Key, ServiceMonitorFacts>,
     /// All Services.

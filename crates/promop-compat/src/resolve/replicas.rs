@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::model::World;
+use super::model::ClusterFacts;
 use super::report::{Finding, Reason, Subject};
 use crate::model::{PodFacts, PrometheusAgentFacts, PrometheusFacts, StatefulSetFacts};
 use crate::names;
@@ -58,7 +58,7 @@ pub(super) struct Replicas<'a>(Vec<Replica<'a>>);
 
 impl<'a> Replicas<'a> {
     /// Replicas in all namespaces.
-    pub(super) fn of(world: &World<'a>) -> Self {
+    pub(super) fn of(world: &ClusterFacts<'a>) -> Self {
         let existing = world
             .pods
             .iter()
@@ -74,7 +74,7 @@ impl<'a> Replicas<'a> {
     }
 
     /// Replicas in one namespace.
-    pub(super) fn within(world: &World<'a>, namespace: &str) -> Self {
+    pub(super) fn within(world: &ClusterFacts<'a>, namespace: &str) -> Self {
         let pods = in_namespace(world.pods, namespace);
         let existing = pods.filter_map(|(key, pod)| existing(world, key, pod));
         let prometheuses = world.prometheuses.map(|all| in_namespace(all, namespace));
@@ -186,7 +186,7 @@ fn shard(pod: &PodFacts) -> Option<u32> {
 }
 
 /// The pod as a replica, if it is one.
-fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Replica<'a>> {
+fn existing<'a>(world: &ClusterFacts<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Replica<'a>> {
     let owner = match (role(pod)?, world.prometheuses) {
         (Role::Agent, _) => Owner::Agent(resource(pod)),
         (Role::Prometheus, None) => Owner::Unreadable,
@@ -208,7 +208,7 @@ fn existing<'a>(world: &World<'a>, key: &'a Key, pod: &'a PodFacts) -> Option<Re
 
 /// Replicas of a Prometheus with absent pods.
 fn expected<'a>(
-    world: &World<'a>,
+    world: &ClusterFacts<'a>,
     key: &'a Key,
     facts: &'a PrometheusFacts,
 ) -> impl Iterator<Item = Replica<'a>> {
@@ -247,7 +247,7 @@ fn expected<'a>(
 
 /// Shards of a Prometheus above spec.shards, and their replicas: those with an existing StatefulSet
 /// or pod.
-fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
+fn retained(world: &ClusterFacts<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
     let is_retained = |pod: &PodFacts| {
         let is_ours =
             role(pod) == Some(Role::Prometheus) && resource(pod) == Some(key.name.as_str());
@@ -263,7 +263,7 @@ fn retained(world: &World<'_>, key: &Key, facts: &PrometheusFacts) -> BTreeMap<u
 
 /// Replicas of the StatefulSet of a PrometheusAgent with absent pods.
 fn agents_of_set<'a>(
-    world: &World<'a>,
+    world: &ClusterFacts<'a>,
     key: &'a Key,
     set: &'a StatefulSetFacts,
 ) -> impl Iterator<Item = Replica<'a>> {
@@ -288,7 +288,7 @@ fn agents_of_set<'a>(
 /// Replicas of a PrometheusAgent with absent pods, at least one: unlike a Prometheus, a
 /// PrometheusAgent that is scaled to zero is still a target of Services.
 fn expected_agents<'a>(
-    world: &World<'a>,
+    world: &ClusterFacts<'a>,
     key: &'a Key,
     facts: &'a PrometheusAgentFacts,
 ) -> impl Iterator<Item = Replica<'a>> {

@@ -1,6 +1,6 @@
 //! Prometheuses that scrape a selected ServiceMonitor, and thus store its series. No IO.
 
-use super::model::World;
+use super::model::ClusterFacts;
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use crate::model::{PrometheusFacts, ServiceMonitorFacts};
@@ -48,7 +48,7 @@ impl Applications {
 }
 
 impl<'a> Scrapers<'a> {
-    pub(super) fn of(world: &World<'a>, replicas: &Replicas<'_>) -> Self {
+    pub(super) fn of(world: &ClusterFacts<'a>, replicas: &Replicas<'_>) -> Self {
         let source = |(key, facts)| Source {
             scraper: Scraper::new(key, facts),
             facts,

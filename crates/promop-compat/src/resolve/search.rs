@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{Application, Candidates, LeadsTo, Service, StoreApi};
-use super::model::{Chain, Endpoint, Resolution, Via, WithoutSidecar, World};
-use super::outcome::{self, Outcome};
+use super::model::{Chain, ClusterFacts, Endpoint, Resolution, Via, WithoutSidecar};
+use super::replica_resolution::{self, ReplicaResolution};
 use super::replicas::Replicas;
 use super::report::{Findings, Reason, Subject};
 use super::scraped::{Applications, Scrapers};
@@ -18,7 +18,7 @@ use kube_facts::selector;
 const NEAREST_MAX: usize = 20;
 
 pub(super) struct Search<'a> {
-    world: &'a World<'a>,
+    world: &'a ClusterFacts<'a>,
     replicas: &'a Replicas<'a>,
     candidates: &'a Candidates<'a>,
     scrapers: &'a Scrapers<'a>,
@@ -34,7 +34,7 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(super) fn new(
-        world: &'a World<'a>,
+        world: &'a ClusterFacts<'a>,
         replicas: &'a Replicas<'a>,
         candidates: &'a Candidates<'a>,
         scrapers: &'a Scrapers<'a>,
@@ -185,8 +185,8 @@ impl<'a> Search<'a> {
                     .replica_labels
                     .extend(facts.replica_label.clone());
             }
-            match outcome::of(replica, without_sidecar) {
-                Outcome::Endpoint {
+            match replica_resolution::of(replica, without_sidecar) {
+                ReplicaResolution::Endpoint {
                     address,
                     bridge,
                     note,
@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
                     });
                     note.into_iter().for_each(|note| notes.insert(note));
                 }
-                Outcome::Skipped(finding) => self.skipped.insert(finding),
+                ReplicaResolution::Skipped(finding) => self.skipped.insert(finding),
             }
         }
         for (key, (chains, api)) in &self.services {
@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
                 bridge: None,
             });
             if !api.headless {
-                notes.insert(outcome::not_headless(key));
+                notes.insert(replica_resolution::not_headless(key));
             }
         }
         resolution.skipped = self.skipped.into_sorted();

@@ -1,12 +1,12 @@
 //! Selects the ServiceMonitors of a request. No IO.
 
-use super::model::{Request, World};
+use super::model::{ClusterFacts, Request};
 use super::report::{Findings, Reason, Subject};
 use crate::selection::{Selection, Unusable};
 
 /// Selections that can be evaluated; others select nothing and are reported.
 pub(super) fn usable<'r>(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     request: &Request<'r>,
     findings: &mut Findings,
 ) -> Vec<&'r Selection> {

@@ -25,7 +25,7 @@ use kube_facts::namespaces::{NamespaceScope, Namespaces};
 use kube_facts::testing::{key, labels, namespaces, parse, selector};
 use kube_facts::{Labels, NamespaceFacts, PortFacts};
 
-/// A `World` that owns its stores.
+/// A `ClusterFacts` that owns its stores.
 struct Cluster {
     service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
     services: BTreeMap<Key, ServiceFacts>,
@@ -159,8 +159,8 @@ impl Cluster {
             .into_mut()
     }
 
-    fn world(&self) -> World<'_> {
-        World {
+    fn world(&self) -> ClusterFacts<'_> {
+        ClusterFacts {
             service_monitors: &self.service_monitors,
             services: &self.services,
             pods: &self.pods,

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-use super::model::World;
+use super::model::ClusterFacts;
 use crate::model::{ServiceMonitorFacts, TargetNamespaces};
 use crate::nearest::{self, Candidate};
 use crate::selection::Selection;
@@ -13,7 +13,7 @@ use kube_facts::namespaces::{NAME_LABEL, NamespaceScope, Namespaces};
 /// ignores its namespace selector, if all do. Computing the nearest Service (`near`) evaluates
 /// every Service.
 pub(super) fn explain(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     key: &Key,
     monitor: &ServiceMonitorFacts,
     near: bool,
@@ -61,7 +61,11 @@ pub(super) fn explain(
 }
 
 /// Nearest Service.
-fn nearest(world: &World<'_>, key: &Key, monitor: &ServiceMonitorFacts) -> Option<Candidate> {
+fn nearest(
+    world: &ClusterFacts<'_>,
+    key: &Key,
+    monitor: &ServiceMonitorFacts,
+) -> Option<Candidate> {
     let selection = Selection {
         selector: monitor.selector.clone(),
         scope: match &monitor.namespaces {

@@ -11,7 +11,7 @@ use promop_compat::model::{
     BackendFacts, ExternalFacts, PodFacts, PrometheusAgentFacts, PrometheusFacts, ServiceFacts,
     ServiceMonitorFacts, SidecarFacts, StatefulSetFacts, TargetNamespaces, TargetPort,
 };
-use promop_compat::resolve::{Request, Selection, WithoutSidecar, World};
+use promop_compat::resolve::{ClusterFacts, Request, Selection, WithoutSidecar};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::{self, weighted};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -35,7 +35,7 @@ pub const STORE_LABEL: (&str, &str) = ("operator.thanos.io/store-api", "true");
 pub const NAMESPACES: [&str; 3] = ["a", "b", "c"];
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// A `World` that owns its stores, and a request.
+/// A `ClusterFacts` that owns its stores, and a request.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub service_monitors: BTreeMap<Key, ServiceMonitorFacts>,
@@ -53,8 +53,8 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn world(&self) -> World<'_> {
-        World {
+    pub fn world(&self) -> ClusterFacts<'_> {
+        ClusterFacts {
             service_monitors: &self.service_monitors,
             services: &self.services,
             pods: &self.pods,

@@ -6,7 +6,7 @@ use kube_facts::{Key, Labels, PortFacts};
 use promop_compat::model::{
     PodFacts, PrometheusFacts, ServiceFacts, SidecarFacts, TargetNamespaces, TargetPort,
 };
-use promop_compat::resolve::{Reason, Request, Subject, Via, WithoutSidecar, World};
+use promop_compat::resolve::{ClusterFacts, Reason, Request, Subject, Via, WithoutSidecar};
 
 use super::{contains_all, in_scope, is_well_formed, key, missing, scope, selects};
 
@@ -57,7 +57,7 @@ struct Replica {
     resource: Option<(Key, PrometheusFacts)>,
 }
 
-pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
+pub fn resolve(world: &ClusterFacts<'_>, request: &Request<'_>) -> Resolution {
     let mut out = Resolution::default();
     let replicas = replicas(world);
     let mut usable = Vec::new();
@@ -212,7 +212,7 @@ pub fn resolve(world: &World<'_>, request: &Request<'_>) -> Resolution {
 }
 
 fn follow_scrapers(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     replicas: &[Replica],
     name: &Key,
     applications: &BTreeSet<String>,
@@ -451,7 +451,7 @@ enum Destination<'r> {
 }
 
 fn destination<'r>(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     replicas: &'r [Replica],
     name: &Key,
     service: &ServiceFacts,
@@ -515,7 +515,7 @@ fn destination<'r>(
 
 /// Whether a pod behind a Service serves a port; `None` without pods.
 fn behind(
-    world: &World<'_>,
+    world: &ClusterFacts<'_>,
     name: &Key,
     service: &ServiceFacts,
     port: usize,
@@ -601,7 +601,7 @@ fn pair(key: &str, value: &str) -> Labels {
     Labels::from([(key.to_owned(), value.to_owned())])
 }
 
-fn replicas(world: &World<'_>) -> Vec<Replica> {
+fn replicas(world: &ClusterFacts<'_>) -> Vec<Replica> {
     let mut replicas = Vec::new();
     for (pod, facts) in world.pods {
         let agent = contains_all(
@@ -747,7 +747,7 @@ fn is_server(labels: &Labels) -> bool {
 }
 
 /// Shards of a Prometheus and their replicas: those of spec.shards, and retained ones.
-fn shards(world: &World<'_>, name: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
+fn shards(world: &ClusterFacts<'_>, name: &Key, facts: &PrometheusFacts) -> BTreeMap<u32, u32> {
     let mut shards: BTreeMap<u32, u32> = (0..facts.shards).map(|s| (s, facts.replicas)).collect();
     if !facts.retains_shards {
         return shards;

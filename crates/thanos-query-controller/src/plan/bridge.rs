@@ -24,7 +24,7 @@ use crate::bridges::target;
 use crate::names::{
     self, BRIDGE, bridge_identity, bridge_labels, bridges_identity, querier_identity,
 };
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 /// Volume, folder and file of the client configuration for HTTPS Prometheuses.
 const CLIENT_VOLUME: &str = "http-client";
@@ -47,7 +47,7 @@ const RESERVED: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
+pub(super) fn objects(seen: &PlanInputs) -> Result<Objects, FieldError> {
     let mut objects = Objects::default();
     if !gate_open(seen) {
         return Ok(objects);
@@ -68,7 +68,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
 }
 
 /// Common fields of bridges: those of queriers, except for resources and affinity.
-fn common(seen: &Observed) -> CommonFields {
+fn common(seen: &PlanInputs) -> CommonFields {
     let spec = &seen.query.spec;
     CommonFields {
         resource_requirements: bridge_spec(seen).and_then(|b| b.resource_requirements.clone()),
@@ -79,12 +79,12 @@ fn common(seen: &Observed) -> CommonFields {
     }
 }
 
-fn bridge_spec(seen: &Observed) -> Option<&BridgeSpec> {
+fn bridge_spec(seen: &PlanInputs) -> Option<&BridgeSpec> {
     seen.query.spec.bridge.as_ref()
 }
 
 fn add(
-    seen: &Observed,
+    seen: &PlanInputs,
     common: &CommonFields,
     identity: &Identity,
     prometheus: &Key,
@@ -172,7 +172,7 @@ fn client_config(
 }
 
 fn args(
-    seen: &Observed,
+    seen: &PlanInputs,
     common: &CommonFields,
     target: &BridgeTarget,
 ) -> Result<Vec<String>, FieldError> {
@@ -203,7 +203,7 @@ fn args(
 }
 
 /// Objects shared by all bridges of a ThanosQuery.
-fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Objects) {
+fn shared(seen: &PlanInputs, common: &CommonFields, cr: &str, objects: &mut Objects) {
     let all = bridges_identity(cr);
     let metadata = workload::metadata(&seen.query.metadata, &all, common, &all.name);
     objects
@@ -223,13 +223,13 @@ fn shared(seen: &Observed, common: &CommonFields, cr: &str, objects: &mut Object
 }
 
 /// ServiceMonitor of the bridges; `None` without bridges.
-pub(super) fn monitor(seen: &Observed) -> Option<monitor::ServiceMonitor> {
+pub(super) fn monitor(seen: &PlanInputs) -> Option<monitor::ServiceMonitor> {
     let mut endpoints = seen.endpoints.iter();
     let bridges = gate_open(seen) && endpoints.any(|e| target(e).is_some());
     bridges.then(|| service_monitor(seen, &common(seen)))
 }
 
-fn service_monitor(seen: &Observed, common: &CommonFields) -> monitor::ServiceMonitor {
+fn service_monitor(seen: &PlanInputs, common: &CommonFields) -> monitor::ServiceMonitor {
     let cr = seen.query.name_any();
     let all = bridges_identity(&cr);
     let config = seen.query.spec.integration.service_monitor.as_ref();

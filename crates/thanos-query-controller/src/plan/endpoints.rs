@@ -10,13 +10,17 @@ use thanos_api::names::label;
 use super::objects::gate_open;
 use crate::bridges;
 use crate::names;
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 /// Name of the file, and its key in the ConfigMap.
 pub const FILE: &str = "endpoints.yaml";
 
 /// ConfigMap of the endpoint file; `None` if it must stay unchanged.
-pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) -> Option<ConfigMap> {
+pub(super) fn config_map(
+    seen: &PlanInputs,
+    cr: &str,
+    mut metadata: ObjectMeta,
+) -> Option<ConfigMap> {
     if seen
         .retained_endpoints
         .as_ref()
@@ -37,7 +41,7 @@ pub(super) fn config_map(seen: &Observed, cr: &str, mut metadata: ObjectMeta) ->
 }
 
 /// Endpoints by address, and whether each is a group. Equal addresses are one endpoint.
-fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
+fn endpoints(seen: &PlanInputs) -> BTreeMap<String, bool> {
     let mut endpoints = BTreeMap::new();
     for store in &seen.stores {
         *endpoints.entry(store.address.clone()).or_insert(false) |= store.group;
@@ -63,7 +67,7 @@ fn endpoints(seen: &Observed) -> BTreeMap<String, bool> {
 
 /// Contents of the file. It never sets `strict`: Thanos rejects the entire file if a strict
 /// endpoint has a DNS address, as all of these have.
-fn file(seen: &Observed) -> String {
+fn file(seen: &PlanInputs) -> String {
     let endpoints = endpoints(seen);
     if endpoints.is_empty() {
         return "endpoints: []\n".to_owned();

@@ -12,7 +12,7 @@ use thanos_workload::{FieldError, monitor, pdb, policy, ports, probes, service, 
 
 use super::objects::{Objects, guarded, image, monitored};
 use crate::names::{self, FRONTEND, frontend_identity, querier_identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 const FIELD: &str = "spec.queryFrontend";
 
@@ -39,7 +39,7 @@ const RESERVED: &[(&str, &str)] = &[
 const TRIPPER: &str = "max_idle_conns_per_host: 100";
 
 /// ServiceMonitor of the query frontend.
-pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
+pub(super) fn monitor(seen: &PlanInputs, spec: &QueryFrontendSpec) -> monitor::ServiceMonitor {
     let identity = frontend_identity(&seen.query.name_any());
     let metadata = workload::metadata(
         &seen.query.metadata,
@@ -51,7 +51,7 @@ pub(super) fn monitor(seen: &Observed, spec: &QueryFrontendSpec) -> monitor::Ser
     monitor::service_monitor(metadata, identity.selector_labels(), config)
 }
 
-pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
+pub(super) fn objects(seen: &PlanInputs, spec: &QueryFrontendSpec) -> Result<Objects, FieldError> {
     let identity = frontend_identity(&seen.query.name_any());
     let replicas = checks::replicas(spec.replicas.unwrap_or(1), "spec.queryFrontend.replicas")?;
     let metadata = workload::metadata(
@@ -97,7 +97,7 @@ pub(super) fn objects(seen: &Observed, spec: &QueryFrontendSpec) -> Result<Objec
 }
 
 fn pod<'a>(
-    seen: &Observed,
+    seen: &PlanInputs,
     spec: &'a QueryFrontendSpec,
     identity: &'a Identity,
 ) -> Result<Pod<'a>, FieldError> {
@@ -133,7 +133,7 @@ fn pod<'a>(
 }
 
 fn args(
-    seen: &Observed,
+    seen: &PlanInputs,
     spec: &QueryFrontendSpec,
     cache: &Cache,
 ) -> Result<Vec<String>, FieldError> {
@@ -210,7 +210,7 @@ fn split(interval: Option<&str>, name: &str, cache: &Cache) -> Result<Option<Str
 }
 
 /// URL of the Query API without a path, since the frontend appends its own for the readiness check.
-fn downstream(seen: &Observed, spec: &QueryFrontendSpec) -> Result<String, FieldError> {
+fn downstream(seen: &PlanInputs, spec: &QueryFrontendSpec) -> Result<String, FieldError> {
     let namespace = seen.query.namespace().unwrap_or_default();
     let cr = seen.query.name_any();
     let url = |service: &str, port: u16| format!("http://{service}.{namespace}.svc:{port}");

@@ -14,7 +14,7 @@ use thanos_api::v1alpha1::OpenDiscovered;
 use thanos_workload::{FieldError, inherited, integration};
 
 use crate::names;
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use objects::Objects;
 
 pub use endpoints::FILE as ENDPOINTS_FILE;
@@ -24,7 +24,7 @@ pub use objects::{CONTROLLER, image};
 ///
 /// # Errors
 /// Invalid field of the spec.
-pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+pub fn plan(seen: &PlanInputs) -> Result<Plan, Invalid> {
     let objects = objects(seen).map_err(|error| Invalid::new(error.field, error.message))?;
     let mut plan = objects.into_plan(&seen.query);
     if let Some(retained_endpoints) = &seen.retained_endpoints {
@@ -38,7 +38,7 @@ pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
     Ok(plan)
 }
 
-fn objects(seen: &Observed) -> Result<Objects, FieldError> {
+fn objects(seen: &PlanInputs) -> Result<Objects, FieldError> {
     integration::check(&seen.query.spec.integration)?;
     let mut objects = querier::objects(seen)?;
     if let Some(spec) = &seen.query.spec.query_frontend {
@@ -59,7 +59,7 @@ fn objects(seen: &Observed) -> Result<Objects, FieldError> {
 
 /// Name and labels of the ServiceMonitors that open gates would create.
 #[must_use]
-pub fn monitors(seen: &Observed) -> Vec<(String, Labels)> {
+pub fn monitors(seen: &PlanInputs) -> Vec<(String, Labels)> {
     let frontend = seen.query.spec.query_frontend.as_ref();
     let all = [
         Some(querier::monitor(seen)),

@@ -11,7 +11,7 @@ use thanos_controller_common::Settings;
 use thanos_workload::integration;
 use thanos_workload::monitor::ServiceMonitor;
 
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 /// Name of the controller, which is its field manager and the value of the label on its objects.
 pub const CONTROLLER: &str = "thanos-query-controller";
@@ -55,19 +55,19 @@ impl Objects {
 }
 
 /// Whether the feature gate of this ThanosQuery is open.
-pub(super) fn gate_open(seen: &Observed) -> bool {
+pub(super) fn gate_open(seen: &PlanInputs) -> bool {
     integration::resource_gate(&seen.query.spec.integration) != Some(false)
 }
 
 /// Whether ServiceMonitors are created.
-pub(super) fn monitored(seen: &Observed) -> bool {
+pub(super) fn monitored(seen: &PlanInputs) -> bool {
     seen.service_monitors
         && gate_open(seen)
         && integration::wants_monitors(&seen.query.spec.integration)
 }
 
 /// Whether NetworkPolicies for the components are created.
-pub(super) fn guarded(seen: &Observed) -> bool {
+pub(super) fn guarded(seen: &PlanInputs) -> bool {
     integration::wants_policies(&seen.query.spec.integration)
 }
 

@@ -14,7 +14,7 @@ use thanos_workload::{
 use super::objects::{Objects, guarded, image, monitored};
 use super::{endpoints, replica_labels};
 use crate::names::{self, QUERIER, querier_identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 /// Mount path of the endpoint file.
 const ENDPOINTS_FOLDER: &str = "/etc/thanos/endpoints";
@@ -60,7 +60,7 @@ const RESERVED: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
+pub(super) fn objects(seen: &PlanInputs) -> Result<Objects, FieldError> {
     let query = &seen.query;
     let spec = &query.spec;
     let cr = query.name_any();
@@ -112,7 +112,7 @@ pub(super) fn objects(seen: &Observed) -> Result<Objects, FieldError> {
 }
 
 /// ServiceMonitor of the queriers.
-pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
+pub(super) fn monitor(seen: &PlanInputs) -> monitor::ServiceMonitor {
     let query = &seen.query;
     let spec = &query.spec;
     let identity = querier_identity(&query.name_any());
@@ -123,7 +123,7 @@ pub(super) fn monitor(seen: &Observed) -> monitor::ServiceMonitor {
     monitor::service_monitor(metadata, select, spec.integration.service_monitor.as_ref())
 }
 
-fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldError> {
+fn pod<'a>(seen: &'a PlanInputs, identity: &'a Identity) -> Result<Pod<'a>, FieldError> {
     let spec = &seen.query.spec;
     Ok(Pod {
         field: "spec",
@@ -156,7 +156,7 @@ fn pod<'a>(seen: &'a Observed, identity: &'a Identity) -> Result<Pod<'a>, FieldE
     })
 }
 
-fn args(seen: &Observed) -> Result<Vec<String>, FieldError> {
+fn args(seen: &PlanInputs) -> Result<Vec<String>, FieldError> {
     let spec = &seen.query.spec;
     let common = &spec.common;
     let resources = common.resource_requirements.as_ref();

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use kube_facts::{Key, Labels};
 use operator_runtime::{Invalid, Plan, Reconciler};
 use plan_testing::bodies;
+use plan_testing::objects::{UID, custom_resource};
 use plan_testing::observe::settings;
-use plan_testing::world::{UID, custom_resource};
 use promop_compat::resolve::{BridgeTarget, Chain, Endpoint, Via};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosQuery;
 use thanos_query_controller::QueryController;
-use thanos_query_controller::observed::{Observed, QueryApi, StoreAddress};
 use thanos_query_controller::plan::{self, monitors};
+use thanos_query_controller::plan_inputs::{PlanInputs, QueryApi, StoreAddress};
 use thanos_workload::testing::{Given, problems};
 
 /// One file.
@@ -97,8 +97,8 @@ impl Case {
     }
 
     /// Inputs of the plan.
-    pub fn observed(&self) -> Observed {
-        Observed {
+    pub fn observed(&self) -> PlanInputs {
+        PlanInputs {
             query: Arc::new(self.query()),
             settings: settings(),
             service_monitors: self.service_monitors,

@@ -2,11 +2,11 @@
 
 use kube_facts::optional::{Capability, Caps};
 use operator_runtime::ProbeResults;
+use plan_testing::objects::custom_resource;
 use plan_testing::observe::{caps, loaded, observe, settings};
-use plan_testing::world::custom_resource;
 use serde_json::{Value, json};
 use thanos_query_controller::stores::Stores;
-use thanos_query_controller::{QueryController, Seen};
+use thanos_query_controller::{Observed, QueryController};
 
 use crate::case::Case;
 
@@ -33,7 +33,7 @@ impl State {
         }
     }
 
-    fn seen(self) -> Seen {
+    fn seen(self) -> Observed {
         let mut objects = prometheus(self.namespace);
         objects.extend(self.objects);
         let mut stores = loaded::<QueryController>(&objects);

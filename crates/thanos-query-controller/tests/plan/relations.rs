@@ -1,8 +1,8 @@
 //! Invariants between the objects of any plan.
 
 use plan_testing::Case as _;
+use plan_testing::objects::UID;
 use plan_testing::relations::{self, Checks};
-use plan_testing::world::UID;
 use serde_json::Value;
 use thanos_workload::testing::{Given, problems};
 

@@ -21,7 +21,7 @@ use thanos_workload::{
 use super::args::{self, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER, POD_NAME};
 use crate::desired::{object_storage, replicas};
 use crate::names::{self, INGESTER, ingester_identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::tenants::path;
 
 /// Minutes that an ingester may take to replay its WAL and to upload blocks.
@@ -58,7 +58,7 @@ pub(crate) fn size(ring: &HashringSpec, index: usize) -> Result<u64, FieldError>
 }
 
 pub(super) fn add(
-    seen: &Observed,
+    seen: &PlanInputs,
     cr: &str,
     ring: &HashringSpec,
     index: usize,
@@ -183,7 +183,7 @@ fn spread(ring: &HashringSpec, identity: &Identity) -> CommonFields {
 /// The Service of a hashring. It governs the StatefulSet, offers the StoreAPI to queriers, and is
 /// scraped.
 fn service(
-    seen: &Observed,
+    seen: &PlanInputs,
     cr: &str,
     identity: &Identity,
     common: &CommonFields,
@@ -224,7 +224,7 @@ fn service(
 }
 
 fn pod<'a>(
-    seen: &'a Observed,
+    seen: &'a PlanInputs,
     identity: &'a Identity,
     common: &'a CommonFields,
     ring: &'a HashringSpec,

@@ -20,7 +20,7 @@ use thanos_workload::{FieldError, checks, integration, policy, store_api, worklo
 
 use crate::desired::{check, hashrings};
 use crate::names::{self, ingesters_identity, router_identity, shared_labels};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 pub use router::hashrings_file;
 
@@ -46,11 +46,11 @@ fn shared_by_all(rings: &[HashringSpec]) -> CommonFields {
 ///
 /// # Errors
 /// The invalid field of the spec.
-pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+pub fn plan(seen: &PlanInputs) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
 
-fn decide(seen: &Observed) -> Result<Plan, FieldError> {
+fn decide(seen: &PlanInputs) -> Result<Plan, FieldError> {
     let spec = &seen.receive.spec;
     let cr = seen.receive.name_any();
     integration::check(&spec.integration)?;
@@ -126,7 +126,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
 }
 
 /// Deletes the pod to restart, and PVCs.
-fn delete_foreign(seen: &Observed, cr: &str, plan: &mut Plan) {
+fn delete_foreign(seen: &PlanInputs, cr: &str, plan: &mut Plan) {
     if let Some(restart) = &seen.allowed_actions.restart {
         let set = names::ingester(cr, &restart.ring);
         let name = format!("{set}-{}", restart.member);

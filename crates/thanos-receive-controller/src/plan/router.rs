@@ -20,7 +20,7 @@ use super::args::{self, HASHRINGS_FOLDER};
 use super::limits;
 use crate::hashring::{Record, render};
 use crate::names::{self, ROUTER, router_identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 /// Seconds that a router accepts samples after its removal from the Service.
 const DRAIN_SECONDS: i64 = 15;
@@ -37,7 +37,7 @@ pub(super) struct Routers {
 }
 
 /// Precondition of the ConfigMap, so that no two reconciles decide from the same record.
-pub(super) fn precondition(seen: &Observed) -> Precondition {
+pub(super) fn precondition(seen: &PlanInputs) -> Precondition {
     let version = seen.version.clone();
     version.map_or(Precondition::Nothing, Precondition::Version)
 }
@@ -51,7 +51,11 @@ pub fn hashrings_file(receive: &ThanosReceive, record: &Record) -> String {
 }
 
 /// Objects of the routers. `rolled_out`: whether every ingester has the current template.
-pub(super) fn objects(seen: &Observed, cr: &str, rolled_out: bool) -> Result<Routers, FieldError> {
+pub(super) fn objects(
+    seen: &PlanInputs,
+    cr: &str,
+    rolled_out: bool,
+) -> Result<Routers, FieldError> {
     let spec = &seen.receive.spec.router_spec;
     let identity = router_identity(cr);
     let metadata = workload::metadata(
@@ -82,7 +86,7 @@ pub(super) fn objects(seen: &Observed, cr: &str, rolled_out: bool) -> Result<Rou
     })
 }
 
-fn files(seen: &Observed, metadata: ObjectMeta) -> ConfigMap {
+fn files(seen: &PlanInputs, metadata: ObjectMeta) -> ConfigMap {
     let record = serde_json::to_string_pretty(&seen.next).unwrap_or_default();
     let mut data = BTreeMap::from([
         (
@@ -101,7 +105,7 @@ fn files(seen: &Observed, metadata: ObjectMeta) -> ConfigMap {
     }
 }
 
-fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
+fn service(seen: &PlanInputs, identity: &Identity) -> Result<Service, FieldError> {
     let spec = &seen.receive.spec.router_spec;
     let mut metadata = workload::scraped(workload::metadata(
         &seen.receive.metadata,
@@ -123,7 +127,7 @@ fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> 
 }
 
 fn template(
-    seen: &Observed,
+    seen: &PlanInputs,
     identity: &Identity,
     factor: usize,
     rolled_out: bool,

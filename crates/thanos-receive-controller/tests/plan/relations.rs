@@ -28,14 +28,14 @@ fn equal_inputs_give_equal_bytes() {
 #[test]
 fn stored_record_is_decoded_unchanged() {
     for (name, case) in Case::all() {
-        let observed = case.seen().observed;
+        let observed = case.seen().plan_inputs;
         let stored = Case {
             record: Some(observed.next.clone()),
             legacy: None,
             ..case
         };
         let files = &stored.bodies()[0]["data"];
-        let next = stored.seen().observed;
+        let next = stored.seen().plan_inputs;
         let read = files[names::RECORD_FILE].as_str().unwrap();
         let read: thanos_receive_controller::hashring::Record = serde_json::from_str(read).unwrap();
         assert_eq!(read, next.next, "{name}");

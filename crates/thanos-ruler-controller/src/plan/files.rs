@@ -7,7 +7,7 @@ use thanos_api::v1alpha1::{Alertmanagers, RelabelConfig};
 use crate::addresses::quoted;
 use crate::alertmanagers::{self, Trust};
 use crate::names;
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::rules::SHADOW;
 use crate::secrets::is_stateless;
 use crate::{addresses, queriers};
@@ -24,7 +24,7 @@ pub(super) const ALERTMANAGER_CA_FOLDER: &str = "/etc/thanos/alertmanager-ca";
 pub(super) const CA_FILE: &str = "ca.crt";
 
 /// The files that rulers read at startup. A change replaces the pods.
-pub(super) fn config(seen: &Observed) -> BTreeMap<String, String> {
+pub(super) fn config(seen: &PlanInputs) -> BTreeMap<String, String> {
     let spec = &seen.ruler.spec;
     let mut files = BTreeMap::from([
         (
@@ -51,7 +51,7 @@ pub(super) fn config(seen: &Observed) -> BTreeMap<String, String> {
 }
 
 /// The addresses of queriers, which rulers reload while they run.
-pub(super) fn querier_addresses(seen: &Observed) -> BTreeMap<String, String> {
+pub(super) fn querier_addresses(seen: &PlanInputs) -> BTreeMap<String, String> {
     addresses::files(
         queriers::FILES,
         &seen.querier_blocks(),
@@ -60,7 +60,7 @@ pub(super) fn querier_addresses(seen: &Observed) -> BTreeMap<String, String> {
 }
 
 /// The addresses of Alertmanagers, which rulers reload while they run; `None` while unreadable.
-pub(super) fn alertmanager_addresses(seen: &Observed) -> Option<BTreeMap<String, String>> {
+pub(super) fn alertmanager_addresses(seen: &PlanInputs) -> Option<BTreeMap<String, String>> {
     let targets = seen.alertmanagers.as_ref()?;
     Some(addresses::files(
         alertmanagers::FILES,
@@ -113,7 +113,7 @@ fn snake_case(name: &str) -> String {
 }
 
 /// The remote write configuration: one target for each Service, or for each Service and tenant.
-fn remote_write(seen: &Observed) -> String {
+fn remote_write(seen: &PlanInputs) -> String {
     let urls: BTreeSet<&String> = seen.remote_write.iter().collect();
     let mut text = "remote_write:\n".to_owned();
     for url in urls {

@@ -18,18 +18,18 @@ use thanos_workload::{
 };
 
 use crate::names::{self, identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::rules::pack::{self, Packed};
 
 /// Plans the desired objects.
 ///
 /// # Errors
 /// An invalid field of the spec.
-pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+pub fn plan(seen: &PlanInputs) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
 
-fn decide(seen: &Observed) -> Result<Plan, FieldError> {
+fn decide(seen: &PlanInputs) -> Result<Plan, FieldError> {
     let spec = &seen.ruler.spec;
     let cr = seen.ruler.name_any();
     integration::check(&spec.integration)?;
@@ -79,7 +79,7 @@ fn decide(seen: &Observed) -> Result<Plan, FieldError> {
 
 /// The ConfigMaps with the rule files. Empty ones are not created, and those of unreadable rules stay
 /// unchanged.
-fn rules(seen: &Observed, cr: &str, metadata: &ObjectMeta, plan: &mut Plan) {
+fn rules(seen: &PlanInputs, cr: &str, metadata: &ObjectMeta, plan: &mut Plan) {
     let mut push = |packed: &Option<Packed>, name: fn(&str, usize) -> String, count: usize| {
         let Some(packed) = packed else {
             (0..count).for_each(|slot| plan.leave(name(cr, slot)));

@@ -23,7 +23,7 @@ use super::files::{
 };
 use crate::addresses::Transport;
 use crate::names::{self, PROGRAM, RULES_FOLDER};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::rules::pack;
 use crate::secrets;
 
@@ -39,7 +39,7 @@ const KNOWN_AFTER: i32 = 15;
 const DRAIN_SECONDS: i64 = 20;
 
 pub(super) fn stateful_set(
-    seen: &Observed,
+    seen: &PlanInputs,
     identity: &Identity,
 ) -> Result<StatefulSet, FieldError> {
     let spec = &seen.ruler.spec;
@@ -95,7 +95,7 @@ pub(super) fn stateful_set(
 }
 
 /// The Service of the pods: the governing Service, which queriers discover and Prometheus scrapes.
-pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, FieldError> {
+pub(super) fn service(seen: &PlanInputs, identity: &Identity) -> Result<Service, FieldError> {
     let spec = &seen.ruler.spec;
     let mut metadata = workload::scraped(workload::metadata(
         &seen.ruler.metadata,
@@ -119,7 +119,7 @@ pub(super) fn service(seen: &Observed, identity: &Identity) -> Result<Service, F
 }
 
 fn pod<'a>(
-    seen: &'a Observed,
+    seen: &'a PlanInputs,
     identity: &'a Identity,
     annotations: Map,
 ) -> Result<Pod<'a>, FieldError> {

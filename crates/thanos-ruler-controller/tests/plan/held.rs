@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosRulerStatus;
 use thanos_ruler_controller::rules::held::{RESTARTED, SETTLED};
 use thanos_ruler_controller::stores::Stores;
-use thanos_ruler_controller::{RulerController, Seen};
+use thanos_ruler_controller::{Observed, RulerController};
 
 use crate::case::Case;
 use crate::case::world::{self, Set};
@@ -31,8 +31,8 @@ fn rule(name: &str, expr: &str) -> Value {
 }
 
 /// The mounted files.
-fn files(seen: &Seen) -> BTreeMap<String, String> {
-    let packed = seen.observed.rules.clone().unwrap();
+fn files(seen: &Observed) -> BTreeMap<String, String> {
+    let packed = seen.plan_inputs.rules.clone().unwrap();
     packed.slots.into_iter().flatten().collect()
 }
 
@@ -69,13 +69,13 @@ impl Simulation {
     }
 
     /// One reconcile.
-    fn observe(&mut self) -> Seen {
+    fn observe(&mut self) -> Observed {
         let (answers, stores) = (&self.answers, &mut self.stores);
         self.case.reconcile_with(answers, stores, self.now)
     }
 
     /// Reconciles and reloads every 10 seconds.
-    fn run(&mut self, seconds: u64) -> Seen {
+    fn run(&mut self, seconds: u64) -> Observed {
         let until = self.now + std::time::Duration::from_secs(seconds);
         loop {
             let seen = self.observe();
@@ -87,7 +87,7 @@ impl Simulation {
         }
     }
 
-    fn reload(&mut self, seen: &Seen) {
+    fn reload(&mut self, seen: &Observed) {
         let files = files(seen);
         let success = !files.values().any(|text| text.contains(BAD));
         if success {
@@ -247,6 +247,6 @@ fn rules_stay_held_back_while_prometheus_rules_are_unreadable() {
     sim.case.capabilities = [("PrometheusRule".to_owned(), "Forbidden".to_owned())].into();
     sim.now += RESTARTED;
     let seen = sim.observe();
-    assert_eq!(seen.observed.rules, None);
+    assert_eq!(seen.plan_inputs.rules, None);
     assert_eq!(sim.held(), ["PrometheusRule monitoring/first"]);
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use operator_runtime::Reconciler;
 use plan_testing::Case as _;
-use plan_testing::world::NAMESPACE;
+use plan_testing::objects::NAMESPACE;
 use serde_json::{Value, json};
 use thanos_ruler_controller::RulerController;
 use thanos_ruler_controller::stores::Stores;
@@ -296,7 +296,7 @@ fn all_alerts_are_active_while_rule_files_are_unreadable() {
     // Mounted rule files of users stay.
     stores.files.deny();
     let seen = case.reconcile(&mut stores, Timestamp::UNIX_EPOCH);
-    assert_eq!(seen.observed.files, None);
+    assert_eq!(seen.plan_inputs.files, None);
 }
 
 /// A Prometheus of another namespace can select rules here, and its rule files are not watched.

@@ -59,7 +59,7 @@ fn every_mounted_file_is_accepted() {
             seen += 1;
         }
         // Counts of unreadable rules stay as they were.
-        if case.seen().observed.rules.is_some() {
+        if case.seen().plan_inputs.rules.is_some() {
             let counts = case.status().rules.unwrap();
             let counts = (counts.groups as usize, counts.evaluated as usize);
             assert_eq!(counts, (groups_there, rules), "{case_name}");
@@ -116,7 +116,7 @@ fn rulers_that_have_the_files_have_loaded_them() {
             groups.map(move |group| line(&file, &group))
         };
         let mut lines: Vec<String> = files(&case).flat_map(of_file).collect();
-        let observed = case.seen().observed;
+        let observed = case.seen().plan_inputs;
         if lines.is_empty() || observed.rules.is_none() || observed.files.is_none() {
             continue;
         }

@@ -12,7 +12,7 @@ use thanos_workload::monitor::{self, ServiceMonitor};
 use thanos_workload::{FieldError, checks, integration, policy, stateful, store_api, workload};
 
 use crate::names::{self, identity, shared_labels};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 
 pub use shard::{replacement, replicas_of_surge};
 
@@ -20,11 +20,11 @@ pub use shard::{replacement, replicas_of_surge};
 ///
 /// # Errors
 /// Invalid field of the spec.
-pub fn plan(seen: &Observed) -> Result<Plan, Invalid> {
+pub fn plan(seen: &PlanInputs) -> Result<Plan, Invalid> {
     decide(seen).map_err(|error| Invalid::new(error.field, error.message))
 }
 
-fn decide(seen: &Observed) -> Result<Plan, FieldError> {
+fn decide(seen: &PlanInputs) -> Result<Plan, FieldError> {
     let spec = &seen.store.spec;
     let cr = seen.store.name_any();
     integration::check(&spec.integration)?;

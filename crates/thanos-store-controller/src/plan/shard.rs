@@ -18,7 +18,7 @@ use thanos_workload::{
 
 use super::args::{self, Caches, DATA_FOLDER, OBJECT_STORAGE_FILE, OBJECT_STORAGE_FOLDER};
 use crate::names::{self, PROGRAM, identity};
-use crate::observed::Observed;
+use crate::plan_inputs::PlanInputs;
 use crate::surge::{Pods, Surge, surge};
 
 /// Minutes that a store may take for its initial sync of the bucket.
@@ -59,7 +59,7 @@ struct Rollout {
     surge: Surge,
 }
 
-fn rollout(seen: &Observed, cr: &str, shard: i32) -> Result<Rollout, FieldError> {
+fn rollout(seen: &PlanInputs, cr: &str, shard: i32) -> Result<Rollout, FieldError> {
     let spec = &seen.store.spec;
     let shards = seen.generation.shards;
     let name = seen.generation.name(cr, shard);
@@ -105,7 +105,7 @@ fn rollout(seen: &Observed, cr: &str, shard: i32) -> Result<Rollout, FieldError>
 /// Step of the replacement of a shard's pods and its reason, for the status. Empty if no pod is
 /// replaced, or if the spec is invalid, which another condition reports.
 #[must_use]
-pub fn replacement(seen: &Observed, shard: i32) -> String {
+pub fn replacement(seen: &PlanInputs, shard: i32) -> String {
     let cr = seen.store.name_any();
     let set = seen.sets.get(&seen.generation.name(&cr, shard));
     // Rendering the template again is only needed while something changes.
@@ -117,7 +117,7 @@ pub fn replacement(seen: &Observed, shard: i32) -> String {
 }
 
 pub(super) fn add(
-    seen: &Observed,
+    seen: &PlanInputs,
     cr: &str,
     shard: i32,
     objects: &mut Objects,
@@ -182,7 +182,7 @@ pub(super) fn add(
 }
 
 /// Service of a shard of the old generation, which queriers use until it is withdrawn.
-pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Service, FieldError> {
+pub(super) fn old_service(seen: &PlanInputs, cr: &str, name: &str) -> Result<Service, FieldError> {
     let old = seen.sets.get(name);
     let is_named = |index: i32, shards| {
         name == names::shard(cr, index) || name == names::counted_shard(cr, index, shards)
@@ -203,7 +203,7 @@ pub(super) fn old_service(seen: &Observed, cr: &str, name: &str) -> Result<Servi
 
 /// Service of a shard: its governing Service, which queriers discover and Prometheuses scrape.
 fn service(
-    seen: &Observed,
+    seen: &PlanInputs,
     cr: &str,
     identity: &Identity,
     group: bool,
@@ -236,7 +236,7 @@ fn service(
 }
 
 fn pod<'a>(
-    seen: &'a Observed,
+    seen: &'a PlanInputs,
     identity: &'a Identity,
     cr: &str,
     shard: i32,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_testing::world::{queriers, uid};
+use plan_testing::objects::{queriers, uid};
 use serde_json::{Value, json};
 
 use crate::case::Case;

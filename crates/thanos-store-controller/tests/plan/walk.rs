@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::{ObjectKey, ProbeResults};
-use plan_testing::world::answer_stores;
+use plan_testing::objects::answer_stores;
 use proptest::prelude::{ProptestConfig, any, proptest};
 use thanos_api::v1alpha1::ReshardingStep;
 
@@ -19,7 +19,7 @@ impl Cluster {
                 answer_stores(i, probed.clone(), &mut answers);
             }
         }
-        let seen = self.case().seen_of(&self.objects(), &answers).observed;
+        let seen = self.case().seen_of(&self.objects(), &answers).plan_inputs;
         let plan = thanos_store_controller::plan::plan(&seen).unwrap();
         let desired: Vec<String> = seen.generation.names("main");
         let withdrawn = |name: &str| {

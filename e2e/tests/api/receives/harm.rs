@@ -34,14 +34,14 @@ fn reported(cluster: &Cluster) -> Vec<Value> {
         .collect();
     assert_eq!(written, [""; 0]);
     let mut rows = reported["rows"].as_array().unwrap().clone();
-    rows.retain(|r| r["verdict"] != "ok" && r["check"] != "former operator");
+    rows.retain(|r| r["result"] != "ok" && r["check"] != "former operator");
     rows
 }
 
 #[tokio::test]
 async fn preflight_reports_harmful_fields() {
     let cluster = Cluster::of(RECEIVE, "harm").await;
-    let failed = |rows: &[Value]| rows.iter().any(|r| r["verdict"] == "fail");
+    let failed = |rows: &[Value]| rows.iter().any(|r| r["result"] == "fail");
     let rows = reported(&cluster);
     assert!(!failed(&rows), "{rows:#?}");
     let good = json!({"ingesterSpec": stored(&json!([{"name": "default"}]))});

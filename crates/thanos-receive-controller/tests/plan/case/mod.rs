@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use kube_facts::Labels;
 use operator_runtime::{Invalid, Plan, ProbeResults, Reconciler};
+use plan_testing::objects::{self, Pvc, UID};
 use plan_testing::observe::{caps, loaded, observe, outcome, settings, template_hashes};
-use plan_testing::world::{self as objects, Pvc, UID};
 use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use thanos_api::v1alpha1::{ThanosReceive, ThanosReceiveStatus};
 use thanos_receive_controller::hashring::{Record, config_hash};
 use thanos_receive_controller::names::{self, INGESTER, ROUTER};
 use thanos_receive_controller::plan::{self, monitors};
-use thanos_receive_controller::{ReceiveController, Seen};
+use thanos_receive_controller::{Observed, ReceiveController};
 use thanos_workload::testing::{Given, problems};
 
 use problems::own_problems;
@@ -61,7 +61,7 @@ impl plan_testing::Case for Case {
     }
 
     fn plan(&self) -> Result<Plan, Invalid> {
-        plan::plan(&self.seen().observed)
+        plan::plan(&self.seen().plan_inputs)
     }
 
     /// Progress of the hashrings, the precondition of the record, kept StatefulSets, and patches and
@@ -76,7 +76,7 @@ impl plan_testing::Case for Case {
             .collect();
         let decisions = json!({
             "hashrings": progress, "precondition": format!("{:?}", plan.objects()[0].onto),
-            "unchanged": seen.observed.allowed_actions.kept,
+            "unchanged": seen.plan_inputs.allowed_actions.kept,
             "foreignPatches": patched(plan), "foreignDeletes": removed,
         });
         vec![("decisions", decisions)]
@@ -116,7 +116,7 @@ impl ObservedCase for Case {
         ReceiveController::new(settings(), true, &[])
     }
 
-    fn observed(&self) -> Seen {
+    fn observed(&self) -> Observed {
         self.seen()
     }
 
@@ -137,7 +137,7 @@ impl Case {
     }
 
     /// Observed state of a reconcile.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Observed {
         let mut all = self.objects.clone();
         let mut answers = ProbeResults::default();
         let hashes = self.template_hashes();
@@ -197,7 +197,7 @@ impl Case {
         Self::controller().status(&self.seen(), &outcome, &previous)
     }
 
-    fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
+    fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Observed {
         let mut stores = loaded::<ReceiveController>(all);
         if self.secrets.is_none() {
             stores.secrets.deny();

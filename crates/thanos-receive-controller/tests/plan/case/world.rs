@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_runtime::ProbeResults;
-use plan_testing::world::{
+use plan_testing::objects::{
     IMAGE, NAMESPACE, NOW, Pods, annotations, controlled, owned, pod, stateful_set, uid,
 };
 use serde::Deserialize;

@@ -13,8 +13,8 @@ use operator_runtime::owned_objects::{Counts, Workload};
 use operator_runtime::{
     Access, Cluster, Invalid, ObjectKey, Outcome, Plan, ProbeResults, Reconciler, observe_to_end,
 };
+use plan_testing::objects::{self, Pvc, UID};
 use plan_testing::observe::{caps, load, loaded, observe, outcome, settings, stateful_set_key};
-use plan_testing::world::{self as objects, Pvc, UID};
 use plan_testing::{Case as _, ObservedCase, bodies, patched};
 use promop_compat::kind;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use thanos_ruler_controller::names;
 use thanos_ruler_controller::plan::monitors;
 use thanos_ruler_controller::rules::pack;
 use thanos_ruler_controller::stores::Stores;
-use thanos_ruler_controller::{RulerController, RulerSettings, Seen};
+use thanos_ruler_controller::{Observed, RulerController, RulerSettings};
 use thanos_workload::testing::{Given, problems};
 
 use problems::own_problems;
@@ -102,7 +102,7 @@ impl ObservedCase for Case {
         limited_to(&[])
     }
 
-    fn observed(&self) -> Seen {
+    fn observed(&self) -> Observed {
         self.seen()
     }
 
@@ -198,12 +198,17 @@ impl Case {
     }
 
     /// The observation of a reconcile at this time. Its state is kept for the next one.
-    pub fn reconcile(&self, stores: &mut Stores, now: Timestamp) -> Seen {
+    pub fn reconcile(&self, stores: &mut Stores, now: Timestamp) -> Observed {
         self.reconcile_in(&[], stores, now)
     }
 
     /// The same with a controller that is limited to these namespaces.
-    pub fn reconcile_in(&self, namespaces: &[&str], stores: &mut Stores, now: Timestamp) -> Seen {
+    pub fn reconcile_in(
+        &self,
+        namespaces: &[&str],
+        stores: &mut Stores,
+        now: Timestamp,
+    ) -> Observed {
         self.reconcile_by(
             &limited_to(namespaces),
             &ProbeResults::default(),
@@ -218,7 +223,7 @@ impl Case {
         answers: &ProbeResults,
         stores: &mut Stores,
         now: Timestamp,
-    ) -> Seen {
+    ) -> Observed {
         self.reconcile_by(&limited_to(&[]), answers, stores, now)
     }
 
@@ -228,7 +233,7 @@ impl Case {
         answers: &ProbeResults,
         stores: &mut Stores,
         now: Timestamp,
-    ) -> Seen {
+    ) -> Observed {
         let cluster = Cluster {
             caps: &self.caps(),
             access: &Access::default(),
@@ -279,7 +284,7 @@ impl Case {
     }
 
     /// The observation of a reconcile.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Observed {
         let mut answers = ProbeResults::default();
         if let Some(set) = &self.set {
             // Probe results do not change the expected rules.
@@ -290,7 +295,7 @@ impl Case {
     }
 
     /// The observation of a reconcile with these probe results.
-    pub fn seen_with(&self, answers: &ProbeResults) -> Seen {
+    pub fn seen_with(&self, answers: &ProbeResults) -> Observed {
         let (controller, mut stores) = (Self::controller(), self.stores());
         observe(&controller, &mut stores, self.caps(), answers, self.ruler())
     }
@@ -375,7 +380,7 @@ impl Case {
     }
 
     /// The status after a reconcile with this observation.
-    pub fn status_of(&self, seen: &Seen) -> ThanosRulerStatus {
+    pub fn status_of(&self, seen: &Observed) -> ThanosRulerStatus {
         let ruler = self.ruler();
         let pods = self.set.as_ref().map_or(0, |set| set.replicas);
         let counts = Counts {

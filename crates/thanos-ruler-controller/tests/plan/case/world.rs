@@ -1,7 +1,7 @@
 //! Objects as the API server returns them.
 
 use operator_runtime::ProbeResults;
-use plan_testing::world::{self as objects, NAMESPACE, Pods, controlled, pod, stateful_set, uid};
+use plan_testing::objects::{self, NAMESPACE, Pods, controlled, pod, stateful_set, uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosRuler;

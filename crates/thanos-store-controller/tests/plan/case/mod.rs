@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use kube_facts::Labels;
 use operator_runtime::{Invalid, Plan, ProbeResults, Reconciler};
+use plan_testing::objects::{self, Pvc, UID};
 use plan_testing::observe::{caps, loaded, observe, settings, stateful_set_key, template_hashes};
-use plan_testing::world::{self as objects, Pvc, UID};
 use plan_testing::{ObservedCase, patched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;
 use thanos_store_controller::plan::{self, monitors};
-use thanos_store_controller::{Seen, StoreController};
+use thanos_store_controller::{Observed, StoreController};
 use thanos_workload::testing::{Given, problems};
 
 use world::Set;
@@ -51,12 +51,12 @@ impl plan_testing::Case for Case {
     }
 
     fn plan(&self) -> Result<Plan, Invalid> {
-        plan::plan(&self.seen().observed)
+        plan::plan(&self.seen().plan_inputs)
     }
 
     /// Unchanged objects, patches of foreign objects, and progress of resharding.
     fn decisions(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
-        let seen = self.seen().observed;
+        let seen = self.seen().plan_inputs;
         let left = seen.sets.keys().filter(|name| {
             plan.find("StatefulSet", name).is_none() && plan.leaves(&stateful_set_key(name))
         });
@@ -69,7 +69,7 @@ impl plan_testing::Case for Case {
 
     fn problems(&self, plan: &Plan) -> Vec<String> {
         // Pods from an earlier plan keep running.
-        let old = self.seen().observed.reshard.map(|r| r.old);
+        let old = self.seen().plan_inputs.reshard.map(|r| r.old);
         let old = old.unwrap_or_default();
         let objects = plan.objects().iter();
         let of_now = objects.filter(|o| o.key.kind != "Service" || !old.contains(&o.key.name));
@@ -93,7 +93,7 @@ impl ObservedCase for Case {
         StoreController::new(settings(), true, &[])
     }
 
-    fn observed(&self) -> Seen {
+    fn observed(&self) -> Observed {
         self.seen()
     }
 
@@ -126,7 +126,7 @@ impl Case {
     }
 
     /// Observation of a reconcile.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Observed {
         let mut all = self.objects.clone();
         let hashes = self.template_hashes();
         for (i, set) in self.sets.iter().enumerate() {
@@ -142,7 +142,7 @@ impl Case {
     }
 
     /// Observation of a reconcile of these objects.
-    pub fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Seen {
+    pub fn seen_of(&self, all: &[Value], answers: &ProbeResults) -> Observed {
         let mut stores = loaded::<StoreController>(all);
         if self.secrets.is_none() {
             stores.secrets.deny();

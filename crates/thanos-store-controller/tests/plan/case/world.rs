@@ -1,6 +1,6 @@
 //! StatefulSets of stores in the form of the API server.
 
-use plan_testing::world::{Pods, annotations, controlled, pod, stateful_set, uid};
+use plan_testing::objects::{Pods, annotations, controlled, pod, stateful_set, uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thanos_api::v1alpha1::ThanosStore;

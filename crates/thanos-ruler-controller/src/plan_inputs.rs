@@ -14,7 +14,7 @@ use crate::rules::pack::Packed;
 
 /// The inputs of the plan.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub struct PlanInputs {
     /// The custom resource.
     pub ruler: Arc<ThanosRuler>,
     /// Settings of the controller.
@@ -43,7 +43,7 @@ pub struct Observed {
     pub volumes: Volumes,
 }
 
-impl Observed {
+impl PlanInputs {
     /// The transports of queriers, including those of deleted ones.
     #[must_use]
     pub fn querier_blocks(&self) -> BTreeSet<Transport> {

@@ -13,7 +13,7 @@ use crate::retained_endpoints::RetainedEndpoints;
 
 /// Observation of one reconcile.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub struct PlanInputs {
     /// The custom resource.
     pub query: Arc<ThanosQuery>,
     /// Settings from the command line.

@@ -14,7 +14,7 @@ use crate::hashring::{
 
 /// Inputs of the plan.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub struct PlanInputs {
     /// The custom resource.
     pub receive: Arc<ThanosReceive>,
     /// Settings from the command line.

@@ -8,7 +8,7 @@ use crate::names;
 use kube_facts::Key;
 
 /// Result of a replica.
-pub(super) enum Outcome {
+pub(super) enum ReplicaResolution {
     /// An endpoint: by a bridge if set, otherwise by the sidecar at `address`.
     Endpoint {
         address: String,
@@ -20,7 +20,7 @@ pub(super) enum Outcome {
 }
 
 /// Result of `replica`.
-pub(super) fn of(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outcome {
+pub(super) fn of(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> ReplicaResolution {
     match with_sidecar(replica) {
         Some(sidecar) => through_sidecar(replica, sidecar),
         None => through_bridge(replica, without_sidecar),
@@ -38,7 +38,7 @@ fn with_sidecar<'a>(replica: &Replica<'a>) -> Option<&'a SidecarFacts> {
     }
 }
 
-fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
+fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> ReplicaResolution {
     if sidecar.listen_local {
         return skipped(
             Reason::SidecarListenLocal,
@@ -61,14 +61,14 @@ fn through_sidecar(replica: &Replica<'_>, sidecar: &SidecarFacts) -> Outcome {
         .owner
         .resource()
         .filter(|(_, facts)| !facts.has_external_labels);
-    Outcome::Endpoint {
+    ReplicaResolution::Endpoint {
         address: format!("dns+{}:{}", host(replica), sidecar.grpc_port),
         bridge: None,
         note: unlabelled.map(|(key, _)| no_external_labels(key)),
     }
 }
 
-fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Outcome {
+fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> ReplicaResolution {
     let (key, facts) = match replica.owner {
         Owner::Prometheus(key, facts) => (key, facts),
         Owner::Unreadable => {
@@ -109,9 +109,9 @@ fn through_bridge(replica: &Replica<'_>, without_sidecar: WithoutSidecar) -> Out
         );
     }
     if !facts.has_external_labels {
-        return Outcome::Skipped(no_external_labels(key));
+        return ReplicaResolution::Skipped(no_external_labels(key));
     }
-    Outcome::Endpoint {
+    ReplicaResolution::Endpoint {
         address: String::new(),
         bridge: Some(BridgeTarget {
             url: url(replica, facts),
@@ -166,8 +166,8 @@ fn pod(replica: &Replica<'_>) -> Subject {
     Subject::Pod(replica.pod.clone().into_owned())
 }
 
-fn skipped(reason: Reason, subject: Subject, message: &str) -> Outcome {
-    Outcome::Skipped(Finding {
+fn skipped(reason: Reason, subject: Subject, message: &str) -> ReplicaResolution {
+    ReplicaResolution::Skipped(Finding {
         reason,
         subject,
         message: message.to_owned(),

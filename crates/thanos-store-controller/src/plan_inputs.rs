@@ -14,7 +14,7 @@ use crate::reshard::Reshard;
 
 /// Observation of one reconcile.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub struct PlanInputs {
     /// The custom resource.
     pub store: Arc<ThanosStore>,
     /// Settings from the command line.
