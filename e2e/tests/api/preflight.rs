@@ -202,7 +202,8 @@ fn an_unreachable_cluster_is_exit_code_two() {
     };
     let (code, error) = run(&[], "/nowhere");
     assert_eq!(code, Some(2));
-    assert!(error.contains("no cluster"), "{error}");
+    assert!(error.contains("no connection to a cluster"), "{error}");
+    assert!(error.contains("set KUBECONFIG"), "{error}");
     let kubeconfig = std::env::var("KUBECONFIG").unwrap();
     let (code, error) = run(&["--service-account", "x"], &kubeconfig);
     assert_eq!(code, Some(2));
