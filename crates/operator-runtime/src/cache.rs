@@ -25,7 +25,7 @@ use crate::backoff::Backoff;
 use crate::owned_objects::{OwnedObjects, Owner};
 use crate::probe::ProbeResults;
 use crate::reconciler::{Cluster, Reconciler};
-use crate::related::Host;
+use crate::related::{Apply, Host};
 use crate::version::Version;
 use crate::watch::WatchId;
 
@@ -242,27 +242,19 @@ impl<C: Reconciler> Cache<C> {
     }
 }
 
-impl<C: Reconciler> Host<C::Stores, C::Resource> for Arc<Cache<C>> {
-    fn stores(&self, access: &mut dyn FnMut(&mut C::Stores)) {
+impl<C: Reconciler> Host<C::Stores, C::Resource> for Cache<C> {
+    fn stores(&self, access: Box<dyn FnOnce(&mut C::Stores) + '_>) {
         access(&mut self.state().stores);
     }
 
-    fn change(
-        &self,
-        debounced: bool,
-        apply: &mut dyn FnMut(&mut C::Stores) -> bool,
-        is_affected: &dyn Fn(&C::Stores, &C::Resource) -> bool,
-    ) {
-        let mut state = self.state();
-        if !apply(&mut state.stores) {
-            return;
-        }
-        // Most changes affect no custom resource, so filter in the store instead of copying it.
-        let affected = self.store.state_filter(|resource| {
-            let resource = resource.0.as_ref();
-            resource.is_ok_and(|resource| is_affected(&state.stores, resource))
+    fn change(self: Arc<Self>, debounced: bool, apply: Apply<'_, C::Stores, C::Resource>) {
+        let mut affected = Vec::new();
+        apply(&mut self.state().stores, &mut |is_affected| {
+            // Most changes affect no custom resource, so filter in the store instead of copying it.
+            affected = self
+                .store
+                .state_filter(|resource| resource.0.as_ref().is_ok_and(is_affected));
         });
-        drop(state);
         for resource in &affected {
             let key = Key::of(resource.meta());
             match debounced {

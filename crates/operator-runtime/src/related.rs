@@ -19,7 +19,7 @@ use crate::watch::Watch;
 
 pub(crate) use entry::Entry;
 pub use entry::{IsAffectedBy, PartialCache, Spec, Watched};
-pub(crate) use host::Host;
+pub(crate) use host::{Apply, Host};
 
 /// A related kind.
 pub struct Related<V, R> {

@@ -165,7 +165,7 @@ impl<C: Reconciler> Supervisor<C> {
                 watch.cluster_scoped = everywhere;
                 watch.dispensable = related.dispensable;
                 watch.debounced = related.debounced;
-                watches.push(related.watch(Arc::new(self.cache.clone()), watch));
+                watches.push(related.watch(self.cache.clone(), watch));
             }
         }
         watches

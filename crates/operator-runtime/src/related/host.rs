@@ -1,24 +1,27 @@
 //! What the watch task of a related kind needs of the cache. Synchronous, except for one wait.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use kube_facts::optional::OptionalKind;
 use tokio::sync::watch;
 
 use crate::watch::WatchId;
 
+/// Enqueues the custom resources for which a condition holds.
+pub(crate) type Enqueue<'a, R> = &'a mut dyn FnMut(&dyn Fn(&R) -> bool);
+
+/// Changes the stores, and enqueues what the change affects.
+pub(crate) type Apply<'a, V, R> = Box<dyn FnOnce(&mut V, Enqueue<'_, R>) + 'a>;
+
 /// The stores of a controller, and the custom resources that depend on them.
 pub(crate) trait Host<V, R>: Send + Sync {
     /// Accesses the stores.
-    fn stores(&self, access: &mut dyn FnMut(&mut V));
+    fn stores(&self, access: Box<dyn FnOnce(&mut V) + '_>);
 
-    /// Changes the stores, and enqueues the custom resources that are affected if `apply` returns true.
-    /// Both happen under one lock.
-    fn change(
-        &self,
-        debounced: bool,
-        apply: &mut dyn FnMut(&mut V) -> bool,
-        is_affected: &dyn Fn(&V, &R) -> bool,
-    );
+    /// Changes the stores and finds the custom resources that the change affects, under one lock; then
+    /// enqueues them.
+    fn change(self: Arc<Self>, debounced: bool, apply: Apply<'_, V, R>);
 
     /// Whether a condition holds for any custom resource.
     fn any(&self, condition: &dyn Fn(&V, &R) -> bool) -> bool;

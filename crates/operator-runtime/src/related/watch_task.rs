@@ -3,7 +3,6 @@
 //! The store of an optional kind is frozen while its CRD is absent: deletions are delayed and dropped
 //! if the kind is no longer served by then.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use kube_facts::extract::Extract;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Watched};
-use super::host::Host;
+use super::host::{Enqueue, Host};
 use crate::detect::{is_forbidden, sleep_to};
 use crate::store::{Change, Changes, Store};
 use crate::watch::Watch;
@@ -222,36 +221,35 @@ impl<V: 'static, R: 'static, S: Extract> WatchTask<V, R, S> {
 
     /// Accesses the store.
     fn store<T>(&self, access: impl FnOnce(&mut Store<S::Facts>) -> T) -> T {
-        let (mut access, mut result) = (Some(access), None);
-        self.host.stores(&mut |stores| {
-            let access = access.take();
-            result = access.map(|access| access((self.entry.spec.store_mut)(stores)));
-        });
-        result.expect("the host calls it once")
+        let mut result = None;
+        self.host.stores(Box::new(|stores| {
+            result = Some(access((self.entry.spec.store_mut)(stores)));
+        }));
+        result.expect("the host calls it")
     }
 
     /// Changes the store, and enqueues the custom resources that the changes affect.
     fn change(&self, apply: impl FnOnce(&mut Store<S::Facts>) -> Changes<S::Facts>) {
         let spec = &self.entry.spec;
-        let mut apply = Some(apply);
-        let changes = OnceCell::new();
-        self.host.change(
-            self.watch.debounced,
-            &mut |stores| {
-                let store = (spec.store_mut)(stores);
-                let changed = apply.take().map(|apply| apply(store)).unwrap_or_default();
-                let is_changed = !changed.is_empty();
-                is_changed && changes.set(changed).is_ok()
-            },
-            &|stores, resource| {
-                let items = (spec.store)(stores).items();
-                let mut changes = changes.get().into_iter().flatten();
-                changes.any(|Change { key, old }| {
-                    let new = items.get(key);
-                    (spec.is_affected_by)(stores, resource, key, old.as_ref(), new)
-                })
-            },
-        );
+        let apply = |stores: &mut V, enqueue: Enqueue<'_, R>| {
+            let changes = apply((spec.store_mut)(stores));
+            if changes.is_empty() {
+                return;
+            }
+            let (stores, items) = (&*stores, (spec.store)(stores).items());
+            let changes: Vec<_> = changes
+                .iter()
+                .map(|Change { key, old }| (key, old.as_ref(), items.get(key)))
+                .collect();
+            enqueue(&|resource| {
+                let mut changes = changes.iter();
+                changes
+                    .any(|(key, old, new)| (spec.is_affected_by)(stores, resource, key, *old, *new))
+            });
+        };
+        self.host
+            .clone()
+            .change(self.watch.debounced, Box::new(apply));
     }
 
     /// The facts to store: without their large part if no custom resource needs it.
