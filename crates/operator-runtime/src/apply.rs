@@ -1,5 +1,7 @@
 //! Writes: server-side apply of one object, and deletes. Does IO.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -7,7 +9,7 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::events::Events;
@@ -136,11 +138,10 @@ where
         params = params.validation_strict();
     }
     let mut unknown = Vec::new();
-    let mut body = with_precondition(&object.body, precondition);
+    let mut body = Cow::Borrowed(&object.body);
     loop {
-        let answer = api
-            .patch(&object.key.name, &params, &Patch::Apply(&body))
-            .await;
+        let patch = Patch::Apply(with_precondition(&body, precondition));
+        let answer = api.patch(&object.key.name, &params, &patch).await;
         let less = match &answer {
             Err(kube::Error::Api(status)) => unknown_fields::without(&body, &status.message),
             _ => None,
@@ -149,21 +150,24 @@ where
             return (answer, unknown);
         };
         unknown.push(field);
-        body = less;
+        body = Cow::Owned(less);
     }
 }
 
 /// A body that the API server rejects unless this metadata field (UID or resource version) of the stored
-/// object has this value.
-fn with_precondition(body: &Value, (field, value): (&str, &str)) -> Value {
-    let mut body = body.as_object().cloned().unwrap_or_default();
-    let mut metadata = match body.remove("metadata") {
-        Some(Value::Object(metadata)) => metadata,
-        _ => Map::new(),
-    };
+/// object has this value. Only the metadata are copied: bodies can be large.
+fn with_precondition<'a>(
+    body: &'a Value,
+    (field, value): (&str, &str),
+) -> BTreeMap<&'a str, Cow<'a, Value>> {
+    let mut metadata = body["metadata"].as_object().cloned().unwrap_or_default();
     metadata.insert(field.to_owned(), value.into());
-    body.insert("metadata".to_owned(), metadata.into());
-    body.into()
+    let fields = body.as_object().into_iter().flatten();
+    let mut body: BTreeMap<_, _> = fields
+        .map(|(key, value)| (key.as_str(), Cow::Borrowed(value)))
+        .collect();
+    body.insert("metadata", Cow::Owned(metadata.into()));
+    body
 }
 
 /// Whether a patch was rejected because its object no longer exists, was replaced, or changed. On a
@@ -239,7 +243,8 @@ mod tests {
         let body = json!({"kind": "X", "metadata": {"name": "x"}, "spec": {"metadata": {"a": 1}}});
         let mut expected = body.clone();
         expected["metadata"]["uid"] = json!("u");
-        assert_eq!(with_precondition(&body, ("uid", "u")), expected);
+        let sent = serde_json::to_value(with_precondition(&body, ("uid", "u"))).unwrap();
+        assert_eq!(sent, expected);
     }
 
     #[test]
