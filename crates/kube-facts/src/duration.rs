@@ -33,6 +33,19 @@ pub enum DurationError<'a> {
     TooLong,
 }
 
+impl DurationError<'_> {
+    /// The problem with the valid format, to follow the text.
+    #[must_use]
+    pub fn with_format(&self) -> String {
+        match self {
+            Self::TooLong => self.to_string(),
+            _ => "is not a duration; write whole numbers with the units y, w, d, h, m, s, ms, the longest \
+                  first, such as 1h30m"
+                .to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for DurationError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kube_facts::duration::{self, DurationError};
+use kube_facts::duration;
 
 use crate::group::{Group, Rejection, Rule, RuleKind};
 use crate::{Checked, Dialect, promql, template};
@@ -28,13 +28,7 @@ pub fn check(group: &Group, dialect: &Dialect) -> Result<Checked, Vec<Rejection>
 
 /// The milliseconds of a duration, or a message with the valid format.
 fn milliseconds(text: &str) -> Result<u64, String> {
-    duration::milliseconds(text).map_err(|error| match error {
-        DurationError::TooLong => format!("{text:?} {error}"),
-        _ => format!(
-            "{text:?} is not a duration; write whole numbers with the units y, w, d, h, m, s, ms, \
-             the longest first, such as 1h30m"
-        ),
-    })
+    duration::milliseconds(text).map_err(|error| format!("{text:?} {}", error.with_format()))
 }
 
 fn of_group(group: &Group, found: &mut Vec<Rejection>) {

@@ -1,7 +1,7 @@
 //! Validation of values. The API server has validated stored resources by schema, but not files that
 //! are rendered without a cluster.
 
-use kube_facts::duration::{self as durations, DurationError};
+use kube_facts::duration as durations;
 
 use crate::redact::Credential;
 use crate::{FieldError, quantity, redact};
@@ -36,16 +36,8 @@ pub fn positive(duration: &str, field: &str) -> Result<u64, FieldError> {
 /// # Errors
 /// Not a duration.
 pub fn milliseconds(duration: &str, field: &str) -> Result<u64, FieldError> {
-    durations::milliseconds(duration).map_err(|error| {
-        let message = match error {
-            DurationError::TooLong => format!("`{duration}` {error}"),
-            _ => format!(
-                "`{duration}` is not a duration; write whole numbers with the units y, w, d, h, m, s, \
-                 ms, the longest first, such as 1h30m"
-            ),
-        };
-        FieldError::new(field, message)
-    })
+    durations::milliseconds(duration)
+        .map_err(|error| FieldError::new(field, format!("`{duration}` {}", error.with_format())))
 }
 
 /// Converts a duration to a form that both parsers of Thanos accept: one rejects years, weeks and days,
