@@ -7,49 +7,56 @@ use promop_compat::resolve::{self, Selection, SelectorFields};
 use thanos_api::v1alpha1::{PrometheusServiceMonitors, ThanosQuery, WithoutSidecar};
 use thanos_workload::integration;
 
-/// Label selector (`None`: all) and namespace selector of each selection of ServiceMonitors in the
-/// spec.
-pub fn desired(
-    query: &ThanosQuery,
-) -> impl Iterator<Item = (Option<&LabelSelector>, Option<&LabelSelector>)> {
-    let spec = &query.spec;
-    let short = spec.service_monitor_selector.as_ref().map(|selector| {
-        let namespaces = spec.service_monitor_namespace_selector.as_ref();
-        (Some(selector), namespaces)
-    });
-    let long = enabled_section(query).map(|section| {
-        (
-            section.selector.as_ref(),
-            section.namespace_selector.as_ref(),
-        )
-    });
-    short.into_iter().chain(long)
+/// A selection of ServiceMonitors, as in the spec.
+pub struct Desired<'a> {
+    /// Paths of the selectors.
+    pub fields: SelectorFields,
+    /// Label selector; `None`: all.
+    pub selector: Option<&'a LabelSelector>,
+    /// Namespace selector.
+    pub namespaces: Option<&'a LabelSelector>,
 }
 
-/// The fields of [`selections`], in their order.
-#[must_use]
-pub fn selector_fields(query: &ThanosQuery) -> Vec<SelectorFields> {
-    let short = query.spec.service_monitor_selector.as_ref();
-    let short = short.map(|_| SelectorFields {
-        selector: "spec.serviceMonitorSelector",
-        namespaces: "spec.serviceMonitorNamespaceSelector",
+/// Each selection of ServiceMonitors in the spec.
+pub fn desired(query: &ThanosQuery) -> impl Iterator<Item = Desired<'_>> {
+    let spec = &query.spec;
+    let short = spec.service_monitor_selector.as_ref();
+    let short = short.map(|selector| Desired {
+        fields: SelectorFields {
+            selector: "spec.serviceMonitorSelector",
+            namespaces: "spec.serviceMonitorNamespaceSelector",
+        },
+        selector: Some(selector),
+        namespaces: spec.service_monitor_namespace_selector.as_ref(),
     });
-    let long = enabled_section(query).map(|_| SelectorFields {
-        selector: "spec.serviceDiscovery.prometheusServiceMonitors.selector",
-        namespaces: "spec.serviceDiscovery.prometheusServiceMonitors.namespaceSelector",
-    });
-    short.into_iter().chain(long).collect()
+    let long = service_monitors(query)
+        .filter(|section| section.enabled.unwrap_or(section.selector.is_some()))
+        .map(|section| Desired {
+            fields: SelectorFields {
+                selector: "spec.serviceDiscovery.prometheusServiceMonitors.selector",
+                namespaces: "spec.serviceDiscovery.prometheusServiceMonitors.namespaceSelector",
+            },
+            selector: section.selector.as_ref(),
+            namespaces: section.namespace_selector.as_ref(),
+        });
+    short.into_iter().chain(long)
 }
 
 /// Selections of ServiceMonitors, regardless of the gates.
 #[must_use]
 pub fn selections(query: &ThanosQuery) -> Vec<Selection> {
     desired(query)
-        .map(|(selector, namespaces)| Selection {
-            selector: selector.cloned().unwrap_or_default(),
-            scope: NamespaceScope::from_selector(namespaces),
+        .map(|desired| Selection {
+            selector: desired.selector.cloned().unwrap_or_default(),
+            scope: NamespaceScope::from_selector(desired.namespaces),
         })
         .collect()
+}
+
+/// The fields of [`selections`], in their order.
+#[must_use]
+pub fn selector_fields(query: &ThanosQuery) -> Vec<SelectorFields> {
+    desired(query).map(|desired| desired.fields).collect()
 }
 
 /// `spec.featureGates.enablePrometheusOperatorCRDs`.
@@ -61,14 +68,6 @@ pub fn resource_gate(query: &ThanosQuery) -> Option<bool> {
 fn service_monitors(query: &ThanosQuery) -> Option<&PrometheusServiceMonitors> {
     let discovery = query.spec.service_discovery.as_ref()?;
     discovery.prometheus_service_monitors.as_ref()
-}
-
-/// The section of the spec, if it selects ServiceMonitors.
-fn enabled_section(query: &ThanosQuery) -> Option<&PrometheusServiceMonitors> {
-    let is_enabled = |section: &&PrometheusServiceMonitors| {
-        section.enabled.unwrap_or(section.selector.is_some())
-    };
-    service_monitors(query).filter(is_enabled)
 }
 
 /// Handling of a Prometheus without a sidecar.

@@ -222,7 +222,10 @@ fn service_monitor_affects(
     // Labels first: they exclude most ServiceMonitors without copying a selector.
     let may_be_selected = [old, new].into_iter().flatten().any(|facts| {
         let mut desired = desired(query);
-        desired.any(|(labels, _)| labels.is_none_or(|s| selector::matches(s, &facts.labels)))
+        desired.any(|it| {
+            it.selector
+                .is_none_or(|s| selector::matches(s, &facts.labels))
+        })
     });
     let is_selected = || {
         with_request(query, |spec_inputs| {
