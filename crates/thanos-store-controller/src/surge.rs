@@ -192,8 +192,8 @@ impl Shard<'_> {
         if !pods.more_ready {
             return starting("it is not ready");
         }
-        if let Some(querier) = pods.unlisted_by {
-            return starting(&format!("{querier} does not list every ready pod"));
+        if let Some(reason) = self.unlisted() {
+            return starting(&reason);
         }
         let reason = "the surge pod is ready, and queriers list it";
         Surge::new(Step::ReplacingPods, (self.more, 0), reason)
@@ -217,8 +217,8 @@ impl Shard<'_> {
             let available = counts.available_replicas;
             return replacing(format!("{available} of {all} pods are available"));
         }
-        if let Some(querier) = self.pods.unlisted_by {
-            return replacing(format!("{querier} does not list every ready pod"));
+        if let Some(reason) = self.unlisted() {
+            return replacing(reason);
         }
         let reason = "every pod has the new template, and queriers list it";
         Surge::new(Step::DeletingSurgePod, (self.replicas, 0), reason)
@@ -229,6 +229,11 @@ impl Shard<'_> {
         if !self.pods.rest_ready {
             return Some("not every other pod is ready".to_owned());
         }
+        self.unlisted()
+    }
+
+    /// Which querier does not list the pods that are ready.
+    fn unlisted(&self) -> Option<String> {
         let querier = self.pods.unlisted_by?;
         Some(format!("{querier} does not list every ready pod"))
     }
