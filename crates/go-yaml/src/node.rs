@@ -44,15 +44,14 @@ impl<'a> Document<'a> {
     }
 
     /// A node, with aliases resolved.
-    fn node(&self, number: usize, depth: usize, aliased: bool) -> Result<Node<'_, 'a>, Error> {
-        let (mut number, mut aliased) = (number, aliased);
+    fn node(&self, number: usize, depth: usize, mut aliased: bool) -> Result<Node<'_, 'a>, Error> {
         let Some((line, mut content)) = self.nodes.get(number).map(|(line, of)| (*line, of)) else {
             return Err(Error::new(self.line(), "malformed YAML"));
         };
         self.count(line, aliased)?;
         while let Content::Alias(target) = content {
-            (number, aliased) = (*target, true);
-            let Some((_, of)) = self.nodes.get(number) else {
+            aliased = true;
+            let Some((_, of)) = self.nodes.get(*target) else {
                 break;
             };
             content = of;
@@ -64,7 +63,6 @@ impl<'a> Document<'a> {
                 "nested too deeply, or an alias (*) that contains itself",
             ));
         }
-        let _ = number;
         Ok(Node {
             document: self,
             line,

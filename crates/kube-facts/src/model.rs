@@ -1,7 +1,8 @@
 //! Keys and facts common to all kinds. Pure.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// Label and annotation maps.
 pub type Labels = BTreeMap<String, String>;
